@@ -1,0 +1,43 @@
+# Every target is one call; `make help` lists them. AIRFLOW=2.11 picks the other supported Airflow.
+SHELL := bash
+AIRFLOW ?= 3.3
+PYTHON ?= python3
+VENV := .build/airflow-$(AIRFLOW)
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+
+# The tools of the venv come last: gcloud, kubectl and python3 of the machine are the ones under test.
+export PATH := $(PATH):$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin
+export PYTHONPATH := $(CURDIR)/tests
+export AIRFLOW_VERSION := $(AIRFLOW)
+
+.DEFAULT_GOAL := help
+.PHONY: help install test lint lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed node_modules/.installed ## everything the other targets need, into the checkout
+
+$(VENV)/.installed: tests/requirements/airflow-$(AIRFLOW).txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --quiet --python $(VENV) --requirement $<
+	touch $@
+
+node_modules/.installed: package-lock.json
+	npm ci --silent
+	touch $@
+
+test: install ## everything that must pass
+	$(BIN)/python -m pytest
+	bats tests/scripts
+
+lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
+	tests/lint $(BIN)/python
+
+lock: install ## new pins for both Airflow versions
+	tests/requirements/lock $(BIN)/uv
+
+clean: ## remove what the other targets made
+	rm -rf .build node_modules

@@ -1,0 +1,184 @@
+"""Imitates etcd and the watch cache: objects, one resourceVersion counter, optimistic concurrency, watches.
+
+Objects are plain dicts as in the API's JSON. What goes in and what comes out is copied, so no caller can change
+a stored object but through `update`. `resource` is the full name as kubectl prints it: `pods`, `jobs.batch`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+from localgke.errors import ApiError, not_found
+
+Object = dict[str, Any]
+HISTORY = 2000  # changes kept for watches; an older resourceVersion is answered with 410 Gone
+
+
+class Change(NamedTuple):
+    """One event of a watch. `old` is the object before, for watches whose selector an object enters or leaves."""
+
+    version: int
+    type: str  # ADDED, MODIFIED, DELETED
+    resource: str
+    object: Object
+    old: Object | None
+
+
+def now() -> str:
+    """The time as the API writes it: RFC 3339, UTC, whole seconds."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Store:
+    """All objects of one cluster. Everything runs in one event loop, so a call without `await` is atomic."""
+
+    def __init__(self) -> None:
+        self._objects: dict[tuple[str, str, str], Object] = {}
+        self._history: deque[Change] = deque(maxlen=HISTORY)
+        self._version = 1
+        self._notify: set[asyncio.Event] = set()
+
+    @property
+    def version(self) -> str:
+        """The newest resourceVersion."""
+        return str(self._version)
+
+    def create(self, resource: str, obj: Object) -> Object:
+        """Stores a new object and gives it uid, creationTimestamp and resourceVersion. Raises AlreadyExists."""
+        obj = copy.deepcopy(obj)
+        meta = obj.setdefault("metadata", {})
+        if not meta.get("name"):
+            meta["name"] = meta["generateName"] + uuid.uuid4().hex[:5]
+        key = (resource, meta.get("namespace", ""), meta["name"])
+        if key in self._objects:
+            raise ApiError(
+                "AlreadyExists",
+                f'{resource} "{meta["name"]}" already exists',
+                name=meta["name"],
+                kind=resource,
+            )
+        meta["uid"] = str(uuid.uuid4())
+        meta["creationTimestamp"] = now()
+        self._put(key, "ADDED", obj)
+        return copy.deepcopy(obj)
+
+    def get(self, resource: str, namespace: str, name: str) -> Object:
+        """One object. Raises NotFound."""
+        try:
+            return copy.deepcopy(self._objects[(resource, namespace, name)])
+        except KeyError:
+            raise not_found(resource, name) from None
+
+    def find(self, resource: str, namespace: str, name: str) -> Object | None:
+        """One object, or None."""
+        return copy.deepcopy(self._objects.get((resource, namespace, name)))
+
+    def list(
+        self, resource: str, namespace: str = "", matches: Callable[[Object], bool] = lambda _: True
+    ) -> list[Object]:
+        """The objects of one resource, by name; of all namespaces where `namespace` is empty."""
+        found = [
+            obj
+            for (kind, space, _), obj in sorted(self._objects.items())
+            if kind == resource and namespace in ("", space) and matches(obj)
+        ]
+        return copy.deepcopy(found)
+
+    def update(self, resource: str, obj: Object) -> Object:
+        """Replaces an object. A resourceVersion in `obj` must be the stored one, else Conflict; none means "whatever".
+
+        An update that changes nothing makes no new version. One that leaves an object with a deletionTimestamp, no
+        finalizers and no grace period removes it.
+        """
+        meta = obj["metadata"]
+        key = (resource, meta.get("namespace", ""), meta["name"])
+        old = self._objects.get(key)
+        if old is None:
+            raise not_found(resource, meta["name"])
+        if meta.get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
+            raise self._conflict(resource, meta["name"], "the UID in the precondition differs")
+        if (
+            meta.get("resourceVersion", old["metadata"]["resourceVersion"])
+            != old["metadata"]["resourceVersion"]
+        ):
+            raise self._conflict(
+                resource,
+                meta["name"],
+                "the object has been modified; please apply your changes to the latest version and try again",
+            )
+        obj = copy.deepcopy(obj)
+        for field in ("uid", "creationTimestamp", "resourceVersion"):
+            obj["metadata"][field] = old["metadata"][field]
+        if obj == old:
+            return obj
+        self._put(key, "MODIFIED", obj, old)
+        if obj["metadata"].get("deletionTimestamp") and not obj["metadata"].get("finalizers"):
+            if not obj["metadata"].get("deletionGracePeriodSeconds"):
+                self.remove(resource, key[1], key[2])
+        return copy.deepcopy(obj)
+
+    def remove(self, resource: str, namespace: str, name: str) -> Object:
+        """Takes an object out at once, whatever its finalizers. Raises NotFound."""
+        key = (resource, namespace, name)
+        old = self._objects.get(key)
+        if old is None:
+            raise not_found(resource, name)
+        gone = copy.deepcopy(old)
+        self._put(key, "DELETED", gone, old)
+        return copy.deepcopy(gone)
+
+    async def watch(
+        self, since: str, wanted: Callable[[Change], bool] = lambda _: True
+    ) -> AsyncIterator[Change]:
+        """Every change after resourceVersion `since`, as it happens, for ever. Raises Expired when `since` is too old."""
+        seen = int(since)
+        wake = asyncio.Event()
+        self._notify.add(wake)
+        try:
+            while True:
+                if self._history and seen < self._history[0].version - 1:
+                    raise ApiError(
+                        "Expired", f"too old resource version: {seen} ({self._history[0].version - 1})"
+                    )
+                pending = [change for change in self._history if change.version > seen]
+                for change in pending:
+                    seen = change.version
+                    if wanted(change):
+                        yield Change(
+                            change.version,
+                            change.type,
+                            change.resource,
+                            copy.deepcopy(change.object),
+                            change.old,
+                        )
+                if not pending:
+                    await wake.wait()
+                    wake.clear()
+        finally:
+            self._notify.discard(wake)
+
+    def _put(self, key: tuple[str, str, str], change: str, obj: Object, old: Object | None = None) -> None:
+        self._version += 1
+        obj["metadata"]["resourceVersion"] = str(self._version)
+        if change == "DELETED":
+            del self._objects[key]
+        else:
+            self._objects[key] = obj
+        self._history.append(Change(self._version, change, key[0], copy.deepcopy(obj), old))
+        for wake in self._notify:
+            wake.set()
+
+    @staticmethod
+    def _conflict(resource: str, name: str, why: str) -> ApiError:
+        return ApiError(
+            "Conflict",
+            f'Operation cannot be fulfilled on {resource} "{name}": {why}',
+            name=name,
+            kind=resource,
+        )
