@@ -103,10 +103,7 @@ class Store:
             raise not_found(resource, meta["name"])
         if meta.get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
             raise self._conflict(resource, meta["name"], "the UID in the precondition differs")
-        if (
-            meta.get("resourceVersion", old["metadata"]["resourceVersion"])
-            != old["metadata"]["resourceVersion"]
-        ):
+        if meta.get("resourceVersion", old["metadata"]["resourceVersion"]) != old["metadata"]["resourceVersion"]:
             raise self._conflict(
                 resource,
                 meta["name"],
@@ -118,9 +115,9 @@ class Store:
         if obj == old:
             return obj
         self._put(key, "MODIFIED", obj, old)
-        if obj["metadata"].get("deletionTimestamp") and not obj["metadata"].get("finalizers"):
-            if not obj["metadata"].get("deletionGracePeriodSeconds"):
-                self.remove(resource, key[1], key[2])
+        new = obj["metadata"]
+        if new.get("deletionTimestamp") and not new.get("finalizers") and not new.get("deletionGracePeriodSeconds"):
+            self.remove(resource, key[1], key[2])
         return copy.deepcopy(obj)
 
     def remove(self, resource: str, namespace: str, name: str) -> Object:
@@ -133,19 +130,15 @@ class Store:
         self._put(key, "DELETED", gone, old)
         return copy.deepcopy(gone)
 
-    async def watch(
-        self, since: str, wanted: Callable[[Change], bool] = lambda _: True
-    ) -> AsyncIterator[Change]:
-        """Every change after resourceVersion `since`, as it happens, for ever. Raises Expired when `since` is too old."""
+    async def watch(self, since: str, wanted: Callable[[Change], bool] = lambda _: True) -> AsyncIterator[Change]:
+        """Every change after resourceVersion `since`, as it happens, for ever. Raises Expired for a too old one."""
         seen = int(since)
         wake = asyncio.Event()
         self._notify.add(wake)
         try:
             while True:
                 if self._history and seen < self._history[0].version - 1:
-                    raise ApiError(
-                        "Expired", f"too old resource version: {seen} ({self._history[0].version - 1})"
-                    )
+                    raise ApiError("Expired", f"too old resource version: {seen} ({self._history[0].version - 1})")
                 pending = [change for change in self._history if change.version > seen]
                 for change in pending:
                     seen = change.version
