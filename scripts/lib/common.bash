@@ -1,0 +1,110 @@
+# shellcheck shell=bash
+# What every script starts with: strict mode, exit codes, messages, --help, options.
+#
+# A script sources this file, defines `main` and ends with `main "$@"`. Its header comment is its --help.
+set -o errexit -o nounset -o pipefail
+
+# The exit codes of every script; the table in README.md says what each means to Airflow.
+# shellcheck disable=SC2034 # not every script has a use for each of them
+readonly EXIT_JOB_FAILED=1 EXIT_USAGE=64 EXIT_DATA=65 EXIT_UNREACHABLE=69 EXIT_NOT_FINISHED=75 EXIT_DENIED=77 EXIT_CONFIG=78 EXIT_TIMEOUT=124
+
+SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034 # likewise
+readonly PROGRAM=${0##*/} SCRIPTS PYTHON=${GKE_JOB_PYTHON:-python3} # the Python that has jinja2 and PyYAML
+
+export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only, or synchronized
+
+declare -A option=() # what parse_options found: option[job], option[dry_run], ...; '' where not given
+
+log() { # MESSAGE...
+  printf '%s: %s\n' "$PROGRAM" "$*" >&2
+}
+
+die() { # STATUS MESSAGE...
+  log "${*:2}"
+  exit "$1"
+}
+
+print_help() {
+  sed -n '2,/^[^#]/ { /^#/ s/^# \{0,1\}//p }' "$0"
+}
+
+# Fills `option` from the command line: `--name value` or `--name=value` for the first names, `--name` for the second.
+parse_options() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
+  local valued=" $1 " flags=" $2 " name
+  for name in $1 $2; do option[${name//-/_}]=''; done
+  shift 2
+  while (($#)); do
+    name=${1#--}
+    name=${name%%=*}
+    case $1 in
+      --help)
+        print_help
+        exit 0
+        ;;
+      --*) ;;
+      *) die "$EXIT_USAGE" "unexpected argument '$1': every argument is an option, --name value; see $PROGRAM --help" ;;
+    esac
+    if [[ $flags == *" $name "* && $1 != *=* ]]; then
+      option[${name//-/_}]=yes
+      shift
+    elif [[ $valued != *" $name "* ]]; then
+      die_unknown_option "--$name" "$valued$flags"
+    elif [[ $1 == *=* ]]; then
+      option[${name//-/_}]=${1#*=}
+      shift
+    elif (($# > 1)); then
+      option[${name//-/_}]=$2
+      shift 2
+    else
+      die "$EXIT_USAGE" "option $1 has no value: write $1 VALUE; see $PROGRAM --help"
+    fi
+  done
+}
+
+die_unknown_option() { # OPTION KNOWN-NAMES
+  local names known
+  read -ra names <<<"$2"
+  printf -v known ' --%s' "${names[@]}"
+  die "$EXIT_USAGE" "unknown option $1: known are$known"
+}
+
+require_options() { # NAME...
+  local name
+  for name in "$@"; do
+    [[ ${option[${name//-/_}]} ]] || die "$EXIT_USAGE" "option --$name is missing: write --$name VALUE; see $PROGRAM --help"
+  done
+}
+
+require_seconds() { # NAME...
+  local name
+  for name in "$@"; do
+    [[ ${option[${name//-/_}]} =~ ^[0-9]*$ ]] ||
+      die "$EXIT_USAGE" "option --$name is '${option[${name//-/_}]}': it takes whole seconds, e.g. --$name 600"
+  done
+}
+
+require_tools() { # PROGRAM...
+  local tool
+  for tool in "$@"; do
+    type -P "$tool" >/dev/null ||
+      die "$EXIT_CONFIG" "$tool is not on PATH: install it on this machine; see 'What a worker needs' in README.md"
+  done
+}
+
+# For --dry-run: the command as one could paste it into a shell.
+would_run() { # COMMAND...
+  local quoted
+  printf -v quoted ' %q' "$@"
+  log "would run:$quoted"
+}
+
+# The options to hand on to another script: fills `passed_on` with --dry-run and each NAME that was given a value.
+pass_on() { # NAME...
+  local name
+  passed_on=()
+  [[ -z ${option[dry_run]} ]] || passed_on+=(--dry-run)
+  for name in "$@"; do
+    [[ -z ${option[${name//-/_}]} ]] || passed_on+=("--$name" "${option[${name//-/_}]}")
+  done
+}

@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# The logs of a Job's Pods: one reader a Pod, at most --max-log-streams at the same time. Logs are best effort:
+# what happens here never decides about the Job.
+
+readonly DRAIN_SECONDS=10 # how long readers may go on after the Job has ended
+
+declare -A log_reader=() # Pod -> process id of its reader, 0 while it waits for a place
+
+# Reads the log of a Pod that has started, once.
+want_log() { # POD
+  [[ ${log_reader[$1]-} ]] || log_reader[$1]=0
+  start_log_readers
+}
+
+start_log_readers() {
+  local pod places=${option[max_log_streams]:-10}
+  for pod in "${!log_reader[@]}"; do
+    ! is_reading "$pod" || places=$((places - 1))
+  done
+  for pod in "${!log_reader[@]}"; do
+    ((places > 0)) || return 0
+    ((log_reader[$pod] == 0)) || continue
+    "$PYTHON" "$SCRIPTS/lib/pod_log.py" "${pod#"$job-"} | " \
+      kubectl "${kubectl_options[@]}" logs "$pod" --follow &
+    log_reader[$pod]=$!
+    places=$((places - 1))
+  done
+}
+
+is_reading() { # POD
+  ((log_reader[$1] > 0)) && kill -0 "${log_reader[$1]}" 2>/dev/null
+}
+
+# Waits until the readers have come to the end of their logs, but not for ever.
+drain_logs() {
+  local pod deadline=$((SECONDS + DRAIN_SECONDS))
+  for pod in "${!log_reader[@]}"; do
+    while is_reading "$pod" && ((SECONDS < deadline)); do sleep 0.05; done
+    start_log_readers
+  done
+  for pod in "${!log_reader[@]}"; do
+    ! is_reading "$pod" || log "the log of Pod $pod is still being written; the rest of it is not shown here"
+    ((log_reader[$pod] > 0)) || log "the log of Pod $pod is not shown: too many Pods"
+  done
+}

@@ -1,0 +1,80 @@
+# shellcheck shell=bash
+# Two watches, on the Job `$job` with uid `$uid` and on its Pods, merged into one stream of lines.
+#
+#   job|EVENT|UID|TRUE-CONDITIONS|MESSAGES               messages of the same conditions, in their order
+#   pod|EVENT|NAME|INDEX|NODE|PHASE|WAITING-REASON|EXIT-CODE|SCHEDULER-MESSAGE
+#
+# A watch begins with the present state, so one that is started anew misses nothing that still matters.
+
+readonly TRUE_CONDITIONS='conditions[?(@.status=="True")]'
+readonly JOB_LINE="job|{.type}|{.object.metadata.uid}|{.object.status.$TRUE_CONDITIONS.type}|\
+{.object.status.$TRUE_CONDITIONS.message}{\"\\n\"}"
+readonly POD_LINE="pod|{.type}|{.object.metadata.name}\
+|{.object.metadata.annotations.batch\\.kubernetes\\.io/job-completion-index}\
+|{.object.spec.nodeName}|{.object.status.phase}\
+|{.object.status.initContainerStatuses[*].state.waiting.reason} {.object.status.containerStatuses[*].state.waiting.reason}\
+|{.object.status.containerStatuses[*].state.terminated.exitCode}\
+|{.object.status.conditions[?(@.type==\"PodScheduled\")].message}{\"\\n\"}"
+
+declare -A watch_pid=() watch_resumes=() # per watch; resumes: the second at which a broken one is started again
+
+start_watches() {
+  mkfifo "$PRIVATE_DIR/events"
+  exec {events}<>"$PRIVATE_DIR/events"
+  watch_pause=1
+  heard=$SECONDS
+  start_watch job
+  start_watch pod
+}
+
+start_watch() { # job|pod
+  local what=(get job "$job" --output "jsonpath=$JOB_LINE")
+  [[ $1 == job ]] || what=(get pods --selector "$(pods_of_job)" --output "jsonpath=$POD_LINE")
+  kubectl "${kubectl_options[@]}" "${what[@]}" --watch --output-watch-events \
+    >"$PRIVATE_DIR/events" 2>"$PRIVATE_DIR/$1.err" &
+  watch_pid[$1]=$!
+  unset "watch_resumes[$1]"
+}
+
+pods_of_job() {
+  printf 'batch.kubernetes.io/controller-uid=%s' "$uid"
+}
+
+# Reads the next line into `event`; 1 when there was none for a second.
+next_event() {
+  local part=''
+  if IFS= read -r -t 1 -u "$events" part; then
+    event=${unfinished-}$part
+    unfinished=''
+    heard=$SECONDS
+    watch_pause=1
+  else
+    unfinished=${unfinished-}$part
+    return 1
+  fi
+}
+
+# Starts watches that have ended again; 1 when the Job is no longer there. Ends the script when nothing answers for long.
+keep_watching() {
+  local kind status
+  for kind in job pod; do
+    if [[ ${watch_resumes[$kind]-} ]]; then
+      ((SECONDS < watch_resumes[$kind])) || start_watch "$kind"
+      continue
+    fi
+    ! kill -0 "${watch_pid[$kind]}" 2>/dev/null || continue
+    status=0
+    wait "${watch_pid[$kind]}" || status=$?
+    if ((status == 0)); then # the server ends every watch after a while
+      start_watch "$kind"
+      continue
+    fi
+    ! grep -q '(NotFound)' "$PRIVATE_DIR/$kind.err" || return 1
+    status=0
+    explain_kubectl_error "watch Job $job" "$PRIVATE_DIR/$kind.err" || status=$?
+    ((status == EXIT_UNREACHABLE && SECONDS - heard < UNREACHABLE_SECONDS)) || exit "$status"
+    log "watching again in $watch_pause s"
+    watch_resumes[$kind]=$((SECONDS + watch_pause))
+    watch_pause=$((watch_pause < 30 ? watch_pause * 2 : 30))
+  done
+}
