@@ -1,0 +1,91 @@
+setup_file() {
+  load test_helper
+  use_own_namespace
+}
+
+setup() { load test_helper; }
+
+# Creates a Job and waits for its end.
+finished_job() { # CONDITION NAME SHELL-COMMAND [SPEC]
+  create_job "${@:2}" >/dev/null
+  kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"$1\")].status}=True" "job/$2" --timeout 30s
+}
+
+@test "prints the JSON that the container left, on one line" {
+  finished_job Complete json 'printf "{\n  \"loss\": 0.25,\n  \"note\": \"a b\"\n}\n" > /dev/termination-log'
+  run_script collect-job --job json
+  assert_success
+  assert_output '{"loss":0.25,"note":"a b"}'
+}
+
+@test "prints text as a JSON string" {
+  finished_job Complete text 'printf "gs://bucket/model \"v1\"\nsecond line" > /dev/termination-log'
+  run_script collect-job --job text
+  assert_success
+  assert_output '"gs://bucket/model \"v1\"\nsecond line"'
+}
+
+@test "prints null where the container left nothing" {
+  finished_job Complete nothing 'true'
+  run_script collect-job --job nothing
+  assert_success
+  assert_output 'null'
+}
+
+@test "prints the results of an Indexed Job in the order of the indexes, with null for a hole" {
+  finished_job Complete indexed \
+    'test $JOB_COMPLETION_INDEX = 1 || printf "%s0" $JOB_COMPLETION_INDEX > /dev/termination-log' \
+    '{"completions": 4, "parallelism": 4, "completionMode": "Indexed"}'
+  run_script collect-job --job indexed
+  assert_success
+  assert_output '["00",null,20,30]'
+}
+
+@test "marks the Job as collected" {
+  finished_job Complete marked 'true'
+  run_script collect-job --job marked
+  assert_success
+  run kubectl get job marked --output 'jsonpath={.metadata.annotations.gke-job/collected}'
+  assert_output --regexp '^20[0-9-]+T[0-9:]+Z$'
+}
+
+@test "A#63838: takes the result of the Pod that succeeded, not of the one that failed before it" {
+  create_job retried 'echo "\"$TRY\"" > /dev/termination-log; test "$TRY" = second' '{"backoffLimit": 6}' \
+    '{"env": [{"name": "TRY", "valueFrom": {"configMapKeyRef": {"name": "retried", "key": "try", "optional": true}}}]}'
+  wait_until sh -c 'kubectl get pods --selector job-name=retried | grep Error'
+  kubectl create configmap retried --from-literal try=second
+  kubectl wait --for condition=Complete job/retried --timeout 30s
+  run_script collect-job --job retried
+  assert_success
+  assert_output '"second"'
+}
+
+@test "a Job that is not finished: 75" {
+  create_job running 'sleep 60'
+  run_script collect-job --job running
+  assert_one_error 75 'Job running is not finished: wait for it with follow-job'
+}
+
+@test "a failed Job has no result: 1" {
+  finished_job Failed failed 'echo 1 > /dev/termination-log; exit 3'
+  run_script collect-job --job failed
+  assert_one_error 1 'Job failed failed: it has no result'
+}
+
+@test "a Job that does not exist: 78" {
+  run_script collect-job --job never-was
+  assert_one_error 78 'jobs.batch "never-was" not found'
+}
+
+@test "a Job with another uid is not taken for this one: 78" {
+  finished_job Complete stranger 'true'
+  run_script collect-job --job stranger --uid 00000000-0000-0000-0000-000000000000
+  assert_one_error 78 'another took its name'
+}
+
+@test "--dry-run shows the commands" {
+  run_script collect-job --job any --dry-run
+  assert_success
+  assert_output ''
+  assert_regex "$stderr" 'would run: kubectl .*get pods'
+}

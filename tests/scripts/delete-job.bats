@@ -1,0 +1,42 @@
+setup_file() {
+  load test_helper
+  use_own_namespace
+}
+
+setup() { load test_helper; }
+
+@test "deletes the Job and its Pods and waits until they are gone" {
+  create_job gone 'trap exit TERM; sleep 60 & wait'
+  wait_until sh -c 'kubectl get pods --selector job-name=gone | grep Running'
+  run_script delete-job --job gone
+  assert_success
+  assert_equal "$(kubectl get jobs,pods --selector job-name=gone --output name)" ''
+}
+
+@test "a Job that does not exist is gone already" {
+  run_script delete-job --job never-was
+  assert_success
+  assert_regex "$stderr" 'already gone'
+}
+
+@test "a Job with another uid is left alone" {
+  create_job stranger 'sleep 60'
+  run_script delete-job --job stranger --uid 00000000-0000-0000-0000-000000000000
+  assert_success
+  run kubectl get job stranger --output name
+  assert_success
+}
+
+@test "--dry-run deletes nothing" {
+  create_job kept 'sleep 60'
+  run_script delete-job --job kept --dry-run
+  assert_success
+  assert_regex "$stderr" 'would run: kubectl .*delete'
+  run kubectl get job kept --output name
+  assert_success
+}
+
+@test "a missing --job is a usage error: 64" {
+  run_script delete-job
+  assert_one_error 64 'option --job is missing'
+}

@@ -1,0 +1,158 @@
+setup_file() {
+  load test_helper
+  use_own_namespace
+}
+
+setup() { load test_helper; }
+
+teardown() {
+  kubectl delete jobs --all --wait=false >/dev/null
+}
+
+@test "k#1629: ends with 0 when the Job is complete" {
+  create_job complete 'true'
+  run_script follow-job --job complete
+  assert_success
+  assert_equal "${stderr_lines[-1]}" 'follow-job: Job complete is complete'
+}
+
+@test "k#1629: ends with 1 and the reason when the Job has failed" {
+  create_job failed 'exit 3'
+  run_script follow-job --job failed
+  assert_failure 1
+  assert_regex "${stderr_lines[-1]}" 'Job failed failed: Job has reached the specified backoff limit'
+  assert_regex "$stderr" 'Pod failed-.* is failed with exit code 3'
+}
+
+@test "ends at once when the Job was finished before" {
+  create_job before 'echo hello'
+  kubectl wait --for condition=Complete job/before --timeout 30s
+  run_script follow-job --job before
+  assert_success
+  assert_output --regexp '^.{5} \| hello$'
+}
+
+@test "shows log lines while the Job runs, on stdout, behind the end of the Pod's name" {
+  create_job live 'echo started; sleep 60'
+  bash "$REPOSITORY/scripts/follow-job" --job live >"$BATS_TEST_TMPDIR/log" 2>/dev/null 3>&- &
+  wait_until grep -E '^.{5} \| started$' "$BATS_TEST_TMPDIR/log"
+  kill $!
+  run wait $!
+  assert_equal "$status" 143
+}
+
+@test "A#44994: shows the logs of all Pods of a parallel Job" {
+  create_job parallel 'echo index $JOB_COMPLETION_INDEX' '{"completions": 3, "parallelism": 3, "completionMode": "Indexed"}'
+  run_script follow-job --job parallel
+  assert_success
+  assert_equal "$(printf '%s\n' "${lines[@]##* | }" | sort | xargs)" 'index 0 index 1 index 2'
+  assert_output --regexp '2-.{5} \| index 2'
+}
+
+@test "shows the logs of Pods beyond --max-log-streams too" {
+  create_job many 'echo line' '{"completions": 4, "parallelism": 4}'
+  run_script follow-job --job many --max-log-streams 1
+  assert_success
+  assert_equal "${#lines[@]}" 4
+}
+
+@test "A#42144: shows the log of a failed Pod before it ends" {
+  create_job verdict 'echo the reason; exit 1'
+  run_script follow-job --job verdict
+  assert_failure 1
+  assert_output --partial 'the reason'
+}
+
+@test "a last log line without newline stays a line of its own" {
+  create_job newline 'printf "no newline"'
+  bash "$REPOSITORY/scripts/follow-job" --job newline >"$BATS_TEST_TMPDIR/log" 2>/dev/null
+  assert_equal "$(tail -c 11 "$BATS_TEST_TMPDIR/log")" 'no newline'
+  assert_equal "$(wc -l <"$BATS_TEST_TMPDIR/log")" 1
+}
+
+@test "bytes that are no UTF-8 reach the log as they are" {
+  create_job bytes "printf '\\303(\\n'"
+  bash "$REPOSITORY/scripts/follow-job" --job bytes >"$BATS_TEST_TMPDIR/log" 2>/dev/null
+  assert_equal "$(tail -c 3 "$BATS_TEST_TMPDIR/log" | od -An -tx1 | xargs)" 'c3 28 0a'
+}
+
+@test "waits patiently for a node, and says what the scheduler says" {
+  create_job patient 'echo on a big node' '{}' '{"resources": {"requests": {"memory": "100Gi"}}}'
+  run_script follow-job --job patient
+  assert_success
+  assert_regex "$stderr" 'is waiting for a node: 0/[0-9]+ nodes are available: .*Insufficient memory'
+}
+
+@test "says that a Job is suspended, and goes on when it is resumed" {
+  create_job suspended 'true' '{"suspend": true}'
+  bash "$REPOSITORY/scripts/follow-job" --job suspended 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep 'Job suspended is suspended' "$BATS_TEST_TMPDIR/err"
+  kubectl patch job suspended --type merge --patch '{"spec": {"suspend": false}}'
+  run wait $!
+  assert_success
+}
+
+@test "a Job that is deleted while it runs does not hang: 1" {
+  create_job deleted 'sleep 60'
+  bash "$REPOSITORY/scripts/follow-job" --job deleted 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep 'Job deleted is active' "$BATS_TEST_TMPDIR/err"
+  kubectl delete job deleted --cascade=background
+  run wait $!
+  assert_failure 1
+  assert_equal "$(tail -n 1 "$BATS_TEST_TMPDIR/err")" 'follow-job: Job deleted was deleted before it was finished'
+}
+
+@test "k#1482: a Job that its TTL removes at once does not hang: 0" {
+  create_job ttl 'sleep 1' '{"ttlSecondsAfterFinished": 0}'
+  run_script follow-job --job ttl
+  assert_success
+}
+
+@test "a Job that takes the name of a deleted one is not followed: 1" {
+  create_job renewed 'sleep 60'
+  run_script follow-job --job renewed --uid 00000000-0000-0000-0000-000000000000
+  assert_failure 1
+  assert_regex "$stderr" 'deleted before it was finished'
+}
+
+@test "--timeout ends the wait with 124 and leaves the Job alone" {
+  create_job slow 'sleep 60'
+  run_script follow-job --job slow --timeout 1
+  assert_failure 124
+  assert_regex "${stderr_lines[-1]}" 'is not finished after 1 s; it goes on'
+  run kubectl get job slow --output name
+  assert_success
+}
+
+@test "a --timeout that is no number is a usage error: 64" {
+  run_script follow-job --job any --timeout 5m
+  assert_one_error 64 'option --timeout is .5m.: it takes whole seconds'
+}
+
+@test "a Job that does not exist: 78" {
+  run_script follow-job --job never-was
+  assert_one_error 78 'jobs.batch "never-was" not found'
+}
+
+@test "a caller who may not watch Jobs is denied: 77" {
+  kubectl config set-credentials outsider --token outsider-token >/dev/null
+  kubectl config set-context outsider --cluster localgke --user outsider --namespace "$NAMESPACE" >/dev/null
+  run_script follow-job --job any --context outsider
+  assert_one_error 77 'permission denied'
+}
+
+@test "nothing is left running and no private directory is left behind" {
+  export TMPDIR=$BATS_TEST_TMPDIR/private
+  mkdir "$TMPDIR"
+  create_job tidy 'true'
+  run_script follow-job --job tidy
+  assert_success
+  assert_equal "$(ls -A "$TMPDIR")" ''
+}
+
+@test "--dry-run shows the commands" {
+  run_script follow-job --job any --dry-run
+  assert_success
+  assert_output ''
+  assert_regex "$stderr" 'would run: kubectl .*get job any --watch'
+}

@@ -1,0 +1,81 @@
+setup() {
+  load test_helper
+  cluster_options
+}
+
+@test "writes a kubeconfig that only its owner can read, and prints its path" {
+  run_script get-credentials "${cluster[@]}"
+  assert_success
+  assert_equal "$(stat --format '%a' "$output" "$(dirname "$output")" | xargs)" '600 700'
+  KUBECONFIG=$output run kubectl get namespaces --output name
+  assert_success
+  assert_line namespace/default
+  rm -r "$(dirname "$output")"
+}
+
+@test "the kubeconfig gets its tokens from gke-gcloud-auth-plugin" {
+  run_script get-credentials "${cluster[@]}" --kubeconfig "$BATS_TEST_TMPDIR/kubeconfig"
+  assert_success
+  run grep 'command: gke-gcloud-auth-plugin' "$output"
+  assert_success
+}
+
+@test "leaves the kubeconfig of the user alone" {
+  local before
+  before=$(md5sum "$KUBECONFIG")
+  run_script get-credentials "${cluster[@]}" --kubeconfig "$BATS_TEST_TMPDIR/kubeconfig"
+  assert_success
+  assert_equal "$(md5sum "$KUBECONFIG")" "$before"
+}
+
+@test "--dry-run shows the gcloud command and writes nothing" {
+  run_script get-credentials --project p --location l --cluster c --kubeconfig "$BATS_TEST_TMPDIR/k" --dry-run
+  assert_success
+  assert_equal "$stderr" 'get-credentials: would run: gcloud container clusters get-credentials c --location l --project p'
+  assert [ ! -e "$BATS_TEST_TMPDIR/k" ]
+}
+
+@test "a cluster that does not exist is missing configuration: 78" {
+  run_script get-credentials --project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --cluster nope
+  assert_one_error 78 'cluster nope in .*: not found: compare with: gcloud container clusters list'
+}
+
+@test "a caller without container.clusters.get is denied: 77" {
+  printf outsider-token >"$BATS_TEST_TMPDIR/token"
+  CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token run_script get-credentials "${cluster[@]}"
+  assert_one_error 77 'permission denied: .*roles/container.clusterViewer'
+}
+
+@test "a caller whose token is not valid is not logged in: 77" {
+  printf worthless >"$BATS_TEST_TMPDIR/token"
+  CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token run_script get-credentials "${cluster[@]}"
+  assert_one_error 77 'not logged in: run gcloud auth login'
+}
+
+@test "a machine without any account is not logged in: 77" {
+  unset CLOUDSDK_AUTH_ACCESS_TOKEN_FILE
+  run_script get-credentials "${cluster[@]}"
+  assert_one_error 77 'not logged in: run gcloud auth login'
+}
+
+@test "a machine without gcloud is told so: 78" {
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  ln -s "$(type -P bash)" "$(type -P dirname)" "$BATS_TEST_TMPDIR/bin"
+  PATH=$BATS_TEST_TMPDIR/bin run_script get-credentials "${cluster[@]}"
+  assert_one_error 78 'gcloud is not on PATH'
+}
+
+@test "an unknown option is a usage error that names the known ones: 64" {
+  run_script get-credentials --region europe-west4
+  assert_one_error 64 'unknown option --region: known are --project --location'
+}
+
+@test "an option without its value is a usage error: 64" {
+  run_script get-credentials --project
+  assert_one_error 64 'option --project has no value'
+}
+
+@test "a missing option is a usage error: 64" {
+  run_script get-credentials --project p --location l
+  assert_one_error 64 'option --cluster is missing'
+}

@@ -1,0 +1,189 @@
+setup_file() {
+  load test_helper
+  use_own_namespace
+}
+
+setup() {
+  load test_helper
+  as_task dag "$BATS_TEST_NAME" run
+}
+
+submit() { # SHELL-COMMAND [OPTION...]
+  run_script submit-job --template batch-job --values "$(values_file "$1")" "${@:2}"
+}
+
+submitted() { # -> job, namespace and uid of the last submit
+  read -r job namespace uid <<<"$output"
+}
+
+finish_job() {
+  kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"$1\")].status}=True" "job/$job" --timeout 30s
+}
+
+@test "creates the Job and prints its name, namespace and uid" {
+  submit 'sleep 60'
+  assert_success
+  submitted
+  assert_equal "$namespace" "$NAMESPACE"
+  assert_equal "$(kubectl get job "$job" --output 'jsonpath={.metadata.uid}')" "$uid"
+}
+
+@test "the Job says which task instance it belongs to" {
+  as_task 'my dag' 'train.it' 'manual__2026-11-23T00:00:00+00:00' 3 7
+  submit 'sleep 60'
+  assert_success
+  submitted
+  run kubectl get job "$job" --output 'jsonpath={.metadata.annotations}'
+  assert_output --partial '"gke-job/dag-id":"my dag"'
+  assert_output --partial '"gke-job/task-id":"train.it"'
+  assert_output --partial '"gke-job/run-id":"manual__2026-11-23T00:00:00+00:00"'
+  assert_output --partial '"gke-job/map-index":"7"'
+}
+
+@test "a second submit of the same task attaches to the running Job" {
+  submit 'sleep 60'
+  local first=$output
+  AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60'
+  assert_success
+  assert_equal "$output" "$first"
+  assert_regex "$stderr" 'attaching to Job .*: it still runs'
+}
+
+@test "another map index is another Job" {
+  submit 'sleep 60'
+  local first=$output
+  GKE_JOB_MAP_INDEX=1 submit 'sleep 60'
+  assert_success
+  assert_not_equal "${output%% *}" "${first%% *}"
+}
+
+@test "a running Job of the same task from another manifest is refused: 65" {
+  submit 'sleep 60'
+  submit 'sleep 61'
+  assert_one_error 65 'still runs, from another manifest .*delete-job --job'
+}
+
+@test "a complete Job whose result was never collected is attached to" {
+  submit 'true'
+  local first=$output
+  submitted
+  finish_job Complete
+  submit 'true'
+  assert_success
+  assert_equal "$output" "$first"
+  assert_regex "$stderr" 'its result was never collected'
+}
+
+@test "a collected Job is replaced: the task was cleared" {
+  submit 'true'
+  submitted
+  finish_job Complete
+  run_script collect-job --job "$job"
+  local first=$uid
+  submit 'true'
+  assert_success
+  submitted
+  assert_not_equal "$uid" "$first"
+}
+
+@test "a failed Job is replaced: the task is retried" {
+  submit 'false'
+  submitted
+  finish_job Failed
+  local first=$uid
+  submit 'false'
+  assert_success
+  submitted
+  assert_not_equal "$uid" "$first"
+}
+
+@test "a Job of that name that is not of this task is never touched: 65" {
+  create_job stranger 'sleep 60'
+  submit 'true' --name stranger
+  assert_one_error 65 "Job stranger exists and is not this task's"
+  run kubectl get job stranger --output name
+  assert_success
+}
+
+@test "--dry-run prints a manifest that kubectl takes, and creates nothing" {
+  submit 'true' --dry-run
+  assert_success
+  assert_regex "$stderr" 'would run: kubectl create --filename -'
+  printf '%s' "$output" >"$BATS_TEST_TMPDIR/manifest.yaml"
+  run kubectl create --dry-run=server --output name --filename "$BATS_TEST_TMPDIR/manifest.yaml"
+  assert_success
+  run kubectl get --filename "$BATS_TEST_TMPDIR/manifest.yaml"
+  assert_failure
+}
+
+@test "reaches the cluster that --project, --location and --cluster name, without HOME" {
+  cluster_options
+  local values
+  values=$(values_file 'sleep 60')
+  unset KUBECONFIG HOME
+  run_script submit-job --template batch-job --values "$values" "${cluster[@]}" --namespace "$NAMESPACE"
+  assert_success
+  submitted
+  assert_equal "$namespace" "$NAMESPACE"
+}
+
+@test "leaves no private directory behind" {
+  export TMPDIR=$BATS_TEST_TMPDIR/private
+  mkdir "$TMPDIR"
+  cluster_options
+  submit 'sleep 60' "${cluster[@]}"
+  assert_success
+  assert_equal "$(ls -A "$TMPDIR")" ''
+}
+
+@test "a namespace that does not exist is missing configuration: 78" {
+  submit 'true' --namespace nowhere
+  assert_one_error 78 'namespace nowhere does not exist on this cluster'
+}
+
+@test "a caller who may not create Jobs is denied, with the verb: 77" {
+  kubectl config set-credentials viewer --token viewer-token >/dev/null
+  kubectl config set-context viewer --cluster localgke --user viewer --namespace "$NAMESPACE" >/dev/null
+  submit 'true' --context viewer
+  assert_one_error 77 'cannot create resource "jobs"'
+}
+
+@test "a caller whose token is not valid is not logged in: 77" {
+  kubectl config set-credentials nobody --token worthless >/dev/null
+  kubectl config set-context nobody --cluster localgke --user nobody >/dev/null
+  submit 'true' --context nobody
+  assert_one_error 77 'not logged in'
+}
+
+@test "a template that does not exist is named, with the known ones: 66" {
+  run_script submit-job --template bach-job
+  assert_one_error 66 'bach-job.*batch-job'
+}
+
+@test "a field that Kubernetes does not know is refused with its path: 65" {
+  cat >"$BATS_TEST_TMPDIR/job.yaml" <<'END'
+apiVersion: batch/v1
+kind: Job
+spec:
+  backofLimit: 2
+  template: {spec: {restartPolicy: Never, containers: [{name: main, image: busybox, command: ["true"]}]}}
+END
+  run_script submit-job --template "$BATS_TEST_TMPDIR/job.yaml"
+  assert_one_error 65 'unknown field "spec.backofLimit"'
+}
+
+@test "a context that does not exist is a usage error: 64" {
+  submit 'true' --context nope
+  assert_one_error 64 'context "nope" does not exist'
+}
+
+@test "--context together with --cluster is a usage error: 64" {
+  cluster_options
+  submit 'true' "${cluster[@]}" --context localgke
+  assert_one_error 64 'both name a cluster'
+}
+
+@test "without any cluster it says how to name one: 64" {
+  KUBECONFIG=/dev/null submit 'true'
+  assert_one_error 64 'no cluster is named'
+}

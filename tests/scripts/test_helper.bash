@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# What the test files share: `load test_helper` in setup.
+
+bats_require_minimum_version 1.5.0
+REPOSITORY=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+bats_load_library "$REPOSITORY/node_modules/bats-support/load"
+bats_load_library "$REPOSITORY/node_modules/bats-assert/load"
+
+# Runs scripts/NAME as Airflow does, with bash and not by its run bit: fills status, output and stderr.
+run_script() { # NAME ARGUMENT...
+  run --separate-stderr bash "$REPOSITORY/scripts/$1" "${@:2}"
+}
+
+# The options that lead gcloud to the stand-in; BATS_FILE's namespace is the default of its kubeconfig.
+cluster_options() { # -> cluster
+  cluster=(--project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --cluster "$LOCALGKE_CLUSTER")
+}
+
+# A namespace for the tests of this file, and a kubeconfig whose current context is in it: `setup_file` of most files.
+use_own_namespace() {
+  local name
+  name=$(basename "$BATS_TEST_FILENAME" .bats)
+  kubectl create namespace "$name" >/dev/null
+  cp "$KUBECONFIG" "$BATS_FILE_TMPDIR/kubeconfig"
+  export KUBECONFIG=$BATS_FILE_TMPDIR/kubeconfig NAMESPACE=$name
+  kubectl config set-context --current --namespace "$name" >/dev/null
+}
+
+# Creates a Job whose container runs a shell command; SPEC and CONTAINER are JSON laid over those of the Job.
+create_job() { # NAME SHELL-COMMAND [SPEC [CONTAINER]]
+  "$GKE_JOB_PYTHON" -c '
+import json, sys
+name, command, spec, container = sys.argv[1:]
+main = {"name": "main", "image": "busybox", "command": ["sh", "-c", command], **json.loads(container)}
+template = {"spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [main]}}
+print(json.dumps({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
+                  "spec": {"backoffLimit": 0, "template": template, **json.loads(spec)}}))
+' "$1" "$2" "${3:-{\}}" "${4:-{\}}" | kubectl create --output 'jsonpath={.metadata.uid}' --filename -
+}
+
+# Writes the values of a batch-job that runs a shell command; prints the file's path.
+values_file() { # SHELL-COMMAND
+  local file=$BATS_TEST_TMPDIR/values.json
+  "$GKE_JOB_PYTHON" -c '
+import json, sys
+print(json.dumps({"image": "busybox", "command": ["sh", "-c", sys.argv[1]], "retries": 0}))' "$1" >"$file"
+  printf '%s\n' "$file"
+}
+
+# Makes this test a task instance of Airflow.
+as_task() { # DAG TASK RUN [TRY [MAP-INDEX]]
+  export AIRFLOW_CTX_DAG_ID=$1 AIRFLOW_CTX_TASK_ID=$2 AIRFLOW_CTX_DAG_RUN_ID=$3 AIRFLOW_CTX_TRY_NUMBER=${4:-1}
+  export GKE_JOB_MAP_INDEX=${5:--1} GKE_JOB_AIRFLOW_ENVIRONMENT=test
+}
+
+# The condition and only then: polls it without any API traffic of the script under test.
+wait_until() { # COMMAND...
+  local deadline=$((SECONDS + 30))
+  until "$@"; do
+    ((SECONDS < deadline)) || fail "not within 30 s: $*"
+    sleep 0.05
+  done
+}
+
+# An error is one line that says what, which object and what to do.
+assert_one_error() { # STATUS REGEXP
+  assert_equal "$status" "$1"
+  assert_equal "${#stderr_lines[@]}" 1
+  assert_regex "$stderr" "$2"
+  assert_equal "$output" ''
+}
