@@ -1,0 +1,88 @@
+"""Who a Job belongs to: one Airflow task instance, or a person at a shell.
+
+Airflow's BashOperator exports AIRFLOW_CTX_*; GkeJobOperator adds what Airflow leaves out, GKE_JOB_MAP_INDEX and
+GKE_JOB_AIRFLOW_ENVIRONMENT. Two environments may share a cluster and a DAG id, so the environment counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+# A label holds 63 characters; Kubernetes appends `-xxxxx` to a Pod's name and, in an Indexed Job, `-index` before it.
+NAME_LENGTH = 50
+HASH_IN_NAME = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """The task instance that a Job runs for, as text; every field is empty by hand."""
+
+    environment: str = ""
+    dag_id: str = ""
+    task_id: str = ""
+    run_id: str = ""
+    map_index: str = ""
+    try_number: str = ""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Run:
+        """Read the task instance from the variables of BashOperator; without AIRFLOW_CTX_DAG_ID this is not Airflow."""
+        if not environ.get("AIRFLOW_CTX_DAG_ID"):
+            return cls()
+        return cls(
+            environment=environ.get("GKE_JOB_AIRFLOW_ENVIRONMENT") or environ.get("COMPOSER_ENVIRONMENT", ""),
+            dag_id=environ["AIRFLOW_CTX_DAG_ID"],
+            task_id=environ.get("AIRFLOW_CTX_TASK_ID", ""),
+            run_id=environ.get("AIRFLOW_CTX_DAG_RUN_ID", ""),
+            map_index=environ.get("GKE_JOB_MAP_INDEX") or "-1",
+            try_number=environ.get("AIRFLOW_CTX_TRY_NUMBER", ""),
+        )
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the fields by name, as a template sees them."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """A Job's `hash` (12 hex digits, the same for every try) and its default `name`, which is a DNS-1123 label."""
+
+    hash: str
+    name: str
+
+
+def identify(run: Run, *, work: str, environ: Mapping[str, str]) -> Identity:
+    """Tell who the Job of `run` is; by hand it is `work` (a template or Job name) of this user."""
+    if run.dag_id:
+        key = digest([run.environment, run.dag_id, run.task_id, run.run_id, run.map_index])
+        return Identity(hash=key, name=_name(run.dag_id, run.task_id, key, always_hash=True))
+    user = environ.get("USER") or environ.get("LOGNAME") or str(os.getuid())
+    key = digest(["by-hand", user, work])
+    return Identity(hash=key, name=_name(work, user, key, always_hash=False))
+
+
+def digest(content: object) -> str:
+    """Return 12 hex digits that stand for JSON `content`, whatever the order of its keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _name(first: str, second: str, key: str, *, always_hash: bool) -> str:
+    first, second = _slug(first), _slug(second)
+    plain = f"{first}-{second}".strip("-") or "job"
+    if not always_hash and len(plain) <= NAME_LENGTH:
+        return plain
+    # Each half keeps what the other one does not need, so that a long DAG id does not hide the task.
+    room = NAME_LENGTH - HASH_IN_NAME - len("--")
+    half = room // 2
+    first, second = first[: max(half, room - len(second))], second[: max(half, room - len(first))]
+    return "-".join(part for part in (first.strip("-"), second.strip("-"), key[:HASH_IN_NAME]) if part)
+
+
+def _slug(text: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,0 +1,174 @@
+"""The YAML half of rendering: parses the text, puts the values into the document, and writes it for kubectl.
+
+- A scalar that is one placeholder becomes the value itself, of any JSON type; inside longer or quoted text a value is
+  text. Keys are always text. A field that is null is left out, as Kubernetes would read it.
+- `command`, `args` and the `value` of `env` are text in Kubernetes, so numbers and booleans become text there. There
+  Kubernetes also expands `$(NAME)` and reads `$$` as `$`: what comes from values is escaped, what the template itself
+  says is not, so a container receives each value exactly and a template may still refer to variables.
+- Plain words that YAML parsers read differently (NO, 1e3, 0o7, 1_000, 2026-01-01) are refused: quote them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import yaml
+
+from render_error import BAD_INPUT, RenderError
+from templating import Rendered
+from values import Json
+
+Path = tuple[str | int, ...]
+
+TAG = "tag:yaml.org,2002:"
+# What each kind of plain scalar may look like, so that PyYAML and the parsers of Kubernetes agree on it.
+AGREED = {
+    f"{TAG}null": re.compile(r"|~|null"),
+    f"{TAG}bool": re.compile(r"true|false"),
+    f"{TAG}int": re.compile(r"-?(0|[1-9][0-9]*)"),
+    f"{TAG}float": re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+"),
+    f"{TAG}str": re.compile(r"(?![-+]?\.?[0-9][0-9_.]*(e[-+]?[0-9]+)?$|0[box][0-9a-f_]+$|[yn]$)[^\n]*", re.IGNORECASE),
+}
+
+
+def read_documents(rendered: Rendered) -> list[Json]:
+    """Read the documents of `rendered`, with the values in them; empty ones are left out.
+
+    RenderError, with the line of the template, when it is not YAML that every parser reads alike.
+    """
+    try:
+        nodes = list(yaml.compose_all(rendered.text, Loader=yaml.SafeLoader))
+        documents = [_Reader(rendered).read(node, ()) for node in nodes]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = rendered.place(mark.line if mark else 0)
+        raise RenderError(BAD_INPUT, f"invalid YAML: {error.problem}, {place}, correct the template") from None
+    except yaml.YAMLError as error:
+        raise RenderError(BAD_INPUT, f"invalid YAML: {error}, {rendered.place(0)}, correct the template") from None
+    except RecursionError:
+        raise RenderError(BAD_INPUT, f"nested without end, {rendered.place(0)}, remove aliases in circles") from None
+    return [document for document in documents if document is not None]
+
+
+def write_document(document: dict[str, Json]) -> str:
+    """Write `document` as ASCII YAML that every parser reads alike: each string in double quotes."""
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, default_flow_style=False, width=sys.maxsize)
+
+
+class _Reader:
+    def __init__(self, rendered: Rendered) -> None:
+        self.rendered = rendered
+
+    def read(self, node: yaml.Node, path: Path) -> Json:
+        if isinstance(node, yaml.MappingNode) and node.tag == f"{TAG}map":
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode) and node.tag == f"{TAG}seq":
+            return [self._item(item, (*path, index)) for index, item in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode) and node.tag in AGREED:
+            return self._scalar(node, path)
+        raise self._error(f"the YAML tag {node.tag} is not for manifests", node, "remove it")
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Json]:
+        seen: set[str] = set()
+        result = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node)
+            if key in seen:
+                raise self._error(f"the key {key} is there twice", key_node, "keep one")
+            seen.add(key)
+            value = self.read(value_node, (*path, key))
+            if value is not None:
+                result[key] = value
+        return result
+
+    def _key(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode) or node.tag not in AGREED:
+            raise self._error("a key is not plain text", node, "write it as text, without merge or tag")
+        return self._interpolate(node, ())
+
+    def _item(self, node: yaml.Node, path: Path) -> Json:
+        value = self.read(node, path)
+        if value is None:
+            raise self._error("an item of a list is null", node, "give it a value or leave it out")
+        return value
+
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Json:
+        placeholder, text = self.rendered.placeholder, node.value
+        if node.style is None and (whole := placeholder.fullmatch(text)) and node.tag == f"{TAG}str":
+            return _value(self.rendered.values[int(whole[1])], path)
+        if node.style is not None or placeholder.search(text):
+            return self._interpolate(node, path)
+        if not AGREED[node.tag].fullmatch(text):
+            raise self._error(f"YAML parsers disagree about {text}", node, "put it in quotes")
+        if node.tag == f"{TAG}null":
+            return None
+        return text if node.tag == f"{TAG}str" or _is_expanded(path) else json.loads(text)
+
+    def _interpolate(self, node: yaml.ScalarNode, path: Path) -> str:
+        if node.tag != f"{TAG}str" and self.rendered.placeholder.search(node.value):
+            raise self._error(f"a value has the YAML tag {node.tag}", node, "remove it")
+        parts = self.rendered.placeholder.split(node.value)
+        for position in range(1, len(parts), 2):
+            value = self.rendered.values[int(parts[position])]
+            if value is None or isinstance(value, list | dict):
+                kind = "null" if value is None else f"a {type(value).__name__}"
+                raise self._error(f"{kind} stands inside text", node, "give text or a number, or let it stand alone")
+            parts[position] = _as_text(value)
+            if _is_expanded(path):
+                parts[position] = _escape(parts[position])
+                # A single dollar before the value would join with it to a reference.
+                parts[position - 1] = re.sub(r"(?<!\$)(\$\$)*\$$", r"\g<0>$", parts[position - 1])
+        return "".join(parts)
+
+    def _error(self, what: str, node: yaml.Node, fix: str) -> RenderError:
+        return RenderError(BAD_INPUT, f"{what}, {self.rendered.place(node.start_mark.line)}, {fix}")
+
+
+def _value(value: Json, path: Path) -> Json:
+    """Return a value that stands on its own at `path` of the document."""
+    if isinstance(value, dict):
+        return {key: _value(item, (*path, key)) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_value(item, (*path, index)) for index, item in enumerate(value)]
+    return _escape(_as_text(value)) if value is not None and _is_expanded(path) else value
+
+
+def _as_text(value: str | float) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _escape(text: str) -> str:
+    return text.replace("$", "$$")
+
+
+def _is_expanded(path: Path) -> bool:
+    """Whether Kubernetes takes the text at `path` of a Job as text with references to variables."""
+    match path:
+        case ("spec", "template", "spec", "containers" | "initContainers", int(), "command" | "args", int()):
+            return True
+        case ("spec", "template", "spec", "containers" | "initContainers", int(), "env", int(), "value"):
+            return True
+    return False
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, _data: object) -> bool:
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar(f"{TAG}str", text, style='"')
+
+
+def _represent_mapping(dumper: yaml.SafeDumper, mapping: dict[str, Json]) -> yaml.MappingNode:
+    node = dumper.represent_dict(mapping)
+    for key, _ in node.value:
+        if re.fullmatch(r"[A-Za-z][A-Za-z0-9_./-]+", key.value):
+            key.style = None
+    return node
+
+
+_Dumper.add_representer(str, _represent_text)
+_Dumper.add_representer(dict, _represent_mapping)
