@@ -58,16 +58,15 @@ class TemplateText(str):
 
 
 class _Compiler(CodeGenerator):
-    """Marks the ends of the template's lines, and refuses the statements that would mix its text with values."""
+    """Marks what comes from which line of the template, and refuses the statements that would mix its text with values."""
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 # Jinja's name
         for block in node.find_all((nodes.FilterBlock, nodes.AssignBlock, nodes.ScopedEvalContextModifier)):
             self.fail("filter, set and autoescape blocks are not for manifests", block.lineno)
         mark = cast("Renderer", self.environment).mark
         for text in node.find_all(nodes.TemplateData):
-            *lines, rest = text.data.split("\n")
-            ends = [f"{line}{mark(self.name, text.lineno + number)}\n" for number, line in enumerate(lines)]
-            text.data = "".join([*ends, rest])
+            lines = text.data.split("\n")
+            text.data = "\n".join(f"{line}{mark(self.name, text.lineno + n)}" for n, line in enumerate(lines))
         super().visit_Template(node, frame)
 
 
@@ -96,7 +95,7 @@ class Renderer(ImmutableSandboxedEnvironment):
         try:
             text = self.get_template(name).render({key: named(key, value) for key, value in context.items()})
         except jinja2.TemplateNotFound as error:
-            message = f"template not found, {error.message}, import and include take files beside {name}"
+            message = f"template not found, {error.name}, import and include take files beside {name}"
             raise RenderError(NO_TEMPLATE, message) from None
         except jinja2.TemplateSyntaxError as error:
             place = f"{error.name or name} line {error.lineno}"
@@ -109,7 +108,7 @@ class Renderer(ImmutableSandboxedEnvironment):
         return self._rendered(text, name)
 
     def mark(self, template: str | None, line: int) -> str:
-        """Make a word that marks the end of a line; it is removed again after rendering."""
+        """Make a word that says which line the text before it comes from; it is removed again after rendering."""
         self._places.append(f"{template} line {line}")
         return f"m{self._nonce}n{len(self._places) - 1}z"
 

@@ -29,7 +29,10 @@ AGREED = {
     f"{TAG}bool": re.compile(r"true|false"),
     f"{TAG}int": re.compile(r"-?(0|[1-9][0-9]*)"),
     f"{TAG}float": re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+"),
-    f"{TAG}str": re.compile(r"(?![-+]?\.?[0-9][0-9_.]*(e[-+]?[0-9]+)?$|0[box][0-9a-f_]+$|[yn]$)[^\n]*", re.IGNORECASE),
+    **dict.fromkeys((f"{TAG}timestamp", f"{TAG}value", f"{TAG}merge"), re.compile("(?!)")),
+    f"{TAG}str": re.compile(
+        r"(?![-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)(e[-+]?[0-9]+)?$|0[box][0-9a-f_]+$|[yn]$)[^\n]*", re.IGNORECASE
+    ),
 }
 
 
@@ -84,7 +87,7 @@ class _Reader:
         return result
 
     def _key(self, node: yaml.Node) -> str:
-        if not isinstance(node, yaml.ScalarNode) or node.tag not in AGREED:
+        if not isinstance(node, yaml.ScalarNode) or node.tag not in AGREED or node.tag == f"{TAG}merge":
             raise self._error("a key is not plain text", node, "write it as text, without merge or tag")
         return self._interpolate(node, ())
 
@@ -107,9 +110,9 @@ class _Reader:
         return text if node.tag == f"{TAG}str" or _is_expanded(path) else json.loads(text)
 
     def _interpolate(self, node: yaml.ScalarNode, path: Path) -> str:
-        if node.tag != f"{TAG}str" and self.rendered.placeholder.search(node.value):
-            raise self._error(f"a value has the YAML tag {node.tag}", node, "remove it")
         parts = self.rendered.placeholder.split(node.value)
+        if node.tag != f"{TAG}str" and (node.style is not None or len(parts) > 1):
+            raise self._error(f"text has the YAML tag {node.tag}", node, "remove it")
         for position in range(1, len(parts), 2):
             value = self.rendered.values[int(parts[position])]
             if value is None or isinstance(value, list | dict):

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from templating import Renderer
+from yaml_document import read_documents
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., Any]:
+    """The first document of a template text, with values in it; other files may lie beside the template."""
+
+    def read(text: str, values: dict[str, Any] | None = None, **files: str) -> Any:
+        (tmp_path / "mine.yaml.j2").write_text(text)
+        for name, content in files.items():
+            (tmp_path / f"{name}.yaml.j2").write_text(content)
+        return read_documents(Renderer(tmp_path).render("mine.yaml.j2", {"values": values or {}, "run": {}}))[0]
+
+    return read

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+import yaml
+from render_error import RenderError
+from yaml_document import write_document
+
+# Text that has broken templates, YAML parsers or shells. Each must arrive exactly as it is.
+HOSTILE = [
+    "", " ", "  leading and trailing  ", "\t", "\n", "\r\n", "a\nb", "a\n\n\nb\n", "\n- x\n", "---", "--- a", "...", "a\n---\nkind: Secret",
+    "'", '"', "''", '"quoted"', "it's", '\\"', "\\", "\\n", "\\u0041", "`id`", "a'b\"c", '"}, "privileged": true, {"',
+    "{{ 7 * 7 }}", "{% raw %}", "{# #}", "}}", "${HOME}", "$(HOME)", "$$(HOME)", "$", "$$", "a$", "$(", "%s", "%(x)s",
+    "&anchor", "*alias", "&a [*a, *a]", "!!python/object:os.system", "!tag x", "<<", "<<: *x", "@", "`", "|", ">", "|-\n x", "? x", "- x",
+    ": ", "a: b", "a:", ":", " #", "a # b", "#", "[", "]", "{", "}", "[]", "{}", "{a: b}", "[1, 2]", ",", "a, b",
+    "NO", "no", "y", "n", "on", "Off", "true", "True", "null", "Null", "~", "None", "=", ".inf", "-.INF", ".NaN", "nan",
+    "0", "-0", "+1", "007", "0o7", "0x1F", "0b1", "1_000", "1e3", "1E3", "1.", ".5", "1.0", "1.10", "1:30", "190:20:30", "12e03",
+    "2026-01-01", "2026-01-01T00:00:00Z", "4096Mi", "Infinity",
+    "\u0085", "\u2028", "\u2029", "\ufeff", "\u00a0", "\u200b", "\u202eevil", "\u2066x\u2069", "\x01", "\x07", "\x1b[31m", "\x7f", "\x9f",
+    "\ud7ff", "\ue000", "\ufffd", "\ufffe", "\uffff", "\U0001f600", "\U0010ffff", "e\u0301", "Größe", "日本語", "a" * 200, "word " * 100, "x\n" * 500,
+    "v0123456789abcdefn0z", "m0123456789abcdefn0z", "gs://bucket/a b/*.csv", "--flag=value", "rm -rf /; echo", "x" * 100_000,
+]  # fmt: skip
+
+SHAPES = """
+plain: {{ values.x }}
+single: '{{ values.x }}'
+double: "{{ values.x }}"
+flow: {a: {{ values.x }}, b: ["{{ values.x }}", {{ values.x }}]}
+list:
+  - {{ values.x }}
+  - inside text {{ values.x }} here
+literal: |
+  before
+  {{ values.x }}
+  after
+folded: >-
+  before
+  {{ values.x }}
+keys:
+  {{ values.x }}: 1
+  "key {{ values.x }}": 2
+comment: 1 # {{ values.x }}
+last: end
+"""
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:30])
+def test_a_value_arrives_exactly_and_leaves_the_structure_alone(read, text):
+    expected = {
+        "plain": text,
+        "single": text,
+        "double": text,
+        "flow": {"a": text, "b": [text, text]},
+        "list": [text, f"inside text {text} here"],
+        "literal": f"before\n{text}\nafter\n",
+        "folded": f"before {text}",
+        "keys": {text: 1, f"key {text}": 2},
+        "comment": 1,
+        "last": "end",
+    }
+    document = read(SHAPES, {"x": text})
+    assert document == expected
+    assert yaml.safe_load(write_document(document)) == expected
+
+
+def test_kubectl_reads_what_is_written_as_it_was_meant():
+    numbers = [0, -1, 5, 2**53 + 1, 2**63 - 1, 0.1, 1.0, 1e20, 1e-7, -2.5e300, True, False]
+    spec = {
+        "texts": HOSTILE,
+        "numbers": numbers,
+        "nested": [[["a"]], [], {}, {"a": {}}, {"b": [{"c": "d"}]}],
+        **{f"k {text}": index for index, text in enumerate(HOSTILE) if len(text) < 1000},
+        **{text: index for index, text in enumerate(HOSTILE) if len(text) < 1000},
+    }
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}, "spec": spec}
+    command = ["kubectl", "label", "--local", "--filename", "-", "--output", "json", "read=yes"]
+    answer = subprocess.run(command, input=write_document(job), text=True, capture_output=True, check=True)
+    assert json.loads(answer.stdout)["spec"] == spec
+
+
+def test_what_is_written_is_ascii_with_one_line_for_each_string():
+    text = write_document({"a": "é\u2028\n" * 100, "b": ["word " * 100]})
+    assert text.isascii()
+    assert len(text.splitlines()) == 3
+
+
+def test_a_value_alone_keeps_its_type(read):
+    value = {"limits": {"memory": "1Gi"}, "list": [1, 0.5, True, "x", [], {}]}
+    assert read("a: {{ values.x }}", {"x": value}) == {"a": value}
+
+
+def test_numbers_and_booleans_inside_text_are_written_as_in_json(read):
+    document = read("a: '{{ values.t }} {{ values.i }} {{ values.f }}'", {"t": True, "i": 5, "f": 0.1})
+    assert document == {"a": "true 5 0.1"}
+
+
+@pytest.mark.parametrize(("value", "kind"), [(None, "null"), ([1], "a list"), ({"a": 1}, "a dict")])
+@pytest.mark.parametrize("field", ["a: x{{ values.x }}", "a: '{{ values.x }}'", "{{ values.x }}: a"])
+def test_what_is_no_text_is_refused_inside_text(read, value, kind, field):
+    with pytest.raises(RenderError, match=f"{kind} stands inside text, mine.yaml.j2 line 2, ") as error:
+        read(f"first: 1\n{field}\n", {"x": value})
+    assert error.value.status == 65
+
+
+def test_a_null_field_is_left_out(read):
+    document = read("a: {{ values.x }}\nb: {{ values.y }}\nc:\nd: ~\ne: 1", {"x": None, "y": {"in": None, "z": 0}})
+    assert document == {"b": {"z": 0}, "e": 1}
+
+
+@pytest.mark.parametrize("item", ["{{ none }}", "", "~"])
+def test_a_null_item_of_a_list_is_refused(read, item):
+    with pytest.raises(RenderError, match="an item of a list is null, mine.yaml.j2 line 2"):
+        read(f"a:\n  - {item}\n")
+
+
+CONTAINER = """
+spec:
+  template:
+    spec:
+      {{ values.kind }}:
+        - {{ values.field }}: {{ values.content }}
+"""
+
+
+@pytest.mark.parametrize("kind", ["containers", "initContainers"])
+@pytest.mark.parametrize("text", ["$(HOME)", "$$(HOME)", "$", "$$$", "100$ $(", "a"])
+def test_kubernetes_expands_no_value_in_command_args_and_env(read, kind, text):
+    for field, content in (
+        ("command", [text]),
+        ("args", [text, text]),
+        ("env", [{"name": "A", "value": text}]),
+    ):
+        document = read(CONTAINER, {"kind": kind, "field": field, "content": content})
+        written = document["spec"]["template"]["spec"][kind][0][field]
+        assert expanded(written) == content
+
+
+def expanded(content: object) -> object:
+    """What a container receives where no variable is defined: `$$` is a dollar, and a reference shows as `<NAME>`."""
+    if isinstance(content, list):
+        return [expanded(item) for item in content]
+    if isinstance(content, dict):
+        return {key: expanded(item) for key, item in content.items()}
+    result, rest = "", content
+    while rest:
+        if rest.startswith("$$"):
+            result, rest = result + "$", rest[2:]
+        elif rest.startswith("$(") and ")" in rest:
+            name, _, rest = rest[2:].partition(")")
+            result += f"<{name}>"
+        else:
+            result, rest = result + rest[0], rest[1:]
+    return result
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "received"),
+    [
+        ("$(HOME)/{{ values.x }}", "$(HOME)", "<HOME>/$(HOME)"),
+        ("US${{ values.x }}", "(HOME)", "US$(HOME)"),
+        ("$${{ values.x }}", "$(HOME)", "$$(HOME)"),
+        ("{{ values.x }}(HOME)", "$", "$(HOME)"),
+        ("{{ values.x }}{{ values.x }}", "$", "$$"),
+    ],
+)
+def test_the_template_may_refer_to_variables_and_a_value_beside_it_may_not(read, template, value, received):
+    text = f"spec: {{template: {{spec: {{containers: [{{args: ['{template}']}}]}}}}}}"
+    [container] = read(text, {"x": value})["spec"]["template"]["spec"]["containers"]
+    assert expanded(container["args"]) == [received]
+
+
+def test_dollars_elsewhere_stay_as_they_are(read):
+    assert read("metadata: {name: {{ values.x }}}", {"x": "$(HOME)"}) == {"metadata": {"name": "$(HOME)"}}
+
+
+def test_numbers_and_booleans_become_text_where_kubernetes_wants_text(read):
+    text = "spec: {template: {spec: {containers: [{args: {{ values.x }}, command: [1.10, true]}]}}}"
+    [container] = read(text, {"x": [3, 0.5, False, "x"]})["spec"]["template"]["spec"]["containers"]
+    assert container == {"args": ["3", "0.5", "false", "x"], "command": ["1.10", "true"]}
+
+
+@pytest.mark.parametrize(
+    "word", "NO yes on True NULL y n 0o7 007 0x1F 0b1 1_000 1e3 1.5e3 .5 +1 1. .inf .NaN 1:30 2026-01-01 = <<".split()
+)
+def test_a_plain_word_that_parsers_read_differently_is_refused(read, word):
+    with pytest.raises(RenderError, match=r"YAML parsers disagree about .*, mine.yaml.j2 line 2, put it in quotes"):
+        read(f"a: 1\nb: {word}\n")
+    assert read(f"b: '{word}'\n") == {"b": word}
+
+
+def test_plain_words_that_parsers_agree_on_are_read(read):
+    text = "[1, -5, 0, 0.5, true, false, text, 4096Mi, v1.2, a-b, 10m, 1.2.3, batch/v1]"
+    expected = [1, -5, 0, 0.5, True, False, "text", "4096Mi", "v1.2", "a-b", "10m", "1.2.3", "batch/v1"]
+    assert read(f"a: {text}") == {"a": expected}
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("a: [1\nb: 2", "invalid YAML: expected ',' or ']'"),
+        ("b: 'x", "invalid YAML: found unexpected end of stream"),
+        ("b: *nothing", "invalid YAML: found undefined alias 'nothing'"),
+        ("b: !!python/name:os.system x", "the YAML tag tag:yaml.org,2002:python/name:os.system is not for manifests"),
+        ("b: !own {a: 1}", "the YAML tag !own is not for manifests"),
+        ("b: !!binary aGk=", "the YAML tag tag:yaml.org,2002:binary is not for manifests"),
+        ("b: !!int {{ values.x }}", "text has the YAML tag tag:yaml.org,2002:int"),
+        ("b: !!bool 'true'", "text has the YAML tag tag:yaml.org,2002:bool"),
+        ("first: 2", "the key first is there twice"),
+        ("{{ values.first }}: 2", "the key first is there twice"),
+        ("<<: {a: 1}", "a key is not plain text"),
+        ("? [a, b]\n: 1", "a key is not plain text"),
+    ],
+)
+def test_text_that_is_no_plain_yaml_is_refused_with_the_line_of_the_template(read, text, what):
+    template = "{% for i in range(3) %}\n{% endfor %}\nfirst: 1\n" + text
+    with pytest.raises(RenderError) as error:
+        read(template, {"x": "5", "first": "first"})
+    assert str(error.value).startswith(what)
+    assert ", mine.yaml.j2 line " in str(error.value)
+    assert int(str(error.value).split(" line ")[1].split(",")[0]) in (4, 5)
+    assert error.value.status == 65
+
+
+def test_the_line_is_that_of_the_template_after_loops_and_in_macros(read):
+    loop = "{% for i in range(5) %}\na{{ i }}: 1\n{% endfor %}\n"
+    with pytest.raises(RenderError, match="mine.yaml.j2 line 4"):
+        read(loop + "b: NO\n")
+    with pytest.raises(RenderError, match="mine.yaml.j2 line 3"):
+        read("{% macro f() %}\nc: 1\nb: NO\n{% endmacro %}\na: 1\n{{ f() }}\n")
+
+
+def test_an_alias_is_read_and_one_in_a_circle_is_refused(read):
+    assert read("a: &x [1]\nb: *x") == {"a": [1], "b": [1]}
+    with pytest.raises(RenderError, match="nested without end"):
+        read("a: &x [*x]")
+
+
+def test_control_characters_in_a_template_are_refused(read):
+    with pytest.raises(RenderError, match="invalid YAML: unacceptable character"):
+        read("a: \x01")
