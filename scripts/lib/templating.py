@@ -58,7 +58,7 @@ class TemplateText(str):
 
 
 class _Compiler(CodeGenerator):
-    """Marks what comes from which line of the template, and refuses the statements that would mix its text with values."""
+    """Marks what comes from which line of the template; refuses what would mix its text with values."""
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 # Jinja's name
         for block in node.find_all((nodes.FilterBlock, nodes.AssignBlock, nodes.ScopedEvalContextModifier)):

@@ -160,6 +160,9 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, _data: object) -> bool:
         return True
 
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, indentless=False)  # lists are indented, as in the templates
+
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar(f"{TAG}str", text, style='"')

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from templating import Renderer
 from yaml_document import read_documents
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

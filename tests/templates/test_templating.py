@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from render_error import RenderError
 from templating import Renderer, find_template
 
@@ -58,7 +59,7 @@ def test_the_text_of_a_macro_does_not_mix_with_values(read, escape):
 
 
 def test_the_text_of_a_macro_is_indented_by_a_number_only(read):
-    with pytest.raises(RenderError, match="mine.yaml.j2 line 5"):
+    with pytest.raises(RenderError, match=r"mine.yaml.j2 line 5"):
         read(MACRO + "{{ pair(1) | indent(values.x) }}", {"x": "b: 1\n"})
 
 
@@ -71,7 +72,7 @@ def test_the_text_of_a_macro_is_indented_by_a_number_only(read):
     ],
 )
 def test_blocks_that_rewrite_template_text_are_refused(read, block):
-    with pytest.raises(RenderError, match="blocks are not for manifests, mine.yaml.j2 line 2") as error:
+    with pytest.raises(RenderError, match=r"blocks are not for manifests, mine.yaml.j2 line 2") as error:
         read(f"b: 1\n{block}", {"x": "a"})
     assert error.value.status == 65
 
@@ -122,13 +123,13 @@ def test_a_value_may_have_the_name_of_a_method(read):
     ],
 )
 def test_an_expression_that_is_no_json_value_is_refused_with_its_place(read, expression, what):
-    with pytest.raises(RenderError, match=f"{re.escape(what)}.*, mine.yaml.j2 line 2, correct") as error:
+    with pytest.raises(RenderError, match=rf"{re.escape(what)}.*, mine.yaml.j2 line 2, correct") as error:
         read("a: 1\nb: {{ " + expression + " }}", {"l": [], "f": 1e308})
     assert error.value.status == 65
 
 
 def test_a_syntax_error_is_reported_with_its_line(read):
-    with pytest.raises(RenderError, match="mine.yaml.j2 line 3, correct the template") as error:
+    with pytest.raises(RenderError, match=r"mine.yaml.j2 line 3, correct the template") as error:
         read("a: 1\nb: 2\nc: {{ 1 + }}")
     assert error.value.status == 65
 
@@ -154,6 +155,6 @@ def test_an_unknown_template_is_answered_with_the_known_ones(tmp_path, monkeypat
     for template in ("_macros", "one", "three"):
         (folder / f"{template}.yaml.j2").touch()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(RenderError, match=f"template not found, {name}, take one of: one, three; or a path") as error:
+    with pytest.raises(RenderError, match=rf"template not found, {name}, take one of: one, three; or a path") as error:
         find_template(name, folder)
     assert error.value.status == 66

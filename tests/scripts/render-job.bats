@@ -1,0 +1,177 @@
+#!/usr/bin/env bats
+# The command line of render-job: options, exit codes, stdout and stderr. What it renders is tested in tests/templates.
+
+setup() {
+  load test_helper
+  cd "$BATS_TEST_TMPDIR" || exit
+  unset AIRFLOW_CTX_DAG_ID GKE_JOB_VALUES
+  unset -v "${!COMPOSER_@}" "${!GKE_JOB_A@}"
+  export USER=ada
+  python=${GKE_JOB_PYTHON:-python3}
+  printf '{"image": "busybox"}' >values.json
+}
+
+render_job() { # OPTION...
+  run --separate-stderr "$python" "$REPOSITORY/scripts/render-job" "$@"
+}
+
+# Writes a Job template to ./mine.yaml.j2 whose container is the given YAML.
+write_template() { # CONTAINER
+  printf '%s\n' 'apiVersion: batch/v1' 'kind: Job' 'spec: {template: {spec: {containers: [' "$1" ']}}}' >mine.yaml.j2
+}
+
+@test "it prints a manifest that kubectl reads, and nothing on stderr" {
+  render_job --template batch-job --values values.json --profile highmem-spot --namespace ml
+  assert_success
+  assert_equal "$stderr" ''
+  run kubectl label --local --filename - --output 'jsonpath={.metadata.namespace} {.metadata.name} {.kind}' a=b <<<"$output"
+  assert_output 'ml batch-job-ada Job'
+}
+
+@test "values come from a file, from standard input or from the environment" {
+  render_job --template batch-job --values values.json --name j
+  expected=$output
+  run --separate-stderr "$python" "$REPOSITORY/scripts/render-job" --template batch-job --values - --name j <values.json
+  assert_output "$expected"
+  GKE_JOB_VALUES='{"image": "busybox"}' render_job --template batch-job --name j
+  assert_output "$expected"
+}
+
+@test "under Airflow the Job is named and annotated after the task instance" {
+  AIRFLOW_CTX_DAG_ID=train AIRFLOW_CTX_TASK_ID=fit AIRFLOW_CTX_DAG_RUN_ID=r1 AIRFLOW_CTX_TRY_NUMBER=2 \
+    GKE_JOB_MAP_INDEX=7 GKE_JOB_AIRFLOW_ENVIRONMENT=prod render_job --template batch-job --values values.json
+  assert_success
+  assert_line --regexp '^  name: "train-fit-[0-9a-f]{8}"$'
+  assert_line '    gke-job/airflow-environment: "prod"'
+  assert_line '    gke-job/run-id: "r1"'
+  assert_line '    gke-job/map-index: "7"'
+  assert_line '    gke-job/try-number: "2"'
+}
+
+@test "a hostile value stays one argument" {
+  # shellcheck disable=SC2016 # the dollar is the test
+  printf '%s' '{"image": "busybox", "args": ["\"]\n---\nkind: Secret {{ 7*7 }} $(HOME) # \u2028"]}' >hostile.json
+  render_job --template batch-job --values hostile.json
+  assert_success
+  run kubectl label --local --filename - --output 'jsonpath={.spec.template.spec.containers[*].args}' a=b <<<"$output"
+  # shellcheck disable=SC2016 # likewise
+  assert_output '["\"]\n---\nkind: Secret {{ 7*7 }} $$(HOME) # '$'\u2028''"]'
+}
+
+@test "a template of one's own is named by its path, and is found from any directory" {
+  write_template '{name: "{{ values.image }}"}'
+  render_job --template ./mine.yaml.j2 --values values.json
+  assert_line '        - name: "busybox"'
+}
+
+@test "it runs from a copied directory that is read-only, without run bits and without HOME, and writes nothing there" {
+  mkdir copy
+  cp -R "$REPOSITORY/scripts" "$REPOSITORY/templates" copy
+  find copy -name __pycache__ -prune -exec rm -rf {} +
+  find copy -type f -exec chmod 444 {} +
+  before=$(find copy | sort)
+  run --separate-stderr env -i PATH="$PATH" "$python" copy/scripts/render-job --template batch-job --values values.json
+  assert_success
+  assert_equal "$stderr" ''
+  assert_equal "$(find copy | sort)" "$before"
+}
+
+@test "--help explains every option on stdout" {
+  render_job --help
+  assert_success
+  assert_equal "$stderr" ''
+  for option in template values profile name namespace help; do assert_output --partial "  --$option "; done
+}
+
+@test "an unknown option is a usage error" {
+  render_job --template batch-job --set a=b
+  assert_one_error 64 '^render-job: unrecognized arguments: --set a=b; see render-job --help$'
+}
+
+@test "an option without its value is a usage error" {
+  render_job --template
+  assert_one_error 64 '^render-job: argument --template: expected one argument; '
+}
+
+@test "a missing --template is a usage error" {
+  render_job
+  assert_one_error 64 '^render-job: the following arguments are required: --template; '
+}
+
+@test "an option is not guessed from its beginning" {
+  render_job --template batch-job --prof highmem
+  assert_one_error 64 'unrecognized arguments: --prof highmem'
+}
+
+@test "an unknown template is answered with the known ones" {
+  render_job --template batch-jop
+  assert_one_error 66 '^render-job: template not found, batch-jop, take one of: .*batch-job.*; or a path with a slash'
+}
+
+@test "an undefined value is named with the template and its line" {
+  write_template '{name: main, image: {{ values.immage }}}'
+  render_job --template ./mine.yaml.j2 --values values.json
+  assert_one_error 65 '^render-job: values.immage is undefined, mine.yaml.j2 line 4, give a value or'
+}
+
+@test "values that are not JSON are refused with the place in the file" {
+  echo '{"image": }' >values.json
+  render_job --template batch-job --values values.json
+  assert_one_error 65 '^render-job: values are not JSON, values.json: Expecting value: line 1 column 11 .*, give one'
+}
+
+@test "values that are no JSON object are refused" {
+  echo '[1]' >values.json
+  render_job --template batch-job --values values.json
+  assert_one_error 65 '^render-job: values are not a JSON object, values.json, '
+}
+
+@test "a missing values file is named" {
+  render_job --template batch-job --values nowhere.json
+  assert_one_error 65 '^render-job: cannot read the values, nowhere.json: No such file or directory, name a JSON file$'
+}
+
+@test "an unknown profile is answered with the known ones" {
+  render_job --template batch-job --values values.json --profile huge
+  assert_one_error 65 "^render-job: unknown profile, 'huge', take one of: cpu-small, "
+}
+
+@test "a name that is no DNS label is refused" {
+  render_job --template batch-job --values values.json --name My_Job
+  assert_one_error 65 "^render-job: Job name is no DNS-1123 label, 'My_Job', take at most 50 "
+}
+
+@test "a namespace that is no DNS label is refused" {
+  render_job --template batch-job --values values.json --namespace My_Space
+  assert_one_error 65 "^render-job: namespace is no DNS-1123 label, 'My_Space', "
+}
+
+@test "text that is not YAML after rendering is refused with the line of the template" {
+  write_template '{name: [main}'
+  render_job --template ./mine.yaml.j2
+  assert_one_error 65 '^render-job: invalid YAML: .*, mine.yaml.j2 line 4, correct the template$'
+}
+
+@test "a document that is not a Job is refused" {
+  printf 'apiVersion: v1\nkind: Pod\n' >mine.yaml.j2
+  render_job --template ./mine.yaml.j2
+  assert_one_error 65 '^render-job: manifest is v1 Pod, mine.yaml.j2, make it a Job of apiVersion batch/v1$'
+}
+
+@test "a manifest without a document is refused" {
+  echo '# nothing' >mine.yaml.j2
+  render_job --template ./mine.yaml.j2
+  assert_one_error 65 '^render-job: manifest is not one document \(nothing in it\), mine.yaml.j2, leave one Job$'
+}
+
+@test "a manifest with several documents is refused" {
+  printf '%s\n' 'apiVersion: v1' 'kind: Service' --- 'apiVersion: batch/v1' 'kind: Job' >mine.yaml.j2
+  render_job --template ./mine.yaml.j2
+  assert_one_error 65 '^render-job: manifest is not one document \(v1 Service, batch/v1 Job\), mine.yaml.j2, leave one Job$'
+}
+
+@test "a Python without jinja2 is said so" {
+  "$python" -m venv --without-pip bare
+  run --separate-stderr bare/bin/python "$REPOSITORY/scripts/render-job" --template batch-job
+  assert_one_error 78 '^render-job: module missing, .* in .*/bare/bin/python, .* GKE_JOB_PYTHON$'
+}

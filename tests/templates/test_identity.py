@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+
+import pytest
+
+from identity import NAME_LENGTH, Run, digest, identify
+
+TASK = Run(environment="prod", dag_id="train_model", task_id="fit", run_id="manual__1", map_index="-1", try_number="1")
+
+
+def of_task(run: Run):
+    return identify(run, work="batch-job", environ={})
+
+
+def by_hand(work: str, **environ: str):
+    return identify(Run(), work=work, environ=environ)
+
+
+def test_a_run_is_read_from_what_airflow_exports():
+    run = Run.from_environment(
+        {
+            "AIRFLOW_CTX_DAG_ID": "train_model",
+            "AIRFLOW_CTX_TASK_ID": "fit",
+            "AIRFLOW_CTX_DAG_RUN_ID": "manual__1",
+            "AIRFLOW_CTX_TRY_NUMBER": "1",
+            "GKE_JOB_MAP_INDEX": "-1",
+            "GKE_JOB_AIRFLOW_ENVIRONMENT": "prod",
+            "COMPOSER_ENVIRONMENT": "other",
+        }
+    )
+    assert run == TASK
+
+
+def test_composer_names_the_environment_and_a_plain_task_has_no_map_index():
+    run = Run.from_environment({"AIRFLOW_CTX_DAG_ID": "d", "COMPOSER_ENVIRONMENT": "composer-1"})
+    assert (run.environment, run.map_index) == ("composer-1", "-1")
+
+
+def test_without_airflow_every_field_is_empty():
+    assert set(Run.from_environment({"COMPOSER_ENVIRONMENT": "c"}).as_dict().values()) == {""}
+
+
+def test_every_try_of_a_task_instance_has_the_same_identity():
+    assert of_task(TASK) == of_task(replace(TASK, try_number="2"))
+
+
+@pytest.mark.parametrize("field", ["environment", "dag_id", "task_id", "run_id", "map_index"])
+def test_everything_else_of_a_task_instance_makes_another_identity(field):
+    other = of_task(replace(TASK, **{field: "other"}))
+    assert other.hash != of_task(TASK).hash
+    assert other.name != of_task(TASK).name
+
+
+def test_ids_that_share_their_joined_text_differ():
+    one, other = replace(TASK, dag_id="a-b", task_id="c"), replace(TASK, dag_id="a", task_id="b-c")
+    assert of_task(one).name != of_task(other).name
+
+
+def test_the_name_is_dag_and_task_with_a_hash():
+    identity = of_task(TASK)
+    assert re.fullmatch("[0-9a-f]{12}", identity.hash)
+    assert identity.name == f"train-model-fit-{identity.hash[:8]}"
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "task_id"),
+    [
+        ("d" * 250, "t" * 250),
+        ("d" * 250, "t"),
+        ("d", "t" * 250),
+        ("d" * 19 + "_" * 10, "group.Task__1"),
+        ("_._", "---"),
+        ("日本", "größe"),
+        ("1", "2"),
+        ("a" * 20 + "-" * 5 + "b" * 20, "c" * 20 + "-" * 5 + "d" * 20),
+    ],
+)
+def test_any_dag_and_task_give_a_dns_label_with_room_for_pod_names(dag_id, task_id):
+    identity = of_task(replace(TASK, dag_id=dag_id, task_id=task_id))
+    assert re.fullmatch("[a-z0-9]([-a-z0-9]*[a-z0-9])?", identity.name)
+    assert len(identity.name) <= NAME_LENGTH
+    assert identity.name.endswith(identity.hash[:8])
+
+
+def test_a_long_dag_id_does_not_hide_the_task():
+    assert re.fullmatch("d+-t{20}-.{8}", of_task(replace(TASK, dag_id="d" * 250, task_id="t" * 250)).name)
+    assert re.fullmatch("d{37}-fit-.{8}", of_task(replace(TASK, dag_id="d" * 250)).name)
+
+
+def test_by_hand_the_name_is_the_work_and_the_user():
+    assert by_hand("batch-job", USER="Ada.L").name == "batch-job-ada-l"
+    assert by_hand("batch-job", LOGNAME="bob").name == "batch-job-bob"
+    assert by_hand("batch-job").name == f"batch-job-{os.getuid()}"
+
+
+def test_by_hand_each_user_and_work_has_an_identity():
+    hashes = {by_hand(work, USER=user).hash for work in ("a", "b") for user in ("ada", "bob")}
+    assert len(hashes) == 4
+
+
+def test_a_long_name_by_hand_is_cut_and_keeps_a_hash():
+    identity = by_hand("w" * 100, USER="ada")
+    assert len(identity.name) == NAME_LENGTH
+    assert identity.name.endswith(f"-ada-{identity.hash[:8]}")
+
+
+def test_a_digest_does_not_depend_on_the_order_of_keys():
+    assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1}) != digest({"b": [2, 1], "a": 1})

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rendering import render
+
+TASK = {
+    "AIRFLOW_CTX_DAG_ID": "train_model",
+    "AIRFLOW_CTX_TASK_ID": "fit",
+    "AIRFLOW_CTX_DAG_RUN_ID": "manual__1",
+    "AIRFLOW_CTX_TRY_NUMBER": "1",
+}
+TEMPLATE = """
+apiVersion: batch/v1
+kind: Job
+spec:
+  template:
+    spec:
+      containers:
+        - name: {{ values.name }}
+          env:
+            - {name: TRY, value: "{{ run.try_number }} {{ run.dag_id }}"}
+"""
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """Renders TEMPLATE with the variables of TASK and others; the values may be overridden."""
+    template = tmp_path / "mine.yaml.j2"
+    template.write_text(TEMPLATE)
+
+    def manifest(name: str | None = None, namespace: str | None = None, **environ: str) -> dict:
+        text = render(
+            template=str(template),
+            values=None,
+            profile=None,
+            name=name,
+            namespace=namespace,
+            templates=Path(__file__).parents[2] / "templates",
+            environ={"GKE_JOB_VALUES": json.dumps({"name": "main"}), **TASK, **environ},
+        )
+        return yaml.safe_load(text)
+
+    return manifest
+
+
+def test_a_template_sees_which_run_it_is_for(manifest):
+    [container] = manifest()["spec"]["template"]["spec"]["containers"]
+    assert container["env"][0]["value"] == "1 train_model"
+
+
+def test_a_retry_is_the_same_job_even_where_the_container_is_told_the_try(manifest):
+    first, second = manifest()["metadata"], manifest(AIRFLOW_CTX_TRY_NUMBER="2")["metadata"]
+    first_try, second_try = (metadata["annotations"].pop("gke-job/try-number") for metadata in (first, second))
+    assert (first_try, second_try) == ("1", "2")
+    assert first == second
+
+
+def test_other_values_give_another_manifest_hash_and_the_same_identity(manifest):
+    one, other = manifest()["metadata"], manifest(GKE_JOB_VALUES='{"name": "other"}')["metadata"]
+    assert one["labels"] == other["labels"]
+    assert one["annotations"]["gke-job/manifest-hash"] != other["annotations"]["gke-job/manifest-hash"]
+
+
+def test_a_given_name_leaves_the_identity_of_a_task_alone(manifest):
+    given, default = manifest(name="given")["metadata"], manifest()["metadata"]
+    assert given["name"] == "given"
+    assert given["labels"] == default["labels"]
+
+
+def test_by_hand_a_given_name_is_an_identity_of_its_own(manifest):
+    by_hand = {"AIRFLOW_CTX_DAG_ID": "", "USER": "ada"}
+    default = manifest(**by_hand)["metadata"]
+    assert default["name"] == "mine-ada"
+    assert manifest(name="given", **by_hand)["metadata"]["labels"] != default["labels"]
+    assert set(default["annotations"].values()) == {"", default["annotations"]["gke-job/manifest-hash"]}
+
+
+def test_the_namespace_option_is_written_into_the_manifest(manifest):
+    assert manifest(namespace="ml")["metadata"]["namespace"] == "ml"
+    assert "namespace" not in manifest()["metadata"]
