@@ -12,9 +12,7 @@ from result import job_result
 PROGRAM = Path(__file__).parents[2] / "scripts" / "lib" / "result.py"
 
 
-def pod(
-    message: str | None = None, *, phase="Succeeded", end="12:00:00", index: int | None = None
-) -> dict:
+def pod(message: str | None = None, *, phase="Succeeded", end="12:00:00", index: int | None = None) -> dict:
     terminated = {"exitCode": 0, "finishedAt": f"2026-01-01T{end}Z"}
     if message is not None:
         terminated["message"] = message
