@@ -13,6 +13,7 @@ from render_error import BAD_INPUT, RenderError
 
 Json = Any  # what json.loads makes: None, bool, int, float, str, list, or dict with text as keys
 
+MAX_DEPTH = 100  # far above any manifest, far below where Python stops
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
@@ -33,7 +34,7 @@ def read_values(file: str | None, environ: Mapping[str, str]) -> dict[str, Json]
         raise RenderError(BAD_INPUT, f"values are not JSON, {source}: {error}, give one JSON object") from None
     if not isinstance(values, dict):
         raise RenderError(BAD_INPUT, f"values are not a JSON object, {source}, give {{...}} at the top")
-    _check_text(values, "values", source)
+    _check(values, "values", source)
     return values
 
 
@@ -49,15 +50,17 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _check_text(value: Json, path: str, source: str) -> None:
-    """Refuse what YAML, JSON and the arguments of a process cannot carry all three."""
+def _check(value: Json, path: str, source: str, depth: int = 0) -> None:
+    """Refuse what YAML, JSON and the arguments of a process cannot carry all three, and what is nested too deeply."""
+    if depth > MAX_DEPTH:
+        raise RenderError(BAD_INPUT, f"values are nested more than {MAX_DEPTH} deep, {source}, make them flatter")
     if isinstance(value, dict):
         for key, item in value.items():
-            _check_text(key, f"the key {key!a} of {path}", source)
-            _check_text(item, f"{path}.{key}", source)
+            _check(key, f"the key {key!a} of {path}", source)
+            _check(item, f"{path}.{key}", source, depth + 1)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _check_text(item, f"{path}[{index}]", source)
+            _check(item, f"{path}[{index}]", source, depth + 1)
     elif isinstance(value, str) and (found := NOT_TEXT.search(value)):
         what = "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
         raise RenderError(BAD_INPUT, f"{path} holds {what}, {source}, remove it: no container can receive it")

@@ -122,7 +122,7 @@ class _Reader:
             if _is_expanded(path):
                 parts[position] = _escape(parts[position])
                 # A single dollar before the value would join with it to a reference.
-                parts[position - 1] = re.sub(r"(?<!\$)(\$\$)*\$$", r"\g<0>$", parts[position - 1])
+                parts[position - 1] = re.sub(r"(?<!\$)(\$\$)*\$\Z", r"\g<0>$", parts[position - 1])
         return "".join(parts)
 
     def _error(self, what: str, node: yaml.Node, fix: str) -> RenderError:

@@ -80,6 +80,13 @@ def test_by_hand_a_given_name_is_an_identity_of_its_own(manifest):
     assert set(default["annotations"].values()) == {"", default["annotations"]["gke-job/manifest-hash"]}
 
 
+def test_values_as_deep_as_they_may_be_are_rendered(manifest, tmp_path):
+    (tmp_path / "mine.yaml.j2").write_text(TEMPLATE + "      volumes: {{ values.deep }}\n")
+    deep = "[" * 99 + "1" + "]" * 99
+    spec = manifest(GKE_JOB_VALUES=f'{{"name": "main", "deep": {deep}}}')["spec"]["template"]["spec"]
+    assert json.dumps(spec["volumes"]) == deep
+
+
 def test_the_namespace_option_is_written_into_the_manifest(manifest):
     assert manifest(namespace="ml")["metadata"]["namespace"] == "ml"
     assert "namespace" not in manifest()["metadata"]
