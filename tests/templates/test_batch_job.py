@@ -85,7 +85,8 @@ def test_a_null_value_leaves_its_field_to_kubernetes(name):
 def test_its_pod_passes_the_restricted_pod_security_standard():
     spec = pod({})
     [container] = spec["containers"]
-    assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    seccomp = {"type": "RuntimeDefault"}
+    assert spec["securityContext"] == {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": seccomp}
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
