@@ -38,7 +38,7 @@ use_cluster() {
     require_options project location cluster
     pass_on project location cluster
     export KUBECONFIG=$PRIVATE_DIR/kubeconfig
-    bash "$SCRIPTS/get-credentials" "${passed_on[@]}" --kubeconfig "$KUBECONFIG" >/dev/null
+    bash "$SCRIPTS/get-credentials" "${passed_on[@]}" ${option[dry_run]:+--dry-run} --kubeconfig "$KUBECONFIG" >/dev/null
   elif [[ ${option[context]} ]]; then
     kubectl_options+=(--context "${option[context]}")
   elif [[ -z ${option[dry_run]} ]]; then

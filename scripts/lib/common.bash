@@ -99,11 +99,10 @@ would_run() { # COMMAND...
   log "would run:$quoted"
 }
 
-# The options to hand on to another script: fills `passed_on` with --dry-run and each NAME that was given a value.
+# The options to hand on to another script: fills `passed_on` with --NAME VALUE for each that was given.
 pass_on() { # NAME...
   local name
   passed_on=()
-  [[ -z ${option[dry_run]} ]] || passed_on+=(--dry-run)
   for name in "$@"; do
     [[ -z ${option[${name//-/_}]} ]] || passed_on+=("--$name" "${option[${name//-/_}]}")
   done

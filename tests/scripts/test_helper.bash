@@ -3,8 +3,8 @@
 
 bats_require_minimum_version 1.5.0
 REPOSITORY=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-bats_load_library "$REPOSITORY/node_modules/bats-support/load"
-bats_load_library "$REPOSITORY/node_modules/bats-assert/load"
+bats_load_library "$REPOSITORY/node_modules/bats-support/load.bash"
+bats_load_library "$REPOSITORY/node_modules/bats-assert/load.bash"
 
 # Runs scripts/NAME as Airflow does, with bash and not by its run bit: fills status, output and stderr.
 run_script() { # NAME ARGUMENT...
