@@ -53,7 +53,9 @@ finished_job() { # CONDITION NAME SHELL-COMMAND [SPEC]
   create_job retried 'echo "\"$TRY\"" > /dev/termination-log; test "$TRY" = second' '{"backoffLimit": 6}' \
     '{"env": [{"name": "TRY", "valueFrom": {"configMapKeyRef": {"name": "retried", "key": "try", "optional": true}}}]}'
   wait_until sh -c 'kubectl get pods --selector job-name=retried | grep Error'
-  kubectl create configmap retried --from-literal try=second
+  kubectl create --filename - <<'END'
+{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "retried"}, "data": {"try": "second"}}
+END
   kubectl wait --for condition=Complete job/retried --timeout 30s
   run_script collect-job --job retried
   assert_success

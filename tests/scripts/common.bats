@@ -3,7 +3,7 @@
 setup() { load test_helper; }
 
 scripts() {
-  find "$REPOSITORY/scripts" -maxdepth 1 -type f -printf '%f\n' | sort
+  find "$REPOSITORY/scripts" -maxdepth 1 -type f ! -name '.*' -printf '%f\n' | sort
 }
 
 @test "every script prints its help to stdout, with the exit codes" {
@@ -23,6 +23,7 @@ scripts() {
     run_script_or_python "$script" --no-such-option
     assert_failure 64
     known=${stderr##*known are}
+    [[ $known == " --"* ]] || fail "$script does not list its options: $stderr"
     run_script_or_python "$script" --help
     for option in $known; do
       [[ $output == *CLUSTER* && $option =~ ^--(project|location|cluster|context|namespace)$ ]] ||

@@ -4,13 +4,12 @@ setup() {
 }
 
 @test "writes a kubeconfig that only its owner can read, and prints its path" {
-  run_script get-credentials "${cluster[@]}"
+  TMPDIR=$BATS_TEST_TMPDIR run_script get-credentials "${cluster[@]}"
   assert_success
   assert_equal "$(stat --format '%a' "$output" "$(dirname "$output")" | xargs)" '600 700'
   KUBECONFIG=$output run kubectl get namespaces --output name
   assert_success
   assert_line namespace/default
-  rm -r "$(dirname "$output")"
 }
 
 @test "the kubeconfig gets its tokens from gke-gcloud-auth-plugin" {
@@ -60,8 +59,8 @@ setup() {
 
 @test "a machine without gcloud is told so: 78" {
   mkdir "$BATS_TEST_TMPDIR/bin"
-  ln -s "$(type -P bash)" "$(type -P dirname)" "$BATS_TEST_TMPDIR/bin"
-  PATH=$BATS_TEST_TMPDIR/bin run_script get-credentials "${cluster[@]}"
+  ln -s "$(type -P dirname)" "$BATS_TEST_TMPDIR/bin"
+  run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin" "$BASH" "$REPOSITORY/scripts/get-credentials" "${cluster[@]}"
   assert_one_error 78 'gcloud is not on PATH'
 }
 

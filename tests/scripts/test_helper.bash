@@ -20,7 +20,7 @@ cluster_options() { # -> cluster
 use_own_namespace() {
   local name
   name=$(basename "$BATS_TEST_FILENAME" .bats)
-  kubectl create namespace "$name" >/dev/null
+  kubectl create --filename - >/dev/null <<<'{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "'"$name"'"}}'
   cp "$KUBECONFIG" "$BATS_FILE_TMPDIR/kubeconfig"
   export KUBECONFIG=$BATS_FILE_TMPDIR/kubeconfig NAMESPACE=$name
   kubectl config set-context --current --namespace "$name" >/dev/null
