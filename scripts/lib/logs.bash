@@ -31,15 +31,27 @@ is_reading() { # POD
   ((log_reader[$1] > 0)) && kill -0 "${log_reader[$1]}" 2>/dev/null
 }
 
-# Waits until the readers have come to the end of their logs, but not for ever.
+# Waits until every log is read to its end, but not for ever.
 drain_logs() {
   local pod deadline=$((SECONDS + DRAIN_SECONDS))
-  for pod in "${!log_reader[@]}"; do
-    while is_reading "$pod" && ((SECONDS < deadline)); do sleep 0.05; done
+  start_log_readers
+  while log_is_unread && ((SECONDS < deadline)); do
+    sleep 0.05
     start_log_readers
   done
   for pod in "${!log_reader[@]}"; do
-    ! is_reading "$pod" || log "the log of Pod $pod is still being written; the rest of it is not shown here"
-    ((log_reader[$pod] > 0)) || log "the log of Pod $pod is not shown: too many Pods"
+    if ((log_reader[$pod] == 0)); then
+      log "the log of Pod $pod is not shown: --max-log-streams others took too long"
+    elif is_reading "$pod"; then
+      log "the log of Pod $pod is still being written; the rest of it is not shown"
+    fi
   done
+}
+
+log_is_unread() {
+  local pod
+  for pod in "${!log_reader[@]}"; do
+    ((log_reader[$pod] > 0)) && ! is_reading "$pod" || return 0
+  done
+  return 1
 }

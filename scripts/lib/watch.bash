@@ -1,20 +1,27 @@
 # shellcheck shell=bash
 # Two watches, on the Job `$job` with uid `$uid` and on its Pods, merged into one stream of lines.
 #
-#   job|EVENT|UID|TRUE-CONDITIONS|MESSAGES               messages of the same conditions, in their order
+#   job|EVENT|UID|TRUE-CONDITIONS|MESSAGE-OF-FAILED
 #   pod|EVENT|NAME|INDEX|NODE|PHASE|WAITING-REASON|EXIT-CODE|SCHEDULER-MESSAGE
 #
 # A watch begins with the present state, so one that is started anew misses nothing that still matters.
 
-readonly TRUE_CONDITIONS='conditions[?(@.status=="True")]'
-readonly JOB_LINE="job|{.type}|{.object.metadata.uid}|{.object.status.$TRUE_CONDITIONS.type}|\
-{.object.status.$TRUE_CONDITIONS.message}{\"\\n\"}"
-readonly POD_LINE="pod|{.type}|{.object.metadata.name}\
-|{.object.metadata.annotations.batch\\.kubernetes\\.io/job-completion-index}\
-|{.object.spec.nodeName}|{.object.status.phase}\
-|{.object.status.initContainerStatuses[*].state.waiting.reason} {.object.status.containerStatuses[*].state.waiting.reason}\
-|{.object.status.containerStatuses[*].state.terminated.exitCode}\
-|{.object.status.conditions[?(@.type==\"PodScheduled\")].message}{\"\\n\"}"
+line_of() { # FIELD...
+  local IFS='|'
+  printf '%s{"\\n"}' "$*"
+}
+
+JOB_LINE=$(line_of job '{.type}' '{.object.metadata.uid}' \
+  '{.object.status.conditions[?(@.status=="True")].type}' \
+  '{.object.status.conditions[?(@.type=="Failed")].message}')
+POD_LINE=$(line_of pod '{.type}' '{.object.metadata.name}' \
+  '{.object.metadata.annotations.batch\.kubernetes\.io/job-completion-index}' \
+  '{.object.spec.nodeName}' \
+  '{.object.status.phase}' \
+  '{.object.status.initContainerStatuses[*].state.waiting.reason} {.object.status.containerStatuses[*].state.waiting.reason}' \
+  '{.object.status.containerStatuses[*].state.terminated.exitCode}' \
+  '{.object.status.conditions[?(@.type=="PodScheduled")].message}')
+readonly JOB_LINE POD_LINE
 
 declare -A watch_pid=() watch_resumes=() # per watch; resumes: the second at which a broken one is started again
 
@@ -34,6 +41,11 @@ start_watch() { # job|pod
     >"$PRIVATE_DIR/events" 2>"$PRIVATE_DIR/$1.err" &
   watch_pid[$1]=$!
   unset "watch_resumes[$1]"
+}
+
+# The Pods as they are now, in the lines of their watch with an empty EVENT.
+list_pods() {
+  kube get pods --selector "$(pods_of_job)" --output "jsonpath={range .items[*]}${POD_LINE//.object/}{end}"
 }
 
 pods_of_job() {

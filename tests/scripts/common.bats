@@ -23,6 +23,7 @@ scripts() {
     run_script_or_python "$script" --no-such-option
     assert_failure 64
     known=${stderr##*known are}
+    known=${known%;*}
     [[ $known == " --"* ]] || fail "$script does not list its options: $stderr"
     run_script_or_python "$script" --help
     for option in $known; do

@@ -37,7 +37,7 @@ teardown() {
   bash "$REPOSITORY/scripts/follow-job" --job live >"$BATS_TEST_TMPDIR/log" 2>/dev/null 3>&- &
   wait_until grep -E '^.{5} \| started$' "$BATS_TEST_TMPDIR/log"
   kill $!
-  run wait $!
+  wait_for $!
   assert_equal "$status" 143
 }
 
@@ -88,8 +88,8 @@ teardown() {
   bash "$REPOSITORY/scripts/follow-job" --job suspended 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   wait_until grep 'Job suspended is suspended' "$BATS_TEST_TMPDIR/err"
   kubectl patch job suspended --type merge --patch '{"spec": {"suspend": false}}'
-  run wait $!
-  assert_success
+  wait_for $!
+  assert_equal "$status" 0
 }
 
 @test "a Job that is deleted while it runs does not hang: 1" {
@@ -97,8 +97,8 @@ teardown() {
   bash "$REPOSITORY/scripts/follow-job" --job deleted 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   wait_until grep 'Job deleted is active' "$BATS_TEST_TMPDIR/err"
   kubectl delete job deleted --cascade=background
-  run wait $!
-  assert_failure 1
+  wait_for $!
+  assert_equal "$status" 1
   assert_equal "$(tail -n 1 "$BATS_TEST_TMPDIR/err")" 'follow-job: Job deleted was deleted before it was finished'
 }
 

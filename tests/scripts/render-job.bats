@@ -85,7 +85,7 @@ write_template() { # CONTAINER
 
 @test "an unknown option is a usage error" {
   render_job --template batch-job --set a=b
-  assert_one_error 64 '^render-job: unrecognized arguments: --set a=b; see render-job --help$'
+  assert_one_error 64 '^render-job: unknown option --set: known are --template --values --profile --name --namespace; see render-job --help$'
 }
 
 @test "an option without its value is a usage error" {
@@ -95,12 +95,12 @@ write_template() { # CONTAINER
 
 @test "a missing --template is a usage error" {
   render_job
-  assert_one_error 64 '^render-job: the following arguments are required: --template; '
+  assert_one_error 64 '^render-job: option --template is missing: write --template VALUE; '
 }
 
 @test "an option is not guessed from its beginning" {
   render_job --template batch-job --prof highmem
-  assert_one_error 64 'unrecognized arguments: --prof highmem'
+  assert_one_error 64 'unknown option --prof: known are'
 }
 
 @test "an unknown template is answered with the known ones" {

@@ -62,7 +62,7 @@ no_job() {
 @test "A#43938: interrupted with TERM it deletes the Job and ends with 143" {
   start_job 'sleep 60'
   kill -TERM -- "-$runner"
-  run wait "$runner"
+  wait_for "$runner"
   assert_equal "$status" 143
   wait_until no_job
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job $job in namespace $NAMESPACE is deleted"
@@ -71,7 +71,7 @@ no_job() {
 @test "interrupted with INT it ends with 130" {
   start_job 'sleep 60'
   kill -INT "$runner"
-  run wait "$runner"
+  wait_for "$runner"
   assert_equal "$status" 130
   wait_until no_job
 }
@@ -85,7 +85,7 @@ no_job() {
   local runner=$! job=unread
   sed '/is running on/q' "$BATS_TEST_TMPDIR/pipe"
   kill -TERM -- "-$runner"
-  run wait "$runner"
+  wait_for "$runner"
   assert_equal "$status" 143
   wait_until no_job
 }
@@ -93,7 +93,7 @@ no_job() {
 @test "--on-kill keep leaves the Job, and the next try attaches to it" {
   start_job 'while ! test -e /flag; do sleep 0.1; done' --on-kill keep
   kill -TERM -- "-$runner"
-  run wait "$runner"
+  wait_for "$runner"
   assert_equal "$status" 143
   run kubectl get job "$job" --output name
   assert_success
@@ -113,7 +113,7 @@ no_job() {
   mkdir "$TMPDIR"
   start_job 'sleep 60' "${cluster[@]}" --namespace "$NAMESPACE"
   kill -TERM -- "-$runner"
-  run wait "$runner"
+  wait_for "$runner"
   assert_equal "$status" 143
   assert_equal "$(ls -A "$TMPDIR")" ''
   run pgrep --session "$runner"

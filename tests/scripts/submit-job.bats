@@ -174,7 +174,7 @@ END
 
 @test "a context that does not exist is a usage error: 64" {
   submit 'true' --context nope
-  assert_one_error 64 'context "nope" does not exist'
+  assert_one_error 64 'context .*nope.*kubectl config get-contexts'
 }
 
 @test "--context together with --cluster is a usage error: 64" {

@@ -62,6 +62,12 @@ wait_until() { # COMMAND...
   done
 }
 
+# Waits for a process of this test: fills status.
+wait_for() { # PROCESS-ID
+  status=0
+  wait "$1" || status=$?
+}
+
 # An error is one line that says what, which object and what to do.
 assert_one_error() { # STATUS REGEXP
   assert_equal "$status" "$1"
