@@ -12,8 +12,17 @@ readonly ALREADY_EXISTS=73       # what `ask` exits with for that; no script doe
 make_private_dir() {
   PRIVATE_DIR=$(umask 077 && mktemp -d "${TMPDIR:-/tmp}/gke-job.XXXXXXXX")
   trap clean_up EXIT
+  trap 'stop 143' TERM
+  trap 'stop 130' INT
+  trap 'stop 129' HUP
   # gcloud and kubectl write below HOME, and BashOperator's env= drops it.
   [[ -w ${HOME-} ]] || export HOME=$PRIVATE_DIR
+}
+
+# Ends the script for a signal; a second one does not disturb the cleaning up.
+stop() { # STATUS
+  trap '' TERM INT HUP
+  exit "$1"
 }
 
 # Ends what runs in the background, for it may hold stdout open, and removes the private directory.

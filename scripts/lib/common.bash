@@ -16,8 +16,9 @@ export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only
 
 declare -A option=() # what parse_options found: option[job], option[dry_run], ...; '' where not given
 
+# Never fails: what has to be done must not depend on anybody reading the message.
 log() { # MESSAGE...
-  printf '%s: %s\n' "$PROGRAM" "$*" >&2
+  printf '%s: %s\n' "$PROGRAM" "$*" >&2 2>/dev/null || true
 }
 
 die() { # STATUS MESSAGE...

@@ -6,6 +6,14 @@ scripts() {
   find "$REPOSITORY/scripts" -maxdepth 1 -type f ! -name '.*' -printf '%f\n' | sort
 }
 
+run_script_or_python() { # NAME ARGUMENT...
+  if head -n 1 "$REPOSITORY/scripts/$1" | grep -q python; then
+    run --separate-stderr "$GKE_JOB_PYTHON" "$REPOSITORY/scripts/$1" "${@:2}"
+  else
+    run_script "$@"
+  fi
+}
+
 @test "every script prints its help to stdout, with the exit codes" {
   local script
   for script in $(scripts); do
@@ -46,12 +54,4 @@ scripts() {
   run_script get-credentials --project=p --location=l --cluster=c=d --dry-run
   assert_success
   assert_equal "$stderr" 'get-credentials: would run: gcloud container clusters get-credentials c=d --location l --project p'
-}
-
-run_script_or_python() { # NAME ARGUMENT...
-  if head -n 1 "$REPOSITORY/scripts/$1" | grep -q python; then
-    run --separate-stderr "$GKE_JOB_PYTHON" "$REPOSITORY/scripts/$1" "${@:2}"
-  else
-    run_script "$@"
-  fi
 }

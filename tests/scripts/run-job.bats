@@ -14,10 +14,11 @@ run_job() { # SHELL-COMMAND [OPTION...]
 }
 
 # Starts run-job in a process group of its own, as Airflow does; its output goes to $BATS_TEST_TMPDIR/{out,err}.
-start_job() { # SHELL-COMMAND [OPTION...] -> runner
+# A shell starts what is in the background with INT ignored; a terminal does not.
+start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   local values
   values=$(values_file "$1")
-  setsid bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "${@:2}" \
+  setsid env --default-signal=INT bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "${@:2}" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   runner=$!
   wait_until grep -q 'is running on' "$BATS_TEST_TMPDIR/err"
@@ -82,7 +83,8 @@ no_job() {
   mkfifo "$BATS_TEST_TMPDIR/pipe"
   setsid bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" --name unread \
     >"$BATS_TEST_TMPDIR/pipe" 2>&1 3>&- &
-  local runner=$! job=unread
+  runner=$!
+  job=unread
   sed '/is running on/q' "$BATS_TEST_TMPDIR/pipe"
   kill -TERM -- "-$runner"
   wait_for "$runner"
@@ -104,7 +106,7 @@ no_job() {
 @test "--timeout ends with 124 and deletes the Job" {
   run_job 'sleep 60' --timeout 1 --name slow
   assert_failure 124
-  local job=slow
+  job=slow
   wait_until no_job
 }
 
