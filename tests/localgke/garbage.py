@@ -22,14 +22,20 @@ def sync(store: Store) -> None:
         for owner in owners:
             dependants.setdefault(owner["uid"], []).append((resource, obj))
         alive = [by_uid[owner["uid"]] for owner in owners if owner["uid"] in by_uid]
-        if owners and "deletionTimestamp" not in obj["metadata"] and all(_ends_first(owner, FOREGROUND) for owner in alive):
+        if (
+            owners
+            and "deletionTimestamp" not in obj["metadata"]
+            and all(_ends_first(owner, FOREGROUND) for owner in alive)
+        ):
             delete(store, resource, obj)
     for resource, obj in found:
         if _ends_first(obj, ORPHAN):
             for kind, dependant in dependants[obj["metadata"]["uid"]]:
                 _disown(store, kind, dependant, obj)
             store.update(resource, without_finalizer(obj, ORPHAN))
-        elif _ends_first(obj, FOREGROUND) and not any(_blocks(dep, obj) for _, dep in dependants[obj["metadata"]["uid"]]):
+        elif _ends_first(obj, FOREGROUND) and not any(
+            _blocks(dep, obj) for _, dep in dependants[obj["metadata"]["uid"]]
+        ):
             store.update(resource, without_finalizer(obj, FOREGROUND))
 
 

@@ -2,7 +2,7 @@
 
 As documented at https://kubernetes.io/docs/concepts/workloads/controllers/job/. Its first delay between retries is a
 setting. Every Pod it counts carries a finalizer until it is counted. Not imitated, so refused by the API:
-podFailurePolicy, successPolicy, backoffLimitPerIndex, maxFailedIndexes, podReplacementPolicy, managedBy, manualSelector.
+podFailurePolicy, successPolicy, backoffLimitPerIndex, maxFailedIndexes, podReplacementPolicy, managedBy.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ REASONS = {
 class Failures(NamedTuple):
     """The failed Pods of a Job since one last succeeded, and when the newest was seen (monotonic clock)."""
 
-    count: int
+    number: int
     at: float
 
 
@@ -118,7 +118,7 @@ class JobController:
             else:
                 status["failed"] = status.get("failed", 0) + 1
                 before = self._failures.get(uid, Failures(0, 0))
-                self._failures[uid] = Failures(before.count + 1, time.monotonic())
+                self._failures[uid] = Failures(before.number + 1, time.monotonic())
             self._release(pod)
         if job["spec"].get("completionMode") == "Indexed":
             status["completedIndexes"] = format_indexes(done)
@@ -194,7 +194,7 @@ class JobController:
         deadline = self._seconds_left(job)
         failures = self._failures.get(job["metadata"]["uid"])
         if failures and len(active) < wanted:
-            delay = min(self._backoff_seconds * 2 ** (failures.count - 1), MAX_BACKOFF_SECONDS)
+            delay = min(self._backoff_seconds * 2 ** (failures.number - 1), MAX_BACKOFF_SECONDS)
             remaining = failures.at + delay - time.monotonic()
             if remaining > 0:
                 return active, remaining if deadline is None else min(remaining, deadline)

@@ -101,7 +101,12 @@ class NodePools:
             **({"cloud.google.com/gke-spot": "true", "cloud.google.com/gke-provisioning": "spot"} if pool.spot else {}),
             **pool.labels,
         }
-        ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status"}
+        ready = {
+            "type": "Ready",
+            "status": "True",
+            "reason": "KubeletReady",
+            "message": "kubelet is posting ready status",
+        }
         resources = {"pods": MAX_PODS, **pool.allocatable}
         return {
             "apiVersion": "v1",

@@ -39,8 +39,8 @@ class Mount(TypedDict):
     readonly: bool
 
 
-class Spec(TypedDict):
-    """A container. `root`: an empty host directory; `error_fd`: where a failure to start is said, else it is closed."""
+class Container(TypedDict):
+    """What to run: `uid` and `gid` are numbers inside the container; `cwd` is made where it is missing."""
 
     argv: list[str]
     env: dict[str, str]
@@ -52,6 +52,11 @@ class Spec(TypedDict):
     no_new_privileges: bool
     drop_capabilities: bool
     readonly_root: bool
+
+
+class Spec(Container):
+    """A container, and where. `root`: an empty host directory. `error_fd`: why it did not start, else closed unused."""
+
     root: str
     error_fd: int
 
@@ -106,13 +111,17 @@ def _unshare(uid: int, gid: int) -> None:
     alone = CLONE_NEWUSER if outer_uid else 0
     _call("unshare", LIBC.unshare(alone | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS))
     if alone:
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {outer_uid} 1"), ("gid_map", f"{gid} {outer_gid} 1")):
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{uid} {outer_uid} 1"),
+            ("gid_map", f"{gid} {outer_gid} 1"),
+        ):
             with open(f"/proc/self/{name}", "w") as file:
                 file.write(text)
 
 
 def _run(spec: Spec) -> NoReturn:
-    """In the child, which is PID 1 of the new namespaces: builds the file system and becomes the container's process."""
+    """In the child, PID 1 of the new namespaces: builds the file system and becomes the container's process."""
     try:
         os.setsid()  # a signal to the container's process group stays in the container
         os.umask(0)

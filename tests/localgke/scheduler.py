@@ -1,7 +1,7 @@
 """Imitates the scheduler: puts each Pod on the first node that it fits, or says why it fits none.
 
-It looks at taints, at nodeSelector and required nodeAffinity (In, NotIn, Exists, DoesNotExist) and at resource requests.
-It never preempts.
+It looks at taints, at nodeSelector and required nodeAffinity (In, NotIn, Exists, DoesNotExist) and at resource
+requests. It never preempts.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def requests(pod: Object) -> Resources:
 def _requests(container: Object) -> Resources:
     """A limit without a request is the request."""
     resources = container.get("resources", {})
-    return {name: quantity(text) for name, text in {**resources.get("limits", {}), **resources.get("requests", {})}.items()}
+    return {
+        name: quantity(text) for name, text in {**resources.get("limits", {}), **resources.get("requests", {})}.items()
+    }
 
 
 def free(node: Object, pods: Iterable[Object]) -> Resources:
@@ -80,8 +82,9 @@ def _tolerates(toleration: Object, taint: Object) -> bool:
     if toleration.get("effect") not in (None, "", taint["effect"]):
         return False
     if toleration.get("operator") == "Exists":
-        return toleration.get("key") in (None, "", taint["key"])
-    return toleration.get("key") == taint["key"] and toleration.get("value", "") == taint.get("value", "")
+        return not toleration.get("key") or bool(toleration["key"] == taint["key"])
+    key, value = toleration.get("key"), toleration.get("value", "")
+    return bool(key == taint["key"] and value == taint.get("value", ""))
 
 
 def _selects(pod: Object, labels: dict[str, str]) -> bool:
@@ -96,10 +99,10 @@ def _selects(pod: Object, labels: dict[str, str]) -> bool:
 
 def _meets(labels: dict[str, str], rule: Object) -> bool:
     value = labels.get(rule["key"])
-    operator = rule["operator"]
+    operator: str = rule["operator"]
     if operator in ("Exists", "DoesNotExist"):
         return (value is not None) == (operator == "Exists")
-    return (value in rule["values"]) == (operator == "In")
+    return bool((value in rule["values"]) == (operator == "In"))
 
 
 def unscheduled(store: Store) -> list[Object]:
