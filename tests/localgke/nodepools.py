@@ -38,26 +38,29 @@ class NodePools:
         self._coming = [(at, pool) for at, pool in self._coming if at > time.monotonic()]
         for pool in arrived:
             self._add(pool)
-        if not arrived:  # the scheduler places Pods on new nodes first
-            self._scale_up()
+        self._scale_up()
         return min((max(0.0, at - time.monotonic()) for at, _ in self._coming), default=None)
 
     def _scale_up(self) -> None:
         waiting = [pod for pod in unscheduled(self._store) if condition(pod, "PodScheduled")]
-        coming = [(node, free(node, [])) for _, pool in self._coming for node in [self._node(pool, "coming")]]
+        if not waiting:
+            return
+        running = self._store.list(PODS, matches=lambda pod: bool(pod["spec"].get("nodeName")))
+        nodes = self._store.list(NODES) + [self._node(pool, "coming") for _, pool in self._coming]
+        room = [(node, free(node, running)) for node in nodes]
         for pod in waiting:
-            if not self._place(pod, coming):
-                self._grow_for(pod, coming)
+            if not self._place(pod, room):
+                self._grow_for(pod, room)
 
     @staticmethod
-    def _place(pod: Object, coming: list[tuple[Object, Resources]]) -> bool:
-        """Whether the Pod fits a node that is on its way; takes its share of it."""
-        left = next((left for node, left in coming if not obstacles(pod, node, left)), None)
+    def _place(pod: Object, room: list[tuple[Object, Resources]]) -> bool:
+        """Whether the Pod fits a node that is there or on its way; takes its share of it."""
+        left = next((left for node, left in room if not obstacles(pod, node, left)), None)
         if left is not None:
             take(left, pod)
         return left is not None
 
-    def _grow_for(self, pod: Object, coming: list[tuple[Object, Resources]]) -> None:
+    def _grow_for(self, pod: Object, room: list[tuple[Object, Resources]]) -> None:
         reasons: list[str] = []
         for pool in self._config.node_pools:
             if pool.max_size == pool.size:
@@ -68,8 +71,8 @@ class NodePools:
             reasons += why
             if not why:
                 self._coming.append((time.monotonic() + pool.scale_up_seconds, pool))
-                coming.append((node, free(node, [])))
-                self._place(pod, coming)
+                room.append((node, free(node, [])))
+                self._place(pod, room)
                 change = f"{self._group(pool)} {expected}->{expected + 1} (max: {pool.max_size})"
                 self._tell(pod, "TriggeredScaleUp", f"pod triggered scale-up: [{{{change}}}]")
                 return

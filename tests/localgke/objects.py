@@ -37,7 +37,7 @@ def set_condition(obj: Object, kind: str, status: str, reason: str = "", message
     if old["status"] == status:
         new["lastTransitionTime"] = old["lastTransitionTime"]
     changed = any(old.get(key) != new.get(key) for key in ("status", "reason", "message"))
-    conditions[conditions.index(old)] = {**old, **new} if changed else old
+    conditions[conditions.index(old)] = new
     return changed
 
 

@@ -62,31 +62,38 @@ class Process:
 
 async def start(container: Container, log: Path) -> Process:
     """Starts a container, whose log goes to the file. Raises StartError."""
+    starting = asyncio.ensure_future(_start(container, log))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:  # asyncio leaks a process whose start is cancelled
+        with contextlib.suppress(StartError):
+            process = await starting
+            process.signal(signal.SIGKILL)
+            await process.wait()
+        raise
+
+
+async def _start(container: Container, log: Path) -> Process:
     root = tempfile.mkdtemp(prefix="rootfs-", dir=log.parent)
     reading, writing = os.pipe()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(SANDBOX)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=[writing],
+            env={},
+            start_new_session=True,
+        )
+    finally:
+        os.close(writing)
+    started = Process(process, log, root)
+    assert process.stdin
+    process.stdin.write(json.dumps({**container, "root": root, "error_fd": writing}).encode())
+    process.stdin.close()
     with os.fdopen(reading, "rb") as errors:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", str(SANDBOX)),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                pass_fds=[writing],
-                env={},
-                start_new_session=True,
-            )
-        finally:
-            os.close(writing)
-        started = Process(process, log, root)
-        assert process.stdin
-        try:
-            process.stdin.write(json.dumps({**container, "root": root, "error_fd": writing}).encode())
-            process.stdin.close()
-            error = await _read(errors)
-        except asyncio.CancelledError:
-            started.signal(signal.SIGKILL)
-            await started.wait()
-            raise
+        error = await _read(errors)
     if error:
         await started.wait()
         raise StartError(error)

@@ -180,7 +180,8 @@ def _build(spec: Spec) -> None:
     _mount("", "/", flags=MS_REC | MS_PRIVATE)
     _mount("tmpfs", root, "tmpfs", MS_NOSUID, "mode=755")
     mounts = {os.path.realpath(mount["target"]): mount for mount in spec["mounts"]}
-    _show("/", "/", root, {*mounts, *OWN})
+    missing = set() if os.path.isdir(spec["cwd"]) else {spec["cwd"]}
+    _show("/", "/", root, {*mounts, *OWN, *missing})
     for path in OWN:
         os.makedirs(root + path, exist_ok=True)
     _mount("proc", f"{root}/proc", "proc", MS_NOSUID)
