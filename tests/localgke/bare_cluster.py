@@ -98,8 +98,8 @@ async def until_file(holds: Callable[[], bool]) -> None:
     """Until that is true, of files: nothing tells of their changes."""
 
     async def look() -> None:
-        while not holds():
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - see above
+        while not holds():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.01)
 
     await asyncio.wait_for(look(), TIMEOUT_SECONDS)
 

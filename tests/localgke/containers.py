@@ -179,7 +179,7 @@ def make_spec(store: Store, pod: Object, container: Object, image: Image, direct
         "uid": uid,
         "gid": context.get("runAsGroup", 0),
         "no_new_privileges": context.get("allowPrivilegeEscalation") is False,
-        "drop_capabilities": bool(context.get("capabilities", {}).get("drop")),
+        "drop_capabilities": "ALL" in context.get("capabilities", {}).get("drop", []),
         "readonly_root": bool(context.get("readOnlyRootFilesystem")),
     }
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from pathlib import Path
 
 from localgke import garbage, jobs, nodepools, scheduler
 from localgke.config import Config
 from localgke.kubelet import Kubelet
-from localgke.objects import reconcile
+from localgke.objects import reconcile, together
 from localgke.store import Store
 
 
@@ -20,16 +19,10 @@ async def run(store: Store, config: Config, state: Path) -> None:
     """
     job_controller = jobs.JobController(store, config.settings.backoff_seconds)
     node_pools = nodepools.NodePools(store, config)
-    loops = [
-        asyncio.create_task(Kubelet(store, config, state).run()),
-        asyncio.create_task(reconcile(store, jobs.WATCHED, job_controller.sync)),
-        asyncio.create_task(reconcile(store, garbage.WATCHED, partial(garbage.sync, store))),
-        asyncio.create_task(reconcile(store, scheduler.WATCHED, partial(scheduler.sync, store))),
-        asyncio.create_task(reconcile(store, nodepools.WATCHED, node_pools.sync)),
-    ]
-    try:
-        await asyncio.gather(*loops)
-    finally:
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
+    await together(
+        Kubelet(store, config, state).run(),
+        reconcile(store, jobs.WATCHED, job_controller.sync),
+        reconcile(store, garbage.WATCHED, partial(garbage.sync, store)),
+        reconcile(store, scheduler.WATCHED, partial(scheduler.sync, store)),
+        reconcile(store, nodepools.WATCHED, node_pools.sync),
+    )

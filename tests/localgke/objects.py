@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from localgke.store import Object, Store, now
 
@@ -119,6 +120,22 @@ def without_finalizer(obj: Object, finalizer: str) -> Object:
     meta = obj["metadata"]
     meta["finalizers"] = [name for name in meta.get("finalizers", []) if name != finalizer]
     return obj
+
+
+async def together(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Runs all of them until they end, one fails or the caller is cancelled; each of the others is cancelled once.
+
+    (`asyncio.gather` does not wait for the others, so that they would be cancelled again while they clean up.)
+    """
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def reconcile(

@@ -1,7 +1,7 @@
 """Imitates what the kubelet does for one Pod: pulls images, runs containers, restarts them, reports the status.
 
 Not imitated, so refused by the API: probes, lifecycle hooks, native sidecars, ephemeral containers, a Pod's own
-activeDeadlineSeconds, imagePullPolicy Never.
+activeDeadlineSeconds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from localgke.config import Config, Image
 from localgke.containers import CreateError, MountError, describe, fill_volumes, make_spec
-from localgke.objects import PODS, record
+from localgke.objects import PODS, record, together
 from localgke.podstatus import ContainerStatus, write_status
 from localgke.runtime import Process, StartError, start
 from localgke.store import Object, Store
@@ -53,13 +53,7 @@ class PodWorker:
         for status in self._main.values():
             status.wait("ContainerCreating")
         self._report()
-        running = [asyncio.create_task(self._run_container(status)) for status in self._main.values()]
-        try:
-            await asyncio.gather(*running)
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+        await together(*(self._run_container(status) for status in self._main.values()))
         self._report("Succeeded" if all(status.exit_code == 0 for status in self._main.values()) else "Failed")
 
     def stop(self, grace: float) -> None:
@@ -119,6 +113,11 @@ class PodWorker:
             if name in self._pulled and status.spec.get("imagePullPolicy") != "Always":
                 self._record("Normal", "Pulled", f'Container image "{name}" already present on machine', status.name)
                 return self._config.images[name]
+            if status.spec.get("imagePullPolicy") == "Never":
+                error = f'Container image "{name}" is not present with pull policy of Never'
+                self._fail(status, "ErrImageNeverPull", error, f"Error: {error}")
+                await self._sleep(delay)
+                continue
             self._record("Normal", "Pulling", f'Pulling image "{name}"', status.name)
             if name in self._config.images:
                 self._pulled.add(name)

@@ -17,15 +17,15 @@ from localgke.store import Object, Store
 WATCHED = (PODS, NODES)
 COMPONENT = "default-scheduler"
 AFFINITY = "node(s) didn't match Pod's node affinity/selector"
-UNITS = {"m": Decimal("0.001"), "": Decimal(1)}
+UNITS = {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1)}
 UNITS |= {unit: Decimal(1000 ** (i + 1)) for i, unit in enumerate("kMGTPE")}
 UNITS |= {f"{unit}i": Decimal(1024 ** (i + 1)) for i, unit in enumerate("KMGTPE")}
 Resources = dict[str, Decimal]
 
 
 def quantity(text: object) -> Decimal:
-    """A Kubernetes quantity, e.g. `500m`, `1.5`, `16Gi`, in base units (CPUs, bytes)."""
-    match = re.fullmatch(r"([0-9.]+)(m|[kMGTPE]|[KMGTPE]i|)", str(text))
+    """A Kubernetes quantity, e.g. `500m`, `1.5`, `1e3`, `16Gi`, in base units (CPUs, bytes)."""
+    match = re.fullmatch(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([num]|[kMGTPE]|[KMGTPE]i|)", str(text))
     if match is None:
         raise ValueError(f"{text!r} is not a quantity: write a number with m, k, M, G, Ki, Mi, Gi, ... or none of them")
     return Decimal(match[1]) * UNITS[match[2]]
@@ -111,6 +111,7 @@ def unscheduled(store: Store) -> list[Object]:
         PODS,
         matches=lambda pod: (
             not pod["spec"].get("nodeName")
+            and pod["spec"].get("schedulerName", COMPONENT) == COMPONENT
             and "deletionTimestamp" not in pod["metadata"]
             and pod["status"]["phase"] not in TERMINAL
         ),

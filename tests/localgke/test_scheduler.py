@@ -27,7 +27,16 @@ async def refused(cluster: Cluster, name: str) -> str:
 
 @pytest.mark.parametrize(
     ("text", "amount"),
-    [("2", "2"), ("500m", "0.5"), ("1.5", "1.5"), ("1k", "1000"), ("2Ki", "2048"), ("16Gi", str(16 * 2**30))],
+    [
+        ("2", "2"),
+        ("500m", "0.5"),
+        ("1.5", "1.5"),
+        ("1e3", "1000"),
+        ("1E", "1e18"),
+        ("1k", "1000"),
+        ("2Ki", "2048"),
+        ("16Gi", str(16 * 2**30)),
+    ],
 )
 def test_quantities_are_read_as_kubernetes_writes_them(text: str, amount: str) -> None:
     assert quantity(text) == Decimal(amount)
