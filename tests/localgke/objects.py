@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import time
 from collections.abc import Callable, Collection, Coroutine
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -60,31 +60,32 @@ def record(
     field path of the container that it is about.
     """
     meta = obj["metadata"]
-    same = hashlib.sha256("\0".join((meta["uid"], component, reason, message, part)).encode()).hexdigest()[:16]
-    namespace, name = meta.get("namespace", "default"), f"{meta['name']}.{same}"
-    event = store.find("events", namespace, name)
-    if event is not None:
-        event.update(count=event["count"] + 1, lastTimestamp=now())
-        store.update("events", event)
-        return
+    namespace = meta.get("namespace", "default")
     about = {"kind": obj["kind"], "namespace": namespace, "name": meta["name"], "uid": meta["uid"]}
-    about |= {"apiVersion": obj["apiVersion"], "resourceVersion": meta["resourceVersion"]}
+    about |= {"fieldPath": part} if part else {}
+    new = {"reason": reason, "message": message, "reportingComponent": component}
+    same = store.list(
+        "events",
+        namespace,
+        lambda event: event["involvedObject"].items() >= about.items() and event.items() >= new.items(),
+    )
+    if same:
+        store.update("events", {**same[0], "count": same[0]["count"] + 1, "lastTimestamp": now()})
+        return
     store.create(
         "events",
         {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": name, "namespace": namespace},
-            "involvedObject": {**about, "fieldPath": part} if part else about,
-            "reason": reason,
-            "message": message,
+            "metadata": {"name": f"{meta['name']}.{time.time_ns():x}", "namespace": namespace},
+            "involvedObject": {**about, "apiVersion": obj["apiVersion"], "resourceVersion": meta["resourceVersion"]},
+            **new,
             "source": {"component": component, "host": host} if host else {"component": component},
             "firstTimestamp": now(),
             "lastTimestamp": now(),
             "count": 1,
             "type": kind,
             "eventTime": None,
-            "reportingComponent": component,
             "reportingInstance": host,
         },
     )
