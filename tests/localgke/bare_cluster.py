@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
@@ -78,6 +77,16 @@ class Cluster:
         )
         return cast(Object, found["status"])
 
+    async def waiting(self, pod: str, reason: str) -> str:
+        """The message with which a container of a Pod waits for that reason, once it does; it may be empty."""
+
+        def found() -> Object | None:
+            statuses = self.store.get(PODS, "default", pod)["status"].get("containerStatuses", [])
+            states = [item["state"].get("waiting", {}) for item in statuses]
+            return next((state for state in states if state.get("reason") == reason), None)
+
+        return str((await self.until(found)).get("message", ""))
+
     async def gone(self, resource: str, name: str) -> None:
         await self.until(lambda: self.store.find(resource, "default", name) is None)
 
@@ -92,6 +101,12 @@ class Cluster:
         uid = self.store.get(PODS, "default", pod)["metadata"]["uid"]
         lines = (self.state / "logs" / uid / f"{container}.{restart}.log").read_text().splitlines()
         return "".join(line.split(" ", 3)[3] + "\n" for line in lines)
+
+
+def main_container(status: Object) -> Object:
+    """The status of a Pod's only container."""
+    (container,) = status["containerStatuses"]
+    return cast(Object, container)
 
 
 async def until_file(holds: Callable[[], bool]) -> None:
@@ -153,11 +168,10 @@ async def run(cluster: Cluster, scenario: Callable[[Cluster], Awaitable[None]]) 
     testing = asyncio.ensure_future(scenario(cluster))
     try:
         await asyncio.wait({running, testing}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            running.result()
-        await testing
+        for task in (running, testing):
+            if task.done():
+                task.result()
     finally:
-        for task in (testing, running):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        running.cancel()
+        testing.cancel()
+        await asyncio.gather(running, testing, return_exceptions=True)

@@ -1,9 +1,6 @@
 """The Job controller, driven through the store."""
 
-import pytest
-
 from localgke.bare_cluster import Cluster, on_cluster
-from localgke.indexes import format_indexes, parse_indexes
 from localgke.jobs import INDEX, TRACKING
 from localgke.objects import JOBS, PODS, condition, is_true
 
@@ -140,12 +137,3 @@ async def test_a_finished_job_is_deleted_with_its_pods_when_its_ttl_is_over(clus
     cluster.job("brief", "exit 0", ttlSecondsAfterFinished=0)
     await cluster.gone(JOBS, "brief")
     assert cluster.pods("brief") == []
-
-
-@pytest.mark.parametrize(
-    ("indexes", "text"),
-    [(set(), ""), ({0}, "0"), ({0, 1}, "0,1"), ({1, 3, 4, 5, 7}, "1,3-5,7"), (set(range(12)), "0-11")],
-)
-def test_completed_indexes_are_written_as_ranges_of_three_or_more(indexes: set[int], text: str) -> None:
-    assert format_indexes(indexes) == text
-    assert parse_indexes(text) == indexes

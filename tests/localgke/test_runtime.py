@@ -1,10 +1,14 @@
-"""The log that the container runtime writes."""
+"""The container runtime: the log that it writes, and what it says where containers cannot be made."""
 
 import asyncio
 import io
 import re
+from pathlib import Path
 
-from localgke.runtime import PARTIAL, pump
+import pytest
+
+from localgke import runtime
+from localgke.runtime import PARTIAL, check, pump
 
 STAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
 
@@ -38,3 +42,13 @@ def test_bytes_that_are_no_text_are_logged_as_they_are() -> None:
 def test_a_long_line_and_one_without_an_end_are_logged_in_parts() -> None:
     lines = logged(b"x" * (PARTIAL + 1) + b"\n", b"rest")
     assert [(tag, len(text)) for _, tag, text in lines] == [(b"P", PARTIAL), (b"F", 1), (b"P", 4)]
+
+
+def test_a_machine_that_cannot_make_containers_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "sandbox.py"
+    broken.write_text("import json, os, sys\nos.write(json.load(sys.stdin)['error_fd'], b'unshare: not permitted')\n")
+    monkeypatch.setattr(runtime, "SANDBOX", broken)
+    with pytest.raises(runtime.SandboxError, match="unshare: not permitted: run as root, or allow user namespaces"):
+        asyncio.run(check(tmp_path))
