@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import TESTS, localgke
+
+from localgke.conftest import TESTS, localgke
 
 
 def process_of(state: Path) -> int:
