@@ -24,7 +24,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class User:
-    """Who a bearer token stands for. `verbs`: Kubernetes verbs, `container.clusters.get`, or `*` for all."""
+    """Who a bearer token stands for. `verbs`: Kubernetes verbs, `container.clusters.get` and `.list`, `*` for all."""
 
     name: str
     verbs: frozenset[str]

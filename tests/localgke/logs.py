@@ -81,7 +81,7 @@ def _container(pod: Object, wanted: str) -> str:
         raise ApiError(
             "BadRequest", f"a container name must be specified for pod {name}, choose one of: [{listed}]{also}"
         )
-    return known[0]
+    return str(known[0])
 
 
 def _status(pod: Object, container: str) -> Object | None:

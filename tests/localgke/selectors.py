@@ -66,7 +66,7 @@ def _labels(obj: Object) -> dict[str, str]:
 
 
 def _field_test(resource: Resource, text: str, whole: str) -> Matches:
-    match = re.fullmatch(r"\s*([\w.]+)(=|==|!=)(.*)", text)
+    match = re.fullmatch(r"\s*([\w.]+)(==|!=|=)(.*)", text)
     if not match:
         raise ApiError("BadRequest", f'invalid field selector: "{text}"; can\'t understand "{text}"')
     field, operator, value = match.groups()

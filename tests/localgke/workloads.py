@@ -43,7 +43,7 @@ def default_pod(pod: Object) -> None:
     account = spec.get("serviceAccountName") or spec.get("serviceAccount")
     if account:
         spec["serviceAccountName"] = spec["serviceAccount"] = account
-    for container in (*spec.get("initContainers", ()), *spec.get("containers", ())):
+    for container in _containers(spec):
         _default_container(container)
     for volume in spec.get("volumes", ()):
         if not any(source in volume for source in VOLUME_SOURCES):
@@ -98,6 +98,7 @@ def check_pod(findings: Findings, spec: Object, path: str) -> None:
     findings.one_of(f"{path}.restartPolicy", spec["restartPolicy"], ("Always", "OnFailure", "Never"))
     if not spec.get("containers"):
         findings.required(f"{path}.containers")
+    _refuse_what_no_sandbox_does(spec)
     volumes = _check_volumes(findings, spec.get("volumes", ()), f"{path}.volumes")
     seen: set[str] = set()
     for group in ("initContainers", "containers"):
@@ -114,12 +115,28 @@ def check_pod(findings: Findings, spec: Object, path: str) -> None:
     _check_affinity(findings, spec, f"{path}.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution")
 
 
+def _refuse_what_no_sandbox_does(spec: Object) -> None:
+    for context in (spec["securityContext"], *(item.get("securityContext", {}) for item in _containers(spec))):
+        profile = context.get("seccompProfile", {}).get("type", "RuntimeDefault")
+        if profile not in ("RuntimeDefault", "Unconfined"):
+            raise not_imitated(f'the seccomp profile type "{profile}"')
+        if context.get("capabilities", {}).get("drop", ["ALL"]) != ["ALL"]:
+            raise not_imitated("dropping capabilities other than ALL")
+
+
+def _containers(spec: Object) -> list[Object]:
+    return [*spec.get("initContainers", ()), *spec.get("containers", ())]
+
+
 def _check_volumes(findings: Findings, volumes: list[Object], path: str) -> set[str]:
     seen: set[str] = set()
     for i, volume in enumerate(volumes):
         _check_name(findings, f"{path}[{i}].name", volume.get("name", ""), seen)
         if sum(source in volume for source in VOLUME_SOURCES) > 1:
             findings.add("Forbidden", f"{path}[{i}]", "Forbidden: may not specify more than 1 volume type")
+        for source, key in (("configMap", "name"), ("secret", "secretName"), ("downwardAPI", "items")):
+            if source in volume and not volume[source].get(key):
+                findings.required(f"{path}[{i}].{source}.{key}")
     return seen
 
 
@@ -147,6 +164,10 @@ def _check_container(findings: Findings, container: Object, path: str, volumes: 
         if variable.get("value") and "valueFrom" in variable:
             why = "may not be specified when `value` is not empty"
             findings.invalid(f"{path}.env[{i}].valueFrom", "", why)
+        elif "valueFrom" in variable and len(variable["valueFrom"]) != 1:
+            findings.invalid(
+                f"{path}.env[{i}].valueFrom", "", "must specify one of: `fieldRef`, `configMapKeyRef` or `secretKeyRef`"
+            )
     for i, mount in enumerate(container.get("volumeMounts", ())):
         if not mount.get("mountPath"):
             findings.required(f"{path}.volumeMounts[{i}].mountPath")
