@@ -163,15 +163,22 @@ def _last_capability() -> int:
 
 
 def _exec(argv: list[str], env: dict[str, str]) -> NoReturn:
-    """Replaces the process. Raises OSError with the words that runc has for a command that is not there."""
-    name = argv[0]
-    try:
-        os.execvpe(name, argv, env)
-    except FileNotFoundError:
-        found = f"stat {name}: no such file or directory" if "/" in name else "executable file not found in $PATH"
-        raise OSError(errno.ENOENT, f'exec: "{name}": {found}') from None
-    except PermissionError:
-        raise OSError(errno.EACCES, f'exec: "{name}": permission denied') from None
+    """Replaces the process. Raises OSError with the words that runc has for a command that is not there.
+
+    (`os.execvpe` imports a module, which the container's user may not be allowed to read.)
+    """
+    name, denied = argv[0], False
+    for path in [name] if "/" in name else [f"{place}/{name}" for place in env.get("PATH", "").split(":")]:
+        try:
+            os.execve(path, argv, env)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError:
+            denied = True
+    if denied:
+        raise OSError(errno.EACCES, f'exec: "{name}": permission denied')
+    found = f"stat {name}: no such file or directory" if "/" in name else "executable file not found in $PATH"
+    raise OSError(errno.ENOENT, f'exec: "{name}": {found}')
 
 
 def _build(spec: Spec) -> None:
