@@ -171,7 +171,7 @@ def _exec(argv: list[str], env: dict[str, str]) -> NoReturn:
     for path in [name] if "/" in name else [f"{place}/{name}" for place in env.get("PATH", "").split(":")]:
         try:
             os.execve(path, argv, env)
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError):  # noqa: PERF203 - each path can fail in its own way
             continue
         except PermissionError:
             denied = True
