@@ -14,6 +14,7 @@ CODES = {
     "AlreadyExists": 409,
     "Conflict": 409,
     "Expired": 410,
+    "RequestEntityTooLarge": 413,
     "UnsupportedMediaType": 415,
     "Invalid": 422,
     "InternalError": 500,
@@ -33,6 +34,7 @@ class ApiError(Exception):
 
     def status(self) -> dict[str, Any]:
         """The `Status` object that the API server answers with."""
+        details = {"details": self.details} if self.details else {}
         return {
             "kind": "Status",
             "apiVersion": "v1",
@@ -40,14 +42,30 @@ class ApiError(Exception):
             "status": "Failure",
             "message": self.message,
             "reason": self.reason,
-            "details": self.details,
+            **details,
             "code": self.code,
         }
 
 
+def about(resource: str, name: str) -> dict[str, str]:
+    """The StatusDetails of an object; `resource` is the full name, e.g. `jobs.batch`."""
+    kind, _, group = resource.partition(".")
+    return {key: value for key, value in (("name", name), ("group", group), ("kind", kind)) if value}
+
+
 def not_found(resource: str, name: str) -> ApiError:
     """The error for an object that does not exist, e.g. `jobs.batch "x" not found`."""
-    return ApiError("NotFound", f'{resource} "{name}" not found', name=name, kind=resource)
+    return ApiError("NotFound", f'{resource} "{name}" not found', **about(resource, name))
+
+
+def already_exists(resource: str, name: str) -> ApiError:
+    """The error for a create under a name that is taken."""
+    return ApiError("AlreadyExists", f'{resource} "{name}" already exists', **about(resource, name))
+
+
+def conflict(resource: str, name: str, why: str) -> ApiError:
+    """The error for a write that was meant for another version, or another object, than the stored one."""
+    return ApiError("Conflict", f'Operation cannot be fulfilled on {resource} "{name}": {why}', **about(resource, name))
 
 
 def not_imitated(what: str) -> ApiError:

@@ -10,11 +10,11 @@ import asyncio
 import copy
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from localgke.errors import ApiError, not_found
+from localgke.errors import ApiError, already_exists, conflict, not_found
 
 Object = dict[str, Any]
 HISTORY = 2000  # changes kept for watches; an older resourceVersion is answered with 410 Gone
@@ -49,21 +49,26 @@ class Store:
         """The newest resourceVersion."""
         return str(self._version)
 
+    def rehearsal(self) -> Store:
+        """A copy without watchers, to try a change on: what a dry run does."""
+        copied = Store()
+        copied._objects = copy.deepcopy(self._objects)
+        copied._version = self._version
+        return copied
+
     def create(self, resource: str, obj: Object) -> Object:
-        """Stores a new object and gives it uid, creationTimestamp and resourceVersion. Raises AlreadyExists."""
+        """Stores a new object and gives it a uid (unless it has one), creationTimestamp and resourceVersion.
+
+        Raises AlreadyExists.
+        """
         obj = copy.deepcopy(obj)
         meta = obj.setdefault("metadata", {})
         if not meta.get("name"):
             meta["name"] = meta["generateName"] + uuid.uuid4().hex[:5]
         key = (resource, meta.get("namespace", ""), meta["name"])
         if key in self._objects:
-            raise ApiError(
-                "AlreadyExists",
-                f'{resource} "{meta["name"]}" already exists',
-                name=meta["name"],
-                kind=resource,
-            )
-        meta["uid"] = str(uuid.uuid4())
+            raise already_exists(resource, meta["name"])
+        meta.setdefault("uid", str(uuid.uuid4()))
         meta["creationTimestamp"] = now()
         self._put(key, "ADDED", obj)
         return copy.deepcopy(obj)
@@ -101,14 +106,13 @@ class Store:
         old = self._objects.get(key)
         if old is None:
             raise not_found(resource, meta["name"])
-        if meta.get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
-            raise self._conflict(resource, meta["name"], "the UID in the precondition differs")
+        uid = old["metadata"]["uid"]
+        if meta.get("uid", uid) != uid:
+            why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {uid}"
+            raise conflict(resource, meta["name"], why)
         if meta.get("resourceVersion", old["metadata"]["resourceVersion"]) != old["metadata"]["resourceVersion"]:
-            raise self._conflict(
-                resource,
-                meta["name"],
-                "the object has been modified; please apply your changes to the latest version and try again",
-            )
+            why = "the object has been modified; please apply your changes to the latest version and try again"
+            raise conflict(resource, meta["name"], why)
         obj = copy.deepcopy(obj)
         for field in ("uid", "creationTimestamp", "resourceVersion"):
             obj["metadata"][field] = old["metadata"][field]
@@ -130,7 +134,9 @@ class Store:
         self._put(key, "DELETED", gone, old)
         return copy.deepcopy(gone)
 
-    async def watch(self, since: str, wanted: Callable[[Change], bool] = lambda _: True) -> AsyncIterator[Change]:
+    async def watch(
+        self, since: str, wanted: Callable[[Change], bool] = lambda _: True
+    ) -> AsyncGenerator[Change, None]:
         """Every change after resourceVersion `since`, as it happens, for ever. Raises Expired for a too old one."""
         seen = int(since)
         wake = asyncio.Event()
@@ -166,12 +172,3 @@ class Store:
         self._history.append(Change(self._version, change, key[0], copy.deepcopy(obj), old))
         for wake in self._notify:
             wake.set()
-
-    @staticmethod
-    def _conflict(resource: str, name: str, why: str) -> ApiError:
-        return ApiError(
-            "Conflict",
-            f'Operation cannot be fulfilled on {resource} "{name}": {why}',
-            name=name,
-            kind=resource,
-        )

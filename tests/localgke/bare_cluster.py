@@ -1,0 +1,177 @@
+"""For the tests of the controllers: a cluster without its API, driven through the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+from localgke import controllers
+from localgke.config import Config, Image, NodePool, Settings
+from localgke.objects import JOBS, PODS, delete, is_true
+from localgke.store import Object, Store
+
+TIMEOUT_SECONDS = 30  # only a test that fails waits so long
+
+
+class Cluster:
+    """What a test does to a cluster, and sees of it. Everything lies in the namespace `default`."""
+
+    def __init__(self, state: Path, config: Config):
+        self.store = Store()
+        self.state = state
+        self.config = config
+
+    def create(self, resource: str, kind: str, name: str, **parts: Any) -> Object:
+        version = "batch/v1" if resource == JOBS else "v1"
+        meta = {"name": name, "namespace": "default", **parts.pop("metadata", {})}
+        return self.store.create(resource, {"apiVersion": version, "kind": kind, "metadata": meta, **parts})
+
+    def pod(self, name: str, script: str = "", *, spec: Object | None = None, **container: Any) -> Object:
+        """A Pod with one container, that runs a shell script unless it says otherwise."""
+        return self.create(PODS, "Pod", name, spec=pod_spec(script, container, spec), status={"phase": "Pending"})
+
+    def job(self, name: str, script: str, *, pod: Object | None = None, **spec: Any) -> Object:
+        """A Job; one completion, unless `spec` says otherwise."""
+        template = {"spec": pod_spec(script, {}, pod)}
+        return self.create(JOBS, "Job", name, spec={"parallelism": 1, "completions": 1, "template": template, **spec})
+
+    def pods(self, job: str) -> list[Object]:
+        return self.store.list(PODS, "default", lambda pod: pod["metadata"]["name"].startswith(f"{job}-"))
+
+    def change(self, resource: str, name: str, change: Callable[[Object], Any]) -> None:
+        obj = self.store.get(resource, "default", name)
+        change(obj)
+        self.store.update(resource, obj)
+
+    def delete(self, resource: str, name: str, **options: Any) -> None:
+        delete(self.store, resource, self.store.get(resource, "default", name), **options)
+
+    def events(self, name: str) -> list[tuple[str, str]]:
+        """Reason and message of every event about an object."""
+        found = self.store.list("events", matches=lambda event: event["involvedObject"]["name"] == name)
+        return [(event["reason"], event["message"]) for event in found]
+
+    async def until(self, holds: Callable[[], Any]) -> Any:
+        """What `holds` returns, as soon as that is true; looks after every change."""
+        version = self.store.version
+
+        async def look() -> Any:
+            changes = self.store.watch(version)
+            while not (result := holds()):
+                await changes.__anext__()
+            return result
+
+        return await asyncio.wait_for(look(), TIMEOUT_SECONDS)
+
+    async def condition(self, job: str, kind: str) -> Object:
+        """The status of a Job, once it has that condition."""
+        found = await self.until(lambda: (obj := self.store.get(JOBS, "default", job)) and is_true(obj, kind) and obj)
+        return cast(Object, found["status"])
+
+    async def phase(self, pod: str, *phases: str) -> Object:
+        """The status of a Pod, once it is in one of the phases."""
+        found = await self.until(
+            lambda: (obj := self.store.get(PODS, "default", pod)) and obj["status"]["phase"] in phases and obj
+        )
+        return cast(Object, found["status"])
+
+    async def waiting(self, pod: str, reason: str) -> str:
+        """The message with which a container of a Pod waits for that reason, once it does; it may be empty."""
+
+        def found() -> Object | None:
+            statuses = self.store.get(PODS, "default", pod)["status"].get("containerStatuses", [])
+            states = [item["state"].get("waiting", {}) for item in statuses]
+            return next((state for state in states if state.get("reason") == reason), None)
+
+        return str((await self.until(found)).get("message", ""))
+
+    async def gone(self, resource: str, name: str) -> None:
+        await self.until(lambda: self.store.find(resource, "default", name) is None)
+
+    async def logged(self, pod: str, text: str) -> None:
+        """Until that is the text of the log of a Pod's container."""
+
+        uid = self.store.get(PODS, "default", pod)["metadata"]["uid"]
+        await until_file(lambda: (self.state / "logs" / uid / "c.0.log").exists() and self.log(pod) == text)
+
+    def log(self, pod: str, container: str = "c", restart: int = 0) -> str:
+        """The text of a container's log."""
+        uid = self.store.get(PODS, "default", pod)["metadata"]["uid"]
+        lines = (self.state / "logs" / uid / f"{container}.{restart}.log").read_text().splitlines()
+        return "".join(line.split(" ", 3)[3] + "\n" for line in lines)
+
+
+def main_container(status: Object) -> Object:
+    """The status of a Pod's only container."""
+    (container,) = status["containerStatuses"]
+    return cast(Object, container)
+
+
+async def until_file(holds: Callable[[], bool]) -> None:
+    """Until that is true, of files: nothing tells of their changes."""
+
+    async def look() -> None:
+        while not holds():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(look(), TIMEOUT_SECONDS)
+
+
+def pod_spec(script: str, container: Object, spec: Object | None) -> Object:
+    main = {"name": "c", "image": "busybox", "command": ["sh", "-c", script], **container}
+    return {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [main], **(spec or {})}
+
+
+def pool(name: str, *, size: int = 1, max_size: int | None = None, **fields: Any) -> NodePool:
+    room = {"cpu": "4", "memory": "16Gi"}
+    defaults: dict[str, Any] = {
+        "labels": {},
+        "taints": [],
+        "scale_up_seconds": 0.01,
+        "allocatable": room,
+        "spot": False,
+    }
+    return NodePool(name=name, size=size, max_size=size if max_size is None else max_size, **{**defaults, **fields})
+
+
+def on_cluster(
+    *, pools: list[NodePool] | None = None, images: dict[str, Image] | None = None, broken: dict[str, str] | None = None
+) -> Callable[[Callable[[Cluster], Awaitable[None]]], Callable[[Path], None]]:
+    """Makes a test of a coroutine, which gets a running cluster. An error in a controller fails the test."""
+    config = Config(
+        project="p",
+        location="europe-west4",
+        name="test",
+        version="1.32.0",
+        tokens={},
+        namespaces=["default"],
+        settings=Settings(backoff_seconds=0.05, image_pull_backoff_seconds=0.05, restart_backoff_seconds=0.05),
+        node_pools=[pool("default-pool")] if pools is None else pools,
+        images={"busybox": Image("busybox", {}), **(images or {})},
+        broken_images=broken or {},
+    )
+
+    def decorate(scenario: Callable[[Cluster], Awaitable[None]]) -> Callable[[Path], None]:
+        def test(tmp_path: Path) -> None:
+            asyncio.run(run(Cluster(tmp_path, config), scenario))
+
+        test.__name__ = scenario.__name__
+        return test
+
+    return decorate
+
+
+async def run(cluster: Cluster, scenario: Callable[[Cluster], Awaitable[None]]) -> None:
+    running = asyncio.ensure_future(controllers.run(cluster.store, cluster.config, cluster.state))
+    testing = asyncio.ensure_future(scenario(cluster))
+    try:
+        await asyncio.wait({running, testing}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (running, testing):
+            if task.done():
+                task.result()
+    finally:
+        running.cancel()
+        testing.cancel()
+        await asyncio.gather(running, testing, return_exceptions=True)

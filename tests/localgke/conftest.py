@@ -1,0 +1,85 @@
+"""What the tests of the stand-in share: a running cluster for the real tools, and an API server in the test itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import test_utils
+
+from localgke import api as api_module
+from localgke import config
+from localgke.store import Store
+
+TESTS = Path(__file__).parents[1]
+
+
+def localgke(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m localgke` as a user does."""
+    env = {**os.environ, "PYTHONPATH": str(TESTS)}
+    command = [sys.executable, "-m", "localgke", *map(str, arguments)]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running stand-in, and what to export to use it."""
+
+    state: Path
+    env: dict[str, str]
+
+    def run(self, *command: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command against the cluster."""
+        return subprocess.run(
+            command, env={**self.env, **env}, input=stdin, capture_output=True, text=True, check=False, timeout=60
+        )
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One cluster for all tests that use the real tools; each test makes objects under names of its own."""
+    state = tmp_path_factory.mktemp("localgke") / "state"
+    started = localgke("start", "--state", state)
+    assert started.returncode == 0, started.stderr
+    exports = (line.removeprefix("export ") for line in (state / "env").read_text().splitlines())
+    env = dict(shlex.split(export)[0].split("=", 1) for export in exports)
+    yield Cluster(state, {**os.environ, "KUBECACHEDIR": str(state / "kubectl"), **env})
+    stopped = localgke("stop", "--state", state)
+    assert stopped.returncode == 0, stopped.stderr
+
+
+Scenario = Callable[[test_utils.TestClient], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Api:
+    """An API server without controllers: nothing happens but what the test does."""
+
+    store: Store
+    state: Path
+
+    def run(self, scenario: Scenario) -> Any:
+        """The result of `scenario`, which is given an HTTP client that is logged in."""
+
+        async def main() -> Any:
+            server = test_utils.TestServer(api_module.make_app(self.store, config.load(), self.state))
+            async with test_utils.TestClient(server, headers={"Authorization": "Bearer admin-token"}) as client:
+                return await asyncio.wait_for(scenario(client), 30)
+
+        return asyncio.run(main())
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Api:
+    """An API server with the namespace `default` and nothing else."""
+    store = Store()
+    store.create("namespaces", {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "default"}})
+    return Api(store, tmp_path)

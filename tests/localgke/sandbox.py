@@ -1,0 +1,243 @@
+"""Imitates a container runtime: one process in namespaces of its own, on the host's file system, read-only.
+
+Started as a program, with a JSON object on stdin (see `Spec`); it uses the standard library only and lives as long as
+the container. It exits as the container's process does (128 + n for signal n) and passes SIGTERM on to it. Should the
+server or this program be killed, the kernel kills the container. Nothing is mounted on the host: all mounts belong to
+the container's mount namespace.
+
+What the container sees: the host's directories, read-only; its mounts; `/tmp`, `/run`, `/dev/shm` and whatever it
+creates in `/` are its own. Without root the namespaces are made in a user namespace that holds one user and one group.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import signal
+import sys
+from typing import NoReturn, TypedDict
+
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x04000000, 0x10000000, 0x20000000
+MS_RDONLY, MS_NOSUID, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x1, 0x2, 0x20, 0x1000, 0x4000, 0x40000
+MNT_DETACH = 2
+PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 24, 38
+SYS_MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 0x1
+OWN = ("/proc", "/dev", "/tmp", "/run")  # never the host's
+DEVICES = ("null", "zero", "full", "random", "urandom")
+LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Mount(TypedDict):
+    """A host file or directory (`source`) at the absolute path `target` of the container."""
+
+    source: str
+    target: str
+    readonly: bool
+
+
+class Container(TypedDict):
+    """What to run: `uid` and `gid` are numbers inside the container; `cwd` is made where it is missing."""
+
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    hostname: str
+    mounts: list[Mount]
+    uid: int
+    gid: int
+    no_new_privileges: bool
+    drop_capabilities: bool
+    readonly_root: bool
+
+
+class Spec(Container):
+    """A container, and where. `root`: an empty host directory. `error_fd`: why it did not start, else closed unused."""
+
+    root: str
+    error_fd: int
+
+
+def main() -> NoReturn:
+    """Runs the container that stdin describes."""
+    _call("prctl", LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+    spec: Spec = json.load(sys.stdin)
+    os.set_inheritable(spec["error_fd"], False)
+    pid = 0
+
+    def forward(number: int, _frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+    try:
+        _unshare(spec["uid"], spec["gid"])
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until there is somebody to pass it on to
+        pid = os.fork()
+        if pid == 0:
+            _run(spec)
+    except OSError as error:
+        os.write(spec["error_fd"], f"cannot make a sandbox: {error}".encode())
+        os._exit(128)
+    os.close(spec["error_fd"])
+    signal.signal(signal.SIGTERM, forward)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _call(what: str, result: int) -> None:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def _mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
+    result = LIBC.mount(*(text.encode() for text in (source, target, kind)), ctypes.c_ulong(flags), data.encode())
+    _call(f"mount {kind or source} at {target}", result)
+
+
+def _readonly(path: str) -> None:
+    """Makes a mount and all below it read-only; every other property stays, as a user namespace demands."""
+    attributes = (ctypes.c_uint64 * 4)(MOUNT_ATTR_RDONLY, 0, 0, 0)
+    arguments = (ctypes.c_long(AT_FDCWD), path.encode(), ctypes.c_long(AT_RECURSIVE), attributes, ctypes.c_long(32))
+    _call(f"mount_setattr {path}", LIBC.syscall(ctypes.c_long(SYS_MOUNT_SETATTR), *arguments))
+
+
+def _unshare(uid: int, gid: int) -> None:
+    outer_uid, outer_gid = os.geteuid(), os.getegid()
+    alone = CLONE_NEWUSER if outer_uid else 0
+    _call("unshare", LIBC.unshare(alone | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS))
+    if alone:
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{uid} {outer_uid} 1"),
+            ("gid_map", f"{gid} {outer_gid} 1"),
+        ):
+            with open(f"/proc/self/{name}", "w") as file:
+                file.write(text)
+
+
+def _run(spec: Spec) -> NoReturn:
+    """In the child, PID 1 of the new namespaces: builds the file system and becomes the container's process."""
+    try:
+        os.setsid()  # a signal to the container's process group stays in the container
+        os.umask(0)
+        _build(spec)
+        os.umask(0o022)
+        with open("/dev/null") as null:
+            os.dup2(null.fileno(), 0)
+        os.makedirs(spec["cwd"], exist_ok=True)
+        os.chdir(spec["cwd"])
+        if spec["readonly_root"]:
+            _mount("", "/", flags=MS_REMOUNT | MS_BIND | MS_RDONLY)
+        _become(spec)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # ignored by Python, and what is ignored survives exec
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        _exec(spec["argv"], spec["env"])
+    except OSError as error:
+        os.write(spec["error_fd"], str(error.strerror if error.filename is None else error).encode())
+    os._exit(128)
+
+
+def _become(spec: Spec) -> None:
+    """Takes the container's user, group and privileges."""
+    if spec["drop_capabilities"]:
+        for number in range(_last_capability() + 1):
+            _call("prctl", LIBC.prctl(PR_CAPBSET_DROP, number))
+    if os.geteuid() != spec["uid"] or os.getegid() != spec["gid"]:
+        os.setgroups([])
+        os.setresgid(spec["gid"], spec["gid"], spec["gid"])
+        os.setresuid(spec["uid"], spec["uid"], spec["uid"])
+    if spec["no_new_privileges"]:
+        _call("prctl", LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    _call("prctl", LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))  # after setuid, which takes it away
+
+
+def _last_capability() -> int:
+    with open("/proc/sys/kernel/cap_last_cap") as file:
+        return int(file.read())
+
+
+def _exec(argv: list[str], env: dict[str, str]) -> NoReturn:
+    """Replaces the process. Raises OSError with the words that runc has for a command that is not there.
+
+    (`os.execvpe` imports a module, which the container's user may not be allowed to read.)
+    """
+    name, denied = argv[0], False
+    for path in [name] if "/" in name else [f"{place}/{name}" for place in env.get("PATH", "").split(":")]:
+        try:
+            os.execve(path, argv, env)
+        except (FileNotFoundError, NotADirectoryError):  # noqa: PERF203 - each path can fail in its own way
+            continue
+        except PermissionError:
+            denied = True
+    if denied:
+        raise OSError(errno.EACCES, f'exec: "{name}": permission denied')
+    found = f"stat {name}: no such file or directory" if "/" in name else "executable file not found in $PATH"
+    raise OSError(errno.ENOENT, f'exec: "{name}": {found}')
+
+
+def _build(spec: Spec) -> None:
+    """Makes the container's file system and moves into it."""
+    root = spec["root"]
+    _mount("", "/", flags=MS_REC | MS_PRIVATE)
+    _mount("tmpfs", root, "tmpfs", MS_NOSUID, "mode=755")
+    mounts = {os.path.realpath(mount["target"]): mount for mount in spec["mounts"]}
+    missing = set() if os.path.isdir(spec["cwd"]) else {spec["cwd"]}
+    _show("/", "/", root, {*mounts, *OWN, *missing})
+    for path in OWN:
+        os.makedirs(root + path, exist_ok=True)
+    _mount("proc", f"{root}/proc", "proc", MS_NOSUID)
+    for path in ("/tmp", "/run", "/dev"):
+        _mount("tmpfs", root + path, "tmpfs", MS_NOSUID, "mode=755" if path == "/dev" else "mode=1777")
+    os.mkdir(f"{root}/dev/shm", mode=0o1777)
+    for name in DEVICES:
+        _bind(f"/dev/{name}", f"{root}/dev/{name}")
+    for name, target in LINKS.items():
+        os.symlink(target, f"{root}/dev/{name}")
+    for target, mount in sorted(mounts.items()):  # a mount in another mount comes after it
+        if mount["readonly"]:
+            _show(mount["source"], target, root, {*mounts} - {target})
+        else:
+            _bind(mount["source"], root + target)
+    _call("sethostname", LIBC.sethostname(spec["hostname"].encode(), len(spec["hostname"].encode())))
+    os.chdir(root)
+    _call("pivot_root", LIBC.pivot_root(b".", b"."))  # the old root now lies on top of the new one
+    _call("umount2", LIBC.umount2(b".", MNT_DETACH))
+    os.chdir("/")
+
+
+def _show(source: str, target: str, root: str, points: set[str]) -> None:
+    """Shows a host file or directory at `target`, read-only. A directory in which mount points will lie is rebuilt
+    entry by entry, so that they can be made.
+    """
+    if not os.path.isdir(source) or not any(point.startswith(f"{target.rstrip('/')}/") for point in points):
+        _bind(source, root + target)
+        _readonly(root + target)
+        return
+    os.makedirs(root + target, exist_ok=True)
+    for entry in os.scandir(source):
+        path = os.path.join(target, entry.name)
+        if path in points:
+            continue
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), root + path)
+        elif entry.is_dir() or entry.is_file():
+            _show(entry.path, path, root, points)
+
+
+def _bind(source: str, target: str) -> None:
+    if os.path.isdir(source):
+        os.makedirs(target, exist_ok=True)
+    elif not os.path.exists(target):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.close(os.open(target, os.O_CREAT, 0o644))
+    _mount(source, target, flags=MS_BIND | MS_REC)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+JOBS = "/apis/batch/v1/namespaces/default/jobs"
+# The machine's kubectl, and the newer one among the tools of the tests.
+KUBECTLS = {name for name in (shutil.which("kubectl"), str(Path(sys.executable).parent / "kubectl")) if name}
+
+
+def job(name, *, image="busybox", labels=None, **spec):
+    """A suspended Job: nothing happens to it but what the test does."""
+    container = {"name": "main", "image": image, "command": ["true"]}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "labels": labels or {"test": name}},
+        "spec": {"suspend": True, "template": template, **spec},
+    }
+
+
+@pytest.fixture(params=sorted(KUBECTLS))
+def kubectl(request, cluster):
+    """Runs kubectl, once for each one that there is; `kubectl.name` makes the names of its objects its own."""
+    number = sorted(KUBECTLS).index(request.param)
+
+    def run(*arguments, manifest=None, fails=False):
+        stdin = json.dumps(manifest) if manifest else ""  # JSON is YAML, and is what --raw takes
+        done = cluster.run(request.param, *arguments, stdin=stdin)
+        assert (done.returncode != 0) is fails, done.stdout + done.stderr
+        return done.stderr if fails else done.stdout
+
+    run.name = lambda name: f"{name}-{number}"
+    return run
+
+
+def test_a_job_is_created_shown_and_deleted(kubectl):
+    name = kubectl.name("life")
+    assert kubectl("create", "-f", "-", manifest=job(name)) == f"job.batch/{name} created\n"
+    header, row = kubectl("get", "jobs", name).splitlines()
+    assert header.split() == ["NAME", "STATUS", "COMPLETIONS", "DURATION", "AGE"]
+    assert row.split()[0] == name
+    assert f"Name:             {name}" in kubectl("describe", "job", name)
+    assert kubectl("get", "jobs", "-l", f"test in ({name}),!none", "-o", "name") == f"job.batch/{name}\n"
+    kubectl("delete", "job", name)
+    assert f'Error from server (NotFound): jobs.batch "{name}" not found' in kubectl("get", "job", name, fails=True)
+
+
+def test_apply_creates_then_finds_nothing_to_change_then_changes_labels(kubectl):
+    name = kubectl.name("applied")
+    assert kubectl("apply", "-f", "-", manifest=job(name)) == f"job.batch/{name} created\n"
+    assert kubectl("apply", "-f", "-", manifest=job(name)) == f"job.batch/{name} unchanged\n"
+    changed = job(name, labels={"other": "x"})
+    assert kubectl("apply", "-f", "-", manifest=changed) == f"job.batch/{name} configured\n"
+    assert kubectl("get", "job", name, "-o", "jsonpath={.metadata.labels}") == '{"other":"x"}'
+
+
+def test_apply_of_another_template_is_refused_as_immutable(kubectl):
+    name = kubectl.name("immutable")
+    kubectl("apply", "-f", "-", manifest=job(name))
+    said = kubectl("apply", "-f", "-", manifest=job(name, image="python"), fails=True)
+    assert said.startswith(f'The Job "{name}" is invalid: spec.template: Invalid value: ')
+    assert said.rstrip().endswith(": field is immutable")
+
+
+def test_annotate_label_and_patch_change_what_they_say(kubectl):
+    name = kubectl.name("patched")
+    kubectl("create", "-f", "-", manifest=job(name))
+    kubectl("annotate", "job", name, "gke-job/collected=true")
+    kubectl("label", "job", name, "test-", "more=x")
+    kubectl("patch", "job", name, "--type=merge", "--patch", '{"spec": {"parallelism": 2}}')
+    kubectl(
+        "patch", "job", name, "--type=json", "--patch", '[{"op": "replace", "path": "/spec/backoffLimit", "value": 1}]'
+    )
+    got = json.loads(kubectl("get", "job", name, "-o", "json"))
+    assert got["metadata"]["annotations"] == {"gke-job/collected": "true"}
+    assert got["metadata"]["labels"] == {"more": "x"}
+    assert (got["spec"]["parallelism"], got["spec"]["backoffLimit"]) == (2, 1)
+    said = kubectl("annotate", "job", name, "a=b", "--resource-version=1", fails=True)
+    assert "the object has been modified" in said
+
+
+def test_a_dry_run_says_what_would_be_and_changes_nothing(kubectl):
+    name = kubectl.name("dry")
+    shown = kubectl("create", "--dry-run=server", "-f", "-", "-o", "jsonpath={.spec.backoffLimit}", manifest=job(name))
+    assert shown == "6"
+    assert kubectl("get", "jobs", "-l", f"test={name}", "-o", "name") == ""
+    kubectl("create", "-f", "-", manifest=job(name))
+    kubectl("delete", "job", name, "--dry-run=server")
+    assert kubectl("get", "job", name, "-o", "name") == f"job.batch/{name}\n"
+
+
+def test_a_delete_with_the_uid_of_another_job_is_a_conflict(kubectl):
+    name = kubectl.name("precondition")
+    kubectl("create", "-f", "-", manifest=job(name))
+    options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+    path = f"{JOBS}/{name}"
+
+    def body(uid):
+        return {**options, "preconditions": {"uid": uid}}
+
+    said = kubectl("delete", "--raw", path, "-f", "-", manifest=body("other"), fails=True)
+    assert "Precondition failed: UID in precondition: other" in said
+    uid = kubectl("get", "job", name, "-o", "jsonpath={.metadata.uid}")
+    kubectl("delete", "--raw", path, "-f", "-", manifest=body(uid))
+    kubectl("wait", "--for=delete", f"job/{name}", "--timeout=10s")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        (job("j", paralelism=1), 'strict decoding error: unknown field "spec.paralelism"'),
+        (job("j", podFailurePolicy={}), 'localgke does not imitate the field "spec.podFailurePolicy"'),
+        (job("j", parallelism="x"), "cannot unmarshal string into Go struct field JobSpec.spec.parallelism"),
+        (job("J"), 'The Job "J" is invalid: metadata.name: Invalid value: "J"'),
+        ({**job("j"), "metadata": {"name": "j", "namespace": "nowhere"}}, 'namespaces "nowhere" not found'),
+    ],
+)
+def test_a_manifest_that_cannot_be_taken_is_refused_without_being_validated_by_the_client(kubectl, manifest, said):
+    assert said in kubectl("create", "-f", "-", manifest=manifest, fails=True)
+
+
+def test_a_name_that_is_taken_already_exists(kubectl):
+    name = kubectl.name("taken")
+    kubectl("create", "-f", "-", manifest=job(name))
+    said = kubectl("create", "-f", "-", manifest=job(name), fails=True)
+    assert f'(AlreadyExists): error when creating "STDIN": jobs.batch "{name}" already exists' in said
+
+
+def test_wait_sees_a_condition_that_is_set_while_it_waits(kubectl):
+    name = kubectl.name("waited")
+    kubectl("create", "-f", "-", manifest=job(name))
+    kubectl("wait", "--for=condition=Suspended", f"job/{name}", "--timeout=10s")
+
+
+@pytest.mark.parametrize(
+    ("token", "arguments", "said"),
+    [
+        (
+            "viewer-token",
+            ("delete", "job", "x"),
+            'jobs.batch "x" is forbidden: User "viewer@localgke-project.iam.gserviceaccount.com" cannot delete '
+            'resource "jobs" in API group "batch" in the namespace "default": '
+            'requires one of ["container.jobs.delete"] permission(s).',
+        ),
+        ("outsider-token", ("get", "nodes"), 'cannot list resource "nodes" in API group "" at the cluster scope'),
+        ("outsider-token", ("get", "--raw", "/api/v1/namespaces/default/pods/p/log"), 'cannot get resource "pods/log"'),
+        ("nobody", ("get", "jobs"), "You must be logged in to the server (Unauthorized)"),
+    ],
+)
+def test_a_user_is_told_which_verb_is_missing(kubectl, token, arguments, said):
+    assert said in kubectl("--token", token, *arguments, fails=True)
+
+
+def test_what_only_a_real_cluster_does_is_refused(kubectl):
+    assert "does not imitate server-side apply" in kubectl(
+        "apply", "--server-side", "-f", "-", manifest=job("j"), fails=True
+    )
+    protobuf = kubectl("create", "configmap", "c", "--from-literal=a=b", fails=True)
+    assert "does not imitate the protobuf encoding" in protobuf
+
+
+def call(api, method, path, **arguments):
+    async def scenario(client):
+        async with client.request(method, path, **arguments) as response:
+            return response.status, await response.json(), response.headers
+
+    return api.run(scenario)
+
+
+def test_unknown_fields_are_dropped_with_a_warning_by_a_lenient_request(api):
+    status, obj, headers = call(api, "POST", JOBS, json=job("j", paralelism=1))
+    assert status == 201
+    assert "paralelism" not in obj["spec"]
+    assert headers["Warning"] == '299 - "unknown field \\"spec.paralelism\\""'
+
+
+def test_the_status_has_an_endpoint_of_its_own_and_only_that_changes_it(api):
+    call(api, "POST", JOBS, json=job("j"))
+    merge = {"Content-Type": "application/merge-patch+json"}
+    patch = json.dumps({"spec": {"parallelism": 5}, "status": {"active": 1}})
+    _, obj, _ = call(api, "PATCH", f"{JOBS}/j/status", data=patch, headers=merge)
+    assert (obj["status"], obj["spec"]["parallelism"]) == ({"active": 1}, 1)
+    _, obj, _ = call(api, "PATCH", f"{JOBS}/j", data=json.dumps({"status": {"active": 2}}), headers=merge)
+    assert obj["status"] == {"active": 1}
+
+
+def test_a_put_replaces_an_object_and_needs_its_version_when_it_names_one(api):
+    _, old, _ = call(api, "POST", JOBS, json=job("j"))
+    old["metadata"]["labels"] = {"a": "b"}
+    _, new, _ = call(api, "PUT", f"{JOBS}/j", json=old)
+    assert new["metadata"]["labels"] == {"a": "b"}
+    assert call(api, "PUT", f"{JOBS}/j", json={**old, "metadata": {**old["metadata"], "labels": {}}})[0] == 409
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "arguments", "status", "said"),
+    [
+        ("DELETE", JOBS, {}, 501, 'the verb "deletecollection" on jobs.batch'),
+        ("POST", "/api/v1/nodes", {"json": {}}, 501, 'the verb "create" on nodes'),
+        ("GET", JOBS, {"params": {"colour": "red"}}, 501, "the query parameter colour"),
+        ("POST", f"{JOBS}/j", {"json": {}}, 405, "does not allow this method"),
+        ("POST", JOBS, {"data": b"{", "headers": {"Content-Type": "application/json"}}, 400, "is not JSON"),
+        ("POST", JOBS, {"data": b"{}", "headers": {"Content-Type": "text/plain"}}, 415, "unknown format"),
+        ("POST", JOBS, {"json": {"x": "y" * 3 * 1024 * 1024}}, 413, "Request entity too large"),
+        ("GET", JOBS, {"headers": {"Accept": "text/html"}}, 406, "media types are accepted"),
+        ("GET", JOBS, {"headers": {"Authorization": "Basic x"}}, 401, "Unauthorized"),
+    ],
+)
+def test_a_request_that_cannot_be_answered_gets_a_status_that_says_why(api, method, path, arguments, status, said):
+    code, answer, _ = call(api, method, path, **arguments)
+    assert (code, answer["kind"], answer["status"]) == (status, "Status", "Failure")
+    assert said in answer["message"]

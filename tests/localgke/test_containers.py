@@ -1,0 +1,138 @@
+"""What the kubelet makes of a container's spec, without running it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localgke.config import Image
+from localgke.containers import CreateError, environment, expand, fill_volumes, make_spec
+from localgke.store import Object, Store
+
+META = {"name": "p-0", "namespace": "ml", "uid": "u1", "labels": {"team": "a"}, "annotations": {"note": "n"}}
+
+
+def pod(**spec: Any) -> Object:
+    return {"metadata": META, "spec": {"nodeName": "node-1", **spec}}
+
+
+def store(**objects: Any) -> Store:
+    """A store with one ConfigMap or Secret, both called `x`: configmaps={...} or secrets={...}."""
+    made = Store()
+    for resource, fields in objects.items():
+        made.create(resource, {"metadata": {"name": "x", "namespace": "ml"}, **fields})
+    return made
+
+
+def spec(container: Object, **pod_spec: Any) -> Any:
+    container = {"name": "c", "image": "i", "command": ["true"], **container}
+    return make_spec(Store(), pod(**pod_spec), container, Image("i", {}), Path("/volumes"), Path("/log"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$(A)", "1"),
+        ("$(A)-$(A)", "1-1"),
+        ("$(MISSING)", "$(MISSING)"),
+        ("$$(A)", "$(A)"),
+        ("$$$(A)", "$1"),
+        ("$A ${A} $", "$A ${A} $"),
+    ],
+)
+def test_references_to_variables_are_expanded_as_kubernetes_does(text: str, expected: str) -> None:
+    assert expand(text, {"A": "1"}) == expected
+
+
+def test_command_and_arguments_may_refer_to_the_containers_variables() -> None:
+    container = {
+        "command": ["echo"],
+        "args": ["$(B)"],
+        "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "$(A)2"}],
+    }
+    assert spec(container)["argv"] == ["echo", "12"]
+
+
+def test_the_environment_holds_nothing_of_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "secret")
+    assert spec({})["env"].keys() == {"PATH", "HOSTNAME", "HOME"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("metadata.name", "p-0"),
+        ("metadata.namespace", "ml"),
+        ("metadata.uid", "u1"),
+        ("metadata.labels['team']", "a"),
+        ("metadata.annotations['note']", "n"),
+        ("metadata.annotations['none']", ""),
+        ("spec.nodeName", "node-1"),
+        ("status.podIP", "127.0.0.1"),
+    ],
+)
+def test_a_variable_can_hold_a_field_of_the_pod(path: str, value: str) -> None:
+    env = [{"name": "FIELD", "valueFrom": {"fieldRef": {"fieldPath": path}}}]
+    assert spec({"env": env})["env"]["FIELD"] == value
+
+
+def test_variables_come_from_configmaps_and_secrets_and_env_wins_over_env_from() -> None:
+    objects = store(configmaps={"data": {"A": "1", "B": "2"}}, secrets={"data": {"KEY": "aHVzaA=="}})
+    sources = [{"configMapRef": {"name": "x"}, "prefix": "P_"}, {"secretRef": {"name": "x"}}]
+    env = environment(objects, pod(), {"envFrom": sources, "env": [{"name": "P_A", "value": "mine"}]})
+    assert (env["P_A"], env["P_B"], env["KEY"]) == ("mine", "2", "hush")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"configMapKeyRef": {"name": "x", "key": "B"}}, "couldn't find key B in ConfigMap ml/x"),
+        ({"secretKeyRef": {"name": "x", "key": "B"}}, 'secret "x" not found'),
+        ({"resourceFieldRef": {"resource": "limits.cpu"}}, "localgke does not imitate valueFrom resourceFieldRef"),
+    ],
+)
+def test_a_variable_whose_source_is_missing_says_which(source: Object, message: str) -> None:
+    with pytest.raises(CreateError, match=message) as caught:
+        environment(store(configmaps={"data": {"A": "1"}}), pod(), {"env": [{"name": "V", "valueFrom": source}]})
+    assert caught.value.reason == "CreateContainerConfigError"
+
+
+def test_an_optional_source_that_is_missing_leaves_the_variable_unset() -> None:
+    env = [{"name": "V", "valueFrom": {"secretKeyRef": {"name": "x", "key": "k", "optional": True}}}]
+    assert "V" not in environment(Store(), pod(), {"env": env})
+
+
+def test_volumes_hold_the_chosen_keys_with_their_modes(tmp_path: Path) -> None:
+    objects = store(configmaps={"data": {"a": "1", "b": "2"}, "binaryData": {"c": "/w=="}})
+    items = [{"key": "a", "path": "deep/a", "mode": 0o400}]
+    info = [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]
+    volumes = [
+        {"name": "all", "configMap": {"name": "x"}},
+        {"name": "one", "configMap": {"name": "x", "items": items}},
+        {"name": "info", "downwardAPI": {"items": info}},
+        {"name": "empty", "emptyDir": {}},
+    ]
+    fill_volumes(objects, pod(volumes=volumes), tmp_path)
+    files = {str(file.relative_to(tmp_path)): file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert files == {"all/a": b"1", "all/b": b"2", "all/c": b"\xff", "one/deep/a": b"1", "info/name": b"p-0"}
+    assert (tmp_path / "one/deep/a").stat().st_mode & 0o777 == 0o400
+    assert (tmp_path / "empty").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("context", "fault"),
+    [
+        ({"runAsNonRoot": True}, "container has runAsNonRoot and image will run as root"),
+        ({"runAsNonRoot": True, "runAsUser": 0}, "container's runAsUser breaks non-root policy"),
+    ],
+)
+def test_a_container_that_must_not_run_as_root_needs_a_user(context: Object, fault: str) -> None:
+    with pytest.raises(CreateError, match=fault):
+        spec({}, securityContext=context)
+
+
+def test_the_containers_security_context_goes_before_the_pods() -> None:
+    made = spec({"securityContext": {"runAsUser": 7}}, securityContext={"runAsUser": 5, "runAsGroup": 6})
+    assert (made["uid"], made["gid"]) == (7, 6)

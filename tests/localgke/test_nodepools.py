@@ -1,0 +1,40 @@
+"""The node pools and their autoscaler, driven through the store."""
+
+from localgke.bare_cluster import Cluster, on_cluster, pool
+from localgke.objects import NODES
+
+GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
+
+
+@on_cluster(pools=[pool("gpu", size=0, max_size=2, allocatable={"cpu": "4", "nvidia.com/gpu": "1"})])
+async def test_a_pool_grows_by_one_node_for_each_pod_that_needs_one(cluster: Cluster) -> None:
+    for name in ("a", "b"):
+        cluster.pod(name, "exit 0", resources={"limits": {"nvidia.com/gpu": "1"}})
+    for name in ("a", "b"):
+        await cluster.phase(name, "Succeeded")
+        assert "TriggeredScaleUp" in {reason for reason, _ in cluster.events(name)}
+    assert [node["metadata"]["name"] for node in cluster.store.list(NODES)] == ["gke-test-gpu-1", "gke-test-gpu-2"]
+
+
+@on_cluster(
+    pools=[pool("plain"), pool("gpu", size=0, max_size=1, taints=[GPU_TAINT]), pool("tiny", size=0, max_size=1)]
+)
+async def test_the_autoscaler_says_why_it_does_not_help_a_pod(cluster: Cluster) -> None:
+    cluster.pod("huge", "exit 0", resources={"requests": {"cpu": "64"}})
+    await cluster.until(lambda: len(cluster.events("huge")) == 2)
+    message = (
+        "pod didn't trigger scale-up: 1 Insufficient cpu, 1 node(s) had untolerated taint {nvidia.com/gpu: present}"
+    )
+    assert ("NotTriggerScaleUp", message) in cluster.events("huge")
+    assert len(cluster.store.list(NODES)) == 1
+
+
+@on_cluster(pools=[pool("spot", spot=True, labels={"team": "ml"}, taints=[GPU_TAINT])])
+async def test_a_node_has_the_labels_taints_and_resources_of_its_pool(cluster: Cluster) -> None:
+    (node,) = await cluster.until(lambda: cluster.store.list(NODES))
+    labels = node["metadata"]["labels"]
+    assert labels["cloud.google.com/gke-nodepool"] == "spot"
+    assert labels["cloud.google.com/gke-spot"] == "true"
+    assert labels["team"] == "ml"
+    assert node["spec"]["taints"] == [GPU_TAINT]
+    assert node["status"]["allocatable"] == {"pods": "110", "cpu": "4", "memory": "16Gi"}

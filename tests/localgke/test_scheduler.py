@@ -1,0 +1,105 @@
+"""The scheduler, driven through the store."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from localgke.bare_cluster import Cluster, on_cluster, pool
+from localgke.objects import PODS, condition
+from localgke.scheduler import quantity, requests
+from localgke.store import Object
+
+GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
+SMALL = {"cpu": "1", "memory": "1Gi"}
+
+
+def requesting(**resources: str) -> Object:
+    return {"resources": {"requests": resources}}
+
+
+async def refused(cluster: Cluster, name: str) -> str:
+    """The scheduler's message about a Pod, once there is one."""
+    found = await cluster.until(lambda: condition(cluster.store.get(PODS, "default", name), "PodScheduled"))
+    assert (found["status"], found["reason"]) == ("False", "Unschedulable")
+    return str(found["message"])
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("2", "2"),
+        ("500m", "0.5"),
+        ("1.5", "1.5"),
+        ("1e3", "1000"),
+        ("1E", "1e18"),
+        ("1k", "1000"),
+        ("2Ki", "2048"),
+        ("16Gi", str(16 * 2**30)),
+    ],
+)
+def test_quantities_are_read_as_kubernetes_writes_them(text: str, amount: str) -> None:
+    assert quantity(text) == Decimal(amount)
+
+
+def test_a_text_that_is_no_quantity_is_refused() -> None:
+    with pytest.raises(ValueError, match="'16GB' is not a quantity"):
+        quantity("16GB")
+
+
+def test_a_pod_requests_the_sum_of_its_containers_or_its_largest_init_container() -> None:
+    containers = [requesting(cpu="1", memory="1Gi"), {"resources": {"limits": {"cpu": "500m"}}}]
+    pod = {"spec": {"containers": containers, "initContainers": [requesting(cpu="1", memory="2Gi")]}}
+    assert requests(pod) == {"pods": 1, "cpu": Decimal("1.5"), "memory": 2 * 2**30}
+
+
+@on_cluster(pools=[pool("small", allocatable=SMALL), pool("gpu", size=2, taints=[GPU_TAINT])])
+async def test_a_pod_that_fits_no_node_waits_with_the_reason_of_each_node(cluster: Cluster) -> None:
+    cluster.pod("big", "exit 0", **requesting(cpu="2"))
+    message = await refused(cluster, "big")
+    assert message == (
+        "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {nvidia.com/gpu: present}."
+        " preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod,"
+        " 2 Preemption is not helpful for scheduling."
+    )
+    assert cluster.events("big") == [("FailedScheduling", message)]
+
+
+@on_cluster(pools=[pool("plain"), pool("gpu", taints=[GPU_TAINT])])
+async def test_a_toleration_lets_a_pod_onto_a_tainted_node_and_a_selector_leads_it_there(cluster: Cluster) -> None:
+    toleration = {"key": "nvidia.com/gpu", "operator": "Equal", "value": "present", "effect": "NoSchedule"}
+    spec = {"nodeSelector": {"cloud.google.com/gke-nodepool": "gpu"}, "tolerations": [toleration]}
+    cluster.pod("p", "exit 0", spec=spec)
+    await cluster.phase("p", "Succeeded")
+    assert cluster.store.get(PODS, "default", "p")["spec"]["nodeName"] == "gke-test-gpu-1"
+    assert ("Scheduled", "Successfully assigned default/p to gke-test-gpu-1") in cluster.events("p")
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "node"),
+    [("In", ["a", "b"], "gke-test-a-1"), ("NotIn", ["a"], "gke-test-b-1"), ("Exists", None, "gke-test-a-1")],
+)
+def test_required_node_affinity_chooses_among_nodes(
+    tmp_path: Path, operator: str, values: list[str] | None, node: str
+) -> None:
+    rule = {"key": "team", "operator": operator, **({"values": values} if values else {})}
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [rule]}]}
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
+
+    @on_cluster(pools=[pool("a", labels={"team": "a"}), pool("b", labels={"team": "b"})])
+    async def scenario(cluster: Cluster) -> None:
+        cluster.pod("p", "exit 0", spec={"affinity": affinity})
+        await cluster.phase("p", "Succeeded")
+        assert cluster.store.get(PODS, "default", "p")["spec"]["nodeName"] == node
+
+    scenario(tmp_path)
+
+
+@on_cluster(pools=[pool("small", allocatable=SMALL)])
+async def test_a_pod_gets_the_room_that_another_one_leaves(cluster: Cluster) -> None:
+    cluster.pod("first", "exec sleep 600", **requesting(cpu="1"))
+    await cluster.phase("first", "Running")
+    cluster.pod("second", "exit 0", **requesting(cpu="1"))
+    assert "1 Insufficient cpu" in await refused(cluster, "second")
+    cluster.delete(PODS, "first")
+    await cluster.phase("second", "Succeeded")
