@@ -4,11 +4,9 @@ from __future__ import annotations
 
 try:
     from airflow.providers.standard.operators.bash import BashOperator
-    from airflow.sdk import Context, Param, dag, task
+    from airflow.sdk import Context
 except ImportError:  # Airflow 2.11
-    from airflow.decorators import dag, task
-    from airflow.models.param import Param
     from airflow.operators.bash import BashOperator
     from airflow.utils.context import Context
 
-__all__ = ["BashOperator", "Context", "Param", "dag", "task"]
+__all__ = ["BashOperator", "Context"]
