@@ -23,7 +23,7 @@ class GkeCluster:
     context: str = ""
 
     def arguments(self) -> list[str]:
-        """Return the options that name this cluster to the scripts.
+        """The options that name this cluster to the scripts.
 
         :raises ValueError: part of project, location and name is missing, or a context is given beside them
         """

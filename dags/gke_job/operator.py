@@ -62,7 +62,7 @@ class GkeJobOperator(BashOperator):
         self.on_kill_action = on_kill_action
 
     def execute(self, context: Context) -> Any:
-        """Run the Job to its end and return its result.
+        """Runs the Job to its end and returns its result.
 
         :raises AirflowException: run-job ended with an exit code other than 0
         """
@@ -74,7 +74,7 @@ class GkeJobOperator(BashOperator):
             return super().execute(context)
 
     def get_env(self, context: Context) -> dict[str, str]:
-        """Return the worker's environment and what identifies this task instance to the scripts."""
+        """Returns the worker's environment and what identifies this task instance to the scripts."""
         environment = os.environ.get("COMPOSER_ENVIRONMENT", "airflow")
         return {
             "GKE_JOB_AIRFLOW_ENVIRONMENT": environment,

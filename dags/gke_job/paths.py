@@ -8,7 +8,7 @@ DAGS = Path(__file__).resolve().parent.parent
 
 
 def script(name: str) -> Path:
-    """Find one of the toolkit's scripts.
+    """Finds one of the toolkit's scripts.
 
     :raises FileNotFoundError: it is in neither place
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def plain(value: Any, path: str = "values") -> Any:
-    """Return the value in types that JSON has: any mapping as dict, any sequence (a mapped task's XCom, too) as list.
+    """Returns the value in types that JSON has: any mapping as dict, any sequence (a mapped task's XCom, too) as list.
 
     Nothing else is converted: a date or a Decimal has more than one reading, and which one a template wants is
     known where the value is made.
