@@ -102,6 +102,13 @@ def test_values_keep_their_types_through_xcom_and_only_the_dag_authors_jinja_is_
     assert options(call)["--context"] == "here"
 
 
+def test_airflow_has_nothing_to_warn_of(run, run_job, caplog, capfd):
+    assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "success"
+    log = caplog.text + capfd.readouterr().out  # Airflow 2.11 logs to the former, 3 to the latter
+    assert "Running command" in log
+    assert "cannot be called outside" not in log
+
+
 def test_the_result_is_what_the_next_task_gets(run, run_job, tmp_path):
     result = {"loss": 0.25, "uri": "gs://b/model", "list": [1, None]}
     run_job.behaves(output=f"a line\n{json.dumps(result)}\n")
