@@ -61,8 +61,8 @@ def train_model() -> None:
         )
 
     @task
-    def choose_profile(data: dict[str, Any]) -> str:
-        return next((name for name, most in PROFILES.items() if data["bytes"] <= most), LARGEST_PROFILE)
+    def choose_profile(size: int) -> str:
+        return next((name for name, most in PROFILES.items() if size <= most), LARGEST_PROFILE)
 
     @task
     def report(data: dict[str, Any], profile: str, model: dict[str, Any], quality: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def train_model() -> None:
         return {"rows": data["rows"], "profile": profile, "loss": model["loss"], "accuracy": quality["accuracy"]}
 
     data = job("measure").output
-    profile = choose_profile(data)
+    profile = choose_profile(data["bytes"])
     train = job("train", profile=profile, EPOCHS="{{ params.epochs }}", LEARNING_RATE="{{ params.learning_rate }}")
     evaluate = job("evaluate", WEIGHTS="{{ ti.xcom_pull(task_ids='train')['weights'] | tojson }}")
     train >> evaluate

@@ -23,7 +23,8 @@ class GkeJobOperator(BashOperator):
     """Runs a Kubernetes Job on a GKE cluster: creates it, streams its logs, returns its result.
 
     The work is done by `scripts/run-job`; a failed task shows its one-line error and exit code. The return value is
-    what the container wrote to `/dev/termination-log`: decoded JSON, or text, or None.
+    what the container wrote to `/dev/termination-log`: decoded JSON, or text, or None. Of a JSON object each key is an
+    XCom as well, so that `job.output["loss"]` is one of its values.
 
     :param template: name of a file in `templates/` without `.yaml.j2`, or an absolute path (templated)
     :param values: what the template is filled with. Jinja strings and XComArgs may stand anywhere in it; an XComArg
@@ -73,7 +74,9 @@ class GkeJobOperator(BashOperator):
             values.write_text(json.dumps(plain(self.values)))
             self.bash_command = shlex.join(self._command(values))
             # Unwrapped, because what guards `execute` in Airflow 2 warns of a call by a subclass, too.
-            return inspect.unwrap(BashOperator.execute)(self, context)
+            result = inspect.unwrap(BashOperator.execute)(self, context)
+        self.multiple_outputs = isinstance(result, dict)
+        return result
 
     def get_env(self, context: Context) -> dict[str, str]:
         """Returns the worker's environment and what identifies this task instance to the scripts."""

@@ -124,6 +124,28 @@ def test_the_result_is_what_the_next_task_gets(run, run_job, tmp_path):
     assert json.loads((tmp_path / "received").read_text()) == result
 
 
+def test_a_key_of_the_result_can_be_handed_on_alone(run, run_job):
+    run_job.behaves(output='{"rows": 3}')
+
+    def build() -> None:
+        measure = GkeJobOperator(task_id="measure", template="batch-job")
+        GkeJobOperator(task_id="use", template="batch-job", values={"rows": measure.output["rows"]})
+
+    assert run(build) == "success"
+    assert run_job.calls[1]["values"] == {"rows": 3}
+
+
+def test_a_result_that_is_no_object_is_the_return_value_alone(run, run_job):
+    run_job.behaves(output="[1, 2]")
+
+    def build() -> None:
+        measure = GkeJobOperator(task_id="measure", template="batch-job")
+        GkeJobOperator(task_id="use", template="batch-job", values={"all": measure.output})
+
+    assert run(build) == "success"
+    assert run_job.calls[1]["values"] == {"all": [1, 2]}
+
+
 def test_a_job_without_a_result_returns_none(run_job):
     run_job.behaves(output="null\n")
     assert GkeJobOperator(task_id="t", template="batch-job").execute(CONTEXT) is None

@@ -58,4 +58,4 @@ def test_each_task_waits_for_what_it_uses(bag):
 )
 def test_the_profile_grows_with_the_data(bag, size, profile):
     choose = bag.dags["train_model"].get_task("choose_profile").python_callable
-    assert choose({"bytes": size}) == profile
+    assert choose(size) == profile
