@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 COLUMNS = "{:<10} {:<36} {:<14} {:>8} {:>9} {:>8}  {}"
@@ -60,7 +61,7 @@ def print_jobs() -> None:
         print(COLUMNS.format(task, name, pool, *times, outcome(job)))
 
 
-def last_run(database: str) -> tuple[str, Any]:
+def last_run(database: str | Path) -> tuple[str, Any]:
     """The state of the newest DAG run, and what its task `report` returned, or None."""
     with sqlite3.connect(database) as connection:
         run_id, state = connection.execute("SELECT run_id, state FROM dag_run ORDER BY id DESC LIMIT 1").fetchone()
