@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from demo.summary import last_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]

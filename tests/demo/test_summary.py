@@ -7,6 +7,7 @@ import sqlite3
 import sys
 
 import pytest
+
 from demo import summary
 
 
