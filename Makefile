@@ -10,9 +10,10 @@ UV_VERSION := 0.13.9
 export PATH := $(PATH):$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin
 export PYTHONPATH := $(CURDIR)/tests
 export AIRFLOW_VERSION := $(AIRFLOW)
+export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint lock clean
+.PHONY: help install demo test lint cluster cluster-stop airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,15 +30,27 @@ node_modules/.installed: package-lock.json
 	npm ci --silent
 	touch $@
 
+demo: install ## an Airflow DAG trains a model in Jobs on the local stand-in for GKE
+	tests/demo/run
+
 test: install ## everything that must pass
 	$(BIN)/python -m pytest
 	bats tests/scripts
 
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
-	tests/lint $(BIN)/python
+	tests/lint
+
+cluster: install ## the stand-in to use by hand; prints what to export
+	tests/demo/cluster start
+
+cluster-stop: install ## end it
+	tests/demo/cluster stop
+
+airflow: install ## the Airflow UI on localhost, with the stand-in behind it
+	tests/demo/airflow
 
 lock: install ## new pins for both Airflow versions
-	tests/requirements/lock $(BIN)/uv
+	tests/requirements/lock
 
 clean: ## remove what the other targets made
 	rm -rf .build node_modules

@@ -1,0 +1,6 @@
+"""Kubernetes Jobs on a GKE cluster as Airflow tasks."""
+
+from gke_job.cluster import GkeCluster
+from gke_job.operator import GkeJobOperator
+
+__all__ = ["GkeCluster", "GkeJobOperator"]

@@ -1,0 +1,38 @@
+"""Which cluster a Job runs on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class GkeCluster:
+    """A GKE cluster, or a context of the worker's kubeconfig; with neither, that kubeconfig's current context.
+
+    Every field is a string and may hold Jinja. An empty field counts as not given, so a DAG param can leave it out.
+
+    :param project: id of the Google Cloud project the cluster is in
+    :param location: region (`europe-west4`) or zone (`europe-west4-a`) of the cluster
+    :param name: name of the cluster
+    :param context: name of a kubeconfig context, instead of the other three
+    """
+
+    project: str = ""
+    location: str = ""
+    name: str = ""
+    context: str = ""
+
+    def arguments(self) -> list[str]:
+        """The options that name this cluster to the scripts.
+
+        :raises ValueError: part of project, location and name is missing, or a context is given beside them
+        """
+        place = {"project": self.project, "location": self.location, "name": self.name}
+        missing = [field for field, value in place.items() if not value]
+        if len(missing) == len(place):
+            return ["--context", self.context] if self.context else []
+        if missing:
+            raise ValueError(f"GkeCluster {place}: {' and '.join(missing)} is empty; give all three or none")
+        if self.context:
+            raise ValueError(f"GkeCluster {place}: context {self.context!r} is given too; give one or the other")
+        return ["--project", self.project, "--location", self.location, "--cluster", self.name]

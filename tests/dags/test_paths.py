@@ -1,0 +1,44 @@
+"""Where the scripts are found."""
+
+import pytest
+
+from gke_job import paths
+
+
+@pytest.fixture
+def dags(tmp_path, monkeypatch):
+    """A DAG folder, in a directory that may be a checkout."""
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    monkeypatch.setattr(paths, "DAGS", folder)
+    return folder
+
+
+def add_script(place):
+    (place / "scripts").mkdir()
+    (place / "scripts" / "run-job").touch(mode=0o400)
+    return place / "scripts" / "run-job"
+
+
+def test_in_a_checkout_scripts_are_beside_the_dag_folder(dags):
+    script = add_script(dags.parent)
+    assert paths.script("run-job") == script
+
+
+def test_in_a_bucket_scripts_are_in_the_dag_folder_and_win(dags):
+    add_script(dags.parent)
+    script = add_script(dags)
+    assert paths.script("run-job") == script
+
+
+def test_a_missing_script_is_an_error_that_names_both_places(dags):
+    with pytest.raises(FileNotFoundError) as error:
+        paths.script("run-job")
+    assert str(error.value) == (
+        f"run-job is neither {dags}/scripts/run-job nor {dags.parent}/scripts/run-job; "
+        "copy scripts/ there with deploy-dags"
+    )
+
+
+def test_this_checkout_has_them():
+    assert paths.script("run-job").read_text().startswith("#!/usr/bin/env bash")

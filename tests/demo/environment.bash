@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# What the Makefile's demo, cluster and airflow share: the stand-in for GKE, and an Airflow of this checkout alone.
+# Sourced; make sets PATH, PYTHONPATH, AIRFLOW_VERSION and GKE_JOB_PYTHON, the Python of the venv.
+set -o errexit -o nounset -o pipefail
+
+REPOSITORY=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+AIRFLOW=$(dirname "$GKE_JOB_PYTHON")/airflow
+readonly REPOSITORY AIRFLOW
+
+say() { # MESSAGE...
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+# Starts a stand-in for as long as this script runs, and leads gcloud and kubectl to it.
+start_stand_in() {
+  STATE=$(mktemp --directory "$REPOSITORY/.build/localgke.XXXXXX")
+  trap 'localgke stop --state "$STATE"' EXIT
+  localgke start --state "$STATE"
+  # shellcheck disable=SC1091 # written by the stand-in
+  source "$STATE/env"
+  say "the stand-in for GKE serves cluster $LOCALGKE_CLUSTER of project $LOCALGKE_PROJECT"
+}
+
+localgke() { # ARGUMENT...
+  "$GKE_JOB_PYTHON" -m localgke "$@"
+}
+
+# An Airflow with nothing but this checkout's DAGs; its database is made once and then only after new pins.
+prepare_airflow() {
+  local pins=$REPOSITORY/tests/requirements/airflow-$AIRFLOW_VERSION.txt
+  export AIRFLOW_HOME=$REPOSITORY/.build/airflow-home-$AIRFLOW_VERSION
+  export AIRFLOW__CORE__DAGS_FOLDER=$REPOSITORY/dags AIRFLOW__CORE__LOAD_EXAMPLES=False
+  export PYTHONWARNINGS=ignore # Airflow's own, on every start
+  if [[ ! $AIRFLOW_HOME/migrated -nt $pins ]]; then
+    say "making Airflow's database in $AIRFLOW_HOME"
+    mkdir -p "$AIRFLOW_HOME"
+    "$AIRFLOW" db migrate >"$AIRFLOW_HOME/migrate.log" 2>&1 || {
+      cat "$AIRFLOW_HOME/migrate.log" >&2
+      return 1
+    }
+    touch "$AIRFLOW_HOME/migrated"
+  fi
+}

@@ -1,0 +1,23 @@
+"""Evaluates a model on the rows kept from training.
+
+Variables: ROWS, SEED, WEIGHTS (JSON list, as train.py returns it). Result: accuracy (share of labels guessed right),
+rows.
+"""
+
+import json
+import os
+
+import data
+
+
+def main() -> None:
+    weights = json.loads(os.environ["WEIGHTS"])
+    _, rows = data.split(data.from_environment())
+    right = sum((data.probability(weights, row.features) > 0.5) == row.label for row in rows)
+    accuracy = round(right / len(rows), 4)
+    print(f"{right} of {len(rows)} labels right: accuracy {accuracy}", flush=True)
+    data.write_result({"accuracy": accuracy, "rows": len(rows)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Imitates the part of the Cloud Storage JSON API that `gcloud storage rsync` uses. A bucket is a directory.
+
+`python storage_server.py DIRECTORY PORT_FILE` serves DIRECTORY/<bucket>/<object> on a free port of the loopback
+interface, which it writes to PORT_FILE; it ends on SIGTERM. The token `stranger` may do nothing. Any request but
+list, get and upload is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import sys
+from datetime import datetime, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+
+class StorageServer(ThreadingHTTPServer):
+    """An HTTP server that knows the directory its buckets are in."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.directory = directory
+
+
+class Handler(BaseHTTPRequestHandler):
+    """objects.list, objects.get, and objects.insert with uploadType=multipart."""
+
+    server: StorageServer
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        request = re.fullmatch(r"/storage/v1/b/([^/]+)/o(?:/([^/]+))?", url.path)
+        if not request:
+            return self.refuse()
+        if self.headers["Authorization"] == "Bearer stranger":
+            return self.fail(403, "stranger does not have storage.objects.list access to the bucket")
+        bucket = self.server.directory / unquote(request[1])
+        if not bucket.is_dir():
+            return self.fail(404, "The specified bucket does not exist.")
+        if request[2]:
+            name = unquote(request[2])
+            if (bucket / name).is_file():
+                return self.answer(described(bucket, name))
+            return self.fail(404, f"No such object: {bucket.name}/{name}")
+        prefix = parse_qs(url.query).get("prefix", [""])[0]
+        names = sorted(str(path.relative_to(bucket)) for path in bucket.rglob("*") if path.is_file())
+        return self.answer({"items": [described(bucket, name) for name in names if name.startswith(prefix)]})
+
+    def do_POST(self) -> None:
+        url = urlsplit(self.path)
+        upload = re.fullmatch(r"(?:/resumable)?/upload/storage/v1/b/([^/]+)/o", url.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not upload or parse_qs(url.query)["uploadType"] != ["multipart"]:
+            return self.refuse()
+        delimiter = body[: body.index(b"\n")].rstrip(b"\r")
+        _, metadata, content, _ = body.split(delimiter)
+        name = json.loads(payload(metadata))["name"]
+        bucket = self.server.directory / unquote(upload[1])
+        path = bucket / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(payload(content))
+        return self.answer(described(bucket, name))
+
+    def answer(self, body: dict[str, Any], status: int = 200) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def fail(self, code: int, message: str) -> None:
+        self.answer({"error": {"code": code, "message": message}}, code)
+
+    def refuse(self) -> None:
+        self.fail(400, f"not imitated: {self.command} {self.path}")
+
+
+def payload(part: bytes) -> bytes:
+    """What a part of a multipart body holds: behind its header, without the line end that belongs to the delimiter."""
+    return re.split(rb"\r?\n\r?\n", part, maxsplit=1)[1].removesuffix(b"\n").removesuffix(b"\r")
+
+
+def described(bucket: Path, name: str) -> dict[str, str]:
+    """The resource `object` of the API."""
+    path = bucket / name
+    content = path.read_bytes()
+    return {
+        "bucket": bucket.name,
+        "name": name,
+        "size": str(len(content)),
+        "md5Hash": base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode(),
+        "generation": "1",
+        "timeCreated": datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(),
+    }
+
+
+def main() -> None:
+    directory, port_file = map(Path, sys.argv[1:])
+    server = StorageServer(directory)
+    port_file.write_text(str(server.server_port))
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
