@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
 # The tools of the venv come last: gcloud, kubectl and python3 of the machine are the ones under test.
-export PATH := $(PATH):$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin
+export PATH := $(PATH):$(CURDIR)/$(BIN):$(CURDIR)/node_modules/bats/bin
 export PYTHONPATH := $(CURDIR)/tests
 export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python

@@ -28,10 +28,11 @@ stop() { # STATUS
 # Ends what runs in the background, for it may hold stdout open, and removes the private directory.
 clean_up() {
   local children
-  children=$(jobs -p)
-  # shellcheck disable=SC2086 # one word a process
-  [[ -z $children ]] || kill $children 2>/dev/null || true
-  wait
+  while children=$(jobs -pr) && [[ $children ]]; do
+    # shellcheck disable=SC2086 # one word a process
+    kill $children 2>/dev/null || true
+    sleep 0.02 # again: a child that is just being started loses the signal
+  done
   rm -rf -- "$PRIVATE_DIR"
 }
 

@@ -16,25 +16,23 @@ import sys
 
 
 def write_all(data: bytes) -> None:
-    """Writes to stdout without a buffer: at once, and in one piece where the system allows it."""
+    """Write to stdout without a buffer: at once, and in one piece where the system allows it."""
     while data:
         data = data[os.write(1, data) :]
 
 
 def main() -> int:
-    """Runs the command and returns its exit code."""
+    """Run the command and return its exit code."""
     prefix = os.fsencode(sys.argv[1])
-    command = subprocess.Popen(sys.argv[2:], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
-
-    def stop(number: int, _frame: object) -> None:
-        command.kill()
-        sys.exit(128 + number)
-
-    signal.signal(signal.SIGTERM, stop)
-    assert command.stdout
-    for line in command.stdout:
-        write_all(prefix + line.removesuffix(b"\n") + b"\n")
-    return command.wait()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    with subprocess.Popen(sys.argv[2:], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as command:  # no shell
+        try:
+            for line in command.stdout or ():
+                write_all(prefix + line.removesuffix(b"\n") + b"\n")
+        except SystemExit:
+            command.kill()
+            raise
+    return command.returncode
 
 
 if __name__ == "__main__":

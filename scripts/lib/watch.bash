@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Two watches, on the Job `$job` with uid `$uid` and on its Pods, merged into one stream of lines.
 #
-#   job|EVENT|UID|TRUE-CONDITIONS|MESSAGE-OF-FAILED
+#   job|EVENT|UID|TRUE-CONDITIONS|SUCCEEDED-PODS|FAILED-PODS|MESSAGE-OF-FAILED
 #   pod|EVENT|NAME|INDEX|NODE|PHASE|WAITING-REASON|EXIT-CODE|SCHEDULER-MESSAGE
 #
 # A watch begins with the present state, so one that is started anew misses nothing that still matters.
@@ -12,7 +12,7 @@ line_of() { # FIELD...
 }
 
 JOB_LINE=$(line_of job '{.type}' '{.object.metadata.uid}' \
-  '{.object.status.conditions[?(@.status=="True")].type}' \
+  '{.object.status.conditions[?(@.status=="True")].type}' '{.object.status.succeeded}' '{.object.status.failed}' \
   '{.object.status.conditions[?(@.type=="Failed")].message}')
 POD_LINE=$(line_of pod '{.type}' '{.object.metadata.name}' \
   '{.object.metadata.annotations.batch\.kubernetes\.io/job-completion-index}' \
