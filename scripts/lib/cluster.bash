@@ -27,7 +27,7 @@ stop() { # STATUS
 
 # Ends what runs in the background, for it may hold stdout open, and removes the private directory.
 clean_up() {
-  local children
+  local IFS=$'\n' children
   while children=$(jobs -pr) && [[ $children ]]; do
     # shellcheck disable=SC2086 # one word a process
     kill $children 2>/dev/null || true

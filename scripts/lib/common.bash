@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # What every script starts with: strict mode, exit codes, messages, --help, options.
 #
+# No `IFS=x read`: when a trap ends the script during such a read, bash 5.2 crashes or keeps that IFS. Use `local IFS`.
+#
 # A script sources this file, defines `main` and ends with `main "$@"`. Its header comment is its --help.
 set -o errexit -o nounset -o pipefail
 
@@ -18,6 +20,7 @@ declare -A option=() # what parse_options found: option[job], option[dry_run], .
 
 # Never fails: what has to be done must not depend on anybody reading the message.
 log() { # MESSAGE...
+  local IFS=' '
   printf '%s: %s\n' "$PROGRAM" "$*" >&2 2>/dev/null || true
 }
 

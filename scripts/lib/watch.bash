@@ -37,8 +37,10 @@ start_watches() {
 start_watch() { # job|pod
   local what=(get job "$job" --output "jsonpath=$JOB_LINE")
   [[ $1 == job ]] || what=(get pods --selector "$(pods_of_job)" --output "jsonpath=$POD_LINE")
-  kubectl "${kubectl_options[@]}" "${what[@]}" --watch --output-watch-events \
-    >"$PRIVATE_DIR/events" 2>"$PRIVATE_DIR/$1.err" &
+  # kubectl writes a line in pieces. Two writers share the pipe, so each line has to go into it in one piece, which
+  # the system grants up to 4096 bytes.
+  kubectl "${kubectl_options[@]}" "${what[@]}" --watch --output-watch-events 2>"$PRIVATE_DIR/$1.err" \
+    > >(LC_ALL=C sed --unbuffered 's/^\(.\{4000\}\).*/\1/' >"$PRIVATE_DIR/events") &
   watch_pid[$1]=$!
   unset "watch_resumes[$1]"
 }
@@ -55,7 +57,7 @@ pods_of_job() {
 # Reads the next line into `event`; 1 when there was none for a second.
 next_event() {
   local part=''
-  if IFS= read -r -t 1 -u "$events" part; then
+  if read -r -t 1 -u "$events" part; then
     event=${unfinished-}$part
     unfinished=''
     heard=$SECONDS
