@@ -20,7 +20,6 @@ LARGEST_PROFILE = "highmem"
 
 @dag(
     schedule=None,
-    tags=["gke-job"],
     params={
         "project": Param("", type="string", description="Google Cloud project of the cluster"),
         "location": Param("", type="string", description="Region or zone of the cluster"),
