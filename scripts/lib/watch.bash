@@ -26,7 +26,7 @@ readonly JOB_LINE POD_LINE
 declare -A watch_pid=() watch_resumes=() # per watch; resumes: the second at which a broken one is started again
 
 start_watches() {
-  mkfifo "$PRIVATE_DIR/events"
+  mkfifo "$PRIVATE_DIR/"{events,job.lines,pod.lines}
   exec {events}<>"$PRIVATE_DIR/events"
   watch_pause=1
   heard=$SECONDS
@@ -37,10 +37,11 @@ start_watches() {
 start_watch() { # job|pod
   local what=(get job "$job" --output "jsonpath=$JOB_LINE")
   [[ $1 == job ]] || what=(get pods --selector "$(pods_of_job)" --output "jsonpath=$POD_LINE")
-  # kubectl writes a line in pieces. Two writers share the pipe, so each line has to go into it in one piece, which
-  # the system grants up to 4096 bytes.
-  kubectl "${kubectl_options[@]}" "${what[@]}" --watch --output-watch-events 2>"$PRIVATE_DIR/$1.err" \
-    > >(LC_ALL=C sed --unbuffered 's/^\(.\{4000\}\).*/\1/' >"$PRIVATE_DIR/events") &
+  # kubectl writes a line in pieces. Two writers share the pipe of events, so sed puts each line into it in one piece,
+  # which the system grants up to 4096 bytes.
+  LC_ALL=C sed --unbuffered 's/^\(.\{4000\}\).*/\1/' <"$PRIVATE_DIR/$1.lines" >"$PRIVATE_DIR/events" &
+  kubectl "${kubectl_options[@]}" "${what[@]}" --watch --output-watch-events \
+    >"$PRIVATE_DIR/$1.lines" 2>"$PRIVATE_DIR/$1.err" &
   watch_pid[$1]=$!
   unset "watch_resumes[$1]"
 }
