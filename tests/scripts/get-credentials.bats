@@ -1,3 +1,5 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154 # cluster is set by cluster_options of test_helper
 setup() {
   load test_helper
   cluster_options
