@@ -12,6 +12,7 @@ from localgke.config import Config, Image, NodePool, Settings
 from localgke.objects import JOBS, PODS, delete, is_true
 from localgke.store import Object, Store
 
+TERMINATION = {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"}
 TIMEOUT_SECONDS = 30  # only a test that fails waits so long
 
 
@@ -35,7 +36,8 @@ class Cluster:
     def job(self, name: str, script: str, *, pod: Object | None = None, **spec: Any) -> Object:
         """A Job; one completion, unless `spec` says otherwise."""
         template = {"spec": pod_spec(script, {}, pod)}
-        return self.create(JOBS, "Job", name, spec={"parallelism": 1, "completions": 1, "template": template, **spec})
+        spec = {"parallelism": 1, "completions": 1, "template": template, **spec}
+        return self.create(JOBS, "Job", name, spec=spec, status={})
 
     def pods(self, job: str) -> list[Object]:
         return self.store.list(PODS, "default", lambda pod: pod["metadata"]["name"].startswith(f"{job}-"))
@@ -46,7 +48,7 @@ class Cluster:
         self.store.update(resource, obj)
 
     def delete(self, resource: str, name: str, **options: Any) -> None:
-        delete(self.store, resource, self.store.get(resource, "default", name), **options)
+        delete(self.store, self.store.get(resource, "default", name), **options)
 
     def events(self, name: str) -> list[tuple[str, str]]:
         """Reason and message of every event about an object."""
@@ -120,7 +122,7 @@ async def until_file(holds: Callable[[], bool]) -> None:
 
 
 def pod_spec(script: str, container: Object, spec: Object | None) -> Object:
-    main = {"name": "c", "image": "busybox", "command": ["sh", "-c", script], **container}
+    main = {"name": "c", "image": "busybox", "command": ["sh", "-c", script], **TERMINATION, **container}
     return {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [main], **(spec or {})}
 
 

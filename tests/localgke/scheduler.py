@@ -1,7 +1,6 @@
 """Imitates the scheduler: puts each Pod on the first node that it fits, or says why it fits none.
 
-It looks at taints, at nodeSelector and required nodeAffinity (In, NotIn, Exists, DoesNotExist) and at resource
-requests. It never preempts.
+It looks at taints, at nodeSelector and at resource requests. It never preempts.
 """
 
 from __future__ import annotations
@@ -14,9 +13,7 @@ from decimal import Decimal
 from localgke.objects import NODES, PODS, TERMINAL, record, set_condition
 from localgke.store import Object, Store
 
-WATCHED = (PODS, NODES)
 COMPONENT = "default-scheduler"
-AFFINITY = "node(s) didn't match Pod's node affinity/selector"
 UNITS = {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1)}
 UNITS |= {unit: Decimal(1000 ** (i + 1)) for i, unit in enumerate("kMGTPE")}
 UNITS |= {f"{unit}i": Decimal(1024 ** (i + 1)) for i, unit in enumerate("KMGTPE")}
@@ -32,23 +29,13 @@ def quantity(text: object) -> Decimal:
 
 
 def requests(pod: Object) -> Resources:
-    """What the scheduler counts for a Pod: all containers together, or the largest init container; and one Pod."""
-    total: Resources = {"pods": Decimal(1)}
+    """What the scheduler counts for a Pod: all containers together. A limit without a request is the request."""
+    total: Resources = {}
     for container in pod["spec"]["containers"]:
-        for name, amount in _requests(container).items():
-            total[name] = total.get(name, Decimal(0)) + amount
-    for container in pod["spec"].get("initContainers", []):
-        for name, amount in _requests(container).items():
-            total[name] = max(total.get(name, Decimal(0)), amount)
+        resources = container.get("resources", {})
+        for name, text in {**resources.get("limits", {}), **resources.get("requests", {})}.items():
+            total[name] = total.get(name, Decimal(0)) + quantity(text)
     return total
-
-
-def _requests(container: Object) -> Resources:
-    """A limit without a request is the request."""
-    resources = container.get("resources", {})
-    return {
-        name: quantity(text) for name, text in {**resources.get("limits", {}), **resources.get("requests", {})}.items()
-    }
 
 
 def free(node: Object, pods: Iterable[Object]) -> Resources:
@@ -72,10 +59,11 @@ def obstacles(pod: Object, node: Object, left: Resources) -> list[str]:
     for taint in node["spec"].get("taints", []):
         if taint["effect"] != "PreferNoSchedule" and not any(_tolerates(item, taint) for item in tolerations):
             return [f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"]
-    if not _selects(pod, node["metadata"]["labels"]):
-        return [AFFINITY]
-    short = [name for name, amount in requests(pod).items() if amount > left.get(name, Decimal(0))]
-    return ["Too many pods" if name == "pods" else f"Insufficient {name}" for name in short]
+    labels = node["metadata"]["labels"]
+    if any(labels.get(key) != value for key, value in pod["spec"].get("nodeSelector", {}).items()):
+        return ["node(s) didn't match Pod's node affinity/selector"]
+    amounts = requests(pod).items()
+    return [f"Insufficient {name}" for name, amount in amounts if amount > left.get(name, Decimal(0))]
 
 
 def _tolerates(toleration: Object, taint: Object) -> bool:
@@ -85,24 +73,6 @@ def _tolerates(toleration: Object, taint: Object) -> bool:
         return not toleration.get("key") or bool(toleration["key"] == taint["key"])
     key, value = toleration.get("key"), toleration.get("value", "")
     return bool(key == taint["key"] and value == taint.get("value", ""))
-
-
-def _selects(pod: Object, labels: dict[str, str]) -> bool:
-    wanted = pod["spec"].get("nodeSelector", {})
-    affinity = pod["spec"].get("affinity", {}).get("nodeAffinity", {})
-    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
-    terms = required["nodeSelectorTerms"] if required else [{}]
-    return all(labels.get(key) == value for key, value in wanted.items()) and any(
-        all(_meets(labels, rule) for rule in term.get("matchExpressions", [])) for term in terms
-    )
-
-
-def _meets(labels: dict[str, str], rule: Object) -> bool:
-    value = labels.get(rule["key"])
-    operator: str = rule["operator"]
-    if operator in ("Exists", "DoesNotExist"):
-        return (value is not None) == (operator == "Exists")
-    return bool((value in rule["values"]) == (operator == "In"))
 
 
 def unscheduled(store: Store) -> list[Object]:
@@ -120,7 +90,7 @@ def unscheduled(store: Store) -> list[Object]:
 
 
 def sync(store: Store) -> None:
-    """Call it whenever an object of WATCHED has changed."""
+    """Call it whenever a Pod or a node has changed."""
     waiting = unscheduled(store)
     if not waiting:
         return
@@ -146,14 +116,9 @@ def _bind(store: Store, pod: Object, node: str) -> None:
 
 
 def _refuse(store: Store, pod: Object, reasons: list[list[str]]) -> None:
-    message = "no nodes available to schedule pods"
-    if reasons:
-        nodes = f"0/{len(reasons)} nodes are available"
-        hopeless = sum(why[0] == AFFINITY or "untolerated" in why[0] for why in reasons)
-        preemption = Counter({"Preemption is not helpful for scheduling": hopeless})
-        preemption["No preemption victims found for incoming pod"] = len(reasons) - hopeless
-        causes = tally(reason for why in reasons for reason in why)
-        message = f"{nodes}: {causes}. preemption: {nodes}: {tally(preemption.elements())}."
+    nodes = f"0/{len(reasons)} nodes are available"
+    causes = tally(reason for why in reasons for reason in why) or "no nodes available to schedule pods"
+    message = f"{nodes}: {causes}. preemption: {nodes}: {len(reasons)} Preemption is not helpful for scheduling."
     if set_condition(pod, "PodScheduled", "False", "Unschedulable", message):
         pod = store.update(PODS, pod)
         record(store, pod, COMPONENT, "Warning", "FailedScheduling", message)
