@@ -1,4 +1,5 @@
-"""Imitates GKE's node pools and its cluster autoscaler, which adds nodes for Pods that fit nowhere; it removes none.
+"""Imitates GKE's node pools and its cluster autoscaler, which adds nodes for Pods that fit nowhere, one after
+the other; it removes none.
 
 A node's capacity is its allocatable: nothing is reserved for the system, and any number of Pods may run there.
 """
@@ -7,21 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from typing import NamedTuple
+from collections import Counter
 
 from localgke.config import Config, NodePool
 from localgke.objects import NODES, PODS, condition, record
-from localgke.scheduler import free, obstacles, take, tally, unscheduled
+from localgke.scheduler import obstacles, tally, unscheduled
 from localgke.store import Object, Store, now
 
 FULL = "max node group size reached"
-
-
-class Coming(NamedTuple):
-    """A node that was asked for, and when it will be there (monotonic clock)."""
-
-    at: float
-    node: Object
 
 
 class NodePools:
@@ -30,48 +24,37 @@ class NodePools:
     def __init__(self, store: Store, config: Config):
         self._store = store
         self._config = config
-        self._sizes = {pool.name: 0 for pool in config.node_pools}
-        self._coming: list[Coming] = []
+        self._coming: tuple[float, Object] | None = None  # when it will be there (monotonic clock), and the node
         self._told: set[tuple[str, str]] = set()  # to which Pod (uid) the autoscaler has said what
         for pool in config.node_pools:
-            for _ in range(pool.size):
-                self._order(pool, 0)
-        self.sync()
+            for number in range(pool.size):
+                store.create(NODES, self._node(pool, number + 1))
 
     def sync(self) -> float | None:
-        """Lets nodes arrive and asks for missing ones. Returns in how many seconds the next one arrives."""
-        self._scale_up()
-        for coming in [coming for coming in self._coming if coming.at <= time.monotonic()]:
-            self._coming.remove(coming)
-            self._store.create(NODES, coming.node)
-        return min((max(0.0, coming.at - time.monotonic()) for coming in self._coming), default=None)
+        """Lets a node arrive, or asks for one. Returns in how many seconds it arrives."""
+        if self._coming:
+            at, node = self._coming
+            if at > time.monotonic():
+                return at - time.monotonic()
+            self._coming = None
+            self._store.create(NODES, node)  # the scheduler's turn
+            return None
+        waiting = [pod for pod in unscheduled(self._store.list(PODS)) if condition(pod, "PodScheduled")]
+        return next((seconds for pod in waiting if (seconds := self._grow_for(pod)) is not None), None)
 
-    def _scale_up(self) -> None:
-        waiting = [pod for pod in unscheduled(self._store) if condition(pod, "PodScheduled")]
-        if not waiting:
-            return
-        pods = self._store.list(PODS)
-        room = [(node, free(node, pods)) for node in (*self._store.list(NODES), *(item.node for item in self._coming))]
-        for pod in waiting:
-            place = next((left for node, left in room if not obstacles(pod, node, left)), None)
-            if place is None and (node := self._grow_for(pod)):
-                place = free(node, [])
-                room.append((node, place))
-            if place is not None:
-                take(place, pod)
-
-    def _grow_for(self, pod: Object) -> Object | None:
-        """The node that is on its way from now on, from the first pool that helps the Pod."""
+    def _grow_for(self, pod: Object) -> float | None:
+        """Orders a node of the first pool that helps the Pod, and returns in how many seconds it is there."""
         reasons: list[str] = []
-        for pool in self._config.node_pools:
-            if pool.max_size == pool.size:  # not autoscaled
-                continue
-            size, node = self._sizes[pool.name], self._node(pool)
-            why = obstacles(pod, node, free(node, [])) or ([FULL] if size >= pool.max_size else [])
+        nodes = Counter(node["metadata"]["labels"]["cloud.google.com/gke-nodepool"] for node in self._store.list(NODES))
+        for pool in (pool for pool in self._config.node_pools if pool.max_size > pool.size):
+            size = nodes[pool.name]
+            node = self._node(pool, size + 1)
+            why = obstacles(pod, node) or ([FULL] if size == pool.max_size else [])
             if not why:
+                self._coming = time.monotonic() + pool.scale_up_seconds, node
                 change = f"{pool.name} {size}->{size + 1} (max: {pool.max_size})"
                 self._tell(pod, "TriggeredScaleUp", f"pod triggered scale-up: [{{{change}}}]")
-                return self._order(pool, pool.scale_up_seconds)
+                return pool.scale_up_seconds
             reasons += why
         if reasons:
             self._tell(pod, "NotTriggerScaleUp", f"pod didn't trigger scale-up: {tally(reasons)}")
@@ -83,15 +66,8 @@ class NodePools:
             self._told.add(said)
             record(self._store, pod, "cluster-autoscaler", "Normal", reason, message)
 
-    def _order(self, pool: NodePool, seconds: float) -> Object:
-        node = self._node(pool)
-        self._sizes[pool.name] += 1
-        self._coming.append(Coming(time.monotonic() + seconds, node))
-        return node
-
-    def _node(self, pool: NodePool) -> Object:
-        """The pool's next node."""
-        name = f"gke-{self._config.name}-{pool.name}-{self._sizes[pool.name] + 1}"
+    def _node(self, pool: NodePool, number: int) -> Object:
+        name = f"gke-{self._config.name}-{pool.name}-{number}"
         labels = {
             "kubernetes.io/hostname": name,
             "kubernetes.io/os": "linux",

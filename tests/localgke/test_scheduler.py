@@ -48,7 +48,7 @@ def test_a_text_that_is_no_quantity_is_refused() -> None:
 
 def test_a_pod_requests_the_sum_of_its_containers_where_a_limit_alone_is_the_request() -> None:
     containers = [requesting(cpu="1", memory="1Gi"), {"resources": {"limits": {"cpu": "500m"}}}]
-    assert requests({"spec": {"containers": containers}}) == {"cpu": Decimal("1.5"), "memory": 2**30}
+    assert requests([{"spec": {"containers": containers}}]) == {"cpu": Decimal("1.5"), "memory": 2**30}
 
 
 @on_cluster(pools=[pool("small", allocatable=SMALL), pool("gpu", size=2, taints=[GPU_TAINT])])
