@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from localgke import controllers
-from localgke.config import Config, Image, NodePool, Settings
+from localgke.config import Config, Image, NodePool, Settings, load
 from localgke.objects import JOBS, PODS, delete, is_true
 from localgke.store import Object, Store
 
@@ -127,28 +128,18 @@ def pod_spec(script: str, container: Object, spec: Object | None) -> Object:
 
 
 def pool(name: str, *, size: int = 1, max_size: int | None = None, **fields: Any) -> NodePool:
-    room = {"cpu": "4", "memory": "16Gi"}
-    defaults: dict[str, Any] = {
-        "labels": {},
-        "taints": [],
-        "scale_up_seconds": 0.01,
-        "allocatable": room,
-        "spot": False,
-    }
-    return NodePool(name=name, size=size, max_size=size if max_size is None else max_size, **{**defaults, **fields})
+    defaults = {"labels": {}, "taints": [], "allocatable": {"cpu": "4", "memory": "16Gi"}, "spot": False}
+    times = {"scale_up_seconds": 0.01, "size": size, "max_size": size if max_size is None else max_size}
+    return NodePool(name=name, **{**defaults, **times, **fields})
 
 
 def on_cluster(
     *, pools: list[NodePool] | None = None, images: dict[str, Image] | None = None, broken: dict[str, str] | None = None
 ) -> Callable[[Callable[[Cluster], Awaitable[None]]], Callable[[Path], None]]:
     """Makes a test of a coroutine, which gets a running cluster. An error in a controller fails the test."""
-    config = Config(
-        project="p",
-        location="europe-west4",
+    config = replace(
+        load(),
         name="test",
-        version="1.32.0",
-        tokens={},
-        namespaces=["default"],
         settings=Settings(backoff_seconds=0.05, image_pull_backoff_seconds=0.05, restart_backoff_seconds=0.05),
         node_pools=[pool("default-pool")] if pools is None else pools,
         images={"busybox": Image("busybox", {}), **(images or {})},

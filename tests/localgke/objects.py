@@ -50,14 +50,15 @@ def is_active(pod: Object) -> bool:
     return pod["status"]["phase"] not in TERMINAL and "deletionTimestamp" not in pod["metadata"]
 
 
-def record(store: Store, obj: Object, component: str, kind: str, reason: str, message: str, *, part: str = "") -> None:
-    """Records an event about `obj`; the same event again raises its count. `kind`: Normal or Warning. `part`: the
-    field path of the container that it is about.
+def record(store: Store, obj: Object, component: str, kind: str, reason: str, message: str) -> None:
+    """Records an event about `obj`; the same event again raises its count. `kind`: Normal or Warning.
+
+    As on a real cluster, the names of events about one object sort by time.
     """
     meta = obj["metadata"]
     namespace = meta.get("namespace", "default")
-    about = {"kind": obj["kind"], "apiVersion": obj["apiVersion"], "namespace": namespace, "name": meta["name"]}
-    about |= {"uid": meta["uid"], **({"fieldPath": part} if part else {})}
+    about = {"kind": obj["kind"], "apiVersion": obj["apiVersion"], "namespace": namespace}
+    about |= {"name": meta["name"], "uid": meta["uid"]}
     new = {"involvedObject": about, "reason": reason, "message": message, "type": kind}
     same = store.list("events", namespace, lambda event: event.items() >= new.items())
     if same:

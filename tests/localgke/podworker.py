@@ -43,7 +43,7 @@ class PodWorker:
             self._stopping.set()
             for name, process in self._processes.items():
                 process.signal(signal.SIGTERM)
-                self._record("Normal", "Killing", f"Stopping container {name}", name)
+                self._record("Normal", "Killing", f"Stopping container {name}")
         if loop.time() + grace < self._kill_at:
             self._kill_at = loop.time() + grace
             loop.call_at(self._kill_at, self._kill)
@@ -83,9 +83,9 @@ class PodWorker:
         error = f'failed to pull image "{name}": {self._config.broken_images.get(name, f"{name}: not found")}'
         while not self._stopping.is_set():
             if name in self._config.images:
-                self._record("Normal", "Pulled", f'Container image "{name}" already present on machine', status.name)
+                self._record("Normal", "Pulled", f'Container image "{name}" already present on machine')
                 return
-            self._record("Normal", "Pulling", f'Pulling image "{name}"', status.name)
+            self._record("Normal", "Pulling", f'Pulling image "{name}"')
             self._fail(status, "Failed", error, "ErrImagePull")
             await self._sleep(self._config.settings.image_pull_backoff_seconds)
             self._fail(status, "BackOff", f'Back-off pulling image "{name}": {error}', "ImagePullBackOff")
@@ -109,11 +109,11 @@ class PodWorker:
         except StartError as error:
             message = f"failed to create containerd task: unable to start container process: {error}"
             status.end(128, message, "StartError")
-            self._record("Warning", "Failed", f"Error: {message}", status.name)
+            self._record("Warning", "Failed", f"Error: {message}")
             return
         self._processes[status.name] = process
-        self._record("Normal", "Created", f"Created container: {status.name}", status.name)
-        self._record("Normal", "Started", f"Started container {status.name}", status.name)
+        self._record("Normal", "Created", f"Created container: {status.name}")
+        self._record("Normal", "Started", f"Started container {status.name}")
         status.run()
         self._report()
         if self._stopping.is_set():  # while it started
@@ -143,13 +143,12 @@ class PodWorker:
 
     def _fail(self, status: ContainerStatus, event: str, message: str, reason: str) -> None:
         """The container waits for `reason`, and an event says so."""
-        self._record("Warning", event, message, status.name)
+        self._record("Warning", event, message)
         status.wait(reason, message)
         self._report()
 
-    def _record(self, kind: str, reason: str, message: str, container: str = "") -> None:
-        part = f"spec.containers{{{container}}}" if container else ""
-        record(self._store, self._pod, "kubelet", kind, reason, message, part=part)
+    def _record(self, kind: str, reason: str, message: str) -> None:
+        record(self._store, self._pod, "kubelet", kind, reason, message)
 
     def _report(self, phase: str = "") -> None:
         """Writes the Pod's status. `phase`: Succeeded or Failed, at the end."""

@@ -47,10 +47,8 @@ def obstacles(pod: Object, node: Object, pods: Iterable[Object] = ()) -> list[st
     if any(labels.get(key) != value for key, value in pod["spec"].get("nodeSelector", {}).items()):
         return ["node(s) didn't match Pod's node affinity/selector"]
     name, allocatable = node["metadata"]["name"], node["status"]["allocatable"]
-    others = [
-        other for other in pods if other["spec"].get("nodeName") == name and other["status"]["phase"] not in TERMINAL
-    ]
-    total = requests([pod, *others])
+    there = [other for other in pods if other["spec"].get("nodeName") == name]
+    total = requests([pod, *(other for other in there if other["status"]["phase"] not in TERMINAL)])
     return [f"Insufficient {name}" for name in requests([pod]) if total[name] > quantity(allocatable.get(name, 0))]
 
 

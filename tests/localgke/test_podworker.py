@@ -15,8 +15,7 @@ async def test_a_pod_succeeds_with_its_output_in_the_log_and_its_message_in_the_
     assert (state["exitCode"], state["reason"], state["message"]) == (0, "Completed", '{"accuracy": 0.9}\n')
     assert status["podIP"] == "127.0.0.1"
     assert cluster.log("p") == "out\n"
-    events = [reason for reason, _ in cluster.events("p")]
-    assert sorted(events) == ["Created", "Pulled", "Scheduled", "Started"]
+    assert [reason for reason, _ in cluster.events("p")] == ["Scheduled", "Pulled", "Created", "Started"]
 
 
 @on_cluster()
