@@ -1,49 +1,46 @@
-"""Imitates what happens to a write between decoding and storing, for each kind: defaults, checks, what may change."""
+"""Imitates what happens to a write between decoding and storing, for each kind: what is generated, checked, kept."""
 
 from __future__ import annotations
 
 import base64
-import re
-import secrets
 import uuid
 
-from localgke import workloads
-from localgke.errors import ApiError, not_imitated
+from localgke.errors import ApiError
 from localgke.resources import Resource
 from localgke.store import Object
-from localgke.validation import Findings, check_metadata
+from localgke.validation import FORMATS, Findings
 
-BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?")
-NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # no vowels: a generated name is never a word
-SET_BY_THE_SERVER = (
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "managedFields",
-    "selfLink",
-)
+SET_BY_THE_SERVER = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields")
+IMMUTABLE = {
+    "Job": ("completions", "selector", "template", "completionMode", "podReplacementPolicy"),
+    "Pod": ("spec",),
+}
+VOLUME_SOURCES = ("configMap", "downwardAPI", "emptyDir", "secret")
+ENV_SOURCES = ("configMapKeyRef", "fieldRef", "secretKeyRef")
 
 
 def admit_new(resource: Resource, obj: Object) -> None:
-    """Completes and checks an object that is to be created, in place. Raises BadRequest, Invalid, NotImplemented."""
+    """Completes and checks an object that was decoded, and is to be created, in place. Raises BadRequest, Invalid."""
     meta = obj["metadata"]
-    for field in SET_BY_THE_SERVER:
+    for field in (*SET_BY_THE_SERVER, "generation", "selfLink"):
         meta.pop(field, None)
     if meta.pop("resourceVersion", ""):
         raise ApiError("BadRequest", "resourceVersion should not be set on objects to be created")
     meta["uid"] = str(uuid.uuid4())
     if not meta.get("name") and meta.get("generateName"):
-        meta["name"] = meta["generateName"] + "".join(secrets.choice(NAME_LETTERS) for _ in range(5))
+        meta["name"] = meta["generateName"] + uuid.uuid4().hex[:5]
     obj.pop("status", None)
-    findings = Findings(resource, obj)
-    check_metadata(findings, meta, resource)
+    findings = Findings()
+    if not meta.get("name"):
+        findings.required("metadata.name", "name or generateName is required")
+    else:
+        format_ = "DnsLabel" if resource.kind in ("Service", "Namespace") else "DnsSubdomain"
+        findings.matches("metadata.name", meta["name"], FORMATS[format_])
     if resource.kind == "Job":
-        meta["generation"] = 1
-        obj["status"] = {}
-        workloads.default_job(obj)
+        _generate_selector(findings, obj)
+        obj["status"], meta["generation"] = {}, 1
     elif resource.kind == "Pod":
         obj["status"] = {"phase": "Pending"}
-        workloads.default_pod(obj)
     elif resource.kind == "Namespace":
         meta.setdefault("labels", {})["kubernetes.io/metadata.name"] = meta.get("name", "")
         obj["spec"], obj["status"] = {"finalizers": ["kubernetes"]}, {"phase": "Active"}
@@ -52,57 +49,94 @@ def admit_new(resource: Resource, obj: Object) -> None:
 
 def admit_update(resource: Resource, old: Object, obj: Object) -> None:
     """Completes and checks the new form of an object, in place. Raises as `admit_new` does."""
-    meta = obj["metadata"]
-    if meta["name"] != old["metadata"]["name"]:
-        raise ApiError(
-            "BadRequest",
-            f"the name of the object ({meta['name']}) does not match the name on the URL ({old['metadata']['name']})",
-        )
-    for field in (*SET_BY_THE_SERVER, "generation"):
-        meta.pop(field, None)
-        if field in old["metadata"]:
-            meta[field] = old["metadata"][field]
-    obj.pop("status", None)
+    meta, before = obj["metadata"], old["metadata"]
+    for field in ("name", "namespace"):
+        if meta.get(field) != before.get(field):
+            raise ApiError(
+                "BadRequest", f"the {field} of the object ({meta.get(field)}) does not match the {field} on the URL"
+            )
+    meta.update({field: before[field] for field in SET_BY_THE_SERVER if field in before})
     if "status" in old:
         obj["status"] = old["status"]
-    findings = Findings(resource, obj)
-    check_metadata(findings, meta, resource)
+    findings = Findings()
+    for field in IMMUTABLE.get(resource.kind, ()):
+        if field == "spec":
+            findings.unchanged("spec", old["spec"], obj["spec"])
+        else:
+            findings.unchanged(f"spec.{field}", old["spec"].get(field), obj["spec"].get(field))
     if resource.kind == "Job":
-        obj.setdefault("spec", {}).setdefault("selector", old["spec"]["selector"])
-        workloads.check_job_update(findings, old, obj)
-        meta["generation"] = old["metadata"]["generation"] + (obj["spec"] != old["spec"])
-    elif resource.kind == "Pod" and obj.get("spec") != old["spec"]:
-        findings.add("Forbidden", "spec", "Forbidden: pod updates may not change fields of the spec")
+        meta["generation"] = before["generation"] + (obj["spec"] != old["spec"])
     _admit(findings, resource, obj)
 
 
 def _admit(findings: Findings, resource: Resource, obj: Object) -> None:
+    findings.metadata("metadata", obj["metadata"])
     if resource.kind == "Job":
-        workloads.check_job(findings, obj)
+        _admit_job(findings, obj["spec"])
     elif resource.kind == "Pod":
-        workloads.check_pod(findings, obj["spec"], "spec")
+        _admit_pod(findings, obj["spec"], "spec")
     elif resource.kind == "Secret":
-        _admit_secret(findings, obj)
+        texts = obj.pop("stringData", {})
+        obj.setdefault("data", {}).update({key: base64.b64encode(texts[key].encode()).decode() for key in texts})
     elif resource.kind == "Service":
-        _admit_service(obj)
-    findings.raise_any()
+        for port in obj["spec"].get("ports", ()):
+            port.setdefault("targetPort", port["port"])
+    findings.raise_any(resource, obj)
 
 
-def _admit_secret(findings: Findings, secret: Object) -> None:
-    secret.setdefault("type", "Opaque")
-    data = secret.setdefault("data", {})
-    for key, text in secret.pop("stringData", {}).items():
-        data[key] = base64.b64encode(text.encode()).decode()
-    for key, value in data.items():
-        if not BASE64.fullmatch(value):
-            findings.invalid(f"data[{key}]", value, "illegal base64 data")
+def _generate_selector(findings: Findings, job: Object) -> None:
+    meta, spec = job["metadata"], job["spec"]
+    if "selector" in spec:
+        findings.invalid("spec.selector", spec["selector"], "`selector` not auto-generated")
+    spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": meta["uid"]}}
+    labels = spec["template"]["metadata"].setdefault("labels", {})
+    for label, value in (("controller-uid", meta["uid"]), ("job-name", meta.get("name", ""))):
+        labels[label] = labels[f"batch.kubernetes.io/{label}"] = value
+    # The API server gives a Job the labels of its template where it has none of its own.
+    meta["labels"] = meta.get("labels") or dict(labels)
 
 
-def _admit_service(service: Object) -> None:
-    # There is no network between Pods here: only a headless Service, which names them, means something.
-    spec = service.setdefault("spec", {})
-    if spec.get("clusterIP") != "None" or spec.setdefault("type", "ClusterIP") != "ClusterIP":
-        raise not_imitated('a Service other than a headless one (spec.clusterIP "None")')
-    for port in spec.get("ports", ()):
-        port.setdefault("protocol", "TCP")
-        port.setdefault("targetPort", port.get("port"))
+def _admit_job(findings: Findings, spec: Object) -> None:
+    if "parallelism" not in spec:
+        spec["parallelism"] = 1
+        spec.setdefault("completions", 1)
+    if spec["completionMode"] == "Indexed" and "completions" not in spec:
+        findings.required("spec.completions", "when completion mode is Indexed")
+    pod = spec["template"]
+    findings.metadata("spec.template.metadata", pod["metadata"])
+    if pod["spec"]["restartPolicy"] == "Always":
+        findings.required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
+    _admit_pod(findings, pod["spec"], "spec.template.spec")
+
+
+def _admit_pod(findings: Findings, spec: Object, path: str) -> None:
+    volumes = spec.get("volumes", [])
+    for i, volume in enumerate(volumes):
+        findings.exactly_one(f"{path}.volumes[{i}]", volume, VOLUME_SOURCES)
+    names = [container["name"] for container in (*spec.get("initContainers", ()), *spec["containers"])]
+    for what, seen in (("volumes", [volume["name"] for volume in volumes]), ("containers", names)):
+        for name in {name for name in seen if seen.count(name) > 1}:
+            findings.add("Duplicate", f"{path}.{what}", f'Duplicate value: "{name}"')
+    for group in ("initContainers", "containers"):
+        for i, container in enumerate(spec.get(group, ())):
+            _admit_container(findings, container, f"{path}.{group}[{i}]", [volume["name"] for volume in volumes])
+
+
+def _admit_container(findings: Findings, container: Object, path: str, volumes: list[str]) -> None:
+    tag = container["image"].rpartition("/")[2].partition(":")[2] or "latest"
+    floating = tag == "latest" and "@" not in container["image"]
+    container.setdefault("imagePullPolicy", "Always" if floating else "IfNotPresent")
+    resources = container["resources"]
+    if "limits" in resources:
+        resources["requests"] = {**resources["limits"], **resources.get("requests", {})}
+    for i, variable in enumerate(container.get("env", ())):
+        if "valueFrom" in variable:
+            where = f"{path}.env[{i}].valueFrom"
+            findings.exactly_one(where, variable["valueFrom"], ENV_SOURCES)
+            if variable.get("value"):
+                findings.invalid(where, "", "may not be specified when `value` is not empty")
+    for i, source in enumerate(container.get("envFrom", ())):
+        findings.exactly_one(f"{path}.envFrom[{i}]", source, ("configMapRef", "secretRef"))
+    for i, mount in enumerate(container.get("volumeMounts", ())):
+        if mount["name"] not in volumes:
+            findings.add("NotFound", f"{path}.volumeMounts[{i}].name", f'Not found: "{mount["name"]}"')

@@ -5,17 +5,14 @@ A wrong file is refused with one line that names the file, the key and what is e
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
 DEFAULT = Path(__file__).parent / "cluster.yaml"
-TAINT = re.compile(r"(?P<key>[\w./-]+)=(?P<value>[\w.-]*):(?P<effect>NoSchedule|PreferNoSchedule|NoExecute)")
-T = TypeVar("T")
 
 
 class ConfigError(Exception):
@@ -27,7 +24,7 @@ class User:
     """Who a bearer token stands for. `verbs`: Kubernetes verbs, `container.clusters.get` and `.list`, `*` for all."""
 
     name: str
-    verbs: frozenset[str]
+    verbs: list[str]
 
     def may(self, verb: str) -> bool:
         """Whether the user may use `verb`, on any resource of any namespace."""
@@ -39,13 +36,19 @@ class NodePool:
     """A GKE node pool. `taints` as in a Node's spec; `allocatable` of one node, as Kubernetes quantities."""
 
     name: str
-    labels: dict[str, str]
-    taints: list[dict[str, str]]
     size: int
     max_size: int
-    scale_up_seconds: float
     allocatable: dict[str, str]
-    spot: bool
+    scale_up_seconds: float = 1.0
+    spot: bool = False
+    labels: dict[str, str] = dataclasses.field(default_factory=dict)
+    taints: list[dict[str, str]] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.max_size < self.size:
+            raise ConfigError(f"maxSize of the node pool {self.name} must be at least its size, {self.size}")
+        if any(taint.keys() != {"key", "value", "effect"} for taint in self.taints):
+            raise ConfigError(f"taints of the node pool {self.name} must have key, value and effect")
 
 
 @dataclass(frozen=True)
@@ -80,62 +83,16 @@ class Config:
     images: dict[str, Image]
     broken_images: dict[str, str]
 
-
-class _Section:
-    """A mapping of the file that knows where it stands; reading takes keys out, what is left over is unknown."""
-
-    def __init__(self, file: Path, path: str, value: object):
-        self._file, self._path = file, path
-        if not isinstance(value, dict):
-            raise ConfigError(f"{file}: {path or 'the file'} must be a mapping")
-        self._values = {str(key): item for key, item in value.items()}
-
-    def error(self, key: str, expected: str) -> ConfigError:
-        return ConfigError(f"{self._file}: {self._at(key)} {expected}")
-
-    def take(self, key: str, kind: type[T], default: T | None = None) -> T:
-        value = self._values.pop(key, default)
-        if value is None:
-            raise self.error(key, "is missing")
-        if kind is float and type(value) is int:
-            value = float(value)
-        if type(value) is not kind:
-            raise self.error(key, f"must be {_KINDS[kind]}, not {value!r}")
-        if isinstance(value, (int, float)) and value < 0:
-            raise self.error(key, f"must not be negative, not {value!r}")
-        return value
-
-    def texts(self, key: str, default: list[str] | None = None) -> list[str]:
-        values = self.take(key, list, default)
-        if not all(isinstance(value, str) for value in values):
-            raise self.error(key, "must be a list of texts")
-        return values
-
-    def pairs(self, key: str) -> dict[str, str]:
-        section = self.section(key, {})
-        return {name: section.take(name, str) for name in section}
-
-    def section(self, key: str, default: dict[str, Any] | None = None) -> _Section:
-        return _Section(self._file, self._at(key), self.take(key, dict, default))
-
-    def sections(self, key: str) -> list[_Section]:
-        return [_Section(self._file, f"{self._at(key)}[{i}]", value) for i, value in enumerate(self.take(key, list))]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self._values))
-
-    def end(self) -> None:
-        for key in self._values:
-            raise self.error(key, "is not a key of this file")
-
-    def _at(self, key: str) -> str:
-        return f"{self._path}.{key}" if self._path else key
+    def user(self, authorization: str) -> User | None:
+        """Who sends a request with that Authorization header."""
+        scheme, _, token = authorization.partition(" ")
+        return self.tokens.get(token) if scheme == "Bearer" else None
 
 
-_KINDS: dict[type, str] = {
+KINDS: dict[type, str] = {
     str: "a text (in quotes?)",
-    int: "a whole number",
-    float: "a number",
+    int: "a whole number of at least 0",
+    float: "a number of at least 0",
     bool: "true or false",
     list: "a list",
     dict: "a mapping",
@@ -145,72 +102,50 @@ _KINDS: dict[type, str] = {
 def load(path: Path = DEFAULT) -> Config:
     """Reads a cluster file. Raises ConfigError: no such file, no YAML, a wrong, missing or unknown key."""
     try:
-        top = _Section(path, "", yaml.safe_load(path.read_text()))
+        config: Config = _build(Config, yaml.safe_load(path.read_text()), "")
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
-    config = Config(
-        project=top.take("project", str),
-        location=top.take("location", str),
-        name=top.take("name", str),
-        version=top.take("version", str),
-        tokens=_users(top.section("tokens")),
-        namespaces=top.texts("namespaces"),
-        settings=_settings(top.section("settings")),
-        node_pools=[_node_pool(section) for section in top.sections("nodePools")],
-        images=_images(top.section("images"), path.parent),
-        broken_images=top.pairs("brokenImages"),
-    )
-    top.end()
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
     if not config.tokens:
-        raise top.error("tokens", "must name at least one token")
-    return config
+        raise ConfigError(f"{path}: tokens must name at least one token")
+    images = {
+        name: Image(name, {point: (path.parent / directory).resolve() for point, directory in image.mounts.items()})
+        for name, image in config.images.items()
+    }
+    return dataclasses.replace(config, images=images)
 
 
-def _users(tokens: _Section) -> dict[str, User]:
-    users = {}
-    for token in tokens:
-        section = tokens.section(token)
-        users[token] = User(section.take("user", str), frozenset(section.texts("verbs")))
-        section.end()
-    return users
+def _build(kind: Any, value: Any, where: str) -> Any:
+    """What stands in the file at `where`, as the type `kind`: a class of this module, or what it is made of."""
+    outer: Any = dict if dataclasses.is_dataclass(kind) else get_origin(kind) or kind
+    if outer is float and type(value) is int:
+        value = float(value)
+    if type(value) is not outer or (outer in (int, float) and value < 0):
+        raise ConfigError(f"{where or 'the file'} must be {KINDS[outer]}, not {value!r}")
+    if kind is Image:
+        return Image("", _build(dict[str, str], value, where))
+    if outer is list:
+        return [_build(get_args(kind)[0], item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if outer is not dict:
+        return value
+    places = {key: f"{where}.{key}".lstrip(".") for key in value}
+    if not dataclasses.is_dataclass(kind):
+        return {str(key): _build(get_args(kind)[1], item, places[key]) for key, item in value.items()}
+    make: Any = kind
+    types = get_type_hints(kind)
+    fields = {_camel_case(field.name): field for field in dataclasses.fields(kind)}
+    for key in value:
+        if key not in fields:
+            raise ConfigError(f"{places[key]} is not a key of this file")
+    for key, field in fields.items():
+        optional = field.default_factory is not dataclasses.MISSING or field.default is not dataclasses.MISSING
+        if key not in value and not optional:
+            raise ConfigError(f"{where}.{key} is missing".lstrip("."))
+    names = {key: field.name for key, field in fields.items()}
+    return make(**{names[key]: _build(types[names[key]], item, places[key]) for key, item in value.items()})
 
 
-def _settings(section: _Section) -> Settings:
-    settings = Settings(
-        backoff_seconds=section.take("backoffSeconds", float),
-        image_pull_backoff_seconds=section.take("imagePullBackoffSeconds", float),
-        restart_backoff_seconds=section.take("restartBackoffSeconds", float),
-    )
-    section.end()
-    return settings
-
-
-def _node_pool(section: _Section) -> NodePool:
-    size = section.take("size", int)
-    taints = [TAINT.fullmatch(text) for text in section.texts("taints", [])]
-    if not all(taints):
-        raise section.error("taints", "must be a list of key=value:Effect")
-    pool = NodePool(
-        name=section.take("name", str),
-        labels=section.pairs("labels"),
-        taints=[taint.groupdict() for taint in taints if taint],
-        size=size,
-        max_size=section.take("maxSize", int, size),
-        scale_up_seconds=section.take("scaleUpSeconds", float, 1.0),
-        allocatable=section.pairs("allocatable"),
-        spot=section.take("spot", bool, False),
-    )
-    section.end()
-    if pool.max_size < pool.size:
-        raise section.error("maxSize", f"must be at least size, {pool.size}")
-    return pool
-
-
-def _images(images: _Section, directory: Path) -> dict[str, Image]:
-    found = {}
-    for name in images:
-        mounts = images.pairs(name)
-        found[name] = Image(name, {point: (directory / path).resolve() for point, path in mounts.items()})
-        if not all(point.startswith("/") for point in mounts):
-            raise images.error(name, "must map absolute mount points to directories")
-    return found
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.title() for word in others)

@@ -1,95 +1,49 @@
-"""Imitates how the API server decodes a body: strict about names and types, from the table of fields in fields.yaml."""
+"""Imitates how the API server reads a body: strict about names, types and values, with defaults, from fields.yaml."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
-from localgke.errors import ApiError, not_imitated
+from localgke.errors import ApiError
 from localgke.resources import Resource
 from localgke.store import Object
+from localgke.validation import FORMATS, Findings
 
-_TABLE = yaml.safe_load((Path(__file__).parent / "fields.yaml").read_text())
-IMITATED: dict[str, dict[str, str]] = _TABLE["imitated"]
-REFUSED: dict[str, list[str]] = _TABLE["refused"]
-QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
-LIMITS = {"int32": 2**31, "int64": 2**63}
-
-
-class _Wrong(Exception):  # noqa: N818 - it never leaves this module
-    """A value of another type than its field."""
+FIELD = re.compile(r"(?P<type>\S+)(?P<required> required)?( = (?P<default>.+))?")
+SCALARS: dict[str, type] = {"bool": bool, "int32": int, "int64": int}  # the others are texts
+LIMITS = {"int32": 2**31 - 1, "int64": 2**63 - 1}
+JSON_NAMES = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+MAP = "map[string]"
 
 
-class _Decoder:
-    def __init__(self) -> None:
-        self.unknown: list[str] = []
+class Field(NamedTuple):
+    """What fields.yaml says of one field; a default of None is none."""
 
-    def object(self, type_: str, value: Any, path: tuple[str, ...], shown: str) -> Any:
-        if not isinstance(value, dict):
-            raise _Wrong(value, "v1." + type_)
-        found = {}
-        for name, item in value.items():
-            where = f"{shown}.{name}" if shown else name
-            if name in REFUSED.get(type_, ()):
-                raise not_imitated(f'the field "{where}"')
-            if name not in IMITATED[type_]:
-                self.unknown.append(where)
-            elif item is not None:
-                try:
-                    found[name] = self.value(IMITATED[type_][name], item, (*path, name), where)
-                except _Wrong as wrong:
-                    given, expected = wrong.args
-                    raise ApiError(
-                        "BadRequest",
-                        f"json: cannot unmarshal {_kind(given)} into Go struct field "
-                        f"{type_}.{'.'.join((*path, name))} of type {expected}",
-                    ) from None
-        return found
-
-    def value(self, type_: str, value: Any, path: tuple[str, ...], shown: str) -> Any:
-        if type_ == "any":
-            return value
-        if type_.startswith("[]"):
-            if not isinstance(value, list):
-                raise _Wrong(value, f"[]v1.{type_[2:]}" if type_[2:] in IMITATED else type_)
-            return [self.value(type_[2:], item, path, f"{shown}[{i}]") for i, item in enumerate(value)]
-        if type_.startswith("map[string]"):
-            if not isinstance(value, dict):
-                raise _Wrong(value, type_)
-            of = type_.removeprefix("map[string]")
-            return {key: self.value(of, item, path, f"{shown}.{key}") for key, item in value.items()}
-        if type_ == "Quantity":
-            if isinstance(value, bool) or not QUANTITY.fullmatch(str(value)):
-                regex = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
-                raise ApiError("BadRequest", f"quantities must match the regular expression '{regex}'")
-            return str(value)
-        if type_ in ("string", "bool"):
-            if not isinstance(value, str if type_ == "string" else bool):
-                raise _Wrong(value, type_)
-            return value
-        if type_ in LIMITS:
-            if type(value) is not int or not -LIMITS[type_] <= value < LIMITS[type_]:
-                raise _Wrong(value, type_)
-            return value
-        return self.object(type_, value, path, shown)
+    type: str
+    required: bool
+    default: Any
 
 
-def _kind(value: object) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, float) or (isinstance(value, int) and abs(value) >= LIMITS["int32"]):
-        return f"number {value}"
-    return {int: "number", str: "string", list: "array", dict: "object"}[type(value)]
+def _field(text: str) -> Field:
+    match = FIELD.fullmatch(text)
+    assert match, text
+    return Field(match["type"], bool(match["required"]), yaml.safe_load(match["default"] or "null"))
 
 
-def decode(resource: Resource, body: object, validation: str) -> tuple[Object, list[str]]:
-    """The object in a request's body, without unknown fields, and a warning for each of those.
+TYPES: dict[str, dict[str, Field]] = {
+    type_: {name: _field(text) for name, text in fields.items()}
+    for type_, fields in yaml.safe_load((Path(__file__).parent / "fields.yaml").read_text()).items()
+}
 
-    `validation` is the query's fieldValidation: Strict (unknown fields are an error), Warn or Ignore. Raises
-    BadRequest in the words of the API server, NotImplemented for a field that only a real cluster understands.
+
+def decode(resource: Resource, body: object) -> Object:
+    """The object in a request's body, with its defaults. Unknown fields are refused, whatever fieldValidation says.
+
+    Raises BadRequest for a wrong kind, name or type of a field, Invalid for a missing or wrong value.
     """
     if not isinstance(body, dict):
         raise ApiError("BadRequest", "the body of the request must be an object")
@@ -100,16 +54,68 @@ def decode(resource: Resource, body: object, validation: str) -> tuple[Object, l
             f"the API version in the data ({version}, {kind}) does not match the expected "
             f"({resource.api_version}, {resource.kind})",
         )
-    decoder = _Decoder()
-    refusal = f'{kind} in version "v1" cannot be handled as a {kind}: '
+    reader = _Reader()
     try:
-        obj = decoder.object(kind, body, (), "")
-    except ApiError as error:
-        if error.reason == "BadRequest":
-            error.message = refusal + error.message
-        raise
-    unknown = [f'unknown field "{field}"' for field in decoder.unknown]
-    if unknown and validation == "Strict":
-        raise ApiError("BadRequest", f"{refusal}strict decoding error: {', '.join(unknown)}")
-    obj.update(kind=kind, apiVersion=version)
-    return obj, unknown if validation == "Warn" else []
+        obj: Object = reader.read(kind, body, "")
+        if reader.unknown:
+            fields = ", ".join(f'unknown field "{path}"' for path in reader.unknown)
+            raise _Unreadable(f"strict decoding error: {fields}: misspelled, or localgke does not imitate it")
+    except _Unreadable as error:
+        raise ApiError("BadRequest", f'{kind} in version "v1" cannot be handled as a {kind}: {error}') from None
+    reader.findings.raise_any(resource, obj)
+    return {**obj, "kind": kind, "apiVersion": version}
+
+
+class _Unreadable(Exception):  # noqa: N818 - it never leaves this module
+    """A body that is of another form than its kind."""
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.findings = Findings()
+        self.unknown: list[str] = []
+
+    def read(self, type_: str, value: Any, path: str) -> Any:
+        if type_ == "any":
+            return value
+        if type_ in TYPES:
+            return self._object(TYPES[type_], self._expect(dict, value, path), path)
+        if type_.startswith("[]"):
+            items = self._expect(list, value, path)
+            return [self.read(type_[2:], item, f"{path}[{i}]") for i, item in enumerate(items)]
+        if type_.startswith(MAP):
+            of = type_.removeprefix(MAP)
+            return {key: self.read(of, item, f"{path}.{key}") for key, item in self._expect(dict, value, path).items()}
+        if type_ == "Quantity" and type(value) in (int, float):
+            value = str(value)
+        self._expect(SCALARS.get(type_, str), value, path)
+        if type_ in LIMITS:
+            self.findings.between(path, value, 0, LIMITS[type_])
+        elif type_ in FORMATS:
+            self.findings.matches(path, value, FORMATS[type_])
+        elif type_ not in ("string", "bool"):
+            self.findings.one_of(path, value, type_.split("|"))
+        return value
+
+    def _object(self, fields: dict[str, Field], value: Object, path: str) -> Object:
+        self.unknown += [_at(path, name) for name in value if name not in fields]
+        obj = {}
+        for name, field in fields.items():
+            # The empty text is what Go clients write for a text that is not set.
+            item = field.default if value.get(name) in (None, "") else value[name]
+            if field.required and item in (None, "", [], {}):
+                self.findings.required(_at(path, name))
+            elif item is not None:
+                obj[name] = self.read(field.type, item, _at(path, name))
+        return obj
+
+    @staticmethod
+    def _expect(kind: type, value: Any, path: str) -> Any:
+        if type(value) is not kind:
+            given, wanted = JSON_NAMES[type(value)], JSON_NAMES[kind]
+            raise _Unreadable(f"json: cannot unmarshal {given} into the field {path}, a {wanted}")
+        return value
+
+
+def _at(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from localgke import deletion
-from localgke.resources import BY_KIND, Target
+from localgke.resources import BY_KIND
 from localgke.store import Object, Store, now
 
 PODS, JOBS, NODES = "pods", "jobs.batch", "nodes"
@@ -75,9 +75,10 @@ def delete(store: Store, obj: Object, policy: str = "Background", grace: int | N
 
     `grace`: seconds for a Pod to stop in; by default what its spec says.
     """
-    meta, kind = obj["metadata"], BY_KIND[obj["apiVersion"], obj["kind"]]
-    options = {"propagationPolicy": policy, "gracePeriodSeconds": grace, "preconditions": {"uid": meta["uid"]}}
-    deletion.delete(store, Target(kind, meta.get("namespace", ""), meta["name"], ""), options)
+    meta = obj["metadata"]
+    resource = BY_KIND[obj["apiVersion"], obj["kind"]].name
+    finalizer = deletion.FINALIZERS[policy]
+    deletion.delete(store, resource, meta.get("namespace", ""), meta["name"], grace=grace, finalizer=finalizer)
 
 
 def without_finalizer(obj: Object, finalizer: str) -> Object:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from localgke.errors import ApiError, not_imitated
 
 READ = ("get", "list", "watch")
-WRITE = ("create", "delete", "patch", "update")
+WRITE = ("create", "delete", "patch")
 PATH = re.compile(
     r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>v[^/]+)(?:/namespaces/(?P<namespace>[^/]+)(?=/))?"
     r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<subresource>[^/]+))?)?"
@@ -24,7 +24,6 @@ class Resource(NamedTuple):
     short_names: tuple[str, ...]
     namespaced: bool = True
     verbs: tuple[str, ...] = READ + WRITE
-    subresources: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -49,10 +48,10 @@ RESOURCES = (
     Resource("", "events", "Event", ("ev",), verbs=READ),
     Resource("", "namespaces", "Namespace", ("ns",), namespaced=False, verbs=(*READ, "create")),
     Resource("", "nodes", "Node", ("no",), namespaced=False, verbs=READ),
-    Resource("", "pods", "Pod", ("po",), subresources=("log", "status")),
+    Resource("", "pods", "Pod", ("po",)),
     Resource("", "secrets", "Secret", ()),
     Resource("", "services", "Service", ("svc",)),
-    Resource("batch", "jobs", "Job", (), subresources=("status",)),
+    Resource("batch", "jobs", "Job", ()),
 )
 BY_PLURAL = {(resource.group, resource.plural): resource for resource in RESOURCES}
 BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
@@ -67,66 +66,53 @@ def target(path: str) -> Target:
     resource = BY_PLURAL.get((group, plural))
     if resource is None or match["version"] != "v1":
         raise not_imitated(f'the resource "{plural}" of the API group "{group}", version {match["version"]}')
-    if subresource and subresource not in resource.subresources:
+    if subresource and (plural, subresource) != ("pods", "log"):
         raise not_imitated(f'the subresource "{plural}/{subresource}"')
     if bool(match["namespace"]) != resource.namespaced and (match["namespace"] or match["name"]):
         raise ApiError("NotFound", "the server could not find the requested resource")
     return Target(resource, match["namespace"] or "", match["name"] or "", subresource)
 
 
-def api_versions() -> dict[str, Any]:
-    """The answer to `/api`."""
-    return {"kind": "APIVersions", "versions": ["v1"]}
-
-
-def api_groups() -> dict[str, Any]:
-    """The answer to `/apis`."""
-    version = {"groupVersion": "batch/v1", "version": "v1"}
-    group = {"name": "batch", "versions": [version], "preferredVersion": version}
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [group]}
-
-
-def resource_list(group: str) -> dict[str, Any]:
-    """The answer to `/api/v1` (group "") and `/apis/batch/v1`."""
-    found: list[dict[str, Any]] = []
-    for resource in RESOURCES:
-        if resource.group == group:
-            entry = {"kind": resource.kind, "namespaced": resource.namespaced}
-            found.append(
-                {
-                    "name": resource.plural,
-                    "singularName": resource.kind.lower(),
-                    "verbs": resource.verbs,
-                    "shortNames": resource.short_names,
-                    "categories": ["all"] if resource.plural in ("jobs", "pods", "services") else [],
-                    **entry,
-                }
-            )
-            for sub in resource.subresources:
-                verbs = ["get"] if sub == "log" else ["get", "patch", "update"]
-                found.append({"name": f"{resource.plural}/{sub}", "singularName": "", "verbs": verbs, **entry})
+def discovery(version: str) -> dict[str, dict[str, Any]]:
+    """What the server says of itself, by path; `version` is that of the cluster, e.g. `1.32.4-gke.1415000`."""
+    major, minor = version.split(".")[:2]
+    batch = {"groupVersion": "batch/v1", "version": "v1"}
+    group = {"name": "batch", "versions": [batch], "preferredVersion": batch}
+    paths = {"api/v1": "", "apis/batch/v1": "batch"}
     return {
-        "kind": "APIResourceList",
-        "apiVersion": "v1",
-        "groupVersion": f"{group}/v1" if group else "v1",
-        "resources": found,
+        "/version": {"major": major, "minor": minor, "gitVersion": f"v{version}"},
+        "/api": {"kind": "APIVersions", "versions": ["v1"]},
+        "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": [group]},
+        "/openapi/v3": {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}"} for path in paths}},
+        **{f"/{path}": _resource_list(group) for path, group in paths.items()},
+        **{f"/openapi/v3/{path}": _openapi(group) for path, group in paths.items()},
     }
 
 
-def openapi_index() -> dict[str, Any]:
-    """The answer to `/openapi/v3`."""
-    return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}"} for path in ("api/v1", "apis/batch/v1")}}
+def _resource_list(group: str) -> dict[str, Any]:
+    found = [
+        {
+            "name": resource.plural,
+            "singularName": resource.kind.lower(),
+            "shortNames": resource.short_names,
+            "kind": resource.kind,
+            "namespaced": resource.namespaced,
+            "verbs": resource.verbs,
+        }
+        for resource in RESOURCES
+        if resource.group == group
+    ]
+    version = f"{group}/v1" if group else "v1"
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": found}
 
 
-def openapi(group: str) -> dict[str, Any]:
+def _openapi(group: str) -> dict[str, Any]:
     """The part of an OpenAPI document in which kubectl looks up that the server validates fields itself."""
+    parameters = [{"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}]
     paths = {}
     for resource in RESOURCES:
         if resource.group == group:
-            paths[f"/{resource.plural}/{{name}}"] = {
-                "patch": {
-                    "parameters": [{"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}],
-                    "x-kubernetes-group-version-kind": {"group": group, "version": "v1", "kind": resource.kind},
-                }
-            }
+            kind = {"group": group, "version": "v1", "kind": resource.kind}
+            patch = {"parameters": parameters, "x-kubernetes-group-version-kind": kind}
+            paths[f"/{resource.plural}/{{name}}"] = {"patch": patch}
     return {"openapi": "3.0.0", "info": {"title": "localgke", "version": "v1"}, "paths": paths}

@@ -19,22 +19,11 @@ REQUIREMENT = re.compile(
     r")\s*"
 )
 COMMA_OUTSIDE_PARENTHESES = re.compile(r",(?![^()]*\))")
-POD_FIELDS = (
-    "spec.nodeName",
-    "spec.restartPolicy",
-    "spec.schedulerName",
-    "spec.serviceAccountName",
-    "status.phase",
-    "status.podIP",
-)
-EVENT_FIELDS = (
-    *(f"involvedObject.{field}" for field in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion")),
-    "involvedObject.fieldPath",
-    "reason",
-    "reportingComponent",
-    "type",
-)
-FIELDS = {"pods": POD_FIELDS, "events": EVENT_FIELDS, "namespaces": ("status.phase",)}
+# The fields that can be selected by, beside name and namespace: those that kubectl itself asks for.
+FIELDS = {
+    "pods": ("spec.nodeName", "status.phase"),
+    "events": ("reason", "type", *(f"involvedObject.{field}" for field in ("kind", "namespace", "name", "uid"))),
+}
 
 
 def selector(resource: Resource, labels: str, fields: str) -> Matches:

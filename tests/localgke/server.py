@@ -14,10 +14,13 @@ import yaml
 from aiohttp import web
 
 from localgke import api, controllers, gke, tls
+from localgke.admission import admit_new
 from localgke.config import Config
+from localgke.resources import BY_KIND
 from localgke.store import Store
 
 HOST = "127.0.0.1"
+NAMESPACES = BY_KIND["v1", "Namespace"]
 
 
 async def serve(config: Config, state: Path) -> None:
@@ -72,41 +75,27 @@ async def _listen(runners: list[web.AppRunner], app: web.Application, context: s
 
 def _create_namespaces(store: Store, config: Config) -> None:
     for name in config.namespaces:
-        store.create(
-            "namespaces",
-            {
-                "kind": "Namespace",
-                "apiVersion": "v1",
-                "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
-                "spec": {"finalizers": ["kubernetes"]},
-                "status": {"phase": "Active"},
-            },
-        )
+        obj = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}
+        admit_new(NAMESPACES, obj)
+        store.create("namespaces", obj)
 
 
 def _write_access(config: Config, state: Path, kubernetes: int, cluster: int) -> None:
     """What a client needs: the token of the first user, a kubeconfig, and `env` with what to export."""
-    token = next(iter(config.tokens))
-    _write_private(state / "token", token)
-    (state / "gcloud").mkdir()
-    name = "localgke"
+    token, name = next(iter(config.tokens)), "localgke"
+    access = {"server": f"https://{HOST}:{kubernetes}", "certificate-authority": str(state / "ca.pem")}
     kubeconfig = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [
-            {
-                "name": name,
-                "cluster": {
-                    "server": f"https://{HOST}:{kubernetes}",
-                    "certificate-authority": str(state / "ca.pem"),
-                },
-            }
-        ],
+        "clusters": [{"name": name, "cluster": access}],
         "users": [{"name": name, "user": {"token": token}}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "current-context": name,
     }
-    _write_private(state / "kubeconfig", yaml.safe_dump(kubeconfig, sort_keys=False))
+    for file, text in (("token", token), ("kubeconfig", yaml.safe_dump(kubeconfig, sort_keys=False))):
+        (state / file).touch(mode=0o600)
+        (state / file).write_text(text)
+    (state / "gcloud").mkdir()
     env = {
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_CONTAINER": f"http://{HOST}:{cluster}/",
         "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(state / "token"),
@@ -118,8 +107,3 @@ def _write_access(config: Config, state: Path, kubernetes: int, cluster: int) ->
         "LOCALGKE_CLUSTER": config.name,
     }
     (state / "env").write_text("".join(f"export {key}={shlex.quote(value)}\n" for key, value in env.items()))
-
-
-def _write_private(file: Path, text: str) -> None:
-    file.touch(mode=0o600)
-    file.write_text(text)

@@ -118,21 +118,10 @@ class Store:
             obj["metadata"][field] = old["metadata"][field]
         if obj == old:
             return obj
-        self._put(key, "MODIFIED", obj, old)
         new = obj["metadata"]
-        if new.get("deletionTimestamp") and not new.get("finalizers") and not new.get("deletionGracePeriodSeconds"):
-            self.remove(resource, key[1], key[2])
+        held = new.get("finalizers") or new.get("deletionGracePeriodSeconds")
+        self._put(key, "DELETED" if "deletionTimestamp" in new and not held else "MODIFIED", obj, old)
         return copy.deepcopy(obj)
-
-    def remove(self, resource: str, namespace: str, name: str) -> Object:
-        """Takes an object out at once, whatever its finalizers. Raises NotFound."""
-        key = (resource, namespace, name)
-        old = self._objects.get(key)
-        if old is None:
-            raise not_found(resource, name)
-        gone = copy.deepcopy(old)
-        self._put(key, "DELETED", gone, old)
-        return copy.deepcopy(gone)
 
     async def watch(
         self, since: str, wanted: Callable[[Change], bool] = lambda _: True
@@ -149,13 +138,7 @@ class Store:
                 for change in pending:
                     seen = change.version
                     if wanted(change):
-                        yield Change(
-                            change.version,
-                            change.type,
-                            change.resource,
-                            copy.deepcopy(change.object),
-                            change.old,
-                        )
+                        yield change._replace(object=copy.deepcopy(change.object))
                 if not pending:
                     await wake.wait()
                     wake.clear()

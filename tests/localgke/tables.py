@@ -9,78 +9,26 @@ from typing import Any
 from localgke.resources import Resource
 from localgke.store import Object
 
-NAME = ("Name", "string", 0)
-AGE = ("Age", "string", 0)
 
-# Columns: name, type, priority (1: only with `-o wide`).
-COLUMNS: dict[str, tuple[tuple[str, str, int], ...]] = {
-    "configmaps": (NAME, ("Data", "integer", 0), AGE),
-    "events": (
-        ("Last Seen", "string", 0),
-        ("Type", "string", 0),
-        ("Reason", "string", 0),
-        ("Object", "string", 0),
-        ("Subobject", "string", 1),
-        ("Source", "string", 1),
-        ("Message", "string", 0),
-        ("First Seen", "string", 1),
-        ("Count", "string", 1),
-        ("Name", "string", 1),
-    ),
-    "jobs": (
-        NAME,
-        ("Status", "string", 0),
-        ("Completions", "string", 0),
-        ("Duration", "string", 0),
-        AGE,
-        ("Containers", "string", 1),
-        ("Images", "string", 1),
-        ("Selector", "string", 1),
-    ),
-    "namespaces": (NAME, ("Status", "string", 0), AGE),
-    "nodes": (NAME, ("Status", "string", 0), ("Roles", "string", 0), AGE, ("Version", "string", 0)),
-    "pods": (
-        NAME,
-        ("Ready", "string", 0),
-        ("Status", "string", 0),
-        ("Restarts", "string", 0),
-        AGE,
-        ("IP", "string", 1),
-        ("Node", "string", 1),
-        ("Nominated Node", "string", 1),
-        ("Readiness Gates", "string", 1),
-    ),
-    "secrets": (NAME, ("Type", "string", 0), ("Data", "integer", 0), AGE),
-    "services": (
-        NAME,
-        ("Type", "string", 0),
-        ("Cluster-IP", "string", 0),
-        ("External-IP", "string", 0),
-        ("Port(s)", "string", 0),
-        AGE,
-        ("Selector", "string", 1),
-    ),
-}
-
-
-def table(resource: Resource, objects: list[Object], version: str, include: str, columns: bool = True) -> Object:
-    """The Table of some objects. `include`: None, Metadata or Object, what each row carries beside its cells."""
+def table(resource: Resource, objects: list[Object], version: str, columns: bool = True) -> Object:
+    """The Table of some objects; each row carries its whole object, of which a client may have asked for less."""
+    shown = COLUMNS.get(resource.plural, {"Name": _name, "Age": _age})
     definitions = [
         {
             "name": name,
-            "type": type_,
+            "type": "string",
             "format": "name" if name == "Name" else "",
             "description": "",
-            "priority": priority,
+            "priority": int(name in WIDE),
         }
-        for name, type_, priority in COLUMNS[resource.plural]
+        for name in shown
     ]
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": {"resourceVersion": version},
         "columnDefinitions": definitions if columns else [],
-        "rows": [{"cells": CELLS[resource.plural](obj), **_carried(obj, include)} for obj in objects],
+        "rows": [{"cells": [cell(obj) for cell in shown.values()], "object": obj} for obj in objects],
     }
 
 
@@ -96,20 +44,7 @@ def duration(seconds: float) -> str:
         return f"{minutes}m"
     if hours < 8:
         return f"{hours}h" + (f"{minutes % 60}m" if minutes % 60 else "")
-    if hours < 48:
-        return f"{hours}h"
-    if days < 8:
-        return f"{days}d" + (f"{hours % 24}h" if hours % 24 else "")
-    return f"{days}d"
-
-
-def _carried(obj: Object, include: str) -> dict[str, Any]:
-    if include == "None":
-        return {}
-    if include == "Object":
-        return {"object": obj}
-    meta = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
-    return {"object": meta}
+    return f"{hours}h" if hours < 48 else f"{days}d"
 
 
 def _since(time: str | None, until: str | None = None) -> str:
@@ -119,122 +54,101 @@ def _since(time: str | None, until: str | None = None) -> str:
     return duration((end - datetime.fromisoformat(time.replace("Z", "+00:00"))).total_seconds())
 
 
+def _name(obj: Object) -> str:
+    return str(obj["metadata"]["name"])
+
+
 def _age(obj: Object) -> str:
     return _since(obj["metadata"].get("creationTimestamp"))
 
 
-def _true(obj: Object, condition: str) -> bool:
-    conditions = obj.get("status", {}).get("conditions", ())
-    return any(item["type"] == condition and item["status"] == "True" for item in conditions)
+def _phase(obj: Object) -> str:
+    return str(obj["status"]["phase"])
 
 
-def _event(obj: Object) -> list[Any]:
-    about = obj["involvedObject"]
-    source = obj.get("source", {})
-    return [
-        _since(obj.get("lastTimestamp")),
-        obj.get("type"),
-        obj.get("reason"),
-        f"{about.get('kind', '').lower()}/{about.get('name', '')}",
-        about.get("fieldPath", ""),
-        ", ".join(filter(None, (source.get("component"), source.get("host")))),
-        obj.get("message", "").strip(),
-        _since(obj.get("firstTimestamp")),
-        obj.get("count", 1),
-        obj["metadata"]["name"],
-    ]
+def _true(obj: Object) -> list[str]:
+    """The conditions that hold."""
+    return [item["type"] for item in obj["status"].get("conditions", ()) if item["status"] == "True"]
 
 
-def _job(obj: Object) -> list[Any]:
-    spec, status = obj["spec"], obj.get("status", {})
-    state = "Running"
-    if _true(obj, "Complete") or _true(obj, "Failed"):
-        state = "Complete" if _true(obj, "Complete") else "Failed"
-    elif obj["metadata"].get("deletionTimestamp"):
-        state = "Terminating"
-    else:
-        state = next((name for name in ("Suspended", "FailureTarget", "SuccessCriteriaMet") if _true(obj, name)), state)
+def _about(event: Object) -> str:
+    about = event["involvedObject"]
+    return f"{about['kind'].lower()}/{about['name']}"
+
+
+def _job_state(job: Object) -> str:
+    true = _true(job)
+    if "Complete" in true or "Failed" in true:
+        return "Complete" if "Complete" in true else "Failed"
+    if "deletionTimestamp" in job["metadata"]:
+        return "Terminating"
+    return next((name for name in ("Suspended", "FailureTarget", "SuccessCriteriaMet") if name in true), "Running")
+
+
+def _completions(job: Object) -> str:
+    spec = job["spec"]
     wanted = spec.get("completions") or (f"1 of {spec['parallelism']}" if spec["parallelism"] > 1 else 1)
-    start = status.get("startTime")
-    containers = spec["template"]["spec"]["containers"]
-    return [
-        obj["metadata"]["name"],
-        state,
-        f"{status.get('succeeded', 0)}/{wanted}",
-        _since(start, status.get("completionTime")) if start else "",
-        _age(obj),
-        ",".join(container["name"] for container in containers),
-        ",".join(container["image"] for container in containers),
-        ",".join(f"{key}={value}" for key, value in spec["selector"]["matchLabels"].items()),
-    ]
+    return f"{job['status'].get('succeeded', 0)}/{wanted}"
 
 
-def _node(obj: Object) -> list[Any]:
-    version = obj.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "")
-    return [obj["metadata"]["name"], "Ready" if _true(obj, "Ready") else "NotReady", "<none>", _age(obj), version]
+def _job_duration(job: Object) -> str:
+    status = job["status"]
+    return _since(status["startTime"], status.get("completionTime")) if "startTime" in status else ""
 
 
-def _pod(obj: Object) -> list[Any]:
-    status, spec = obj.get("status", {}), obj["spec"]
-    containers = status.get("containerStatuses", [])
-    return [
-        obj["metadata"]["name"],
-        f"{sum(bool(container.get('ready')) for container in containers)}/{len(spec['containers'])}",
-        _pod_state(obj),
-        str(sum(container.get("restartCount", 0) for container in containers)),
-        _age(obj),
-        status.get("podIP") or "<none>",
-        spec.get("nodeName") or "<none>",
-        "<none>",
-        "<none>",
-    ]
+def _ready(pod: Object) -> str:
+    ready = sum(item["ready"] for item in pod["status"].get("containerStatuses", ()))
+    return f"{ready}/{len(pod['spec']['containers'])}"
 
 
-def _pod_state(obj: Object) -> str:
-    status = obj.get("status", {})
-    phase = status.get("phase", "Unknown")
-    if obj["metadata"].get("deletionTimestamp") and phase not in ("Succeeded", "Failed"):
+def _restarts(pod: Object) -> str:
+    return str(sum(item["restartCount"] for item in pod["status"].get("containerStatuses", ())))
+
+
+def _pod_state(pod: Object) -> str:
+    status = pod["status"]
+    if "deletionTimestamp" in pod["metadata"] and status["phase"] not in ("Succeeded", "Failed"):
         return "Terminating"
     init = status.get("initContainerStatuses", [])
     for done, container in enumerate(init):
-        state = container.get("state", {})
-        if state.get("terminated", {}).get("exitCode") == 0:
-            continue
-        reason = _container_state(state)
-        return f"Init:{reason}" if reason not in ("", "PodInitializing") else f"Init:{done}/{len(init)}"
-    reasons = [_container_state(container.get("state", {})) for container in status.get("containerStatuses", [])]
-    reason = next(filter(None, reasons), status.get("reason") or phase)
-    return "Running" if reason == "Completed" and phase == "Running" and _true(obj, "Ready") else reason
+        if container["state"].get("terminated", {}).get("exitCode") != 0:
+            reason = _container_state(container["state"])
+            return f"Init:{reason}" if reason not in ("", "PodInitializing") else f"Init:{done}/{len(init)}"
+    reasons = [_container_state(container["state"]) for container in status.get("containerStatuses", ())]
+    reason = next(filter(None, reasons), status["phase"])
+    return "Running" if reason == "Completed" and status["phase"] == "Running" and "Ready" in _true(pod) else reason
 
 
 def _container_state(state: Object) -> str:
-    if state.get("waiting", {}).get("reason"):
-        return str(state["waiting"]["reason"])
-    ended = state.get("terminated")
-    if ended is None:
-        return ""
-    signal = f"Signal:{ended['signal']}" if ended.get("signal") else f"ExitCode:{ended.get('exitCode', 0)}"
-    return str(ended.get("reason") or signal)
+    """Why a container does not run; empty when it does."""
+    why: Object = state.get("waiting") or state.get("terminated") or {}
+    return str(why.get("reason", ""))
 
 
-def _service(obj: Object) -> list[Any]:
-    spec = obj["spec"]
-    ports = ",".join(f"{port['port']}/{port['protocol']}" for port in spec.get("ports", ())) or "<none>"
-    selector = ",".join(f"{key}={value}" for key, value in spec.get("selector", {}).items()) or "<none>"
-    return [obj["metadata"]["name"], spec["type"], spec["clusterIP"], "<none>", ports, _age(obj), selector]
-
-
-CELLS: dict[str, Callable[[Object], list[Any]]] = {
-    "configmaps": lambda obj: [
-        obj["metadata"]["name"],
-        len(obj.get("data", {})) + len(obj.get("binaryData", {})),
-        _age(obj),
-    ],
-    "events": _event,
-    "jobs": _job,
-    "namespaces": lambda obj: [obj["metadata"]["name"], obj["status"]["phase"], _age(obj)],
-    "nodes": _node,
-    "pods": _pod,
-    "secrets": lambda obj: [obj["metadata"]["name"], obj["type"], len(obj.get("data", {})), _age(obj)],
-    "services": _service,
+WIDE = ("IP", "Node")  # only with `--output wide`
+COLUMNS: dict[str, dict[str, Callable[[Object], Any]]] = {
+    "events": {
+        "Last Seen": lambda event: _since(event["lastTimestamp"]),
+        "Type": lambda event: event["type"],
+        "Reason": lambda event: event["reason"],
+        "Object": _about,
+        "Message": lambda event: event["message"],
+    },
+    "jobs": {"Name": _name, "Status": _job_state, "Completions": _completions, "Duration": _job_duration, "Age": _age},
+    "namespaces": {"Name": _name, "Status": _phase, "Age": _age},
+    "nodes": {
+        "Name": _name,
+        "Status": lambda node: "Ready" if "Ready" in _true(node) else "NotReady",
+        "Age": _age,
+        "Version": lambda node: node["status"]["nodeInfo"]["kubeletVersion"],
+    },
+    "pods": {
+        "Name": _name,
+        "Ready": _ready,
+        "Status": _pod_state,
+        "Restarts": _restarts,
+        "Age": _age,
+        "IP": lambda pod: pod["status"].get("podIP", "<none>"),
+        "Node": lambda pod: pod["spec"].get("nodeName", "<none>"),
+    },
 }

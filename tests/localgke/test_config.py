@@ -4,13 +4,14 @@ import yaml
 from localgke import config
 from localgke.config import ConfigError
 
+POOL = {"name": "p", "size": 2, "maxSize": 2, "allocatable": {}}
+
 
 def test_the_default_file_describes_the_pools_tokens_and_images_that_the_examples_need():
     loaded = config.load()
     pools = {pool.name: pool for pool in loaded.node_pools}
     gpu = pools["gpu-l4-pool"]
-    assert gpu.size == 0
-    assert gpu.max_size == 1
+    assert (gpu.size, gpu.max_size) == (0, 1)
     assert gpu.taints == [{"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}]
     assert gpu.allocatable["nvidia.com/gpu"] == "1"
     assert [name for name, pool in pools.items() if pool.spot] == [
@@ -26,18 +27,20 @@ def test_the_default_file_describes_the_pools_tokens_and_images_that_the_example
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"project": None}, "project is missing"),
+        ({"project": None}, "project must be a text (in quotes?), not None"),
         ({"projct": "x"}, "projct is not a key of this file"),
-        ({"version": 1.32}, "version must be a text (in quotes?), not 1.32"),
         ({"tokens": {}}, "tokens must name at least one token"),
-        ({"tokens": {"t": {"user": "u", "verbs": "get"}}}, "tokens.t.verbs must be a list, not 'get'"),
-        ({"namespaces": [1]}, "namespaces must be a list of texts"),
-        ({"settings": {"backoffSeconds": -1}}, "settings.backoffSeconds must not be negative, not -1.0"),
+        ({"tokens": {"t": {"name": "u", "verbs": "get"}}}, "tokens.t.verbs must be a list, not 'get'"),
+        ({"namespaces": [1]}, "namespaces[0] must be a text (in quotes?), not 1"),
+        ({"settings": {"backoffSeconds": -1}}, "settings.imagePullBackoffSeconds is missing"),
+        ({"nodePools": [{**POOL, "scaleUpSeconds": -1}]}, "scaleUpSeconds must be a number of at least 0, not -1.0"),
         ({"nodePools": [{"name": "p"}]}, "nodePools[0].size is missing"),
-        ({"nodePools": [{"name": "p", "size": 2, "maxSize": 1}]}, "nodePools[0].maxSize must be at least size, 2"),
-        ({"nodePools": [{"name": "p", "size": 1, "taints": ["x"]}]}, "taints must be a list of key=value:Effect"),
-        ({"images": {"i": {"app": "x"}}}, "images.i must map absolute mount points to directories"),
-        ({"images": []}, "images must be a mapping, not []"),
+        ({"nodePools": [{**POOL, "maxSize": 1}]}, "maxSize of the node pool p must be at least its size, 2"),
+        (
+            {"nodePools": [{**POOL, "taints": [{"key": "x"}]}]},
+            "taints of the node pool p must have key, value and effect",
+        ),
+        ({"images": {"i": []}}, "images.i must be a mapping, not []"),
     ],
 )
 def test_a_wrong_key_is_named_with_the_file_and_what_is_expected(tmp_path, change, said):

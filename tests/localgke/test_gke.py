@@ -23,21 +23,18 @@ def test_gcloud_writes_a_kubeconfig_with_which_kubectl_works(cluster, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "code", "said"),
+    ("wrong", "said"),
     [
-        ({"name": "nope"}, "404", "Not found: projects/localgke-project/locations/europe-west4/clusters/nope."),
-        ({"project": "other-project"}, "403", 'Required "container.clusters.get" permission(s) for'),
-        ({"token": "outsider-token"}, "403", 'Required "container.clusters.get" permission(s) for'),
+        (
+            {"name": "nope"},
+            "code=404, message=Not found: projects/localgke-project/locations/europe-west4/clusters/nope.",
+        ),
+        ({"project": "other-project"}, 'code=403, message=Required "container.clusters.get" permission(s) for'),
+        ({"token": "outsider-token"}, 'code=403, message=Required "container.clusters.get" permission(s) for'),
+        ({"token": "nobody"}, "invalid authentication credentials"),
     ],
 )
-def test_gcloud_reports_what_the_gke_api_refuses(cluster, tmp_path, wrong, code, said):
+def test_gcloud_reports_what_the_gke_api_refuses(cluster, tmp_path, wrong, said):
     done, _ = get_credentials(cluster, tmp_path, **wrong)
     assert done.returncode == 1
-    assert f"code={code}" in done.stderr
     assert said in done.stderr
-
-
-def test_gcloud_reports_a_token_that_nobody_knows(cluster, tmp_path):
-    done, _ = get_credentials(cluster, tmp_path, token="nobody")
-    assert done.returncode == 1
-    assert "invalid authentication credentials" in done.stderr

@@ -60,7 +60,7 @@ def test_a_wrong_config_is_said_in_one_line_and_leaves_nothing(tmp_path):
     file.write_text("project: 1\n")
     done = localgke("start", "--state", tmp_path / "state", "--config", file)
     assert done.returncode == 1
-    assert done.stderr == f"localgke: {file}: project must be a text (in quotes?), not 1\n"
+    assert done.stderr == f"localgke: {file}: location is missing\n"
     assert not (tmp_path / "state").exists()
 
 

@@ -70,7 +70,7 @@ def test_a_watch_tells_every_change_after_a_version_in_order():
         types = [(await anext(changes)).type, (await anext(changes)).type]
         waiting = asyncio.ensure_future(anext(changes))
         await asyncio.sleep(0)
-        store.remove("pods", "default", "p")
+        store.update("pods", pod(deletionTimestamp="2025-01-01T00:00:00Z"))
         return [*types, (await waiting).type]
 
     assert asyncio.run(scenario()) == ["ADDED", "MODIFIED", "DELETED"]

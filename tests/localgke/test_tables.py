@@ -25,7 +25,7 @@ def test_a_span_of_time_is_written_as_kubectl_does(seconds, text):
 
 
 def row(resource, obj):
-    made = tables.table(resource, [obj], "7", "Metadata")
+    made = tables.table(resource, [obj], "7")
     names = [column["name"] for column in made["columnDefinitions"]]
     return dict(zip(names, made["rows"][0]["cells"], strict=True))
 
@@ -34,7 +34,6 @@ def job(conditions=(), **status):
     conditions = [{"type": name, "status": "True"} for name in conditions]
     containers = [{"name": "main", "image": "i"}]
     spec = {"parallelism": 1, "completions": 3, "template": {"spec": {"containers": containers}}}
-    spec["selector"] = {"matchLabels": {"a": "b"}}
     return {"metadata": {"name": "j"}, "spec": spec, "status": {"conditions": conditions, **status}}
 
 
@@ -78,17 +77,7 @@ def pod(phase, *states, **metadata):
         (pod("Running", {"running": {}}, deletionTimestamp="2025-01-01T00:00:00Z"), "Terminating"),
         (pod("Succeeded", {"terminated": {"reason": "Completed", "exitCode": 0}}), "Completed"),
         (pod("Failed", {"terminated": {"reason": "Error", "exitCode": 1}}), "Error"),
-        (pod("Failed", {"terminated": {"exitCode": 137, "signal": 9}}), "Signal:9"),
     ],
 )
 def test_the_row_of_a_pod_shows_what_its_container_does(obj, state):
     assert row(PODS, obj)["Status"] == state
-
-
-def test_a_row_carries_as_much_of_its_object_as_is_asked_for():
-    obj = pod("Running")
-    carried = {
-        include: tables.table(PODS, [obj], "7", include)["rows"][0].get("object") for include in ("None", "Object")
-    }
-    assert carried == {"None": None, "Object": obj}
-    assert tables.table(PODS, [obj], "7", "Metadata")["rows"][0]["object"]["metadata"] == obj["metadata"]

@@ -1,40 +1,62 @@
-"""Imitates the API server's checks that all objects share, and how it reports what it finds."""
+"""Imitates the API server's checks of names and other texts, and how it reports what it finds."""
 
 from __future__ import annotations
 
 import json
 import re
+from typing import NamedTuple
 
 from localgke.errors import ApiError
 from localgke.resources import Resource
 from localgke.store import Object
 
-SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-LABEL_KEY = re.compile(rf"({SUBDOMAIN.pattern}/)?(?=.{{1,63}}$)[A-Za-z0-9]([-\w.]*[A-Za-z0-9])?")
-LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
-SUBDOMAIN_RULE = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    f"'{SUBDOMAIN.pattern}')"
-)
-LABEL_RULE = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
-    f"an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{LABEL.pattern}')"
-)
-LABEL_VALUE_RULE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
-    f"'{LABEL_VALUE.pattern}')"
-)
 ANNOTATIONS_BYTES = 256 * 1024
+
+
+class Format(NamedTuple):
+    """How a text must look: `rule` is what the API server says of it, before the pattern."""
+
+    pattern: str
+    rule: str
+    length: int | None = 63
+
+
+DNS_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+DNS_SUBDOMAIN = rf"{DNS_LABEL}(\.{DNS_LABEL})*"
+FORMATS = {
+    "DnsLabel": Format(
+        DNS_LABEL,
+        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
+        "with an alphanumeric character",
+    ),
+    "DnsSubdomain": Format(
+        DNS_SUBDOMAIN,
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
+        "and end with an alphanumeric character",
+        253,
+    ),
+    "LabelKey": Format(
+        rf"({DNS_SUBDOMAIN}/)?[A-Za-z0-9]([-\w.]{{,61}}[A-Za-z0-9])?",
+        "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+        "alphanumeric character",
+        317,
+    ),
+    "LabelValue": Format(
+        r"([A-Za-z0-9]([-\w.]*[A-Za-z0-9])?)?",
+        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
+        "and end with an alphanumeric character",
+    ),
+    "Base64": Format("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?", "illegal base64 data", None),
+    "Quantity": Format(
+        r"[+-]?(\d+\.?\d*|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?", "quantities must be a number and a suffix"
+    ),
+}
 
 
 class Findings:
     """What is wrong with one object; the API server reports all of it at once."""
 
-    def __init__(self, resource: Resource, obj: Object):
-        self._resource, self._name = resource, obj["metadata"].get("name", "")
+    def __init__(self) -> None:
         self._causes: list[dict[str, str]] = []
 
     def add(self, reason: str, field: str, message: str) -> None:
@@ -46,73 +68,45 @@ class Findings:
     def required(self, field: str, why: str = "") -> None:
         self.add("Required", field, "Required value" + (f": {why}" if why else ""))
 
-    def one_of(self, field: str, value: object, supported: tuple[str, ...]) -> None:
+    def one_of(self, field: str, value: str, supported: list[str]) -> None:
         if value not in supported:
             listed = ", ".join(f'"{item}"' for item in sorted(supported))
-            self.add("NotSupported", field, f"Unsupported value: {json.dumps(value)}: supported values: {listed}")
+            why = f'Unsupported value: "{value}": supported values: {listed}; localgke does not imitate any other'
+            self.add("NotSupported", field, why)
 
-    def matches(self, field: str, value: str, pattern: re.Pattern[str], rule: str, length: int = 63) -> None:
-        if len(value) > length:
-            self.invalid(field, value, f"must be no more than {length} bytes")
-        elif not pattern.fullmatch(value):
-            self.invalid(field, value, rule)
+    def exactly_one(self, field: str, obj: Object, names: tuple[str, ...]) -> None:
+        if sum(name in obj for name in names) != 1:
+            self.invalid(field, "", f"must specify one of: {', '.join(names)}")
 
-    def not_negative(self, field: str, value: int | None) -> None:
-        if value is not None and value < 0:
-            self.invalid(field, value, "must be greater than or equal to 0")
+    def matches(self, field: str, value: str, format_: Format) -> None:
+        if format_.length is not None and len(value) > format_.length:
+            self.invalid(field, value, f"must be no more than {format_.length} bytes")
+        elif not re.fullmatch(format_.pattern, value):
+            self.invalid(field, value, f"{format_.rule} (regex used for validation is '{format_.pattern}')")
+
+    def between(self, field: str, value: int, low: int, high: int) -> None:
+        if not low <= value <= high:
+            self.invalid(field, value, f"must be between {low} and {high}, inclusive")
 
     def unchanged(self, field: str, old: object, new: object) -> None:
         if old != new:
             self.invalid(field, new, "field is immutable")
 
-    def raise_any(self) -> None:
-        """Raises Invalid if anything was found."""
+    def metadata(self, path: str, meta: Object) -> None:
+        """The labels and annotations of an object or of a Pod template."""
+        for key in meta.get("labels", {}):
+            self.matches(f"{path}.labels", key, FORMATS["LabelKey"])
+        for key in meta.get("annotations", {}):
+            self.matches(f"{path}.annotations", key.lower(), FORMATS["LabelKey"])
+        if sum(len(text.encode()) for pair in meta.get("annotations", {}).items() for text in pair) > ANNOTATIONS_BYTES:
+            self.add("TooLong", f"{path}.annotations", f"Too long: may not be more than {ANNOTATIONS_BYTES} bytes")
+
+    def raise_any(self, resource: Resource, obj: Object) -> None:
+        """Raises Invalid if anything was found in the object."""
         if not self._causes:
             return
         texts = [f"{cause['field']}: {cause['message']}" for cause in self._causes]
         listed = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-        kind = f"{self._resource.kind}.{self._resource.group}".rstrip(".")
-        raise ApiError(
-            "Invalid",
-            f'{kind} "{self._name}" is invalid: {listed}',
-            name=self._name,
-            group=self._resource.group,
-            kind=self._resource.kind,
-            causes=self._causes,
-        )
-
-
-def check_metadata(findings: Findings, meta: Object, resource: Resource) -> None:
-    """Name, labels and annotations of any object."""
-    name = meta.get("name", "")
-    if not name:
-        findings.required("metadata.name", "name or generateName is required")
-    elif resource.plural in ("services", "namespaces"):
-        findings.matches("metadata.name", name, LABEL, LABEL_RULE)
-    else:
-        findings.matches("metadata.name", name, SUBDOMAIN, SUBDOMAIN_RULE, length=253)
-    check_labels(findings, "metadata", meta)
-
-
-def check_labels(findings: Findings, path: str, meta: Object) -> None:
-    """The labels and annotations of an object or of a Pod template."""
-    for key, value in meta.get("labels", {}).items():
-        check_label_key(findings, f"{path}.labels", key)
-        findings.matches(f"{path}.labels", value, LABEL_VALUE, LABEL_VALUE_RULE)
-    annotations = meta.get("annotations", {})
-    for key in annotations:
-        check_label_key(findings, f"{path}.annotations", key.lower())
-    if sum(len(text.encode()) for pair in annotations.items() for text in pair) > ANNOTATIONS_BYTES:
-        findings.add("TooLong", f"{path}.annotations", f"Too long: may not be more than {ANNOTATIONS_BYTES} bytes")
-
-
-def check_label_key(findings: Findings, field: str, key: str) -> None:
-    """A key of labels, annotations or a node selector."""
-    if not LABEL_KEY.fullmatch(key):
-        findings.invalid(
-            field,
-            key,
-            "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-            "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-            "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
-        )
+        name, kind, group = obj["metadata"].get("name", ""), resource.kind, resource.group
+        message = f'{f"{kind}.{group}".rstrip(".")} "{name}" is invalid: {listed}'
+        raise ApiError("Invalid", message, name=name, group=group, kind=kind, causes=self._causes)

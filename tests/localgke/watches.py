@@ -1,13 +1,11 @@
-"""Imitates watches: what exists at first, then each change, as lines of JSON, until the time is up."""
+"""Imitates watches: what exists at first, then each change, as lines of JSON, until the time is up; no bookmarks."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-import time
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Callable
 
 from aiohttp import web
 
@@ -16,10 +14,8 @@ from localgke.resources import Target
 from localgke.selectors import Matches
 from localgke.store import Change, Object, Store
 
-BOOKMARK_SECONDS = 60.0
-DEFAULT_TIMEOUT_SECONDS = 1800.0
+DEFAULT_TIMEOUT_SECONDS = 1800
 
-Event = dict[str, Any]
 Render = Callable[[Object, bool], Object]
 
 
@@ -31,62 +27,50 @@ async def stream(
     if query.get("sendInitialEvents") == "true":
         why = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
         raise ApiError("Invalid", f'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: {why}')
-    bookmarks = query.get("allowWatchBookmarks") == "true"
-    since = query.get("resourceVersion") or "0"
-    if not since.isdigit():
-        raise ApiError("BadRequest", f'Invalid value: "{since}": a resource version is a number')
-    timeout = float(query.get("timeoutSeconds") or DEFAULT_TIMEOUT_SECONDS)
+    since, seconds = query.get("resourceVersion") or "0", query.get("timeoutSeconds") or str(DEFAULT_TIMEOUT_SECONDS)
+    if not (since.isdigit() and seconds.isdigit()):
+        raise ApiError("BadRequest", f"resourceVersion {since} and timeoutSeconds {seconds} must be numbers")
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
-    first = True
-    with contextlib.suppress(ConnectionError):  # the client has gone: nobody to tell
-        async for event in _events(store, target, matches, since, time.monotonic() + timeout):
-            if event["type"] == "BOOKMARK" and not bookmarks:
-                continue
-            if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
-                event["object"] = render(event["object"], first)
+
+    async def send() -> None:
+        first = True
+        async with contextlib.aclosing(_events(store, target, matches, since)) as events:
+            async for kind, obj in events:
+                sent = obj if kind == "ERROR" else render(obj, first)
+                await response.write(json.dumps({"type": kind, "object": sent}).encode() + b"\n")
                 first = False
-            await response.write(json.dumps(event).encode() + b"\n")
+
+    with contextlib.suppress(ConnectionError):  # the client has gone: nobody to tell
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(send(), int(seconds))
         await response.write_eof()
     return response
 
 
-async def _events(store: Store, target: Target, matches: Matches, since: str, deadline: float) -> AsyncIterator[Event]:
-    resource = target.resource
-    seen = since
+async def _events(
+    store: Store, target: Target, matches: Matches, since: str
+) -> AsyncGenerator[tuple[str, Object], None]:
+    """Type and object of each event of a watch."""
     if since == "0":
-        seen = store.version
-        for obj in store.list(resource.name, target.namespace, matches):
-            yield {"type": "ADDED", "object": obj}
-    while (remaining := deadline - time.monotonic()) > 0:
-        changes = store.watch(seen)
-        try:
-            while True:
-                change = await asyncio.wait_for(changes.__anext__(), min(BOOKMARK_SECONDS, remaining))
-                seen = str(change.version)
-                event = _event(change, target, matches)
-                if event:
-                    yield event
-                remaining = deadline - time.monotonic()
-        except asyncio.TimeoutError:
-            meta = {"resourceVersion": seen, "creationTimestamp": None}
-            bookmark = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta}
-            yield {"type": "BOOKMARK", "object": bookmark}
-        except ApiError as error:
-            yield {"type": "ERROR", "object": error.status()}
-            return
-        finally:
-            await changes.aclose()
+        since = store.version
+        for obj in store.list(target.resource.name, target.namespace, matches):
+            yield "ADDED", obj
+    try:
+        async with contextlib.aclosing(store.watch(since)) as changes:
+            async for change in changes:
+                kind = _event_type(change, target, matches)
+                if kind:
+                    yield kind, change.object
+    except ApiError as error:
+        yield "ERROR", error.status()
 
 
-def _event(change: Change, target: Target, matches: Matches) -> Event | None:
+def _event_type(change: Change, target: Target, matches: Matches) -> str | None:
     """The change as this watch sees it: an object that a selector no longer takes is gone, one it now takes is new."""
     obj = change.object
     if change.resource != target.resource.name or target.namespace not in ("", obj["metadata"].get("namespace", "")):
         return None
-    before, after = change.old is not None and matches(change.old), matches(obj)
-    if change.type == "DELETED":
-        return {"type": "DELETED", "object": obj} if before else None
-    if after:
-        return {"type": "MODIFIED" if before else "ADDED", "object": obj}
-    return {"type": "DELETED", "object": obj} if before else None
+    before = change.old is not None and matches(change.old)
+    after = change.type != "DELETED" and matches(obj)
+    return {(False, True): "ADDED", (True, True): "MODIFIED", (True, False): "DELETED"}.get((before, after))
