@@ -22,7 +22,7 @@ ENV_SOURCES = ("configMapKeyRef", "fieldRef", "secretKeyRef")
 def admit_new(resource: Resource, obj: Object) -> None:
     """Completes and checks an object that was decoded, and is to be created, in place. Raises BadRequest, Invalid."""
     meta = obj["metadata"]
-    for field in (*SET_BY_THE_SERVER, "generation", "selfLink"):
+    for field in (*SET_BY_THE_SERVER, "generation"):
         meta.pop(field, None)
     if meta.pop("resourceVersion", ""):
         raise ApiError("BadRequest", "resourceVersion should not be set on objects to be created")
