@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from localgke import controllers
-from localgke.config import Config, Image, NodePool, Settings
+from localgke.config import Config, Image, NodePool, Settings, load
 from localgke.objects import JOBS, PODS, delete, is_true
 from localgke.store import Object, Store
 
+TERMINATION = {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"}
 TIMEOUT_SECONDS = 30  # only a test that fails waits so long
 
 
@@ -35,7 +37,8 @@ class Cluster:
     def job(self, name: str, script: str, *, pod: Object | None = None, **spec: Any) -> Object:
         """A Job; one completion, unless `spec` says otherwise."""
         template = {"spec": pod_spec(script, {}, pod)}
-        return self.create(JOBS, "Job", name, spec={"parallelism": 1, "completions": 1, "template": template, **spec})
+        spec = {"parallelism": 1, "completions": 1, "template": template, **spec}
+        return self.create(JOBS, "Job", name, spec=spec, status={})
 
     def pods(self, job: str) -> list[Object]:
         return self.store.list(PODS, "default", lambda pod: pod["metadata"]["name"].startswith(f"{job}-"))
@@ -46,7 +49,7 @@ class Cluster:
         self.store.update(resource, obj)
 
     def delete(self, resource: str, name: str, **options: Any) -> None:
-        delete(self.store, resource, self.store.get(resource, "default", name), **options)
+        delete(self.store, self.store.get(resource, "default", name), **options)
 
     def events(self, name: str) -> list[tuple[str, str]]:
         """Reason and message of every event about an object."""
@@ -120,33 +123,23 @@ async def until_file(holds: Callable[[], bool]) -> None:
 
 
 def pod_spec(script: str, container: Object, spec: Object | None) -> Object:
-    main = {"name": "c", "image": "busybox", "command": ["sh", "-c", script], **container}
+    main = {"name": "c", "image": "busybox", "command": ["sh", "-c", script], **TERMINATION, **container}
     return {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [main], **(spec or {})}
 
 
 def pool(name: str, *, size: int = 1, max_size: int | None = None, **fields: Any) -> NodePool:
-    room = {"cpu": "4", "memory": "16Gi"}
-    defaults: dict[str, Any] = {
-        "labels": {},
-        "taints": [],
-        "scale_up_seconds": 0.01,
-        "allocatable": room,
-        "spot": False,
-    }
-    return NodePool(name=name, size=size, max_size=size if max_size is None else max_size, **{**defaults, **fields})
+    defaults = {"labels": {}, "taints": [], "allocatable": {"cpu": "4", "memory": "16Gi"}, "spot": False}
+    times = {"scale_up_seconds": 0.01, "size": size, "max_size": size if max_size is None else max_size}
+    return NodePool(name=name, **{**defaults, **times, **fields})
 
 
 def on_cluster(
     *, pools: list[NodePool] | None = None, images: dict[str, Image] | None = None, broken: dict[str, str] | None = None
 ) -> Callable[[Callable[[Cluster], Awaitable[None]]], Callable[[Path], None]]:
     """Makes a test of a coroutine, which gets a running cluster. An error in a controller fails the test."""
-    config = Config(
-        project="p",
-        location="europe-west4",
+    config = replace(
+        load(),
         name="test",
-        version="1.32.0",
-        tokens={},
-        namespaces=["default"],
         settings=Settings(backoff_seconds=0.05, image_pull_backoff_seconds=0.05, restart_backoff_seconds=0.05),
         node_pools=[pool("default-pool")] if pools is None else pools,
         images={"busybox": Image("busybox", {}), **(images or {})},

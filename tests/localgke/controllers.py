@@ -1,28 +1,46 @@
-"""Imitates the control plane's loops and the nodes: everything that moves without a request to the API."""
+"""Imitates the control plane's loops and the nodes: everything that moves without a request to the API.
+
+A real cluster has one process for each; here one loop calls them in turn, after every change and when time is up.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+import asyncio
+import contextlib
 from pathlib import Path
 
-from localgke import garbage, jobs, nodepools, scheduler
+from localgke import garbage, runtime, scheduler
 from localgke.config import Config
+from localgke.errors import ApiError
+from localgke.jobs import JobController
 from localgke.kubelet import Kubelet
-from localgke.objects import reconcile, together
+from localgke.nodepools import NodePools
 from localgke.store import Store
 
 
 async def run(store: Store, config: Config, state: Path) -> None:
     """Runs until cancelled; then every container is dead. `state`: a directory for logs and volumes.
 
-    Raises what goes wrong in any loop, first of all SandboxError where this machine cannot make containers.
+    Raises what goes wrong in any controller, first of all SandboxError where this machine cannot make containers.
     """
-    job_controller = jobs.JobController(store, config.settings.backoff_seconds)
-    node_pools = nodepools.NodePools(store, config)
-    await together(
-        Kubelet(store, config, state).run(),
-        reconcile(store, jobs.WATCHED, job_controller.sync),
-        reconcile(store, garbage.WATCHED, partial(garbage.sync, store)),
-        reconcile(store, scheduler.WATCHED, partial(scheduler.sync, store)),
-        reconcile(store, nodepools.WATCHED, node_pools.sync),
-    )
+    node_pools, kubelet = NodePools(store, config), Kubelet(store, config, state)
+    job_controller = JobController(store, config.settings.backoff_seconds)
+    await runtime.check()
+    try:
+        while True:
+            changed = asyncio.create_task(_change(store, store.version))
+            garbage.sync(store)
+            waits = [job_controller.sync(), node_pools.sync()]
+            scheduler.sync(store)
+            kubelet.sync()
+            seconds = min((wait for wait in waits if wait is not None), default=None)
+            await asyncio.wait({changed, *kubelet.running}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            changed.cancel()
+    finally:
+        await kubelet.stop()
+
+
+async def _change(store: Store, version: str) -> None:
+    """Returns after the next change of anything but events."""
+    with contextlib.suppress(ApiError):  # more changes than the store remembers
+        await store.watch(version, lambda change: change.resource != "events").__anext__()

@@ -1,21 +1,20 @@
-"""Imitates GKE's node pools and its cluster autoscaler, which adds nodes for Pods that fit nowhere; it removes none.
+"""Imitates GKE's node pools and its cluster autoscaler, which adds nodes for Pods that fit nowhere, one after
+the other; it removes none.
 
-A node's capacity is its allocatable: nothing is reserved for the system.
+A node's capacity is its allocatable: nothing is reserved for the system, and any number of Pods may run there.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 
 from localgke.config import Config, NodePool
 from localgke.objects import NODES, PODS, condition, record
-from localgke.scheduler import Resources, free, obstacles, take, tally, unscheduled
+from localgke.scheduler import obstacles, tally, unscheduled
 from localgke.store import Object, Store, now
 
-WATCHED = (PODS, NODES)
-COMPONENT = "cluster-autoscaler"
-MAX_PODS = "110"
 FULL = "max node group size reached"
 
 
@@ -25,110 +24,70 @@ class NodePools:
     def __init__(self, store: Store, config: Config):
         self._store = store
         self._config = config
-        self._sizes: dict[str, int] = {}
-        self._coming: list[tuple[float, NodePool]] = []  # when each node that was asked for is there (monotonic clock)
-        self._told: dict[str, str] = {}  # Pod uid -> what the autoscaler said last
+        self._coming: tuple[float, Object] | None = None  # when it will be there (monotonic clock), and the node
+        self._told: set[tuple[str, str]] = set()  # to which Pod (uid) the autoscaler has said what
         for pool in config.node_pools:
-            for _ in range(pool.size):
-                self._add(pool)
+            for number in range(pool.size):
+                store.create(NODES, self._node(pool, number + 1))
 
     def sync(self) -> float | None:
-        """Lets nodes arrive and asks for missing ones. Returns in how many seconds the next one arrives."""
-        arrived = [pool for at, pool in self._coming if at <= time.monotonic()]
-        self._coming = [(at, pool) for at, pool in self._coming if at > time.monotonic()]
-        for pool in arrived:
-            self._add(pool)
-        self._scale_up()
-        return min((max(0.0, at - time.monotonic()) for at, _ in self._coming), default=None)
+        """Lets a node arrive, or asks for one. Returns in how many seconds it arrives."""
+        if self._coming:
+            at, node = self._coming
+            if at > time.monotonic():
+                return at - time.monotonic()
+            self._coming = None
+            self._store.create(NODES, node)  # the scheduler's turn
+            return None
+        waiting = [pod for pod in unscheduled(self._store.list(PODS)) if condition(pod, "PodScheduled")]
+        return next((seconds for pod in waiting if (seconds := self._grow_for(pod)) is not None), None)
 
-    def _scale_up(self) -> None:
-        waiting = [pod for pod in unscheduled(self._store) if condition(pod, "PodScheduled")]
-        if not waiting:
-            return
-        running = self._store.list(PODS, matches=lambda pod: bool(pod["spec"].get("nodeName")))
-        nodes = self._store.list(NODES) + [self._node(pool, "coming") for _, pool in self._coming]
-        room = [(node, free(node, running)) for node in nodes]
-        for pod in waiting:
-            if not self._place(pod, room):
-                self._grow_for(pod, room)
-
-    @staticmethod
-    def _place(pod: Object, room: list[tuple[Object, Resources]]) -> bool:
-        """Whether the Pod fits a node that is there or on its way; takes its share of it."""
-        left = next((left for node, left in room if not obstacles(pod, node, left)), None)
-        if left is not None:
-            take(left, pod)
-        return left is not None
-
-    def _grow_for(self, pod: Object, room: list[tuple[Object, Resources]]) -> None:
+    def _grow_for(self, pod: Object) -> float | None:
+        """Orders a node of the first pool that helps the Pod, and returns in how many seconds it is there."""
         reasons: list[str] = []
-        for pool in self._config.node_pools:
-            if pool.max_size == pool.size:
-                continue
-            node = self._node(pool, "new")
-            expected = self._sizes.get(pool.name, 0) + sum(other is pool for _, other in self._coming)
-            why = obstacles(pod, node, free(node, [])) or ([FULL] if expected == pool.max_size else [])
-            reasons += why
+        nodes = Counter(node["metadata"]["labels"]["cloud.google.com/gke-nodepool"] for node in self._store.list(NODES))
+        for pool in (pool for pool in self._config.node_pools if pool.max_size > pool.size):
+            size = nodes[pool.name]
+            node = self._node(pool, size + 1)
+            why = obstacles(pod, node) or ([FULL] if size == pool.max_size else [])
             if not why:
-                self._coming.append((time.monotonic() + pool.scale_up_seconds, pool))
-                room.append((node, free(node, [])))
-                self._place(pod, room)
-                change = f"{self._group(pool)} {expected}->{expected + 1} (max: {pool.max_size})"
+                self._coming = time.monotonic() + pool.scale_up_seconds, node
+                change = f"{pool.name} {size}->{size + 1} (max: {pool.max_size})"
                 self._tell(pod, "TriggeredScaleUp", f"pod triggered scale-up: [{{{change}}}]")
-                return
+                return pool.scale_up_seconds
+            reasons += why
         if reasons:
             self._tell(pod, "NotTriggerScaleUp", f"pod didn't trigger scale-up: {tally(reasons)}")
+        return None
 
     def _tell(self, pod: Object, reason: str, message: str) -> None:
-        if self._told.get(pod["metadata"]["uid"]) != message:
-            self._told[pod["metadata"]["uid"]] = message
-            record(self._store, pod, COMPONENT, "Normal", reason, message)
+        said = pod["metadata"]["uid"], message
+        if said not in self._told:
+            self._told.add(said)
+            record(self._store, pod, "cluster-autoscaler", "Normal", reason, message)
 
-    def _group(self, pool: NodePool) -> str:
-        config = self._config
-        project = f"https://www.googleapis.com/compute/v1/projects/{config.project}"
-        return f"{project}/zones/{config.location}/instanceGroups/gke-{config.name}-{pool.name}-grp"
-
-    def _add(self, pool: NodePool) -> None:
-        self._sizes[pool.name] = number = self._sizes.get(pool.name, 0) + 1
-        self._store.create(NODES, self._node(pool, f"gke-{self._config.name}-{pool.name}-{number}"))
-
-    def _node(self, pool: NodePool, name: str) -> Object:
+    def _node(self, pool: NodePool, number: int) -> Object:
+        name = f"gke-{self._config.name}-{pool.name}-{number}"
         labels = {
             "kubernetes.io/hostname": name,
             "kubernetes.io/os": "linux",
             "kubernetes.io/arch": "arm64" if os.uname().machine == "aarch64" else "amd64",
             "cloud.google.com/gke-nodepool": pool.name,
-            "node.kubernetes.io/instance-type": "localgke",
             "topology.kubernetes.io/region": self._config.location,
             **({"cloud.google.com/gke-spot": "true", "cloud.google.com/gke-provisioning": "spot"} if pool.spot else {}),
             **pool.labels,
         }
-        ready = {
-            "type": "Ready",
-            "status": "True",
-            "reason": "KubeletReady",
-            "message": "kubelet is posting ready status",
-        }
-        resources = {"pods": MAX_PODS, **pool.allocatable}
+        ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "lastTransitionTime": now()}
         return {
             "apiVersion": "v1",
             "kind": "Node",
             "metadata": {"name": name, "labels": labels},
             "spec": {"taints": pool.taints} if pool.taints else {},
             "status": {
-                "capacity": resources,
-                "allocatable": resources,
-                "conditions": [{**ready, "lastHeartbeatTime": now(), "lastTransitionTime": now()}],
-                "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}, {"type": "Hostname", "address": name}],
-                "nodeInfo": {
-                    "kubeletVersion": f"v{self._config.version}",
-                    "kubeProxyVersion": f"v{self._config.version}",
-                    "containerRuntimeVersion": "localgke://1",
-                    "operatingSystem": "linux",
-                    "architecture": labels["kubernetes.io/arch"],
-                    "osImage": "localgke",
-                    "kernelVersion": os.uname().release,
-                },
+                "capacity": pool.allocatable,
+                "allocatable": pool.allocatable,
+                "conditions": [ready],
+                "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+                "nodeInfo": {"kubeletVersion": f"v{self._config.version}"},
             },
         }

@@ -2,111 +2,88 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from pathlib import Path
 
 from localgke.objects import TERMINAL, set_condition
 from localgke.store import Object, now
 
 MESSAGE_BYTES = 4096
-FALLBACK_BYTES, FALLBACK_LINES = 2048, 80
+FALLBACK_BYTES = 2048
 
 
 class ContainerStatus:
     """The status of one container; `spec` is its part of the Pod's spec."""
 
-    def __init__(self, spec: Object, reason: str = "PodInitializing"):
+    def __init__(self, spec: Object):
         self.spec = spec
         self.name: str = spec["name"]
         self.restarts = 0
-        self.exit_code: int | None = None
-        self.started = False
-        self._id = ""
+        self.state: Object = {}
         self._last: Object = {}
-        self._state: Object = {}
-        self.wait(reason)
+        self.wait("ContainerCreating")
 
     def wait(self, reason: str, message: str = "") -> None:
         """Why the container does not run yet, or not now."""
-        if "terminated" in self._state:
-            self._last = self._state
-        self._state = {"waiting": {"reason": reason, "message": message} if message else {"reason": reason}}
+        self._become("waiting", {"reason": reason, "message": message} if message else {"reason": reason})
 
     def run(self) -> None:
         """The container runs."""
-        if "terminated" in self._state:
-            self._last = self._state
-        self._id = f"containerd://{uuid.uuid4().hex * 2}"
-        self.exit_code = None
-        self.started = True
-        self._state = {"running": {"startedAt": now()}}
+        self._become("running", {"startedAt": now()})
 
-    def end(self, code: int, termination_log: Path, log: Path) -> None:
-        """The container has ended with that exit code; its message is read as terminationMessagePolicy says."""
-        message = _tail(termination_log, MESSAGE_BYTES).decode(errors="replace")
-        if not message and code and self.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError":
-            message = _last_lines(log)
-        self._terminate(code, "Error" if code else "Completed", message, self._state["running"]["startedAt"])
+    def end(self, code: int, message: str, reason: str = "") -> None:
+        """The container has ended with that exit code."""
+        started = self.state.get("running", {}).get("startedAt", now())
+        ended = {"exitCode": code, "reason": reason or ("Error" if code else "Completed"), "startedAt": started}
+        self._become("terminated", {**ended, "finishedAt": now(), **({"message": message} if message else {})})
 
-    def end_unstarted(self, message: str) -> None:
-        """The container's process could not be started."""
-        self.started = True
-        self._id = f"containerd://{uuid.uuid4().hex * 2}"
-        self._terminate(128, "StartError", message, "1970-01-01T00:00:00Z")
+    def _become(self, kind: str, state: Object) -> None:
+        if "terminated" in self.state:
+            self._last = self.state
+        self.state = {kind: state}
 
-    def _terminate(self, code: int, reason: str, message: str, started: str) -> None:
-        self.exit_code = code
-        ended = {"exitCode": code, "reason": reason, "startedAt": started, "finishedAt": now(), "containerID": self._id}
-        self._state = {"terminated": {**ended, "message": message} if message else ended}
+    @property
+    def started(self) -> bool:
+        """Whether the container has run, if only once."""
+        return bool(self._last) or "waiting" not in self.state
 
-    def as_object(self, initial: bool = False) -> Object:
+    @property
+    def exit_code(self) -> int | None:
+        """Of the container that has ended, and not yet started again."""
+        code: int | None = self.state.get("terminated", {}).get("exitCode")
+        return code
+
+    def as_object(self) -> Object:
         """The API's ContainerStatus."""
-        running = "running" in self._state
-        status = {"name": self.name, "image": self.spec["image"], "imageID": self.spec["image"] if self._id else ""}
-        status |= {"containerID": self._id} if self._id else {}
+        running = "running" in self.state
         return {
-            **status,
-            "ready": self.exit_code == 0 if initial else running,
+            "name": self.name,
+            "image": self.spec["image"],
+            "imageID": self.spec["image"],
+            "ready": running,
             "started": running,
             "restartCount": self.restarts,
-            "state": self._state,
+            "state": self.state,
             "lastState": self._last,
         }
 
 
-def write_status(pod: Object, phase: str, initial: list[ContainerStatus], main: list[ContainerStatus]) -> None:
+def write_status(pod: Object, phase: str, containers: list[ContainerStatus]) -> None:
     """Sets the status of a Pod, which keeps what others than the kubelet wrote there."""
     status = pod["status"]
     status.setdefault("startTime", now())
     status.update(phase=phase, hostIP="127.0.0.1", podIP="127.0.0.1", podIPs=[{"ip": "127.0.0.1"}])
-    if initial:
-        status["initContainerStatuses"] = [item.as_object(initial=True) for item in initial]
-    status["containerStatuses"] = [item.as_object() for item in main]
-    left = [item.name for item in initial if item.exit_code != 0]
-    unready = [item["name"] for item in status["containerStatuses"] if not item["ready"]]
-    if left:
-        message = f"containers with incomplete status: [{' '.join(left)}]"
-        set_condition(pod, "Initialized", "False", "ContainersNotInitialized", message)
-    else:
-        set_condition(pod, "Initialized", "True", "PodCompleted" if phase == "Succeeded" else "")
+    status["containerStatuses"] = [item.as_object() for item in containers]
+    ready = phase not in TERMINAL and all("running" in item.state for item in containers)
+    unready = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase, "ContainersNotReady")
+    set_condition(pod, "Initialized", "True")
     for kind in ("Ready", "ContainersReady"):
-        if phase in TERMINAL:
-            set_condition(pod, kind, "False", "PodCompleted" if phase == "Succeeded" else "PodFailed")
-        elif unready:
-            message = f"containers with unready status: [{' '.join(unready)}]"
-            set_condition(pod, kind, "False", "ContainersNotReady", message)
-        else:
-            set_condition(pod, kind, "True")
+        set_condition(pod, kind, str(ready), "" if ready else unready)
 
 
-def _tail(file: Path, size: int) -> bytes:
-    with file.open("rb") as stream:
-        stream.seek(max(0, os.fstat(stream.fileno()).st_size - size))
-        return stream.read()
-
-
-def _last_lines(log: Path) -> str:
-    """The end of a container's log, without what the CRI puts before each line."""
-    lines = [line.split(b" ", 3)[3] for line in log.read_bytes().splitlines(keepends=True)[-FALLBACK_LINES:]]
-    return b"".join(lines)[-FALLBACK_BYTES:].decode(errors="replace")
+def termination_message(file: Path, policy: str, failed: bool, log: Path) -> str:
+    """The end of what a container wrote to its termination log, or of its log, as `policy` says."""
+    message = file.read_bytes()[-MESSAGE_BYTES:]
+    if not message and failed and policy == "FallbackToLogsOnError":
+        lines = log.read_bytes().splitlines(keepends=True)  # as the CRI has them: time, stream, tag, text
+        message = b"".join(line.split(b" ", 3)[3] for line in lines[-80:])[-FALLBACK_BYTES:]
+    return message.decode(errors="replace")

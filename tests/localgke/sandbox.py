@@ -6,7 +6,8 @@ server or this program be killed, the kernel kills the container. Nothing is mou
 the container's mount namespace.
 
 What the container sees: the host's directories, read-only; its mounts; `/tmp`, `/run`, `/dev/shm` and whatever it
-creates in `/` are its own. Without root the namespaces are made in a user namespace that holds one user and one group.
+creates in `/` are its own. Whatever its user, it has no capabilities and gains none. Without root the namespaces are
+made in a user namespace that holds one user and one group.
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ import sys
 from typing import NoReturn, TypedDict
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x04000000, 0x10000000, 0x20000000
-MS_RDONLY, MS_NOSUID, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x1, 0x2, 0x20, 0x1000, 0x4000, 0x40000
-MNT_DETACH = 2
+MS_NOSUID, MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = 0x2, 0x1000, 0x4000, 0x40000, 2
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 24, 38
 SYS_MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 0x1
 OWN = ("/proc", "/dev", "/tmp", "/run")  # never the host's
@@ -40,7 +40,7 @@ class Mount(TypedDict):
 
 
 class Container(TypedDict):
-    """What to run: `uid` and `gid` are numbers inside the container; `cwd` is made where it is missing."""
+    """What to run: `uid` is a number inside the container, whose group is 0; `cwd` is made where it is missing."""
 
     argv: list[str]
     env: dict[str, str]
@@ -48,10 +48,6 @@ class Container(TypedDict):
     hostname: str
     mounts: list[Mount]
     uid: int
-    gid: int
-    no_new_privileges: bool
-    drop_capabilities: bool
-    readonly_root: bool
 
 
 class Spec(Container):
@@ -73,7 +69,7 @@ def main() -> NoReturn:
             os.kill(pid, number)
 
     try:
-        _unshare(spec["uid"], spec["gid"])
+        _unshare(spec["uid"])
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until there is somebody to pass it on to
         pid = os.fork()
         if pid == 0:
@@ -106,16 +102,13 @@ def _readonly(path: str) -> None:
     _call(f"mount_setattr {path}", LIBC.syscall(ctypes.c_long(SYS_MOUNT_SETATTR), *arguments))
 
 
-def _unshare(uid: int, gid: int) -> None:
+def _unshare(uid: int) -> None:
     outer_uid, outer_gid = os.geteuid(), os.getegid()
     alone = CLONE_NEWUSER if outer_uid else 0
     _call("unshare", LIBC.unshare(alone | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS))
     if alone:
-        for name, text in (
-            ("setgroups", "deny"),
-            ("uid_map", f"{uid} {outer_uid} 1"),
-            ("gid_map", f"{gid} {outer_gid} 1"),
-        ):
+        maps = {"setgroups": "deny", "uid_map": f"{uid} {outer_uid} 1", "gid_map": f"0 {outer_gid} 1"}
+        for name, text in maps.items():
             with open(f"/proc/self/{name}", "w") as file:
                 file.write(text)
 
@@ -131,9 +124,7 @@ def _run(spec: Spec) -> NoReturn:
             os.dup2(null.fileno(), 0)
         os.makedirs(spec["cwd"], exist_ok=True)
         os.chdir(spec["cwd"])
-        if spec["readonly_root"]:
-            _mount("", "/", flags=MS_REMOUNT | MS_BIND | MS_RDONLY)
-        _become(spec)
+        _become(spec["uid"])
         for number in (signal.SIGPIPE, signal.SIGXFSZ):  # ignored by Python, and what is ignored survives exec
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -143,42 +134,29 @@ def _run(spec: Spec) -> NoReturn:
     os._exit(128)
 
 
-def _become(spec: Spec) -> None:
-    """Takes the container's user, group and privileges."""
-    if spec["drop_capabilities"]:
-        for number in range(_last_capability() + 1):
-            _call("prctl", LIBC.prctl(PR_CAPBSET_DROP, number))
-    if os.geteuid() != spec["uid"] or os.getegid() != spec["gid"]:
+def _become(uid: int) -> None:
+    """Takes the container's user, and gives up all privileges."""
+    with open("/proc/sys/kernel/cap_last_cap") as file:
+        last = int(file.read())
+    for capability in range(last + 1):
+        _call("prctl", LIBC.prctl(PR_CAPBSET_DROP, capability))
+    if os.geteuid() != uid:
         os.setgroups([])
-        os.setresgid(spec["gid"], spec["gid"], spec["gid"])
-        os.setresuid(spec["uid"], spec["uid"], spec["uid"])
-    if spec["no_new_privileges"]:
-        _call("prctl", LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        os.setresuid(uid, uid, uid)
+    _call("prctl", LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     _call("prctl", LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))  # after setuid, which takes it away
 
 
-def _last_capability() -> int:
-    with open("/proc/sys/kernel/cap_last_cap") as file:
-        return int(file.read())
-
-
 def _exec(argv: list[str], env: dict[str, str]) -> NoReturn:
-    """Replaces the process. Raises OSError with the words that runc has for a command that is not there.
+    """Replaces the process. Raises OSError.
 
     (`os.execvpe` imports a module, which the container's user may not be allowed to read.)
     """
-    name, denied = argv[0], False
+    name = argv[0]
     for path in [name] if "/" in name else [f"{place}/{name}" for place in env.get("PATH", "").split(":")]:
-        try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.execve(path, argv, env)
-        except (FileNotFoundError, NotADirectoryError):  # noqa: PERF203 - each path can fail in its own way
-            continue
-        except PermissionError:
-            denied = True
-    if denied:
-        raise OSError(errno.EACCES, f'exec: "{name}": permission denied')
-    found = f"stat {name}: no such file or directory" if "/" in name else "executable file not found in $PATH"
-    raise OSError(errno.ENOENT, f'exec: "{name}": {found}')
+    raise OSError(errno.ENOENT, f'exec: "{name}": executable file not found in $PATH')
 
 
 def _build(spec: Spec) -> None:

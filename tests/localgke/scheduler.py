@@ -1,26 +1,22 @@
 """Imitates the scheduler: puts each Pod on the first node that it fits, or says why it fits none.
 
-It looks at taints, at nodeSelector and required nodeAffinity (In, NotIn, Exists, DoesNotExist) and at resource
-requests. It never preempts.
+It looks at taints, at nodeSelector and at resource requests. It never preempts.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 
-from localgke.objects import NODES, PODS, TERMINAL, record, set_condition
+from localgke.objects import NODES, PODS, TERMINAL, is_active, record, set_condition
 from localgke.store import Object, Store
 
-WATCHED = (PODS, NODES)
 COMPONENT = "default-scheduler"
-AFFINITY = "node(s) didn't match Pod's node affinity/selector"
 UNITS = {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1)}
 UNITS |= {unit: Decimal(1000 ** (i + 1)) for i, unit in enumerate("kMGTPE")}
 UNITS |= {f"{unit}i": Decimal(1024 ** (i + 1)) for i, unit in enumerate("KMGTPE")}
-Resources = dict[str, Decimal]
 
 
 def quantity(text: object) -> Decimal:
@@ -31,51 +27,29 @@ def quantity(text: object) -> Decimal:
     return Decimal(match[1]) * UNITS[match[2]]
 
 
-def requests(pod: Object) -> Resources:
-    """What the scheduler counts for a Pod: all containers together, or the largest init container; and one Pod."""
-    total: Resources = {"pods": Decimal(1)}
-    for container in pod["spec"]["containers"]:
-        for name, amount in _requests(container).items():
-            total[name] = total.get(name, Decimal(0)) + amount
-    for container in pod["spec"].get("initContainers", []):
-        for name, amount in _requests(container).items():
-            total[name] = max(total.get(name, Decimal(0)), amount)
+def requests(pods: Iterable[Object]) -> dict[str, Decimal]:
+    """What Pods request together: all their containers. A limit without a request is the request."""
+    total: dict[str, Decimal] = defaultdict(Decimal)
+    for container in (container for pod in pods for container in pod["spec"]["containers"]):
+        resources = container.get("resources", {})
+        for name, text in {**resources.get("limits", {}), **resources.get("requests", {})}.items():
+            total[name] += quantity(text)
     return total
 
 
-def _requests(container: Object) -> Resources:
-    """A limit without a request is the request."""
-    resources = container.get("resources", {})
-    return {
-        name: quantity(text) for name, text in {**resources.get("limits", {}), **resources.get("requests", {})}.items()
-    }
-
-
-def free(node: Object, pods: Iterable[Object]) -> Resources:
-    """What of a node's allocatable resources the Pods on it leave."""
-    left = {name: quantity(text) for name, text in node["status"]["allocatable"].items()}
-    for pod in pods:
-        if pod["spec"].get("nodeName") == node["metadata"]["name"] and pod["status"]["phase"] not in TERMINAL:
-            take(left, pod)
-    return left
-
-
-def take(left: Resources, pod: Object) -> None:
-    """Subtracts what the Pod requests."""
-    for name, amount in requests(pod).items():
-        left[name] = left.get(name, Decimal(0)) - amount
-
-
-def obstacles(pod: Object, node: Object, left: Resources) -> list[str]:
-    """Why a Pod cannot go to a node of which `left` is free, in the scheduler's words; empty where it can."""
+def obstacles(pod: Object, node: Object, pods: Iterable[Object] = ()) -> list[str]:
+    """Why a Pod cannot go to a node, in the scheduler's words; empty where it can. `pods`: those of the cluster."""
     tolerations = pod["spec"].get("tolerations", [])
     for taint in node["spec"].get("taints", []):
         if taint["effect"] != "PreferNoSchedule" and not any(_tolerates(item, taint) for item in tolerations):
             return [f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"]
-    if not _selects(pod, node["metadata"]["labels"]):
-        return [AFFINITY]
-    short = [name for name, amount in requests(pod).items() if amount > left.get(name, Decimal(0))]
-    return ["Too many pods" if name == "pods" else f"Insufficient {name}" for name in short]
+    labels = node["metadata"]["labels"]
+    if any(labels.get(key) != value for key, value in pod["spec"].get("nodeSelector", {}).items()):
+        return ["node(s) didn't match Pod's node affinity/selector"]
+    name, allocatable = node["metadata"]["name"], node["status"]["allocatable"]
+    there = [other for other in pods if other["spec"].get("nodeName") == name]
+    total = requests([pod, *(other for other in there if other["status"]["phase"] not in TERMINAL)])
+    return [f"Insufficient {name}" for name in requests([pod]) if total[name] > quantity(allocatable.get(name, 0))]
 
 
 def _tolerates(toleration: Object, taint: Object) -> bool:
@@ -87,75 +61,40 @@ def _tolerates(toleration: Object, taint: Object) -> bool:
     return bool(key == taint["key"] and value == taint.get("value", ""))
 
 
-def _selects(pod: Object, labels: dict[str, str]) -> bool:
-    wanted = pod["spec"].get("nodeSelector", {})
-    affinity = pod["spec"].get("affinity", {}).get("nodeAffinity", {})
-    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
-    terms = required["nodeSelectorTerms"] if required else [{}]
-    return all(labels.get(key) == value for key, value in wanted.items()) and any(
-        all(_meets(labels, rule) for rule in term.get("matchExpressions", [])) for term in terms
-    )
-
-
-def _meets(labels: dict[str, str], rule: Object) -> bool:
-    value = labels.get(rule["key"])
-    operator: str = rule["operator"]
-    if operator in ("Exists", "DoesNotExist"):
-        return (value is not None) == (operator == "Exists")
-    return bool((value in rule["values"]) == (operator == "In"))
-
-
-def unscheduled(store: Store) -> list[Object]:
-    """The Pods that wait for a node, oldest first."""
-    waiting = store.list(
-        PODS,
-        matches=lambda pod: (
-            not pod["spec"].get("nodeName")
-            and pod["spec"].get("schedulerName", COMPONENT) == COMPONENT
-            and "deletionTimestamp" not in pod["metadata"]
-            and pod["status"]["phase"] not in TERMINAL
-        ),
-    )
+def unscheduled(pods: Iterable[Object]) -> list[Object]:
+    """Those that wait for a node, oldest first."""
+    waiting = [
+        pod
+        for pod in pods
+        if is_active(pod)
+        and not pod["spec"].get("nodeName")
+        and pod["spec"].get("schedulerName", COMPONENT) == COMPONENT
+    ]
     return sorted(waiting, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
 
 
 def sync(store: Store) -> None:
-    """Call it whenever an object of WATCHED has changed."""
-    waiting = unscheduled(store)
-    if not waiting:
-        return
-    nodes = store.list(NODES)
-    running = store.list(PODS, matches=lambda pod: bool(pod["spec"].get("nodeName")))
-    left = {node["metadata"]["name"]: free(node, running) for node in nodes}
-    for pod in waiting:
-        reasons = [(node, obstacles(pod, node, left[node["metadata"]["name"]])) for node in nodes]
-        fitting = next((node["metadata"]["name"] for node, why in reasons if not why), None)
+    """Call it whenever a Pod or a node has changed."""
+    nodes, pods = store.list(NODES), store.list(PODS)
+    for pod in unscheduled(pods):
+        reasons = {node["metadata"]["name"]: obstacles(pod, node, pods) for node in nodes}
+        fitting = next((name for name, why in reasons.items() if not why), None)
         if fitting is None:
-            _refuse(store, pod, [why for _, why in reasons])
-        else:
-            take(left[fitting], pod)
-            _bind(store, pod, fitting)
-
-
-def _bind(store: Store, pod: Object, node: str) -> None:
-    pod["spec"]["nodeName"] = node
-    set_condition(pod, "PodScheduled", "True")
-    pod = store.update(PODS, pod)
-    name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-    record(store, pod, COMPONENT, "Normal", "Scheduled", f"Successfully assigned {name} to {node}")
+            _refuse(store, pod, list(reasons.values()))
+            continue
+        pod["spec"]["nodeName"] = fitting  # in `pods`, too: the next one sees it
+        set_condition(pod, "PodScheduled", "True")
+        store.update(PODS, pod)
+        message = f"Successfully assigned {pod['metadata']['namespace']}/{pod['metadata']['name']} to {fitting}"
+        record(store, pod, COMPONENT, "Normal", "Scheduled", message)
 
 
 def _refuse(store: Store, pod: Object, reasons: list[list[str]]) -> None:
-    message = "no nodes available to schedule pods"
-    if reasons:
-        nodes = f"0/{len(reasons)} nodes are available"
-        hopeless = sum(why[0] == AFFINITY or "untolerated" in why[0] for why in reasons)
-        preemption = Counter({"Preemption is not helpful for scheduling": hopeless})
-        preemption["No preemption victims found for incoming pod"] = len(reasons) - hopeless
-        causes = tally(reason for why in reasons for reason in why)
-        message = f"{nodes}: {causes}. preemption: {nodes}: {tally(preemption.elements())}."
+    nodes = f"0/{len(reasons)} nodes are available"
+    causes = tally(reason for why in reasons for reason in why) or "no nodes available to schedule pods"
+    message = f"{nodes}: {causes}. preemption: {nodes}: {len(reasons)} Preemption is not helpful for scheduling."
     if set_condition(pod, "PodScheduled", "False", "Unschedulable", message):
-        pod = store.update(PODS, pod)
+        store.update(PODS, pod)
         record(store, pod, COMPONENT, "Warning", "FailedScheduling", message)
 
 

@@ -1,7 +1,7 @@
 """The garbage collector, driven through the store."""
 
 from localgke.bare_cluster import Cluster, on_cluster
-from localgke.objects import FOREGROUND, JOBS, ORPHAN, PODS
+from localgke.objects import JOBS, PODS
 
 
 async def running(cluster: Cluster, name: str) -> str:
@@ -24,7 +24,7 @@ async def test_background_deletion_removes_the_job_at_once_and_its_pods_after_it
 async def test_foreground_deletion_keeps_the_job_until_its_pods_are_gone(cluster: Cluster) -> None:
     cluster.job("train", "exec sleep 600")
     pod = await running(cluster, "train")
-    cluster.delete(JOBS, "train", finalizer=FOREGROUND)
+    cluster.delete(JOBS, "train", policy="Foreground")
     order = []
 
     def both_gone() -> bool:
@@ -41,7 +41,7 @@ async def test_foreground_deletion_keeps_the_job_until_its_pods_are_gone(cluster
 async def test_orphaned_pods_outlive_their_job(cluster: Cluster) -> None:
     cluster.job("train", "exec sleep 600")
     pod = await running(cluster, "train")
-    cluster.delete(JOBS, "train", finalizer=ORPHAN)
+    cluster.delete(JOBS, "train", policy="Orphan")
     await cluster.gone(JOBS, "train")
     left = cluster.store.get(PODS, "default", pod)
     assert left["metadata"]["ownerReferences"] == []

@@ -1,7 +1,9 @@
 """The Job controller, driven through the store."""
 
+import pytest
+
 from localgke.bare_cluster import Cluster, on_cluster
-from localgke.jobs import INDEX, TRACKING
+from localgke.jobs import INDEX, format_indexes
 from localgke.objects import JOBS, PODS, condition, is_true
 
 
@@ -19,10 +21,9 @@ async def test_a_job_whose_pod_succeeds_is_complete_after_its_success_criteria_a
     first = await decided.__anext__()
     assert [item["type"] for item in first.object["status"]["conditions"]] == ["SuccessCriteriaMet"]
     (pod,) = cluster.pods("train")
-    assert TRACKING not in pod["metadata"]["finalizers"]
     assert pod["metadata"]["ownerReferences"][0]["name"] == "train"
     created = ("SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
-    assert sorted(cluster.events("train")) == [("Completed", "Job completed"), created]
+    assert cluster.events("train") == [created, ("Completed", "Job completed")]
 
 
 @on_cluster()
@@ -137,3 +138,11 @@ async def test_a_finished_job_is_deleted_with_its_pods_when_its_ttl_is_over(clus
     cluster.job("brief", "exit 0", ttlSecondsAfterFinished=0)
     await cluster.gone(JOBS, "brief")
     assert cluster.pods("brief") == []
+
+
+@pytest.mark.parametrize(
+    ("indexes", "text"),
+    [(set(), ""), ({0, 1}, "0,1"), ({1, 3, 4, 5, 7}, "1,3-5,7"), (set(range(12)), "0-11")],
+)
+def test_completed_indexes_are_written_as_ranges_of_three_or_more(indexes: set[int], text: str) -> None:
+    assert format_indexes(indexes) == text

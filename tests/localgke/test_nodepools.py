@@ -37,4 +37,4 @@ async def test_a_node_has_the_labels_taints_and_resources_of_its_pool(cluster: C
     assert labels["cloud.google.com/gke-spot"] == "true"
     assert labels["team"] == "ml"
     assert node["spec"]["taints"] == [GPU_TAINT]
-    assert node["status"]["allocatable"] == {"pods": "110", "cpu": "4", "memory": "16Gi"}
+    assert node["status"]["allocatable"] == {"cpu": "4", "memory": "16Gi"}

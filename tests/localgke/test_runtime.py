@@ -51,4 +51,4 @@ def test_a_machine_that_cannot_make_containers_is_told_what_to_do(
     broken.write_text("import json, os, sys\nos.write(json.load(sys.stdin)['error_fd'], b'unshare: not permitted')\n")
     monkeypatch.setattr(runtime, "SANDBOX", broken)
     with pytest.raises(runtime.SandboxError, match="unshare: not permitted: run as root, or allow user namespaces"):
-        asyncio.run(check(tmp_path))
+        asyncio.run(check())

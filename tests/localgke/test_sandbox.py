@@ -18,8 +18,7 @@ import pytest
 from localgke.runtime import SANDBOX
 
 NOBODY = 65534
-DEFAULTS = {"env": {"PATH": "/usr/bin:/bin"}, "cwd": "/", "hostname": "pod", "mounts": [], "uid": 0, "gid": 0}
-DEFAULTS |= dict.fromkeys(("no_new_privileges", "drop_capabilities", "readonly_root"), False)
+DEFAULTS = {"env": {"PATH": "/usr/bin:/bin"}, "cwd": "/", "hostname": "pod", "mounts": [], "uid": 0}
 
 
 class Result(NamedTuple):
@@ -125,29 +124,20 @@ def test_the_hosts_directories_are_read_only_and_scratch_directories_are_private
     assert not Path("/tmp/mine").exists()
 
 
-def test_a_read_only_root_leaves_only_the_mounts_writable(sandboxes: Sandboxes) -> None:
-    result = sandboxes.run("touch /mine; touch /tmp/mine && echo tmp", readonly_root=True)
-    assert (result.out, "Read-only file system" in result.err) == ("tmp\n", True)
-
-
-def test_the_process_runs_as_the_user_asked_for_without_privileges(sandboxes: Sandboxes) -> None:
-    limits = {"uid": 1000, "gid": 2000, "no_new_privileges": True, "drop_capabilities": True}
-    result = sandboxes.run("id -u; id -g; grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status", **limits)
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_the_process_runs_as_the_user_asked_for_without_privileges(sandboxes: Sandboxes, uid: int) -> None:
+    result = sandboxes.run("id -u; id -g; grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status", uid=uid)
     words = result.out.split()
-    assert words[:2] == ["1000", "2000"]
-    assert dict(zip(words[2::2], words[3::2], strict=True)) == {
-        "CapEff:": "0" * 16,
-        "CapBnd:": "0" * 16,
-        "NoNewPrivs:": "1",
-    }
+    assert words[:2] == [str(uid), "0"]
+    none = "0" * 16
+    assert dict(zip(words[2::2], words[3::2], strict=True)) == {"CapEff:": none, "CapBnd:": none, "NoNewPrivs:": "1"}
 
 
 @pytest.mark.parametrize(
     ("argv", "error"),
     [
         (["no-such"], 'exec: "no-such": executable file not found in $PATH'),
-        (["/no/such"], 'exec: "/no/such": stat /no/such: no such file or directory'),
-        (["/etc/passwd"], 'exec: "/etc/passwd": permission denied'),
+        (["/etc/passwd"], "[Errno 13] Permission denied: '/etc/passwd'"),
     ],
 )
 def test_a_command_that_cannot_be_started_is_told_from_one_that_fails(

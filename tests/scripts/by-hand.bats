@@ -1,3 +1,4 @@
+#!/usr/bin/env bats
 # What a person does with kubectl against the stand-in: with the kubectl of this machine and with the newest one, which
 # is among the tools of the tests.
 
@@ -40,6 +41,7 @@ setup() {
 @test "kubectl logs --follow ends with the container and has shown every line" {
   local each
   for each in "${!kubectls[@]}"; do
+    # shellcheck disable=SC2016 # for the shell of the container
     create_job "logs-$each" 'for n in 1 2 3; do echo line $n; sleep 0.2; done'
     kubectl wait --for 'jsonpath={.status.ready}=1' "job/logs-$each" --timeout 30s
     run "${kubectls[each]}" logs --follow "job/logs-$each"

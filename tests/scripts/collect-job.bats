@@ -1,3 +1,4 @@
+#!/usr/bin/env bats
 setup_file() {
   load test_helper
   use_own_namespace
@@ -33,6 +34,7 @@ finished_job() { # CONDITION NAME SHELL-COMMAND [SPEC]
 }
 
 @test "prints the results of an Indexed Job in the order of the indexes, with null for a hole" {
+  # shellcheck disable=SC2016 # for the shell of the container
   finished_job Complete indexed \
     'test $JOB_COMPLETION_INDEX = 1 || printf "%s0" $JOB_COMPLETION_INDEX > /dev/termination-log' \
     '{"completions": 4, "parallelism": 4, "completionMode": "Indexed"}'
@@ -50,6 +52,7 @@ finished_job() { # CONDITION NAME SHELL-COMMAND [SPEC]
 }
 
 @test "A#63838: takes the result of the Pod that succeeded, not of the one that failed before it" {
+  # shellcheck disable=SC2016 # for the shell of the container
   create_job retried 'echo "\"$TRY\"" > /dev/termination-log; test "$TRY" = second' '{"backoffLimit": 6}' \
     '{"env": [{"name": "TRY", "valueFrom": {"configMapKeyRef": {"name": "retried", "key": "try", "optional": true}}}]}'
   wait_until sh -c 'kubectl get pods --selector job-name=retried | grep Error'

@@ -1,3 +1,4 @@
+#!/usr/bin/env bats
 # What holds for every script: its help, its options, its streams.
 
 setup() { load test_helper; }

@@ -1,3 +1,4 @@
+#!/usr/bin/env bats
 setup_file() {
   load test_helper
   use_own_namespace

@@ -1,3 +1,4 @@
+#!/usr/bin/env bats
 setup_file() {
   load test_helper
   use_own_namespace
@@ -42,6 +43,7 @@ teardown() {
 }
 
 @test "A#44994: shows the logs of all Pods of a parallel Job" {
+  # shellcheck disable=SC2016 # for the shell of the container
   create_job parallel 'echo index $JOB_COMPLETION_INDEX' '{"completions": 3, "parallelism": 3, "completionMode": "Indexed"}'
   run_script follow-job --job parallel
   assert_success

@@ -1,3 +1,5 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154 # cluster is set by cluster_options of test_helper
 setup() {
   load test_helper
   cluster_options
@@ -35,8 +37,11 @@ setup() {
 }
 
 @test "a cluster that does not exist is missing configuration: 78" {
+  export TMPDIR=$BATS_TEST_TMPDIR/private
+  mkdir "$TMPDIR"
   run_script get-credentials --project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --cluster nope
   assert_one_error 78 'cluster nope in .*: not found: compare with: gcloud container clusters list'
+  assert_equal "$(ls -A "$TMPDIR")" ''
 }
 
 @test "a caller without container.clusters.get is denied: 77" {

@@ -1,3 +1,5 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154 # cluster is set by cluster_options of test_helper
 setup_file() {
   load test_helper
   use_own_namespace
@@ -25,8 +27,8 @@ start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
 }
 
-no_job() {
-  [[ -z $(kubectl get job "$job" --ignore-not-found) ]]
+no_job() { # NAME
+  [[ -z $(kubectl get job "$1" --ignore-not-found) ]]
 }
 
 @test "runs a Job on the named cluster and prints its result, and nothing else, on stdout" {
@@ -65,7 +67,7 @@ no_job() {
   kill -TERM -- "-$runner"
   wait_for "$runner"
   assert_equal "$status" 143
-  wait_until no_job
+  wait_until no_job "$job"
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job $job in namespace $NAMESPACE is deleted"
 }
 
@@ -74,7 +76,7 @@ no_job() {
   kill -INT "$runner"
   wait_for "$runner"
   assert_equal "$status" 130
-  wait_until no_job
+  wait_until no_job "$job"
 }
 
 @test "the Job is deleted even when nobody reads the messages any more" {
@@ -83,13 +85,12 @@ no_job() {
   mkfifo "$BATS_TEST_TMPDIR/pipe"
   setsid bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" --name unread \
     >"$BATS_TEST_TMPDIR/pipe" 2>&1 3>&- &
-  runner=$!
-  job=unread
+  local unread=$!
   sed '/is running on/q' "$BATS_TEST_TMPDIR/pipe"
-  kill -TERM -- "-$runner"
-  wait_for "$runner"
+  kill -TERM -- "-$unread"
+  wait_for "$unread"
   assert_equal "$status" 143
-  wait_until no_job
+  wait_until no_job unread
 }
 
 @test "--on-kill keep leaves the Job, and the next try attaches to it" {
@@ -106,8 +107,7 @@ no_job() {
 @test "--timeout ends with 124 and deletes the Job" {
   run_job 'sleep 60' --timeout 1 --name slow
   assert_failure 124
-  job=slow
-  wait_until no_job
+  wait_until no_job slow
 }
 
 @test "leaves no process and no private directory behind when it is interrupted" {

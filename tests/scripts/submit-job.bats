@@ -1,3 +1,5 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2153,SC2154 # NAMESPACE and cluster are set by functions of test_helper
 setup_file() {
   load test_helper
   use_own_namespace
