@@ -15,14 +15,14 @@ IMMUTABLE = {
     "Job": ("completions", "selector", "template", "completionMode", "podReplacementPolicy"),
     "Pod": ("spec",),
 }
-VOLUME_SOURCES = ("configMap", "downwardAPI", "emptyDir", "secret")
+VOLUME_SOURCES = ("configMap", "emptyDir", "secret")
 ENV_SOURCES = ("configMapKeyRef", "fieldRef", "secretKeyRef")
 
 
 def admit_new(resource: Resource, obj: Object) -> None:
     """Completes and checks an object that was decoded, and is to be created, in place. Raises BadRequest, Invalid."""
     meta = obj["metadata"]
-    for field in (*SET_BY_THE_SERVER, "generation", "selfLink"):
+    for field in (*SET_BY_THE_SERVER, "generation"):
         meta.pop(field, None)
     if meta.pop("resourceVersion", ""):
         raise ApiError("BadRequest", "resourceVersion should not be set on objects to be created")
@@ -113,13 +113,12 @@ def _admit_pod(findings: Findings, spec: Object, path: str) -> None:
     volumes = spec.get("volumes", [])
     for i, volume in enumerate(volumes):
         findings.exactly_one(f"{path}.volumes[{i}]", volume, VOLUME_SOURCES)
-    names = [container["name"] for container in (*spec.get("initContainers", ()), *spec["containers"])]
+    names = [container["name"] for container in spec["containers"]]
     for what, seen in (("volumes", [volume["name"] for volume in volumes]), ("containers", names)):
         for name in {name for name in seen if seen.count(name) > 1}:
             findings.add("Duplicate", f"{path}.{what}", f'Duplicate value: "{name}"')
-    for group in ("initContainers", "containers"):
-        for i, container in enumerate(spec.get(group, ())):
-            _admit_container(findings, container, f"{path}.{group}[{i}]", [volume["name"] for volume in volumes])
+    for i, container in enumerate(spec["containers"]):
+        _admit_container(findings, container, f"{path}.containers[{i}]", [volume["name"] for volume in volumes])
 
 
 def _admit_container(findings: Findings, container: Object, path: str, volumes: list[str]) -> None:
@@ -135,8 +134,6 @@ def _admit_container(findings: Findings, container: Object, path: str, volumes: 
             findings.exactly_one(where, variable["valueFrom"], ENV_SOURCES)
             if variable.get("value"):
                 findings.invalid(where, "", "may not be specified when `value` is not empty")
-    for i, source in enumerate(container.get("envFrom", ())):
-        findings.exactly_one(f"{path}.envFrom[{i}]", source, ("configMapRef", "secretRef"))
     for i, mount in enumerate(container.get("volumeMounts", ())):
         if mount["name"] not in volumes:
             findings.add("NotFound", f"{path}.volumeMounts[{i}].name", f'Not found: "{mount["name"]}"')

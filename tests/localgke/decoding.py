@@ -113,7 +113,7 @@ class _Reader:
     def _expect(kind: type, value: Any, path: str) -> Any:
         if type(value) is not kind:
             given, wanted = JSON_NAMES[type(value)], JSON_NAMES[kind]
-            raise _Unreadable(f"json: cannot unmarshal {given} into the field {path}, a {wanted}")
+            raise _Unreadable(f"json: cannot unmarshal {given} into the field {path} of type {wanted}")
         return value
 
 

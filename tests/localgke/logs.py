@@ -56,7 +56,7 @@ async def _copy(
 
 def _container(pod: Object, wanted: str) -> str:
     spec, name = pod["spec"], pod["metadata"]["name"]
-    known = [container["name"] for container in (*spec["containers"], *spec.get("initContainers", ()))]
+    known = [container["name"] for container in spec["containers"]]
     if wanted and wanted not in known:
         raise ApiError("BadRequest", f"container {wanted} is not valid for pod {name}")
     if not wanted and len(known) > 1:
@@ -66,9 +66,7 @@ def _container(pod: Object, wanted: str) -> str:
 
 
 def _status(pod: Object, container: str) -> Object:
-    status = pod["status"]
-    every = (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ()))
-    return next((item for item in every if item["name"] == container), {})
+    return next((item for item in pod["status"].get("containerStatuses", ()) if item["name"] == container), {})
 
 
 def _file(pod: Object, container: str, directory: Path) -> Path:

@@ -109,11 +109,6 @@ def _pod_state(pod: Object) -> str:
     status = pod["status"]
     if "deletionTimestamp" in pod["metadata"] and status["phase"] not in ("Succeeded", "Failed"):
         return "Terminating"
-    init = status.get("initContainerStatuses", [])
-    for done, container in enumerate(init):
-        if container["state"].get("terminated", {}).get("exitCode") != 0:
-            reason = _container_state(container["state"])
-            return f"Init:{reason}" if reason not in ("", "PodInitializing") else f"Init:{done}/{len(init)}"
     reasons = [_container_state(container["state"]) for container in status.get("containerStatuses", ())]
     reason = next(filter(None, reasons), status["phase"])
     return "Running" if reason == "Completed" and status["phase"] == "Running" and "Ready" in _true(pod) else reason

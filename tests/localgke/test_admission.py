@@ -97,6 +97,7 @@ FIELD = {"fieldRef": {"fieldPath": "metadata.name"}}
             "spec.completions: Required value: when completion",
         ),
         (job(spec={"selector": {"matchLabels": {"a": "b"}}}), "`selector` not auto-generated"),
+        (job(pod={"containers": [{"name": "main", "image": "i"}] * 2}), 'containers: Duplicate value: "main"'),
         (job({"env": [{"name": "A", "value": "x", "valueFrom": FIELD}]}), "may not be specified when `value` is not"),
         (job({"env": [{"name": "A", "valueFrom": {}}]}), f"{CONTAINER}.env[0].valueFrom: Invalid value"),
         (
