@@ -101,6 +101,9 @@ class _Server:
         user = self._config.user(request.headers.get("Authorization", ""))
         if user is None:
             raise ApiError("Unauthorized", "Unauthorized")
+        accepted = request.headers.get("Accept", "*/*")
+        if "json" not in accepted and "*/*" not in accepted:
+            raise not_imitated(f"answers of type {accepted}")
         if request.path in self._discovery:
             return web.json_response(self._discovery[request.path])
         unknown = set(request.query) - PARAMETERS

@@ -188,3 +188,13 @@ def test_a_request_that_cannot_be_answered_gets_a_status_that_says_why(api, meth
     code, answer, _ = call(api, method, path, **arguments)
     assert (code, answer["kind"], answer["status"]) == (status, "Status", "Failure")
     assert said in answer["message"]
+
+
+def test_an_answer_in_another_format_than_json_is_refused(api):
+    async def ask(client):
+        async with client.get(JOBS, headers={"Accept": "application/vnd.kubernetes.protobuf"}) as response:
+            return response.status, (await response.json())["message"]
+
+    status, message = api.run(ask)
+    assert status == 501
+    assert "localgke does not imitate answers of type application/vnd.kubernetes.protobuf" in message
