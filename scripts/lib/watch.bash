@@ -29,7 +29,7 @@ start_watches() {
   mkfifo "$PRIVATE_DIR/"{events,job.lines,pod.lines}
   exec {events}<>"$PRIVATE_DIR/events"
   watch_pause=1
-  heard=$SECONDS
+  lost='' # since which second a watch cannot be had
   start_watch job
   start_watch pod
 }
@@ -61,7 +61,7 @@ next_event() {
   if read -r -t 1 -u "$events" part; then
     event=${unfinished-}$part
     unfinished=''
-    heard=$SECONDS
+    lost=''
     watch_pause=1
   else
     unfinished=${unfinished-}$part
@@ -87,7 +87,8 @@ keep_watching() {
     ! grep -q '(NotFound)' "$PRIVATE_DIR/$kind.err" || return 1
     status=0
     explain_kubectl_error "watch Job $job" "$PRIVATE_DIR/$kind.err" || status=$?
-    ((status == EXIT_UNREACHABLE && SECONDS - heard < UNREACHABLE_SECONDS)) || exit "$status"
+    lost=${lost:-$SECONDS}
+    ((status == EXIT_UNREACHABLE && SECONDS - lost < UNREACHABLE_SECONDS)) || exit "$status"
     log "watching again in $watch_pause s"
     watch_resumes[$kind]=$((SECONDS + watch_pause))
     watch_pause=$((watch_pause < 30 ? watch_pause * 2 : 30))
