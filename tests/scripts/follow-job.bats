@@ -94,6 +94,18 @@ teardown() {
   assert_equal "$status" 0
 }
 
+@test "watches that break are started again, and the end of the Job is not missed" {
+  create_job reconnected 'sleep 3'
+  bash "$REPOSITORY/scripts/follow-job" --job reconnected 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep 'Pod reconnected-.* is running' "$BATS_TEST_TMPDIR/err"
+  # shellcheck disable=SC2046 # one word a process
+  kill -KILL $(pgrep --parent $! kubectl)
+  wait_for $!
+  assert_equal "$status" 0
+  run grep -c 'watching again in [12] s' "$BATS_TEST_TMPDIR/err"
+  assert_output 2
+}
+
 @test "a Job that is deleted while it runs does not hang: 1" {
   create_job deleted 'sleep 60'
   bash "$REPOSITORY/scripts/follow-job" --job deleted 2>"$BATS_TEST_TMPDIR/err" 3>&- &
