@@ -80,11 +80,11 @@ require_options() { # NAME...
   done
 }
 
-require_seconds() { # NAME...
+require_numbers() { # NAME...
   local name
   for name in "$@"; do
-    [[ ${option[${name//-/_}]} =~ ^[0-9]*$ ]] ||
-      die "$EXIT_USAGE" "option --$name is '${option[${name//-/_}]}': it takes whole seconds, e.g. --$name 600"
+    [[ ${option[${name//-/_}]} =~ ^([1-9][0-9]*)?$ ]] ||
+      die "$EXIT_USAGE" "option --$name is '${option[${name//-/_}]}': it takes a whole number above 0"
   done
 }
 

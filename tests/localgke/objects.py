@@ -39,12 +39,6 @@ def set_condition(obj: Object, kind: str, status: str, reason: str = "", message
     return old != new
 
 
-def owner_uid(obj: Object) -> str | None:
-    """The uid of the controller that owns the object."""
-    owners = obj["metadata"].get("ownerReferences", [])
-    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
-
-
 def is_active(pod: Object) -> bool:
     """Whether a Pod may still do something and nobody has asked it to end."""
     return pod["status"]["phase"] not in TERMINAL and "deletionTimestamp" not in pod["metadata"]

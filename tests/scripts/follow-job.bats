@@ -140,7 +140,12 @@ teardown() {
 
 @test "a --timeout that is no number is a usage error: 64" {
   run_script follow-job --job any --timeout 5m
-  assert_one_error 64 'option --timeout is .5m.: it takes whole seconds'
+  assert_one_error 64 'option --timeout is .5m.: it takes a whole number above 0'
+}
+
+@test "no log streams at all is a usage error: 64" {
+  run_script follow-job --job any --max-log-streams 0
+  assert_one_error 64 'option --max-log-streams is .0.: it takes a whole number above 0'
 }
 
 @test "a Job that does not exist: 78" {
