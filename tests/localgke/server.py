@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import shutil
 import signal
 import ssl
 from pathlib import Path
 
-import yaml
 from aiohttp import web
 
-from localgke import api, controllers, gke, tls
+from localgke import access, api, controllers, gke, tls
 from localgke.admission import admit_new
 from localgke.config import Config
 from localgke.resources import BY_KIND
@@ -41,8 +39,8 @@ async def serve(config: Config, state: Path) -> None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(state / "server.pem", state / "server.key")
         kubernetes = await _listen(runners, api.make_app(store, config, state), context)
-        cluster = await _listen(runners, gke.make_app(config, f"{HOST}:{kubernetes}", state / "ca.pem"), None)
-        _write_access(config, state, kubernetes, cluster)
+        cluster = await _listen(runners, gke.make_app(config, kubernetes, state / "ca.pem"), None)
+        access.write_env(config, state, kubernetes, cluster)
         running = asyncio.create_task(controllers.run(store, config, state))
         ending = asyncio.create_task(told_to_end.wait())
         (state / "ready").touch()
@@ -62,15 +60,14 @@ async def serve(config: Config, state: Path) -> None:
             await runner.cleanup()
 
 
-async def _listen(runners: list[web.AppRunner], app: web.Application, context: ssl.SSLContext | None) -> int:
-    """Serves `app` on a free port, and says which."""
+async def _listen(runners: list[web.AppRunner], app: web.Application, context: ssl.SSLContext | None) -> str:
+    """Serves `app` on a free port, and says where: HOST:PORT."""
     # A watch or a followed log ends with its client, and does not hold up the end of the server.
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
     await runner.setup()
     runners.append(runner)
     await web.TCPSite(runner, HOST, 0, ssl_context=context).start()
-    port: int = runner.addresses[0][1]
-    return port
+    return f"{HOST}:{runner.addresses[0][1]}"
 
 
 def _create_namespaces(store: Store, config: Config) -> None:
@@ -78,32 +75,3 @@ def _create_namespaces(store: Store, config: Config) -> None:
         obj = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}
         admit_new(NAMESPACES, obj)
         store.create("namespaces", obj)
-
-
-def _write_access(config: Config, state: Path, kubernetes: int, cluster: int) -> None:
-    """What a client needs: the token of the first user, a kubeconfig, and `env` with what to export."""
-    token, name = next(iter(config.tokens)), "localgke"
-    access = {"server": f"https://{HOST}:{kubernetes}", "certificate-authority": str(state / "ca.pem")}
-    kubeconfig = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": name, "cluster": access}],
-        "users": [{"name": name, "user": {"token": token}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-        "current-context": name,
-    }
-    for file, text in (("token", token), ("kubeconfig", yaml.safe_dump(kubeconfig, sort_keys=False))):
-        (state / file).touch(mode=0o600)
-        (state / file).write_text(text)
-    (state / "gcloud").mkdir()
-    env = {
-        "CLOUDSDK_API_ENDPOINT_OVERRIDES_CONTAINER": f"http://{HOST}:{cluster}/",
-        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(state / "token"),
-        "CLOUDSDK_CONFIG": str(state / "gcloud"),
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "KUBECONFIG": str(state / "kubeconfig"),
-        "LOCALGKE_PROJECT": config.project,
-        "LOCALGKE_LOCATION": config.location,
-        "LOCALGKE_CLUSTER": config.name,
-    }
-    (state / "env").write_text("".join(f"export {key}={shlex.quote(value)}\n" for key, value in env.items()))

@@ -1,0 +1,218 @@
+"""Runs the components of the cluster inside its namespaces: starts them in order, and each again when it ends.
+
+    python -m cluster.node STATE CGROUP KUBERNETES_FD GKE_FD
+
+The two file descriptors are listening sockets of the machine's own network; what comes in on the first is passed on to
+the API server, on the second the stand-in's GKE API answers. `STATE/ready` says that the node is Ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from cluster import components
+from localgke import access, config, gke, tls
+
+START_SECONDS = 120.0
+POLL_SECONDS = 0.1
+RESTART_SECONDS = 0.2
+IMAGES = Path("/run/k8s/images")
+CHUNK = 1 << 16  # bytes
+
+
+class StartError(Exception):
+    """A component that ended, or a condition that did not come true, before the cluster was ready."""
+
+
+class Node:
+    """The components of one cluster. `state` is its directory: each has its log and its process id there."""
+
+    def __init__(self, state: Path, cgroup: str):
+        self._state = state
+        self._commands = components.commands(cgroup)
+        self._env = {**os.environ, "HOME": str(state), "KUBECONFIG": str(state / "admin.kubeconfig")}
+        self._ready = False
+        self.keepers: set[asyncio.Task[None]] = set()
+        for directory in ("logs", "pids"):
+            (state / directory).mkdir()
+
+    async def start(self) -> None:
+        """Returns when the node is Ready. Raises StartError."""
+        self._keep("etcd")
+        self._keep("containerd")
+        images = asyncio.create_task(self._import_images())
+        await self._until("etcd answers", _answers(components.ETCD))
+        self._keep("kube-apiserver")
+        await self._until("the API server is ready", lambda: self._kubectl("get", "--raw=/readyz"))
+        self._keep("kube-controller-manager")
+        self._keep("kube-scheduler")
+        await self._create_objects()
+        await images
+        self._keep("kubelet")
+        conditions = ("wait", "--for=condition=Ready", "--timeout=1s", f"node/{components.NODE}")
+        await self._until("the node is Ready", lambda: self._kubectl(*conditions))
+        self._ready = True
+        (self._state / "ready").touch()
+
+    def _keep(self, name: str) -> None:
+        self.keepers.add(asyncio.create_task(self._run(name)))
+
+    async def _run(self, name: str) -> None:
+        with (self._state / "logs" / f"{name}.log").open("ab") as log:
+            while True:
+                process = await asyncio.create_subprocess_exec(
+                    *self._commands[name],
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self._state,
+                    env=self._env,
+                )
+                (self._state / "pids" / name).write_text(f"{process.pid}\n")
+                status = await process.wait()
+                if not self._ready:
+                    raise StartError(f"{name} ended with status {status}")
+                _say(f"{name} ended with status {status}; starting it again")
+                await asyncio.sleep(RESTART_SECONDS)
+
+    async def _import_images(self) -> None:
+        await self._until("containerd answers", lambda: self._succeeds("ctr", "version"))
+        for file in sorted(IMAGES.glob("*.tar")):
+            if not await self._succeeds("ctr", "--namespace=k8s.io", "images", "import", str(file)):
+                raise StartError(f"containerd refused the image {file.name}; see logs/commands.log")
+
+    async def _create_objects(self) -> None:
+        """The namespaces of cluster.yaml, and for each of its users a ClusterRole with just the verbs it may use."""
+        described = config.load()
+        objects = []
+        for name in set(described.namespaces) - {"default", "kube-system"}:
+            objects.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        for user in described.tokens.values():
+            objects.extend(_role(user))
+        manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+        if not await self._kubectl("create", "--filename=-", stdin=manifest):
+            raise StartError("the API server refused the namespaces and roles; see logs/commands.log")
+
+    async def _kubectl(self, *arguments: str, stdin: str = "") -> bool:
+        return await self._succeeds("kubectl", *arguments, stdin=stdin)
+
+    async def _succeeds(self, *command: str, stdin: str = "") -> bool:
+        with (self._state / "logs" / "commands.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, env=self._env
+            )
+            await process.communicate(stdin.encode())
+        return process.returncode == 0
+
+    async def _until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
+        begin = time.monotonic()
+        while not await holds():
+            if time.monotonic() - begin > START_SECONDS:
+                raise StartError(f"not within {START_SECONDS:.0f} s: {what}")
+            await asyncio.sleep(POLL_SECONDS)
+        _say(f"{what}, after {time.monotonic() - begin:.1f} s")
+
+
+def _role(user: config.User) -> list[dict[str, object]]:
+    """The rights of a user of cluster.yaml, without the verbs of the GKE API."""
+    name = user.name.partition("@")[0]
+    group = "rbac.authorization.k8s.io"
+    verbs = [verb for verb in user.verbs if not verb.startswith("container.")]
+    role = {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": name},
+        "rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": verbs}] if verbs else [],
+    }
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": user.name}],
+    }
+    return [role, binding]
+
+
+def _answers(address: tuple[str, int]) -> Callable[[], Awaitable[bool]]:
+    async def connects() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(*address)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    return connects
+
+
+async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Passes one connection on to the API server, until either side ends it."""
+    try:
+        api_reader, api_writer = await asyncio.open_connection(*components.API_SERVER)
+    except OSError:
+        writer.close()
+        return
+    pumps = {asyncio.create_task(_pump(reader, api_writer)), asyncio.create_task(_pump(api_reader, writer))}
+    await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+    for pump in pumps:
+        pump.cancel()
+    await asyncio.gather(*pumps, return_exceptions=True)
+    api_writer.close()
+    writer.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(CHUNK):
+        writer.write(data)
+        await writer.drain()
+
+
+async def serve(state: Path, cgroup: str, kubernetes: socket.socket, gke_api: socket.socket) -> None:
+    """Runs until killed. Raises StartError."""
+    described = config.load()
+    tls.create(state)
+    components.write_credentials(state, described)
+    addresses = ["{}:{}".format(*listening.getsockname()) for listening in (kubernetes, gke_api)]
+    access.write_env(described, state, *addresses)
+    runner = web.AppRunner(gke.make_app(described, addresses[0], state / "ca.pem"), access_log=None)
+    await runner.setup()
+    await web.SockSite(runner, gke_api).start()
+    await asyncio.start_server(_forward, sock=kubernetes)
+    node = Node(state, cgroup)
+    starting = asyncio.create_task(node.start())
+    while not starting.done():
+        await asyncio.wait({starting, *node.keepers}, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for keeper in node.keepers:
+            if keeper.done():
+                keeper.result()
+    starting.result()
+    await asyncio.gather(*node.keepers)
+
+
+def _say(message: str) -> None:
+    print(time.strftime("%T"), message, flush=True)
+
+
+def main() -> None:
+    """Runs the node until it is killed; exits with 1 and one line if it does not start."""
+    state, cgroup, kubernetes, gke_api = sys.argv[1:]
+    try:
+        asyncio.run(
+            serve(Path(state), cgroup, socket.socket(fileno=int(kubernetes)), socket.socket(fileno=int(gke_api)))
+        )
+    except StartError as error:
+        sys.exit(f"{error}")
+
+
+if __name__ == "__main__":
+    main()
