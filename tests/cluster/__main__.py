@@ -4,8 +4,8 @@
     python -m cluster restart --state DIR COMPONENT    kills a component; returns when it is started again
     python -m cluster stop --state DIR                 ends it and removes DIR and every other trace
 
-DIR must not exist, or be empty; `. DIR/env` leads gcloud and kubectl to the cluster. Needs root, and what
-tests/cluster/build makes. COMPONENT: etcd, containerd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet.
+DIR must not exist, or be empty; `. DIR/env` leads gcloud and kubectl to the cluster. COMPONENT is etcd, containerd,
+kube-apiserver, kube-controller-manager, kube-scheduler or kubelet. Needs root, and what tests/cluster/build makes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ CGROUPS = Path("/sys/fs/cgroup")
 COVERED = ("/run", "/var/lib", "/var/log")
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.05
-LOG_LINES = 20
 
 
 class Problem(Exception):  # noqa: N818 - it never leaves this module
@@ -86,9 +85,9 @@ def start(state: Path) -> None:
     (state / "pid").write_text(f"{process.pid}\n")
     while not (state / "ready").exists():
         if process.poll() is not None:
-            said = _logs(state)
+            said = (state / "node.log").read_text()
             stop(state)
-            raise Problem(f"the cluster did not start; its logs end with:\n{said}")
+            raise Problem(f"the cluster did not start:\n{said}")
         time.sleep(POLL_SECONDS)
 
 
@@ -109,7 +108,7 @@ def restart(state: Path, component: str) -> None:
 
 
 def stop(state: Path) -> None:
-    """Ends the cluster of a state directory, if it runs, and removes what it left. Raises Problem if something stays."""
+    """Ends the cluster of a state directory and removes all that it made. Raises Problem if something stays."""
     if not state.exists():
         return
     if not (state / "cgroup").exists():
@@ -156,13 +155,6 @@ def _remove_cgroups(name: str) -> None:
 
 def _controllers() -> list[Path]:
     return [path for path in CGROUPS.iterdir() if path.is_dir() and not path.is_symlink()]
-
-
-def _logs(state: Path) -> str:
-    """The last lines of every log."""
-    files = [state / "node.log", *sorted((state / "logs").glob("*.log"))]
-    parts = [f"== {file.name}\n" + "\n".join(file.read_text().splitlines()[-LOG_LINES:]) for file in files]
-    return "\n".join(parts)
 
 
 if __name__ == "__main__":

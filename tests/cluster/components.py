@@ -25,7 +25,7 @@ CLIENTS = {
 
 
 def commands(cgroup: str) -> dict[str, list[str]]:
-    """The command line of each component, to be run in the state directory; `cgroup` is the parent of all Pods' cgroups."""
+    """The command line of each component, for the state directory; `cgroup` is the parent of all Pods' cgroups."""
     etcd_url = f"http://{ETCD[0]}:{ETCD[1]}"
     return {
         "etcd": [
@@ -51,7 +51,7 @@ def commands(cgroup: str) -> dict[str, list[str]]:
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
             "--service-account-issuer=https://kubernetes.default.svc",
-            "--service-account-key-file=server.key",
+            "--service-account-key-file=server.pem",
             "--service-account-signing-key-file=server.key",
         ],
         "kube-controller-manager": [

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -25,7 +26,8 @@ from localgke import access, config, gke, tls
 START_SECONDS = 120.0
 POLL_SECONDS = 0.1
 RESTART_SECONDS = 0.2
-IMAGES = Path("/run/k8s/images")
+IMAGES = "/run/k8s/images/all.tar"
+LOG_LINES = 5
 CHUNK = 1 << 16  # bytes
 
 
@@ -80,27 +82,27 @@ class Node:
                 (self._state / "pids" / name).write_text(f"{process.pid}\n")
                 status = await process.wait()
                 if not self._ready:
-                    raise StartError(f"{name} ended with status {status}")
+                    raise StartError(f"{name} ended with status {status}: {self._last_lines(name)}")
                 _say(f"{name} ended with status {status}; starting it again")
                 await asyncio.sleep(RESTART_SECONDS)
 
     async def _import_images(self) -> None:
         await self._until("containerd answers", lambda: self._succeeds("ctr", "version"))
-        for file in sorted(IMAGES.glob("*.tar")):
-            if not await self._succeeds("ctr", "--namespace=k8s.io", "images", "import", str(file)):
-                raise StartError(f"containerd refused the image {file.name}; see logs/commands.log")
+        if not await self._succeeds("ctr", "--namespace=k8s.io", "images", "import", IMAGES):
+            raise StartError(f"containerd refused {IMAGES}: {self._last_lines('commands')}")
 
     async def _create_objects(self) -> None:
         """The namespaces of cluster.yaml, and for each of its users a ClusterRole with just the verbs it may use."""
         described = config.load()
-        objects = []
-        for name in set(described.namespaces) - {"default", "kube-system"}:
-            objects.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        objects: list[dict[str, Any]] = [
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+            for name in set(described.namespaces) - {"default", "kube-system"}
+        ]
         for user in described.tokens.values():
             objects.extend(_role(user))
         manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
         if not await self._kubectl("create", "--filename=-", stdin=manifest):
-            raise StartError("the API server refused the namespaces and roles; see logs/commands.log")
+            raise StartError(f"the API server refused the namespaces and roles: {self._last_lines('commands')}")
 
     async def _kubectl(self, *arguments: str, stdin: str = "") -> bool:
         return await self._succeeds("kubectl", *arguments, stdin=stdin)
@@ -113,6 +115,9 @@ class Node:
             await process.communicate(stdin.encode())
         return process.returncode == 0
 
+    def _last_lines(self, name: str) -> str:
+        return "\n".join((self._state / "logs" / f"{name}.log").read_text().splitlines()[-LOG_LINES:])
+
     async def _until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
         begin = time.monotonic()
         while not await holds():
@@ -122,9 +127,9 @@ class Node:
         _say(f"{what}, after {time.monotonic() - begin:.1f} s")
 
 
-def _role(user: config.User) -> list[dict[str, object]]:
+def _role(user: config.User) -> list[dict[str, Any]]:
     """The rights of a user of cluster.yaml, without the verbs of the GKE API."""
-    name = user.name.partition("@")[0]
+    name = user.name
     group = "rbac.authorization.k8s.io"
     verbs = [verb for verb in user.verbs if not verb.startswith("container.")]
     role = {
