@@ -2,9 +2,9 @@
 
     python -m cluster.images --pause DIR --busybox DIR --python DIR --output FILE
 
-The options name root file systems. The images are those of localgke's cluster.yaml, named as the kubelet asks for them,
-and `PAUSE`. Those of the repository busybox hold busybox; all others also hold Python, whatever version they are named
-after, and the directories that cluster.yaml mounts in them. The same files make the same bytes.
+The options name root file systems. The images are `PAUSE` and those of localgke's cluster.yaml, named as the kubelet
+asks for them. Those of the repository busybox hold busybox; all others also hold Debian's Python, of whatever version
+their tag says, and the directories that cluster.yaml mounts in them. The same files make the same bytes.
 
 The format: https://github.com/opencontainers/image-spec, image-layout.md, manifest.md and config.md.
 """
@@ -24,7 +24,7 @@ from typing import Any
 
 from localgke import config
 
-PAUSE = "registry.local/pause:1"  # for the sandbox of containerd's configuration
+PAUSE = "localhost/pause:1"  # the sandbox image in etc/containerd.toml
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TYPE = "application/vnd.oci.image"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # of uname -> of Go

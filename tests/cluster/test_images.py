@@ -91,7 +91,7 @@ def test_a_name_is_completed_as_the_kubelet_does_it(name, full):
 
 def test_every_image_is_in_the_archive_under_its_full_name(archive):
     assert set(archive.manifests) == {
-        "registry.local/pause:1",
+        "localhost/pause:1",
         "docker.io/library/busybox:latest",
         "docker.io/library/busybox:1.37",
         "docker.io/library/python:3.12-slim",
