@@ -44,6 +44,7 @@ def commands(cgroup: str) -> dict[str, list[str]]:
             f"--etcd-servers={etcd_url}",
             f"--secure-port={API_SERVER[1]}",
             f"--advertise-address={NODE_ADDRESS}",
+            "--kubelet-preferred-address-types=InternalIP",
             "--service-cluster-ip-range=10.64.2.0/24",
             "--tls-cert-file=server.pem",
             "--tls-private-key-file=server.key",

@@ -1,6 +1,6 @@
-"""Writes the images of the real cluster into one OCI archive: no Docker, no registry.
+"""Writes the images of the real cluster into one OCI layout, which `registry` serves: no Docker, no download.
 
-    python -m cluster.images --pause DIR --busybox DIR --python DIR --output FILE
+    python -m cluster.images --pause DIR --busybox DIR --python DIR --output DIR
 
 The options name root file systems. The images are `PAUSE` and those of localgke's cluster.yaml, named as the kubelet
 asks for them. Those of the repository busybox hold busybox; all others also hold Debian's Python, of whatever version
@@ -16,6 +16,7 @@ import hashlib
 import io
 import json
 import platform
+import shutil
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from localgke import config
 
 PAUSE = "localhost/pause:1"  # the sandbox image in etc/containerd.toml
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+NAME = "org.opencontainers.image.ref.name"
 TYPE = "application/vnd.oci.image"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # of uname -> of Go
 
@@ -89,13 +91,13 @@ def make(mounts: Mapping[str, Mapping[str, Path]], *, pause: Path, busybox: Path
     return images
 
 
-def write(path: Path, images: Mapping[str, Image]) -> None:
-    """Writes an OCI archive; what images share is in it once. Raises OSError."""
+def write(directory: Path, images: Mapping[str, Image]) -> None:
+    """Writes an OCI layout, in place of what is there; what images share is in it once. Raises OSError."""
     blobs: dict[str, bytes] = {}
 
     def add(kind: str, data: bytes) -> dict[str, Any]:
         digest = hashlib.sha256(data).hexdigest()
-        blobs[f"blobs/sha256/{digest}"] = data
+        blobs[digest] = data
         return {"mediaType": f"{TYPE}.{kind}", "digest": f"sha256:{digest}", "size": len(data)}
 
     def add_manifest(name: str, image: Image) -> dict[str, Any]:
@@ -112,19 +114,16 @@ def write(path: Path, images: Mapping[str, Image]) -> None:
             "config": add("config.v1+json", _json(options)),
             "layers": layers,
         }
-        # containerd goes by the first annotation, other tools by the second.
-        names = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rpartition(":")[2]}
-        return {**add("manifest.v1+json", _json(manifest)), "annotations": names}
+        return {**add("manifest.v1+json", _json(manifest)), "annotations": {NAME: name}}
 
     manifests = [add_manifest(name, image) for name, image in sorted(images.items())]
     index = {"schemaVersion": 2, "mediaType": f"{TYPE}.index.v1+json", "manifests": manifests}
-    files = {"oci-layout": _json({"imageLayoutVersion": "1.0.0"}), "index.json": _json(index), **blobs}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, mode="w") as archive:
-        for name, data in sorted(files.items()):
-            file = tarfile.TarInfo(name)
-            file.size = len(data)
-            archive.addfile(file, io.BytesIO(data))
+    shutil.rmtree(directory, ignore_errors=True)
+    (directory / "blobs" / "sha256").mkdir(parents=True)
+    for digest, data in blobs.items():
+        (directory / "blobs" / "sha256" / digest).write_bytes(data)
+    (directory / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
+    (directory / "index.json").write_bytes(_json(index))
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

@@ -20,13 +20,15 @@ from typing import Any
 
 from aiohttp import web
 
-from cluster import components
+from cluster import components, registry
 from localgke import access, config, gke, tls
 
 START_SECONDS = 120.0
 POLL_SECONDS = 0.1
 RESTART_SECONDS = 0.2
-IMAGES = "/run/k8s/images/all.tar"
+IMAGES = Path("/run/k8s/images")
+REGISTRY = ("127.0.0.1", 5000)  # as in etc/registries
+CONTAINERD = "/run/containerd/containerd.sock"
 LOG_LINES = 5
 CHUNK = 1 << 16  # bytes
 
@@ -51,14 +53,13 @@ class Node:
         """Returns when the node is Ready. Raises StartError."""
         self._keep("etcd")
         self._keep("containerd")
-        images = asyncio.create_task(self._import_images())
-        await self._until("etcd answers", _answers(components.ETCD))
+        await self._until("etcd answers", lambda: _connects(components.ETCD))
         self._keep("kube-apiserver")
         await self._until("the API server is ready", lambda: self._kubectl("get", "--raw=/readyz"))
         self._keep("kube-controller-manager")
         self._keep("kube-scheduler")
         await self._create_objects()
-        await images
+        await self._until("containerd answers", lambda: _connects(CONTAINERD))
         self._keep("kubelet")
         conditions = ("wait", "--for=condition=Ready", "--timeout=1s", f"node/{components.NODE}")
         await self._until("the node is Ready", lambda: self._kubectl(*conditions))
@@ -85,11 +86,6 @@ class Node:
                     raise StartError(f"{name} ended with status {status}: {self._last_lines(name)}")
                 _say(f"{name} ended with status {status}; starting it again")
                 await asyncio.sleep(RESTART_SECONDS)
-
-    async def _import_images(self) -> None:
-        await self._until("containerd answers", lambda: self._succeeds("ctr", "version"))
-        if not await self._succeeds("ctr", "--namespace=k8s.io", "images", "import", IMAGES):
-            raise StartError(f"containerd refused {IMAGES}: {self._last_lines('commands')}")
 
     async def _create_objects(self) -> None:
         """The namespaces of cluster.yaml, and for each of its users a ClusterRole with just the verbs it may use."""
@@ -148,16 +144,17 @@ def _role(user: config.User) -> list[dict[str, Any]]:
     return [role, binding]
 
 
-def _answers(address: tuple[str, int]) -> Callable[[], Awaitable[bool]]:
-    async def connects() -> bool:
-        try:
+async def _connects(address: tuple[str, int] | str) -> bool:
+    """Whether somebody listens at HOST, PORT or on a Unix socket."""
+    try:
+        if isinstance(address, str):
+            _, writer = await asyncio.open_unix_connection(address)
+        else:
             _, writer = await asyncio.open_connection(*address)
-        except OSError:
-            return False
-        writer.close()
-        return True
-
-    return connects
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -189,9 +186,8 @@ async def serve(state: Path, cgroup: str, kubernetes: socket.socket, gke_api: so
     components.write_credentials(state, described)
     addresses = ["{}:{}".format(*listening.getsockname()) for listening in (kubernetes, gke_api)]
     access.write_env(described, state, *addresses)
-    runner = web.AppRunner(gke.make_app(described, addresses[0], state / "ca.pem"), access_log=None)
-    await runner.setup()
-    await web.SockSite(runner, gke_api).start()
+    await _serve(gke.make_app(described, addresses[0], state / "ca.pem"), gke_api)
+    await _serve(registry.make_app(IMAGES, described.broken_images), socket.create_server(REGISTRY))
     await asyncio.start_server(_forward, sock=kubernetes)
     node = Node(state, cgroup)
     starting = asyncio.create_task(node.start())
@@ -202,6 +198,12 @@ async def serve(state: Path, cgroup: str, kubernetes: socket.socket, gke_api: so
                 keeper.result()
     starting.result()
     await asyncio.gather(*node.keepers)
+
+
+async def _serve(app: web.Application, listening: socket.socket) -> None:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.SockSite(runner, listening).start()
 
 
 def _say(message: str) -> None:

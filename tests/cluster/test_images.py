@@ -1,4 +1,4 @@
-"""The images as an OCI archive: what a runtime that reads it by the specification finds."""
+"""The images as an OCI layout: what a runtime that reads it by the specification finds."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ TESTS = Path(__file__).parent.parent
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
-class Archive:
-    """An OCI archive that checks every blob that it reads."""
+class Layout:
+    """An OCI layout that checks every blob that it reads."""
 
     def __init__(self, path: Path) -> None:
-        with tarfile.open(path) as archive:
-            self.files = {member.name: archive.extractfile(member).read() for member in archive}
+        self.files = {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
         self.manifests = {
-            entry["annotations"]["io.containerd.image.name"]: entry
+            entry["annotations"]["org.opencontainers.image.ref.name"]: entry
             for entry in json.loads(self.files["index.json"])["manifests"]
         }
 
@@ -67,11 +66,11 @@ def roots(tmp_path):
 
 
 @pytest.fixture
-def archive(roots):
+def layout(roots):
     mounts = {"busybox": {}, "busybox:1.37": {}, "python:3.12-slim": {}, "train-model:1": {"/app": roots / "app"}}
     made = images.make(mounts, pause=roots / "pause", busybox=roots / "busybox", python=roots / "python")
-    images.write(roots / "all.tar", made)
-    return Archive(roots / "all.tar")
+    images.write(roots / "images", made)
+    return Layout(roots / "images")
 
 
 @pytest.mark.parametrize(
@@ -89,62 +88,62 @@ def test_a_name_is_completed_as_the_kubelet_does_it(name, full):
     assert images.full_name(name) == full
 
 
-def test_every_image_is_in_the_archive_under_its_full_name(archive):
-    assert set(archive.manifests) == {
+def test_every_image_is_in_the_layout_under_its_full_name(layout):
+    assert set(layout.manifests) == {
         "localhost/pause:1",
         "docker.io/library/busybox:latest",
         "docker.io/library/busybox:1.37",
         "docker.io/library/python:3.12-slim",
         "docker.io/library/train-model:1",
     }
-    assert json.loads(archive.files["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
+    assert json.loads(layout.files["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
 
 
-def test_every_blob_is_what_its_digest_says_and_belongs_to_an_image(archive):
+def test_every_blob_is_what_its_digest_says_and_belongs_to_an_image(layout):
     used = set()
-    for name, entry in archive.manifests.items():
-        manifest = archive.manifest(name)
+    for name, entry in layout.manifests.items():
+        manifest = layout.manifest(name)
         for descriptor in (entry, manifest["config"], *manifest["layers"]):
-            archive.blob(descriptor)
+            layout.blob(descriptor)
             used.add("blobs/" + descriptor["digest"].replace(":", "/"))
-    assert used == archive.files.keys() - {"oci-layout", "index.json"}
+    assert used == layout.files.keys() - {"oci-layout", "index.json"}
 
 
-def test_the_config_names_the_layers_and_what_to_start(archive):
+def test_the_config_names_the_layers_and_what_to_start(layout):
     name = "docker.io/library/train-model:1"
-    manifest, options = archive.manifest(name), archive.config(name)
+    manifest, options = layout.manifest(name), layout.config(name)
     assert options["rootfs"] == {"type": "layers", "diff_ids": [part["digest"] for part in manifest["layers"]]}
     assert {part["mediaType"] for part in manifest["layers"]} == {LAYER}
     assert options["config"]["Cmd"] == ["python3"]
-    assert archive.config("docker.io/library/busybox:latest")["config"]["Cmd"] == ["sh"]
-    pause = archive.config(images.PAUSE)["config"]
+    assert layout.config("docker.io/library/busybox:latest")["config"]["Cmd"] == ["sh"]
+    pause = layout.config(images.PAUSE)["config"]
     assert (pause["Entrypoint"], pause["User"]) == (["/pause"], "65535:65535")
 
 
-def test_an_image_has_busybox_then_python_then_its_own_files(archive):
+def test_an_image_has_busybox_then_python_then_its_own_files(layout):
     busybox, python = ["bin", "bin/busybox"], ["usr", "usr/bin", "usr/bin/python3"]
-    assert archive.layers(images.PAUSE) == [["pause"]]
-    assert archive.layers("docker.io/library/busybox:latest") == [busybox]
-    assert archive.layers("docker.io/library/python:3.12-slim") == [busybox, python]
-    assert archive.layers("docker.io/library/train-model:1") == [busybox, python, ["app", "app/train.py"]]
+    assert layout.layers(images.PAUSE) == [["pause"]]
+    assert layout.layers("docker.io/library/busybox:latest") == [busybox]
+    assert layout.layers("docker.io/library/python:3.12-slim") == [busybox, python]
+    assert layout.layers("docker.io/library/train-model:1") == [busybox, python, ["app", "app/train.py"]]
 
 
-def test_the_same_files_make_the_same_archive(roots, archive):
+def test_the_same_files_make_the_same_layout(roots, layout):
     (roots / "app" / "train.py").touch()
     (roots / "app" / "__pycache__").mkdir()
     mounts = {"train-model:1": {"/app": roots / "app"}, "python:3.12-slim": {}, "busybox:1.37": {}, "busybox": {}}
     made = images.make(mounts, pause=roots / "pause", busybox=roots / "busybox", python=roots / "python")
-    images.write(roots / "again.tar", made)
-    assert (roots / "again.tar").read_bytes() == (roots / "all.tar").read_bytes()
+    images.write(roots / "again", made)
+    assert Layout(roots / "again").files == layout.files
 
 
 def test_the_command_writes_the_images_of_the_stand_in(roots):
     arguments = [f"--{name}={roots / name}" for name in ("pause", "busybox", "python")]
-    output = roots / "images" / "all.tar"
+    output = roots / "output"
     command = [sys.executable, "-m", "cluster.images", *arguments, f"--output={output}"]
     subprocess.run(command, env={**os.environ, "PYTHONPATH": str(TESTS)}, check=True)
     names = {images.full_name(name) for name in config.load().images}
-    assert Archive(output).manifests.keys() == {images.PAUSE, *names}
+    assert Layout(output).manifests.keys() == {images.PAUSE, *names}
 
 
 def test_files_belong_to_root_and_any_user_can_read_them(tmp_path):
