@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("command", choices=("start", "restart", "stop"))
     parser.add_argument("component", nargs="?")
     parser.add_argument("--state", required=True, type=Path, metavar="DIR")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     state = arguments.state.absolute()
     try:
         if arguments.command == "start":
