@@ -48,3 +48,10 @@ event() { # OBJECT REASON MESSAGE
   kubectl get events --field-selector "involvedObject.name=$1,reason=$2" --output jsonpath='{.items[*].message}' |
     grep --quiet --fixed-strings "$3"
 }
+
+# A context "token" for whoever has that token, in the namespace of this file.
+use_token() { # TOKEN
+  kubectl config set-credentials token --token "$1" >/dev/null
+  kubectl config set-context token --user token --namespace "$NAMESPACE" \
+    --cluster "$(kubectl config view --minify --output 'jsonpath={.contexts[0].context.cluster}')" >/dev/null
+}
