@@ -2,6 +2,7 @@
 SHELL := bash
 AIRFLOW ?= 3.3
 PYTHON ?= python3
+CLUSTER ?= localgke
 VENV := .build/airflow-$(AIRFLOW)
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
@@ -13,7 +14,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint cluster cluster-stop airflow lock clean
+.PHONY: help install demo test lint conformance cluster cluster-stop airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +40,9 @@ test: install ## everything that must pass
 
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 	tests/lint
+
+conformance: install ## the cases that hold on every cluster, on CLUSTER=localgke, k8s or current; ARGS go to bats
+	tests/conformance/run $(CLUSTER) $(ARGS)
 
 cluster: install ## the stand-in to use by hand; prints what to export
 	tests/demo/cluster start

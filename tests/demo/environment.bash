@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the Makefile's demo, cluster and airflow share: the stand-in for GKE, and an Airflow of this checkout alone.
+# What the Makefile's demo, cluster and airflow share: a cluster, and an Airflow of this checkout alone.
 # Sourced; make sets PATH, PYTHONPATH, AIRFLOW_VERSION and GKE_JOB_PYTHON, the Python of the venv.
 set -o errexit -o nounset -o pipefail
 
@@ -7,18 +7,10 @@ REPOSITORY=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 AIRFLOW=$(dirname "$GKE_JOB_PYTHON")/airflow
 readonly REPOSITORY AIRFLOW
 
+source "$REPOSITORY/tests/clusters.bash"
+
 say() { # MESSAGE...
   printf '%s: %s\n' "${0##*/}" "$*" >&2
-}
-
-# Starts a stand-in for as long as this script runs, and leads gcloud and kubectl to it.
-start_stand_in() {
-  STATE=$(mktemp --directory "$REPOSITORY/.build/localgke.XXXXXX")
-  trap 'localgke stop --state "$STATE"' EXIT
-  localgke start --state "$STATE"
-  # shellcheck disable=SC1091 # written by the stand-in
-  source "$STATE/env"
-  say "the stand-in for GKE serves cluster $LOCALGKE_CLUSTER of project $LOCALGKE_PROJECT"
 }
 
 localgke() { # ARGUMENT...

@@ -31,7 +31,7 @@ create_job() { # NAME SHELL-COMMAND [SPEC [CONTAINER]]
   "$GKE_JOB_PYTHON" -c '
 import json, sys
 name, command, spec, container = sys.argv[1:]
-main = {"name": "main", "image": "busybox", "command": ["sh", "-c", command], **json.loads(container)}
+main = {"name": "main", "image": "busybox:1.37", "command": ["sh", "-c", command], **json.loads(container)}
 template = {"spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [main]}}
 print(json.dumps({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
                   "spec": {"backoffLimit": 0, "template": template, **json.loads(spec)}}))
@@ -43,7 +43,7 @@ values_file() { # SHELL-COMMAND
   local file=$BATS_TEST_TMPDIR/values.json
   "$GKE_JOB_PYTHON" -c '
 import json, sys
-print(json.dumps({"image": "busybox", "command": ["sh", "-c", sys.argv[1]], "retries": 0}))' "$1" >"$file"
+print(json.dumps({"image": "busybox:1.37", "command": ["sh", "-c", sys.argv[1]], "retries": 0}))' "$1" >"$file"
   printf '%s\n' "$file"
 }
 

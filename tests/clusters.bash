@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# The clusters that tests and demo run on. Sourced; make sets PYTHONPATH and GKE_JOB_PYTHON, the Python of the venv.
+#
+#   localgke  the stand-in for GKE, started for this script alone
+#   k8s       the real Kubernetes of tests/cluster: the one of `make k8s` if it runs, else started for this script alone
+#   current   kubectl's current context, the user's own cluster
+#
+#   trap leave_test_cluster EXIT
+#   use_test_cluster NAME
+
+BUILD=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.build
+CLUSTER_STATE='' # the state directory of the cluster in use; empty for `current`
+started=''       # the Python module that started it, if this script did
+readonly BUILD
+
+# Leads gcloud and kubectl to the cluster; KUBECONFIG is not the user's own file, so tests may change it.
+use_test_cluster() { # localgke|k8s|current
+  case $1 in
+    localgke)
+      CLUSTER_STATE=$(mktemp --directory "$BUILD/localgke.XXXXXX")
+      start_cluster localgke
+      ;;
+    k8s)
+      CLUSTER_STATE=$BUILD/k8s/state
+      [[ -e $CLUSTER_STATE/env ]] || start_cluster cluster
+      ;;
+    current)
+      private_directory=$(mktemp --directory "$BUILD/kubeconfig.XXXXXX") # readable by nobody else
+      kubectl config view --raw --minify --flatten >"$private_directory/kubeconfig"
+      export KUBECONFIG=$private_directory/kubeconfig
+      return
+      ;;
+    *)
+      printf '%s: there is no cluster %s: it is localgke, k8s or current\n' "${0##*/}" "$1" >&2
+      return 64
+      ;;
+  esac
+  # shellcheck disable=SC1091 # written by the cluster
+  source "$CLUSTER_STATE/env"
+}
+
+start_cluster() { # MODULE
+  started=$1
+  "$GKE_JOB_PYTHON" -m "$1" start --state "$CLUSTER_STATE"
+}
+
+# Stops what use_test_cluster has started.
+leave_test_cluster() {
+  [[ -z ${private_directory-} ]] || rm -rf -- "$private_directory"
+  [[ -z $started ]] || "$GKE_JOB_PYTHON" -m "$started" stop --state "$CLUSTER_STATE"
+}

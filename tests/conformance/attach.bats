@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# Attach or submit: what a submit does when its task has a Job on the cluster already.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace
+}
+
+setup() {
+  load test_helper
+  as_task dag "$BATS_TEST_NAME" run
+}
+
+teardown_file() { delete_namespace; }
+
+submit() { # SHELL-COMMAND [OPTION...] -> job, uid
+  run_script submit-job --template batch-job --values "$(values_file "$1")" "${@:2}"
+  read -r job _ uid <<<"$output"
+}
+
+@test "A#39791: a second submit of the same task attaches to the running Job" {
+  submit 'sleep 60'
+  assert_success
+  local first=$output
+  AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60'
+  assert_success
+  assert_equal "$output" "$first"
+  assert_regex "$stderr" "attaching to Job $job: it still runs"
+}
+
+@test "of submits at the same moment one creates the Job and the others attach to it" {
+  local values number runners=()
+  values=$(values_file 'sleep 60')
+  for number in 1 2 3; do
+    bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$values" \
+      >"$BATS_TEST_TMPDIR/out.$number" 2>"$BATS_TEST_TMPDIR/err.$number" 3>&- &
+    runners+=($!)
+  done
+  for number in "${runners[@]}"; do
+    wait_for "$number"
+    assert_equal "$status" 0
+  done
+  assert_equal "$(sort --unique "$BATS_TEST_TMPDIR"/out.* | wc -l)" 1
+  assert_equal "$(grep --count 'created Job' "$BATS_TEST_TMPDIR"/err.* | grep --count ':1$')" 1
+}
+
+@test "a running Job from another manifest is refused: 65" {
+  submit 'sleep 60'
+  submit 'sleep 61'
+  assert_one_error 65 "Job $job.* still runs, from another manifest"
+}
+
+@test "a complete Job is attached to until its result is collected, then replaced" {
+  submit 'echo 7 >/dev/termination-log'
+  local first=$uid
+  wait_for_condition Complete "$job"
+  submit 'echo 7 >/dev/termination-log'
+  assert_equal "$uid" "$first"
+  assert_regex "$stderr" 'it is complete and its result was never collected'
+  run_script collect-job --job "$job" --uid "$uid"
+  assert_output 7
+  submit 'echo 7 >/dev/termination-log'
+  assert_success
+  assert_not_equal "$uid" "$first"
+}
+
+@test "A#12111: a failed Job is replaced: the next try is a new Job" {
+  submit 'exit 3'
+  local first=$uid
+  wait_for_condition Failed "$job"
+  AIRFLOW_CTX_TRY_NUMBER=2 submit 'exit 3'
+  assert_success
+  assert_not_equal "$uid" "$first"
+  assert_field "$job" '{.metadata.uid} {.metadata.annotations.gke-job/try-number}' "$uid 2"
+}
+
+@test "a Job of that name that is not this task's is left alone: 65" {
+  create_job stranger 'true'
+  submit 'true' --name stranger
+  assert_one_error 65 "Job stranger exists and is not this task's"
+  assert_regex "$(field stranger '{.metadata.uid}')" '.'
+}

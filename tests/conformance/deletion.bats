@@ -1,0 +1,79 @@
+#!/usr/bin/env bats
+# Deleting Jobs: by which policy their Pods go, and that a uid protects the next Job of the same name.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace
+}
+
+setup() { load test_helper; }
+
+teardown_file() { delete_namespace; }
+
+create_running_job() { # NAME
+  create_job "$1" 'trap exit TERM; sleep 60 & wait' >/dev/null
+  kubectl wait --for 'jsonpath={.status.ready}=1' "job/$1" --timeout 60s
+}
+
+delete_raw() { # JOB UID POLICY
+  printf '{"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "%s", "preconditions": {"uid": "%s"}}' \
+    "$3" "$2" >"$BATS_TEST_TMPDIR/options"
+  kubectl delete --raw "/apis/batch/v1/namespaces/$NAMESPACE/jobs/$1" --filename "$BATS_TEST_TMPDIR/options"
+}
+
+no_pods() { # JOB
+  [[ -z $(kubectl get pods --selector "job-name=$1" --output name) ]]
+}
+
+@test "background: the Job is gone at once, its Pods follow" {
+  create_running_job background
+  delete_raw background "$(field background '{.metadata.uid}')" Background
+  run kubectl get job background
+  assert_failure 1
+  assert_output 'Error from server (NotFound): jobs.batch "background" not found'
+  wait_until no_pods background
+}
+
+@test "foreground: the Job stays, with a finalizer, until its Pods are gone" {
+  create_running_job foreground
+  kubectl get jobs --watch --output-watch-events \
+    --output 'jsonpath={.type} {.object.metadata.name} {.object.metadata.finalizers}{"\n"}' \
+    >"$BATS_TEST_TMPDIR/events" 3>&- &
+  wait_until grep -q '^ADDED foreground' "$BATS_TEST_TMPDIR/events"
+  delete_raw foreground "$(field foreground '{.metadata.uid}')" Foreground
+  wait_until grep -q '^DELETED foreground' "$BATS_TEST_TMPDIR/events"
+  kill $!
+  assert_regex "$(<"$BATS_TEST_TMPDIR/events")" 'MODIFIED foreground \["foregroundDeletion"\]'
+  assert no_pods foreground
+}
+
+@test "a uid that is not that of the Job: 409, and the Job stays" {
+  create_running_job other
+  run delete_raw other 00000000-0000-0000-0000-000000000000 Background
+  assert_failure 1
+  assert_output --regexp '\(Conflict\): .*UID in precondition: 00000000-0000-0000-0000-000000000000, UID in object meta: '
+  assert_field other '{.metadata.deletionTimestamp}' ''
+}
+
+@test "delete-job ends when the Job and its Pods are gone" {
+  create_running_job all
+  run_script delete-job --job all
+  assert_success
+  assert_equal "$(kubectl get jobs,pods --selector job-name=all --output name)" ''
+}
+
+@test "delete-job takes a Job that is gone already for deleted" {
+  run_script delete-job --job never-was
+  assert_success
+  assert_regex "$stderr" 'already gone'
+}
+
+@test "follow-job of a Job that is deleted unfinished ends with 1" {
+  create_running_job followed
+  bash "$REPOSITORY/scripts/follow-job" --job followed 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep 'Job followed is active' "$BATS_TEST_TMPDIR/err"
+  kubectl delete job followed --wait=false
+  wait_for $!
+  assert_equal "$status" 1
+  assert_equal "$(tail -n 1 "$BATS_TEST_TMPDIR/err")" 'follow-job: Job followed was deleted before it was finished'
+}

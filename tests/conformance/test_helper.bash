@@ -1,0 +1,57 @@
+# shellcheck shell=bash
+# What the cases share: `load test_helper` in setup_file and setup.
+
+: "${CONFORMANCE_CLUSTER:?is not set: run the suite with make conformance}"
+source "$BATS_TEST_DIRNAME/../scripts/test_helper.bash"
+
+# A namespace of this file alone; setup_file of every file calls it. EXTRA is JSON: more labels.
+use_generated_namespace() { # [EXTRA]
+  unset "${!AIRFLOW_CTX_@}" GKE_JOB_MAP_INDEX GKE_JOB_AIRFLOW_ENVIRONMENT COMPOSER_ENVIRONMENT
+  NAMESPACE=gke-job-conformance-$(basename "$BATS_TEST_FILENAME" .bats)-$CONFORMANCE_RUN
+  kubectl create --filename - >/dev/null <<END_OF_NAMESPACE
+{"apiVersion": "v1", "kind": "Namespace",
+ "metadata": {"name": "$NAMESPACE", "labels": {"gke-job/conformance": "$CONFORMANCE_RUN"${1:+, $1}}}}
+END_OF_NAMESPACE
+  cp "$KUBECONFIG" "$BATS_FILE_TMPDIR/kubeconfig"
+  export KUBECONFIG=$BATS_FILE_TMPDIR/kubeconfig NAMESPACE
+  kubectl config set-context --current --namespace "$NAMESPACE" >/dev/null
+}
+
+# Gives its place on the cluster to the next file. The stand-in cannot delete a namespace; it ends soon.
+delete_namespace() {
+  if [[ $CONFORMANCE_CLUSTER == localgke ]]; then
+    kubectl delete jobs --all --wait=false >/dev/null
+  else
+    kubectl delete namespace "$NAMESPACE" --wait=false >/dev/null
+  fi
+}
+
+field() { # JOB JSONPATH
+  kubectl get job "$1" --output jsonpath="$2"
+}
+
+assert_field() { # JOB JSONPATH EXPECTED
+  assert_equal "$(field "$1" "$2")" "$3"
+}
+
+# The conditions of a Job in their order: TYPE=STATUS:REASON ...
+conditions() { # JOB
+  field "$1" '{range .status.conditions[*]}{.type}={.status}:{.reason} {end}' | sed 's/ $//'
+}
+
+wait_for_condition() { # CONDITION JOB
+  kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"$1\")].status}=True" "job/$2" --timeout 60s
+}
+
+# Whether an object has an event with that reason, whose message begins so.
+event() { # OBJECT REASON MESSAGE
+  kubectl get events --field-selector "involvedObject.name=$1,reason=$2" --output jsonpath='{.items[*].message}' |
+    grep --quiet --fixed-strings "$3"
+}
+
+# A context "token" for whoever has that token, in the namespace of this file.
+use_token() { # TOKEN
+  kubectl config set-credentials token --token "$1" >/dev/null
+  kubectl config set-context token --user token --namespace "$NAMESPACE" \
+    --cluster "$(kubectl config view --minify --output 'jsonpath={.contexts[0].context.cluster}')" >/dev/null
+}

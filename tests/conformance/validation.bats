@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# What the API refuses, in its own words, and the exit codes that the scripts make of it.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace
+  create_job taken 'trap exit TERM; sleep 60 & wait'
+}
+
+setup() { load test_helper; }
+
+teardown_file() { delete_namespace; }
+
+# Writes a Job as a template without values; SPEC and POD-SPEC are JSON laid over those of the Job.
+template() { # SPEC POD-SPEC
+  "$GKE_JOB_PYTHON" -c '
+import json, sys
+spec, pod = map(json.loads, sys.argv[1:])
+main = {"name": "main", "image": "busybox:1.37", "command": ["true"]}
+pod = {"restartPolicy": "Never", "containers": [main], **pod}
+print(json.dumps({"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": {"spec": pod}, **spec}}))
+' "$1" "${2:-{\}}" >"$BATS_TEST_TMPDIR/job.yaml.j2"
+}
+
+assert_refused() { # SPEC POD-SPEC REGEXP
+  template "$1" "$2"
+  run_script submit-job --template "$BATS_TEST_TMPDIR/job.yaml.j2" --name refused
+  assert_one_error 65 "cannot create Job refused: the manifest was refused: .*$3"
+}
+
+@test "an unknown field is refused, with its path: 65" {
+  assert_refused '{"backofLimit": 2}' '{}' 'strict decoding error: unknown field "spec.backofLimit"'
+}
+
+@test "a value of the wrong type is refused: 65" {
+  assert_refused '{"backoffLimit": "two"}' '{}' \
+    'cannot unmarshal string into Go struct field JobSpec.spec.backoffLimit of type int32'
+}
+
+@test "values out of range are refused, all in one message: 65" {
+  assert_refused '{"backoffLimit": -1, "parallelism": -2}' '{}' \
+    'spec.parallelism: Invalid value: -2: must be greater than or equal to 0, spec.backoffLimit: Invalid value: -1: must be'
+}
+
+@test "a restart policy that no Job may have is refused: 65" {
+  assert_refused '{}' '{"restartPolicy": "Always"}' \
+    'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'
+}
+
+@test "an Indexed Job without completions is refused: 65" {
+  assert_refused '{"completionMode": "Indexed", "parallelism": 2}' '{}' \
+    'spec.completions: Required value: when completion mode is Indexed'
+}
+
+@test "a mount of a volume that is not there is refused: 65" {
+  assert_refused '{}' '{"containers": [{"name": "main", "image": "busybox:1.37",
+    "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}' \
+    'spec.template.spec.containers\[0\].volumeMounts\[0\].name: Not found: "data"'
+}
+
+@test "the template of a Job cannot be changed" {
+  run kubectl patch job taken --type merge --patch '{"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 9}}}}'
+  assert_failure 1
+  assert_output --partial 'The Job "taken" is invalid: spec.template: Invalid value: '
+  assert_output --partial 'field is immutable'
+}
+
+@test "a name that is taken: AlreadyExists" {
+  run create_job taken 'true'
+  assert_failure 1
+  assert_output 'Error from server (AlreadyExists): error when creating "STDIN": jobs.batch "taken" already exists'
+}
+
+@test "a Job that does not exist: 78" {
+  run_script follow-job --job never-was
+  assert_one_error 78 'cannot follow Job never-was: .*jobs.batch "never-was" not found; see'
+}
+
+@test "a namespace that does not exist: 78" {
+  template '{}'
+  run_script submit-job --template "$BATS_TEST_TMPDIR/job.yaml.j2" --namespace gke-job-conformance-nowhere
+  assert_one_error 78 'namespace gke-job-conformance-nowhere does not exist on this cluster'
+}
+
+@test "a token that is not valid: 77" {
+  use_token worthless
+  template '{}'
+  run_script submit-job --template "$BATS_TEST_TMPDIR/job.yaml.j2" --context token
+  assert_one_error 77 'not logged in: error: You must be logged in to the server'
+}

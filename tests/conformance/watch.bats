@@ -1,0 +1,83 @@
+#!/usr/bin/env bats
+# Watches, on which follow-job rests.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace
+}
+
+setup() { load test_helper; }
+
+teardown_file() { delete_namespace; }
+
+types() { # LINE... the first words, each run of equal ones once
+  printf '%s\n' "$@" | cut --delimiter=' ' --fields=1 | uniq | xargs
+}
+
+# The changes after a resourceVersion, until the server ends the watch: TYPE NAME, a line each.
+watch_since() { # RESOURCE-VERSION SECONDS
+  kubectl get --raw "/apis/batch/v1/namespaces/$NAMESPACE/jobs?watch=1&resourceVersion=$1&timeoutSeconds=$2" |
+    "$GKE_JOB_PYTHON" -c '
+import json, sys
+for line in sys.stdin:
+    event = json.loads(line)
+    print(event["type"], event["object"].get("metadata", {}).get("name", event["object"].get("reason")))'
+}
+
+list_version() {
+  kubectl get --raw "/apis/batch/v1/namespaces/$NAMESPACE/jobs?limit=1" |
+    "$GKE_JOB_PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["metadata"]["resourceVersion"])'
+}
+
+@test "a watch begins with what there is, shows each change, and the object as it was last when it is deleted" {
+  create_job watched 'true'
+  wait_for_condition Complete watched
+  kubectl get job watched --watch --output-watch-events \
+    --output 'jsonpath={.type} {.object.status.conditions[*].type} {.object.metadata.annotations.changed}{"\n"}' \
+    >"$BATS_TEST_TMPDIR/events" 3>&- &
+  wait_until grep -q '^ADDED SuccessCriteriaMet Complete' "$BATS_TEST_TMPDIR/events"
+  kubectl annotate job watched changed=yes
+  wait_until grep -q '^MODIFIED SuccessCriteriaMet Complete yes$' "$BATS_TEST_TMPDIR/events"
+  kubectl delete job watched --cascade=background --wait=false
+  wait_until grep -q '^DELETED SuccessCriteriaMet Complete yes$' "$BATS_TEST_TMPDIR/events"
+  kill $!
+}
+
+@test "the conditions come in their order: SuccessCriteriaMet before Complete, FailureTarget before Failed" {
+  create_job ordered 'sleep 1'
+  create_job broken 'sleep 1; exit 1'
+  kubectl get jobs --watch --output-watch-events \
+    --output 'jsonpath={.object.metadata.name} {.object.status.conditions[?(@.status=="True")].type}{"\n"}' \
+    >"$BATS_TEST_TMPDIR/events" 3>&- &
+  wait_until grep -q '^ordered .*Complete$' "$BATS_TEST_TMPDIR/events"
+  wait_until grep -q '^broken .*Failed$' "$BATS_TEST_TMPDIR/events"
+  kill $!
+  assert_equal "$(grep '^ordered [A-Z]' "$BATS_TEST_TMPDIR/events" | uniq)" \
+    $'ordered SuccessCriteriaMet\nordered SuccessCriteriaMet Complete'
+  assert_equal "$(grep '^broken [A-Z]' "$BATS_TEST_TMPDIR/events" | uniq)" \
+    $'broken FailureTarget\nbroken FailureTarget Failed'
+}
+
+@test "a watch from a resourceVersion misses nothing that came after it, and the server ends it in time" {
+  local version
+  version=$(list_version)
+  create_job later 'true'
+  wait_for_condition Complete later
+  kubectl delete job later --cascade=background
+  run watch_since "$version" 2
+  assert_success
+  assert_line --index 0 'ADDED later'
+  assert_line 'MODIFIED later'
+  assert_equal "${lines[-1]}" 'DELETED later'
+}
+
+@test "a watch with a selector: an object that the selector no longer takes is gone for it" {
+  create_job selected 'sleep 60' '{"suspend": true}'
+  kubectl label job selected kind=wanted
+  kubectl get jobs --selector kind=wanted --watch --output-watch-events \
+    --output 'jsonpath={.type} {.object.metadata.name}{"\n"}' >"$BATS_TEST_TMPDIR/events" 3>&- &
+  wait_until grep -q '^ADDED selected' "$BATS_TEST_TMPDIR/events"
+  kubectl label job selected kind-
+  wait_until grep -q '^DELETED selected' "$BATS_TEST_TMPDIR/events"
+  kill $!
+}
