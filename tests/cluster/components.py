@@ -63,6 +63,7 @@ def commands(cgroup: str) -> dict[str, list[str]]:
             "--use-service-account-credentials",
             "--service-account-private-key-file=server.key",
             "--root-ca-file=ca.pem",
+            "--flex-volume-plugin-dir=/var/lib/kubelet/volume-plugins",
         ],
         "kube-scheduler": ["kubernetes", "kube-scheduler", f"--config={CONFIGURATION}/scheduler.yaml"],
         "kubelet": [
