@@ -6,6 +6,9 @@ CLUSTER ?= localgke
 VENV := .build/airflow-$(AIRFLOW)
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+K8S := .build/k8s
+K8S_SOURCES := $(wildcard tests/cluster/*.go tests/cluster/go.* tests/cluster/*/main.go tests/cluster/*/go.* \
+  tests/cluster/build* tests/cluster/packages tests/images/*/*.py) tests/cluster/images.py tests/localgke/cluster.yaml
 
 # The tools of the venv come last: gcloud, kubectl and python3 of the machine are the ones under test.
 export PATH := $(PATH):$(CURDIR)/$(BIN):$(CURDIR)/node_modules/bats/bin
@@ -14,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint conformance cluster cluster-stop airflow lock clean
+.PHONY: help install demo test lint conformance test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +34,16 @@ node_modules/.installed: package-lock.json
 	npm ci --silent
 	touch $@
 
-demo: install ## an Airflow DAG trains a model in Jobs on the local stand-in for GKE
-	tests/demo/run
+$(K8S)/.built: $(K8S_SOURCES) | install
+	tests/cluster/build $(K8S)/bin
+	tests/cluster/build-images $(K8S)
+	touch $@
+
+# What a target needs that takes CLUSTER.
+THE_CLUSTER := install $(if $(filter k8s,$(CLUSTER)),$(K8S)/.built)
+
+demo: $(THE_CLUSTER) ## an Airflow DAG trains a model in Jobs on CLUSTER=localgke, the stand-in for GKE, or k8s
+	tests/demo/run $(CLUSTER)
 
 test: install ## everything that must pass
 	$(BIN)/python -m pytest
@@ -41,14 +52,23 @@ test: install ## everything that must pass
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 	tests/lint
 
-conformance: install ## the cases that hold on every cluster, on CLUSTER=localgke, k8s or current; ARGS go to bats
+conformance: $(THE_CLUSTER) ## the cases that hold on every cluster, on CLUSTER=localgke, k8s or current; ARGS go to bats
 	tests/conformance/run $(CLUSTER) $(ARGS)
 
+test-cluster: install $(K8S)/.built ## that the real Kubernetes starts, comes back and leaves nothing (root)
+	bats tests/cluster
+
 cluster: install ## the stand-in to use by hand; prints what to export
-	tests/demo/cluster start
+	tests/demo/cluster start localgke .build/cluster
 
 cluster-stop: install ## end it
-	tests/demo/cluster stop
+	tests/demo/cluster stop localgke .build/cluster
+
+k8s: install $(K8S)/.built ## a real Kubernetes of one node to use by hand (root); prints what to export
+	tests/demo/cluster start cluster $(K8S)/state
+
+k8s-stop: install ## end it and remove every trace
+	tests/demo/cluster stop cluster $(K8S)/state
 
 airflow: install ## the Airflow UI on localhost, with the stand-in behind it
 	tests/demo/airflow

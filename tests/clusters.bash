@@ -22,7 +22,7 @@ use_test_cluster() { # localgke|k8s|current
       ;;
     k8s)
       CLUSTER_STATE=$BUILD/k8s/state
-      [[ -e $CLUSTER_STATE/env ]] || start_cluster cluster
+      [[ -e $CLUSTER_STATE/ready ]] || start_cluster cluster
       ;;
     current)
       private_directory=$(mktemp --directory "$BUILD/kubeconfig.XXXXXX") # readable by nobody else

@@ -73,6 +73,7 @@ def commands(cgroup: str) -> dict[str, list[str]]:
             "--kubeconfig=kubelet.kubeconfig",
             f"--hostname-override={NODE}",
             f"--node-ip={NODE_ADDRESS}",
+            "--node-labels=cloud.google.com/gke-nodepool=default-pool",
             f"--cgroup-root=/{cgroup}",
         ],
     }

@@ -13,10 +13,6 @@ say() { # MESSAGE...
   printf '%s: %s\n' "${0##*/}" "$*" >&2
 }
 
-localgke() { # ARGUMENT...
-  "$GKE_JOB_PYTHON" -m localgke "$@"
-}
-
 # An Airflow with nothing but this checkout's DAGs; its database is made once and then only after new pins.
 prepare_airflow() {
   local pins=$REPOSITORY/tests/requirements/airflow-$AIRFLOW_VERSION.txt
