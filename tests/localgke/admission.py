@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import base64
+import re
 import uuid
 
-from localgke.errors import ApiError
+from localgke import failure_policy
+from localgke.errors import ApiError, not_imitated
 from localgke.resources import Resource
-from localgke.store import Object
+from localgke.store import Object, generated_name
 from localgke.validation import FORMATS, Findings
 
 SET_BY_THE_SERVER = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields")
 IMMUTABLE = {
-    "Job": ("completions", "selector", "template", "completionMode", "podReplacementPolicy"),
+    "Job": ("completions", "selector", "template", "completionMode", "podFailurePolicy"),
     "Pod": ("spec",),
 }
-VOLUME_SOURCES = ("configMap", "emptyDir", "secret")
+# As the API server looks for them; it takes the first of several, and forbids the others.
+VOLUME_SOURCES = ("emptyDir", "secret", "configMap")
+NO_ENV_SOURCE = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
 ENV_SOURCES = ("configMapKeyRef", "fieldRef", "secretKeyRef")
+POD_SECURITY = "pod-security.kubernetes.io/"
 
 
 def admit_new(resource: Resource, obj: Object) -> None:
@@ -28,7 +33,7 @@ def admit_new(resource: Resource, obj: Object) -> None:
         raise ApiError("BadRequest", "resourceVersion should not be set on objects to be created")
     meta["uid"] = str(uuid.uuid4())
     if not meta.get("name") and meta.get("generateName"):
-        meta["name"] = meta["generateName"] + uuid.uuid4().hex[:5]
+        meta["name"] = generated_name(meta["generateName"])
     obj.pop("status", None)
     findings = Findings()
     if not meta.get("name"):
@@ -39,12 +44,19 @@ def admit_new(resource: Resource, obj: Object) -> None:
     if resource.kind == "Job":
         _generate_selector(findings, obj)
         obj["status"], meta["generation"] = {}, 1
+        if meta.get("name"):
+            _check_hostname(findings, meta["name"], obj["spec"])
     elif resource.kind == "Pod":
         obj["status"] = {"phase": "Pending"}
     elif resource.kind == "Namespace":
         meta.setdefault("labels", {})["kubernetes.io/metadata.name"] = meta.get("name", "")
         obj["spec"], obj["status"] = {"finalizers": ["kubernetes"]}, {"phase": "Active"}
+        if any(label.startswith(POD_SECURITY) for label in meta["labels"]):
+            raise not_imitated(f"Pod Security admission, so no namespace with a label {POD_SECURITY}*")
     _admit(findings, resource, obj)
+    if resource.kind == "Job":
+        # The API server gives a Job the labels of its template where it has none of its own.
+        meta["labels"] = meta.get("labels") or dict(obj["spec"]["template"]["metadata"]["labels"])
 
 
 def admit_update(resource: Resource, old: Object, obj: Object) -> None:
@@ -91,32 +103,54 @@ def _generate_selector(findings: Findings, job: Object) -> None:
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": meta["uid"]}}
     labels = spec["template"]["metadata"].setdefault("labels", {})
     for label, value in (("controller-uid", meta["uid"]), ("job-name", meta.get("name", ""))):
-        labels[label] = labels[f"batch.kubernetes.io/{label}"] = value
-    # The API server gives a Job the labels of its template where it has none of its own.
-    meta["labels"] = meta.get("labels") or dict(labels)
+        for key in (label, f"batch.kubernetes.io/{label}"):
+            if labels.setdefault(key, value) != value:
+                findings.invalid(f"spec.template.metadata.labels[{key}]", labels, f"must be '{value}'")
+
+
+def _check_hostname(findings: Findings, name: str, spec: Object) -> None:
+    """An Indexed Job's Pods have its name and their index as host names."""
+    if spec["completionMode"] == "Indexed" and spec.get("completions"):
+        last = f"{name}-{spec['completions'] - 1}"
+        if not (len(last) <= 63 and re.fullmatch(FORMATS["DnsLabel"].pattern, last)):
+            why = f"will not able to create pod with invalid DNS label: {last}"
+            findings.invalid("metadata.name", name, why)
 
 
 def _admit_job(findings: Findings, spec: Object) -> None:
     if "parallelism" not in spec:
         spec["parallelism"] = 1
         spec.setdefault("completions", 1)
+    if spec["manualSelector"]:
+        raise not_imitated("spec.manualSelector")
     if spec["completionMode"] == "Indexed" and "completions" not in spec:
         findings.required("spec.completions", "when completion mode is Indexed")
+    policy = "podFailurePolicy" in spec
+    spec.setdefault("podReplacementPolicy", "Failed" if policy else "TerminatingOrFailed")
+    if policy:
+        failure_policy.check(findings, spec)
+    else:
+        findings.supported("spec.podReplacementPolicy", spec["podReplacementPolicy"], ["Failed", "TerminatingOrFailed"])
     pod = spec["template"]
-    findings.metadata("spec.template.metadata", pod["metadata"])
+    findings.metadata("spec.template", pod["metadata"])
+    _admit_pod(findings, pod["spec"], "spec.template.spec")
     if pod["spec"]["restartPolicy"] == "Always":
         findings.required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
-    _admit_pod(findings, pod["spec"], "spec.template.spec")
 
 
 def _admit_pod(findings: Findings, spec: Object, path: str) -> None:
     volumes = spec.get("volumes", [])
     for i, volume in enumerate(volumes):
-        findings.exactly_one(f"{path}.volumes[{i}]", volume, VOLUME_SOURCES)
-    names = [container["name"] for container in spec["containers"]]
-    for what, seen in (("volumes", [volume["name"] for volume in volumes]), ("containers", names)):
-        for name in {name for name in seen if seen.count(name) > 1}:
-            findings.add("Duplicate", f"{path}.{what}", f'Duplicate value: "{name}"')
+        found = [source for source in VOLUME_SOURCES if source in volume]
+        if not found:
+            findings.required(f"{path}.volumes[{i}]", "must specify a volume type")
+        for source in found[1:]:
+            findings.forbidden(f"{path}.volumes[{i}].{source}", "may not specify more than 1 volume type")
+    for what in ("volumes", "containers"):
+        names = [item["name"] for item in spec.get(what, [])]
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                findings.duplicate(f"{path}.{what}[{i}].name", name)
     for i, container in enumerate(spec["containers"]):
         _admit_container(findings, container, f"{path}.containers[{i}]", [volume["name"] for volume in volumes])
 
@@ -131,8 +165,12 @@ def _admit_container(findings: Findings, container: Object, path: str, volumes: 
     for i, variable in enumerate(container.get("env", ())):
         if "valueFrom" in variable:
             where = f"{path}.env[{i}].valueFrom"
-            findings.exactly_one(where, variable["valueFrom"], ENV_SOURCES)
-            if variable.get("value"):
+            sources = sum(source in variable["valueFrom"] for source in ENV_SOURCES)
+            if not sources:
+                findings.invalid(where, "", NO_ENV_SOURCE)
+            elif sources > 1:
+                findings.invalid(where, "", "may not have more than one field specified at a time")
+            elif variable.get("value"):
                 findings.invalid(where, "", "may not be specified when `value` is not empty")
     for i, mount in enumerate(container.get("volumeMounts", ())):
         if mount["name"] not in volumes:

@@ -97,14 +97,17 @@ FIELD = {"fieldRef": {"fieldPath": "metadata.name"}}
             "spec.completions: Required value: when completion",
         ),
         (job(spec={"selector": {"matchLabels": {"a": "b"}}}), "`selector` not auto-generated"),
-        (job(pod={"containers": [{"name": "main", "image": "i"}] * 2}), 'containers: Duplicate value: "main"'),
+        (job(pod={"containers": [{"name": "main", "image": "i"}] * 2}), 'containers[1].name: Duplicate value: "main"'),
         (job({"env": [{"name": "A", "value": "x", "valueFrom": FIELD}]}), "may not be specified when `value` is not"),
         (job({"env": [{"name": "A", "valueFrom": {}}]}), f"{CONTAINER}.env[0].valueFrom: Invalid value"),
         (
             job({"volumeMounts": [{"name": "v", "mountPath": "/v"}]}),
             f'{CONTAINER}.volumeMounts[0].name: Not found: "v"',
         ),
-        (job(pod={"volumes": [{"name": "v", **BOTH}]}), 'volumes[0]: Invalid value: "": must specify one of'),
+        (
+            job(pod={"volumes": [{"name": "v", **BOTH}]}),
+            "volumes[0].secret: Forbidden: may not specify more than 1 volume type",
+        ),
     ],
 )
 def test_an_object_that_kubernetes_refuses_is_invalid_with_the_field_named(obj, said):
