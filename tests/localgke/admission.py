@@ -76,9 +76,18 @@ def admit_update(resource: Resource, old: Object, obj: Object) -> None:
             findings.unchanged("spec", old["spec"], obj["spec"])
         else:
             findings.unchanged(f"spec.{field}", old["spec"].get(field), obj["spec"].get(field))
+    if resource.kind == "Node":
+        _only_cordon(old["spec"], obj["spec"])
     if resource.kind == "Job":
         meta["generation"] = before["generation"] + (obj["spec"] != old["spec"])
     _admit(findings, resource, obj)
+
+
+def _only_cordon(old: Object, new: Object) -> None:
+    if not new.get("unschedulable"):
+        new.pop("unschedulable", None)
+    if {**old, "unschedulable": True} != {**new, "unschedulable": True}:
+        raise not_imitated("a change of a node's spec other than cordon and uncordon")
 
 
 def _admit(findings: Findings, resource: Resource, obj: Object) -> None:

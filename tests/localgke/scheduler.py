@@ -1,6 +1,6 @@
 """Imitates the scheduler: puts each Pod on the first node that it fits, or says why it fits none.
 
-It looks at taints, at nodeSelector and at resource requests. It never preempts.
+It looks at cordon, at taints, at nodeSelector and at resource requests. It never preempts.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 
+from localgke.disruption import UNSCHEDULABLE
 from localgke.objects import NODES, PODS, TERMINAL, is_active, record, set_condition
 from localgke.store import Object, Store
 
@@ -40,6 +41,8 @@ def requests(pods: Iterable[Object]) -> dict[str, Decimal]:
 def obstacles(pod: Object, node: Object, pods: Iterable[Object] = ()) -> list[str]:
     """Why a Pod cannot go to a node, in the scheduler's words; empty where it can. `pods`: those of the cluster."""
     tolerations = pod["spec"].get("tolerations", [])
+    if node["spec"].get("unschedulable") and not any(_tolerates(item, UNSCHEDULABLE) for item in tolerations):
+        return ["node(s) were unschedulable"]
     for taint in node["spec"].get("taints", []):
         if taint["effect"] != "PreferNoSchedule" and not any(_tolerates(item, taint) for item in tolerations):
             return [f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"]

@@ -114,6 +114,11 @@ def _pod_state(pod: Object) -> str:
     return "Running" if reason == "Completed" and status["phase"] == "Running" and "Ready" in _true(pod) else reason
 
 
+def _node_state(node: Object) -> str:
+    state = "Ready" if "Ready" in _true(node) else "NotReady"
+    return f"{state},SchedulingDisabled" if node["spec"].get("unschedulable") else state
+
+
 def _container_state(state: Object) -> str:
     """Why a container does not run; empty when it does."""
     why: Object = state.get("waiting") or state.get("terminated") or {}
@@ -133,7 +138,7 @@ COLUMNS: dict[str, dict[str, Callable[[Object], Any]]] = {
     "namespaces": {"Name": _name, "Status": _phase, "Age": _age},
     "nodes": {
         "Name": _name,
-        "Status": lambda node: "Ready" if "Ready" in _true(node) else "NotReady",
+        "Status": _node_state,
         "Age": _age,
         "Version": lambda node: node["status"]["nodeInfo"]["kubeletVersion"],
     },

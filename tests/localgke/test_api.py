@@ -1,14 +1,9 @@
 import json
-import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
 PODS = "/api/v1/namespaces/default/pods"
-# The machine's kubectl, and the newer one among the tools of the tests.
-KUBECTLS = {name for name in (shutil.which("kubectl"), str(Path(sys.executable).parent / "kubectl")) if name}
 
 
 def job(name, *, image="busybox", labels=None, **spec):
@@ -21,21 +16,6 @@ def job(name, *, image="busybox", labels=None, **spec):
         "metadata": {"name": name, "labels": labels or {"test": name}},
         "spec": {"suspend": True, "template": template, **spec},
     }
-
-
-@pytest.fixture(params=sorted(KUBECTLS))
-def kubectl(request, cluster):
-    """Runs kubectl, once for each one that there is; `kubectl.name` makes the names of its objects its own."""
-    number = sorted(KUBECTLS).index(request.param)
-
-    def run(*arguments, manifest=None, fails=False):
-        stdin = json.dumps(manifest) if manifest else ""  # JSON is YAML, and is what --raw takes
-        done = cluster.run(request.param, *arguments, stdin=stdin)
-        assert (done.returncode != 0) is fails, done.stdout + done.stderr
-        return done.stderr if fails else done.stdout
-
-    run.name = lambda name: f"{name}-{number}"
-    return run
 
 
 def test_a_job_is_created_shown_and_deleted(kubectl):

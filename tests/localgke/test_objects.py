@@ -31,5 +31,5 @@ def test_a_condition_changes_its_transition_time_only_with_its_status() -> None:
     kept = {key: first[key] for key in ("type", "status", "lastProbeTime", "lastTransitionTime")}
     assert waiting == kept | {"reason": "Waiting"}
     assert set_condition(obj, "Ready", "True")
-    assert obj["status"]["conditions"][0].keys() == {"type", "status", "lastTransitionTime"}
+    assert obj["status"]["conditions"][0].keys() == {"type", "status", "lastProbeTime", "lastTransitionTime"}
     assert obj["status"]["conditions"][0]["lastTransitionTime"] > "2000-01-01T00:00:00Z"
