@@ -46,8 +46,12 @@ def is_active(pod: Object) -> bool:
     return pod["status"]["phase"] not in TERMINAL and "deletionTimestamp" not in pod["metadata"]
 
 
-def record(store: Store, obj: Object, component: str, kind: str, reason: str, message: str) -> None:
-    """Records an event about `obj`; the same event again raises its count. `kind`: Normal or Warning.
+def record(
+    store: Store, obj: Object, component: str, kind: str, reason: str, message: str, container: str = ""
+) -> None:
+    """Records an event about `obj`, or a container of that Pod; the same event again raises its count.
+
+    `kind`: Normal or Warning.
 
     As on a real cluster, the names of events about one object sort by time.
     """
@@ -55,6 +59,7 @@ def record(store: Store, obj: Object, component: str, kind: str, reason: str, me
     namespace = meta.get("namespace", "default")
     about = {"kind": obj["kind"], "apiVersion": obj["apiVersion"], "namespace": namespace}
     about |= {"name": meta["name"], "uid": meta["uid"]}
+    about |= {"fieldPath": f"spec.containers{{{container}}}"} if container else {}
     new = {"involvedObject": about, "reason": reason, "message": message, "type": kind}
     same = store.list("events", namespace, lambda event: event.items() >= new.items())
     if same:
