@@ -49,6 +49,10 @@ PARAMETERS = {
     "timeoutSeconds",
     "watch",
 }
+ORPHANED = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+    "propagationPolicy=Orphan to suppress this warning"
+)
 VERBS = {  # (method, whether one object is named) -> verb
     ("GET", True): "get",
     ("GET", False): "list",
@@ -167,7 +171,10 @@ class _Server:
 
     async def _delete(self, request: web.Request, target: Target) -> web.StreamResponse:
         options = await _json(request) if request.can_read_body else {}
-        return _answer(request, target, delete_as_asked(self._written(request), target, options))
+        response = _answer(request, target, delete_as_asked(self._written(request), target, options))
+        if target.resource.kind == "Job" and not options.get("propagationPolicy"):
+            response.headers["Warning"] = f'299 - "{ORPHANED}"'
+        return response
 
     def _written(self, request: web.Request) -> Store:
         """The store, or a throw-away copy of it for a dry run."""

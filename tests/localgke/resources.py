@@ -84,7 +84,7 @@ def target(path: str) -> Target:
 
 
 def discovery(version: str) -> dict[str, dict[str, Any]]:
-    """What the server says of itself, by path; `version` is that of the cluster, e.g. `1.32.4-gke.1415000`."""
+    """What the server says of itself, by path; `version` is that of the cluster, e.g. `1.36.3-gke.1001000`."""
     major, minor = version.split(".")[:2]
     batch = {"groupVersion": "batch/v1", "version": "v1"}
     group = {"name": "batch", "versions": [batch], "preferredVersion": batch}

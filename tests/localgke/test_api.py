@@ -43,7 +43,7 @@ def test_apply_of_another_template_is_refused_as_immutable(kubectl):
     name = kubectl.name("immutable")
     kubectl("apply", "-f", "-", manifest=job(name))
     said = kubectl("apply", "-f", "-", manifest=job(name, image="python"), fails=True)
-    assert said.startswith(f'The Job "{name}" is invalid: spec.template: Invalid value: ')
+    assert said.startswith(f'The Job "{name}" is invalid: spec.template.spec: Invalid value: ')
     assert said.rstrip().endswith(": field is immutable")
 
 
@@ -67,6 +67,14 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(kubectl):
     shown = kubectl("create", "--dry-run=server", "-f", "-", "-o", "jsonpath={.spec.backoffLimit}", manifest=job(name))
     assert shown == "6"
     assert kubectl("get", "jobs", "-l", f"test={name}", "-o", "name") == ""
+
+
+def test_a_deletion_that_does_not_say_what_becomes_of_the_pods_is_warned_of(kubectl):
+    name = kubectl.name("orphaning")
+    kubectl("create", "-f", "-", manifest=job(name))
+    done = kubectl.cluster.run(kubectl.program, "delete", "--raw", f"{JOBS}/{name}")
+    assert done.returncode == 0
+    assert "Warning: child pods are preserved by default when jobs are deleted; set propagationPolicy=" in done.stderr
 
 
 def test_a_delete_with_the_uid_of_another_job_is_a_conflict(kubectl):

@@ -136,7 +136,7 @@ class Findings:
 
     def unchanged(self, field: str, old: object, new: object) -> None:
         if old != new:
-            self.invalid(field, new, "field is immutable")
+            self.add("Invalid", field, f"Invalid value: {_text(new)}: field is immutable")
 
     def metadata(self, path: str, meta: Object) -> None:
         """The labels and annotations of an object or of a Pod template."""
