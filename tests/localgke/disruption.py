@@ -6,7 +6,7 @@ There are no PodDisruptionBudgets, so no eviction has to wait.
 from __future__ import annotations
 
 from localgke.decoding import decode
-from localgke.deletion import delete_as_asked
+from localgke.deletion import check_preconditions, delete_as_asked
 from localgke.errors import ApiError
 from localgke.objects import NODES, PODS, set_condition
 from localgke.resources import Resource, Target
@@ -26,7 +26,7 @@ def evict(store: Store, target: Target, body: object) -> Object:
         raise ApiError("BadRequest", "name in URL does not match name in Eviction object")
     options = eviction.get("deleteOptions", {})
     pod = store.get(PODS, target.namespace, target.name)
-    pod["metadata"].update(options.pop("preconditions", {}))
+    check_preconditions(pod, options.pop("preconditions", {}))
     set_condition(pod, "DisruptionTarget", "True", "EvictionByEvictionAPI", "Eviction API: evicting")
     store.update(PODS, pod)
     delete_as_asked(store, target, options)

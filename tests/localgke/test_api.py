@@ -87,7 +87,7 @@ def test_a_delete_with_the_uid_of_another_job_is_a_conflict(kubectl):
         return {**options, "preconditions": {"uid": uid}}
 
     said = kubectl("delete", "--raw", path, "-f", "-", manifest=body("other"), fails=True)
-    assert "Precondition failed: UID in precondition: other" in said
+    assert f'Operation cannot be fulfilled on Job.batch "{name}": the UID in the precondition (other) does not' in said
     uid = kubectl("get", "job", name, "-o", "jsonpath={.metadata.uid}")
     kubectl("delete", "--raw", path, "-f", "-", manifest=body(uid))
     kubectl("wait", "--for=delete", f"job/{name}", "--timeout=10s")

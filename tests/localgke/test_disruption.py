@@ -36,7 +36,7 @@ async def test_an_eviction_of_another_pod_than_it_names_is_refused(cluster: Clus
     uid = cluster.pod("p", "exec sleep 600")["metadata"]["uid"]
     with pytest.raises(ApiError, match="name in URL does not match name in Eviction object"):
         evicted(cluster.store, "q")
-    with pytest.raises(ApiError, match="Precondition failed: UID in precondition: other") as caught:
+    with pytest.raises(ApiError, match=r"the UID in the precondition \(other\) does not match") as caught:
         evicted(cluster.store, "p", deleteOptions={"preconditions": {"uid": "other"}})
     assert caught.value.reason == "Conflict"
     assert condition(cluster.store.get(PODS, "default", "p"), "DisruptionTarget") is None
