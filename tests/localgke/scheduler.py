@@ -45,7 +45,7 @@ def obstacles(pod: Object, node: Object, pods: Iterable[Object] = ()) -> list[st
         return ["node(s) were unschedulable"]
     for taint in node["spec"].get("taints", []):
         if taint["effect"] != "PreferNoSchedule" and not any(_tolerates(item, taint) for item in tolerations):
-            return [f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"]
+            return ["node(s) had untolerated taint(s)"]
     labels = node["metadata"]["labels"]
     if any(labels.get(key) != value for key, value in pod["spec"].get("nodeSelector", {}).items()):
         return ["node(s) didn't match Pod's node affinity/selector"]
@@ -83,7 +83,7 @@ def sync(store: Store) -> None:
         reasons = {node["metadata"]["name"]: obstacles(pod, node, pods) for node in nodes}
         fitting = next((name for name, why in reasons.items() if not why), None)
         if fitting is None:
-            _refuse(store, pod, list(reasons.values()))
+            _refuse(store, pod, nodes, list(reasons.values()))
             continue
         pod["spec"]["nodeName"] = fitting  # in `pods`, too: the next one sees it
         set_condition(pod, "PodScheduled", "True")
@@ -92,13 +92,25 @@ def sync(store: Store) -> None:
         record(store, pod, COMPONENT, "Normal", "Scheduled", message)
 
 
-def _refuse(store: Store, pod: Object, reasons: list[list[str]]) -> None:
-    nodes = f"0/{len(reasons)} nodes are available"
-    causes = tally(reason for why in reasons for reason in why) or "no nodes available to schedule pods"
-    message = f"{nodes}: {causes}. preemption: {nodes}: {len(reasons)} Preemption is not helpful for scheduling."
+def _refuse(store: Store, pod: Object, nodes: list[Object], reasons: list[list[str]]) -> None:
+    message = "no nodes available to schedule pods"
+    if nodes:
+        none = f"0/{len(nodes)} nodes are available"
+        causes = tally(reason for why in reasons for reason in why)
+        preemption = tally(_preemption(pod, node, why) for node, why in zip(nodes, reasons, strict=True))
+        message = f"{none}: {causes}. preemption: {none}: {preemption}."
     if set_condition(pod, "PodScheduled", "False", "Unschedulable", message):
         store.update(PODS, pod)
         record(store, pod, COMPONENT, "Warning", "FailedScheduling", message)
+
+
+def _preemption(pod: Object, node: Object, why: list[str]) -> str:
+    """What it would help to end other Pods of the node. All have the same priority, so none is ever ended."""
+    allocatable = node["status"]["allocatable"]
+    too_big = any(amount > quantity(allocatable.get(name, 0)) for name, amount in requests([pod]).items())
+    if too_big or not all(reason.startswith("Insufficient") for reason in why):
+        return "Preemption is not helpful for scheduling"
+    return "No preemption victims found for incoming pod"
 
 
 def tally(reasons: Iterable[str]) -> str:
