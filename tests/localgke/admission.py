@@ -7,7 +7,7 @@ import uuid
 
 from localgke.errors import ApiError, not_imitated
 from localgke.job_admission import admit_job, check_update, generate_selector
-from localgke.pod_admission import admit_pod
+from localgke.pod_admission import admit_pod, complete_pod
 from localgke.resources import Resource
 from localgke.store import Object, generated_name
 from localgke.validation import FORMATS, Findings
@@ -37,7 +37,7 @@ def admit_new(resource: Resource, obj: Object) -> None:
         generate_selector(findings, obj)
         obj["status"], meta["generation"] = {}, 1
     elif resource.kind == "Pod":
-        obj["status"] = {"phase": "Pending"}
+        complete_pod(obj)
     elif resource.kind == "Namespace":
         meta.setdefault("labels", {})["kubernetes.io/metadata.name"] = meta.get("name", "")
         obj["spec"], obj["status"] = {"finalizers": ["kubernetes"]}, {"phase": "Active"}

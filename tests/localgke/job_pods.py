@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from localgke.objects import TERMINAL, is_true
+from localgke.pod_admission import complete_pod
 from localgke.store import MAX_GENERATED_BASE, Object
 
 FINALIZER = "batch.kubernetes.io/job-tracking"  # on a Pod until it is counted in the status of its Job
@@ -33,7 +34,9 @@ def new_pod(job: Object, index: int | None) -> Object:
             variables = container.setdefault("env", [])
             if INDEX_VARIABLE not in [variable["name"] for variable in variables]:
                 variables.append({"name": INDEX_VARIABLE, "valueFrom": source})
-    return {"apiVersion": "v1", "kind": "Pod", **template, "status": {"phase": "Pending"}}
+    pod = {"apiVersion": "v1", "kind": "Pod", **template}
+    complete_pod(pod)
+    return pod
 
 
 def index_of(pod: Object) -> int:

@@ -74,12 +74,6 @@ def test_an_image_without_a_fixed_tag_is_always_pulled(image, policy):
     assert made["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] == policy
 
 
-def test_what_is_limited_is_requested():
-    resources = {"limits": {"cpu": "2", "memory": "1Gi"}, "requests": {"cpu": "1"}}
-    got = admit(job({"resources": resources}))["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]
-    assert got == {"cpu": "1", "memory": "1Gi"}
-
-
 BOTH = {"emptyDir": {}, "secret": {"secretName": "s"}}
 FIELD = {"fieldRef": {"fieldPath": "metadata.name"}}
 

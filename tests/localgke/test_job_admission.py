@@ -136,3 +136,9 @@ def test_a_job_that_may_still_have_pods_keeps_its_template(status):
 def test_a_selector_of_ones_own_is_not_imitated():
     error = refused(admit, job(spec={"manualSelector": True}))
     assert error.message.startswith("localgke does not imitate spec.manualSelector")
+
+
+@pytest.mark.parametrize("field", ["backoffLimitPerIndex", "maxFailedIndexes", "successPolicy", "managedBy"])
+def test_what_the_job_controller_does_not_imitate_is_an_unknown_field(field):
+    error = refused(admit, job(spec={field: 1}))
+    assert f'unknown field "spec.{field}": misspelled, or localgke does not imitate it' in error.message
