@@ -7,7 +7,6 @@ manualSelector, and a change of completions.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
@@ -23,10 +22,10 @@ from localgke.job_pods import (
     is_terminating,
     is_uncounted,
     new_pod,
-    parse_indexes,
     replaces_only_failed,
     restarts,
 )
+from localgke.job_tally import Backoff, Tally
 from localgke.objects import (
     JOBS,
     PODS,
@@ -42,7 +41,6 @@ from localgke.objects import (
 from localgke.store import Object, Store, now
 
 COMPONENT = "job-controller"
-MAX_BACKOFF_SECONDS = 600.0
 GOALS = {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"}  # what is decided -> what it becomes
 
 
@@ -57,48 +55,6 @@ class Goal(NamedTuple):
 COMPLETED = Goal("SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods")
 TOO_MANY_FAILURES = Goal("FailureTarget", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
 TOO_LATE = Goal("FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline")
-
-
-class Tally:
-    """Where a Job stands: its Pods, and how many have succeeded and failed, whether its status counts them or not."""
-
-    def __init__(self, job: Object, pods: list[Object]):
-        status, new = job["status"], [pod for pod in pods if is_uncounted(pod)]
-        self.pods = pods
-        self.active = [pod for pod in pods if is_active(pod)]
-        self.terminating = [pod for pod in pods if is_terminating(pod)]
-        self.new_succeeded = [pod for pod in new if pod["status"]["phase"] == "Succeeded"]
-        self.new_failed = [pod for pod in new if has_failed(job, pod)]
-        self.failed = status.get("failed", 0) + sum(judge(job, pod).action != "Ignore" for pod in self.new_failed)
-        self.succeeded = status.get("succeeded", 0) + len(self.new_succeeded)
-        self.indexes: set[int] = set()
-        if is_indexed(job):
-            self.indexes = {*parse_indexes(status.get("completedIndexes", "")), *map(index_of, self.new_succeeded)}
-            self.succeeded = len(self.indexes)
-
-
-class Backoff:
-    """How long a Job waits before it makes another Pod: longer with every failure since the last success."""
-
-    def __init__(self, first_seconds: float):
-        self._first_seconds = first_seconds
-        self._failures = 0
-        self._last_failure = 0.0  # monotonic clock
-
-    def note(self, tally: Tally) -> None:
-        """Takes the Pods into account that have ended; to be told of each once."""
-        if tally.new_succeeded:
-            self._failures = 0
-        elif tally.new_failed:
-            self._failures += len(tally.new_failed)
-            self._last_failure = time.monotonic()
-
-    def remaining(self) -> float:
-        """Seconds until the next Pod may be made; 0 when it may be made now."""
-        if not self._failures:
-            return 0.0
-        delay = min(self._first_seconds * 2.0 ** min(self._failures - 1, 64), MAX_BACKOFF_SECONDS)
-        return max(0.0, self._last_failure + delay - time.monotonic())
 
 
 class JobController:
@@ -187,13 +143,15 @@ class JobController:
             return deadline
         ending = tally.terminating if replaces_only_failed(job) else []
         missing = wanted - len(tally.active) - len(ending)
-        if missing > 0 and (remaining := backoff.remaining()):
+        if missing <= 0:
+            return deadline
+        if remaining := backoff.remaining():
             return remaining if deadline is None else min(remaining, deadline)
         indexes: Iterable[int | None] = [None] * missing
         if is_indexed(job):
             taken = {*tally.indexes, *map(index_of, [*tally.active, *ending])}
             indexes = [index for index in range(completions or 0) if index not in taken]
-        for index in islice(indexes, max(0, missing)):
+        for index in islice(indexes, missing):
             made = self._store.create(PODS, new_pod(job, index))["metadata"]["name"]
             record(self._store, job, COMPONENT, "Normal", "SuccessfulCreate", f"Created pod: {made}")
         return deadline
@@ -233,21 +191,15 @@ class JobController:
             status |= {"succeeded": tally.succeeded, "completedIndexes": format_indexes(tally.indexes)}
         if goal and not is_true(job, goal.kind):
             set_condition(job, goal.kind, "True", goal.reason, goal.message)
-        ended: dict[str, list[Object]] = {"succeeded": [], "failed": []}
         released = [pod for pod in pods if is_uncounted(pod) and (goal or self._is_done(job, pod))]
-        for pod in released:
-            if pod["status"]["phase"] == "Succeeded":
-                ended["succeeded"] += [] if is_indexed(job) else [pod]
-            elif has_failed(job, pod) or (goal and goal.kind == "FailureTarget"):
-                ended["failed"] += [] if judge(job, pod).action == "Ignore" else [pod]
-        uids = {key: [pod["metadata"]["uid"] for pod in counted] for key, counted in ended.items() if counted}
-        status["uncountedTerminatedPods"] = uids
+        ended = self._ended(job, released, goal)
+        status["uncountedTerminatedPods"] = {key: uids for key, uids in ended.items() if uids}
         job = self._write(job)
         self._release(released)
         status = job["status"]
         status["uncountedTerminatedPods"] = {}
-        for key, counted in ended.items():
-            status[key] = status.get(key, 0) + len(counted)
+        for key, uids in ended.items():
+            status[key] = status.get(key, 0) + len(uids)
         if goal and not terminating:
             self._finish(job, goal)
         self._write(job)
@@ -256,6 +208,19 @@ class JobController:
     def _is_done(job: Object, pod: Object) -> bool:
         going = "deletionTimestamp" in job["metadata"]
         return going or pod["status"]["phase"] == "Succeeded" or has_failed(job, pod)
+
+    @staticmethod
+    def _ended(job: Object, pods: list[Object], goal: Goal | None) -> dict[str, list[str]]:
+        """The uids of those that are to be counted. When a Job fails, what still runs has failed with it."""
+        ended: dict[str, list[str]] = {"succeeded": [], "failed": []}
+        for pod in pods:
+            uid, succeeded = pod["metadata"]["uid"], pod["status"]["phase"] == "Succeeded"
+            failed = not succeeded and (has_failed(job, pod) or (goal and goal.kind == "FailureTarget"))
+            if succeeded and not is_indexed(job):  # else its index was counted
+                ended["succeeded"].append(uid)
+            elif failed and judge(job, pod).action != "Ignore":
+                ended["failed"].append(uid)
+        return ended
 
     def _finish(self, job: Object, goal: Goal) -> None:
         set_condition(job, GOALS[goal.kind], "True", goal.reason, goal.message)
