@@ -5,18 +5,15 @@ from __future__ import annotations
 import base64
 import uuid
 
-from localgke.errors import ApiError
+from localgke.errors import ApiError, not_imitated
+from localgke.job_admission import admit_job, check_update, generate_selector
+from localgke.pod_admission import admit_pod, complete_pod
 from localgke.resources import Resource
-from localgke.store import Object
+from localgke.store import Object, generated_name
 from localgke.validation import FORMATS, Findings
 
 SET_BY_THE_SERVER = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields")
-IMMUTABLE = {
-    "Job": ("completions", "selector", "template", "completionMode", "podReplacementPolicy"),
-    "Pod": ("spec",),
-}
-VOLUME_SOURCES = ("configMap", "emptyDir", "secret")
-ENV_SOURCES = ("configMapKeyRef", "fieldRef", "secretKeyRef")
+POD_SECURITY = "pod-security.kubernetes.io/"
 
 
 def admit_new(resource: Resource, obj: Object) -> None:
@@ -28,7 +25,7 @@ def admit_new(resource: Resource, obj: Object) -> None:
         raise ApiError("BadRequest", "resourceVersion should not be set on objects to be created")
     meta["uid"] = str(uuid.uuid4())
     if not meta.get("name") and meta.get("generateName"):
-        meta["name"] = meta["generateName"] + uuid.uuid4().hex[:5]
+        meta["name"] = generated_name(meta["generateName"])
     obj.pop("status", None)
     findings = Findings()
     if not meta.get("name"):
@@ -37,14 +34,19 @@ def admit_new(resource: Resource, obj: Object) -> None:
         format_ = "DnsLabel" if resource.kind in ("Service", "Namespace") else "DnsSubdomain"
         findings.matches("metadata.name", meta["name"], FORMATS[format_])
     if resource.kind == "Job":
-        _generate_selector(findings, obj)
+        generate_selector(findings, obj)
         obj["status"], meta["generation"] = {}, 1
     elif resource.kind == "Pod":
-        obj["status"] = {"phase": "Pending"}
+        complete_pod(obj)
     elif resource.kind == "Namespace":
         meta.setdefault("labels", {})["kubernetes.io/metadata.name"] = meta.get("name", "")
         obj["spec"], obj["status"] = {"finalizers": ["kubernetes"]}, {"phase": "Active"}
+        if any(label.startswith(POD_SECURITY) for label in meta["labels"]):
+            raise not_imitated(f"Pod Security admission, so no namespace with a label {POD_SECURITY}*")
     _admit(findings, resource, obj)
+    if resource.kind == "Job":
+        # The API server gives a Job the labels of its template where it has none of its own.
+        meta["labels"] = meta.get("labels") or dict(obj["spec"]["template"]["metadata"]["labels"])
 
 
 def admit_update(resource: Resource, old: Object, obj: Object) -> None:
@@ -59,22 +61,29 @@ def admit_update(resource: Resource, old: Object, obj: Object) -> None:
     if "status" in old:
         obj["status"] = old["status"]
     findings = Findings()
-    for field in IMMUTABLE.get(resource.kind, ()):
-        if field == "spec":
-            findings.unchanged("spec", old["spec"], obj["spec"])
-        else:
-            findings.unchanged(f"spec.{field}", old["spec"].get(field), obj["spec"].get(field))
-    if resource.kind == "Job":
+    if resource.kind == "Node":
+        _only_cordon(old["spec"], obj["spec"])
+    elif resource.kind == "Pod":
+        findings.unchanged("spec", old["spec"], obj["spec"])
+    elif resource.kind == "Job":
         meta["generation"] = before["generation"] + (obj["spec"] != old["spec"])
+        check_update(findings, old, obj)
     _admit(findings, resource, obj)
+
+
+def _only_cordon(old: Object, new: Object) -> None:
+    if not new.get("unschedulable"):
+        new.pop("unschedulable", None)
+    if {**old, "unschedulable": True} != {**new, "unschedulable": True}:
+        raise not_imitated("a change of a node's spec other than cordon and uncordon")
 
 
 def _admit(findings: Findings, resource: Resource, obj: Object) -> None:
     findings.metadata("metadata", obj["metadata"])
     if resource.kind == "Job":
-        _admit_job(findings, obj["spec"])
+        admit_job(findings, obj)
     elif resource.kind == "Pod":
-        _admit_pod(findings, obj["spec"], "spec")
+        admit_pod(findings, obj["spec"], "spec")
     elif resource.kind == "Secret":
         texts = obj.pop("stringData", {})
         obj.setdefault("data", {}).update({key: base64.b64encode(texts[key].encode()).decode() for key in texts})
@@ -82,58 +91,3 @@ def _admit(findings: Findings, resource: Resource, obj: Object) -> None:
         for port in obj["spec"].get("ports", ()):
             port.setdefault("targetPort", port["port"])
     findings.raise_any(resource, obj)
-
-
-def _generate_selector(findings: Findings, job: Object) -> None:
-    meta, spec = job["metadata"], job["spec"]
-    if "selector" in spec:
-        findings.invalid("spec.selector", spec["selector"], "`selector` not auto-generated")
-    spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": meta["uid"]}}
-    labels = spec["template"]["metadata"].setdefault("labels", {})
-    for label, value in (("controller-uid", meta["uid"]), ("job-name", meta.get("name", ""))):
-        labels[label] = labels[f"batch.kubernetes.io/{label}"] = value
-    # The API server gives a Job the labels of its template where it has none of its own.
-    meta["labels"] = meta.get("labels") or dict(labels)
-
-
-def _admit_job(findings: Findings, spec: Object) -> None:
-    if "parallelism" not in spec:
-        spec["parallelism"] = 1
-        spec.setdefault("completions", 1)
-    if spec["completionMode"] == "Indexed" and "completions" not in spec:
-        findings.required("spec.completions", "when completion mode is Indexed")
-    pod = spec["template"]
-    findings.metadata("spec.template.metadata", pod["metadata"])
-    if pod["spec"]["restartPolicy"] == "Always":
-        findings.required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
-    _admit_pod(findings, pod["spec"], "spec.template.spec")
-
-
-def _admit_pod(findings: Findings, spec: Object, path: str) -> None:
-    volumes = spec.get("volumes", [])
-    for i, volume in enumerate(volumes):
-        findings.exactly_one(f"{path}.volumes[{i}]", volume, VOLUME_SOURCES)
-    names = [container["name"] for container in spec["containers"]]
-    for what, seen in (("volumes", [volume["name"] for volume in volumes]), ("containers", names)):
-        for name in {name for name in seen if seen.count(name) > 1}:
-            findings.add("Duplicate", f"{path}.{what}", f'Duplicate value: "{name}"')
-    for i, container in enumerate(spec["containers"]):
-        _admit_container(findings, container, f"{path}.containers[{i}]", [volume["name"] for volume in volumes])
-
-
-def _admit_container(findings: Findings, container: Object, path: str, volumes: list[str]) -> None:
-    tag = container["image"].rpartition("/")[2].partition(":")[2] or "latest"
-    floating = tag == "latest" and "@" not in container["image"]
-    container.setdefault("imagePullPolicy", "Always" if floating else "IfNotPresent")
-    resources = container["resources"]
-    if "limits" in resources:
-        resources["requests"] = {**resources["limits"], **resources.get("requests", {})}
-    for i, variable in enumerate(container.get("env", ())):
-        if "valueFrom" in variable:
-            where = f"{path}.env[{i}].valueFrom"
-            findings.exactly_one(where, variable["valueFrom"], ENV_SOURCES)
-            if variable.get("value"):
-                findings.invalid(where, "", "may not be specified when `value` is not empty")
-    for i, mount in enumerate(container.get("volumeMounts", ())):
-        if mount["name"] not in volumes:
-            findings.add("NotFound", f"{path}.volumeMounts[{i}].name", f'Not found: "{mount["name"]}"')

@@ -16,6 +16,7 @@ from localgke.admission import admit_new, admit_update
 from localgke.config import Config, User
 from localgke.decoding import decode
 from localgke.deletion import delete_as_asked
+from localgke.disruption import evict
 from localgke.errors import ApiError, about, not_imitated
 from localgke.resources import Target
 from localgke.selectors import selector
@@ -48,6 +49,10 @@ PARAMETERS = {
     "timeoutSeconds",
     "watch",
 }
+ORPHANED = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+    "propagationPolicy=Orphan to suppress this warning"
+)
 VERBS = {  # (method, whether one object is named) -> verb
     ("GET", True): "get",
     ("GET", False): "list",
@@ -110,11 +115,12 @@ class _Server:
         if unknown:
             raise not_imitated(f"the query parameter {', '.join(sorted(unknown))}")
         target = resources.target(request.path)
-        verb = VERBS.get((request.method, bool(target.name)), request.method)
+        one = bool(target.name) and target.subresource != "eviction"  # which is made for a Pod, and is none itself
+        verb = VERBS.get((request.method, one), request.method)
         if verb == "list" and request.query.get("watch") in ("true", "1"):
             verb = "watch"
         _authorize(user, verb, target)
-        if verb not in target.resource.verbs or (target.subresource and verb != "get"):
+        if verb not in target.verbs:
             raise not_imitated(f'the verb "{verb}" on {target.resource.name}')
         return await self._handlers[verb](request, target)
 
@@ -141,6 +147,8 @@ class _Server:
         return await watches.stream(request, self._store, target, matches=_selector(request, target), render=render)
 
     async def _create(self, request: web.Request, target: Target) -> web.StreamResponse:
+        if target.subresource == "eviction":
+            return web.json_response(evict(self._written(request), target, await _json(request)), status=201)
         obj = decode(target.resource, await _json(request))
         meta = obj["metadata"]
         if target.resource.namespaced:
@@ -163,7 +171,10 @@ class _Server:
 
     async def _delete(self, request: web.Request, target: Target) -> web.StreamResponse:
         options = await _json(request) if request.can_read_body else {}
-        return _answer(request, target, delete_as_asked(self._written(request), target, options))
+        response = _answer(request, target, delete_as_asked(self._written(request), target, options))
+        if target.resource.kind == "Job" and not options.get("propagationPolicy"):
+            response.headers["Warning"] = f'299 - "{ORPHANED}"'
+        return response
 
     def _written(self, request: web.Request) -> Store:
         """The store, or a throw-away copy of it for a dry run."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -20,6 +22,8 @@ from localgke import config
 from localgke.store import Store
 
 TESTS = Path(__file__).parents[1]
+# The machine's kubectl, and the newer one among the tools of the tests.
+KUBECTLS = {name for name in (shutil.which("kubectl"), str(Path(sys.executable).parent / "kubectl")) if name}
 
 
 def localgke(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -54,6 +58,31 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     yield Cluster(state, {**os.environ, "KUBECACHEDIR": str(state / "kubectl"), **env})
     stopped = localgke("stop", "--state", state)
     assert stopped.returncode == 0, stopped.stderr
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """One kubectl to call; `name` makes the names of its objects its own."""
+
+    cluster: Cluster
+    program: str
+    number: int
+
+    def __call__(self, *arguments: str, manifest: object = None, fails: bool = False) -> str:
+        """What it printed: stderr where it is to fail."""
+        stdin = json.dumps(manifest) if manifest else ""  # JSON is YAML, and is what --raw takes
+        done = self.cluster.run(self.program, *arguments, stdin=stdin)
+        assert (done.returncode != 0) is fails, done.stdout + done.stderr
+        return done.stderr if fails else done.stdout
+
+    def name(self, name: str) -> str:
+        return f"{name}-{self.number}"
+
+
+@pytest.fixture(params=sorted(KUBECTLS))
+def kubectl(request: pytest.FixtureRequest, cluster: Cluster) -> Kubectl:
+    """Runs kubectl, once for each one that there is."""
+    return Kubectl(cluster, request.param, sorted(KUBECTLS).index(request.param))
 
 
 Scenario = Callable[[test_utils.TestClient], Awaitable[Any]]

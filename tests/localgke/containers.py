@@ -26,6 +26,7 @@ SOURCES = {
     "configMap": ("configmaps", "name"),
     "secret": ("secrets", "secretName"),
 }
+NAMES = {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
 
 
 class CreateError(Exception):
@@ -51,7 +52,7 @@ def environment(store: Store, pod: Object, container: Object) -> dict[str, str]:
             if source["key"] in data:
                 env[item["name"]] = data[source["key"]].decode()
             elif not source.get("optional"):
-                where = f"{kind.removesuffix('KeyRef')} {pod['metadata']['namespace']}/{source['name']}"
+                where = f"{NAMES[kind]} {pod['metadata']['namespace']}/{source['name']}"
                 raise CreateError(f"couldn't find key {source['key']} in {where}")
     return env
 
@@ -84,15 +85,19 @@ def hostname(pod: Object) -> str:
 
 
 def fill_volumes(store: Store, pod: Object, directory: Path) -> None:
-    """Makes a directory for each volume of the Pod. Raises CreateError while something is missing."""
+    """Makes a directory for each volume of the Pod. Raises CreateError, with the volume, while something is missing."""
     for volume in pod["spec"].get("volumes", []):
         target = directory / volume["name"]
         target.mkdir(parents=True, exist_ok=True)
         target.chmod(0o777)
         for kind in ("configMap", "secret"):
             if kind in volume:
-                for name, data in _data(store, pod, kind, volume[kind]).items():
-                    (target / name).write_bytes(data)
+                try:
+                    data = _data(store, pod, kind, volume[kind])
+                except CreateError as error:
+                    raise CreateError(f'"{volume["name"]}" : {error}') from None
+                for name, content in data.items():
+                    (target / name).write_bytes(content)
                     (target / name).chmod(volume[kind].get("defaultMode", 0o644))
 
 
@@ -106,7 +111,9 @@ def make_spec(store: Store, pod: Object, container: Object, image: Image, volume
     context = {**pod["spec"].get("securityContext", {}), **container.get("securityContext", {})}
     uid = context.get("runAsUser", 0)
     if context.get("runAsNonRoot") and uid == 0:
-        raise CreateError("container has runAsNonRoot and image will run as root")
+        meta = pod["metadata"]
+        who = f'pod: "{meta["name"]}_{meta["namespace"]}({meta["uid"]})", container: {container["name"]}'
+        raise CreateError(f"container has runAsNonRoot and image will run as root ({who})")
     env = {"HOME": "/root" if uid == 0 else "/", **environment(store, pod, container)}
     mounts: list[Mount] = [{"source": str(log), "target": container["terminationMessagePath"], "readonly": False}]
     mounts += [{"source": str(path), "target": point, "readonly": True} for point, path in image.mounts.items()]

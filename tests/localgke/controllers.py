@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from localgke import garbage, runtime, scheduler
+from localgke import disruption, garbage, runtime, scheduler, ttl
 from localgke.config import Config
 from localgke.errors import ApiError
 from localgke.jobs import JobController
@@ -30,7 +30,8 @@ async def run(store: Store, config: Config, state: Path) -> None:
         while True:
             changed = asyncio.create_task(_change(store, store.version))
             garbage.sync(store)
-            waits = [job_controller.sync(), node_pools.sync()]
+            disruption.taint_cordoned(store)
+            waits = [job_controller.sync(), ttl.sync(store), node_pools.sync()]
             scheduler.sync(store)
             kubelet.sync()
             seconds = min((wait for wait in waits if wait is not None), default=None)

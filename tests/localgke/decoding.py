@@ -11,10 +11,10 @@ import yaml
 from localgke.errors import ApiError
 from localgke.resources import Resource
 from localgke.store import Object
-from localgke.validation import FORMATS, Findings
+from localgke.validation import FORMATS, NOT_DECODED, Findings
 
 FIELD = re.compile(r"(?P<type>\S+)(?P<required> required)?( = (?P<default>.+))?")
-SCALARS: dict[str, type] = {"bool": bool, "int32": int, "int64": int}  # the others are texts
+SCALARS: dict[str, type] = {"bool": bool, "int32": int, "int64": int, "string": str}  # the others are texts
 LIMITS = {"int32": 2**31 - 1, "int64": 2**63 - 1}
 JSON_NAMES = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
 MAP = "map[string]"
@@ -56,7 +56,7 @@ def decode(resource: Resource, body: object) -> Object:
         )
     reader = _Reader()
     try:
-        obj: Object = reader.read(kind, body, "")
+        obj: Object = reader.read(kind, body, "", kind)
         if reader.unknown:
             fields = ", ".join(f'unknown field "{path}"' for path in reader.unknown)
             raise _Unreadable(f"strict decoding error: {fields}: misspelled, or localgke does not imitate it")
@@ -75,29 +75,35 @@ class _Reader:
         self.findings = Findings()
         self.unknown: list[str] = []
 
-    def read(self, type_: str, value: Any, path: str) -> Any:
+    def read(self, type_: str, value: Any, path: str, owner: str) -> Any:
+        """The value of a field. `owner`: the Go type that has it."""
         if type_ == "any":
             return value
         if type_ in TYPES:
-            return self._object(TYPES[type_], self._expect(dict, value, path), path)
+            return self._object(type_, self._expect(type_, value, path, owner), path)
         if type_.startswith("[]"):
-            items = self._expect(list, value, path)
-            return [self.read(type_[2:], item, f"{path}[{i}]") for i, item in enumerate(items)]
+            items = self._expect(type_, value, path, owner)
+            return [self.read(type_[2:], item, f"{path}[{i}]", owner) for i, item in enumerate(items)]
         if type_.startswith(MAP):
             of = type_.removeprefix(MAP)
-            return {key: self.read(of, item, f"{path}.{key}") for key, item in self._expect(dict, value, path).items()}
+            items = self._expect(type_, value, path, owner).items()
+            return {key: self.read(of, item, path, owner) for key, item in items}
         if type_ == "Quantity" and type(value) in (int, float):
             value = str(value)
-        self._expect(SCALARS.get(type_, str), value, path)
+        self._expect(type_ if type_ in SCALARS else "string", value, path, owner)
         if type_ in LIMITS:
-            self.findings.between(path, value, 0, LIMITS[type_])
+            self.findings.at_least_zero(path, value)
+        elif type_ in NOT_DECODED:
+            if not re.fullmatch(FORMATS[type_].pattern, value):
+                raise _Unreadable(FORMATS[type_].said)
         elif type_ in FORMATS:
             self.findings.matches(path, value, FORMATS[type_])
         elif type_ not in ("string", "bool"):
             self.findings.one_of(path, value, type_.split("|"))
         return value
 
-    def _object(self, fields: dict[str, Field], value: Object, path: str) -> Object:
+    def _object(self, type_: str, value: Object, path: str) -> Object:
+        fields = TYPES[type_]
         self.unknown += [_at(path, name) for name in value if name not in fields]
         obj = {}
         for name, field in fields.items():
@@ -106,15 +112,25 @@ class _Reader:
             if field.required and item in (None, "", [], {}):
                 self.findings.required(_at(path, name))
             elif item is not None:
-                obj[name] = self.read(field.type, item, _at(path, name))
+                obj[name] = self.read(field.type, item, _at(path, name), type_)
         return obj
 
     @staticmethod
-    def _expect(kind: type, value: Any, path: str) -> Any:
-        if type(value) is not kind:
-            given, wanted = JSON_NAMES[type(value)], JSON_NAMES[kind]
-            raise _Unreadable(f"json: cannot unmarshal {given} into the field {path} of type {wanted}")
-        return value
+    def _expect(type_: str, value: Any, path: str, owner: str) -> Any:
+        """The value, if it can be decoded into that Go type."""
+        kind = SCALARS.get(type_) or (list if type_.startswith("[]") else dict)
+        given = JSON_NAMES[type(value)]
+        if type(value) is kind:
+            if _fits(type_, value):
+                return value
+            given += f" {value}"
+        field = re.sub(r"\[\d+\]", "", path)
+        go_type = re.sub(r"\w+$", lambda match: f"v1.{match[0]}" if match[0] in TYPES else match[0], type_)
+        raise _Unreadable(f"json: cannot unmarshal {given} into Go struct field {owner}.{field} of type {go_type}")
+
+
+def _fits(type_: str, value: Any) -> bool:
+    return type_ not in LIMITS or abs(value) <= LIMITS[type_]
 
 
 def _at(path: str, name: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from localgke.errors import ApiError, not_imitated
+from localgke.errors import ApiError, conflict, not_imitated
 from localgke.resources import Target
 from localgke.store import Object, Store
 
 FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan", "Background": ""}
+PRECONDITIONS = {"uid": ("UID", "deleted and then recreated"), "resourceVersion": ("ResourceVersion", "modified")}
 OPTIONS = {"kind", "apiVersion", "gracePeriodSeconds", "preconditions", "propagationPolicy"}
 
 
@@ -31,7 +32,7 @@ def delete(
     """
     obj = store.get(resource, namespace, name)
     meta = obj["metadata"]
-    meta.update(preconditions or {})
+    check_preconditions(obj, preconditions or {})
     if finalizer and finalizer not in meta.get("finalizers", ()):
         meta["finalizers"] = [*meta.get("finalizers", ()), finalizer]
     seconds = _grace_seconds(obj, grace) if resource == "pods" else 0
@@ -40,6 +41,16 @@ def delete(
         meta["deletionTimestamp"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
         meta["deletionGracePeriodSeconds"] = seconds
     return store.update(resource, obj)
+
+
+def check_preconditions(obj: Object, preconditions: dict[str, str]) -> None:
+    """Raises Conflict for an object that has not the uid and the resourceVersion it must have."""
+    meta, group = obj["metadata"], obj["apiVersion"].rpartition("/")[0]
+    for field, (name, cause) in PRECONDITIONS.items():
+        if preconditions.get(field, meta[field]) != meta[field]:
+            why = f"the {name} in the precondition ({preconditions[field]}) does not match the {name} in record"
+            kind = f"{obj['kind']}.{group}".rstrip(".")
+            raise conflict(kind, meta["name"], f"{why} ({meta[field]}). The object might have been {cause}")
 
 
 def delete_as_asked(store: Store, target: Target, options: dict[str, Any]) -> Object:

@@ -1,12 +1,13 @@
 """Imitates the garbage collector: what becomes of objects whose owner is gone or going.
 
 Background: they are deleted once every owner is gone. Foreground: the owner waits, by a finalizer, until those that
-block its deletion are gone. Orphan: they lose the reference to the owner and stay.
+block its deletion are gone. Orphan: they lose the reference to the owner and stay. As the collector of Pods has it, one
+that is deleted before it has a node has failed: no kubelet will say how it ended.
 """
 
 from __future__ import annotations
 
-from localgke.objects import FOREGROUND, JOBS, ORPHAN, PODS, delete, without_finalizer
+from localgke.objects import FOREGROUND, JOBS, ORPHAN, PODS, TERMINAL, delete, without_finalizer
 from localgke.store import Object, Store
 
 RESOURCES = (JOBS, PODS, "configmaps", "secrets", "services")
@@ -31,6 +32,12 @@ def sync(store: Store) -> None:
             store.update(resource, without_finalizer(owner, ORPHAN))
         elif _ends_with(owner, FOREGROUND) and not any(_owners(obj)[uid] for _, obj in dependants):
             store.update(resource, without_finalizer(owner, FOREGROUND))
+
+    for pod in store.list(PODS):
+        deleted = "deletionTimestamp" in pod["metadata"]
+        if deleted and "nodeName" not in pod["spec"] and pod["status"]["phase"] not in TERMINAL:
+            pod["status"]["phase"] = "Failed"
+            store.update(PODS, pod)
 
 
 def _owners(obj: Object) -> dict[str, bool]:

@@ -1,57 +1,60 @@
-"""Imitates the Job controller and the controller that deletes finished Jobs after their TTL.
+"""Imitates the Job controller.
 
-As documented at https://kubernetes.io/docs/concepts/workloads/controllers/job/. Its first delay between retries is a
-setting. It remembers the Pods that it made, so they need no finalizer until they are counted. Not imitated, so refused
-by the API: podFailurePolicy, successPolicy, backoffLimitPerIndex, maxFailedIndexes, managedBy.
+As in Kubernetes 1.36: https://kubernetes.io/docs/concepts/workloads/controllers/job/. Its first delay between retries
+is a setting. Not imitated, so refused by the API: successPolicy, backoffLimitPerIndex, maxFailedIndexes, managedBy,
+manualSelector, and a change of completions.
 """
 
 from __future__ import annotations
 
-import copy
-import time
 from collections.abc import Iterable
-from datetime import datetime, timezone
-from itertools import groupby
+from itertools import islice
+from typing import NamedTuple
 
-from localgke.objects import JOBS, PODS, TERMINAL, condition, delete, is_active, is_true, record, set_condition
+from localgke.failure_policy import judge
+from localgke.job_pods import (
+    FINALIZER,
+    by_value,
+    format_indexes,
+    has_failed,
+    index_of,
+    is_indexed,
+    is_terminating,
+    is_uncounted,
+    new_pod,
+    replaces_only_failed,
+    restarts,
+)
+from localgke.job_tally import Backoff, Tally
+from localgke.objects import (
+    JOBS,
+    PODS,
+    condition,
+    delete,
+    is_active,
+    is_true,
+    record,
+    seconds_until,
+    set_condition,
+    without_finalizer,
+)
 from localgke.store import Object, Store, now
 
 COMPONENT = "job-controller"
-INDEX = "batch.kubernetes.io/job-completion-index"
-MAX_BACKOFF_SECONDS = 600.0
 GOALS = {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"}  # what is decided -> what it becomes
-REASONS = {
-    "CompletionsReached": "Reached expected number of succeeded pods",
-    "BackoffLimitExceeded": "Job has reached the specified backoff limit",
-    "DeadlineExceeded": "Job was active longer than specified deadline",
-}
 
 
-class Tally:
-    """What became of the Pods of one Job."""
+class Goal(NamedTuple):
+    """What is decided about a Job: one of GOALS, with the reason and the message of its conditions."""
 
-    def __init__(self) -> None:
-        self.active: dict[str, int] = {}  # uid of a Pod that has not been counted -> its index, -1 without one
-        self.succeeded: list[int] = []  # their indexes
-        self.failed = 0
-        self.failures_in_a_row = 0
-        self.last_failure = 0.0  # monotonic clock
+    kind: str
+    reason: str
+    message: str
 
-    def count(self, pods: Iterable[Object]) -> None:
-        """Counts each Pod that has ended, is being deleted or is gone, once."""
-        by_uid = {pod["metadata"]["uid"]: pod for pod in pods}
-        for uid, index in list(self.active.items()):
-            pod = by_uid.get(uid)
-            if pod and is_active(pod):
-                continue
-            del self.active[uid]
-            if pod and pod["status"]["phase"] == "Succeeded":
-                self.succeeded.append(index)
-                self.failures_in_a_row = 0
-            else:
-                self.failed += 1
-                self.failures_in_a_row += 1
-                self.last_failure = time.monotonic()
+
+COMPLETED = Goal("SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods")
+TOO_MANY_FAILURES = Goal("FailureTarget", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
+TOO_LATE = Goal("FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline")
 
 
 class JobController:
@@ -60,68 +63,59 @@ class JobController:
     def __init__(self, store: Store, backoff_seconds: float):
         self._store = store
         self._backoff_seconds = backoff_seconds
-        self._tallies: dict[str, Tally] = {}
+        self._backoffs: dict[str, Backoff] = {}
 
     def sync(self) -> float | None:
         """Brings every Job a step on. Returns in how many seconds time alone will bring the next one."""
-        waits = [self._sync_job(job) for job in self._store.list(JOBS) if "deletionTimestamp" not in job["metadata"]]
+        jobs = self._store.list(JOBS)
+        unfinished = {job["metadata"]["uid"] for job in jobs if not verdict(job)}
+        self._backoffs = {uid: backoff for uid, backoff in self._backoffs.items() if uid in unfinished}
+        self._release(pod for pod in self._store.list(PODS) if is_uncounted(pod) and not unfinished & _owners(pod))
+        waits = [self._sync_job(job) for job in jobs]
         return min((seconds for seconds in waits if seconds is not None), default=None)
 
     def _sync_job(self, job: Object) -> float | None:
-        if finished := next((condition(job, verdict) for verdict in GOALS.values() if is_true(job, verdict)), None):
-            return self._expire(job, finished)
-        uid, status = job["metadata"]["uid"], job["status"]
-        tally = self._tallies.setdefault(uid, Tally())
-        pods = self._pods(uid)
-        tally.count(pods)
-        goal = next((kind for kind in GOALS if is_true(job, kind)), None) or self._decide(job, tally, pods)
-        seconds = None
+        if verdict(job):
+            return None
+        uid, spec, status = job["metadata"]["uid"], job["spec"], job["status"]
+        staying = "deletionTimestamp" not in job["metadata"]
+        if not spec.get("suspend"):
+            status.setdefault("startTime", now())
+        tally = Tally(job, self._pods(uid))
+        backoff = self._backoffs.setdefault(uid, Backoff(self._backoff_seconds))
+        backoff.note(tally)
+        goal, seconds = self._decide(job, tally), None
         if goal:
-            self._delete(job, [pod for pod in pods if is_active(pod)])
-            tally.count([])
+            self._delete(job, tally.active)
         else:
-            self._suspend_or_resume(job)
-            seconds = self._manage(job, tally, pods)
-        pods = self._pods(uid)
-        numbers = {"active": len(tally.active), "succeeded": len(tally.succeeded), "failed": tally.failed}
-        for name, number in numbers.items():
-            status.pop(name, None)
-            status |= {name: number} if number else {}
-        if job["spec"].get("completionMode") == "Indexed":
-            status["completedIndexes"] = format_indexes(tally.succeeded)
-        status["ready"] = sum(is_true(pod, "Ready") for pod in pods if is_active(pod))
-        status["terminating"] = sum(not is_active(pod) and pod["status"]["phase"] not in TERMINAL for pod in pods)
-        job = self._store.update(JOBS, job)
-        if goal and not job["status"]["terminating"]:
-            self._finish(job, goal)
+            seconds = self._manage(job, tally, backoff) if staying else None
+            completions, active = spec.get("completions"), any(map(is_active, self._pods(uid)))
+            if not active and (tally.succeeded if completions is None else tally.succeeded >= completions):
+                goal = COMPLETED
+            elif staying:
+                self._suspend_or_resume(job)
+        self._track(job, tally, goal)
         return seconds
 
     def _pods(self, uid: str) -> list[Object]:
         """The Pods that a Job controls."""
-        return self._store.list(
-            PODS, matches=lambda pod: any(item["uid"] == uid for item in pod["metadata"].get("ownerReferences", []))
-        )
+        return self._store.list(PODS, matches=lambda pod: uid in _owners(pod))
 
-    def _decide(self, job: Object, tally: Tally, pods: list[Object]) -> str | None:
-        """Whether the Job has failed or succeeded by now: the condition that says so, set in `job`."""
-        spec = job["spec"]
-        limit, completions, succeeded = spec.get("backoffLimit", 6), spec.get("completions"), len(tally.succeeded)
-        restarts = sum(
-            item["restartCount"]
-            for pod in pods
-            if is_active(pod) and pod["spec"].get("restartPolicy") == "OnFailure"
-            for item in pod["status"].get("containerStatuses", [])
-        )
-        if tally.failed > limit or (restarts and restarts >= limit):
-            goal, reason = "FailureTarget", "BackoffLimitExceeded"
-        elif self._seconds_left(job) == 0:
-            goal, reason = "FailureTarget", "DeadlineExceeded"
-        elif (succeeded and not tally.active) if completions is None else succeeded >= completions:
-            goal, reason = "SuccessCriteriaMet", "CompletionsReached"
-        else:
-            return None
-        set_condition(job, goal, "True", reason, REASONS[reason])
-        return goal
+    def _decide(self, job: Object, tally: Tally) -> Goal | None:
+        """What was decided before, or a failure that is one by now."""
+        spec, limit = job["spec"], job["spec"].get("backoffLimit", 6)
+        if kind := next((kind for kind in GOALS if is_true(job, kind)), None):
+            decided = condition(job, kind) or {}
+            return Goal(kind, decided["reason"], decided["message"])
+        judged = [judge(job, pod) for pod in tally.pods if has_failed(job, pod)]
+        if message := next((found.message for found in judged if found.action == "FailJob"), ""):
+            return Goal("FailureTarget", "PodFailurePolicy", message)
+        restarted = 0
+        if spec["template"]["spec"].get("restartPolicy") == "OnFailure":
+            restarted = sum(map(restarts, [*tally.active, *tally.terminating]))
+        if tally.failed > limit or (restarted and restarted >= limit):
+            return TOO_MANY_FAILURES
+        return TOO_LATE if self._seconds_left(job) == 0 else None
 
     @staticmethod
     def _seconds_left(job: Object) -> float | None:
@@ -129,103 +123,125 @@ class JobController:
         seconds, started = job["spec"].get("activeDeadlineSeconds"), job["status"].get("startTime")
         if seconds is None or started is None or job["spec"].get("suspend"):
             return None
-        return _seconds_until(started, seconds)
+        return seconds_until(started, seconds)
 
-    def _finish(self, job: Object, goal: str) -> None:
-        decided = condition(job, goal) or {}
-        set_condition(job, GOALS[goal], "True", decided["reason"], decided["message"])
-        if goal == "SuccessCriteriaMet":
-            job["status"]["completionTime"] = now()
-            record(self._store, job, COMPONENT, "Normal", "Completed", "Job completed")
-        else:
-            record(self._store, job, COMPONENT, "Warning", decided["reason"], decided["message"])
-        del self._tallies[job["metadata"]["uid"]]
-        self._store.update(JOBS, job)
-
-    def _suspend_or_resume(self, job: Object) -> None:
-        suspended = bool(job["spec"].get("suspend"))
-        word = "Suspended" if suspended else "Resumed"
-        if suspended != is_true(job, "Suspended"):
-            set_condition(job, "Suspended", str(suspended), f"Job{word}", f"Job {word.lower()}")
-            record(self._store, job, COMPONENT, "Normal", word, f"Job {word.lower()}")
-            job["status"].pop("startTime", None)
-        if not suspended:
-            job["status"].setdefault("startTime", now())
-
-    def _manage(self, job: Object, tally: Tally, pods: list[Object]) -> float | None:
-        """Creates the Pods that are missing and deletes those that are too many; the wait is as in `sync`."""
-        spec, succeeded = job["spec"], len(tally.succeeded)
+    def _manage(self, job: Object, tally: Tally, backoff: Backoff) -> float | None:
+        """Deletes the Pods that are too many, or creates those that are missing; the wait is as in `sync`."""
+        spec = job["spec"]
         parallelism: int = spec.get("parallelism", 1)
         completions: int | None = spec.get("completions")
-        wanted = min(parallelism, completions - succeeded) if completions is not None else parallelism
         if spec.get("suspend"):
             wanted = 0
-        elif completions is None and succeeded:
-            wanted = len(tally.active)
-        surplus = [pod for pod in pods if is_active(pod)][wanted:]
-        for pod in surplus:
-            tally.active.pop(pod["metadata"]["uid"], None)  # no failure
-        self._delete(job, surplus)
+        elif completions is None:
+            wanted = len(tally.active) if tally.succeeded else parallelism
+        else:
+            wanted = max(0, min(parallelism, completions - tally.succeeded))
         deadline = self._seconds_left(job)
-        if tally.failures_in_a_row and len(tally.active) < wanted:
-            delay = min(self._backoff_seconds * 2.0 ** (tally.failures_in_a_row - 1), MAX_BACKOFF_SECONDS)
-            remaining = tally.last_failure + delay - time.monotonic()
-            if remaining > 0:
-                return remaining if deadline is None else min(remaining, deadline)
-        free = (index for index in range(completions or 0) if index not in {*tally.succeeded, *tally.active.values()})
-        while len(tally.active) < wanted:
-            index = next(free) if spec.get("completionMode") == "Indexed" else -1
-            tally.active[self._create(job, index)] = index
+        surplus = by_value(tally.active)[: max(0, len(tally.active) - wanted)]
+        if surplus:
+            self._delete(job, self._release(surplus))  # not counted: no failures
+            return deadline
+        ending = tally.terminating if replaces_only_failed(job) else []
+        missing = wanted - len(tally.active) - len(ending)
+        if missing <= 0:
+            return deadline
+        if remaining := backoff.remaining():
+            return remaining if deadline is None else min(remaining, deadline)
+        indexes: Iterable[int | None] = [None] * missing
+        if is_indexed(job):
+            taken = {*tally.indexes, *map(index_of, [*tally.active, *ending])}
+            indexes = [index for index in range(completions or 0) if index not in taken]
+        for index in islice(indexes, missing):
+            made = self._store.create(PODS, new_pod(job, index))["metadata"]["name"]
+            record(self._store, job, COMPONENT, "Normal", "SuccessfulCreate", f"Created pod: {made}")
         return deadline
 
-    def _create(self, job: Object, index: int) -> str:
-        """Creates a Pod, for an index unless that is -1; returns its uid."""
-        meta, template = job["metadata"], copy.deepcopy(job["spec"]["template"])
-        pod_meta = template.setdefault("metadata", {})
-        suffix = "-" if index < 0 else f"-{index}-"
-        pod_meta["generateName"] = meta["name"][: 58 - len(suffix)] + suffix
-        pod_meta["namespace"] = meta["namespace"]
-        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": meta["name"], "uid": meta["uid"]}
-        pod_meta["ownerReferences"] = [{**owner, "controller": True, "blockOwnerDeletion": True}]
-        if index >= 0:
-            for key in ("labels", "annotations"):
-                pod_meta.setdefault(key, {})[INDEX] = str(index)
-            template["spec"].setdefault("hostname", f"{meta['name']}-{index}"[:63])
-            source = {"fieldRef": {"fieldPath": f"metadata.labels['{INDEX}']"}}
-            for container in template["spec"]["containers"]:
-                container["env"] = [*container.get("env", []), {"name": "JOB_COMPLETION_INDEX", "valueFrom": source}]
-        pod = {"apiVersion": "v1", "kind": "Pod", **template, "status": {"phase": "Pending"}}
-        made = self._store.create(PODS, pod)["metadata"]
-        record(self._store, job, COMPONENT, "Normal", "SuccessfulCreate", f"Created pod: {made['name']}")
-        return str(made["uid"])
-
-    def _delete(self, job: Object, pods: list[Object]) -> None:
+    def _delete(self, job: Object, pods: Iterable[Object]) -> None:
         for pod in pods:
             delete(self._store, pod)
             message = f"Deleted pod: {pod['metadata']['name']}"
             record(self._store, job, COMPONENT, "Normal", "SuccessfulDelete", message)
 
-    def _expire(self, job: Object, finished: Object) -> float | None:
-        """Deletes a finished Job whose TTL is over; else says when that will be."""
-        ttl = job["spec"].get("ttlSecondsAfterFinished")
-        if ttl is None:
-            return None
-        seconds = _seconds_until(finished["lastTransitionTime"], ttl)
-        if not seconds:
-            delete(self._store, job, "Foreground")
-        return seconds
+    def _release(self, pods: Iterable[Object]) -> list[Object]:
+        """Lets go of Pods that are counted, or are never to be."""
+        return [self._store.update(PODS, without_finalizer(pod, FINALIZER)) for pod in pods]
+
+    def _suspend_or_resume(self, job: Object) -> None:
+        suspended, status = bool(job["spec"].get("suspend")), job["status"]
+        if suspended == is_true(job, "Suspended"):
+            return
+        word = "Suspended" if suspended else "Resumed"
+        set_condition(job, "Suspended", str(suspended), f"Job{word}", f"Job {word.lower()}")
+        record(self._store, job, COMPONENT, "Normal", word, f"Job {word.lower()}")
+        status.pop("startTime", None)
+        if not suspended:
+            status["startTime"] = now()
+
+    def _track(self, job: Object, tally: Tally, goal: Goal | None) -> None:
+        """Brings the status up to date, counts the Pods that have ended and lets go of them, and ends the Job.
+
+        A client sees two steps: Pods are listed as uncounted until nothing but the status remembers them.
+        """
+        status, pods = job["status"], self._pods(job["metadata"]["uid"])
+        active = [pod for pod in pods if is_active(pod)]
+        terminating = sum(map(is_terminating, pods))
+        status |= {"active": len(active), "ready": sum(is_true(pod, "Ready") for pod in active)}
+        status["terminating"] = terminating
+        if is_indexed(job):
+            status |= {"succeeded": tally.succeeded, "completedIndexes": format_indexes(tally.indexes)}
+        if goal and not is_true(job, goal.kind):
+            set_condition(job, goal.kind, "True", goal.reason, goal.message)
+        released = [pod for pod in pods if is_uncounted(pod) and (goal or self._is_done(job, pod))]
+        ended = self._ended(job, released, goal)
+        status["uncountedTerminatedPods"] = {key: uids for key, uids in ended.items() if uids}
+        job = self._write(job)
+        self._release(released)
+        status = job["status"]
+        status["uncountedTerminatedPods"] = {}
+        for key, uids in ended.items():
+            status[key] = status.get(key, 0) + len(uids)
+        if goal and not terminating:
+            self._finish(job, goal)
+        self._write(job)
+
+    @staticmethod
+    def _is_done(job: Object, pod: Object) -> bool:
+        going = "deletionTimestamp" in job["metadata"]
+        return going or pod["status"]["phase"] == "Succeeded" or has_failed(job, pod)
+
+    @staticmethod
+    def _ended(job: Object, pods: list[Object], goal: Goal | None) -> dict[str, list[str]]:
+        """The uids of those that are to be counted. When a Job fails, what still runs has failed with it."""
+        ended: dict[str, list[str]] = {"succeeded": [], "failed": []}
+        for pod in pods:
+            uid, succeeded = pod["metadata"]["uid"], pod["status"]["phase"] == "Succeeded"
+            failed = not succeeded and (has_failed(job, pod) or (goal and goal.kind == "FailureTarget"))
+            if succeeded and not is_indexed(job):  # else its index was counted
+                ended["succeeded"].append(uid)
+            elif failed and judge(job, pod).action != "Ignore":
+                ended["failed"].append(uid)
+        return ended
+
+    def _finish(self, job: Object, goal: Goal) -> None:
+        set_condition(job, GOALS[goal.kind], "True", goal.reason, goal.message)
+        if goal.kind == "SuccessCriteriaMet":
+            job["status"]["completionTime"] = now()
+            record(self._store, job, COMPONENT, "Normal", "Completed", "Job completed")
+        else:
+            record(self._store, job, COMPONENT, "Warning", goal.reason, goal.message)
+
+    def _write(self, job: Object) -> Object:
+        """Stores the status; what is empty in it is left out, as in the API's JSON."""
+        for key in ("active", "succeeded", "failed", "completedIndexes"):
+            if not job["status"].get(key):
+                job["status"].pop(key, None)
+        return self._store.update(JOBS, job)
 
 
-def format_indexes(indexes: Iterable[int]) -> str:
-    """{1, 3, 4, 5} -> `1,3-5`; only three or more in a row become a range."""
-    parts: list[str] = []
-    for _, group in groupby(enumerate(sorted(indexes)), lambda pair: pair[1] - pair[0]):
-        run = [index for _, index in group]
-        parts += [f"{run[0]}-{run[-1]}"] if len(run) > 2 else [str(index) for index in run]
-    return ",".join(parts)
+def verdict(job: Object) -> Object | None:
+    """The condition with which the Job has ended."""
+    return next((condition(job, kind) for kind in GOALS.values() if is_true(job, kind)), None)
 
 
-def _seconds_until(start: str, seconds: float) -> float:
-    """How long until `seconds` after `start` (RFC 3339); 0 when that is over."""
-    began = datetime.fromisoformat(start.replace("Z", "+00:00"))
-    return max(0.0, seconds - (datetime.now(timezone.utc) - began).total_seconds())
+def _owners(obj: Object) -> set[str]:
+    return {item["uid"] for item in obj["metadata"].get("ownerReferences", [])}

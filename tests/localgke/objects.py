@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
 
 from localgke import deletion
 from localgke.resources import BY_KIND
@@ -28,7 +29,8 @@ def set_condition(obj: Object, kind: str, status: str, reason: str = "", message
     """Sets a condition in `obj` (not in the store). Says whether anything changed."""
     conditions = obj.setdefault("status", {}).setdefault("conditions", [])
     old = condition(obj, kind)
-    new = {"type": kind, "status": status, "lastTransitionTime": now()}
+    probed = now() if obj.get("kind") == "Job" else None
+    new = {"type": kind, "status": status, "lastProbeTime": probed, "lastTransitionTime": now()}
     new.update({key: text for key, text in (("reason", reason), ("message", message)) if text})
     if old is None:
         conditions.append(new)
@@ -44,8 +46,12 @@ def is_active(pod: Object) -> bool:
     return pod["status"]["phase"] not in TERMINAL and "deletionTimestamp" not in pod["metadata"]
 
 
-def record(store: Store, obj: Object, component: str, kind: str, reason: str, message: str) -> None:
-    """Records an event about `obj`; the same event again raises its count. `kind`: Normal or Warning.
+def record(
+    store: Store, obj: Object, component: str, kind: str, reason: str, message: str, container: str = ""
+) -> None:
+    """Records an event about `obj`, or a container of that Pod; the same event again raises its count.
+
+    `kind`: Normal or Warning.
 
     As on a real cluster, the names of events about one object sort by time.
     """
@@ -53,6 +59,7 @@ def record(store: Store, obj: Object, component: str, kind: str, reason: str, me
     namespace = meta.get("namespace", "default")
     about = {"kind": obj["kind"], "apiVersion": obj["apiVersion"], "namespace": namespace}
     about |= {"name": meta["name"], "uid": meta["uid"]}
+    about |= {"fieldPath": f"spec.containers{{{container}}}"} if container else {}
     new = {"involvedObject": about, "reason": reason, "message": message, "type": kind}
     same = store.list("events", namespace, lambda event: event.items() >= new.items())
     if same:
@@ -79,4 +86,12 @@ def without_finalizer(obj: Object, finalizer: str) -> Object:
     """The object without that finalizer, for `Store.update`."""
     meta = obj["metadata"]
     meta["finalizers"] = [name for name in meta.get("finalizers", []) if name != finalizer]
+    if not meta["finalizers"]:
+        del meta["finalizers"]
     return obj
+
+
+def seconds_until(start: str, seconds: float) -> float:
+    """How long until `seconds` after `start` (RFC 3339); 0 when that is over."""
+    began = datetime.fromisoformat(start.replace("Z", "+00:00"))
+    return max(0.0, seconds - (datetime.now(timezone.utc) - began).total_seconds())

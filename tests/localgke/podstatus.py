@@ -9,6 +9,8 @@ from localgke.store import Object, now
 
 MESSAGE_BYTES = 4096
 FALLBACK_BYTES = 2048
+ADDRESS = "127.0.0.1"
+NEVER = "1970-01-01T00:00:00Z"  # when a container started that did not
 
 
 class ContainerStatus:
@@ -32,9 +34,16 @@ class ContainerStatus:
 
     def end(self, code: int, message: str, reason: str = "") -> None:
         """The container has ended with that exit code."""
-        started = self.state.get("running", {}).get("startedAt", now())
+        started = self.state.get("running", {}).get("startedAt", NEVER)
         ended = {"exitCode": code, "reason": reason or ("Error" if code else "Completed"), "startedAt": started}
         self._become("terminated", {**ended, "finishedAt": now(), **({"message": message} if message else {})})
+
+    def give_up(self) -> None:
+        """The Pod has ended: the container has, too, as it did last; of one that never ran nothing is known."""
+        if self.exit_code is None:
+            missing = "The container could not be located when the pod was terminated"
+            lost = {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": missing}
+            self.state = self._last or {"terminated": {**lost, "startedAt": None, "finishedAt": None}}
 
     def _become(self, kind: str, state: Object) -> None:
         if "terminated" in self.state:
@@ -58,7 +67,7 @@ class ContainerStatus:
         return {
             "name": self.name,
             "image": self.spec["image"],
-            "imageID": self.spec["image"],
+            "imageID": self.spec["image"] if self.started else "",
             "ready": running,
             "started": running,
             "restartCount": self.restarts,
@@ -71,13 +80,15 @@ def write_status(pod: Object, phase: str, containers: list[ContainerStatus]) -> 
     """Sets the status of a Pod, which keeps what others than the kubelet wrote there."""
     status = pod["status"]
     status.setdefault("startTime", now())
-    status.update(phase=phase, hostIP="127.0.0.1", podIP="127.0.0.1", podIPs=[{"ip": "127.0.0.1"}])
+    status.update(phase=phase, hostIP=ADDRESS, podIP=ADDRESS, hostIPs=[{"ip": ADDRESS}], podIPs=[{"ip": ADDRESS}])
     status["containerStatuses"] = [item.as_object() for item in containers]
-    ready = phase not in TERMINAL and all("running" in item.state for item in containers)
-    unready = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase, "ContainersNotReady")
-    set_condition(pod, "Initialized", "True")
+    unready = [item.name for item in containers if "running" not in item.state]
+    reason = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase, "ContainersNotReady" if unready else "")
+    message = f"containers with unready status: [{' '.join(unready)}]" if reason == "ContainersNotReady" else ""
+    set_condition(pod, "PodReadyToStartContainers", str(phase not in TERMINAL))
+    set_condition(pod, "Initialized", "True", "PodCompleted" if phase == "Succeeded" else "")
     for kind in ("Ready", "ContainersReady"):
-        set_condition(pod, kind, str(ready), "" if ready else unready)
+        set_condition(pod, kind, str(not reason), reason, message)
 
 
 def termination_message(file: Path, policy: str, failed: bool, log: Path) -> str:

@@ -20,6 +20,11 @@ from localgke.runtime import Process, StartError, start
 from localgke.store import Object, Store
 
 T = TypeVar("T")
+MAX_BACKOFF_SECONDS = 300.0
+RUNC_FAILED = (
+    "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+    "unable to start container process: error during container init: "
+)
 
 
 class PodWorker:
@@ -43,7 +48,7 @@ class PodWorker:
             self._stopping.set()
             for name, process in self._processes.items():
                 process.signal(signal.SIGTERM)
-                self._record("Normal", "Killing", f"Stopping container {name}")
+                self._record("Normal", "Killing", f"Stopping container {name}", name)
         if loop.time() + grace < self._kill_at:
             self._kill_at = loop.time() + grace
             loop.call_at(self._kill_at, self._kill)
@@ -58,9 +63,11 @@ class PodWorker:
         self._report()
         await self._retry(
             lambda: fill_volumes(self._store, self._pod, self.directory / "volumes"),
-            lambda error: self._record("Warning", "FailedMount", f"MountVolume.SetUp failed: {error}"),
+            lambda error: self._record("Warning", "FailedMount", f"MountVolume.SetUp failed for volume {error}"),
         )
         await asyncio.gather(*map(self._run_container, self._containers))
+        for status in self._containers:
+            status.give_up()
         self._report("Succeeded" if all(status.exit_code == 0 for status in self._containers) else "Failed")
 
     async def _run_container(self, status: ContainerStatus) -> None:
@@ -71,25 +78,56 @@ class PodWorker:
             await self._run_once(status)
             if policy == "Never" or (policy == "OnFailure" and status.exit_code == 0) or self._stopping.is_set():
                 return
-            delay = self._config.settings.restart_backoff_seconds * 2**status.restarts
-            message = f"Back-off restarting failed container {status.name} in pod {self._pod['metadata']['name']}"
-            self._fail(status, "BackOff", message, "CrashLoopBackOff")
-            await self._sleep(delay)
-            status.restarts += 1
+            if status.restarts:  # the first one follows at once
+                await self._back_off(status)
+            status.restarts += not self._stopping.is_set()
+
+    async def _back_off(self, status: ContainerStatus) -> None:
+        first = self._config.settings.restart_backoff_seconds
+        delay = min(first * 2.0 ** min(status.restarts - 1, 64), MAX_BACKOFF_SECONDS)
+        meta = self._pod["metadata"]
+        pod = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
+        message = f"Back-off restarting failed container {status.name} in pod {pod}"
+        self._record("Warning", "BackOff", message, status.name)
+        waiting = f"back-off {delay:g}s restarting failed container={status.name} pod={pod}"
+        self._wait(status, "CrashLoopBackOff", waiting)
+        await self._sleep(delay)
 
     async def _pull(self, status: ContainerStatus) -> None:
         """Returns once the image is there, or when the Pod is stopped before."""
-        name = status.spec["image"]
-        error = f'failed to pull image "{name}": {self._config.broken_images.get(name, f"{name}: not found")}'
+        name, policy = status.spec["image"], status.spec.get("imagePullPolicy")
+        seconds = self._config.settings.image_pull_backoff_seconds
         while not self._stopping.is_set():
-            if name in self._config.images:
-                self._record("Normal", "Pulled", f'Container image "{name}" already present on machine')
+            if name in self._config.images and policy != "Always":
+                present = f'Container image "{name}" already present on machine and can be accessed by the pod'
+                self._record("Normal", "Pulled", present, status.name)
                 return
-            self._record("Normal", "Pulling", f'Pulling image "{name}"')
-            self._fail(status, "Failed", error, "ErrImagePull")
-            await self._sleep(self._config.settings.image_pull_backoff_seconds)
-            self._fail(status, "BackOff", f'Back-off pulling image "{name}": {error}', "ImagePullBackOff")
-            await self._sleep(self._config.settings.image_pull_backoff_seconds)
+            if policy == "Never":
+                message = f'Container image "{name}" is not present with pull policy of Never'
+                self._record("Warning", "ErrImageNeverPull", message, status.name)
+                self._fail(status, "ErrImageNeverPull", message, "ErrImageNeverPull")
+                await self._sleep(seconds)
+                continue
+            self._record("Normal", "Pulling", f'Pulling image "{name}"', status.name)
+            if name in self._config.images:
+                took = f'Successfully pulled image "{name}" in 0s (0s including waiting). Image size: 0 bytes.'
+                self._record("Normal", "Pulled", took, status.name)
+                return
+            error = self._pull_error(name)
+            self._record("Warning", "Failed", f'Failed to pull image "{name}": {error}', status.name)
+            self._fail(status, "ErrImagePull", error, "ErrImagePull")
+            await self._sleep(seconds)
+            back_off = f'Back-off pulling image "{name}"'
+            self._record("Normal", "BackOff", back_off, status.name)
+            self._fail(status, "ImagePullBackOff", f"{back_off}: ErrImagePull: {error}", "ImagePullBackOff")
+            await self._sleep(seconds)
+
+    def _pull_error(self, image: str) -> str:
+        """What containerd says of an image that it cannot have."""
+        broken = self._config.broken_images.get(image)
+        code, why = ("Unknown", broken) if broken else ("NotFound", f"{image}: not found")
+        pull = f'failed to pull and unpack image "{image}": failed to resolve reference "{image}"'
+        return f"rpc error: code = {code} desc = {pull}: {why}"
 
     async def _run_once(self, status: ContainerStatus) -> None:
         """One life of a container, from its creation to its exit code."""
@@ -100,20 +138,21 @@ class PodWorker:
         image, volumes = self._config.images[status.spec["image"]], self.directory / "volumes"
         spec = await self._retry(
             lambda: make_spec(self._store, self._pod, status.spec, image, volumes, termination_log),
-            lambda error: self._fail(status, "Failed", str(error), "CreateContainerConfigError"),
+            lambda error: self._fail(status, str(error), str(error), "CreateContainerConfigError"),
         )
         if spec is None:
             return
         try:
             process = await start(spec, log)
         except StartError as error:
-            message = f"failed to create containerd task: unable to start container process: {error}"
+            message = f"{RUNC_FAILED}{error}"
             status.end(128, message, "StartError")
-            self._record("Warning", "Failed", f"Error: {message}")
+            self._record("Normal", "Created", "Container created", status.name)
+            self._record("Warning", "Failed", f"Error: {message}", status.name)
             return
         self._processes[status.name] = process
-        self._record("Normal", "Created", f"Created container: {status.name}")
-        self._record("Normal", "Started", f"Started container {status.name}")
+        self._record("Normal", "Created", "Container created", status.name)
+        self._record("Normal", "Started", "Container started", status.name)
         status.run()
         self._report()
         if self._stopping.is_set():  # while it started
@@ -124,6 +163,8 @@ class PodWorker:
         del self._processes[status.name]
         policy = status.spec["terminationMessagePolicy"]
         status.end(code, termination_message(termination_log, policy, code != 0, log))
+        if any(other.exit_code is None for other in self._containers):
+            self._report()
 
     async def _retry(self, attempt: Callable[[], T], failed: Callable[[CreateError], None]) -> T | None:
         """The result of `attempt` once it does not fail; None when the Pod is stopped before."""
@@ -141,14 +182,17 @@ class PodWorker:
         await asyncio.wait({stopped}, timeout=seconds)
         stopped.cancel()
 
-    def _fail(self, status: ContainerStatus, event: str, message: str, reason: str) -> None:
-        """The container waits for `reason`, and an event says so."""
-        self._record("Warning", event, message)
+    def _fail(self, status: ContainerStatus, error: str, message: str, reason: str) -> None:
+        """The container waits for `reason`, and an event tells of the error."""
+        self._record("Warning", "Failed", f"Error: {error}", status.name)
+        self._wait(status, reason, message)
+
+    def _wait(self, status: ContainerStatus, reason: str, message: str) -> None:
         status.wait(reason, message)
         self._report()
 
-    def _record(self, kind: str, reason: str, message: str) -> None:
-        record(self._store, self._pod, "kubelet", kind, reason, message)
+    def _record(self, kind: str, reason: str, message: str, container: str = "") -> None:
+        record(self._store, self._pod, "kubelet", kind, reason, message, container)
 
     def _report(self, phase: str = "") -> None:
         """Writes the Pod's status. `phase`: Succeeded or Failed, at the end."""

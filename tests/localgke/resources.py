@@ -42,17 +42,27 @@ class Target(NamedTuple):
     name: str
     subresource: str
 
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """What may be asked of it."""
+        verbs: tuple[str, ...] = SUBRESOURCES[self.subresource]["verbs"] if self.subresource else self.resource.verbs
+        return verbs
+
 
 RESOURCES = (
     Resource("", "configmaps", "ConfigMap", ("cm",)),
     Resource("", "events", "Event", ("ev",), verbs=READ),
     Resource("", "namespaces", "Namespace", ("ns",), namespaced=False, verbs=(*READ, "create")),
-    Resource("", "nodes", "Node", ("no",), namespaced=False, verbs=READ),
+    Resource("", "nodes", "Node", ("no",), namespaced=False, verbs=(*READ, "patch")),
     Resource("", "pods", "Pod", ("po",)),
     Resource("", "secrets", "Secret", ()),
     Resource("", "services", "Service", ("svc",)),
     Resource("batch", "jobs", "Job", ()),
 )
+SUBRESOURCES: dict[str, dict[str, Any]] = {  # of Pods -> what discovery says of it
+    "eviction": {"group": "policy", "version": "v1", "kind": "Eviction", "verbs": ("create",)},
+    "log": {"kind": "Pod", "verbs": ("get",)},
+}
 BY_PLURAL = {(resource.group, resource.plural): resource for resource in RESOURCES}
 BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
 
@@ -66,7 +76,7 @@ def target(path: str) -> Target:
     resource = BY_PLURAL.get((group, plural))
     if resource is None or match["version"] != "v1":
         raise not_imitated(f'the resource "{plural}" of the API group "{group}", version {match["version"]}')
-    if subresource and (plural, subresource) != ("pods", "log"):
+    if subresource and (plural != "pods" or subresource not in SUBRESOURCES):
         raise not_imitated(f'the subresource "{plural}/{subresource}"')
     if bool(match["namespace"]) != resource.namespaced and (match["namespace"] or match["name"]):
         raise ApiError("NotFound", "the server could not find the requested resource")
@@ -74,7 +84,7 @@ def target(path: str) -> Target:
 
 
 def discovery(version: str) -> dict[str, dict[str, Any]]:
-    """What the server says of itself, by path; `version` is that of the cluster, e.g. `1.32.4-gke.1415000`."""
+    """What the server says of itself, by path; `version` is that of the cluster, e.g. `1.36.3-gke.1001000`."""
     major, minor = version.split(".")[:2]
     batch = {"groupVersion": "batch/v1", "version": "v1"}
     group = {"name": "batch", "versions": [batch], "preferredVersion": batch}
@@ -102,6 +112,9 @@ def _resource_list(group: str) -> dict[str, Any]:
         for resource in RESOURCES
         if resource.group == group
     ]
+    if not group:
+        for name, part in SUBRESOURCES.items():
+            found.append({"name": f"pods/{name}", "singularName": "", "namespaced": True, **part})
     version = f"{group}/v1" if group else "v1"
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": found}
 

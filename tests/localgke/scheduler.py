@@ -1,6 +1,6 @@
 """Imitates the scheduler: puts each Pod on the first node that it fits, or says why it fits none.
 
-It looks at taints, at nodeSelector and at resource requests. It never preempts.
+It looks at cordon, at taints, at nodeSelector and at resource requests. It never preempts.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 
+from localgke.disruption import UNSCHEDULABLE
 from localgke.objects import NODES, PODS, TERMINAL, is_active, record, set_condition
 from localgke.store import Object, Store
 
@@ -40,9 +41,11 @@ def requests(pods: Iterable[Object]) -> dict[str, Decimal]:
 def obstacles(pod: Object, node: Object, pods: Iterable[Object] = ()) -> list[str]:
     """Why a Pod cannot go to a node, in the scheduler's words; empty where it can. `pods`: those of the cluster."""
     tolerations = pod["spec"].get("tolerations", [])
+    if node["spec"].get("unschedulable") and not any(_tolerates(item, UNSCHEDULABLE) for item in tolerations):
+        return ["node(s) were unschedulable"]
     for taint in node["spec"].get("taints", []):
         if taint["effect"] != "PreferNoSchedule" and not any(_tolerates(item, taint) for item in tolerations):
-            return [f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"]
+            return ["node(s) had untolerated taint(s)"]
     labels = node["metadata"]["labels"]
     if any(labels.get(key) != value for key, value in pod["spec"].get("nodeSelector", {}).items()):
         return ["node(s) didn't match Pod's node affinity/selector"]
@@ -80,7 +83,7 @@ def sync(store: Store) -> None:
         reasons = {node["metadata"]["name"]: obstacles(pod, node, pods) for node in nodes}
         fitting = next((name for name, why in reasons.items() if not why), None)
         if fitting is None:
-            _refuse(store, pod, list(reasons.values()))
+            _refuse(store, pod, nodes, list(reasons.values()))
             continue
         pod["spec"]["nodeName"] = fitting  # in `pods`, too: the next one sees it
         set_condition(pod, "PodScheduled", "True")
@@ -89,13 +92,25 @@ def sync(store: Store) -> None:
         record(store, pod, COMPONENT, "Normal", "Scheduled", message)
 
 
-def _refuse(store: Store, pod: Object, reasons: list[list[str]]) -> None:
-    nodes = f"0/{len(reasons)} nodes are available"
-    causes = tally(reason for why in reasons for reason in why) or "no nodes available to schedule pods"
-    message = f"{nodes}: {causes}. preemption: {nodes}: {len(reasons)} Preemption is not helpful for scheduling."
+def _refuse(store: Store, pod: Object, nodes: list[Object], reasons: list[list[str]]) -> None:
+    message = "no nodes available to schedule pods"
+    if nodes:
+        none = f"0/{len(nodes)} nodes are available"
+        causes = tally(reason for why in reasons for reason in why)
+        preemption = tally(_preemption(pod, node, why) for node, why in zip(nodes, reasons, strict=True))
+        message = f"{none}: {causes}. preemption: {none}: {preemption}."
     if set_condition(pod, "PodScheduled", "False", "Unschedulable", message):
         store.update(PODS, pod)
         record(store, pod, COMPONENT, "Warning", "FailedScheduling", message)
+
+
+def _preemption(pod: Object, node: Object, why: list[str]) -> str:
+    """What it would help to end other Pods of the node. All have the same priority, so none is ever ended."""
+    allocatable = node["status"]["allocatable"]
+    too_big = any(amount > quantity(allocatable.get(name, 0)) for name, amount in requests([pod]).items())
+    if too_big or not all(reason.startswith("Insufficient") for reason in why):
+        return "Preemption is not helpful for scheduling"
+    return "No preemption victims found for incoming pod"
 
 
 def tally(reasons: Iterable[str]) -> str:

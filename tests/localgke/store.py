@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import secrets
 import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple
 from localgke.errors import ApiError, already_exists, conflict, not_found
 
 Object = dict[str, Any]
+MAX_GENERATED_BASE = 58  # characters of a generateName that are kept; with the suffix a name has 63
+SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 HISTORY = 2000  # changes kept for watches; an older resourceVersion is answered with 410 Gone
 
 
@@ -33,6 +36,11 @@ class Change(NamedTuple):
 def now() -> str:
     """The time as the API writes it: RFC 3339, UTC, whole seconds."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def generated_name(base: str) -> str:
+    """A name that starts as `base`, a generateName, and ends at random."""
+    return base[:MAX_GENERATED_BASE] + "".join(secrets.choice(SUFFIX_LETTERS) for _ in range(5))
 
 
 class Store:
@@ -64,7 +72,7 @@ class Store:
         obj = copy.deepcopy(obj)
         meta = obj.setdefault("metadata", {})
         if not meta.get("name"):
-            meta["name"] = meta["generateName"] + uuid.uuid4().hex[:5]
+            meta["name"] = generated_name(meta["generateName"])
         key = (resource, meta.get("namespace", ""), meta["name"])
         if key in self._objects:
             raise already_exists(resource, meta["name"])

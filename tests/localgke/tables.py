@@ -9,6 +9,8 @@ from typing import Any
 from localgke.resources import Resource
 from localgke.store import Object
 
+Cell = Callable[[Object], Any]
+
 
 def table(resource: Resource, objects: list[Object], version: str, columns: bool = True) -> Object:
     """The Table of some objects; each row carries its whole object, of which a client may have asked for less."""
@@ -19,7 +21,7 @@ def table(resource: Resource, objects: list[Object], version: str, columns: bool
             "type": "string",
             "format": "name" if name == "Name" else "",
             "description": "",
-            "priority": int(name in WIDE),
+            "priority": int(name in WIDE.get(resource.plural, ())),
         }
         for name in shown
     ]
@@ -87,8 +89,8 @@ def _job_state(job: Object) -> str:
 
 def _completions(job: Object) -> str:
     spec = job["spec"]
-    wanted = spec.get("completions") or (f"1 of {spec['parallelism']}" if spec["parallelism"] > 1 else 1)
-    return f"{job['status'].get('succeeded', 0)}/{wanted}"
+    queue = f"1 of {spec['parallelism']}" if spec["parallelism"] > 1 else 1
+    return f"{job['status'].get('succeeded', 0)}/{spec.get('completions', queue)}"
 
 
 def _job_duration(job: Object) -> str:
@@ -102,16 +104,29 @@ def _ready(pod: Object) -> str:
 
 
 def _restarts(pod: Object) -> str:
-    return str(sum(item["restartCount"] for item in pod["status"].get("containerStatuses", ())))
+    statuses = pod["status"].get("containerStatuses", ())
+    number = sum(item["restartCount"] for item in statuses)
+    ended = [item.get("lastState", {}).get("terminated", {}).get("finishedAt", "") for item in statuses]
+    return f"{number} ({_since(max(ended))} ago)" if number and max(ended) else str(number)
 
 
 def _pod_state(pod: Object) -> str:
     status = pod["status"]
     if "deletionTimestamp" in pod["metadata"] and status["phase"] not in ("Succeeded", "Failed"):
         return "Terminating"
-    reasons = [_container_state(container["state"]) for container in status.get("containerStatuses", ())]
-    reason = next(filter(None, reasons), status["phase"])
-    return "Running" if reason == "Completed" and status["phase"] == "Running" and "Ready" in _true(pod) else reason
+    states = [container["state"] for container in status.get("containerStatuses", ())]
+    reason = next(filter(None, map(_container_state, states)), status.get("reason", status["phase"]))
+    if reason != "Completed":
+        return str(reason)
+    failed = [state for state in states if state.get("terminated", {}).get("exitCode")]
+    if any("running" in state for state in states) and ("Ready" in _true(pod) or not failed):
+        return "Running" if "Ready" in _true(pod) else "NotReady"
+    return _container_state(failed[0]) if failed else reason
+
+
+def _node_state(node: Object) -> str:
+    state = "Ready" if "Ready" in _true(node) else "NotReady"
+    return f"{state},SchedulingDisabled" if node["spec"].get("unschedulable") else state
 
 
 def _container_state(state: Object) -> str:
@@ -120,22 +135,83 @@ def _container_state(state: Object) -> str:
     return str(why.get("reason", ""))
 
 
-WIDE = ("IP", "Node")  # only with `--output wide`
-COLUMNS: dict[str, dict[str, Callable[[Object], Any]]] = {
+def _node_roles(node: Object) -> str:
+    prefix = "node-role.kubernetes.io/"
+    roles = [label.removeprefix(prefix) for label in node["metadata"].get("labels", {}) if label.startswith(prefix)]
+    return ",".join(sorted(roles)) or "<none>"
+
+
+def _node_info(name: str) -> Cell:
+    return lambda node: node["status"]["nodeInfo"].get(name, "<unknown>")
+
+
+def _address(kind: str) -> Cell:
+    def cell(node: Object) -> str:
+        return next((item["address"] for item in node["status"]["addresses"] if item["type"] == kind), "<none>")
+
+    return cell
+
+
+def _containers(field: str) -> Cell:
+    return lambda job: ",".join(container[field] for container in job["spec"]["template"]["spec"]["containers"])
+
+
+def _labels(labels: dict[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items())) or "<none>"
+
+
+def _ports(service: Object) -> str:
+    return ",".join(f"{port['port']}/{port['protocol']}" for port in service["spec"].get("ports", ())) or "<none>"
+
+
+# With `--output wide` only.
+WIDE = {
+    "events": ("Subobject", "Source", "First Seen", "Count", "Name"),
+    "jobs": ("Containers", "Images", "Selector"),
+    "nodes": ("Internal-IP", "External-IP", "OS-Image", "Kernel-Version", "Container-Runtime"),
+    "pods": ("IP", "Node", "Nominated Node", "Readiness Gates"),
+    "services": ("Selector",),
+}
+COLUMNS: dict[str, dict[str, Cell]] = {
+    "configmaps": {
+        "Name": _name,
+        "Data": lambda obj: len({**obj.get("data", {}), **obj.get("binaryData", {})}),
+        "Age": _age,
+    },
     "events": {
         "Last Seen": lambda event: _since(event["lastTimestamp"]),
         "Type": lambda event: event["type"],
         "Reason": lambda event: event["reason"],
         "Object": _about,
+        "Subobject": lambda event: event["involvedObject"].get("fieldPath", ""),
+        "Source": lambda event: event["source"]["component"],
         "Message": lambda event: event["message"],
+        "First Seen": lambda event: _since(event["firstTimestamp"]),
+        "Count": lambda event: event["count"],
+        "Name": _name,
     },
-    "jobs": {"Name": _name, "Status": _job_state, "Completions": _completions, "Duration": _job_duration, "Age": _age},
+    "jobs": {
+        "Name": _name,
+        "Status": _job_state,
+        "Completions": _completions,
+        "Duration": _job_duration,
+        "Age": _age,
+        "Containers": _containers("name"),
+        "Images": _containers("image"),
+        "Selector": lambda job: _labels(job["spec"].get("selector", {}).get("matchLabels", {})),
+    },
     "namespaces": {"Name": _name, "Status": _phase, "Age": _age},
     "nodes": {
         "Name": _name,
-        "Status": lambda node: "Ready" if "Ready" in _true(node) else "NotReady",
+        "Status": _node_state,
+        "Roles": _node_roles,
         "Age": _age,
-        "Version": lambda node: node["status"]["nodeInfo"]["kubeletVersion"],
+        "Version": _node_info("kubeletVersion"),
+        "Internal-IP": _address("InternalIP"),
+        "External-IP": _address("ExternalIP"),
+        "OS-Image": _node_info("osImage"),
+        "Kernel-Version": _node_info("kernelVersion"),
+        "Container-Runtime": _node_info("containerRuntimeVersion"),
     },
     "pods": {
         "Name": _name,
@@ -145,5 +221,22 @@ COLUMNS: dict[str, dict[str, Callable[[Object], Any]]] = {
         "Age": _age,
         "IP": lambda pod: pod["status"].get("podIP", "<none>"),
         "Node": lambda pod: pod["spec"].get("nodeName", "<none>"),
+        "Nominated Node": lambda _: "<none>",
+        "Readiness Gates": lambda _: "<none>",
+    },
+    "secrets": {
+        "Name": _name,
+        "Type": lambda obj: obj["type"],
+        "Data": lambda obj: len(obj.get("data", {})),
+        "Age": _age,
+    },
+    "services": {
+        "Name": _name,
+        "Type": lambda service: service["spec"]["type"],
+        "Cluster-IP": lambda service: service["spec"]["clusterIP"],
+        "External-IP": lambda _: "<none>",
+        "Port(s)": _ports,
+        "Age": _age,
+        "Selector": lambda service: _labels(service["spec"].get("selector", {})),
     },
 }

@@ -1,14 +1,9 @@
 import json
-import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
 PODS = "/api/v1/namespaces/default/pods"
-# The machine's kubectl, and the newer one among the tools of the tests.
-KUBECTLS = {name for name in (shutil.which("kubectl"), str(Path(sys.executable).parent / "kubectl")) if name}
 
 
 def job(name, *, image="busybox", labels=None, **spec):
@@ -21,21 +16,6 @@ def job(name, *, image="busybox", labels=None, **spec):
         "metadata": {"name": name, "labels": labels or {"test": name}},
         "spec": {"suspend": True, "template": template, **spec},
     }
-
-
-@pytest.fixture(params=sorted(KUBECTLS))
-def kubectl(request, cluster):
-    """Runs kubectl, once for each one that there is; `kubectl.name` makes the names of its objects its own."""
-    number = sorted(KUBECTLS).index(request.param)
-
-    def run(*arguments, manifest=None, fails=False):
-        stdin = json.dumps(manifest) if manifest else ""  # JSON is YAML, and is what --raw takes
-        done = cluster.run(request.param, *arguments, stdin=stdin)
-        assert (done.returncode != 0) is fails, done.stdout + done.stderr
-        return done.stderr if fails else done.stdout
-
-    run.name = lambda name: f"{name}-{number}"
-    return run
 
 
 def test_a_job_is_created_shown_and_deleted(kubectl):
@@ -63,7 +43,7 @@ def test_apply_of_another_template_is_refused_as_immutable(kubectl):
     name = kubectl.name("immutable")
     kubectl("apply", "-f", "-", manifest=job(name))
     said = kubectl("apply", "-f", "-", manifest=job(name, image="python"), fails=True)
-    assert said.startswith(f'The Job "{name}" is invalid: spec.template: Invalid value: ')
+    assert said.startswith(f'The Job "{name}" is invalid: spec.template.spec: Invalid value: ')
     assert said.rstrip().endswith(": field is immutable")
 
 
@@ -89,6 +69,14 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(kubectl):
     assert kubectl("get", "jobs", "-l", f"test={name}", "-o", "name") == ""
 
 
+def test_a_deletion_that_does_not_say_what_becomes_of_the_pods_is_warned_of(kubectl):
+    name = kubectl.name("orphaning")
+    kubectl("create", "-f", "-", manifest=job(name))
+    done = kubectl.cluster.run(kubectl.program, "delete", "--raw", f"{JOBS}/{name}")
+    assert done.returncode == 0
+    assert "Warning: child pods are preserved by default when jobs are deleted; set propagationPolicy=" in done.stderr
+
+
 def test_a_delete_with_the_uid_of_another_job_is_a_conflict(kubectl):
     name = kubectl.name("precondition")
     kubectl("create", "-f", "-", manifest=job(name))
@@ -99,7 +87,7 @@ def test_a_delete_with_the_uid_of_another_job_is_a_conflict(kubectl):
         return {**options, "preconditions": {"uid": uid}}
 
     said = kubectl("delete", "--raw", path, "-f", "-", manifest=body("other"), fails=True)
-    assert "Precondition failed: UID in precondition: other" in said
+    assert f'Operation cannot be fulfilled on Job.batch "{name}": the UID in the precondition (other) does not' in said
     uid = kubectl("get", "job", name, "-o", "jsonpath={.metadata.uid}")
     kubectl("delete", "--raw", path, "-f", "-", manifest=body(uid))
     kubectl("wait", "--for=delete", f"job/{name}", "--timeout=10s")
@@ -110,10 +98,10 @@ def test_a_delete_with_the_uid_of_another_job_is_a_conflict(kubectl):
     [
         (job("j", paralelism=1), 'strict decoding error: unknown field "spec.paralelism"'),
         (
-            job("j", podFailurePolicy={}),
-            'unknown field "spec.podFailurePolicy": misspelled, or localgke does not imitate it',
+            job("j", backoffLimitPerIndex=1),
+            'unknown field "spec.backoffLimitPerIndex": misspelled, or localgke does not imitate it',
         ),
-        (job("j", parallelism="x"), "cannot unmarshal string into the field spec.parallelism"),
+        (job("j", parallelism="x"), "cannot unmarshal string into Go struct field JobSpec.spec.parallelism"),
         (job("J"), 'The Job "J" is invalid: metadata.name: Invalid value: "J"'),
         ({**job("j"), "metadata": {"name": "j", "namespace": "nowhere"}}, 'namespaces "nowhere" not found'),
     ],

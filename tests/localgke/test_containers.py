@@ -86,7 +86,7 @@ def test_variables_come_from_configmaps_and_secrets() -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ({"configMapKeyRef": {"name": "x", "key": "B"}}, "couldn't find key B in configMap ml/x"),
+        ({"configMapKeyRef": {"name": "x", "key": "B"}}, "couldn't find key B in ConfigMap ml/x"),
         ({"secretKeyRef": {"name": "x", "key": "B"}}, 'secret "x" not found'),
         ({"fieldRef": {"fieldPath": "status.podIP"}}, "localgke does not imitate a fieldRef of status.podIP"),
     ],

@@ -12,7 +12,8 @@ POD = ("pods", "default", "x")
 def stored(plural="jobs", **fields):
     resource = BY_PLURAL["batch" if plural == "jobs" else "", plural]
     store = Store()
-    obj = {"kind": resource.kind, "metadata": {"name": "x", "namespace": "default"}, **fields}
+    meta = {"name": "x", "namespace": "default"}
+    obj = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta, **fields}
     store.create(resource.name, obj)
     return store, Target(resource, "default", "x", "")
 
@@ -57,12 +58,19 @@ def test_a_pod_in_which_nothing_runs_is_gone_at_once(spec, phase):
     assert store.find(*POD) is None
 
 
-@pytest.mark.parametrize("field", ["uid", "resourceVersion"])
-def test_a_failed_precondition_is_a_conflict_and_deletes_nothing(field):
+@pytest.mark.parametrize(
+    ("field", "what", "why"),
+    [("uid", "UID", "deleted and then recreated"), ("resourceVersion", "ResourceVersion", "modified")],
+)
+def test_a_failed_precondition_is_a_conflict_and_deletes_nothing(field, what, why):
     store, target = stored()
     with pytest.raises(ApiError) as caught:
         delete_as_asked(store, target, {"preconditions": {field: "other"}, "propagationPolicy": "Background"})
     assert caught.value.code == 409
+    said = caught.value.message
+    cannot = 'Operation cannot be fulfilled on Job.batch "x": '
+    assert said.startswith(f"{cannot}the {what} in the precondition (other) does not match the {what} in record (")
+    assert said.endswith(f"). The object might have been {why}")
     assert store.find(*JOB)
 
 

@@ -22,9 +22,7 @@ async def test_a_pool_grows_by_one_node_for_each_pod_that_needs_one(cluster: Clu
 async def test_the_autoscaler_says_why_it_does_not_help_a_pod(cluster: Cluster) -> None:
     cluster.pod("huge", "exit 0", resources={"requests": {"cpu": "64"}})
     await cluster.until(lambda: len(cluster.events("huge")) == 2)
-    message = (
-        "pod didn't trigger scale-up: 1 Insufficient cpu, 1 node(s) had untolerated taint {nvidia.com/gpu: present}"
-    )
+    message = "pod didn't trigger scale-up: 1 Insufficient cpu, 1 node(s) had untolerated taint(s)"
     assert ("NotTriggerScaleUp", message) in cluster.events("huge")
     assert len(cluster.store.list(NODES)) == 1
 

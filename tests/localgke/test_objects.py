@@ -28,7 +28,8 @@ def test_a_condition_changes_its_transition_time_only_with_its_status() -> None:
     assert not set_condition(obj, "Ready", "False", "Starting", "soon")
     assert set_condition(obj, "Ready", "False", "Waiting")
     (waiting,) = obj["status"]["conditions"]
-    assert waiting == {key: first[key] for key in ("type", "status", "lastTransitionTime")} | {"reason": "Waiting"}
+    kept = {key: first[key] for key in ("type", "status", "lastProbeTime", "lastTransitionTime")}
+    assert waiting == kept | {"reason": "Waiting"}
     assert set_condition(obj, "Ready", "True")
-    assert obj["status"]["conditions"][0].keys() == {"type", "status", "lastTransitionTime"}
+    assert obj["status"]["conditions"][0].keys() == {"type", "status", "lastProbeTime", "lastTransitionTime"}
     assert obj["status"]["conditions"][0]["lastTransitionTime"] > "2000-01-01T00:00:00Z"

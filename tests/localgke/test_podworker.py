@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from localgke.bare_cluster import Cluster, main_container, on_cluster
+from localgke.bare_cluster import Cluster, main_container, on_cluster, pod_spec
 from localgke.config import Image
 from localgke.objects import PODS, is_true
 
@@ -46,7 +46,9 @@ async def test_a_command_that_does_not_exist_is_a_start_error(cluster: Cluster) 
     cluster.pod("p", command=["no-such-program"])
     state = main_container(await cluster.phase("p", "Failed"))["state"]["terminated"]
     assert (state["exitCode"], state["reason"]) == (128, "StartError")
+    assert state["message"].startswith("failed to create containerd task: failed to create shim task: OCI runtime ")
     assert state["message"].endswith('exec: "no-such-program": executable file not found in $PATH')
+    assert ("Failed", f"Error: {state['message']}") in cluster.events("p")
 
 
 @on_cluster(broken={"private/model:1": "failed to authorize: 403 Forbidden"})
@@ -54,9 +56,19 @@ async def test_an_image_that_cannot_be_pulled_is_tried_again_and_again(cluster: 
     cluster.pod("private", "true", image="private/model:1")
     cluster.pod("unknown", "true", image="no-such:1")
     assert "failed to authorize: 403 Forbidden" in await cluster.waiting("private", "ErrImagePull")
-    assert "no-such:1: not found" in await cluster.waiting("unknown", "ImagePullBackOff")
+    waiting = await cluster.waiting("unknown", "ImagePullBackOff")
+    assert waiting.startswith('Back-off pulling image "no-such:1": ErrImagePull: rpc error: code = NotFound desc = ')
+    assert waiting.endswith("no-such:1: not found")
     await cluster.waiting("unknown", "ErrImagePull")
-    assert {"Pulling", "Failed", "BackOff"} <= {reason for reason, _ in cluster.events("unknown")}
+    error = 'failed to pull and unpack image "no-such:1": failed to resolve reference "no-such:1": no-such:1: not found'
+    error = f"rpc error: code = NotFound desc = {error}"
+    assert cluster.events("unknown")[-5:] == [
+        ("Pulling", 'Pulling image "no-such:1"'),
+        ("Failed", f'Failed to pull image "no-such:1": {error}'),
+        ("Failed", "Error: ErrImagePull"),
+        ("BackOff", 'Back-off pulling image "no-such:1"'),
+        ("Failed", "Error: ImagePullBackOff"),
+    ]
     assert cluster.store.get(PODS, "default", "unknown")["status"]["phase"] == "Pending"
 
 
@@ -88,7 +100,7 @@ async def test_a_pod_waits_for_the_secret_that_a_volume_needs(cluster: Cluster) 
     volumes = [{"name": "key", "secret": {"secretName": "key"}}]
     mounts = [{"name": "key", "mountPath": "/etc/key"}]
     cluster.pod("p", "cat /etc/key/token", spec={"volumes": volumes}, volumeMounts=mounts)
-    missing = ("FailedMount", 'MountVolume.SetUp failed: secret "key" not found')
+    missing = ("FailedMount", 'MountVolume.SetUp failed for volume "key" : secret "key" not found')
     await cluster.until(lambda: missing in cluster.events("p"))
     await cluster.waiting("p", "ContainerCreating")
     cluster.create("secrets", "Secret", "key", data={"token": "aHVzaA=="})
@@ -100,9 +112,64 @@ async def test_a_pod_waits_for_the_secret_that_a_volume_needs(cluster: Cluster) 
 async def test_a_container_is_restarted_on_failure_after_a_backoff(cluster: Cluster) -> None:
     marks = {"volumes": [{"name": "marks", "emptyDir": {}}], "restartPolicy": "OnFailure"}
     script = "echo x >> /marks/runs; cat /marks/runs | wc -l; test $(cat /marks/runs | wc -l) = 3"
-    cluster.pod("p", script, spec=marks, volumeMounts=[{"name": "marks", "mountPath": "/marks"}])
-    assert await cluster.waiting("p", "CrashLoopBackOff") == "Back-off restarting failed container c in pod p"
+    made = cluster.pod("p", script, spec=marks, volumeMounts=[{"name": "marks", "mountPath": "/marks"}])
+    pod = f"p_default({made['metadata']['uid']})"
+    waiting = f"back-off 0.05s restarting failed container=c pod={pod}"
+    assert await cluster.waiting("p", "CrashLoopBackOff") == waiting
+    assert ("BackOff", f"Back-off restarting failed container c in pod {pod}") in cluster.events("p")
     status = main_container(await cluster.phase("p", "Succeeded"))
     assert status["restartCount"] == 2
     assert status["lastState"]["terminated"]["exitCode"] == 1
     assert [cluster.log("p", restart=number) for number in range(3)] == ["1\n", "2\n", "3\n"]
+
+
+@on_cluster()
+async def test_the_first_restart_follows_at_once(cluster: Cluster) -> None:
+    marks = {"volumes": [{"name": "marks", "emptyDir": {}}], "restartPolicy": "OnFailure"}
+    script = "echo x >> /marks/runs; test $(cat /marks/runs | wc -l) = 2"
+    cluster.pod("p", script, spec=marks, volumeMounts=[{"name": "marks", "mountPath": "/marks"}])
+    await cluster.phase("p", "Succeeded")
+    assert "BackOff" not in [reason for reason, _ in cluster.events("p")]
+
+
+@on_cluster()
+async def test_an_image_is_pulled_as_its_policy_says(cluster: Cluster) -> None:
+    cluster.pod("always", "true", imagePullPolicy="Always")
+    cluster.pod("never", "true", image="no-such:1", imagePullPolicy="Never")
+    await cluster.phase("always", "Succeeded")
+    assert [reason for reason, _ in cluster.events("always")] == [
+        "Scheduled",
+        "Pulling",
+        "Pulled",
+        "Created",
+        "Started",
+    ]
+    message = 'Container image "no-such:1" is not present with pull policy of Never'
+    assert await cluster.waiting("never", "ErrImageNeverPull") == message
+    assert ("ErrImageNeverPull", message) in cluster.events("never")
+
+
+@on_cluster()
+async def test_a_container_that_ended_is_shown_while_another_runs(cluster: Cluster) -> None:
+    second = pod_spec("exec sleep 600", {"name": "d"}, None)["containers"]
+    cluster.pod("p", spec={"containers": [*pod_spec("exit 3", {}, None)["containers"], *second]})
+
+    def ended() -> bool:
+        statuses = cluster.store.get(PODS, "default", "p")["status"].get("containerStatuses", [])
+        return [[*item["state"]] for item in statuses] == [["terminated"], ["running"]]
+
+    await cluster.until(ended)
+    status = cluster.store.get(PODS, "default", "p")["status"]
+    assert status["phase"] == "Running"
+    ready = next(item for item in status["conditions"] if item["type"] == "Ready")
+    assert (ready["reason"], ready["message"]) == ("ContainersNotReady", "containers with unready status: [c]")
+
+
+@on_cluster()
+async def test_a_container_that_never_ran_is_lost_when_its_pod_ends(cluster: Cluster) -> None:
+    cluster.pod("p", "true", image="no-such:1")
+    await cluster.waiting("p", "ErrImagePull")
+    cluster.change(PODS, "p", lambda pod: pod["metadata"].update(finalizers=["test/keep"]))
+    cluster.delete(PODS, "p")
+    state = main_container(await cluster.phase("p", "Failed"))["state"]["terminated"]
+    assert (state["exitCode"], state["reason"]) == (137, "ContainerStatusUnknown")

@@ -56,7 +56,7 @@ async def test_a_pod_that_fits_no_node_waits_with_the_reason_of_each_node(cluste
     cluster.pod("big", "exit 0", **requesting(cpu="2"))
     message = await refused(cluster, "big")
     assert message == (
-        "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {nvidia.com/gpu: present}."
+        "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint(s)."
         " preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
     )
     assert cluster.events("big") == [("FailedScheduling", message)]
@@ -77,6 +77,15 @@ async def test_a_pod_gets_the_room_that_another_one_leaves(cluster: Cluster) -> 
     cluster.pod("first", "exec sleep 600", **requesting(cpu="1"))
     await cluster.phase("first", "Running")
     cluster.pod("second", "exit 0", **requesting(cpu="1"))
-    assert "1 Insufficient cpu" in await refused(cluster, "second")
+    assert await refused(cluster, "second") == (
+        "0/1 nodes are available: 1 Insufficient cpu."
+        " preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+    )
     cluster.delete(PODS, "first")
     await cluster.phase("second", "Succeeded")
+
+
+@on_cluster(pools=[])
+async def test_a_cluster_without_nodes_has_no_reasons_to_count(cluster: Cluster) -> None:
+    cluster.pod("p", "exit 0")
+    assert await refused(cluster, "p") == "no nodes available to schedule pods"

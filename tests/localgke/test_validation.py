@@ -26,9 +26,6 @@ def test_all_findings_are_reported_at_once_each_with_its_field():
     [
         ("DnsLabel", "a-1", "a.b"),
         ("DnsSubdomain", "a.b-1", "a" * 254),
-        ("LabelKey", "gke-job/dag_ID", "Gke-Job/dag_id"),
-        ("LabelKey", "a", "-"),
-        ("LabelKey", "a" * 63, "a" * 64),
         ("LabelValue", "", "b c"),
         ("LabelValue", "0a.B_c", "b" * 64),
         ("Base64", "Yg==", "b"),
@@ -49,3 +46,49 @@ def test_annotations_have_an_end():
     findings.metadata("metadata", {"annotations": {"A/a": "b" * 262144}})
     with pytest.raises(ApiError, match="Too long: may not be more than 262144 bytes"):
         findings.raise_any(JOB, {"metadata": {}})
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("gke-job/dag_ID", ""),
+        ("a" * 63, ""),
+        ("a" * 64, "name part must be no more than 63 bytes"),
+        ("-", "name part must consist of alphanumeric characters"),
+        ("a/", "name part must be non-empty"),
+        ("Gke-Job/dag_id", "prefix part a lowercase RFC 1123 subdomain must consist of"),
+        ("/a", "prefix part must be non-empty"),
+        ("a/b/c", "a valid label key must consist of"),
+    ],
+)
+def test_a_label_key_is_a_name_that_may_have_a_domain_before_it(key, said):
+    findings = Findings()
+    findings.label_key("metadata.labels", key)
+    if said:
+        with pytest.raises(ApiError, match=f'metadata.labels: Invalid value: "{key}": {said}'):
+            findings.raise_any(JOB, {"metadata": {}})
+    else:
+        findings.raise_any(JOB, {"metadata": {}})
+
+
+def test_a_text_of_another_form_is_answered_with_examples_and_the_pattern():
+    findings = Findings()
+    findings.matches("metadata.labels", "b c", FORMATS["LabelValue"])
+    with pytest.raises(ApiError) as caught:
+        findings.raise_any(JOB, {"metadata": {"name": "j"}})
+    assert caught.value.message == (
+        'Job.batch "j" is invalid: metadata.labels: Invalid value: "b c": a valid label must be an empty string or '
+        "consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+        "(e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+        "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+    )
+
+
+def test_what_is_found_twice_is_said_once():
+    findings = Findings()
+    for _ in range(2):
+        findings.required("spec.selector")
+    with pytest.raises(ApiError) as caught:
+        findings.raise_any(JOB, {"metadata": {"name": "j"}})
+    assert caught.value.message == 'Job.batch "j" is invalid: spec.selector: Required value'
+    assert len(caught.value.details["causes"]) == 2

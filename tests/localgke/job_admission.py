@@ -1,0 +1,108 @@
+"""Imitates what the API server generates, completes and checks in a Job."""
+
+from __future__ import annotations
+
+import copy
+import re
+
+from localgke import failure_policy
+from localgke.errors import not_imitated
+from localgke.objects import is_true
+from localgke.pod_admission import admit_pod
+from localgke.store import Object
+from localgke.validation import FORMATS, Findings
+
+IMMUTABLE = ("selector", "completionMode", "podFailurePolicy")
+PREFIX = "batch.kubernetes.io/"
+
+
+def generate_selector(findings: Findings, job: Object) -> None:
+    """Makes the selector of a new Job, and the labels by which it finds its Pods."""
+    if "selector" in job["spec"]:
+        findings.invalid("spec.selector", job["spec"]["selector"], "`selector` not auto-generated")
+    job["spec"]["selector"] = {"matchLabels": {f"{PREFIX}controller-uid": job["metadata"]["uid"]}}
+    template = job["spec"]["template"]["metadata"]
+    template["labels"] = {**_generated_labels(job), **template.get("labels", {})}
+
+
+def _generated_labels(job: Object) -> dict[str, str]:
+    labels = {"controller-uid": job["metadata"]["uid"], "job-name": job["metadata"].get("name", "")}
+    return {f"{prefix}{label}": value for label, value in labels.items() for prefix in ("", PREFIX)}
+
+
+def admit_job(findings: Findings, job: Object) -> None:
+    """Completes and checks a Job."""
+    spec = job["spec"]
+    if "parallelism" not in spec:
+        spec["parallelism"] = 1
+        spec.setdefault("completions", 1)
+    if spec["manualSelector"]:
+        raise not_imitated("spec.manualSelector")
+    labels = spec["template"]["metadata"].get("labels", {})
+    for key, value in _generated_labels(job).items():
+        where = f"spec.template.metadata.labels[{key}]"
+        if key not in labels:
+            findings.required(where, f"must be '{value}'")
+        elif labels[key] != value:
+            findings.invalid(where, labels, f"must be '{value}'")
+    if spec["completionMode"] == "Indexed" and "completions" not in spec:
+        findings.required("spec.completions", "when completion mode is Indexed")
+    policy = "podFailurePolicy" in spec
+    spec.setdefault("podReplacementPolicy", "Failed" if policy else "TerminatingOrFailed")
+    if policy:
+        failure_policy.check(findings, spec)
+    else:
+        findings.supported("spec.podReplacementPolicy", spec["podReplacementPolicy"], ["Failed", "TerminatingOrFailed"])
+    pod = spec["template"]
+    findings.metadata("spec.template", pod["metadata"])
+    admit_pod(findings, pod["spec"], "spec.template.spec")
+    if pod["spec"]["restartPolicy"] == "Always":
+        findings.required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
+    _check_hostname(findings, job["metadata"].get("name", ""), spec)
+
+
+def _check_hostname(findings: Findings, name: str, spec: Object) -> None:
+    """The Pods of an Indexed Job have its name and their index as host names."""
+    if name and spec["completionMode"] == "Indexed" and spec.get("completions"):
+        last = f"{name}-{spec['completions'] - 1}"
+        if len(last) > 63 or not re.fullmatch(FORMATS["DnsLabel"].pattern, last):
+            why = f"will not able to create pod with invalid DNS label: {last}"
+            findings.invalid("metadata.name", name, why)
+
+
+def check_update(findings: Findings, old: Object, job: Object) -> None:
+    """Checks that nothing changes in a Job but what may."""
+    before, spec = old["spec"], job["spec"]
+    if spec.get("completions") != before.get("completions"):
+        if spec["completionMode"] != "Indexed":
+            findings.unchanged("spec.completions", before.get("completions"), spec.get("completions"))
+        elif spec.get("completions") != spec["parallelism"]:
+            why = "can only be modified in tandem with spec.parallelism"
+            findings.invalid("spec.completions", spec.get("completions"), why)
+        else:
+            raise not_imitated("a change of spec.completions")
+    for field in IMMUTABLE:
+        findings.unchanged(f"spec.{field}", before.get(field), spec.get(field))
+    template = spec["template"]
+    if not _is_idle(old):
+        findings.unchanged("spec.template", before["template"], template)
+        return
+    expected = copy.deepcopy(before["template"])
+    _copy(("nodeSelector", "tolerations"), template["spec"], expected["spec"])
+    for new, container in zip(template["spec"]["containers"], expected["spec"]["containers"], strict=False):
+        if new["name"] == container["name"]:
+            container["resources"] = new["resources"]
+    findings.unchanged("spec.template.spec", expected["spec"], template["spec"])
+
+
+def _is_idle(job: Object) -> bool:
+    """Whether the Job is suspended and runs nothing: then its Pods may be told to go elsewhere, or to take more."""
+    status = job["status"]
+    suspended = "startTime" not in status or is_true(job, "Suspended")
+    return bool(job["spec"]["suspend"] and suspended and not status.get("active"))
+
+
+def _copy(fields: tuple[str, ...], source: Object, target: Object) -> None:
+    for field in fields:
+        target.pop(field, None)
+        target |= {field: source[field]} if field in source else {}
