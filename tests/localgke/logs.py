@@ -13,7 +13,8 @@ from localgke.errors import ApiError
 from localgke.store import Object, Store
 
 POLL_SECONDS = 0.05
-CRI_LINE = re.compile(rb"\S+ (?:stdout|stderr) (?P<tag>[FP]) (?P<text>.*)", re.DOTALL)
+CRI_LINE = re.compile(rb"(?P<time>\S+) (?:stdout|stderr) (?P<tag>[FP]) (?P<text>.*)", re.DOTALL)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 LINE = re.compile(rb"[^\n]*\n|[^\n]+")  # a progress bar's carriage return is no end of a line
 WAITING = {"ErrImagePull": "image can't be pulled", "ImagePullBackOff": "trying and failing to pull image"}
 
@@ -23,6 +24,9 @@ async def stream(request: web.Request, store: Store, pod: Object, directory: Pat
     tail = request.query.get("tailLines")
     if tail is not None and not tail.isdigit():
         raise ApiError("BadRequest", f'tailLines: Invalid value: "{tail}": must be a whole number, not negative')
+    since = request.query.get("sinceTime", "")
+    if since and not TIME.fullmatch(since):
+        raise ApiError("BadRequest", f'sinceTime: Invalid value: "{since}": must be a time in UTC, to the second')
     container = _container(pod, request.query.get("container", ""))
     # A Pod without a node has an empty log, not an error.
     file = _file(pod, container, directory / pod["metadata"]["uid"]) if pod["spec"].get("nodeName") else None
@@ -31,13 +35,21 @@ async def stream(request: web.Request, store: Store, pod: Object, directory: Pat
     with contextlib.suppress(ConnectionError):  # the client has gone: nobody to tell
         if file:
             follow = request.query.get("follow") == "true"
-            await _copy(response, store, pod, container, file, follow, None if tail is None else int(tail))
+            lines = _Lines(since.encode().removesuffix(b"Z"), request.query.get("timestamps") == "true")
+            await _copy(response, store, pod, container, file, follow, None if tail is None else int(tail), lines)
         await response.write_eof()
     return response
 
 
 async def _copy(
-    response: web.StreamResponse, store: Store, pod: Object, container: str, file: Path, follow: bool, tail: int | None
+    response: web.StreamResponse,
+    store: Store,
+    pod: Object,
+    container: str,
+    file: Path,
+    follow: bool,
+    tail: int | None,
+    cri: _Lines,
 ) -> None:
     ended, rest = False, b""
     with file.open("rb") as log:
@@ -45,7 +57,7 @@ async def _copy(
             # The state is read before the file: what a container wrote before it ended is always seen.
             ended = not follow or not _runs(store, pod, container, file)
             whole, newline, rest = (rest + log.read()).rpartition(b"\n")
-            text = b"".join(map(_text, (whole + newline).split(b"\n")))
+            text = b"".join(map(cri.text, (whole + newline).split(b"\n")))
             if tail is not None:
                 lines = LINE.findall(text)
                 text, tail = b"".join(lines[max(0, len(lines) - tail) :]), None
@@ -92,7 +104,20 @@ def _runs(store: Store, pod: Object, container: str, file: Path) -> bool:
     return newest and "running" in status.get("state", {})
 
 
-def _text(line: bytes) -> bytes:
-    """What the container wrote, of one CRI line; only the last part (F) of a long line ends it."""
-    match = CRI_LINE.fullmatch(line)
-    return b"" if match is None else match["text"] + (b"\n" if match["tag"] == b"F" else b"")
+class _Lines:
+    """Turns CRI lines into what the container wrote. `since`: as they begin, leaves out what is older."""
+
+    def __init__(self, since: bytes, timestamps: bool):
+        self._since = since
+        self._timestamps = timestamps
+        self._new_line = True
+
+    def text(self, line: bytes) -> bytes:
+        """The text of one CRI line; only the last part (F) of a long line ends it, and only the first has the time."""
+        match = CRI_LINE.fullmatch(line)
+        if match is None or match["time"] < self._since:
+            return b""
+        time = match["time"] + b" " if self._timestamps and self._new_line else b""
+        self._new_line = match["tag"] == b"F"
+        text: bytes = match["text"]
+        return time + text + (b"\n" if self._new_line else b"")

@@ -56,6 +56,12 @@ def read(api, **query):
         ({"container": "main", "follow": "true"}, "one\ntwo\nthree\n50%\r100%\n"),
         ({"tailLines": "2"}, "three\n50%\r100%\n"),
         ({"tailLines": "0"}, ""),
+        ({"sinceTime": "2025-01-01T00:00:03Z"}, "three\n50%\r100%\n"),
+        ({"sinceTime": "2025-01-01T00:00:05Z"}, ""),
+        (
+            {"timestamps": "true", "tailLines": "2"},
+            "2025-01-01T00:00:03.000000001Z three\n2025-01-01T00:00:04.000000001Z 50%\r100%\n",
+        ),
     ],
 )
 def test_the_log_of_an_ended_container_is_cut_as_the_query_says(api, pod, query, text):
@@ -114,6 +120,7 @@ def test_a_pod_without_a_node_has_an_empty_log(api, pod):
         ({"waiting": {"reason": "ImagePullBackOff"}}, {}, "is waiting to start: trying and failing to pull image"),
         ({"running": {}}, {"container": "x"}, "container x is not valid for pod p"),
         ({"running": {}}, {"tailLines": "-1"}, 'tailLines: Invalid value: "-1"'),
+        ({"running": {}}, {"sinceTime": "today"}, 'sinceTime: Invalid value: "today"'),
     ],
 )
 def test_a_log_that_is_not_there_is_a_bad_request_in_the_words_of_the_kubelet(api, pod, state, query, said):
