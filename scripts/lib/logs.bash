@@ -12,6 +12,11 @@ want_log() { # POD
   start_log_readers
 }
 
+# Lets the reader of a Pod know that the log has an end now.
+log_ends() { # POD
+  : >"$PRIVATE_DIR/ended.$1"
+}
+
 start_log_readers() {
   local pod places=${option[max_log_streams]:-10}
   for pod in "${!log_reader[@]}"; do
@@ -20,8 +25,8 @@ start_log_readers() {
   for pod in "${!log_reader[@]}"; do
     ((places > 0)) || return 0
     ((log_reader[$pod] == 0)) || continue
-    "$PYTHON" "$SCRIPTS/lib/pod_log.py" "${pod#"$job-"} | " \
-      kubectl "${kubectl_options[@]}" logs "$pod" --follow &
+    "$PYTHON" "$SCRIPTS/lib/pod_log.py" "$pod" "${pod#"$job-"} | " "$PRIVATE_DIR/ended.$pod" \
+      kubectl "${kubectl_options[@]}" logs "$pod" &
     log_reader[$pod]=$!
     places=$((places - 1))
   done
@@ -34,6 +39,7 @@ is_reading() { # POD
 # Waits until every log is read to its end, but not for ever.
 drain_logs() {
   local pod deadline=$((SECONDS + DRAIN_SECONDS))
+  for pod in "${!log_reader[@]}"; do log_ends "$pod"; done
   start_log_readers
   while log_is_unread && ((SECONDS < deadline)); do
     sleep 0.05

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Two watches, on the Job `$job` with uid `$uid` and on its Pods, merged into one stream of lines.
 #
-#   job|EVENT|UID|TRUE-CONDITIONS|SUCCEEDED-PODS|FAILED-PODS|MESSAGE-OF-FAILED
-#   pod|EVENT|NAME|INDEX|NODE|PHASE|WAITING-REASON|EXIT-CODE|SCHEDULER-MESSAGE
+#   job|EVENT|UID|TRUE-CONDITIONS|SUCCEEDED-PODS|FAILED-PODS|BACKOFF-LIMIT|KUEUE-QUEUE|MESSAGE-OF-FAILED
+#   pod|EVENT|NAME|INDEX|NODE|PHASE|WAITING-REASON|SANDBOX-READY|EXIT-CODE|REASON|SCHEDULER-MESSAGE
 #
 # A watch begins with the present state, so one that is started anew misses nothing that still matters.
 
@@ -13,13 +13,16 @@ line_of() { # FIELD...
 
 JOB_LINE=$(line_of job '{.type}' '{.object.metadata.uid}' \
   '{.object.status.conditions[?(@.status=="True")].type}' '{.object.status.succeeded}' '{.object.status.failed}' \
+  '{.object.spec.backoffLimit}' '{.object.metadata.labels.kueue\.x-k8s\.io/queue-name}' \
   '{.object.status.conditions[?(@.type=="Failed")].message}')
 POD_LINE=$(line_of pod '{.type}' '{.object.metadata.name}' \
   '{.object.metadata.annotations.batch\.kubernetes\.io/job-completion-index}' \
   '{.object.spec.nodeName}' \
   '{.object.status.phase}' \
   '{.object.status.initContainerStatuses[*].state.waiting.reason} {.object.status.containerStatuses[*].state.waiting.reason}' \
+  '{.object.status.conditions[?(@.type=="PodReadyToStartContainers")].status}' \
   '{.object.status.containerStatuses[*].state.terminated.exitCode}' \
+  '{.object.status.containerStatuses[*].state.terminated.reason} {.object.status.reason} {.object.status.conditions[?(@.type=="DisruptionTarget")].reason}' \
   '{.object.status.conditions[?(@.type=="PodScheduled")].message}')
 readonly JOB_LINE POD_LINE
 
@@ -29,7 +32,8 @@ start_watches() {
   mkfifo "$PRIVATE_DIR/"{events,job.lines,pod.lines}
   exec {events}<>"$PRIVATE_DIR/events"
   watch_pause=1
-  lost='' # since which second a watch cannot be had
+  lost=''   # since which second a watch cannot be had
+  watched=0 # whether there was ever one
   start_watch job
   start_watch pod
 }
@@ -62,6 +66,7 @@ next_event() {
     event=${unfinished-}$part
     unfinished=''
     lost=''
+    watched=1
     watch_pause=1
   else
     unfinished=${unfinished-}$part
@@ -71,7 +76,7 @@ next_event() {
 
 # Starts watches that have ended again; 1 when the Job is no longer there. Ends the script when nothing answers for long.
 keep_watching() {
-  local kind status
+  local kind status patience
   for kind in job pod; do
     if [[ ${watch_resumes[$kind]-} ]]; then
       ((SECONDS < watch_resumes[$kind])) || start_watch "$kind"
@@ -88,7 +93,12 @@ keep_watching() {
     status=0
     explain_kubectl_error "watch Job $job" "$PRIVATE_DIR/$kind.err" || status=$?
     lost=${lost:-$SECONDS}
-    ((status == EXIT_UNREACHABLE && SECONDS - lost < UNREACHABLE_SECONDS)) || exit "$status"
+    case $status in
+      "$EXIT_UNREACHABLE") patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
+      "$EXIT_DENIED") patience=$((watched ? DENIED_SECONDS : 0)) ;;
+      *) patience=0 ;;
+    esac
+    ((SECONDS - lost < patience)) || exit "$status"
     log "watching again in $watch_pause s"
     watch_resumes[$kind]=$((SECONDS + watch_pause))
     watch_pause=$((watch_pause < 30 ? watch_pause * 2 : 30))

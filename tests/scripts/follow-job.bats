@@ -138,6 +138,48 @@ teardown() {
   assert_success
 }
 
+@test "--schedule-timeout ends the wait for a node with 124, and says what the scheduler says" {
+  create_job homeless 'true' '{}' '{"resources": {"requests": {"memory": "9Ti"}}}'
+  run_script follow-job --job homeless --schedule-timeout 1
+  assert_failure 124
+  assert_regex "${stderr_lines[-1]}" 'Job homeless has no node after 1 s: 0/[0-9]+ nodes are available: .*Insufficient memory'
+}
+
+@test "a suspended Job waits for a node too" {
+  create_job queued 'true' '{"suspend": true}'
+  run_script follow-job --job queued --schedule-timeout 1
+  assert_failure 124
+  assert_regex "${stderr_lines[-1]}" 'Job queued has no node after 1 s'
+}
+
+@test "A#49784: waiting for a node does not count as starting" {
+  create_job autoscaled 'true' '{}' '{"resources": {"requests": {"memory": "9Ti"}}}'
+  run_script follow-job --job autoscaled --start-timeout 1 --timeout 3
+  assert_failure 124
+}
+
+@test "an image that cannot be pulled ends the wait with 78 after --start-timeout" {
+  create_job imageless 'true' '{}' '{"image": "no-such-image"}'
+  run_script follow-job --job imageless --start-timeout 1
+  assert_failure 78
+  assert_regex "${stderr_lines[-1]}" 'Job imageless will never start: for 1 s Pod imageless-.* is starting on .*: (ErrImagePull|ImagePullBackOff)$'
+}
+
+@test "a heartbeat says how it is going when nothing else is said" {
+  create_job quiet 'sleep 60'
+  bash "$REPOSITORY/scripts/follow-job" --job quiet --heartbeat 1 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep -E 'Job quiet goes on after [0-9]+ s; Pods: 1 running$' "$BATS_TEST_TMPDIR/err"
+  kill $!
+  wait_for $!
+}
+
+@test "a retry is said, with how many there may be" {
+  create_job retried 'exit 1' '{"backoffLimit": 1}'
+  run_script follow-job --job retried
+  assert_failure 1
+  assert_regex "$stderr" 'Job retried goes on after a failure: retry 1 of 1'
+}
+
 @test "a --timeout that is no number is a usage error: 64" {
   run_script follow-job --job any --timeout 5m
   assert_one_error 64 'option --timeout is .5m.: it takes a whole number above 0'
