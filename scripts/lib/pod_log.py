@@ -49,7 +49,8 @@ class PodLog:
             if last and status == 0:
                 return 0
             attempts += last
-            if "(NotFound)" in said or attempts == ATTEMPTS:
+            # Not any NotFound: a kubelet that has just started does not know its Pods yet.
+            if f'pods "{self._pod}" not found' in said or attempts == ATTEMPTS:
                 self._say(f"cannot be read to its end: {said or f'kubectl ended with {status}'}")
                 return 1
             pause = FIRST_PAUSE if new else min(2 * pause, LONGEST_PAUSE)
