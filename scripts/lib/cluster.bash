@@ -8,7 +8,7 @@ readonly UNREACHABLE_SECONDS=600 # without any answer, before a script gives up 
 # The same with denials of what was allowed before: an API server that has just started denies all until it has read its
 # Roles.
 readonly DENIED_SECONDS=60
-readonly ALREADY_EXISTS=73       # what `ask` exits with for that; no script does
+readonly ALREADY_EXISTS=73 # what `ask` exits with for that; no script does
 
 # A directory of this run alone, removed when the script ends. The GKE auth plugin caches its token beside the
 # kubeconfig, so a directory that two tasks share hands one task's account to the other.
