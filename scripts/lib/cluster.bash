@@ -5,10 +5,7 @@
 readonly CLUSTER_OPTIONS="project location cluster context namespace"
 
 readonly UNREACHABLE_SECONDS=600 # without any answer, before a script gives up with 69
-# The same with denials of what was allowed before: an API server that has just started denies all until it has read its
-# Roles.
-readonly DENIED_SECONDS=60
-readonly ALREADY_EXISTS=73 # what `ask` exits with for that; no script does
+readonly ALREADY_EXISTS=73       # what `ask` exits with for that; no script does
 
 # A directory of this run alone, removed when the script ends. The GKE auth plugin caches its token beside the
 # kubeconfig, so a directory that two tasks share hands one task's account to the other.
@@ -75,7 +72,7 @@ kube() { # KUBECTL-ARGUMENT...
 # While the cluster does not answer it tries again, for --unreachable-timeout.
 ask() { # WHAT-FOR KUBECTL-ARGUMENT...
   local what_for=$1 errors=$PRIVATE_DIR/kubectl.$BASHPID pause=1 status
-  local deadline=$((SECONDS + ${option[unreachable_timeout]:-UNREACHABLE_SECONDS}))
+  local deadline=$((SECONDS + ${option[unreachable_timeout]:-$UNREACHABLE_SECONDS}))
   shift
   until kube --request-timeout=30s "$@" 2>"$errors"; do
     status=0

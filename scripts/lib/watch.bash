@@ -6,6 +6,10 @@
 #
 # A watch begins with the present state, so one that is started anew misses nothing that still matters.
 
+# How long to try again when what was allowed before is denied, before giving up with 77: an API server that has just
+# started denies everything until it has read its Roles.
+readonly DENIED_SECONDS=60
+
 line_of() { # FIELD...
   local IFS='|'
   printf '%s{"\\n"}' "$*"
