@@ -35,6 +35,7 @@ use_test_cluster() { # localgke|k8s|current
       return 64
       ;;
   esac
+  export CLUSTER_STATE
   # shellcheck disable=SC1091 # written by the cluster
   source "$CLUSTER_STATE/env"
 }

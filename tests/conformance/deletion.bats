@@ -49,9 +49,11 @@ no_pods() { # JOB
 
 @test "a uid that is not that of the Job: 409, and the Job stays" {
   create_running_job other
-  run delete_raw other 00000000-0000-0000-0000-000000000000 Background
+  local other=00000000-0000-0000-0000-000000000000
+  run delete_raw other "$other" Background
   assert_failure 1
-  assert_output --regexp '\(Conflict\): .*UID in precondition: 00000000-0000-0000-0000-000000000000, UID in object meta: '
+  assert_output --partial 'Error from server (Conflict): Operation cannot be fulfilled on Job.batch "other": the UID in the'
+  assert_output --partial "precondition ($other) does not match the UID in record ($(field other '{.metadata.uid}'))"
   assert_field other '{.metadata.deletionTimestamp}' ''
 }
 

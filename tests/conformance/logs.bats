@@ -5,8 +5,9 @@ setup_file() {
   load test_helper
   use_generated_namespace
   create_job slow 'for n in 1 2 3 4; do echo line $n; sleep 1; done'
-  create_job two-streams 'echo out; echo err >&2; printf "no newline"'
-  create_job bytes "printf '\\303(\\n'; seq 5000"
+  create_job streams 'echo out; echo err >&2'
+  create_job unended 'printf "no newline"'
+  create_job bytes "printf '\\303(\\n'; seq 1000"
   create_job many 'echo line' '{"completions": 4, "parallelism": 4}'
   create_job retried 'echo try; exit 1' '{"backoffLimit": 1}'
   create_job restarted 'true' '{"backoffLimit": 6, "template": {"spec": {"restartPolicy": "OnFailure",
@@ -43,18 +44,25 @@ pod_of() { # JOB
   assert_output $'line 3\nline 4'
 }
 
-@test "stdout and stderr of a container are one log, and a last line without newline is a line" {
-  wait_for_condition Complete two-streams
-  bash "$REPOSITORY/scripts/follow-job" --job two-streams 2>/dev/null >"$BATS_TEST_TMPDIR/log"
-  assert_equal "$(sed 's/^.* | //' "$BATS_TEST_TMPDIR/log" | sort | xargs)" 'err no newline out'
+@test "stdout and stderr of a container are one log" {
+  wait_for_condition Complete streams
+  run_script follow-job --job streams
+  assert_equal "$(printf '%s\n' "${lines[@]}" | sed 's/^.* | //' | sort | xargs)" 'err out'
+}
+
+@test "a last line without newline is a line of its own" {
+  wait_for_condition Complete unended
+  bash "$REPOSITORY/scripts/follow-job" --job unended 2>/dev/null >"$BATS_TEST_TMPDIR/log"
+  assert_equal "$(wc --lines <"$BATS_TEST_TMPDIR/log")" 1
+  assert_regex "$(<"$BATS_TEST_TMPDIR/log")" '^.{5} \| no newline$'
 }
 
 @test "a long log is whole, and bytes that are no UTF-8 stay what they are" {
   wait_for_condition Complete bytes
   bash "$REPOSITORY/scripts/follow-job" --job bytes 2>/dev/null >"$BATS_TEST_TMPDIR/log"
-  assert_equal "$(wc --lines <"$BATS_TEST_TMPDIR/log")" 5001
+  assert_equal "$(wc --lines <"$BATS_TEST_TMPDIR/log")" 1001
   assert_equal "$(head --lines 1 "$BATS_TEST_TMPDIR/log" | tail --bytes 3 | od -An -tx1 | xargs)" 'c3 28 0a'
-  assert_equal "$(tail --lines +2 "$BATS_TEST_TMPDIR/log" | sed 's/^.* | //' | md5sum)" "$(seq 5000 | md5sum)"
+  assert_equal "$(tail --lines +2 "$BATS_TEST_TMPDIR/log" | sed 's/^.* | //' | md5sum)" "$(seq 1000 | md5sum)"
 }
 
 @test "A#44994: the logs of all Pods of a Job are shown, also beyond --max-log-streams" {

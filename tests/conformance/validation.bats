@@ -39,7 +39,7 @@ assert_refused() { # SPEC POD-SPEC REGEXP
 
 @test "values out of range are refused, all in one message: 65" {
   assert_refused '{"backoffLimit": -1, "parallelism": -2}' '{}' \
-    'spec.parallelism: Invalid value: -2: must be greater than or equal to 0, spec.backoffLimit: Invalid value: -1: must be'
+    '\* spec.parallelism: Invalid value: -2: must be greater than or equal to 0 \* spec.backoffLimit: Invalid value: -1: must'
 }
 
 @test "a restart policy that no Job may have is refused: 65" {
@@ -86,5 +86,7 @@ assert_refused() { # SPEC POD-SPEC REGEXP
   use_token worthless
   template '{}'
   run_script submit-job --template "$BATS_TEST_TMPDIR/job.yaml.j2" --context token
-  assert_one_error 77 'not logged in: error: You must be logged in to the server'
+  assert_one_error 77 'cannot create Job .*: not logged in: .*the server has asked for the client to provide credentials'
+  run_script follow-job --job taken --context token
+  assert_one_error 77 'cannot follow Job taken: not logged in: error: You must be logged in to the server'
 }

@@ -1,0 +1,76 @@
+#!/usr/bin/env bats
+# bats file_tags=needs:control
+# A component of the cluster is killed while run-job follows a Job: the verdict and the result do not depend on it.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace
+}
+
+setup() {
+  load test_helper
+  as_task dag "$BATS_TEST_NAME" run
+}
+
+teardown_file() { delete_namespace; }
+
+# Starts run-job on a Job that writes LINES lines, two a second, and waits until the third is read.
+start_counting() { # [EXIT-CODE] -> runner
+  local work="for n in \$(seq $LINES); do echo line \$n; sleep 0.5; done; echo $LINES >/dev/termination-log; exit ${1:-0}"
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file "$work")" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until grep -q '| line 3$' "$BATS_TEST_TMPDIR/err"
+}
+
+restart() { # COMPONENT
+  "$GKE_JOB_PYTHON" -m cluster restart --state "$CLUSTER_STATE" "$1"
+}
+
+assert_result() {
+  wait_for "$runner"
+  assert_equal "$status" 0
+  assert_equal "$(<"$BATS_TEST_TMPDIR/out")" "$LINES"
+}
+
+lines_read() {
+  sed --quiet 's/^.* | line //p' "$BATS_TEST_TMPDIR/err"
+}
+
+LINES=16
+
+@test "etcd is killed: the result is right, and every line of the log is read once" {
+  start_counting
+  restart etcd
+  assert_result
+  assert_equal "$(lines_read)" "$(seq $LINES)"
+}
+
+@test "A#12136: the API server is killed: the result is right, and no line of the log is read twice" {
+  start_counting
+  restart kube-apiserver
+  assert_result
+  assert_equal "$(lines_read | sort | uniq --repeated)" ''
+}
+
+@test "the kubelet is killed: the container runs on, the result is right, and no line of the log is read twice" {
+  start_counting
+  restart kubelet
+  assert_result
+  assert_equal "$(lines_read | sort | uniq --repeated)" ''
+}
+
+@test "containerd is killed: the container runs on, and the result is right" {
+  start_counting
+  restart containerd
+  assert_result
+  assert_equal "$(lines_read | sort | uniq --repeated)" ''
+}
+
+@test "the controllers are killed: the Job ends when they are back" {
+  start_counting 3
+  restart kube-controller-manager
+  wait_for "$runner"
+  assert_equal "$status" 1
+  assert_equal "$(tail -n 1 "$BATS_TEST_TMPDIR/err" | grep -c 'failed: Job has reached the specified backoff limit')" 1
+}
