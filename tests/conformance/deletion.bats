@@ -8,6 +8,8 @@ setup_file() {
 
 setup() { load test_helper; }
 
+teardown() { end_children; }
+
 teardown_file() { delete_namespace; }
 
 create_running_job() { # NAME
@@ -42,7 +44,6 @@ no_pods() { # JOB
   wait_until grep -q '^ADDED foreground' "$BATS_TEST_TMPDIR/events"
   delete_raw foreground "$(field foreground '{.metadata.uid}')" Foreground
   wait_until grep -q '^DELETED foreground' "$BATS_TEST_TMPDIR/events"
-  kill $!
   assert_regex "$(<"$BATS_TEST_TMPDIR/events")" 'MODIFIED foreground \["foregroundDeletion"\]'
   assert no_pods foreground
 }

@@ -12,6 +12,8 @@ setup() {
   as_task dag "$BATS_TEST_NAME" run
 }
 
+teardown() { end_children; }
+
 teardown_file() { delete_namespace; }
 
 # Starts run-job on a Job that writes LINES lines, two a second, and waits until the third is read.
@@ -24,7 +26,7 @@ start_counting() { # [EXIT-CODE] -> runner
 }
 
 restart() { # COMPONENT
-  "$GKE_JOB_PYTHON" -m cluster restart --state "$CLUSTER_STATE" "$1"
+  "$GKE_JOB_PYTHON" -m cluster restart "$1" --state "$CLUSTER_STATE"
 }
 
 assert_result() {

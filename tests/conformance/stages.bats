@@ -11,6 +11,8 @@ setup() {
   as_task dag "$BATS_TEST_NAME" run
 }
 
+teardown() { end_children; }
+
 teardown_file() { delete_namespace; }
 
 run_job() { # SHELL-COMMAND [OPTION...]

@@ -8,6 +8,8 @@ setup_file() {
 
 setup() { load test_helper; }
 
+teardown() { end_children; }
+
 teardown_file() { delete_namespace; }
 
 suspend() { # JOB true|false

@@ -55,3 +55,11 @@ use_token() { # TOKEN
   kubectl config set-context token --user token --namespace "$NAMESPACE" \
     --cluster "$(kubectl config view --minify --output 'jsonpath={.contexts[0].context.cluster}')" >/dev/null
 }
+
+# Ends what a test has started in the background: `teardown` of files that do.
+end_children() {
+  local children
+  children=$(jobs -pr)
+  # shellcheck disable=SC2086 # one word a process
+  [[ -z $children ]] || kill $children
+}

@@ -8,6 +8,8 @@ setup_file() {
 
 setup() { load test_helper; }
 
+teardown() { end_children; }
+
 teardown_file() { delete_namespace; }
 
 types() { # LINE... the first words, each run of equal ones once
@@ -40,7 +42,6 @@ list_version() {
   wait_until grep -q '^MODIFIED SuccessCriteriaMet Complete yes$' "$BATS_TEST_TMPDIR/events"
   kubectl delete job watched --cascade=background --wait=false
   wait_until grep -q '^DELETED SuccessCriteriaMet Complete yes$' "$BATS_TEST_TMPDIR/events"
-  kill $!
 }
 
 @test "the conditions come in their order: SuccessCriteriaMet before Complete, FailureTarget before Failed" {
@@ -51,7 +52,6 @@ list_version() {
     >"$BATS_TEST_TMPDIR/events" 3>&- &
   wait_until grep -q '^ordered .*Complete$' "$BATS_TEST_TMPDIR/events"
   wait_until grep -q '^broken .*Failed$' "$BATS_TEST_TMPDIR/events"
-  kill $!
   assert_equal "$(grep '^ordered [A-Z]' "$BATS_TEST_TMPDIR/events" | uniq)" \
     $'ordered SuccessCriteriaMet\nordered SuccessCriteriaMet Complete'
   assert_equal "$(grep '^broken [A-Z]' "$BATS_TEST_TMPDIR/events" | uniq)" \
@@ -79,5 +79,4 @@ list_version() {
   wait_until grep -q '^ADDED selected' "$BATS_TEST_TMPDIR/events"
   kubectl label job selected kind-
   wait_until grep -q '^DELETED selected' "$BATS_TEST_TMPDIR/events"
-  kill $!
 }

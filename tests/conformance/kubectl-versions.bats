@@ -1,0 +1,69 @@
+#!/usr/bin/env bats
+# The scripts with the kubectl of three minor versions, all other cases are run with the machine's.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace
+}
+
+setup() {
+  load test_helper
+  as_task dag "$BATS_TEST_NAME" run
+}
+
+teardown_file() { delete_namespace; }
+
+# Puts the kubectl of a minor version first on PATH.
+use_kubectl() { # 1.33|1.35|newest
+  local directory=$KUBECTLS/$1
+  [[ $1 != newest ]] || directory=$(dirname "$GKE_JOB_PYTHON")
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  ln -s "$directory/kubectl" "$BATS_TEST_TMPDIR/bin"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH
+  assert_equal "$(type -P kubectl)" "$BATS_TEST_TMPDIR/bin/kubectl"
+  [[ $1 == newest ]] || assert_regex "$(kubectl version --client)" "^Client Version: v$1\."
+}
+
+run_job() { # SHELL-COMMAND [OPTION...]
+  run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
+}
+
+# What the scripts ask of kubectl, one after the other.
+works_with() { # 1.33|1.35|newest
+  use_kubectl "$1"
+
+  run_job 'echo one; sleep 1; echo two; echo 7 >/dev/termination-log'
+  assert_success
+  assert_output 7
+  assert_regex "$stderr" $'\\| one\n.*\\| two'
+
+  run_job 'echo broken; exit 3' --name failing
+  assert_failure 1
+  assert_regex "${stderr_lines[-1]}" 'failed: Job has reached the specified backoff limit'
+  run_script collect-job --job failing
+  assert_one_error 1 'it has no result'
+  run_script delete-job --job failing
+  assert_success
+  run_script delete-job --job failing
+  assert_regex "$stderr" 'already gone'
+
+  run_script follow-job --job never-was
+  assert_one_error 78 'jobs.batch "never-was" not found'
+  run_job 'true' --namespace gke-job-conformance-nowhere
+  assert_failure 78
+  assert_regex "$stderr" 'namespace gke-job-conformance-nowhere does not exist'
+  run_job 'true' --context nope
+  assert_failure 64
+  echo '{"image": "busybox:1.37", "retries": -1}' >"$BATS_TEST_TMPDIR/values.json"
+  run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/values.json"
+  assert_one_error 65 'spec.backoffLimit: Invalid value: -1: must be greater than or equal to 0'
+  use_token worthless
+  run_script follow-job --job never-was --context token
+  assert_one_error 77 'not logged in'
+}
+
+@test "kubectl 1.33: run-job, logs, deletion, and what its errors mean" { works_with 1.33; }
+
+@test "kubectl 1.35: run-job, logs, deletion, and what its errors mean" { works_with 1.35; }
+
+@test "the newest kubectl: run-job, logs, deletion, and what its errors mean" { works_with newest; }

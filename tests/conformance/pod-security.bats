@@ -1,0 +1,33 @@
+#!/usr/bin/env bats
+# bats file_tags=needs:pod-security
+# A namespace that enforces the Pod Security Standard `restricted`: the shipped template passes, others are told why not.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace '"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"'
+}
+
+setup() { load test_helper; }
+
+teardown_file() { delete_namespace; }
+
+@test "a Job of the shipped template runs, without a warning" {
+  local values
+  values=$(values_file 'id -u >/dev/termination-log')
+  run_script submit-job --template batch-job --values "$values" --dry-run
+  printf '%s' "$output" >"$BATS_TEST_TMPDIR/manifest.yaml"
+  run --separate-stderr kubectl create --dry-run=server --output name --filename "$BATS_TEST_TMPDIR/manifest.yaml"
+  assert_success
+  assert_equal "$stderr" ''
+  run_script run-job --template batch-job --values "$values"
+  assert_success
+  assert_output 65532
+}
+
+@test "a Job that is not restricted is created with a warning, and its Pods are refused, in an event of the Job" {
+  run create_job careless 'true'
+  assert_success
+  assert_output --partial 'Warning: would violate PodSecurity "restricted:latest": allowPrivilegeEscalation != false'
+  wait_until event careless FailedCreate 'is forbidden: violates PodSecurity "restricted:latest"'
+  assert_field careless '{.status.active}{.status.conditions}' ''
+}

@@ -1,0 +1,139 @@
+#!/usr/bin/env bats
+# bats file_tags=needs:rbac
+# The Role of templates/role.yaml is enough, and each of its verbs is needed: without it the error names it.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace
+  "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/roles.py" "$REPOSITORY/templates/role.yaml" "$NAMESPACE" |
+    kubectl create --filename - >/dev/null
+  create_job running 'echo hello; trap exit TERM; sleep 120 & wait'
+  create_job complete 'echo hello; echo 7 >/dev/termination-log'
+}
+
+setup() {
+  load test_helper
+  as_task dag "$BATS_TEST_NAME" run
+}
+
+teardown_file() { delete_namespace; }
+
+# Makes this test a ServiceAccount of roles.py: the one with the whole Role, or one that lacks a verb.
+become() { # everything|VERB RESOURCE
+  local account=${*// /-} verb=create
+  [[ $account != create-jobs ]] || verb=get
+  cp "$KUBECONFIG" "$BATS_TEST_TMPDIR/kubeconfig"
+  export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
+  use_token "$(kubectl create token "${account//\//-}")"
+  kubectl config use-context token >/dev/null
+  wait_until kubectl auth can-i --quiet "$verb" jobs.batch # the API server reads Roles a moment after they are made
+}
+
+run_job() { # SHELL-COMMAND [OPTION...]
+  run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
+}
+
+@test "with exactly that Role run-job runs, attaches, replaces and is interrupted, and delete-job deletes" {
+  become everything
+  run_job 'echo hello; echo 7 >/dev/termination-log'
+  assert_success
+  assert_output 7
+  assert_regex "$stderr" '\| hello'
+  refute_regex "$stderr" 'orbidden|rror'
+
+  run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 60 & wait')" --name attached
+  assert_success
+  run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 60 & wait')" --name attached
+  assert_regex "$stderr" 'attaching to Job attached'
+
+  run_job 'exit 3' --name replaced
+  assert_failure 1
+  run_job 'exit 3' --name replaced
+  assert_failure 1
+  assert_regex "$stderr" 'created Job replaced'
+
+  run_job 'trap exit TERM; sleep 60 & wait' --name slow --timeout 2
+  assert_failure 124
+  assert_regex "$stderr" 'Job slow in namespace .* is deleted'
+
+  run_script delete-job --job attached
+  assert_success
+}
+
+@test "without create on jobs, submit-job: 77" {
+  become create jobs
+  run_job 'true'
+  assert_failure 77
+  assert_regex "$stderr" 'cannot create Job .*: permission denied: .* cannot create resource "jobs" in API group "batch"'
+}
+
+@test "without get on jobs, follow-job: 77" {
+  become get jobs
+  run_script follow-job --job running
+  assert_one_error 77 'cannot follow Job running: permission denied: .* cannot get resource "jobs"'
+}
+
+@test "without watch on jobs, follow-job: 77" {
+  become watch jobs
+  run_script follow-job --job running
+  assert_failure 77
+  assert_regex "$stderr" 'cannot watch Job running: permission denied: .* cannot watch resource "jobs"'
+}
+
+@test "without patch on jobs, collect-job prints the result and says that it could not be marked" {
+  wait_for_condition Complete complete
+  become patch jobs
+  run_script collect-job --job complete
+  assert_success
+  assert_output 7
+  assert_regex "$stderr" 'cannot patch resource "jobs"'
+  assert_regex "$stderr" 'Job complete could not be marked as collected; its result is valid'
+}
+
+@test "without delete on jobs, delete-job: 77" {
+  become delete jobs
+  run_script delete-job --job complete
+  assert_failure 77
+  assert_regex "$stderr" 'cannot delete Job complete: permission denied: .* cannot delete resource "jobs"'
+}
+
+@test "without list on pods, follow-job: 77" {
+  become list pods
+  run_script follow-job --job running
+  assert_failure 77
+  assert_regex "$stderr" 'cannot watch Job running: permission denied: .* cannot list resource "pods"'
+}
+
+@test "without watch on pods, follow-job: 77" {
+  become watch pods
+  run_script follow-job --job running
+  assert_failure 77
+  assert_regex "$stderr" 'cannot watch Job running: permission denied: .* cannot watch resource "pods"'
+}
+
+@test "without get on pods, the log is missing and says why; the verdict is right" {
+  wait_for_condition Complete complete
+  become get pods
+  run_script follow-job --job complete
+  assert_success
+  assert_output ''
+  assert_regex "$stderr" 'cannot get resource "pods" in API group'
+}
+
+@test "without get on pods/log, the log is missing and says why; the verdict is right" {
+  wait_for_condition Complete complete
+  become get pods/log
+  run_script follow-job --job complete
+  assert_success
+  assert_output ''
+  assert_regex "$stderr" 'cannot get resource "pods/log"'
+}
+
+@test "no other verb is in the Role than those of this file" {
+  run "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/roles.py" --list "$REPOSITORY/templates/role.yaml"
+  assert_success
+  local verb resource
+  while read -r verb resource; do
+    assert grep --quiet "^  become $verb $resource\$" "$BATS_TEST_FILENAME"
+  done <<<"$output"
+}
