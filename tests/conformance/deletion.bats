@@ -23,10 +23,6 @@ delete_raw() { # JOB UID POLICY
   kubectl delete --raw "/apis/batch/v1/namespaces/$NAMESPACE/jobs/$1" --filename "$BATS_TEST_TMPDIR/options"
 }
 
-no_pods() { # JOB
-  [[ -z $(kubectl get pods --selector "job-name=$1" --output name) ]]
-}
-
 @test "background: the Job is gone at once, its Pods follow" {
   create_running_job background
   delete_raw background "$(field background '{.metadata.uid}')" Background

@@ -19,6 +19,7 @@ teardown_file() { delete_namespace; }
 # Creates a Job of one Pod that runs until it is ended, follows it, drains its node, and waits for the Pod in its place,
 # which will succeed. SPEC is JSON laid over that of the Job.
 drain_under() { # JOB SPEC -> follower, node
+  # shellcheck disable=SC2016 # for the shell of the container
   create_job "$1" '[ "$DRAINED" ] || { echo running; trap "exit 1" TERM; sleep 60 & wait; }; echo 7 >/dev/termination-log' \
     "$2" '{"env": [{"name": "DRAINED", "valueFrom": {"configMapKeyRef": {"name": "drained", "key": "'"$1"'", "optional": true}}}]}'
   kubectl get pods --selector "job-name=$1" --watch \

@@ -4,6 +4,7 @@
 setup_file() {
   load test_helper
   use_generated_namespace
+  # shellcheck disable=SC2016 # for the shell of the container
   create_job slow 'for n in 1 2 3 4; do echo line $n; sleep 1; done'
   create_job streams 'echo out; echo err >&2'
   create_job unended 'printf "no newline"'
@@ -19,6 +20,10 @@ setup_file() {
 setup() { load test_helper; }
 
 teardown_file() { delete_namespace; }
+
+log_has() { # LINE POD
+  kubectl logs "$2" | grep --quiet --line-regexp "$1"
+}
 
 pod_of() { # JOB
   kubectl get pods --selector "job-name=$1" --output name
@@ -36,6 +41,7 @@ pod_of() { # JOB
   assert_output $'line 1\nline 2\nline 3\nline 4'
 }
 
+# bats test_tags=needs:log-options
 @test "--since-time brings the lines from that second on, --timestamps when each was written" {
   wait_for_condition Complete slow
   run kubectl logs "$(pod_of slow)" --timestamps
@@ -79,8 +85,9 @@ pod_of() { # JOB
   assert_output --regexp '\| try'
 }
 
+# bats test_tags=needs:log-options
 @test "--previous is the log of the run before, of a container that was started again" {
-  wait_until sh -c 'kubectl logs "$1" | grep second' - "$(pod_of restarted)"
+  wait_until log_has second "$(pod_of restarted)"
   run kubectl logs "$(pod_of restarted)" --previous
   assert_output first
 }

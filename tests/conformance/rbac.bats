@@ -20,8 +20,8 @@ teardown_file() { delete_namespace; }
 
 # Makes this test a ServiceAccount of roles.py: the one with the whole Role, or one that lacks a verb.
 become() { # everything|VERB RESOURCE
-  local account=${*// /-} verb=create
-  [[ $account != create-jobs ]] || verb=get
+  local account=${*// /-} verb='create'
+  [[ $account != create-jobs ]] || verb='get'
   cp "$KUBECONFIG" "$BATS_TEST_TMPDIR/kubeconfig"
   export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
   use_token "$(kubectl create token "${account//\//-}")"

@@ -20,9 +20,7 @@ GROUP = "rbac.authorization.k8s.io"
 
 def verbs(role: Object) -> list[tuple[str, str]]:
     """Verb and resource of everything that the Role allows."""
-    return [
-        (verb, resource) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]
-    ]
+    return [(verb, resource) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]]
 
 
 def without(role: Object, verb: str, resource: str) -> Object:

@@ -42,7 +42,7 @@ pod_is_running() { # JOB
   wait_until pod_is_running running
   suspend running true
   wait_until grep 'Job running is suspended' "$BATS_TEST_TMPDIR/err"
-  wait_until sh -c '[ -z "$(kubectl get pods --selector job-name=running --output name)" ]'
+  wait_until no_pods running
   assert_field running '{.status.active}{.status.failed}' ''
   suspend running false
   wait_until pod_is_running running

@@ -63,3 +63,7 @@ end_children() {
   # shellcheck disable=SC2086 # one word a process
   [[ -z $children ]] || kill $children
 }
+
+no_pods() { # JOB
+  [[ -z $(kubectl get pods --selector "job-name=$1" --output name) ]]
+}
