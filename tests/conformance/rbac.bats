@@ -20,11 +20,12 @@ teardown_file() { delete_namespace; }
 
 # Makes this test a ServiceAccount of roles.py: the one with the whole Role, or one that lacks a verb.
 become() { # everything|VERB RESOURCE
-  local account=${*// /-} verb='create'
-  [[ $account != create-jobs ]] || verb='get'
+  local account="$*" verb='create'
+  [[ $account != 'create jobs' ]] || verb='get'
+  account=${account//[ \/]/-}
   cp "$KUBECONFIG" "$BATS_TEST_TMPDIR/kubeconfig"
   export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
-  use_token "$(kubectl create token "${account//\//-}")"
+  use_token "$(kubectl create token "$account")"
   kubectl config use-context token >/dev/null
   wait_until kubectl auth can-i --quiet "$verb" jobs.batch # the API server reads Roles a moment after they are made
 }
