@@ -1,5 +1,4 @@
 #!/usr/bin/env bats
-# bats file_tags=needs:pod-failure-policy
 # podFailurePolicy: some ends of a container are final, some do not count.
 
 setup_file() {
