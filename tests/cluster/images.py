@@ -16,7 +16,6 @@ import hashlib
 import io
 import json
 import platform
-import shutil
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +91,10 @@ def make(mounts: Mapping[str, Mapping[str, Path]], *, pause: Path, busybox: Path
 
 
 def write(directory: Path, images: Mapping[str, Image]) -> None:
-    """Writes an OCI layout, in place of what is there; what images share is in it once. Raises OSError."""
+    """Writes an OCI layout, in place of what is there; what images share is in it once. Raises OSError.
+
+    The directory itself stays, for a cluster that runs has it mounted; what has not changed it can still pull.
+    """
     blobs: dict[str, bytes] = {}
 
     def add(kind: str, data: bytes) -> dict[str, Any]:
@@ -118,10 +120,13 @@ def write(directory: Path, images: Mapping[str, Image]) -> None:
 
     manifests = [add_manifest(name, image) for name, image in sorted(images.items())]
     index = {"schemaVersion": 2, "mediaType": f"{TYPE}.index.v1+json", "manifests": manifests}
-    shutil.rmtree(directory, ignore_errors=True)
-    (directory / "blobs" / "sha256").mkdir(parents=True)
+    files = directory / "blobs" / "sha256"
+    files.mkdir(parents=True, exist_ok=True)
+    for file in files.iterdir():
+        if file.name not in blobs:
+            file.unlink()
     for digest, data in blobs.items():
-        (directory / "blobs" / "sha256" / digest).write_bytes(data)
+        (files / digest).write_bytes(data)
     (directory / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
     (directory / "index.json").write_bytes(_json(index))
 
