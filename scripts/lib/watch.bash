@@ -30,14 +30,14 @@ POD_LINE=$(line_of pod '{.type}' '{.object.metadata.name}' \
   '{.object.status.conditions[?(@.type=="PodScheduled")].message}')
 readonly JOB_LINE POD_LINE
 
-declare -A watch_pid=() watch_resumes=() # per watch; resumes: the second at which a broken one is started again
+# Per watch; starts: how often it was started, resumes: the second at which a broken one is started again.
+declare -A watch_pid=() watch_starts=() watch_resumes=()
 
 start_watches() {
   mkfifo "$PRIVATE_DIR/"{events,job.lines,pod.lines}
   exec {events}<>"$PRIVATE_DIR/events"
   watch_pause=1
-  lost=''   # since which second a watch cannot be had
-  watched=0 # whether there was ever one
+  lost='' # since which second a watch cannot be had
   start_watch job
   start_watch pod
 }
@@ -51,6 +51,7 @@ start_watch() { # job|pod
   kubectl "${kubectl_options[@]}" "${what[@]}" --watch --output-watch-events \
     >"$PRIVATE_DIR/$1.lines" 2>"$PRIVATE_DIR/$1.err" &
   watch_pid[$1]=$!
+  watch_starts[$1]=$((${watch_starts[$1]-0} + 1))
   unset "watch_resumes[$1]"
 }
 
@@ -70,7 +71,6 @@ next_event() {
     event=${unfinished-}$part
     unfinished=''
     lost=''
-    watched=1
     watch_pause=1
   else
     unfinished=${unfinished-}$part
@@ -99,7 +99,7 @@ keep_watching() {
     lost=${lost:-$SECONDS}
     case $status in
       "$EXIT_UNREACHABLE") patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
-      "$EXIT_DENIED") patience=$((watched ? DENIED_SECONDS : 0)) ;;
+      "$EXIT_DENIED") patience=$((watch_starts[$kind] > 1 ? DENIED_SECONDS : 0)) ;; # the first one was not
       *) patience=0 ;;
     esac
     ((SECONDS - lost < patience)) || exit "$status"

@@ -41,7 +41,6 @@ pod_of() { # JOB
   assert_output $'line 1\nline 2\nline 3\nline 4'
 }
 
-# bats test_tags=needs:log-options
 @test "--since-time brings the lines from that second on, --timestamps when each was written" {
   wait_for_condition Complete slow
   run kubectl logs "$(pod_of slow)" --timestamps
@@ -85,7 +84,7 @@ pod_of() { # JOB
   assert_output --regexp '\| try'
 }
 
-# bats test_tags=needs:log-options
+# bats test_tags=needs:previous-logs
 @test "--previous is the log of the run before, of a container that was started again" {
   wait_until log_has second "$(pod_of restarted)"
   run kubectl logs "$(pod_of restarted)" --previous
