@@ -90,14 +90,14 @@ ADVICE = tuple(
         ),
         (r"TriggeredScaleUp", "a node is on its way: wait"),
         (
+            r"Insufficient (\S+[^\s.,])",
+            r"no node has so much \1 free: wait, request less (`resources`), or take another --profile",
+        ),
+        (
             r"didn't match Pod's node affinity/selector.*the label (\S+)",
             r"no node has \1: compare --profile and `node_pool` with: kubectl get nodes --show-labels",
         ),
         (r"untolerated taint|had taint", "add a toleration for the taint (`tolerations`), or take another --profile"),
-        (
-            r"Insufficient (\S+[^\s.,])",
-            r"no node has so much \1 free: wait, request less (`resources`), or take another --profile",
-        ),
         # the program
         (
             r"OOMKilled[^\n]*memory limit ([^\s:]+)",

@@ -32,12 +32,12 @@ QUEUE = "kueue.x-k8s.io/queue-name"
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What was read of one Job. `job` is None when it could not be read, and empty when it is not there."""
+    """What was read of one Job. None stands for what could not be read; an empty `job` is one that is not there."""
 
     name: str
     uid: str
     job: Json
-    pods: list[Json]
+    pods: list[Json] | None
     events: list[Json]
     logs: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by Pod and container
     now: datetime
@@ -49,13 +49,11 @@ class Seen:
 
 def diagnose(seen: Seen) -> str:
     """Return the diagnosis, each line ended by a newline."""
-    groups = _groups(seen.pods)
+    groups = _groups(seen.pods or [])
     blocks = [_job_block(seen), *(_pods_block(seen, group) for group in groups[:GROUPS]), *_gone_block(seen)]
     lines = [line for block in blocks for line in block.lines]
     if hidden := sum(map(len, groups[GROUPS:])):
-        lines.append(
-            f"{_count(hidden)} in other states not shown; see: kubectl describe pods --selector job-name={seen.name}"
-        )
+        lines.append(f"others, not shown: {_count(hidden)}; see: kubectl describe pods --selector job-name={seen.name}")
     advice = dict.fromkeys(found for block in blocks if (found := advise("\n".join(block.facts))))
     return "".join(f"{line}\n" for line in [*lines, *(f"advice: {found}" for found in advice)])
 
@@ -107,8 +105,9 @@ def _headline(seen: Seen) -> str:
         return f"Job {seen.name} is suspended: " + (
             f"it waits in Kueue's queue {queue}" if queue else "it waits to be resumed"
         )
-    stages = [stage(pod) for pod in seen.pods]
+    stages = [stage(pod) for pod in seen.pods or []]
     does = ", ".join(f"{_count(stages.count(kind))} {kind}" for kind in dict.fromkeys(stages)) or "it has no Pods"
+    does = "its Pods could not be read" if seen.pods is None else does
     deleted = job["metadata"].get("deletionTimestamp")
     return f"Job {seen.name} is {'being deleted' if deleted else 'not finished'}: {does}"
 
@@ -169,7 +168,9 @@ def _log(log: bytes | None, container: str) -> list[str]:
 
 def _gone_block(seen: Seen) -> list[Block]:
     """Tell of Pods that the Job has made and that are not there any more."""
-    said = [event["message"] for event in seen.events_of(seen.uid) if event["reason"] == "SuccessfulCreate"]
+    if seen.pods is None:
+        return []
+    said = [event["message"] for event in seen.events_of(seen.uid) if event.get("reason") == "SuccessfulCreate"]
     made = [match[1] for message in said if (match := re.fullmatch(r"Created pod: (\S+)", message))]
     there = {pod["metadata"]["name"] for pod in seen.pods}
     gone = [name for name in made if name not in there]
@@ -199,7 +200,7 @@ def read(directory: Path, name: str, uid: str) -> Seen:
         name=name,
         uid=uid,
         job=job,
-        pods=(pods or {}).get("items", []),
+        pods=pods and pods["items"],
         events=(events or {}).get("items", []),
         now=datetime.now(timezone.utc),
     )
@@ -219,7 +220,7 @@ def _read_json(file: Path) -> Json:
 
 def wanted_logs(seen: Seen) -> Iterator[tuple[str, str, str]]:
     """Yield Pod, container and option of kubectl logs for each log that the diagnosis shows."""
-    for group in _groups(seen.pods)[:GROUPS]:
+    for group in _groups(seen.pods or [])[:GROUPS]:
         for container, option in logs_to_read(group[0]):
             yield group[0]["metadata"]["name"], container, option
 

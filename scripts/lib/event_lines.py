@@ -20,16 +20,15 @@ def event_lines(events: Iterable[Json], now: datetime, known: str = "") -> list[
     for event in events:
         message = scheduler_words(one_line(event.get("message", "")))
         parts = message, message.partition(": ")[2]  # many begin with `Error: `
-        if (event["type"] == "Warning" or event["reason"] in TELLING) and not any(
+        if (event.get("type") == "Warning" or event.get("reason") in TELLING) and not any(
             part and part in known for part in parts
         ):
-            key = event["reason"], message
+            key = event.get("reason", ""), message
             counts[key] = counts.get(key, 0) + _count(event)
             latest[key] = max(latest.get(key, _time(event)), _time(event))
-    return [
-        f"event {reason}{f', {count} times, last' if count > 1 else ','} {duration(latest[reason, message], now)} ago: {message}"
-        for (reason, message), count in sorted(counts.items(), key=lambda item: latest[item[0]])[-EVENTS:]
-    ]
+    newest = sorted(counts, key=lambda key: latest[key])[-EVENTS:]
+    times = {key: f", {counts[key]} times, last" if counts[key] > 1 else "," for key in newest}
+    return [f"event {key[0]}{times[key]} {duration(latest[key], now)} ago: {key[1]}" for key in newest]
 
 
 def _count(event: Json) -> int:

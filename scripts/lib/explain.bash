@@ -22,36 +22,41 @@ diagnose() { # NAME UID
 
 # Fills DIRECTORY with job.json (empty: no such Job), pods.json, events.json and POD.CONTAINER.log.
 read_for_diagnosis() { # NAME UID DIRECTORY
-  local selector="batch.kubernetes.io/controller-uid=$2" pod container previous readers=()
+  local selector="batch.kubernetes.io/controller-uid=$2" pod container previous
+  local -A file_of=() purpose_of=() # process id -> of what is being read
   rm -rf -- "$3"
   mkdir -- "$3"
-  # At the same time, and not in the foreground, where a signal would have to wait for them.
-  read_into "$3/job.json" "read Job $1" get job "$1" --ignore-not-found --output json &
-  readers+=($!)
-  read_into "$3/pods.json" "read the Pods of Job $1" get pods --selector "$selector" --output json &
-  readers+=($!)
-  read_into "$3/events.json" "read the events of Job $1" get events --field-selector "$EVENTS_THAT_EXPLAIN" --output json &
-  readers+=($!)
-  wait "${readers[@]}"
+  read_into "$3/job.json" "read Job $1" get job "$1" --ignore-not-found --output json
+  read_into "$3/pods.json" "read the Pods of Job $1" get pods --selector "$selector" --output json
+  read_into "$3/events.json" "read the events of Job $1" get events --field-selector "$EVENTS_THAT_EXPLAIN" --output json
+  finish_reads
   [[ -e $3/job.json || -e $3/pods.json ]] || return 1
 
   "$PYTHON" "$SCRIPTS/lib/diagnosis.py" logs "$3" "$1" "$2" >"$3/logs" || return 1
   while read -r pod container previous; do
     read_into "$3/$pod.$container.log" "read the log of Pod $pod" \
-      logs "$pod" --container "$container" --tail=25 ${previous:+"$previous"} &
-    readers+=($!)
+      logs "$pod" --container "$container" --tail=25 ${previous:+"$previous"}
   done <"$3/logs"
-  wait "${readers[@]}"
+  finish_reads
 }
 
-# One answer of kubectl in FILE; no FILE and a line on stderr when there is none.
+# Begins to read one answer of kubectl into FILE. In the background: all are read at the same time, and a signal is
+# handled at once.
 read_into() { # FILE WHAT-FOR KUBECTL-ARGUMENT...
-  local status=0
-  timeout --foreground "$READ_SECONDS" kubectl "${kubectl_options[@]}" "${@:3}" >"$1.part" 2>"$1.err" || status=$?
-  if ((status == 0)); then
-    mv -- "$1.part" "$1"
-    return
-  fi
-  ((status != 124)) || printf 'no answer within %s s\n' "$READ_SECONDS" >"$1.err"
-  explain_kubectl_error "$2" "$1.err" || true
+  timeout --foreground "$READ_SECONDS" kubectl "${kubectl_options[@]}" "${@:3}" >"$1" 2>"$1.err" &
+  file_of[$!]=$1 purpose_of[$!]=$2
+}
+
+# Waits for what is being read. Where there was no answer it says so and leaves no FILE.
+finish_reads() {
+  local reader file status
+  for reader in "${!file_of[@]}"; do
+    file=${file_of[$reader]} status=0
+    wait "$reader" || status=$?
+    ((status)) || continue
+    rm -f -- "$file"
+    ((status != 124)) || printf 'no answer within %s s\n' "$READ_SECONDS" >"$file.err"
+    explain_kubectl_error "${purpose_of[$reader]}" "$file.err" || true
+  done
+  file_of=()
 }

@@ -30,7 +30,7 @@ DISRUPTIONS = {
 
 def stage(pod: Json) -> str:
     """Tell what the Pod does, in a word or a few."""
-    phase, states = pod["status"].get("phase"), [state for _, _, state in containers(pod)]
+    phase, states = pod["status"].get("phase", "Unknown"), [state for _, _, state in containers(pod)]
     if pod["metadata"].get("deletionTimestamp"):
         return "being deleted"
     if phase == "Failed":
