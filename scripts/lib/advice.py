@@ -38,7 +38,7 @@ ADVICE = tuple(
             "scale-down away",
         ),
         (
-            r"DeletionBy|TerminationByKubelet|NodeLost|node shutdown|NodeShutdown|OutOf\w|UnexpectedAdmission",
+            r"DeletionBy|TerminationByKubelet|NodeLost|[Nn]ode ?[Ss]hutdown|OutOf\w|UnexpectedAdmission|StatusUnknown",
             INFRASTRUCTURE,
         ),
         # images

@@ -40,6 +40,7 @@ class Seen:
     pods: list[Json] | None
     events: list[Json]
     logs: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by Pod and container
+    unread: dict[tuple[str, str], str] = field(default_factory=dict)  # why there is no log, likewise
     now: datetime
 
     def events_of(self, uid: str) -> list[Json]:
@@ -140,7 +141,7 @@ def _pods_block(seen: Seen, group: list[Json]) -> Block:
         ]
     lines += [f"  {line}" for line in [*known, *messages(pod), *events]]
     for container, _ in logs_to_read(pod):
-        lines += _log(seen.logs.get((name, container)), container)
+        lines += _log(seen, name, container)
     return Block(lines, [stage(pod), *known, *events])
 
 
@@ -156,9 +157,12 @@ def _pod_headline(seen: Seen, pod: Json) -> str:
     return f"Pod {name}{f' (index {index})' if index else ''}: {doing}{f' on {node}' if node else ''}, {when}"
 
 
-def _log(log: bytes | None, container: str) -> list[str]:
-    if log is None or log.startswith(LOG_GONE):
-        return [f"  the log of {container} could not be read"]
+def _log(seen: Seen, pod: str, container: str) -> list[str]:
+    log = seen.logs.get((pod, container))
+    if log is None:
+        return [f"  the log of {container} could not be read: {seen.unread.get((pod, container), 'no answer')}"]
+    if log.startswith(LOG_GONE):
+        return [f"  the log of {container} is gone from its node"]
     if not log:
         return [f"  {container} has logged nothing"]
     lines = log_lines(log)[-LOG_LINES:]
@@ -205,9 +209,11 @@ def read(directory: Path, name: str, uid: str) -> Seen:
         now=datetime.now(timezone.utc),
     )
     for pod, container, _ in wanted_logs(seen):
-        file = directory / f"{pod}.{container}.log"
-        if file.exists():
-            seen.logs[pod, container] = file.read_bytes()
+        log, errors = directory / f"{pod}.{container}.log", directory / f"{pod}.{container}.log.err"
+        if log.exists():
+            seen.logs[pod, container] = log.read_bytes()
+        elif errors.exists():
+            seen.unread[pod, container] = one_line(errors.read_text(errors="replace"))
     return seen
 
 

@@ -22,6 +22,7 @@ diagnose() { # NAME UID
 
 # Fills DIRECTORY with job.json (empty: no such Job), pods.json, events.json and POD.CONTAINER.log.
 read_for_diagnosis() { # NAME UID DIRECTORY
+  local IFS=$' \t\n'   # not that of a caller, who may be taking lines apart
   local selector="batch.kubernetes.io/controller-uid=$2" pod container previous
   local -A file_of=() purpose_of=() # process id -> of what is being read
   rm -rf -- "$3"
@@ -34,20 +35,19 @@ read_for_diagnosis() { # NAME UID DIRECTORY
 
   "$PYTHON" "$SCRIPTS/lib/diagnosis.py" logs "$3" "$1" "$2" >"$3/logs" || return 1
   while read -r pod container previous; do
-    read_into "$3/$pod.$container.log" "read the log of Pod $pod" \
-      logs "$pod" --container "$container" --tail=25 ${previous:+"$previous"}
+    read_into "$3/$pod.$container.log" '' logs "$pod" --container "$container" --tail=25 ${previous:+"$previous"}
   done <"$3/logs"
   finish_reads
 }
 
 # Begins to read one answer of kubectl into FILE. In the background: all are read at the same time, and a signal is
 # handled at once.
-read_into() { # FILE WHAT-FOR KUBECTL-ARGUMENT...
+read_into() { # FILE WHAT-FOR-OR-EMPTY KUBECTL-ARGUMENT...
   timeout --foreground "$READ_SECONDS" kubectl "${kubectl_options[@]}" "${@:3}" >"$1" 2>"$1.err" &
   file_of[$!]=$1 purpose_of[$!]=$2
 }
 
-# Waits for what is being read. Where there was no answer it says so and leaves no FILE.
+# Waits for what is being read. Where there was no answer it says so, if it knows what for, and leaves FILE.err alone.
 finish_reads() {
   local reader file status
   for reader in "${!file_of[@]}"; do
@@ -56,7 +56,7 @@ finish_reads() {
     ((status)) || continue
     rm -f -- "$file"
     ((status != 124)) || printf 'no answer within %s s\n' "$READ_SECONDS" >"$file.err"
-    explain_kubectl_error "${purpose_of[$reader]}" "$file.err" || true
+    [[ -z ${purpose_of[$reader]} ]] || explain_kubectl_error "${purpose_of[$reader]}" "$file.err" || true
   done
   file_of=()
 }

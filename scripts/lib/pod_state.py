@@ -13,7 +13,8 @@ Json = Any  # what json.loads makes
 
 INDEX = "batch.kubernetes.io/job-completion-index"
 SPOT = "cloud.google.com/gke-spot"
-NOT_STARTED = {"StartError", "ContainerCannotRun"}  # reasons to have ended; the message is then the runtime's
+# Reasons to have ended whose message is not the container's own, and that leave no log.
+RUNTIME_ERRORS = {"StartError", "ContainerCannotRun", "ContainerStatusUnknown"}
 STARTING = {"ContainerCreating", "PodInitializing"}  # reasons to wait that are normal
 # What the scheduler adds to nearly every message, and which helps nobody.
 PREEMPTION = re.compile(r"( no new claims to deallocate,)? preemption: .*")
@@ -83,7 +84,12 @@ def messages(pod: Json) -> list[str]:
     for kind, spec, status in containers(pod):
         ended = status.get("state", {}).get("terminated") or status.get("lastState", {}).get("terminated") or {}
         fallback = spec.get("terminationMessagePolicy") == "FallbackToLogsOnError"  # the end of the log, shown anyway
-        if ended.get("exitCode") and ended.get("message") and ended.get("reason") not in NOT_STARTED and not fallback:
+        if (
+            ended.get("exitCode")
+            and ended.get("message")
+            and ended.get("reason") not in RUNTIME_ERRORS
+            and not fallback
+        ):
             left.append(f"{kind} {spec['name']} left the message: {one_line(ended['message'])}")
     return left
 
@@ -118,12 +124,12 @@ def _end(spec: Json, ended: Json) -> str:
     number = ended.get("signal") or code - 128
     text = "" if reason in ("Error", "Completed") else f"{reason}, "
     text += f"exit code {code}"
-    if reason not in NOT_STARTED and number in set(signal.Signals):
+    if reason not in RUNTIME_ERRORS and number in set(signal.Signals):
         text += f" ({signal.Signals(number).name})"
     if reason == "OOMKilled":
         limit = spec.get("resources", {}).get("limits", {}).get("memory")
         text += f", memory limit {limit}" if limit else ", no memory limit: its node ran out of memory"
-    return f"{text}: {one_line(ended.get('message', ''))}" if reason in NOT_STARTED else text
+    return f"{text}: {one_line(ended.get('message', ''))}" if reason in RUNTIME_ERRORS else text
 
 
 def _trouble(status: Json) -> bool:
@@ -137,7 +143,7 @@ def logs_to_read(pod: Json) -> list[tuple[str, str]]:
     for _, spec, status in containers(pod):
         state, last = status.get("state", {}), status.get("lastState", {})
         if state.get("terminated", {}).get("exitCode"):
-            if state["terminated"].get("reason") not in NOT_STARTED:
+            if state["terminated"].get("reason") not in RUNTIME_ERRORS:
                 failed.append((spec["name"], ""))
         elif last.get("terminated"):
             failed.append((spec["name"], "--previous"))

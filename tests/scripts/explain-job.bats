@@ -18,6 +18,7 @@ explain_from_a_script() { # JOB UID
     source "$SCRIPTS/lib/explain.bash"
     make_private_dir
     kubectl_options=()
+    IFS="|"
     explain_job "$2" "$3"
     log "the verdict"' "$REPOSITORY/scripts/explain-job" "$REPOSITORY" "$1" "$2"
 }

@@ -1,6 +1,6 @@
 """What explain-job has read of real clusters: tests/scripts/diagnosis/CASE.json; and the texts for it, CASE.txt.
 
-Usage: recordings.py pack DIRECTORY KUBECTL-VERSION   # what the script `record` has read into DIRECTORY, as one document
+Usage: recordings.py pack DIRECTORY KUBECTL-VERSION   # what `record` has read into DIRECTORY, as one document
        recordings.py texts                            # writes every CASE.txt anew: read the diff before you commit it
 """
 

@@ -83,9 +83,9 @@ def test_of_a_container_that_was_restarted_the_log_before_is_asked_for():
     assert list(wanted_logs(seen)) == [(seen.pods[0]["metadata"]["name"], "main", "--previous")]
 
 
-def test_a_log_that_is_gone_is_said():
+def test_a_log_that_cannot_be_had_is_said():
     seen = load("killed")
-    assert "  the log of main could not be read\n" in diagnose(replace(seen, logs={}))
+    assert "  the log of main could not be read: no answer\n" in diagnose(replace(seen, logs={}))
     pod = seen.pods[0]["metadata"]["name"]
     assert "  main has logged nothing\n" in diagnose(replace(seen, logs={(pod, "main"): b""}))
 
@@ -204,6 +204,18 @@ def test_what_a_program_leaves_as_its_message_is_shown_but_gives_no_advice():
     assert advice(text) == []
 
 
+def test_a_container_whose_end_nobody_saw():
+    seen = load("killed")
+    pod = deepcopy(seen.pods[0])
+    message = "The container could not be located when the pod was terminated"
+    pod["status"]["containerStatuses"][0]["state"]["terminated"].update(
+        reason="ContainerStatusUnknown", message=message
+    )
+    text = diagnose(replace(seen, pods=[pod]))
+    assert f"  container main: ContainerStatusUnknown, exit code 137: {message}\n" in text
+    assert advice(text)[0].startswith("this was no failure of the program")
+
+
 def test_a_message_that_is_the_end_of_the_log_is_not_shown_twice():
     seen = load("exit_code")
     pod = deepcopy(seen.pods[0])
@@ -259,6 +271,10 @@ def test_what_was_read_from_a_directory(tmp_path):
     found = read(tmp_path, "train", seen.uid)
     assert (found.job, found.pods, found.events) == (seen.job, seen.pods, [])
     assert found.logs == {(newest, "main"): b"\xff"}
+    (tmp_path / f"{newest}.main.log").unlink()
+    (tmp_path / f"{newest}.main.log.err").write_text("Error from server (Forbidden): pods is\nforbidden\n")
+    text = diagnose(read(tmp_path, "train", seen.uid))
+    assert "  the log of main could not be read: Error from server (Forbidden): pods is forbidden\n" in text
     assert read(tmp_path, "train", "another").job == {}
     (tmp_path / "job.json").write_text("")
     assert read(tmp_path, "train", seen.uid).job == {}
