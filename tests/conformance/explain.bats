@@ -80,21 +80,6 @@ pod_waits_with() { # JOB REGEXP
   assert_equal "${lines[0]}" 'Job suspended is suspended: it waits to be resumed'
 }
 
-# bats test_tags=needs:rbac
-@test "explain-job without the right to list events says so, and tells the rest" {
-  wait_for_condition Failed exits
-  kubectl create serviceaccount reader
-  kubectl create role reader --verb get,list --resource jobs.batch,pods,pods/log
-  kubectl create rolebinding reader --role reader --serviceaccount "$NAMESPACE:reader"
-  use_token "$(kubectl create token reader)"
-  run_script explain-job --job exits --context token
-  assert_success
-  assert_line '  container main: exit code 3'
-  assert_line '    | no data'
-  assert_equal "${#stderr_lines[@]}" 1
-  assert_regex "$stderr" 'cannot read the events of Job exits: permission denied: .*events is forbidden'
-}
-
 # bats test_tags=needs:pod-security
 @test "explain-job names the rule of Pod Security that keeps the Pods from being made" {
   kubectl label namespace "$NAMESPACE" pod-security.kubernetes.io/enforce=restricted

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # cluster is set by cluster_options of test_helper
 setup_file() {
   load test_helper
   use_own_namespace
