@@ -17,18 +17,8 @@ from diagnosis import Seen, diagnose  # noqa: E402 # found on the path set above
 
 # Fields that only take room.
 NOISE = {
-    *(
-        "managedFields",
-        "resourceVersion",
-        "generation",
-        "imageID",
-        "containerID",
-        "hostIP",
-        "hostIPs",
-        "podIP",
-        "podIPs",
-    ),
-    *("tolerations", "volumes", "volumeMounts", "ownerReferences", "lastProbeTime", "observedGeneration"),
+    *("managedFields", "resourceVersion", "generation", "observedGeneration", "ownerReferences", "lastProbeTime"),
+    *("imageID", "containerID", "hostIP", "hostIPs", "podIP", "podIPs", "tolerations", "volumes", "volumeMounts"),
 }
 
 
