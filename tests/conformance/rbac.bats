@@ -53,6 +53,11 @@ run_job() { # SHELL-COMMAND [OPTION...]
   assert_failure 1
   assert_regex "$stderr" 'created Job replaced'
 
+  run_script explain-job --job replaced
+  assert_success
+  assert_line '  container main: exit code 3'
+  assert_equal "$stderr" ''
+
   run_job 'trap exit TERM; sleep 60 & wait' --name slow --timeout 2
   assert_failure 124
   assert_regex "$stderr" 'Job slow in namespace .* is deleted'
@@ -128,6 +133,15 @@ run_job() { # SHELL-COMMAND [OPTION...]
   assert_success
   assert_output ''
   assert_regex "$stderr" 'cannot get resource "pods/log"'
+}
+
+@test "without list on events, explain-job says so and tells the rest" {
+  wait_for_condition Complete complete
+  become list events
+  run_script explain-job --job complete
+  assert_success
+  assert_equal "${lines[0]}" 'Job complete is complete: CompletionsReached: Reached expected number of succeeded pods'
+  assert_regex "$stderr" 'cannot read the events of Job complete: permission denied: .* cannot list resource "events"'
 }
 
 @test "no other verb is in the Role than those of this file" {

@@ -1,0 +1,208 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154 # cluster is set by cluster_options of test_helper
+setup_file() {
+  load test_helper
+  use_own_namespace
+}
+
+setup() { load test_helper; }
+
+explain() { # JOB [OPTION...]
+  run_script explain-job --job "$1" "${@:2}"
+}
+
+# A function of the library as follow-job calls it, with errexit on: fills status, output and stderr.
+explain_from_a_script() { # JOB UID
+  # shellcheck disable=SC2016 # for the other shell
+  run --separate-stderr bash -c 'source "$1/scripts/lib/common.bash"
+    source "$SCRIPTS/lib/cluster.bash"
+    source "$SCRIPTS/lib/explain.bash"
+    make_private_dir
+    kubectl_options=()
+    IFS="|"
+    explain_job "$2" "$3"
+    log "the verdict"' "$REPOSITORY/scripts/explain-job" "$REPOSITORY" "$1" "$2"
+}
+
+# A kubeconfig that leads to a server which accepts every connection and never answers.
+use_silent_server() { # -> server (a process id)
+  "$GKE_JOB_PYTHON" -c '
+import signal, socket, sys
+with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
+    print(server.getsockname()[1], flush=True)
+    signal.pause()' >"$BATS_TEST_TMPDIR/port" 3>&- &
+  server=$!
+  wait_until test -s "$BATS_TEST_TMPDIR/port"
+  cp "$KUBECONFIG" "$BATS_TEST_TMPDIR/kubeconfig"
+  export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
+  kubectl config set "clusters.$(kubectl config view --minify --output 'jsonpath={.contexts[0].context.cluster}').server" \
+    "https://127.0.0.1:$(<"$BATS_TEST_TMPDIR/port")" >/dev/null
+}
+
+@test "a failed Job: condition, Pods that are alike, exit code, the last 25 log lines; all of it on stdout" {
+  create_job failed 'seq 30; exit 3' '{"backoffLimit": 1}' >/dev/null
+  kubectl wait --for condition=Failed job/failed --timeout 30s
+  explain failed
+  assert_success
+  assert_equal "$stderr" ''
+  assert_equal "${lines[0]}" 'Job failed failed: BackoffLimitExceeded: Job has reached the specified backoff limit'
+  assert_line --regexp '^  it took [0-9]+ s; Pods: 2 failed; backoffLimit 1$'
+  assert_line '2 Pods alike; the newest:'
+  assert_line --regexp '^Pod failed-.{5}: failed on gke-ml-cluster-default-pool-1, [0-9]+ s ago, [0-9]+ s after its start$'
+  assert_line '  container main: exit code 3'
+  assert_line '  the last 25 log lines of main:'
+  assert_line '    | 6'
+  assert_line '    | 30'
+  refute_line '    | 5'
+}
+
+@test "a Job that is complete" {
+  create_job complete 'true' >/dev/null
+  kubectl wait --for condition=Complete job/complete --timeout 30s
+  explain complete
+  assert_success
+  assert_equal "${lines[0]}" 'Job complete is complete: CompletionsReached: Reached expected number of succeeded pods'
+  assert_equal "${#lines[@]}" 2
+}
+
+@test "a Job that runs: the Pod and what it has logged" {
+  create_job running 'echo step 7; sleep 60' >/dev/null
+  wait_until sh -c 'kubectl logs job/running | grep "step 7"'
+  explain running
+  assert_success
+  assert_equal "${lines[0]}" 'Job running is not finished: 1 Pod running'
+  assert_line --regexp '^Pod running-.{5}: running on gke-ml-cluster-default-pool-1, [0-9]+ s old$'
+  assert_line '    | step 7'
+  kubectl delete job running --wait=false
+}
+
+@test "a Job that no node can take: the words of scheduler and autoscaler, what it asks for, and advice" {
+  create_job unschedulable 'true' '{}' '{"resources": {"requests": {"cpu": "1000"}}}' >/dev/null
+  wait_until sh -c 'kubectl get events --field-selector reason=NotTriggerScaleUp | grep unschedulable'
+  explain unschedulable
+  assert_success
+  assert_equal "${lines[0]}" 'Job unschedulable is not finished: 1 Pod waiting for a node'
+  assert_line --regexp '^  Unschedulable: 0/1 nodes are available: 1 Insufficient cpu'
+  assert_line --regexp '^  it requests cpu 1000'
+  assert_line --regexp "^  event NotTriggerScaleUp, .*: pod didn't trigger scale-up: .*Insufficient cpu"
+  assert_line --regexp '^advice: no node has so much cpu free'
+  kubectl delete job unschedulable
+}
+
+@test "an image that may not be pulled: the registry's words, and advice" {
+  create_job forbidden 'true' '{}' '{"image": "private.example/model:1"}' >/dev/null
+  wait_until sh -c 'kubectl get pods --selector job-name=forbidden | grep ImagePullBackOff'
+  explain forbidden
+  assert_success
+  assert_line --regexp '403 Forbidden'
+  assert_line --regexp "^advice: let the nodes' service account read the repository"
+  kubectl delete job forbidden
+}
+
+@test "reads the API four times and each shown log once, however many Pods there are" {
+  create_job many 'exit 3' '{"parallelism": 6, "completions": 6, "backoffLimit": 5}' >/dev/null
+  kubectl wait --for condition=Failed job/many --timeout 30s
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  printf '#!/bin/sh\necho "$*" >>"%s/calls"\nexec "%s" "$@"\n' "$BATS_TEST_TMPDIR" "$(type -P kubectl)" >"$BATS_TEST_TMPDIR/bin/kubectl"
+  chmod +x "$BATS_TEST_TMPDIR/bin/kubectl"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH explain many
+  assert_success
+  run sort "$BATS_TEST_TMPDIR/calls"
+  assert_equal "$(grep -c ' get job\|^get job' "$BATS_TEST_TMPDIR/calls")" 2
+  assert_equal "$(grep -c 'get pods' "$BATS_TEST_TMPDIR/calls")" 1
+  assert_equal "$(grep -c 'get events' "$BATS_TEST_TMPDIR/calls")" 1
+  assert_equal "$(grep -c 'logs ' "$BATS_TEST_TMPDIR/calls")" 1
+}
+
+@test "--uid of another Job that had the name: 78, and nothing is explained" {
+  create_job stranger 'true' >/dev/null
+  explain stranger --uid 00000000-0000-0000-0000-000000000000
+  assert_one_error 78 'another took its name'
+}
+
+@test "a Job that does not exist: 78" {
+  explain never-was
+  assert_one_error 78 'jobs.batch "never-was" not found'
+}
+
+@test "no permission: 77" {
+  use_token=$BATS_TEST_TMPDIR/token
+  echo outsider-token >"$use_token"
+  cluster_options
+  CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$use_token explain any "${cluster[@]}"
+  assert_equal "$status" 77
+  assert_equal "$output" ''
+}
+
+@test "--dry-run shows the commands and runs none" {
+  explain any --dry-run
+  assert_success
+  assert_output ''
+  assert_regex "$stderr" 'would run: kubectl get job any --output json'
+  assert_regex "$stderr" 'would run: kubectl get events'
+  assert_regex "$stderr" 'would run: kubectl logs'
+}
+
+@test "--help is the header, and options are checked: 64" {
+  explain any --help
+  assert_success
+  assert_line --regexp '^Usage: explain-job --job NAME'
+  run_script explain-job
+  assert_one_error 64 'option --job is missing'
+}
+
+@test "explain_job prints the same on stderr, and the caller goes on to its verdict" {
+  local uid
+  uid=$(create_job inside 'echo broken; exit 3')
+  kubectl wait --for condition=Failed job/inside --timeout 30s
+  explain_from_a_script inside "$uid"
+  assert_success
+  assert_output ''
+  assert_equal "${stderr_lines[0]}" 'Job inside failed: BackoffLimitExceeded: Job has reached the specified backoff limit'
+  assert_regex "$stderr" '    \| broken'
+  assert_regex "${stderr_lines[-1]}" ': the verdict$'
+}
+
+@test "explain_job of a Job that is gone tells what is left of it" {
+  local uid
+  uid=$(create_job gone 'sleep 60')
+  wait_until sh -c 'kubectl get pods --selector job-name=gone | grep Running'
+  kubectl delete job gone --cascade=foreground
+  explain_from_a_script gone "$uid"
+  assert_success
+  assert_equal "${stderr_lines[0]}" 'Job gone is no longer there'
+  assert_regex "${stderr_lines[1]}" '^1 of its Pods is gone, with its state and log: gone-.{5}$'
+  assert_regex "${stderr_lines[-1]}" ': the verdict$'
+}
+
+@test "explain_job of a cluster that never answers says so and comes to an end" {
+  local server
+  use_silent_server
+  explain_from_a_script any 00000000-0000-0000-0000-000000000000
+  kill "$server"
+  assert_success
+  assert_regex "$stderr" 'cannot read Job any: the cluster did not answer as expected: no answer within 10 s'
+  assert_regex "${stderr_lines[-2]}" ': Job any cannot be explained; see: kubectl describe job any$'
+  assert_regex "${stderr_lines[-1]}" ': the verdict$'
+}
+
+@test "a signal ends explain-job at once, also while the cluster does not answer, and leaves nothing" {
+  local server
+  use_silent_server
+  mkdir "$BATS_TEST_TMPDIR/private"
+  TMPDIR=$BATS_TEST_TMPDIR/private bash -c 'source "$1/scripts/lib/common.bash"
+    source "$SCRIPTS/lib/cluster.bash"
+    source "$SCRIPTS/lib/explain.bash"
+    make_private_dir
+    kubectl_options=()
+    explain_job any "$2"' explain-job "$REPOSITORY" "$BATS_TEST_TMPDIR" 3>&- &
+  local runner=$!
+  wait_until sh -c "ls '$BATS_TEST_TMPDIR'/private/*/diagnosis/events.json"
+  kill "$runner"
+  wait_for "$runner"
+  kill "$server"
+  assert_equal "$status" 143
+  assert_equal "$(ls "$BATS_TEST_TMPDIR/private")" ''
+  # Before it would end by itself, after 10 s.
+  timeout 5 sh -c "while pgrep --full 'controller-uid=[/]${BATS_TEST_TMPDIR#/}'; do sleep 0.05; done"
+}

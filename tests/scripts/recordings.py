@@ -1,0 +1,68 @@
+"""What explain-job has read of real clusters: tests/scripts/diagnosis/CASE.json; and the texts for it, CASE.txt.
+
+Usage: recordings.py pack DIRECTORY KUBECTL-VERSION   # what `record` has read into DIRECTORY, as one document
+       recordings.py texts                            # writes every CASE.txt anew: read the diff before you commit it
+"""
+
+import json
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+RECORDINGS = Path(__file__).resolve().parent / "diagnosis"
+CASES = sorted(file.stem for file in RECORDINGS.glob("*.json"))
+sys.path.append(str(RECORDINGS.parents[2] / "scripts/lib"))  # for those who start this file by itself
+
+from diagnosis import Seen, diagnose  # noqa: E402 # found on the path set above
+
+# Fields that only take room.
+NOISE = {
+    *("managedFields", "resourceVersion", "generation", "observedGeneration", "ownerReferences", "lastProbeTime"),
+    *("imageID", "containerID", "hostIP", "hostIPs", "podIP", "podIPs", "tolerations", "volumes", "volumeMounts"),
+}
+
+
+def load(case):
+    """Return what was seen of the Job of that case."""
+    recorded = json.loads((RECORDINGS / f"{case}.json").read_text())
+    return Seen(
+        name="train",
+        uid=recorded["job"]["metadata"]["uid"],
+        job=recorded["job"],
+        pods=recorded["pods"],
+        events=recorded["events"],
+        logs={
+            tuple(file.removesuffix(".log").rsplit(".", 1)): log.encode(errors="surrogateescape")
+            for file, log in recorded["logs"].items()
+        },
+        now=datetime.fromisoformat(recorded["now"]),
+    )
+
+
+def pack(directory, version):
+    """Return the content of a CASE.json."""
+    kinds = {kind: json.loads((directory / f"{kind}.json").read_bytes()) for kind in ("job", "pods", "events")}
+    packed = {
+        "kubernetes": version["serverVersion"]["gitVersion"],
+        "now": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "job": slim(kinds["job"]),
+        "pods": slim(kinds["pods"]["items"]),
+        "events": slim(kinds["events"]["items"]),
+        # Bytes that are no UTF-8 become lone surrogates, which JSON can carry.
+        "logs": {file.name: file.read_bytes().decode(errors="surrogateescape") for file in directory.glob("*.*.log")},
+    }
+    return json.dumps(packed, indent=1)
+
+
+def slim(value):
+    if isinstance(value, dict):
+        return {key: slim(item) for key, item in value.items() if key not in NOISE}
+    return [slim(item) for item in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "pack":
+        print(pack(Path(sys.argv[2]), json.loads(sys.argv[3])))
+    else:
+        for case in CASES:
+            (RECORDINGS / f"{case}.txt").write_text(diagnose(load(case)))

@@ -1,0 +1,306 @@
+import json
+from copy import deepcopy
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from recordings import CASES, RECORDINGS, load
+
+from diagnosis import GROUPS, diagnose, read, wanted_logs
+from plain_text import LINE_LIMIT, duration, log_lines, one_line
+
+
+def event(seen, obj, reason, message, *, kind="Warning", ago=0, **fields):
+    time = (seen.now - timedelta(seconds=ago)).isoformat()
+    return {
+        "metadata": {"creationTimestamp": time},
+        "involvedObject": {"kind": obj.get("kind"), "name": obj["metadata"]["name"], "uid": obj["metadata"]["uid"]},
+        "type": kind,
+        "reason": reason,
+        "message": message,
+        "lastTimestamp": time,
+        **fields,
+    }
+
+
+def pods_with_exit_codes(seen, codes):
+    """Pods like the failed one that was seen, each a second older than the one before."""
+    pods = []
+    for number, code in enumerate(codes):
+        pod = deepcopy(seen.pods[0])
+        pod["metadata"].update(name=f"train-{number:05}", uid=f"uid-{number}")
+        ended = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+        ended.update(exitCode=code, finishedAt=(seen.now - timedelta(seconds=number)).isoformat())
+        pods.append(pod)
+    return pods
+
+
+def advice(text):
+    return [line.removeprefix("advice: ") for line in text.splitlines() if line.startswith("advice: ")]
+
+
+def test_there_is_a_text_for_each_recording_and_no_other():
+    assert len(CASES) > 30
+    assert sorted(file.stem for file in RECORDINGS.glob("*.txt")) == CASES
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_text_for_a_recording(case):
+    assert diagnose(load(case)) == (RECORDINGS / f"{case}.txt").read_text()
+
+
+def test_the_environment_of_a_container_is_never_printed():
+    assert "hunter2" in (RECORDINGS / "secret_missing.json").read_text()
+    assert "hunter2" not in diagnose(load("secret_missing"))
+
+
+def test_of_many_kinds_of_failure_the_newest_are_shown_and_the_others_counted():
+    seen = load("shell_command_not_found")
+    text = diagnose(replace(seen, pods=pods_with_exit_codes(seen, [*range(1, 8), 7])))
+    assert [code for code in range(1, 8) if f"exit code {code}" in text] == list(range(1, GROUPS + 1))
+    assert "others, not shown: 3 Pods; see: kubectl describe pods --selector job-name=train" in text
+
+
+def test_pods_that_fail_alike_are_told_once_with_the_newest_in_full():
+    seen = load("shell_command_not_found")
+    pods = pods_with_exit_codes(seen, [3] * 13)
+    text = diagnose(replace(seen, pods=pods[::-1], logs={("train-00000", "main"): b"the newest\n"}))
+    assert "13 Pods alike; the newest:\nPod train-00000: failed" in text
+    assert "the others: train-00001, train-00002" in text
+    assert "train-00010 and 2 more\n" in text
+    assert text.count("exit code 3") == 1
+    assert "    | the newest\n" in text
+
+
+def test_only_the_logs_that_are_shown_are_asked_for():
+    seen = load("shell_command_not_found")
+    pods = pods_with_exit_codes(seen, [3, 3, 4])
+    assert list(wanted_logs(replace(seen, pods=pods))) == [("train-00000", "main", ""), ("train-00002", "main", "")]
+
+
+def test_of_a_container_that_was_restarted_the_log_before_is_asked_for():
+    seen = load("restarting")
+    assert list(wanted_logs(seen)) == [(seen.pods[0]["metadata"]["name"], "main", "--previous")]
+
+
+def test_a_log_that_cannot_be_had_is_said():
+    seen = load("killed")
+    assert "  the log of main could not be read: no answer\n" in diagnose(replace(seen, logs={}))
+    pod = seen.pods[0]["metadata"]["name"]
+    assert "  main has logged nothing\n" in diagnose(replace(seen, logs={(pod, "main"): b""}))
+
+
+def test_warnings_are_shown_once_each_the_last_five_with_count_and_age():
+    seen = load("killed")
+    pod = seen.pods[0]
+    events = [event(seen, pod, "Odd", f"number {number}", ago=100 - number) for number in range(7)]
+    events += [event(seen, pod, "Odd", "number 2", ago=3, count=4), event(seen, pod, "Normal", "fine", kind="Normal")]
+    events.append(
+        event(seen, pod, "Series", "again", ago=500, series={"count": 9, "lastObservedTime": seen.now.isoformat()})
+    )
+    lines = [line for line in diagnose(replace(seen, events=events)).splitlines() if line.startswith("  event ")]
+    assert lines == [
+        "  event Odd, 1 min 36 s ago: number 4",
+        "  event Odd, 1 min 35 s ago: number 5",
+        "  event Odd, 1 min 34 s ago: number 6",
+        "  event Odd, 5 times, last 3 s ago: number 2",
+        "  event Series, 9 times, last 0 s ago: again",
+    ]
+
+
+def test_events_of_strangers_are_not_shown():
+    seen = load("exit_code")
+    stranger = {"metadata": {"name": seen.pods[0]["metadata"]["name"], "uid": "another"}}
+    assert diagnose(replace(seen, events=[*seen.events, event(seen, stranger, "Odd", "x")])) == diagnose(seen)
+
+
+# The messages are those of GKE's cluster autoscaler and of the cluster autoscaler of Kubernetes.
+@pytest.mark.parametrize(
+    ("kind", "reason", "message", "expected"),
+    [
+        (
+            "Warning",
+            "FailedScaleUp",
+            "Node scale up in zones europe-west4-a associated with this pod failed: GCE quota exceeded. "
+            "Pod is at risk of not being scheduled.",
+            "quota raised in this region",
+        ),
+        (
+            "Warning",
+            "FailedScaleUp",
+            "Node scale up in zones europe-west4-a associated with this pod failed: GCE out of resources. "
+            "Pod is at risk of not being scheduled.",
+            "the zone has no such machines now",
+        ),
+        (
+            "Warning",
+            "FailedScaleUp",
+            "Node scale up in zones europe-west4-a associated with this pod failed: IP space exhausted. "
+            "Pod is at risk of not being scheduled.",
+            "no addresses left",
+        ),
+        (
+            "Normal",
+            "NotTriggerScaleUp",
+            "pod didn't trigger scale-up: 2 max node group size reached",
+            "have its maximum raised",
+        ),
+        (
+            "Normal",
+            "TriggeredScaleUp",
+            "pod triggered scale-up: [{https://www.googleapis.com/.../zones/z/instanceGroups/g 0->1 (max: 3)}]",
+            "a node is on its way: wait",
+        ),
+    ],
+)
+def test_what_the_autoscaler_says_is_shown_and_comes_before_the_scheduler_in_the_advice(
+    kind, reason, message, expected
+):
+    seen = load("unschedulable")
+    text = diagnose(replace(seen, events=[*seen.events, event(seen, seen.pods[0], reason, message, kind=kind)]))
+    assert f"  event {reason}, 0 s ago: {message}\n" in text
+    assert [expected in line for line in advice(text)] == [True]
+
+
+def test_a_spot_node_that_was_taken_back():
+    seen = load("killed")
+    pod = deepcopy(seen.pods[0])
+    pod["spec"]["nodeSelector"] = {"cloud.google.com/gke-spot": "true"}
+    pod["status"].update(  # as the kubelet's graceful shutdown leaves it
+        reason="Terminated",
+        message="Pod was terminated in response to imminent node shutdown.",
+        conditions=[
+            {
+                "type": "DisruptionTarget",
+                "status": "True",
+                "reason": "TerminationByKubelet",
+                "message": "Pod was terminated in response to imminent node shutdown.",
+            }
+        ],
+    )
+    text = diagnose(replace(seen, pods=[pod]))
+    assert "  Terminated: Pod was terminated in response to imminent node shutdown.\n" in text
+    assert "  it was on a spot node\n" in text
+    assert advice(text) == [
+        "a spot node may go at any time: save checkpoints and allow `retries`, or take a --profile without -spot"
+    ]
+    del pod["spec"]["nodeSelector"]
+    assert advice(diagnose(replace(seen, pods=[pod])))[0].startswith("this was no failure of the program")
+
+
+def test_preemption_by_a_more_urgent_pod_is_not_blamed_on_the_spot_node():
+    seen = load("preempted")
+    pod = deepcopy(seen.pods[0])
+    pod["spec"]["nodeSelector"]["cloud.google.com/gke-spot"] = "true"
+    assert "PriorityClass" in advice(diagnose(replace(seen, pods=[pod])))[0]
+
+
+def test_what_a_program_leaves_as_its_message_is_shown_but_gives_no_advice():
+    seen = load("failure_policy")
+    pod = deepcopy(seen.pods[0])
+    pod["status"]["containerStatuses"][0]["state"]["terminated"]["message"] = "OOMKilled\nexceeded quota: \x1b[2Jx"
+    text = diagnose(replace(seen, pods=[pod]))
+    assert "  container main left the message: OOMKilled exceeded quota: \\x1b[2Jx\n" in text
+    assert advice(text) == []
+
+
+def test_a_container_whose_end_nobody_saw():
+    seen = load("killed")
+    pod = deepcopy(seen.pods[0])
+    message = "The container could not be located when the pod was terminated"
+    pod["status"]["containerStatuses"][0]["state"]["terminated"].update(
+        reason="ContainerStatusUnknown", message=message
+    )
+    text = diagnose(replace(seen, pods=[pod]))
+    assert f"  container main: ContainerStatusUnknown, exit code 137: {message}\n" in text
+    assert advice(text)[0].startswith("this was no failure of the program")
+
+
+def test_a_message_that_is_the_end_of_the_log_is_not_shown_twice():
+    seen = load("exit_code")
+    pod = deepcopy(seen.pods[0])
+    pod["spec"]["containers"][0]["terminationMessagePolicy"] = "FallbackToLogsOnError"
+    assert "left the message" in diagnose(replace(seen, pods=[seen.pods[0]]))
+    assert "left the message" not in diagnose(replace(seen, pods=[pod]))
+
+
+def test_a_registry_error_that_is_only_in_the_events_gives_the_advice():
+    seen = load("image_forbidden")
+    pod = deepcopy(seen.pods[0])  # as kubelets before 1.31 have it
+    pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = (
+        'Back-off pulling image "private.example/model:1"'
+    )
+    text = diagnose(replace(seen, pods=[pod]))
+    assert "403 Forbidden" in text
+    assert "roles/artifactregistry.reader" in advice(text)[0]
+
+
+def test_a_job_that_is_gone_or_could_not_be_read():
+    seen = load("exit_code")
+    assert diagnose(replace(seen, job={}, pods=[], events=[])) == "Job train is no longer there\n"
+    assert diagnose(replace(seen, job=None)).startswith("Job train could not be read\n3 Pods alike; the newest:\n")
+
+
+def test_pods_that_could_not_be_read_are_not_said_to_be_gone():
+    seen = load("running")
+    assert diagnose(replace(seen, pods=None)).startswith("Job train is not finished: its Pods could not be read\n")
+    assert "gone" not in diagnose(replace(seen, pods=None))
+    assert "2 of its Pods are gone" in diagnose(replace(seen, pods=[]))
+
+
+def test_a_job_that_is_being_deleted():
+    seen = load("running")
+    job = deepcopy(seen.job)
+    job["metadata"]["deletionTimestamp"] = seen.now.isoformat()
+    assert diagnose(replace(seen, job=job)).startswith("Job train is being deleted: 2 Pods running\n")
+
+
+def test_a_pod_that_the_server_knows_next_to_nothing_about():
+    metadata = {"name": "train-abcde", "uid": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    pod = {"metadata": metadata, "spec": {"containers": [{"name": "main"}]}, "status": {}}
+    seen = load("running")
+    assert "Pod train-abcde: in phase Unknown, " in diagnose(replace(seen, pods=[pod], events=[]))
+
+
+def test_what_was_read_from_a_directory(tmp_path):
+    seen = load("exit_code")
+    newest = next(wanted_logs(seen))[0]
+    (tmp_path / "job.json").write_text(json.dumps(seen.job))
+    (tmp_path / "pods.json").write_text(json.dumps({"items": seen.pods}))
+    (tmp_path / f"{newest}.main.log").write_bytes(b"\xff")
+    found = read(tmp_path, "train", seen.uid)
+    assert (found.job, found.pods, found.events) == (seen.job, seen.pods, [])
+    assert found.logs == {(newest, "main"): b"\xff"}
+    (tmp_path / f"{newest}.main.log").unlink()
+    (tmp_path / f"{newest}.main.log.err").write_text("Error from server (Forbidden): pods is\nforbidden\n")
+    text = diagnose(read(tmp_path, "train", seen.uid))
+    assert "  the log of main could not be read: Error from server (Forbidden): pods is forbidden\n" in text
+    assert read(tmp_path, "train", "another").job == {}
+    (tmp_path / "job.json").write_text("")
+    assert read(tmp_path, "train", seen.uid).job == {}
+    (tmp_path / "job.json").unlink()
+    (tmp_path / "pods.json").unlink()
+    assert (read(tmp_path, "train", seen.uid).job, read(tmp_path, "train", seen.uid).pods) == (None, None)
+
+
+def test_log_lines_are_safe_for_a_terminal():
+    assert log_lines(b"") == []
+    assert log_lines(b"one\n\ntwo") == ["one", "", "two"]
+    assert log_lines(b"10%\r50%\r100%\r\nok\r\n") == ["100%", "ok"]
+    assert log_lines(b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07 \x9b2J") == ["red \\x1b]0;title\\x07 \\x9b2J"]
+    assert log_lines("\u202eright to left, tab\tok, \u00e9t\u00e9 \u2014".encode()) == [
+        "\\u202eright to left, tab\tok, \u00e9t\u00e9 \u2014"
+    ]
+    assert log_lines(b"\xff\xc3(") == ["\\xff\\xc3("]
+
+
+def test_a_long_line_is_cut_and_says_so():
+    assert log_lines(b"x" * 5000) == ["x" * LINE_LIMIT + "... (cut: 5000 characters)"]
+    assert one_line("y" * LINE_LIMIT) == "y" * LINE_LIMIT
+
+
+def test_durations():
+    start = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    lengths = [0, 59, 125, 3 * 3600 + 12 * 60 + 5, 2 * 86400 + 4 * 3600, -5]
+    expected = ["0 s", "59 s", "2 min 5 s", "3 h 12 min", "2 d 4 h", "0 s"]
+    assert [duration(start, start + timedelta(seconds=seconds)) for seconds in lengths] == expected
