@@ -22,6 +22,7 @@ teardown() {
   run_script follow-job --job failed
   assert_failure 1
   assert_regex "${stderr_lines[-1]}" 'Job failed failed: Job has reached the specified backoff limit'
+  assert_regex "$stderr" 'container main: exit code 3'
   assert_regex "$stderr" 'Pod failed-.* has failed with exit code 3'
 }
 
