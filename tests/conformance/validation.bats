@@ -39,8 +39,7 @@ assert_refused() { # SPEC POD-SPEC REGEXP
 
 @test "values out of range are refused, all in one message: 65" {
   assert_refused '{"backoffLimit": -1, "parallelism": -2}' '{}' \
-    '\* spec.parallelism: Invalid value: -2: must be greater than or equal to 0'
-  assert_regex "$stderr" '\* spec.backoffLimit: Invalid value: -1: must be greater than or equal to 0'
+    '\* spec.parallelism: Invalid value: -2: must be greater than or equal to 0.*\* spec.backoffLimit: Invalid value: -1: must be'
 }
 
 @test "a restart policy that no Job may have is refused: 65" {
