@@ -135,7 +135,7 @@ no_job() { # NAME
 
 @test "an --on-kill that is neither delete nor keep is a usage error: 64" {
   run_job 'true' --on-kill stop
-  assert_one_error 64 "option --on-kill is 'stop': it is delete or keep"
+  assert_one_error 64 "option --on-kill is 'stop': it is one of delete, keep"
 }
 
 @test "a missing --template is a usage error: 64" {
