@@ -11,7 +11,6 @@ readonly SETTLE_SECONDS=1        # how long an interrupted script waits for the 
 
 requesting='' # the kubectl of the present request
 
-
 # A directory of this run alone, removed when the script ends. The GKE auth plugin caches its token beside the
 # kubeconfig, so a directory that two tasks share hands one task's account to the other.
 make_private_dir() {
