@@ -102,9 +102,15 @@ kube() { # KUBECTL-ARGUMENT...
   kubectl "${kubectl_options[@]}" "$@"
 }
 
-# The last request of a script that must end at once: given up after 1.5 s, whatever hangs.
-hurriedly() { # KUBECTL-ARGUMENT...
-  timeout --signal=KILL 1.5 kubectl "${kubectl_options[@]}" "$@" 2>/dev/null
+# A request of a script that was interrupted and must end soon: given up so long after hurry_up was called.
+hurriedly() { # MILLISECONDS KUBECTL-ARGUMENT...
+  local left=$((hurried_since + $1 - $(date +%s%3N)))
+  ((left > 0)) || return 1
+  timeout --signal=KILL "$((left / 1000)).$(printf '%03d' $((left % 1000)))" kubectl "${kubectl_options[@]}" "${@:2}" 2>/dev/null
+}
+
+hurry_up() {
+  hurried_since=$(date +%s%3N)
 }
 
 # Asks the API server for one thing, by kubectl: the first line of the answer is in `answer`, all of it in the file
