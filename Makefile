@@ -17,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint conformance test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
+.PHONY: help install demo test lint conformance kills test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 
 conformance: $(THE_CLUSTER) .build/kubectl/.installed ## the cases that hold on every cluster, on CLUSTER=localgke, k8s or current; ARGS go to bats
 	tests/conformance/run $(CLUSTER) $(ARGS)
+
+kills: $(THE_CLUSTER) ## kills run-job at random moments on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
+	tests/stress/kills $(CLUSTER) $(ARGS)
 
 test-cluster: install $(K8S)/.built ## that the real Kubernetes starts, comes back and leaves nothing (root)
 	bats tests/cluster

@@ -1,39 +1,77 @@
 # shellcheck shell=bash
 # The way to a cluster: a private directory with a kubeconfig of its own, kubectl, and what its errors mean.
+source "$SCRIPTS/lib/processes.bash"
 
 # The options of every script that talks to a cluster.
 readonly CLUSTER_OPTIONS="project location cluster context namespace"
 
 readonly UNREACHABLE_SECONDS=600 # without any answer, before a script gives up with 69
-readonly ALREADY_EXISTS=73       # what `ask` exits with for that; no script does
+readonly REFUSED=73              # what `request` returns for it; no script exits with it
+readonly SETTLE_SECONDS=1        # how long an interrupted script waits for the answer to what it has asked for
+
+requesting='' # the kubectl of the present request
 
 # A directory of this run alone, removed when the script ends. The GKE auth plugin caches its token beside the
 # kubeconfig, so a directory that two tasks share hands one task's account to the other.
 make_private_dir() {
-  PRIVATE_DIR=$(umask 077 && mktemp -d "${TMPDIR:-/tmp}/gke-job.XXXXXXXX")
+  sweep_private_dirs
+  until new_private_dir; do :; done
   trap clean_up EXIT
   trap 'stop 143' TERM
   trap 'stop 130' INT
-  trap 'stop 129' HUP
+  trap 'stop 129' HUP PWR
+  export TMPDIR=$PRIVATE_DIR # what a stage of this run leaves is removed with it
   # gcloud and kubectl write below HOME, and BashOperator's env= drops it.
   [[ -w ${HOME-} ]] || export HOME=$PRIVATE_DIR
 }
 
+# The lock, which children inherit, tells others that somebody still works here; fails when one was faster to sweep it.
+new_private_dir() {
+  PRIVATE_DIR=$(umask 077 && mktemp -d "${TMPDIR:-/tmp}/gke-job.XXXXXXXX") ||
+    die "$EXIT_CONFIG" "cannot make a private directory in ${TMPDIR:-/tmp}: name another place in TMPDIR"
+  type -P flock >/dev/null || return 0
+  { exec {private_dir_lock}<"$PRIVATE_DIR"; } 2>/dev/null || return 1
+  flock -n "$private_dir_lock" || (($? > 1)) || return 1 # above 1: a file system without locks
+  [[ -d $PRIVATE_DIR ]]
+}
+
+# Removes what killed runs of this user have left: their locks went with their last process.
+sweep_private_dirs() {
+  local directory
+  type -P flock >/dev/null || return 0
+  for directory in "${TMPDIR:-/tmp}"/gke-job.????????; do
+    [[ -d $directory && -O $directory && ! -L $directory ]] || continue
+    flock -n "$directory" rm -rf -- "$directory" || true
+  done
+}
+
 # Ends the script for a signal; a second one does not disturb the cleaning up.
 stop() { # STATUS
-  trap '' TERM INT HUP
+  trap '' TERM INT HUP PWR
+  settle || true
   exit "$1"
+}
+
+# Lets the present request be answered: a write that is broken off may have been carried out or not. 1 when it was not.
+settle() {
+  local tries=$((SETTLE_SECONDS * 20))
+  while [[ $requesting ]] && kill -0 "$requesting" 2>/dev/null; do
+    ((tries-- > 0)) || return 1
+    pause 0.05
+  done
 }
 
 # Ends what runs in the background, for it may hold stdout open, and removes the private directory.
 clean_up() {
-  local IFS=$'\n' children
-  while children=$(jobs -pr) && [[ $children ]]; do
-    # shellcheck disable=SC2086 # one word a process
-    kill $children 2>/dev/null || true
-    sleep 0.02 # again: a child that is just being started loses the signal
-  done
-  rm -rf -- "$PRIVATE_DIR"
+  local IFS=$'\n' child
+  for child in $(jobs -pr); do kill_child "$child"; done
+  until rm -rf -- "$PRIVATE_DIR" 2>/dev/null; do pause 0.02; done # a child may have been writing
+}
+
+# With its children, if it has a session of its own. Waiting for it keeps bash from saying that it was killed.
+kill_child() { # PROCESS-ID
+  kill -KILL -- "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null || true
+  wait "$1" 2>/dev/null || true
 }
 
 # Decides which cluster kubectl talks to: with --project, --location and --cluster a private kubeconfig from
@@ -48,7 +86,9 @@ use_cluster() {
     require_options project location cluster
     pass_on project location cluster
     export KUBECONFIG=$PRIVATE_DIR/kubeconfig
-    bash "$SCRIPTS/get-credentials" "${passed_on[@]}" ${option[dry_run]:+--dry-run} --kubeconfig "$KUBECONFIG" >/dev/null
+    start KILL "$BASH" "$SCRIPTS/get-credentials" "${passed_on[@]}" ${option[dry_run]:+--dry-run} \
+      --kubeconfig "$KUBECONFIG" >/dev/null
+    wait $!
   elif [[ ${option[context]} ]]; then
     kubectl_options+=(--context "${option[context]}")
   elif [[ -z ${option[dry_run]} ]]; then
@@ -58,31 +98,49 @@ use_cluster() {
   fi
 }
 
-current_namespace() {
-  local namespace
-  namespace=$(kube config view --minify --output jsonpath='{..namespace}')
-  printf '%s\n' "${option[namespace]:-${namespace:-default}}"
-}
-
 kube() { # KUBECTL-ARGUMENT...
   kubectl "${kubectl_options[@]}" "$@"
 }
 
-# kubectl for one answer: its output, or the end of the script with what went wrong and the exit code for it.
-# While the cluster does not answer it tries again, for --unreachable-timeout.
-ask() { # WHAT-FOR KUBECTL-ARGUMENT...
-  local what_for=$1 errors=$PRIVATE_DIR/kubectl.$BASHPID pause=1 status
-  local deadline=$((SECONDS + ${option[unreachable_timeout]:-$UNREACHABLE_SECONDS}))
+# A request of a script that was interrupted and must end soon: given up so long after hurry_up was called.
+hurriedly() { # MILLISECONDS KUBECTL-ARGUMENT...
+  local left=$((hurried_since + $1 - $(date +%s%3N)))
+  ((left > 0)) || return 1
+  timeout --signal=KILL "$((left / 1000)).$(printf '%03d' $((left % 1000)))" kubectl "${kubectl_options[@]}" "${@:2}" 2>/dev/null
+}
+
+hurry_up() {
+  hurried_since=$(date +%s%3N)
+}
+
+# Asks the API server for one thing, by kubectl: the first line of the answer is in `answer`, all of it in the file
+# $PRIVATE_DIR/answer. While the cluster does not answer it tries again, for --unreachable-timeout. Returns REFUSED when
+# the object is there already, is another one, or is gone. What else goes wrong ends the script, with the exit code for
+# it. Not for a subshell: a signal is to be handled while it waits.
+request() { # WHAT-FOR KUBECTL-ARGUMENT...
+  local what_for=$1 delay=1 deadline=$((SECONDS + ${option[unreachable_timeout]:-$UNREACHABLE_SECONDS})) status IFS=''
   shift
-  until kube --request-timeout=30s "$@" 2>"$errors"; do
+  until try "$@"; do
     status=0
-    explain_kubectl_error "$what_for" "$errors" || status=$?
+    explain_kubectl_error "$what_for" "$PRIVATE_DIR/errors" || status=$?
+    ((status != REFUSED)) || return "$REFUSED"
     ((status == EXIT_UNREACHABLE && SECONDS < deadline)) || exit "$status"
-    log "trying again in $pause s"
-    sleep "$pause"
-    pause=$((pause < 30 ? pause * 2 : 30))
+    log "trying again in $delay s"
+    pause "$delay"
+    delay=$((delay < 30 ? delay * 2 : 30))
   done
-  rm -f -- "$errors"
+  read -r answer <"$PRIVATE_DIR/answer" || true
+}
+
+# One request, once. In a session of its own: a signal to our process group leaves it to us whether it is broken off.
+try() { # KUBECTL-ARGUMENT...
+  local status=0
+  start KILL setsid kubectl "${kubectl_options[@]}" --request-timeout=30s "$@" \
+    </dev/null >"$PRIVATE_DIR/answer" 2>"$PRIVATE_DIR/errors"
+  requesting=$!
+  wait "$requesting" || status=$?
+  requesting=''
+  return "$status"
 }
 
 # Says in one line what kubectl's error means and what to do; returns the exit code it deserves.
@@ -108,11 +166,7 @@ explain_kubectl_error() { # WHAT-FOR ERROR-FILE
       log "cannot $1: namespace ${said%%\"*} does not exist on this cluster: create it, or give another --namespace"
       return "$EXIT_CONFIG"
       ;;
-    *'(AlreadyExists)'*) return "$ALREADY_EXISTS" ;;
-    *'(NotFound)'*)
-      log "cannot $1: ${said#*: }; see: kubectl get jobs --all-namespaces"
-      return "$EXIT_CONFIG"
-      ;;
+    *'(AlreadyExists)'* | *'(Conflict)'* | *'(NotFound)'*) return "$REFUSED" ;;
     *'context "'*'" does not exist'* | *'context was not found'*)
       log "cannot $1: $said; see: kubectl config get-contexts"
       return "$EXIT_USAGE"

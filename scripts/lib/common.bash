@@ -88,6 +88,13 @@ require_numbers() { # NAME...
   done
 }
 
+# The first choice is the default.
+require_choice() { # NAME CHOICE...
+  local given=${option[${1//-/_}]:=$2} choices
+  printf -v choices ', %s' "${@:2}"
+  [[ $choices, == *", $given,"* ]] || die "$EXIT_USAGE" "option --$1 is '$given': it is one of ${choices#, }"
+}
+
 require_tools() { # PROGRAM...
   local tool
   for tool in "$@"; do

@@ -43,7 +43,7 @@ read_for_diagnosis() { # NAME UID DIRECTORY
 # Begins to read one answer of kubectl into FILE. In the background: all are read at the same time, and a signal is
 # handled at once.
 read_into() { # FILE WHAT-FOR-OR-EMPTY KUBECTL-ARGUMENT...
-  timeout --foreground "$READ_SECONDS" kubectl "${kubectl_options[@]}" "${@:3}" >"$1" 2>"$1.err" &
+  start TERM setsid timeout --foreground "$READ_SECONDS" kubectl "${kubectl_options[@]}" "${@:3}" >"$1" 2>"$1.err"
   file_of[$!]=$1 purpose_of[$!]=$2
 }
 

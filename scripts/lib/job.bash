@@ -1,32 +1,42 @@
 # shellcheck shell=bash
 # Reading and deleting one Job. The labels and annotations read here are set by render-job.
 
+# shellcheck disable=SC2034 # for the scripts
 readonly COLLECTED_ANNOTATION=gke-job/collected
 
-# What decides about a Job, one line: UID|IDENTITY|MANIFEST-HASH|COLLECTED|TRUE-CONDITIONS; empty when there is none.
-job_facts() { # NAME
-  local hash='{.metadata.annotations.gke-job/manifest-hash}' collected="{.metadata.annotations.$COLLECTED_ANNOTATION}"
-  ask "read Job $1" get job "$1" --ignore-not-found --output jsonpath="{.metadata.uid}|{.metadata.labels.gke-job/identity}\
-|$hash|$collected|{.status.conditions[?(@.status==\"True\")].type}"
+# What decides about a Job, one line:
+# UID|NAMESPACE|IDENTITY|MANIFEST-HASH|COLLECTED|DELETED|TRUE-CONDITIONS; empty when there is none.
+# shellcheck disable=SC2034 # likewise
+readonly JOB_FACTS="{.metadata.uid}|{.metadata.namespace}|{.metadata.labels.gke-job/identity}\
+|{.metadata.annotations.gke-job/manifest-hash}|{.metadata.annotations.$COLLECTED_ANNOTATION}|{.metadata.deletionTimestamp}\
+|{.status.conditions[?(@.status==\"True\")].type}"
+
+no_such_job() { # NAME
+  die "$EXIT_CONFIG" "jobs.batch \"$1\" not found; see: kubectl get jobs --all-namespaces"
 }
 
 # Deletes the Job with this uid and its Pods, and waits until they are gone. Gone already, or another uid: nothing to do.
 delete_job() { # NAME [UID]
-  local facts namespace uid deletion found
-  facts=$(ask "read Job $1" get job "$1" --ignore-not-found --output jsonpath='{.metadata.namespace} {.metadata.uid}')
-  read -r namespace uid <<<"$facts"
+  local namespace uid deletion
+  request "read Job $1" get job "$1" --ignore-not-found --output jsonpath='{.metadata.namespace} {.metadata.uid}'
+  read -r namespace uid <<<"$answer"
   if [[ -z $uid || ${2:-$uid} != "$uid" ]]; then
     log "Job $1${2:+ with uid $2} is already gone"
     return
   fi
   log "deleting Job $1 and its Pods; this waits until they have ended"
   prepare_deletion "$1" "$namespace" "$uid" Foreground
-  ask "delete Job $1" "${deletion[@]}" >/dev/null
-  # Not `kubectl wait --for=delete`: without the verb `list` it tries for ever and never says why.
-  found=$uid
-  while [[ $found == "$uid" ]]; do
-    sleep 0.2
-    found=$(ask "see whether Job $1 is gone" get job "$1" --ignore-not-found --output jsonpath='{.metadata.uid}')
+  request "delete Job $1" "${deletion[@]}" || true # refused: somebody else was faster
+  wait_until_gone "$1" "$uid"
+}
+
+# Not by `kubectl wait`, which would wait for the end of the next Job of that name, too.
+wait_until_gone() { # NAME UID
+  while
+    request "read Job $1" get job "$1" --ignore-not-found --output jsonpath='{.metadata.uid}'
+    [[ $answer == "$2" ]]
+  do
+    pause 0.5
   done
 }
 

@@ -25,8 +25,8 @@ start_log_readers() {
   for pod in "${!log_reader[@]}"; do
     ((places > 0)) || return 0
     ((log_reader[$pod] == 0)) || continue
-    "$PYTHON" "$SCRIPTS/lib/pod_log.py" "$pod" "${pod#"$job-"} | " "$PRIVATE_DIR/ended.$pod" \
-      kubectl "${kubectl_options[@]}" logs "$pod" &
+    start TERM setsid "$PYTHON" "$SCRIPTS/lib/pod_log.py" "$pod" "${pod#"$job-"} | " "$PRIVATE_DIR/ended.$pod" \
+      kubectl "${kubectl_options[@]}" logs "$pod"
     log_reader[$pod]=$!
     places=$((places - 1))
   done

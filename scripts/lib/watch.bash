@@ -34,7 +34,7 @@ readonly JOB_LINE POD_LINE
 declare -A watch_pid=() watch_starts=() watch_resumes=()
 
 start_watches() {
-  mkfifo "$PRIVATE_DIR/"{events,job.lines,pod.lines}
+  mkfifo "$PRIVATE_DIR/events"
   exec {events}<>"$PRIVATE_DIR/events"
   watch_pause=1
   lost='' # since which second a watch cannot be had
@@ -47,9 +47,8 @@ start_watch() { # job|pod
   [[ $1 == job ]] || what=(get pods --selector "$(pods_of_job)" --output "jsonpath=$POD_LINE")
   # kubectl writes a line in pieces. Two writers share the pipe of events, so sed puts each line into it in one piece,
   # which the system grants up to 4096 bytes.
-  LC_ALL=C sed --unbuffered 's/^\(.\{4000\}\).*/\1/' <"$PRIVATE_DIR/$1.lines" >"$PRIVATE_DIR/events" &
-  kubectl "${kubectl_options[@]}" "${what[@]}" --watch --output-watch-events \
-    >"$PRIVATE_DIR/$1.lines" 2>"$PRIVATE_DIR/$1.err" &
+  start KILL setsid kubectl "${kubectl_options[@]}" "${what[@]}" --watch --output-watch-events 2>"$PRIVATE_DIR/$1.err" \
+    > >(LC_ALL=C exec sed --unbuffered 's/^\(.\{4000\}\).*/\1/' >"$PRIVATE_DIR/events")
   watch_pid[$1]=$!
   watch_starts[$1]=$((${watch_starts[$1]-0} + 1))
   unset "watch_resumes[$1]"

@@ -65,6 +65,32 @@ END
   assert_output '"second"'
 }
 
+@test "A#56693: success stays success when the Pod is gone, and what is missing is said" {
+  finished_job Complete scaled-down 'echo 5 > /dev/termination-log'
+  kubectl delete pods --selector job-name=scaled-down
+  run_script collect-job --job scaled-down
+  assert_success
+  assert_output 'null'
+  assert_equal "$stderr" '1 of 1 Pods that succeeded are gone, their results are missing'
+}
+
+@test "a result that was cut is no result: 65, and the Job is not marked" {
+  finished_job Complete cut 'printf "[%5000s]" 1 > /dev/termination-log'
+  run_script collect-job --job cut
+  assert_one_error 65 'result cut at 4096 bytes, Pod cut-.*, write larger results to object storage'
+  assert_equal "$(kubectl get job cut --output 'jsonpath={.metadata.annotations.gke-job/collected}')" ''
+}
+
+@test "a mark that may not be set is said, and the result is valid" {
+  finished_job Complete unmarked 'echo 5 > /dev/termination-log'
+  kubectl config set-credentials viewer --token viewer-token >/dev/null
+  kubectl config set-context viewer --cluster localgke --user viewer --namespace "$NAMESPACE" >/dev/null
+  run_script collect-job --job unmarked --context viewer
+  assert_success
+  assert_output 5
+  assert_regex "$stderr" 'cannot mark Job unmarked as collected, .*permission denied: .*cannot patch'
+}
+
 @test "a Job that is not finished: 75" {
   create_job running 'sleep 60'
   run_script collect-job --job running

@@ -17,10 +17,11 @@ run_job() { # SHELL-COMMAND [OPTION...]
 
 # Starts run-job in a process group of its own, as Airflow does; its output goes to $BATS_TEST_TMPDIR/{out,err}.
 # A shell starts what is in the background with INT ignored; a terminal does not.
-start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
+start_job() { # SHELL-COMMAND [OPTION...] -> runner, job, mark
   local values
   values=$(values_file "$1")
-  setsid env --default-signal=INT bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "${@:2}" \
+  mark=$BATS_SUITE_TEST_NUMBER.$RANDOM
+  setsid env --default-signal=INT GKE_JOB_TEST_MARK="$mark" bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "${@:2}" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   runner=$!
   wait_until grep -q 'is running on' "$BATS_TEST_TMPDIR/err"
@@ -110,17 +111,128 @@ no_job() { # NAME
   wait_until no_job slow
 }
 
-@test "leaves no process and no private directory behind when it is interrupted" {
+# bats needs its own temporary directory.
+use_own_tmpdir() {
   export TMPDIR=$BATS_TEST_TMPDIR/private
   mkdir "$TMPDIR"
+}
+
+@test "leaves no process and no private directory behind when it is interrupted" {
+  use_own_tmpdir
   start_job 'sleep 60' "${cluster[@]}" --namespace "$NAMESPACE"
-  kill -TERM -- "-$runner"
+  kill -TERM "$runner" # the script alone, not its process group
   wait_for "$runner"
   assert_equal "$status" 143
   assert_equal "$(ls -A "$TMPDIR")" ''
-  # Not those that have ended and wait for init to take note.
-  run sh -c 'ps --no-headers -o stat,pid,args --sid "$1" | grep -v ^Z' - "$runner"
-  assert_output ''
+  wait_until none_marked "$mark"
+  wait_until no_job "$job"
+}
+
+@test "A#58936: killed with SIGKILL it leaves the Job, but no process, and the next try adopts the Job and sweeps up" {
+  use_own_tmpdir
+  start_job 'while ! test -e /flag; do sleep 0.1; done'
+  kill -KILL "$runner"
+  wait_until none_marked "$mark"
+  assert_equal "$(ls "$TMPDIR" | wc -l)" 1
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 1
+  assert_regex "$stderr" "attaching to Job $job: it still runs"
+  assert_equal "$(ls -A "$TMPDIR")" ''
+}
+
+@test "the same where setpriv cannot tie a process to its parent" {
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR/bin/setpriv"
+  chmod +x "$BATS_TEST_TMPDIR/bin/setpriv"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH start_job 'sleep 60'
+  kill -KILL "$runner"
+  wait_until none_marked "$mark"
+  run kubectl get job "$job" --output name
+  assert_success
+}
+
+@test "when the process of the Airflow task is gone, run-job ends and the Job goes on, whatever --on-kill says" {
+  use_own_tmpdir
+  local values worker
+  values=$(values_file 'sleep 60')
+  mark=$BATS_SUITE_TEST_NUMBER.$RANDOM
+  # shellcheck disable=SC2016 # for the shell that stands for the worker
+  env GKE_JOB_TEST_MARK="$mark" bash -c 'setsid bash "$1" --template batch-job --values "$2" --on-kill delete 2>"$3" & wait' - \
+    "$REPOSITORY/scripts/run-job" "$values" "$BATS_TEST_TMPDIR/err" 3>&- &
+  worker=$!
+  wait_until grep -q 'is running on' "$BATS_TEST_TMPDIR/err"
+  kill -KILL "$worker"
+  wait_until none_marked "$mark"
+  assert_equal "$(ls -A "$TMPDIR")" ''
+  job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
+  run kubectl get job "$job" --output 'jsonpath={.status.active}'
+  assert_output 1
+}
+
+# Stops the API server for as long as it is needed; teardown lets it go on in any case.
+freeze_api() {
+  kill -STOP "$(<"$LOCALGKE_STATE/pid")"
+}
+
+thaw_api() {
+  kill -CONT "$(<"$LOCALGKE_STATE/pid")"
+}
+
+teardown() {
+  thaw_api
+}
+
+# Starts run-job with an API that does not answer, and waits until it asks for the Job to be created.
+start_creating() { # OPTION... -> runner, mark
+  mark=$BATS_SUITE_TEST_NUMBER.$RANDOM
+  local values
+  values=$(values_file 'sleep 60')
+  freeze_api
+  setsid env GKE_JOB_TEST_MARK="$mark" bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "$@" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until some_marked "$mark" ' create --filename '
+}
+
+@test "interrupted while the Job is being created it waits for the answer, then deletes the Job" {
+  start_creating --name half-made
+  kill -TERM -- "-$runner"
+  thaw_api
+  wait_for "$runner"
+  assert_equal "$status" 143
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job half-made in namespace $NAMESPACE is deleted|before there was a Job"
+  no_job half-made
+  wait_until none_marked "$mark"
+}
+
+@test "interrupted while the API does not answer it ends all the same, and says which Job may be left and what to do" {
+  use_own_tmpdir
+  start_creating --name perhaps
+  kill -TERM -- "-$runner"
+  wait_for "$runner" # the API still does not answer
+  assert_equal "$status" 143
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job perhaps may be left: remove it with: kubectl .*delete job perhaps'
+  assert_equal "$(ls -A "$TMPDIR")" ''
+  wait_until none_marked "$mark"
+}
+
+@test "interrupted while it follows and the API does not answer it says which Job may be left" {
+  start_job 'sleep 60'
+  freeze_api
+  kill -TERM "$runner"
+  wait_for "$runner"
+  assert_equal "$status" 143
+  assert_regex "$(tail -n 1 "$BATS_TEST_TMPDIR/err")" \
+    "Job $job may be left: remove it with: kubectl --namespace $NAMESPACE delete job $job"
+  wait_until none_marked "$mark"
+}
+
+@test "a Job that its TTL removes at once has succeeded, and its missing result is said" {
+  printf '{"image": "busybox:1.37", "command": ["sh", "-c", "sleep 1; echo 1 >/dev/termination-log"], "ttl_seconds": 0}' \
+    >"$BATS_TEST_TMPDIR/values.json"
+  run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/values.json"
+  assert_success
+  assert_regex "$output" '^(null|1)$'
+  [[ $output == 1 ]] || assert_regex "$stderr" 'already removed: its result is missing, null stands for it'
 }
 
 @test "--dry-run prints the manifest and shows every command" {
@@ -135,7 +247,7 @@ no_job() { # NAME
 
 @test "an --on-kill that is neither delete nor keep is a usage error: 64" {
   run_job 'true' --on-kill stop
-  assert_one_error 64 "option --on-kill is 'stop': it is delete or keep"
+  assert_one_error 64 "option --on-kill is 'stop': it is one of delete, keep"
 }
 
 @test "a missing --template is a usage error: 64" {

@@ -65,6 +65,70 @@ finish_job() {
   assert_one_error 65 'still runs, from another manifest .*delete-job --job'
 }
 
+@test "--on-change attach takes the running Job of another manifest" {
+  submit 'sleep 60'
+  local first=$output
+  submit 'sleep 61' --on-change attach
+  assert_success
+  assert_equal "$output" "$first"
+  assert_regex "$stderr" 'attaching to Job .*: it still runs, from another manifest'
+}
+
+@test "--on-change replace ends the running Job of another manifest and creates a new one" {
+  submit 'sleep 60'
+  submitted
+  local first=$uid
+  submit 'sleep 61' --on-change replace
+  assert_success
+  submitted
+  assert_not_equal "$uid" "$first"
+  assert_equal "$(kubectl get job "$job" --output 'jsonpath={.metadata.uid}')" "$uid"
+  assert_regex "$stderr" 'replacing Job'
+}
+
+@test "an --on-change that there is not is a usage error: 64" {
+  submit 'true' --on-change ignore
+  assert_one_error 64 "option --on-change is 'ignore': it is one of fail, attach, replace"
+}
+
+@test "a Job that is being deleted is never attached to, but waited for" {
+  submit 'trap "while ! test -e /tmp/end; do sleep 0.05; done; exit" TERM; sleep 60 & wait'
+  submitted
+  local first=$uid
+  wait_until sh -c "kubectl get pods --selector job-name=$job | grep Running"
+  kubectl patch job "$job" --type merge --patch '{"metadata": {"finalizers": ["test/hold"]}}'
+  kubectl delete job "$job" --wait=false
+  bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$(values_file 'sleep 61')" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep -q 'is being deleted: waiting until it is gone' "$BATS_TEST_TMPDIR/err"
+  kubectl patch job "$job" --type merge --patch '{"metadata": {"finalizers": []}}'
+  wait_for $!
+  assert_equal "$status" 0
+  read -r job namespace uid <"$BATS_TEST_TMPDIR/out"
+  assert_not_equal "$uid" "$first"
+}
+
+@test "of submits that replace the same Job at the same moment one creates the new one and the others attach to it" {
+  local values number runners=()
+  submit 'false'
+  submitted
+  finish_job Failed
+  values=$(values_file 'test -e /end || sleep 60') # what is created does not fail in turn
+  for number in 1 2 3; do
+    bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$values" \
+      >"$BATS_TEST_TMPDIR/out.$number" 2>"$BATS_TEST_TMPDIR/err.$number" 3>&- &
+    runners+=($!)
+  done
+  for number in "${runners[@]}"; do
+    wait_for "$number"
+    assert_equal "$status" 0
+  done
+  assert_equal "$(sort --unique "$BATS_TEST_TMPDIR"/out.* | wc -l)" 1
+  assert_equal "$(cat "$BATS_TEST_TMPDIR"/err.* | grep --count 'created Job')" 1
+  assert_equal "$(cut --delimiter=' ' --fields=3 "$BATS_TEST_TMPDIR/out.1")" \
+    "$(kubectl get job "$job" --output 'jsonpath={.metadata.uid}')"
+}
+
 @test "a complete Job whose result was never collected is attached to" {
   submit 'true'
   local first=$output

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from result import job_result
+from result import ResultCutError, job_result, succeeded
 
 PROGRAM = Path(__file__).parents[2] / "scripts" / "lib" / "result.py"
 
@@ -51,6 +51,9 @@ def run(pods: str, *options: str) -> subprocess.CompletedProcess[str]:
         ("\n", None),
         ("", None),
         (None, None),
+        (str(10**40), 10**40),
+        ('{"a": 1, "a": 2}', {"a": 2}),
+        (json.dumps(["x" * 4090]), ["x" * 4090]),
     ],
 )
 def test_a_message_that_is_json_is_the_result_and_other_text_is_a_string(message, result):
@@ -59,12 +62,12 @@ def test_a_message_that_is_json_is_the_result_and_other_text_is_a_string(message
 
 def test_the_result_is_that_of_the_pod_that_succeeded_last():
     pods = [pod("1", end="12:00:01"), pod("2", end="12:00:02"), pod("3", end="12:00:03", phase="Failed"), pod("4")]
-    assert job_result(pods) == 2
+    assert job_result(succeeded(pods)) == 2
 
 
 def test_without_a_pod_that_succeeded_the_result_is_null():
     assert job_result([]) is None
-    assert job_result([pod("1", phase="Running")]) is None
+    assert succeeded([pod("1", phase="Running"), {}]) == []
 
 
 def test_a_pod_whose_containers_are_forgotten_has_no_result():
@@ -75,7 +78,7 @@ def test_a_pod_whose_containers_are_forgotten_has_no_result():
 
 def test_an_indexed_job_gives_a_list_in_the_order_of_the_indexes_with_null_for_holes():
     pods = [pod("c", index=2), pod("a", index=0), pod("no", index=1, phase="Failed"), pod("z", index=10)]
-    assert job_result(pods, 4) == ["a", None, "c", None]
+    assert job_result(succeeded(pods), 4) == ["a", None, "c", None]
 
 
 def test_an_index_that_succeeded_twice_gives_its_last_result():
@@ -91,12 +94,34 @@ def test_the_program_takes_the_number_of_completions():
     assert run(json.dumps({"items": [pod("5", index=1)]}), "--completions", "2").stdout == "[null,5]\n"
 
 
-def test_a_result_that_kubernetes_cut_is_said_so():
-    done = run(json.dumps({"items": [pod('["' + "x" * 4094)]}))
+@pytest.mark.parametrize("message", ['["' + "x" * 4094, "x" * 4096, "é" * 2048, "x" * 4095 + "\n"])
+def test_a_message_that_kubernetes_cut_is_an_error_and_no_result(message):
+    done = run(json.dumps({"items": [pod(message)]}))
     assert done.stderr == (
         "result cut at 4096 bytes, Pod pod-1, write larger results to object storage and leave their URI\n"
     )
-    assert json.loads(done.stdout).startswith('["xxx')
+    assert (done.stdout, done.returncode) == ("", 65)
+
+
+def test_a_text_shorter_than_the_limit_is_whole():
+    assert job_result([pod("x" * 4095)]) == "x" * 4095
+
+
+def test_containers_share_the_message_of_a_pod():
+    crowded = pod("x" * 2048)
+    crowded["spec"] = {"initContainers": [{"name": "init"}] * 4, "containers": [{"name": "main"}, {"name": "side"}]}
+    with pytest.raises(ResultCutError, match="at 2048 bytes"):
+        job_result([crowded])
+
+
+def test_a_cut_message_that_is_not_the_result_does_no_harm():
+    assert job_result([pod("x" * 4096, end="12:00:01"), pod("5", end="12:00:02")]) == 5
+
+
+def test_pods_that_are_gone_are_said_and_the_rest_is_the_result():
+    done = run(json.dumps({"items": [pod("5", index=1)]}), "--completions", "3", "--succeeded", "3")
+    assert done.stdout == "[null,5,null]\n"
+    assert done.stderr == "2 of 3 Pods that succeeded are gone, their results are missing\n"
 
 
 @pytest.mark.parametrize("pods", ["", "{}", "[]", "no JSON"])

@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# Children that never outlive their script, and a script that never outlives its Airflow task.
+#
+# However a script ends, by SIGKILL too, the kernel then signals each child that was begun with `start`. In the same way
+# a script that Airflow runs hears that the process of its task is gone, as PWR: the worker died, and nobody will read
+# on. The Job is not ended by that, since nobody asked for it.
+
+# Puts into `tie` what to write before a command, so that the kernel sends it SIGNAL when the process PARENT is gone.
+# PARENT is looked at last: it may have ended before the kernel was asked.
+tie_to() { # PARENT SIGNAL
+  if setpriv --pdeathsig clear true 2>/dev/null; then
+    # shellcheck disable=SC2016 # for that shell
+    tie=(setpriv --pdeathsig "$2" sh -c '[ "$PPID" = "$0" ] && export GKE_JOB_TIED=$$ && exec "$@"' "$1")
+  else # util-linux is older than 2.33
+    tie=("$PYTHON" -c 'import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.Signals[f"SIG{sys.argv[2]}"].value)
+os.environ["GKE_JOB_TIED"] = str(os.getpid())
+os.getppid() == int(sys.argv[1]) and os.execvp(sys.argv[3], sys.argv[3:])' "$1" "$2")
+  fi
+}
+
+# Starts a command in the background; `$!` is its process id.
+start() { # SIGNAL-WHEN-WE-ARE-GONE COMMAND...
+  local tie
+  tie_to "$BASHPID" "$1"
+  "${tie[@]}" "${@:2}" <&0 &
+}
+
+# Waits without a child process, and a signal is handled at once.
+pause() { # SECONDS
+  read -r -t "$1" -u "$never" || true
+}
+
+exec {never}<> <(:) # nothing ever comes from here
+
+# By hand a script may outlive its shell: nohup and disown are meant so.
+if [[ ${AIRFLOW_CTX_DAG_ID-} && ${GKE_JOB_TIED-} != "$$" ]] && type -P "$PYTHON" >/dev/null; then
+  tie_to "$PPID" PWR
+  exec "${tie[@]}" "$BASH" "$0" "$@"
+fi

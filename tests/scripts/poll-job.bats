@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+setup_file() {
+  load test_helper
+  use_own_namespace
+}
+
+setup() { load test_helper; }
+
+wait_for_condition() { # CONDITION JOB
+  kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"$1\")].status}=True" "job/$2" --timeout 30s
+}
+
+@test "a complete Job: 0, and nothing on stdout" {
+  create_job complete 'true'
+  wait_for_condition Complete complete
+  run_script poll-job --job complete
+  assert_success
+  assert_output ''
+  assert_equal "$stderr" 'poll-job: Job complete is complete'
+}
+
+@test "a failed Job: 1, with the reason" {
+  create_job failed 'false'
+  wait_for_condition Failed failed
+  run_script poll-job --job failed
+  assert_one_error 1 'Job failed failed: Job has reached the specified backoff limit'
+}
+
+@test "a Job that is running, or suspended: 75" {
+  create_job running 'sleep 60'
+  run_script poll-job --job running
+  assert_one_error 75 'Job running is not finished'
+  create_job suspended 'true' '{"suspend": true}'
+  wait_for_condition Suspended suspended
+  run_script poll-job --job suspended
+  assert_one_error 75 'Job suspended is suspended'
+}
+
+@test "the Job with that uid is gone: 1, also when another has its name" {
+  create_job stranger 'true'
+  wait_for_condition Complete stranger
+  run_script poll-job --job stranger --uid 00000000-0000-0000-0000-000000000000
+  assert_one_error 1 'Job stranger with uid 0.* is gone'
+  run_script poll-job --job never-was --uid 00000000-0000-0000-0000-000000000000
+  assert_one_error 1 'Job never-was with uid 0.* is gone'
+}
+
+@test "a Job that does not exist, and no uid: 78" {
+  run_script poll-job --job never-was
+  assert_one_error 78 'jobs.batch "never-was" not found'
+}
+
+@test "a caller who is not logged in: 77" {
+  kubectl config set-credentials nobody --token worthless >/dev/null
+  kubectl config set-context nobody --cluster localgke --user nobody >/dev/null
+  run_script poll-job --job any --context nobody
+  assert_one_error 77 'not logged in'
+}
+
+@test "asks for the Job once, and for nothing else" {
+  create_job asked 'sleep 60'
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  cat >"$BATS_TEST_TMPDIR/bin/kubectl" <<END
+#!/bin/sh
+[ "\$1" = config ] || echo "\$*" >>"$BATS_TEST_TMPDIR/requests"
+exec "$(type -P kubectl)" "\$@"
+END
+  chmod +x "$BATS_TEST_TMPDIR/bin/kubectl"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH run_script poll-job --job asked
+  assert_failure 75
+  run cat "$BATS_TEST_TMPDIR/requests"
+  assert_equal "${#lines[@]}" 1
+  assert_output --partial 'get job asked'
+}
+
+@test "--dry-run shows the command" {
+  run_script poll-job --job any --dry-run
+  assert_success
+  assert_regex "$stderr" 'would run: kubectl .*get job any'
+}
+
+@test "a missing --job is a usage error: 64" {
+  run_script poll-job
+  assert_one_error 64 'option --job is missing'
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env bats
+# The private directory of a run: what is swept of killed runs, and what never is.
+setup_file() {
+  load test_helper
+  use_own_namespace
+}
+
+setup() {
+  load test_helper
+  export TMPDIR=$BATS_TEST_TMPDIR/tmp
+  mkdir "$TMPDIR"
+}
+
+any_script() {
+  run_script poll-job --job any
+  assert_failure 78
+}
+
+@test "what a killed run has left is swept by the next one" {
+  mkdir -p "$TMPDIR/gke-job.killed01/gke-job.its-part"
+  any_script
+  assert_equal "$(ls "$TMPDIR")" ''
+}
+
+@test "what a living run uses, or a child that has outlived it, is left alone" {
+  mkdir "$TMPDIR/gke-job.living01"
+  exec {lock}<"$TMPDIR/gke-job.living01"
+  flock -n "$lock"
+  any_script
+  assert_equal "$(ls "$TMPDIR")" 'gke-job.living01'
+  exec {lock}<&-
+  any_script
+  assert_equal "$(ls "$TMPDIR")" ''
+}
+
+@test "what is not a private directory of this user is left alone" {
+  mkdir "$TMPDIR/gke-job-values" "$TMPDIR/gke-credentials.mine0001"
+  touch "$TMPDIR/gke-job.file0001"
+  ln -s "$BATS_FILE_TMPDIR" "$TMPDIR/gke-job.link0001"
+  if ((EUID == 0)); then
+    mkdir "$TMPDIR/gke-job.another1"
+    chown nobody "$TMPDIR/gke-job.another1"
+  fi
+  local before
+  before=$(ls "$TMPDIR")
+  any_script
+  assert_equal "$(ls "$TMPDIR")" "$before"
+}
+
+@test "runs that begin at the same moment do not sweep each other" {
+  local number runners=()
+  for number in {1..8}; do
+    bash "$REPOSITORY/scripts/poll-job" --job any 2>"$BATS_TEST_TMPDIR/err.$number" 3>&- &
+    runners+=($!)
+  done
+  for number in "${runners[@]}"; do
+    wait_for "$number"
+    assert_equal "$status" 78
+  done
+  assert_equal "$(cat "$BATS_TEST_TMPDIR"/err.* | sort --unique)" \
+    'poll-job: jobs.batch "any" not found; see: kubectl get jobs --all-namespaces'
+  assert_equal "$(ls "$TMPDIR")" ''
+}
+
+@test "a place where no directory can be made is missing configuration: 78" {
+  TMPDIR=$BATS_TEST_TMPDIR/nowhere run_script poll-job --job any
+  assert_failure 78
+  assert_regex "$stderr" "cannot make a private directory in $BATS_TEST_TMPDIR/nowhere"
+}

@@ -1,0 +1,239 @@
+"""Kills run-job at random moments and looks at what is left; exits with 1 when it is not what must be.
+
+Each kill draws, from --seed, its mode and its number: the moment, evenly over the time that a run takes; the signal (TERM,
+INT, HUP or KILL to run-job, to the script alone or to its process group, or KILL to the process that stands for the
+Airflow task); and whether gcloud leads to the cluster or the kubeconfig does. What must hold:
+
+- run-job ends, with 128 and the signal's number, and without a process or a private directory left;
+- --on-kill delete, and a signal that can be caught: its Job is gone. Otherwise: the Job that is there is adopted by the
+  next try, which ends with its result, and sweeps what SIGKILL has left.
+
+A signal before bash has set its traps ends it in the usual way. A Job that was collected before SIGKILL is done again: its
+result has reached nobody, and the cluster cannot know. `--only MODE:NUMBER` does one kill again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+from typing import Any
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+VALUES = {"image": "busybox:1.37", "command": ["sh", "-c", "sleep 1; echo 42 >/dev/termination-log"], "retries": 0}
+MARK = "GKE_JOB_STRESS_MARK"
+PATIENCE = 60  # seconds until what should happen counts as not happening
+CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class WrongError(Exception):
+    """Something that must hold does not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill:
+    """One kill as drawn; `moment` is the part of a run's time that passes before it."""
+
+    mode: str
+    number: int
+    moment: float
+    signal: signal.Signals
+    target: str
+    gcloud: bool
+
+    @classmethod
+    def draw(cls, seed: int, mode: str, number: int) -> Kill:
+        """Draw the kill with this mode and number."""
+        dice = random.Random(f"{seed}:{mode}:{number}")
+        target = dice.choice(["script", "group", "group", "task"])
+        number_of_signal = dice.choice([*CAUGHT, signal.SIGTERM, signal.SIGKILL])
+        return cls(
+            mode=mode,
+            number=number,
+            moment=dice.random(),
+            signal=signal.SIGKILL if target == "task" else number_of_signal,
+            target=target,
+            gcloud=dice.random() < 0.2,
+        )
+
+    def __str__(self) -> str:
+        way = "gcloud" if self.gcloud else "kubeconfig"
+        return f"{self.mode}:{self.number} {self.signal.name} to the {self.target} at {self.moment:.3f}, by {way}"
+
+
+class Task:
+    """A task instance of Airflow whose tries call run-job."""
+
+    def __init__(self, name: str, directory: Path, namespace: str) -> None:
+        self.name = name
+        self.namespace = namespace
+        self.directory = directory
+        self.private = directory / "private"
+        self.private.mkdir(parents=True)
+        self.values = directory / "values.json"
+        self.values.write_text(json.dumps(VALUES))
+        self.mark = f"{name}.{os.getpid()}"
+
+    def start(self, try_number: int, *, mode: str, gcloud: bool = False, below: list[str] | None = None) -> Popen[bytes]:
+        """Start a try, in a session of its own as BashOperator does; `below`: a command that starts it in turn."""
+        command = ["bash", str(SCRIPTS / "run-job"), "--template", "batch-job", "--values", str(self.values)]
+        command += ["--on-kill", mode, "--namespace", self.namespace]
+        for option in ("project", "location", "cluster") if gcloud else ():
+            command += [f"--{option}", os.environ[f"LOCALGKE_{option.upper()}"]]
+        environ = {
+            **os.environ,
+            "AIRFLOW_CTX_DAG_ID": "stress",
+            "AIRFLOW_CTX_TASK_ID": "kills",
+            "AIRFLOW_CTX_DAG_RUN_ID": self.name,
+            "AIRFLOW_CTX_TRY_NUMBER": str(try_number),
+            "GKE_JOB_AIRFLOW_ENVIRONMENT": "stress",
+            "TMPDIR": str(self.private),
+            MARK: self.mark,
+        }
+        with (self.directory / f"out.{try_number}").open("wb") as out, self.errors(try_number).open("wb") as err:
+            command = [*(below or []), *command]
+            return Popen(command, env=environ, stdin=DEVNULL, stdout=out, stderr=err, start_new_session=True)
+
+    def errors(self, try_number: int) -> Path:
+        """The file with what a try said."""
+        return self.directory / f"err.{try_number}"
+
+    def result(self, try_number: int) -> str:
+        """What a try printed."""
+        return (self.directory / f"out.{try_number}").read_text()
+
+    def processes(self) -> list[str]:
+        """The command lines of this task's processes, wherever they have gone."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if f"{MARK}={self.mark}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            except OSError:
+                continue  # it has ended meanwhile
+        return found
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """The Jobs of this task."""
+        command = ["kubectl", "get", "jobs", "--namespace", self.namespace, "--output", "json"]
+        jobs = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["items"]
+        return [job for job in jobs if job["metadata"].get("annotations", {}).get("gke-job/run-id") == self.name]
+
+
+def check(holds: object, message: str) -> None:
+    if not holds:
+        raise WrongError(message)
+
+
+def ends(what: Callable[[], object], message: str) -> None:
+    """Wait until `what` holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        check(time.monotonic() < deadline, f"{message} after {PATIENCE} s")
+        time.sleep(0.05)
+
+
+def carry_out(kill: Kill, task: Task, length: float) -> float | None:
+    """Do what `kill` says; return how long run-job took to end, in seconds, None when it had ended before."""
+    of_task = kill.target == "task"
+    below = ["bash", "-c", 'setsid "$@" & wait $!', "-"] if of_task else None
+    run = task.start(1, mode=kill.mode, gcloud=kill.gcloud, below=below)
+    time.sleep(kill.moment * length * (2 if kill.gcloud else 1))
+    alive = run.poll() is None
+    began = time.monotonic()
+    if alive:
+        (os.killpg if kill.target == "group" else os.kill)(run.pid, kill.signal)
+    ends(lambda: run.poll() is not None, "run-job has not ended")
+    took = time.monotonic() - began
+    ends(lambda: not task.processes(), f"processes are left: {task.processes()}")
+    if kill.signal in CAUGHT and run.returncode >= 0:
+        check(not list(task.private.iterdir()), "a private directory is left")
+
+    late = not alive or run.returncode == 0
+    if late:
+        check(run.returncode == 0 and task.result(1) == "42\n", f"run-job ended with {run.returncode} by itself")
+    else:
+        expected = (-kill.signal, 128 + kill.signal) if kill.signal in CAUGHT else (-kill.signal,)
+        check(run.returncode in expected, f"run-job ended with {run.returncode}")
+
+    before = task.jobs()
+    deleted = kill.mode == "delete" and kill.signal in CAUGHT and not late
+    if deleted:
+        check(not before, f"the Job is left: {task.errors(1).read_text()}")
+    if not late:
+        next_try(kill, task, before)
+    return None if late else took
+
+
+def next_try(kill: Kill, task: Task, before: list[dict[str, Any]]) -> None:
+    """The next try adopts the Job `before`, if there is one whose result nobody has."""
+    second = task.start(2, mode="keep")
+    ends(lambda: second.poll() is not None, "the next try has not ended")
+    said = task.errors(2).read_text()
+    check(second.returncode == 0 and task.result(2) == "42\n", f"the next try ended with {second.returncode}: {said}")
+    check(not list(task.private.iterdir()), "the next try has not swept")
+    ends(lambda: not task.processes(), f"processes of the next try are left: {task.processes()}")
+    after = task.jobs()
+    check(len(after) == 1, f"the task has {len(after)} Jobs")
+    if before:
+        collected = "gke-job/collected" in before[0]["metadata"]["annotations"]
+        check(not (collected and kill.signal in CAUGHT), "the Job was marked as collected, and its result lost")
+        adopted = after[0]["metadata"]["uid"] == before[0]["metadata"]["uid"]
+        check(adopted or collected, f"the Job was not adopted: {said}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--namespace", required=True)
+    parser.add_argument("--count", type=int, default=100, help="kills in each --on-kill mode")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--only", help="MODE:NUMBER, one kill of that seed")
+    parser.add_argument("--parallel", type=int, default=3)
+    options = parser.parse_args()
+    modes = ("delete", "keep")
+    numbers = [(mode, number) for number in range(options.count) for mode in modes]
+    if options.only:
+        mode, _, number = options.only.partition(":")
+        numbers = [(mode, int(number))]
+    kills = [Kill.draw(options.seed, *drawn) for drawn in numbers]
+    print(f"seed {options.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="stress-kills-") as directory, ThreadPoolExecutor(options.parallel) as pool:
+        home = Path(directory)
+        began = time.monotonic()
+        undisturbed = Task("undisturbed", home / "undisturbed", options.namespace)
+        check(undisturbed.start(1, mode="keep").wait() == 0, "a run that nobody kills failed")
+        length = (time.monotonic() - began) * (1 + 0.2 * options.parallel)  # they share the processors
+
+        def outcome(kill: Kill) -> tuple[float | None, str]:
+            try:
+                task = Task(f"{kill.mode}-{kill.number}", home / f"{kill.mode}-{kill.number}", options.namespace)
+                return carry_out(kill, task, length), ""
+            except WrongError as error:
+                return None, str(error)
+
+        times, wrong = [], 0
+        for kill, (took, error) in zip(kills, pool.map(outcome, kills), strict=True):
+            if error:
+                wrong += 1
+                print(f"WRONG {kill}: {error}", flush=True)
+            elif took is not None:
+                times.append(took)
+    times.sort()
+    print(f"{len(kills)} kills, {wrong} wrong, {len(kills) - wrong - len(times)} came after the end of the run", end="")
+    print(f"; run-job ended after p50 {times[len(times) // 2]:.2f} s, max {times[-1]:.2f} s" if times else "")
+    return min(wrong, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
