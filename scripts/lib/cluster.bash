@@ -3,7 +3,7 @@
 source "$SCRIPTS/lib/processes.bash"
 
 # The options of every script that talks to a cluster.
-readonly CLUSTER_OPTIONS="project location cluster context namespace"
+readonly CLUSTER_OPTIONS="project location cluster context namespace unreachable-timeout"
 
 readonly UNREACHABLE_SECONDS=600 # without any answer, before a script gives up with 69
 readonly REFUSED=73              # what `request` returns for it; no script exits with it
@@ -78,6 +78,7 @@ kill_child() { # PROCESS-ID
 # get-credentials, else --context or the current context. Call it once, after make_private_dir.
 use_cluster() {
   require_tools kubectl
+  require_numbers unreachable-timeout
   kubectl_options=()
   [[ -z ${option[namespace]} ]] || kubectl_options+=(--namespace "${option[namespace]}")
   if [[ ${option[project]}${option[location]}${option[cluster]} ]]; then

@@ -259,3 +259,12 @@ start_creating() { # OPTION... -> runner, mark
   run_script run-job --template nope
   assert_one_error 66 'nope'
 }
+
+@test "a Job that will never start is deleted, and says why: 78" {
+  "$GKE_JOB_PYTHON" -c 'import json; print(json.dumps({"image": "no-such-image", "command": ["true"]}))' >"$BATS_TEST_TMPDIR/values"
+  run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/values" --name never --start-timeout 1 --on-kill keep
+  assert_failure 78
+  assert_output ''
+  assert_regex "$stderr" 'Job never will never start: for 1 s Pod never-.* is starting on '
+  assert_regex "${stderr_lines[-1]}" 'it will never start; Job never in namespace .* is deleted$'
+}
