@@ -16,14 +16,21 @@ teardown_file() { delete_namespace; }
   assert_equal "$(kubectl get pods --selector job-name=expired --output name)" ''
 }
 
+# Follows a Job that is removed as soon as it is finished, from before it runs: fills status.
+follow_to_its_removal() { # JOB SHELL-COMMAND
+  create_job "$1" "$2" '{"suspend": true, "ttlSecondsAfterFinished": 0}'
+  bash "$REPOSITORY/scripts/follow-job" --job "$1" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep "Job $1 is suspended" "$BATS_TEST_TMPDIR/err"
+  kubectl patch job "$1" --type merge --patch '{"spec": {"suspend": false}}'
+  wait_for $!
+}
+
 @test "k#1482: a Job that is removed as soon as it is complete was complete: follow-job ends with 0" {
-  create_job at-once 'sleep 2' '{"ttlSecondsAfterFinished": 0}'
-  run_script follow-job --job at-once
-  assert_success
+  follow_to_its_removal at-once 'true'
+  assert_equal "$status" 0
 }
 
 @test "a Job that is removed as soon as it has failed has failed: follow-job ends with 1" {
-  create_job failing 'sleep 2; exit 3' '{"ttlSecondsAfterFinished": 0}'
-  run_script follow-job --job failing
-  assert_failure 1
+  follow_to_its_removal failing 'exit 3'
+  assert_equal "$status" 1
 }

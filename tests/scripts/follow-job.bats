@@ -118,9 +118,12 @@ teardown() {
 }
 
 @test "k#1482: a Job that its TTL removes at once does not hang: 0" {
-  create_job ttl 'sleep 1' '{"ttlSecondsAfterFinished": 0}'
-  run_script follow-job --job ttl
-  assert_success
+  create_job ttl 'true' '{"suspend": true, "ttlSecondsAfterFinished": 0}'
+  bash "$REPOSITORY/scripts/follow-job" --job ttl 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep 'Job ttl is suspended' "$BATS_TEST_TMPDIR/err" # now it is watched
+  kubectl patch job ttl --type merge --patch '{"spec": {"suspend": false}}'
+  wait_for $!
+  assert_equal "$status" 0
 }
 
 @test "a Job that takes the name of a deleted one is not followed: 1" {
