@@ -68,10 +68,11 @@ clean_up() {
   until rm -rf -- "$PRIVATE_DIR" 2>/dev/null; do pause 0.02; done # a child may have been writing
 }
 
-# With its children, if it has a session of its own. Waiting for it keeps bash from saying that it was killed.
+# With its children, if it has a session of its own. Disowned, so that bash does not say that it was killed.
 kill_child() { # PROCESS-ID
+  disown "$1" 2>/dev/null || true
   kill -KILL -- "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null || true
-  wait "$1" 2>/dev/null || true
+  while kill -0 "$1" 2>/dev/null; do pause 0.01; done
 }
 
 # Decides which cluster kubectl talks to: with --project, --location and --cluster a private kubeconfig from

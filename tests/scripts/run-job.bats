@@ -133,7 +133,7 @@ use_own_tmpdir() {
   start_job 'while ! test -e /flag; do sleep 0.1; done'
   kill -KILL "$runner"
   wait_until none_marked "$mark"
-  assert_equal "$(ls "$TMPDIR" | wc -l)" 1
+  assert_regex "$(ls -A "$TMPDIR")" '^gke-job\.[^ ]*$'
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 1
   assert_regex "$stderr" "attaching to Job $job: it still runs"
   assert_equal "$(ls -A "$TMPDIR")" ''
@@ -163,8 +163,7 @@ use_own_tmpdir() {
   kill -KILL "$worker"
   wait_until none_marked "$mark"
   assert_equal "$(ls -A "$TMPDIR")" ''
-  job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
-  run kubectl get job "$job" --output 'jsonpath={.status.active}'
+  run kubectl get job "$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")" --output 'jsonpath={.status.active}'
   assert_output 1
 }
 
