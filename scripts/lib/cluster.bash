@@ -55,7 +55,7 @@ stop() { # STATUS
 # Lets the present request be answered: a write that is broken off may have been carried out or not. 1 when it was not.
 settle() {
   local tries=$((SETTLE_SECONDS * 20))
-  while [[ $requesting ]] && kill -0 "$requesting" 2>/dev/null; do
+  while [[ $requesting ]] && is_running "$requesting"; do
     ((tries-- > 0)) || return 1
     pause 0.05
   done
@@ -72,7 +72,7 @@ clean_up() {
 kill_child() { # PROCESS-ID
   disown "$1" 2>/dev/null || true
   kill -KILL -- "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null || true
-  while kill -0 "$1" 2>/dev/null; do pause 0.01; done
+  while is_running "$1"; do pause 0.01; done
 }
 
 # Decides which cluster kubectl talks to: with --project, --location and --cluster a private kubeconfig from
