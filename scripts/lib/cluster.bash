@@ -55,7 +55,7 @@ stop() { # STATUS
 # Lets the present request be answered: a write that is broken off may have been carried out or not. 1 when it was not.
 settle() {
   local tries=$((SETTLE_SECONDS * 20))
-  while [[ $requesting ]] && kill -0 "$requesting" 2>/dev/null; do
+  while [[ $requesting ]] && is_running "$requesting"; do
     ((tries-- > 0)) || return 1
     pause 0.05
   done
@@ -68,10 +68,11 @@ clean_up() {
   until rm -rf -- "$PRIVATE_DIR" 2>/dev/null; do pause 0.02; done # a child may have been writing
 }
 
-# With its children, if it has a session of its own. Waiting for it keeps bash from saying that it was killed.
+# With its children, if it has a session of its own. Disowned, so that bash does not say that it was killed.
 kill_child() { # PROCESS-ID
+  disown "$1" 2>/dev/null || true
   kill -KILL -- "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null || true
-  wait "$1" 2>/dev/null || true
+  while is_running "$1"; do pause 0.01; done
 }
 
 # Decides which cluster kubectl talks to: with --project, --location and --cluster a private kubeconfig from

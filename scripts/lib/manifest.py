@@ -10,6 +10,7 @@ from values import Json
 
 OURS = "gke-job/"
 LABEL_LENGTH = 63
+ARGUMENT_BYTES = 131_071  # Linux starts no program with a longer argument, or a longer variable with its name
 
 
 def one_job(documents: list[Json], template: str) -> dict[str, Json]:
@@ -26,7 +27,25 @@ def one_job(documents: list[Json], template: str) -> dict[str, Json]:
             found = found.get(key, {} if key == "metadata" else None)
             if not isinstance(found, dict):
                 raise RenderError(BAD_INPUT, f"{path} is not a mapping, {template}, write it as in a Kubernetes Job")
+    _refuse_long_arguments(job["spec"]["template"]["spec"], template)
     return job
+
+
+def _refuse_long_arguments(pod: dict[str, Json], template: str) -> None:
+    """Refuse a container that could never be started. What is no list of containers the API server refuses."""
+    for container in [*_list(pod, "initContainers"), *_list(pod, "containers")]:
+        for field in ("command", "args", "env"):
+            for item in _list(container, field):
+                text = f"{item.get('name')}={item.get('value')}" if isinstance(item, dict) else str(item)
+                if len(text.encode()) > ARGUMENT_BYTES:
+                    what = f"{field} of container {container.get('name')} has an item of {len(text.encode())} bytes"
+                    advice = f"{ARGUMENT_BYTES} is the most: write it to object storage and pass its URI"
+                    raise RenderError(BAD_INPUT, f"{what}, {template}, {advice}")
+
+
+def _list(mapping: Json, key: str) -> list[Json]:
+    found = mapping.get(key) if isinstance(mapping, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def spec_hash(job: dict[str, Json]) -> str:

@@ -27,6 +27,12 @@ start() { # SIGNAL-WHEN-WE-ARE-GONE COMMAND...
   "${tie[@]}" "${@:2}" <&0 &
 }
 
+# Whether a child is still at work. Not `kill -0`: where a trap is run, bash may not yet have taken note of a child's end.
+is_running() { # PROCESS-ID
+  local stat
+  [[ $1 ]] && { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ ${stat##*) } != Z* ]]
+}
+
 # Waits without a child process, and a signal is handled at once.
 pause() { # SECONDS
   read -r -t "$1" -u "$never" || true

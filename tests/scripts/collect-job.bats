@@ -51,29 +51,6 @@ finished_job() { # CONDITION NAME SHELL-COMMAND [SPEC]
   assert_output --regexp '^20[0-9-]+T[0-9:]+Z$'
 }
 
-@test "A#63838: takes the result of the Pod that succeeded, not of the one that failed before it" {
-  # shellcheck disable=SC2016 # for the shell of the container
-  create_job retried 'echo "\"$TRY\"" > /dev/termination-log; test "$TRY" = second' '{"backoffLimit": 6}' \
-    '{"env": [{"name": "TRY", "valueFrom": {"configMapKeyRef": {"name": "retried", "key": "try", "optional": true}}}]}'
-  wait_until sh -c 'kubectl get pods --selector job-name=retried | grep Error'
-  kubectl create --filename - <<'END'
-{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "retried"}, "data": {"try": "second"}}
-END
-  kubectl wait --for condition=Complete job/retried --timeout 30s
-  run_script collect-job --job retried
-  assert_success
-  assert_output '"second"'
-}
-
-@test "A#56693: success stays success when the Pod is gone, and what is missing is said" {
-  finished_job Complete scaled-down 'echo 5 > /dev/termination-log'
-  kubectl delete pods --selector job-name=scaled-down
-  run_script collect-job --job scaled-down
-  assert_success
-  assert_output 'null'
-  assert_equal "$stderr" '1 of 1 Pods that succeeded are gone, their results are missing'
-}
-
 @test "a result that was cut is no result: 65, and the Job is not marked" {
   finished_job Complete cut 'printf "[%5000s]" 1 > /dev/termination-log'
   run_script collect-job --job cut

@@ -1,0 +1,203 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in a subshell; cluster is set by cluster_options
+# Failures of tools that do this job, and what happens here instead. Each case has its name from where it was reported:
+# A# is apache/airflow, K# kubernetes/kubernetes. Cases that belong to one concern are in the file of that concern.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace
+}
+
+setup() {
+  load test_helper
+  cluster_options
+  as_task dag "$BATS_TEST_NAME" run
+}
+
+teardown() { end_children; }
+
+teardown_file() { delete_namespace; }
+
+run_job() { # SHELL-COMMAND [OPTION...]
+  run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
+}
+
+# Starts run-job in a process group of its own, as Airflow does, and waits for its Pod. A shell starts what is in the
+# background with INT ignored; Airflow does not.
+start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
+  local values
+  values=$(values_file "$1")
+  setsid env --default-signal=INT bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "${@:2}" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until grep -q 'is running on' "$BATS_TEST_TMPDIR/err"
+  job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
+}
+
+no_job() { # NAME
+  [[ -z $(kubectl get job "$1" --ignore-not-found) ]]
+}
+
+@test "A#62398: a kill while nothing waits on the worker ends the Job: delete-job with what submit-job printed" {
+  local job namespace uid
+  run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 60 & wait')"
+  read -r job namespace uid <<<"$output"
+  run_script poll-job --job "$job" --namespace "$namespace" --uid "$uid"
+  assert_failure 75
+  run_script delete-job --job "$job" --namespace "$namespace" --uid "$uid"
+  assert_success
+  assert_equal "$(kubectl get jobs,pods --selector "job-name=$job" --output name)" ''
+  run_script poll-job --job "$job" --namespace "$namespace" --uid "$uid"
+  assert_failure 1
+}
+
+@test "A#39791: a worker that is lost deletes nothing, starts nothing anew: the next try brings the result" {
+  start_job 'sleep 3; echo 7 >/dev/termination-log' --on-kill delete
+  local first
+  first=$(field "$job" '{.metadata.uid}')
+  kill -KILL "$runner"
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'sleep 3; echo 7 >/dev/termination-log'
+  assert_success
+  assert_output 7
+  assert_field "$job" '{.metadata.uid}' "$first"
+}
+
+@test "A#37298: the way a result comes back adds no container, so nothing prolongs the Pod" {
+  run_job 'echo 7 >/dev/termination-log' --name alone
+  assert_success
+  assert_output 7
+  assert_equal "$(kubectl get pods --selector job-name=alone --output \
+    'jsonpath={range .items[*]}{.spec.initContainers[*].name}{.spec.containers[*].name}{end}')" 'main'
+}
+
+@test "A#56693: success stays success when the Pod is gone before its result was read, and what is missing is said" {
+  create_job scaled-down 'echo 7 >/dev/termination-log'
+  wait_for_condition Complete scaled-down
+  kubectl delete pods --selector job-name=scaled-down
+  run_script follow-job --job scaled-down
+  assert_success
+  run_script collect-job --job scaled-down
+  assert_success
+  assert_output 'null'
+  assert_equal "$stderr" '1 of 1 Pods that succeeded are gone, their results are missing'
+}
+
+@test "K#89657: a Job of another manifest under the same name is said clearly, then attached to or replaced as told" {
+  local first
+  run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 60 & wait')"
+  first=$output
+  run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 61 & wait')"
+  assert_one_error 65 'still runs, from another manifest .*--on-change attach or replace'
+  run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 61 & wait')" --on-change attach
+  assert_success
+  assert_equal "$output" "$first"
+  run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 61 & wait')" --on-change replace
+  assert_success
+  assert_equal "${output% *}" "${first% *}"
+  assert_not_equal "$output" "$first"
+}
+
+# bats test_tags=needs:gke-api
+@test "cloud-provider-gcp#1122: no token outlives a change of the account: the next run is who it is now" {
+  unset KUBECONFIG
+  export HOME=$BATS_TEST_TMPDIR # as on a worker: the same for both runs
+  run_job 'true' "${cluster[@]}" --namespace "$NAMESPACE"
+  assert_success
+  printf 'worthless' >"$BATS_TEST_TMPDIR/token"
+  CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token run_job 'true' "${cluster[@]}" --namespace "$NAMESPACE"
+  assert_failure 77
+  assert_regex "$stderr" 'not logged in'
+}
+
+@test "own reading: the result is the last line, whatever stderr and the log say around it" {
+  run bash -c 'exec bash "$0" --template batch-job --values "$1" 2>&1' "$REPOSITORY/scripts/run-job" \
+    "$(values_file 'echo a warning >&2; echo "{\"a\": 1}" >/dev/termination-log; printf "no newline"')"
+  assert_success
+  assert_equal "${lines[-1]}" '{"a":1}'
+}
+
+@test "own reading: no child keeps stdout open, so the output ends with the script" {
+  mkfifo "$BATS_TEST_TMPDIR/pipe"
+  cat "$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/all" 3>&- &
+  local reader=$!
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file 'echo 7 >/dev/termination-log')" \
+    >"$BATS_TEST_TMPDIR/pipe" 2>&1 3>&-
+  wait_for "$reader" # for ever, if anybody still held the pipe
+  assert_equal "$(tail -n 1 "$BATS_TEST_TMPDIR/all")" 7
+}
+
+@test "own reading: the Job is deleted before anything is printed, so a reader who has gone prevents nothing" {
+  local values
+  values=$(values_file 'trap exit TERM; sleep 60 & wait')
+  mkfifo "$BATS_TEST_TMPDIR/pipe"
+  setsid bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" --name unread \
+    >"$BATS_TEST_TMPDIR/pipe" 2>&1 3>&- &
+  runner=$!
+  sed '/is running on/q' "$BATS_TEST_TMPDIR/pipe"
+  kill -TERM -- "-$runner"
+  wait_for "$runner"
+  assert_equal "$status" 143
+  wait_until no_job unread
+}
+
+@test "own reading: runs without HOME and with the few variables that BashOperator's env= leaves" {
+  local values
+  values=$(values_file 'echo 7 >/dev/termination-log')
+  run --separate-stderr env --ignore-environment PATH="$PATH" KUBECONFIG="$KUBECONFIG" GKE_JOB_PYTHON="$GKE_JOB_PYTHON" \
+    bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" --name no-home
+  assert_success
+  assert_output 7
+}
+
+@test "own reading: values of more than 131,072 bytes go through a file, and what no container can take is said before" {
+  local values=$BATS_TEST_TMPDIR/values.json
+  "$GKE_JOB_PYTHON" -c 'import json; print(json.dumps({"image": "busybox:1.37", "note": "x" * 200000,
+    "command": ["sh", "-c", "printf %s ${#A} >/dev/termination-log"], "env": {"A": "x" * 131069}}))' >"$values"
+  run_script run-job --template batch-job --values "$values" --name large
+  assert_success
+  assert_output 131069
+  "$GKE_JOB_PYTHON" -c 'import json; print(json.dumps({"image": "busybox:1.37", "env": {"A": "x" * 131070}}))' >"$values"
+  run_script run-job --template batch-job --values "$values" --name too-large
+  assert_one_error 65 'env of container main has an item of 131072 bytes'
+  no_job too-large
+}
+
+@test "own reading: interrupted is never 0: TERM 143, INT 130, HUP 129" {
+  local signal
+  local -A expected=([TERM]=143 [INT]=130 [HUP]=129)
+  for signal in TERM INT HUP; do
+    start_job 'trap exit TERM; sleep 60 & wait' --name "by-${signal,,}"
+    kill "-$signal" "$runner"
+    wait_for "$runner"
+    assert_equal "$signal $status" "$signal ${expected[$signal]}"
+    wait_until no_job "$job"
+  done
+}
+
+@test "submit-job, poll-job and collect-job, each on a machine of its own, do what run-job does" {
+  local machine job namespace uid
+  machine() { # NAME SCRIPT ARGUMENT...: nothing is shared but the cluster
+    mkdir -p "$BATS_TEST_TMPDIR/$1/tmp"
+    HOME=$BATS_TEST_TMPDIR/$1 TMPDIR=$BATS_TEST_TMPDIR/$1/tmp run_script "${@:2}"
+  }
+  machine one submit-job --template batch-job --values "$(values_file 'sleep 1; echo "{\"loss\": 0.5}" >/dev/termination-log')"
+  assert_success
+  read -r job namespace uid <<<"$output"
+  machine two poll-job --job "$job" --namespace "$namespace" --uid "$uid"
+  assert_failure 75
+  wait_for_condition Complete "$job"
+  machine two poll-job --job "$job" --namespace "$namespace" --uid "$uid"
+  assert_success
+  machine three collect-job --job "$job" --namespace "$namespace" --uid "$uid"
+  assert_success
+  assert_output '{"loss":0.5}'
+  assert_regex "$(field "$job" '{.metadata.annotations.gke-job/collected}')" '^20'
+}
+
+@test "nothing that a run prints tells what is in the container's environment or arguments" {
+  printf '{"image": "busybox:1.37", "command": ["sh", "-c", "exit 3", "hush-argument"], "env": {"KEY": "hush-variable"}, "retries": 0}' \
+    >"$BATS_TEST_TMPDIR/values.json"
+  run bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$BATS_TEST_TMPDIR/values.json"
+  assert_failure 1
+  refute_output --partial hush
+}
