@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in a subshell; cluster is set by cluster_options
+# shellcheck disable=SC2030,SC2031,SC2153,SC2154 # each test is a subshell; NAMESPACE and cluster are set by test_helper
 # Failures of tools that do this job, and what happens here instead. Each case has its name from where it was reported:
 # A# is apache/airflow, K# kubernetes/kubernetes. Cases that belong to one concern are in the file of that concern.
 
@@ -151,6 +151,7 @@ no_job() { # NAME
 
 @test "own reading: values of more than 131,072 bytes go through a file, and what no container can take is said before" {
   local values=$BATS_TEST_TMPDIR/values.json
+  # shellcheck disable=SC2016 # for the shell of the container
   "$GKE_JOB_PYTHON" -c 'import json; print(json.dumps({"image": "busybox:1.37", "note": "x" * 200000,
     "command": ["sh", "-c", "printf %s ${#A} >/dev/termination-log"], "env": {"A": "x" * 131069}}))' >"$values"
   run_script run-job --template batch-job --values "$values" --name large
@@ -175,7 +176,7 @@ no_job() { # NAME
 }
 
 @test "submit-job, poll-job and collect-job, each on a machine of its own, do what run-job does" {
-  local machine job namespace uid
+  local job namespace uid
   machine() { # NAME SCRIPT ARGUMENT...: nothing is shared but the cluster
     mkdir -p "$BATS_TEST_TMPDIR/$1/tmp"
     HOME=$BATS_TEST_TMPDIR/$1 TMPDIR=$BATS_TEST_TMPDIR/$1/tmp run_script "${@:2}"

@@ -45,14 +45,13 @@ message() { # JOB
   assert_output 'null'
 }
 
-@test "a message is cut to its last 4096 bytes, and collect-job says so" {
+@test "a message is cut to its last 4096 bytes, and collect-job refuses the rest: 65" {
   wait_for_condition Complete long
   run message long
   assert_equal "${#output}" 4096
   assert_regex "$output" 'end$'
   run_script collect-job --job long
-  assert_success
-  assert_regex "$stderr" 'result cut at 4096 bytes, Pod long-.{5}'
+  assert_one_error 65 'result cut at 4096 bytes, Pod long-.{5}, write larger results to object storage'
 }
 
 @test "FallbackToLogsOnError: the end of the log is the message of a container that failed without one" {
