@@ -14,8 +14,11 @@ CODES = {
     "Expired": 410,
     "RequestEntityTooLarge": 413,
     "Invalid": 422,
+    "TooManyRequests": 429,
     "InternalError": 500,
     "NotImplemented": 501,
+    "ServiceUnavailable": 503,
+    "Timeout": 504,
 }
 
 

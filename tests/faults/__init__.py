@@ -1,0 +1,1 @@
+"""A proxy before a cluster that breaks things on demand; see README.md."""
