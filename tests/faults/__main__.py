@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
         elif command in ("set", "clear"):
             set_faults(state, arguments.fault)
         elif command == "count":
-            print(_ask(state, "GET", "/requests"))
+            print(json.dumps(count(state)))
         else:
             run(command, state, arguments.upstream.absolute())
     except (FaultError, OSError, background.Problem) as error:
@@ -70,6 +70,12 @@ def set_faults(state: Path, texts: list[str]) -> None:
     for text in texts:
         Fault.parse(text)
     _ask(state, "PUT", "/faults", json.dumps(texts))
+
+
+def count(state: Path) -> dict[str, int]:
+    """How many requests of each kind came in so far, and how often a fault has struck."""
+    counted: dict[str, int] = json.loads(_ask(state, "GET", "/requests"))
+    return counted
 
 
 def _ask(state: Path, method: str, path: str, body: str | None = None) -> str:

@@ -1,0 +1,289 @@
+"""Each fault with the real kubectl, before the stand-in."""
+
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from faults.conftest import faults, wait_until
+from localgke.conftest import localgke
+
+JOBS = "/apis/batch/v1/namespaces/default/jobs"
+WATCH = ("get", "--raw", f"{JOBS}?watch=1")
+GONE = "The resourceVersion for the provided watch is too old."
+
+
+def running_watch(proxy, name):
+    """A watch that has shown a Job, made for it."""
+    assert proxy.create_job(name, suspend=True).returncode == 0
+    return proxy.start(*WATCH).until(f'"{name}"')
+
+
+def running_log(proxy, name, command="echo first; sleep 1000"):
+    """A followed log of a Pod that goes on, and has shown its first line."""
+    assert proxy.create_job(name, command).returncode == 0
+    wait_until(lambda: "first" in proxy.kubectl("logs", f"job/{name}").stdout)
+    return proxy.start("logs", "--follow", f"job/{name}").until("first")
+
+
+# Without faults
+
+
+def test_watches_come_event_by_event(proxy):
+    watch = running_watch(proxy, "before")
+    assert proxy.create_job("after", suspend=True).returncode == 0
+    watch.until('"after"')
+    assert watch.runs
+
+
+def test_logs_come_line_by_line(proxy):
+    log = running_log(proxy, "talks", "echo first; sleep 1; echo second; sleep 1000").until("second")
+    assert log.runs
+
+
+def test_a_large_log_is_passed_on_whole(proxy):
+    running_log(proxy, "large", "seq 100000; echo first; sleep 1000")
+    got = proxy.kubectl("logs", "job/large").stdout.splitlines()
+    assert got == [*map(str, range(1, 100001)), "first"]
+
+
+def test_every_token_of_the_cluster_works_through_it(proxy):
+    assert proxy.kubectl("--token", "viewer-token", "get", "jobs").returncode == 0
+    denied = proxy.kubectl("--token", "viewer-token", "delete", "jobs", "--all")
+    assert "viewer@localgke-project" in denied.stderr
+    assert "Unauthorized" in proxy.kubectl("--token", "nobody", "get", "jobs").stderr
+
+
+@pytest.mark.skipif(not shutil.which("gke-gcloud-auth-plugin"), reason="needs gcloud and gke-gcloud-auth-plugin")
+def test_get_credentials_leads_to_it(proxy, tmp_path):
+    env = {**proxy.env, "KUBECONFIG": str(tmp_path / "kubeconfig")}
+    command = ("gcloud", "container", "clusters", "get-credentials", env["LOCALGKE_CLUSTER"])
+    options = ("--location", env["LOCALGKE_LOCATION"], "--project", env["LOCALGKE_PROJECT"])
+    subprocess.run((*command, *options), env=env, check=True, capture_output=True, timeout=60)
+    proxy.set("read:status=500")
+    assert "InternalError" in proxy.kubectl("get", "jobs", KUBECONFIG=env["KUBECONFIG"]).stderr
+
+
+# Requests that come in
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (401, "error: You must be logged in to the server (Unauthorized)"),
+        (
+            403,
+            'Error from server (Forbidden): jobs.batch "x" is forbidden: '
+            'User "admin@localgke-project.iam.gserviceaccount.com" cannot get resource "jobs" in API group "batch" '
+            'in the namespace "default"',
+        ),
+        (500, "Error from server (InternalError): Internal error occurred: etcdserver: leader changed"),
+        (503, "Error from server (ServiceUnavailable): the server is currently unable to handle the request"),
+        (504, "Error from server (Timeout): Timeout: request did not complete within requested timeout"),
+    ],
+)
+def test_status_is_an_answer_in_the_words_of_an_api_server(proxy, code, said):
+    proxy.set(f"status={code}")
+    assert proxy.kubectl("get", "job", "x").stderr.startswith(said)
+
+
+def test_429_has_kubectl_come_again_when_it_is_told(proxy):
+    before = proxy.count()["read"]
+    proxy.set("read:status=429:2")
+    begin = time.monotonic()
+    assert proxy.kubectl("get", "jobs").returncode == 0
+    assert time.monotonic() - begin >= 2
+    assert proxy.count()["read"] == before + 3
+
+
+def test_drop_has_a_request_never_arrive(proxy):
+    proxy.set("create:drop:1")
+    assert "EOF" in proxy.create_job("dropped", suspend=True).stderr
+    assert "NotFound" in proxy.kubectl("get", "job", "dropped").stderr
+
+
+def test_lose_has_a_request_carried_out_without_an_answer(proxy):
+    proxy.set("create:lose:1")
+    assert "EOF" in proxy.create_job("lost", suspend=True).stderr
+    assert proxy.kubectl("get", "job", "lost").returncode == 0
+
+
+def test_drop_after_bytes_cuts_an_answer_in_its_middle(proxy):
+    whole = proxy.kubectl("get", "--raw", JOBS).stdout
+    proxy.set("read:drop=20:1")
+    cut = proxy.kubectl("get", "--raw", JOBS)
+    assert (cut.returncode, cut.stdout) == (1, whole[:20])
+    assert "unexpected EOF" in cut.stderr
+
+
+def test_gone_is_410_for_a_read(proxy):
+    proxy.set("gone")
+    assert proxy.kubectl("get", "jobs").stderr == f"Error from server (Expired): {GONE}\n"
+
+
+def test_gone_is_an_error_event_for_a_new_watch(proxy):
+    proxy.set("watch:gone:1")
+    watch = proxy.kubectl(*WATCH)
+    assert (watch.returncode, watch.stdout.count("\n")) == (0, 1)
+    assert '"type": "ERROR"' in watch.stdout
+    assert GONE in watch.stdout
+
+
+def test_end_ends_a_new_watch_before_it_begins(proxy):
+    proxy.create_job("seen", suspend=True)
+    proxy.set("watch:end:1")
+    ended = proxy.kubectl(*WATCH)
+    assert (ended.returncode, ended.stdout) == (0, "")
+
+
+def test_delay_comes_before_the_answer(proxy):
+    proxy.set("read:delay=1:1")
+    begin = time.monotonic()
+    assert proxy.kubectl("get", "jobs").returncode == 0
+    assert time.monotonic() - begin >= 1
+
+
+def test_a_delay_ends_with_the_fault(proxy):
+    before = proxy.count()["struck"]
+    proxy.set("read:delay=1000")
+    late = proxy.start("get", "jobs", "--output", "name")
+    wait_until(lambda: proxy.count()["struck"] > before)
+    proxy.clear()
+    assert late.end()[0] == 0
+
+
+def test_blackhole_never_answers_until_it_is_cleared(proxy):
+    before = proxy.count()["struck"]
+    proxy.set("list:blackhole")
+    waiting = proxy.start("get", "jobs")
+    wait_until(lambda: proxy.count()["struck"] > before)
+    assert "NotFound" in proxy.kubectl("get", "job", "never-was").stderr  # another request passes it
+    assert waiting.runs
+    proxy.clear()
+    assert waiting.end()[0] == 0
+
+
+def test_refuse_has_nobody_listen_until_it_is_cleared(proxy):
+    proxy.set("refuse")
+    assert "was refused" in proxy.kubectl("get", "jobs").stderr
+    proxy.clear()
+    assert proxy.kubectl("get", "jobs").returncode == 0
+
+
+def test_a_fault_for_a_path_leaves_the_others_alone(proxy):
+    proxy.set("read/namespaces/kube-system/jobs:status=500")
+    assert proxy.kubectl("get", "jobs").returncode == 0
+    assert "InternalError" in proxy.kubectl("get", "jobs", "--namespace", "kube-system").stderr
+
+
+def test_a_fault_with_a_number_strikes_so_often(proxy):
+    proxy.set("read:status=500:2")
+    assert [proxy.kubectl("get", "jobs").returncode for _ in range(3)] == [1, 1, 0]
+
+
+def test_new_faults_take_the_place_of_the_old_ones(proxy):
+    proxy.set("read:status=500", "write:status=503")
+    assert "InternalError" in proxy.kubectl("get", "jobs").stderr
+    assert "ServiceUnavailable" in proxy.create_job("never", suspend=True).stderr
+    proxy.set("write:status=504")
+    assert proxy.kubectl("get", "jobs").returncode == 0
+    assert "Timeout" in proxy.create_job("never", suspend=True).stderr
+
+
+# What runs already
+
+
+def test_end_ends_a_running_watch_cleanly(proxy):
+    watch = running_watch(proxy, "ended")
+    proxy.set("watch:end:now")
+    assert watch.end()[0] == 0
+    proxy.start(*WATCH).until('"ended"')  # a new one is not concerned
+
+
+def test_drop_breaks_a_running_watch(proxy):
+    watch = running_watch(proxy, "broken")
+    proxy.set("watch:drop:now")
+    status, text = watch.end()
+    assert status == 1
+    assert text.endswith("error: unexpected EOF\n")
+
+
+def test_gone_is_the_last_event_of_a_running_watch(proxy):
+    watch = running_watch(proxy, "outdated")
+    proxy.set("watch:gone:now")
+    status, text = watch.end()
+    assert status == 0
+    assert '"type": "ERROR"' in text.splitlines()[-1]
+    assert GONE in text.splitlines()[-1]
+
+
+def test_drop_breaks_a_running_log(proxy):
+    log = running_log(proxy, "log-broken")
+    proxy.set("log:drop:now")
+    status, text = log.end()
+    assert status == 1
+    assert text.endswith("unexpected EOF\n")
+    proxy.start("logs", "--follow", "job/log-broken").until("first")  # a new one is not concerned
+
+
+def test_drop_after_bytes_breaks_a_running_log_in_the_middle_of_a_line(proxy):
+    log = running_log(proxy, "log-torn", "echo first; while sleep 0.2; do echo second; done")
+    proxy.set("log:drop=3:now")
+    assert re.search("\nsec(error: )?unexpected EOF\n", log.end()[1])
+
+
+def test_end_ends_a_running_log_cleanly(proxy):
+    log = running_log(proxy, "log-ended")
+    proxy.set("log:end:now")
+    assert log.end() == (0, "first\n")
+
+
+def test_a_number_of_running_streams_is_struck_the_oldest_first(proxy):
+    first, second = (running_watch(proxy, name) for name in ("oldest", "newest"))
+    proxy.set("watch:end:1")
+    assert first.end()[0] == 0
+    assert proxy.create_job("one-more", suspend=True).returncode == 0
+    second.until('"one-more"')
+
+
+def test_blackhole_holds_back_what_comes_in_a_running_watch(proxy):
+    held = running_watch(proxy, "held")
+    proxy.set("watch:blackhole:now")
+    assert proxy.create_job("kept-back", suspend=True).returncode == 0
+    proxy.start(*WATCH).until('"kept-back"')
+    assert '"kept-back"' not in held.text
+    proxy.clear()
+    held.until('"kept-back"')
+
+
+def test_refuse_cuts_what_runs(proxy):
+    watch = running_watch(proxy, "cut-off")
+    log = running_log(proxy, "log-cut-off")
+    proxy.set("refuse")
+    assert watch.end()[0] == 1
+    assert log.end()[0] == 1
+
+
+# What tests read from it
+
+
+def test_it_counts_what_comes_in_by_kind(proxy):
+    watch = running_watch(proxy, "counted")
+    before = proxy.count()
+    assert proxy.kubectl("get", "job", "counted").returncode == 0
+    assert proxy.kubectl("annotate", "job", "counted", "a=b").returncode == 0  # reads it first
+    watch.until('"a": "b"')
+    more = {kind: number - before[kind] for kind, number in proxy.count().items() if number != before[kind]}
+    assert more == {"any": 3, "read": 2, "get": 2, "write": 1, "patch": 1}
+
+
+def test_an_api_server_that_goes_away_is_cut_off_behind_it_too(tmp_path):
+    assert localgke("start", "--state", tmp_path / "cluster").returncode == 0
+    assert faults("start", "--state", tmp_path / "faults", "--upstream", tmp_path / "cluster").returncode == 0
+    assert localgke("stop", "--state", tmp_path / "cluster").returncode == 0
+    kubectl = ("kubectl", "--kubeconfig", str(tmp_path / "faults" / "kubeconfig"), "create", "--raw", JOBS)
+    done = subprocess.run((*kubectl, "--filename", "-"), input="{}", capture_output=True, text=True, timeout=60)
+    assert faults("stop", "--state", tmp_path / "faults").returncode == 0
+    assert "EOF" in done.stderr
