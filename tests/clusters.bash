@@ -12,6 +12,7 @@ BUILD=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.build
 CLUSTER_STATE='' # the state directory of the cluster in use; empty for `current`
 started=''       # the Python module that started it, if this script did
 readonly BUILD
+export CLUSTER_STATE
 
 # Leads gcloud and kubectl to the cluster; KUBECONFIG is not the user's own file, so tests may change it.
 use_test_cluster() { # localgke|k8s|current
