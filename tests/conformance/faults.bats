@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# run-job while the way to the cluster is bad: the verdict and the result are right all the same.
+# bats file_tags=needs:faults
+
+setup_file() {
+  load test_helper
+  source "$REPOSITORY/tests/faults/faults.bash"
+  start_proxy
+  use_generated_namespace
+}
+
+setup() {
+  load test_helper
+  source "$REPOSITORY/tests/faults/faults.bash"
+  as_task dag "$BATS_TEST_NAME" run
+}
+
+teardown() { clear_faults; }
+
+teardown_file() {
+  delete_namespace
+  stop_proxy
+}
+
+# Starts run-job with a Job that waits until it is resumed, and waits until it is followed with both watches.
+start_suspended_job() { # SHELL-COMMAND [OPTION...] -> runner, job
+  local watches template=$BATS_TEST_TMPDIR/suspended.yaml.j2
+  watches=$(requests watch)
+  sed 's/^spec:$/&\n  suspend: true/' "$REPOSITORY/templates/batch-job.yaml.j2" >"$template"
+  bash "$REPOSITORY/scripts/run-job" --template "$template" --values "$(values_file "$1")" "${@:2}" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  said 'is suspended'
+  more_requests watch "$watches" 2
+  job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
+}
+
+said() { # TEXT
+  wait_until grep --quiet "$1" "$BATS_TEST_TMPDIR/err"
+}
+
+# Waits until so many more requests of a kind have come in.
+more_requests() { # KIND BEFORE NUMBER
+  wait_until at_least "$1" "$(($2 + $3))"
+}
+
+at_least() { # KIND NUMBER
+  (($(requests "$1") >= $2))
+}
+
+resume() { # JOB
+  kubectl_directly patch job "$1" --type merge --patch '{"spec": {"suspend": false}}'
+}
+
+assert_ended() { # STATUS RESULT
+  wait_for "$runner"
+  assert_equal "$status" "$1"
+  assert_equal "$(<"$BATS_TEST_TMPDIR/out")" "$2"
+}
+
+@test "watches that the server ends are started again" {
+  local watches
+  start_suspended_job 'echo 1 >/dev/termination-log'
+  watches=$(requests watch)
+  fault watch:end:now
+  more_requests watch "$watches" 2
+  resume "$job"
+  assert_ended 0 1
+}
+
+@test "connections refused while the Job starts and completes: its result is fetched when the cluster is back" {
+  start_suspended_job 'echo 2 >/dev/termination-log'
+  fault refuse
+  said 'watching again in'
+  resume "$job"
+  kubectl_directly wait --for condition=Complete "job/$job" --timeout 60s
+  clear_faults
+  assert_ended 0 2
+}
+
+@test "connections refused while the Job fails: it failed, and its reason is said" {
+  start_suspended_job 'exit 3'
+  fault refuse
+  said 'watching again in'
+  resume "$job"
+  kubectl_directly wait --for condition=Failed "job/$job" --timeout 60s
+  clear_faults
+  assert_ended 1 ''
+  assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" "Job $job failed: .*backoff limit"
+}
+
+@test "500 at every stage, then well: one Job, its verdict and its result" {
+  local struck
+  struck=$(requests struck)
+  fault create:status=500:1
+  start_suspended_job 'echo 3 >/dev/termination-log'
+  assert_equal "$(requests struck)" "$((struck + 1))"
+  assert_equal "$(kubectl_directly get jobs --selector gke-job/identity --output name | grep --count "$job")" 1
+  fault watch:end:now watch:status=500:2 any/pods$:status=500:2
+  more_requests struck "$struck" 5
+  resume "$job"
+  assert_ended 0 3
+}
+
+@test "logs that cannot be had do not decide about the Job" {
+  local struck
+  start_suspended_job 'echo unheard; echo 4 >/dev/termination-log'
+  struck=$(requests struck)
+  fault log:status=500
+  resume "$job"
+  assert_ended 0 4
+  assert at_least struck "$((struck + 1))"
+}
