@@ -36,7 +36,7 @@ start_suspended_job() { # SHELL-COMMAND [OPTION...] -> runner, job
 }
 
 said() { # TEXT
-  wait_until grep --quiet "$1" "$BATS_TEST_TMPDIR/err"
+  wait_until grep --quiet --no-messages "$1" "$BATS_TEST_TMPDIR/err"
 }
 
 # Waits until so many more requests of a kind have come in.

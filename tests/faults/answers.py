@@ -31,15 +31,12 @@ def error(code: int, request: Request, user: str) -> ApiError:
 
 
 def _forbidden(request: Request, user: str) -> ApiError:
-    who = f'User "{user}" cannot'
-    if not request.verb:
-        return ApiError("Forbidden", f'forbidden: {who} get path "{request.path}"')
     resource, _, _ = request.resource.partition("/")
     full = f"{resource}.{request.group}".rstrip(".")
     name = f'"{request.name}" ' if request.name else ""
     where = f'in the namespace "{request.namespace}"' if request.namespace else "at the cluster scope"
     message = (
-        f'{full} {name}is forbidden: {who} {request.verb} resource "{request.resource}" '
+        f'{full} {name}is forbidden: User "{user}" cannot {request.verb} resource "{request.resource}" '
         f'in API group "{request.group}" {where}'
     )
     return ApiError("Forbidden", message, **about(full, request.name))

@@ -23,6 +23,8 @@ from localgke.config import Config
 
 OF_ONE_CONNECTION = (hdrs.CONNECTION, hdrs.HOST, hdrs.KEEP_ALIVE, hdrs.TE, hdrs.TRANSFER_ENCODING, hdrs.UPGRADE)
 
+ADDED = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE, hdrs.USER_AGENT)  # by aiohttp where a client sends none
+
 
 class Cut(Exception):  # noqa: N818 - it never leaves this module
     """The connection to the client is to be cut."""
@@ -186,6 +188,7 @@ class Proxy:
             incoming.method,
             yarl.URL(self._upstream + incoming.raw_path, encoded=True),
             headers=_end_to_end(incoming.headers),
+            skip_auto_headers=ADDED,
             data=incoming.content if incoming.body_exists else None,
             allow_redirects=False,
         )

@@ -49,6 +49,15 @@ def test_a_large_log_is_passed_on_whole(proxy):
     assert got == [*map(str, range(1, 100001)), "first"]
 
 
+def test_headers_are_those_of_the_client(proxy):
+    """kubectl sends this body without a Content-Type, and the API server takes it for what it is."""
+    assert proxy.create_job("removed", suspend=True).returncode == 0
+    options = '{"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}'
+    done = proxy.kubectl("delete", "--raw", f"{JOBS}/removed", "--filename", "-", stdin=options)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "NotFound" in proxy.kubectl("get", "job", "removed").stderr
+
+
 def test_every_token_of_the_cluster_works_through_it(proxy):
     assert proxy.kubectl("--token", "viewer-token", "get", "jobs").returncode == 0
     denied = proxy.kubectl("--token", "viewer-token", "delete", "jobs", "--all")

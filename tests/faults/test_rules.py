@@ -5,6 +5,7 @@ from faults.rules import Fault, FaultError, Request, strike
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
 READ = Request.of("GET", JOBS, {})
 WATCH = Request.of("GET", JOBS, {"watch": "true"})
+VERSION = Request.of("GET", "/version", {})
 LOG = Request.of("GET", "/api/v1/namespaces/default/pods/a/log", {"follow": "true"})
 
 
@@ -68,7 +69,7 @@ def test_what_is_not_a_fault_is_refused_in_one_line(text):
 @pytest.mark.parametrize(
     ("text", "struck"),
     [
-        ("drop", [READ, WATCH, LOG]),
+        ("drop", [READ, WATCH, LOG, VERSION]),
         ("read:status=500", [READ]),
         ("watch:gone", [WATCH]),
         ("log:blackhole", [LOG]),
@@ -76,13 +77,14 @@ def test_what_is_not_a_fault_is_refused_in_one_line(text):
         ("any/pods/a:lose", [LOG]),
         ("write:drop", []),
         ("end", [WATCH, LOG]),
-        ("refuse", [READ, WATCH, LOG]),
         ("drop:now", []),
+        ("status=401", [READ, WATCH, LOG, VERSION]),
+        ("status=403", [READ, WATCH, LOG]),
     ],
 )
 def test_which_requests_a_fault_strikes(text, struck):
     fault = Fault.parse(text)
-    assert [request for request in (READ, WATCH, LOG) if strike([fault], request)] == struck
+    assert [request for request in (READ, WATCH, LOG, VERSION) if strike([fault], request)] == struck
 
 
 @pytest.mark.parametrize(
