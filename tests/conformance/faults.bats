@@ -15,7 +15,10 @@ setup() {
   as_task dag "$BATS_TEST_NAME" run
 }
 
-teardown() { clear_faults; }
+teardown() {
+  [[ $BATS_TEST_COMPLETED ]] || cat "$BATS_TEST_TMPDIR/err"
+  clear_faults
+}
 
 teardown_file() {
   delete_namespace
