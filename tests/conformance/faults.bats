@@ -18,6 +18,7 @@ setup() {
 teardown() {
   [[ $BATS_TEST_COMPLETED ]] || cat "$BATS_TEST_TMPDIR/err"
   clear_faults
+  end_children
 }
 
 teardown_file() {
