@@ -36,7 +36,7 @@ start_suspended_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   runner=$!
   said 'is suspended'
   more_requests watch "$watches" 2
-  job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
+  job=$(sed -n 's/.*: \(created\|attaching to\) Job \([^ :]*\).*/\2/p' "$BATS_TEST_TMPDIR/err")
 }
 
 said() { # TEXT
@@ -104,6 +104,14 @@ assert_ended() { # STATUS RESULT
   more_requests struck "$struck" 5
   resume "$job"
   assert_ended 0 3
+}
+
+@test "a Job whose creation was carried out but never answered is taken for this run's own" {
+  fault create:lose:1
+  start_suspended_job 'echo 5 >/dev/termination-log'
+  said "attaching to Job $job"
+  resume "$job"
+  assert_ended 0 5
 }
 
 @test "logs that cannot be had do not decide about the Job" {
