@@ -30,8 +30,8 @@ POD_LINE=$(line_of pod '{.type}' '{.object.metadata.name}' \
   '{.object.status.conditions[?(@.type=="PodScheduled")].message}')
 readonly JOB_LINE POD_LINE
 
-# Per watch; starts: how often it was started, resumes: the second at which a broken one is started again.
-declare -A watch_pid=() watch_starts=() watch_resumes=()
+# Per watch; starts: how often it was started, began: at which second, resumes: the second at which it is started again.
+declare -A watch_pid=() watch_starts=() watch_began=() watch_resumes=()
 
 start_watches() {
   mkfifo "$PRIVATE_DIR/events"
@@ -50,6 +50,7 @@ start_watch() { # job|pod
   start KILL setsid kubectl "${kubectl_options[@]}" "${what[@]}" --watch --output-watch-events 2>"$PRIVATE_DIR/$1.err" \
     > >(LC_ALL=C exec sed --unbuffered 's/^\(.\{4000\}\).*/\1/' >"$PRIVATE_DIR/events")
   watch_pid[$1]=$!
+  watch_began[$1]=$SECONDS
   watch_starts[$1]=$((${watch_starts[$1]-0} + 1))
   unset "watch_resumes[$1]"
 }
@@ -88,11 +89,11 @@ keep_watching() {
     ! kill -0 "${watch_pid[$kind]}" 2>/dev/null || continue
     status=0
     wait "${watch_pid[$kind]}" || status=$?
-    if ((status == 0)); then # the server ends every watch after a while
-      start_watch "$kind"
+    if ((status == 0)); then # the server ends every watch after a while; at once is no reason to hurry
+      if ((SECONDS - watch_began[$kind] > 1)); then start_watch "$kind"; else watch_resumes[$kind]=$((SECONDS + 1)); fi
       continue
     fi
-    ! grep -q '(NotFound)' "$PRIVATE_DIR/$kind.err" || return 1
+    ! grep -qF "jobs.batch \"$job\" not found" "$PRIVATE_DIR/$kind.err" || return 1
     status=0
     explain_kubectl_error "watch Job $job" "$PRIVATE_DIR/$kind.err" || status=$?
     lost=${lost:-$SECONDS}

@@ -72,6 +72,16 @@ assert_ended() { # STATUS RESULT
   assert_ended 0 1
 }
 
+@test "watches that end with 410 Expired are started again" {
+  local watches
+  start_suspended_job 'echo 1 >/dev/termination-log'
+  watches=$(requests watch)
+  fault watch:gone:now
+  more_requests watch "$watches" 2
+  resume "$job"
+  assert_ended 0 1
+}
+
 @test "connections refused while the Job starts and completes: its result is fetched when the cluster is back" {
   start_suspended_job 'echo 2 >/dev/termination-log'
   fault refuse
