@@ -86,22 +86,33 @@ teardown() {
   assert_regex "$stderr" 'is waiting for a node: 0/[0-9]+ nodes are available: .*Insufficient memory'
 }
 
+# Follows a Job from before it runs, so that nothing of it is missed: fills follower.
+follow_suspended_job() { # NAME SHELL-COMMAND [SPEC]
+  create_job "$1" "$2" "$("$GKE_JOB_PYTHON" -c 'import json, sys
+print(json.dumps({"suspend": True, **json.loads(sys.argv[1])}))' "${3:-{\}}")"
+  bash "$REPOSITORY/scripts/follow-job" --job "$1" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  follower=$!
+  wait_until grep "Job $1 is suspended" "$BATS_TEST_TMPDIR/err"
+}
+
+resume() { # NAME
+  kubectl patch job "$1" --type merge --patch '{"spec": {"suspend": false}}'
+}
+
 @test "says that a Job is suspended, and goes on when it is resumed" {
-  create_job suspended 'true' '{"suspend": true}'
-  bash "$REPOSITORY/scripts/follow-job" --job suspended 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  wait_until grep 'Job suspended is suspended' "$BATS_TEST_TMPDIR/err"
-  kubectl patch job suspended --type merge --patch '{"spec": {"suspend": false}}'
-  wait_for $!
+  follow_suspended_job suspended 'true'
+  resume suspended
+  wait_for "$follower"
   assert_equal "$status" 0
 }
 
 @test "watches that break are started again, and the end of the Job is not missed" {
-  create_job reconnected 'sleep 3'
-  bash "$REPOSITORY/scripts/follow-job" --job reconnected 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  wait_until grep 'Pod reconnected-.* is running' "$BATS_TEST_TMPDIR/err"
+  follow_suspended_job reconnected 'true'
   # shellcheck disable=SC2046 # one word a process
-  kill -KILL $(pgrep --parent $! kubectl)
-  wait_for $!
+  kill -KILL $(pgrep --parent "$follower" kubectl)
+  wait_until grep 'watching again in 2 s' "$BATS_TEST_TMPDIR/err"
+  resume reconnected
+  wait_for "$follower"
   assert_equal "$status" 0
   run grep -c 'watching again in [12] s' "$BATS_TEST_TMPDIR/err"
   assert_output 2
@@ -118,11 +129,9 @@ teardown() {
 }
 
 @test "k#1482: a Job that its TTL removes at once does not hang: 0" {
-  create_job ttl 'true' '{"suspend": true, "ttlSecondsAfterFinished": 0}'
-  bash "$REPOSITORY/scripts/follow-job" --job ttl 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  wait_until grep 'Job ttl is suspended' "$BATS_TEST_TMPDIR/err" # now it is watched
-  kubectl patch job ttl --type merge --patch '{"spec": {"suspend": false}}'
-  wait_for $!
+  follow_suspended_job ttl 'true' '{"ttlSecondsAfterFinished": 0}'
+  resume ttl
+  wait_for "$follower"
   assert_equal "$status" 0
 }
 
@@ -178,10 +187,11 @@ teardown() {
 }
 
 @test "a retry is said, with how many there may be" {
-  create_job retried 'exit 1' '{"backoffLimit": 1}'
-  run_script follow-job --job retried
-  assert_failure 1
-  assert_regex "$stderr" 'Job retried goes on after a failure: retry 1 of 1'
+  follow_suspended_job retried 'exit 1' '{"backoffLimit": 1}'
+  resume retried
+  wait_for "$follower"
+  assert_equal "$status" 1
+  assert grep 'Job retried goes on after a failure: retry 1 of 1' "$BATS_TEST_TMPDIR/err"
 }
 
 @test "a --timeout that is no number is a usage error: 64" {
