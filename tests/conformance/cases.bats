@@ -38,6 +38,17 @@ no_job() { # NAME
   [[ -z $(kubectl get job "$1" --ignore-not-found) ]]
 }
 
+@test "A#21918: a value that ends in .sh is a value, and so is such a result" {
+  run_job 'echo train.sh >/dev/termination-log; true train.sh'
+  assert_success
+  assert_output '"train.sh"'
+}
+
+@test "k#1451: a Pod that is over before anybody sees it Ready is no reason to wait" {
+  run_job 'true'
+  assert_success
+}
+
 @test "A#62398: a kill while nothing waits on the worker ends the Job: delete-job with what submit-job printed" {
   local job namespace uid
   run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 60 & wait')"

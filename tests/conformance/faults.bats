@@ -72,6 +72,16 @@ assert_ended() { # STATUS RESULT
   assert_ended 0 1
 }
 
+@test "while nothing happens nothing is asked" {
+  local before
+  start_suspended_job 'echo 1 >/dev/termination-log' --heartbeat 1
+  before=$(requests any)
+  said "Job $job goes on after .*; Pods: none"
+  assert_equal "$(requests any)" "$before"
+  resume "$job"
+  assert_ended 0 1
+}
+
 @test "watches that end with 410 Expired are started again" {
   local watches
   start_suspended_job 'echo 1 >/dev/termination-log'

@@ -24,7 +24,7 @@ teardown_file() { delete_namespace; }
   assert_regex "$(field complete '{.status.startTime} {.status.completionTime}')" '^20[0-9TZ:-]+ 20[0-9TZ:-]+$'
 }
 
-@test "follow-job ends with 0 on Complete" {
+@test "k#1629: follow-job ends with 0 on Complete" {
   run_script follow-job --job complete
   assert_success
   assert_output --regexp '^.{5} \| done$'
@@ -38,7 +38,7 @@ teardown_file() { delete_namespace; }
   assert_field failed '{.status.failed}|{.status.active}|{.status.succeeded}|{.status.completionTime}' '2|||'
 }
 
-@test "follow-job ends with 1 and the reason on Failed" {
+@test "K#100248: follow-job ends with 1 and the reason on Failed" {
   run_script follow-job --job failed
   assert_failure 1
   assert_equal "${stderr_lines[-1]}" 'follow-job: Job failed failed: Job has reached the specified backoff limit'

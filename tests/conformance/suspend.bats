@@ -20,7 +20,7 @@ pod_is_running() { # JOB
   [[ $(field "$1" '{.status.ready}') == 1 ]]
 }
 
-@test "a Job that is created suspended has no Pod and has not started; follow-job waits until it is resumed" {
+@test "A#70585: a Job that is created suspended has no Pod and has not started; follow-job waits until it is resumed" {
   create_job created 'true' '{"suspend": true}'
   bash "$REPOSITORY/scripts/follow-job" --job created 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   wait_until grep 'Job created is suspended' "$BATS_TEST_TMPDIR/err"
