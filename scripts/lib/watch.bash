@@ -31,6 +31,7 @@ POD_LINE=$(line_of pod '{.type}' '{.object.metadata.name}' \
 readonly JOB_LINE POD_LINE
 
 # Per watch; starts: how often it was started, began: at which second, resumes: the second at which it is started again.
+# job_told: whether the present watch has said anything of the Job; look_at: the second to ask for it if not.
 declare -A watch_pid=() watch_starts=() watch_began=() watch_resumes=()
 
 start_watches() {
@@ -43,7 +44,9 @@ start_watches() {
 }
 
 start_watch() { # job|pod
-  local what=(get job "$job" --output "jsonpath=$JOB_LINE")
+  # As a list, though it is one: of a single object kubectl gets one state, watches from a later one and drops that, so
+  # that what happens in between, perhaps the end, is never told.
+  local what=(get jobs --field-selector "metadata.name=$job" --output "jsonpath=$JOB_LINE")
   [[ $1 == job ]] || what=(get pods --selector "$(pods_of_job)" --output "jsonpath=$POD_LINE")
   # kubectl writes a line in pieces. Two writers share the pipe of events, so sed puts each line into it in one piece,
   # which the system grants up to 4096 bytes.
@@ -51,6 +54,7 @@ start_watch() { # job|pod
     > >(LC_ALL=C exec sed --unbuffered 's/^\(.\{4000\}\).*/\1/' >"$PRIVATE_DIR/events")
   watch_pid[$1]=$!
   watch_began[$1]=$SECONDS
+  [[ $1 == pod ]] || job_told='' look_at=$((SECONDS + 2))
   watch_starts[$1]=$((${watch_starts[$1]-0} + 1))
   unset "watch_resumes[$1]"
 }
@@ -70,6 +74,7 @@ next_event() {
   if read -r -t 1 -u "$events" part; then
     event=${unfinished-}$part
     unfinished=''
+    [[ $event != job* ]] || job_told=yes
     lost=''
     watch_pause=1
   else
@@ -78,9 +83,18 @@ next_event() {
   fi
 }
 
+# Whether there still is a Job. A watch on a list says nothing of what is not there: if it has said nothing, asks.
+job_is_there() {
+  if [[ $job_told ]] || ((SECONDS < look_at)); then return 0; fi
+  look_at=$((SECONDS + 5))
+  try get job "$job" --ignore-not-found --output name || return 0
+  [[ -s $PRIVATE_DIR/answer ]]
+}
+
 # Starts watches that have ended again; 1 when the Job is no longer there. Ends the script when nothing answers for long.
 keep_watching() {
   local kind status patience
+  job_is_there || return 1
   for kind in job pod; do
     if [[ ${watch_resumes[$kind]-} ]]; then
       ((SECONDS < watch_resumes[$kind])) || start_watch "$kind"
@@ -93,7 +107,6 @@ keep_watching() {
       if ((SECONDS - watch_began[$kind] > 1)); then start_watch "$kind"; else watch_resumes[$kind]=$((SECONDS + 1)); fi
       continue
     fi
-    ! grep -qF "jobs.batch \"$job\" not found" "$PRIVATE_DIR/$kind.err" || return 1
     status=0
     explain_kubectl_error "watch Job $job" "$PRIVATE_DIR/$kind.err" || status=$?
     lost=${lost:-$SECONDS}

@@ -79,6 +79,13 @@ run_job() { # SHELL-COMMAND [OPTION...]
   assert_one_error 77 'cannot follow Job running: permission denied: .* cannot get resource "jobs"'
 }
 
+@test "without list on jobs, follow-job: 77" {
+  become list jobs
+  run_script follow-job --job running
+  assert_failure 77
+  assert_regex "$stderr" 'cannot watch Job running: permission denied: .* cannot list resource "jobs"'
+}
+
 @test "without watch on jobs, follow-job: 77" {
   become watch jobs
   run_script follow-job --job running

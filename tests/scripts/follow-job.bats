@@ -229,5 +229,5 @@ resume() { # NAME
   run_script follow-job --job any --dry-run
   assert_success
   assert_output ''
-  assert_regex "$stderr" 'would run: kubectl .*get job any --watch'
+  assert_regex "$stderr" 'would run: kubectl .*get jobs --field-selector metadata.name=any --watch'
 }
