@@ -100,7 +100,7 @@ run_job() { # SHELL-COMMAND [OPTION...]
   assert_success
   assert_output 7
   assert_regex "$stderr" 'cannot patch resource "jobs"'
-  assert_regex "$stderr" 'Job complete could not be marked as collected; its result is valid'
+  assert_regex "$stderr" 'cannot mark Job complete as collected, so the next run of its task will take this result again: permission denied'
 }
 
 @test "without delete on jobs, delete-job: 77" {
