@@ -159,7 +159,7 @@ assert_ended() { # STATUS RESULT
   local watches
   start_suspended_job 'echo 7 >/dev/termination-log'
   watches=$(requests watch)
-  fault watch:end:now any:status=401:2
+  fault watch:end:now read:status=401:2
   said 'not logged in'
   more_requests watch "$watches" 2
   resume "$job"
@@ -170,7 +170,7 @@ assert_ended() { # STATUS RESULT
   local struck
   start_suspended_job 'echo 8 >/dev/termination-log'
   struck=$(requests struck)
-  fault watch:end:now any:status=504:2 any:status=429:2
+  fault watch:end:now read:status=504:2 read:status=429:2
   more_requests struck "$struck" 6
   resume "$job"
   assert_ended 0 8
