@@ -148,6 +148,7 @@ assert_ended() { # STATUS RESULT
   local struck
   struck=$(requests struck)
   fault log:drop=150:3
+  # shellcheck disable=SC2016 # for the shell of the container
   start_suspended_job 'for i in $(seq 40); do echo "line $i"; sleep 0.1; done; echo 6 >/dev/termination-log'
   resume "$job"
   assert_ended 0 6
