@@ -62,7 +62,7 @@ def admit_update(resource: Resource, old: Object, obj: Object) -> None:
         obj["status"] = old["status"]
     findings = Findings()
     if resource.kind == "Node":
-        _only_cordon(old["spec"], obj["spec"])
+        _only_cordon_and_taints(old["spec"], obj["spec"])
     elif resource.kind == "Pod":
         _only_images(findings, old, obj)
     elif resource.kind == "Job":
@@ -71,11 +71,11 @@ def admit_update(resource: Resource, old: Object, obj: Object) -> None:
     _admit(findings, resource, obj)
 
 
-def _only_cordon(old: Object, new: Object) -> None:
+def _only_cordon_and_taints(old: Object, new: Object) -> None:
     if not new.get("unschedulable"):
         new.pop("unschedulable", None)
-    if {**old, "unschedulable": True} != {**new, "unschedulable": True}:
-        raise not_imitated("a change of a node's spec other than cordon and uncordon")
+    if any(old.get(field) != new.get(field) for field in {*old, *new} - {"unschedulable", "taints"}):
+        raise not_imitated("a change of a node's spec other than cordon, uncordon and taints")
 
 
 def _only_images(findings: Findings, old: Object, new: Object) -> None:
