@@ -171,7 +171,7 @@ def carry_out(kill: Kill, task: Task, length: float) -> float | None:
         check(run.returncode == 0 and task.result(1) == "42\n", f"run-job ended with {run.returncode} by itself")
     else:
         expected = (-kill.signal, 128 + kill.signal) if kill.signal in CAUGHT else (-kill.signal,)
-        check(run.returncode in expected, f"run-job ended with {run.returncode}")
+        check(run.returncode in expected, f"run-job ended with {run.returncode}: {task.errors(1).read_text()}")
 
     before = task.jobs()
     deleted = kill.mode == "delete" and kill.signal in CAUGHT and not late
