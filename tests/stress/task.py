@@ -45,7 +45,7 @@ class Task:
         return ["bash", str(SCRIPTS / script), "--namespace", self.namespace, *options]
 
     def start(self, try_number: int, command: list[str]) -> Popen[bytes]:
-        """Start a try, in a session of its own as BashOperator does."""
+        """Start a try as BashOperator does: in a session of its own, and with no signal ignored, whoever started us."""
         environ = {
             **os.environ,
             "AIRFLOW_CTX_DAG_ID": "stress",
@@ -57,6 +57,7 @@ class Task:
             MARK: self.mark,
         }
         with (self.directory / f"out.{try_number}").open("wb") as out, self.errors(try_number).open("wb") as err:
+            command = ["env", "--default-signal", *command]
             return Popen(command, env=environ, stdin=DEVNULL, stdout=out, stderr=err, start_new_session=True)
 
     def errors(self, try_number: int) -> Path:
