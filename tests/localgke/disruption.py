@@ -1,7 +1,7 @@
 """Imitates what takes Pods from their nodes: the Eviction API, taints, and the end of a node.
 
-There are no PodDisruptionBudgets, so no eviction has to wait. The Pods of a node that is gone are ended at once, where a
-real cluster gives it 40 s to come back; a toleration holds for ever, whatever its tolerationSeconds.
+There are no PodDisruptionBudgets, so no eviction has to wait. The Pods of a node that is gone are ended at once, where
+a real cluster gives it 40 s to come back; a toleration holds for ever, whatever its tolerationSeconds.
 """
 
 from __future__ import annotations
