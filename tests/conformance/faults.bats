@@ -134,6 +134,21 @@ assert_ended() { # STATUS RESULT
   assert_ended 0 5
 }
 
+@test "a Job whose creation was never answered and that has failed since is not run a second time" {
+  local struck
+  struck=$(requests struck)
+  fault create:lose:1 create:blackhole
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file 'exit 3')" --name failed-unanswered \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  more_requests struck "$struck" 2
+  kubectl_directly wait --for condition=Failed job/failed-unanswered --timeout 60s
+  uid=$(kubectl_directly get job failed-unanswered --output 'jsonpath={.metadata.uid}')
+  clear_faults
+  assert_ended 1 ''
+  assert_equal "$(kubectl_directly get job failed-unanswered --output 'jsonpath={.metadata.uid}')" "$uid"
+}
+
 @test "logs that cannot be had do not decide about the Job" {
   local struck
   start_suspended_job 'echo unheard; echo 4 >/dev/termination-log'
