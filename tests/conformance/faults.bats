@@ -149,6 +149,17 @@ assert_ended() { # STATUS RESULT
   assert_equal "$(kubectl_directly get job failed-unanswered --output 'jsonpath={.metadata.uid}')" "$uid"
 }
 
+@test "a manifest that kubectl could not check, because the cluster did not answer, is not taken for a wrong one" {
+  export HOME=$BATS_TEST_TMPDIR # where kubectl has not kept it
+  fault discovery/openapi:status=500
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file 'echo 6 >/dev/termination-log')" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  said 'the cluster did not answer as expected'
+  clear_faults
+  assert_ended 0 6
+}
+
 @test "logs that cannot be had do not decide about the Job" {
   local struck
   start_suspended_job 'echo unheard; echo 4 >/dev/termination-log'
