@@ -72,12 +72,19 @@ assert_ended() { # STATUS RESULT
   assert_ended 0 1
 }
 
-@test "while nothing happens nothing is asked" {
-  local before
-  start_suspended_job 'echo 1 >/dev/termination-log' --heartbeat 1
-  before=$(requests any)
+@test "while nothing happens nothing is asked but the Job and its Pods, once a heartbeat" {
+  local reads watches
+  start_suspended_job 'echo 1 >/dev/termination-log' --heartbeat 5
+  reads=$(requests read) watches=$(requests watch)
   said "Job $job goes on after .*; Pods: none"
-  assert_equal "$(requests any)" "$before"
+  assert_equal "$(requests read) $(requests watch)" "$((reads + 2)) $watches"
+  resume "$job"
+  assert_ended 0 1
+}
+
+@test "watches that something on the way swallows: the end is seen at the next heartbeat" {
+  start_suspended_job 'echo 1 >/dev/termination-log' --heartbeat 3
+  fault watch:blackhole
   resume "$job"
   assert_ended 0 1
 }
