@@ -17,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint conformance kills bench test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
+.PHONY: help install demo test lint conformance kills stress bench test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ conformance: $(THE_CLUSTER) .build/kubectl/.installed ## the cases that hold on 
 
 kills: $(THE_CLUSTER) ## kills run-job at random moments on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
 	tests/stress/kills $(CLUSTER) $(ARGS)
+
+stress: $(THE_CLUSTER) ## 300 Jobs while things go wrong at random on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
+	tests/stress/stress $(CLUSTER) $(ARGS)
 
 bench: $(THE_CLUSTER) ## what waiting for a Job costs, beside KubernetesJobOperator; CLUSTER=localgke or k8s; ARGS="--jobs N --seconds N"
 	$(MAKE) --silent install AIRFLOW=bench
