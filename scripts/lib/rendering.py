@@ -29,21 +29,23 @@ def render(
     values. RenderError when there is no such manifest.
     """
     file = find_template(template, templates)
+    run = Run.from_environment(environ)
+    identity = identify(run, work=name or file.name.partition(".")[0], environ=environ)
+    name = identity.name if name is None else name
     context = {
         "values": read_values(values, environ),
         "profile": {} if profile is None else read_profile(templates / "profiles.yaml", profile),
+        "job": {"name": name},
     }
-    run = Run.from_environment(environ)
 
     def job(try_number: str) -> dict[str, Json]:
         facts = run.as_dict() | {"try_number": try_number}
         rendered = Renderer(file.parent, templates).render(file.name, context | {"run": facts})
         return one_job(read_documents(rendered), file.name)
 
-    identity = identify(run, work=name or file.name.partition(".")[0], environ=environ)
     stamped = stamp(
         job(run.try_number),
-        name=identity.name if name is None else name,
+        name=name,
         namespace=namespace,
         identity=identity,
         run=run,
