@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from identity import Run, identify
-from manifest import one_job, spec_hash, stamp
+from manifest import Manifest, read_manifest, stamp, stamp_owned
 from profiles import read_profile
 from templating import Renderer, find_template
-from values import Json, read_values
+from values import read_values
 from yaml_document import read_documents, write_document
 
 
@@ -38,17 +38,19 @@ def render(
         "job": {"name": name},
     }
 
-    def job(try_number: str) -> dict[str, Json]:
-        facts = run.as_dict() | {"try_number": try_number}
-        rendered = Renderer(file.parent, templates).render(file.name, context | {"run": facts})
-        return one_job(read_documents(rendered), file.name)
+    renderer = Renderer(file.parent, templates)
 
-    stamped = stamp(
-        job(run.try_number),
+    def manifest(try_number: str) -> Manifest:
+        facts = run.as_dict() | {"try_number": try_number}
+        return read_manifest(read_documents(renderer.render(file.name, context | {"run": facts})), file.name)
+
+    rendered = manifest(run.try_number)
+    job = stamp(
+        rendered.job,
         name=name,
         namespace=namespace,
         identity=identity,
         run=run,
-        work=spec_hash(job("")),  # a template may tell the container which try it is; the work is the same
+        work=manifest("").hash,  # a template may tell the container which try it is; the work is the same
     )
-    return write_document(stamped)
+    return "---\n".join(map(write_document, [job, *stamp_owned(rendered.owned, job)]))
