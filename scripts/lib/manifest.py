@@ -54,7 +54,14 @@ def spec_hash(job: dict[str, Json]) -> str:
 
 
 def stamp(
-    job: dict[str, Json], *, name: str, namespace: str | None, identity: Identity, run: Run, work: str
+    job: dict[str, Json],
+    *,
+    name: str,
+    namespace: str | None,
+    identity: Identity,
+    run: Run,
+    work: str,
+    profile: str | None = None,
 ) -> dict[str, Json]:
     """Return `job` with name, namespace, labels and annotations set; `work` is its spec_hash.
 
@@ -70,6 +77,7 @@ def stamp(
         f"{OURS}map-index": run.map_index,
         f"{OURS}try-number": run.try_number,
         f"{OURS}manifest-hash": work,
+        **({} if profile is None else {f"{OURS}profile": profile}),
     }
     names = {"name": _dns_label(name, "Job name", NAME_LENGTH)}
     if namespace is None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from identity import Run, identify
+from limits import refuse_too_large
 from manifest import one_job, spec_hash, stamp
-from profiles import read_profile
-from templating import Renderer, find_template
-from values import Json, read_values
-from yaml_document import read_documents, write_document
+from places import places_of
+from profiles import choose_profile
+from templating import Rendered, Renderer, find_template
+from validation import validate_offline
+from values import read_values
+from yaml_document import field_places, read_documents, write_document
 
 
 def render(
@@ -22,6 +26,14 @@ def render(
     namespace: str | None,
     templates: Path,
     environ: Mapping[str, str],
+    profile_for: str | None = None,
+    profiles: str | None = None,
+    after: str | None = None,
+    after_oom: str | None = None,
+    settings: Sequence[str] = (),
+    validate: str = "off",
+    kubernetes_version: str | None = None,
+    places: str | None = None,
 ) -> str:
     """Render the manifest that the options of render-job ask for, as YAML text.
 
@@ -32,23 +44,31 @@ def render(
     run = Run.from_environment(environ)
     identity = identify(run, work=name or file.name.partition(".")[0], environ=environ)
     name = identity.name if name is None else name
-    context = {
-        "values": read_values(values, environ),
-        "profile": {} if profile is None else read_profile(templates / "profiles.yaml", profile),
-        "job": {"name": name},
-    }
+    tables = [templates / "profiles.yaml", *([] if profiles is None else [Path(profiles)])]
+    machine = choose_profile(tables, profile=profile, profile_for=profile_for, after=after, after_oom=after_oom)
+    context = {"values": read_values(values, environ, settings), "profile": machine, "job": {"name": name}}
 
-    def job(try_number: str) -> dict[str, Json]:
+    def rendered(try_number: str) -> Rendered:
         facts = run.as_dict() | {"try_number": try_number}
-        rendered = Renderer(file.parent, templates).render(file.name, context | {"run": facts})
-        return one_job(read_documents(rendered), file.name)
+        return Renderer(file.parent, templates).render(file.name, context | {"run": facts})
 
+    text, of_any_try = rendered(run.try_number), rendered("")
+    job = one_job(read_documents(text), file.name)
     stamped = stamp(
-        job(run.try_number),
+        job,
         name=name,
         namespace=namespace,
         identity=identity,
         run=run,
-        work=spec_hash(job("")),  # a template may tell the container which try it is; the work is the same
+        # A template may tell the container which try it is; the work is the same.
+        work=spec_hash(one_job(read_documents(of_any_try), file.name)),
+        profile=machine["name"],
     )
+    refuse_too_large(stamped, file.name)
+    if places is not None or validate == "offline":
+        known = places_of([job], field_places(text))
+        if places is not None:
+            Path(places).write_text(json.dumps(known))
+        if validate == "offline":
+            validate_offline(stamped, kubernetes_version, known)
     return write_document(stamped)

@@ -149,7 +149,7 @@ write_template() { # CONTAINER
 @test "text that is not YAML after rendering is refused with the line of the template" {
   write_template '{name: [main}'
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: invalid YAML: .*, mine.yaml.j2 line 4, correct the template$'
+  assert_one_error 65 '^render-job: invalid YAML: .*, mine.yaml.j2 line 4, correct it$'
 }
 
 @test "a document that is not a Job is refused" {
