@@ -7,7 +7,9 @@ import json
 from render_error import BAD_INPUT, RenderError
 from values import Json
 
-OBJECT_BYTES = 1_500_000  # etcd refuses requests of more than 1.5 MiB, and an object is stored with more than it says
+# etcd refuses requests of more than 1.5 MiB (--max-request-bytes), for which the API server of 1.36 blames the Job's
+# selector. The rest is for what the cluster adds to the object, and to the Pods that it makes of it.
+OBJECT_BYTES = 1_500_000
 ANNOTATIONS_BYTES = 262_144  # apimachinery, api/validation: TotalAnnotationSizeLimitB
 
 ADVICE = "write large values to object storage and pass their URI"

@@ -37,8 +37,9 @@ def _refuse_long_arguments(pod: dict[str, Json], template: str) -> None:
         for field in ("command", "args", "env"):
             for item in _list(container, field):
                 text = f"{item.get('name')}={item.get('value')}" if isinstance(item, dict) else str(item)
-                if len(text.encode()) > ARGUMENT_BYTES:
-                    what = f"{field} of container {container.get('name')} has an item of {len(text.encode())} bytes"
+                size = len(text.replace("$$", "$").encode())  # as it is after Kubernetes has expanded it
+                if size > ARGUMENT_BYTES:
+                    what = f"{field} of container {container.get('name')} has an item of {size} bytes"
                     advice = f"{ARGUMENT_BYTES} is the most: write it to object storage and pass its URI"
                     raise RenderError(BAD_INPUT, f"{what}, {template}, {advice}")
 

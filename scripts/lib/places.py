@@ -30,9 +30,7 @@ def explain(message: str, places: Places) -> str:
     """Return where the fields that `message` names are said, or an empty text."""
     kinds = {kind for kind, _, _ in places if re.search(rf"\b{re.escape(kind)}\b", message)}
     known = [(path, place) for kind, path, place in places if kind in kinds or not kinds]
-    found = {
-        field: _find(re.findall(r"[^][.]+(?=\.|\[|$)|(?<=\[)[^]]+", field), known) for field in FIELD.findall(message)
-    }
+    found = {field: _find(re.findall(r"(?<=\[)[^]]+|[^][.]+", field), known) for field in FIELD.findall(message)}
     return "; ".join(f"{field} is in {place}" for field, place in found.items() if place)
 
 
