@@ -17,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint conformance kills fuzz test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
+.PHONY: help install demo test golden fuzz lint conformance kills test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ demo: $(THE_CLUSTER) ## an Airflow DAG trains a model in Jobs on CLUSTER=localgk
 test: install ## everything that must pass
 	$(BIN)/python -m pytest
 	bats tests/scripts
+
+golden: install ## what the templates render, and templates/VALUES.md, anew: look at the diff before you commit it
+	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/golden.py
+	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/values_table.py
 
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 	tests/lint

@@ -11,20 +11,25 @@ from values import Json
 # selector. The rest is for what the cluster adds to the object, and to the Pods that it makes of it.
 OBJECT_BYTES = 1_500_000
 ANNOTATIONS_BYTES = 262_144  # apimachinery, api/validation: TotalAnnotationSizeLimitB
+CONFIG_MAP_BYTES = 1_048_576  # core/v1: MaxSecretSize, which is that of a ConfigMap, too
 
 ADVICE = "write large values to object storage and pass their URI"
 
 
 def refuse_too_large(document: dict[str, Json], template: str) -> None:
-    """Raise RenderError when `document` or the annotations in it are larger than any cluster takes."""
-    pod = document.get("spec", {}).get("template", {})
-    for path, owner in (("metadata.annotations", document), ("spec.template.metadata.annotations", pod)):
-        size = sum(_bytes(key) + _bytes(text) for key, text in owner.get("metadata", {}).get("annotations", {}).items())
-        if size > ANNOTATIONS_BYTES:
-            what = f"{path} of {document['kind']} has {size} bytes, {template}, {ANNOTATIONS_BYTES} is the most"
-            raise RenderError(BAD_INPUT, f"{what}: {ADVICE}")
+    """Raise RenderError when `document`, or a part of it that has a limit, is larger than any cluster takes."""
+    kind, pod = document["kind"], document.get("spec", {}).get("template", {})
+    parts = {
+        "metadata.annotations": (ANNOTATIONS_BYTES, document["metadata"].get("annotations")),
+        "spec.template.metadata.annotations": (ANNOTATIONS_BYTES, pod.get("metadata", {}).get("annotations")),
+        "data": (CONFIG_MAP_BYTES, document.get("data") if kind == "ConfigMap" else None),
+    }
+    for path, (most, texts) in parts.items():
+        size = sum(_bytes(key) + _bytes(text) for key, text in (texts or {}).items())
+        if size > most:
+            raise RenderError(BAD_INPUT, f"{path} of {kind} has {size} bytes, {template}, {most} is the most: {ADVICE}")
     if (size := _bytes(document)) > OBJECT_BYTES:
-        what = f"{document['kind']} has {size} bytes, {template}, {OBJECT_BYTES} is the most"
+        what = f"{kind} has {size} bytes, {template}, {OBJECT_BYTES} is the most"
         raise RenderError(BAD_INPUT, f"{what} that a cluster is sure to store: {ADVICE}")
 
 

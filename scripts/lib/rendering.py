@@ -8,7 +8,7 @@ from pathlib import Path
 
 from identity import Run, identify
 from limits import refuse_too_large
-from manifest import one_job, spec_hash, stamp
+from manifest import read_manifest, stamp, stamp_owned
 from places import places_of
 from profiles import choose_profile
 from templating import Rendered, Renderer, find_template
@@ -48,27 +48,32 @@ def render(
     machine = choose_profile(tables, profile=profile, profile_for=profile_for, after=after, after_oom=after_oom)
     context = {"values": read_values(values, environ, settings), "profile": machine, "job": {"name": name}}
 
-    def rendered(try_number: str) -> Rendered:
-        facts = run.as_dict() | {"try_number": try_number}
-        return Renderer(file.parent, templates).render(file.name, context | {"run": facts})
+    renderer = Renderer(file.parent, templates)
 
-    text, of_any_try = rendered(run.try_number), rendered("")
-    job = one_job(read_documents(text), file.name)
-    stamped = stamp(
-        job,
+    def rendered(try_number: str) -> Rendered:
+        return renderer.render(file.name, context | {"run": run.as_dict() | {"try_number": try_number}})
+
+    of_this_try, of_any_try = rendered(run.try_number), rendered("")
+    documents = read_documents(of_this_try)
+    manifest = read_manifest(documents, file.name)
+    job = stamp(
+        manifest.job,
         name=name,
         namespace=namespace,
         identity=identity,
         run=run,
         # A template may tell the container which try it is; the work is the same.
-        work=spec_hash(one_job(read_documents(of_any_try), file.name)),
+        work=read_manifest(read_documents(of_any_try), file.name).hash,
         profile=machine["name"],
     )
-    refuse_too_large(stamped, file.name)
+    stamped = [job, *stamp_owned(manifest.owned, job)]
+    for document in stamped:
+        refuse_too_large(document, file.name)
     if places is not None or validate == "offline":
-        known = places_of([job], field_places(text))
+        known = places_of(documents, field_places(of_this_try))
         if places is not None:
             Path(places).write_text(json.dumps(known))
         if validate == "offline":
-            validate_offline(stamped, kubernetes_version, known)
-    return write_document(stamped)
+            for document in stamped:
+                validate_offline(document, kubernetes_version, known)
+    return "---\n".join(map(write_document, stamped))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from limits import ANNOTATIONS_BYTES, OBJECT_BYTES, refuse_too_large
+from limits import ANNOTATIONS_BYTES, CONFIG_MAP_BYTES, OBJECT_BYTES, refuse_too_large
 from render_error import RenderError
 
 
@@ -31,5 +31,10 @@ def test_an_object_that_no_cluster_stores_is_refused():
     assert error.value.status == 65
 
 
-def test_an_object_without_metadata_has_no_annotations():
-    refuse_too_large({"kind": "Service"}, "t")
+def test_the_data_of_a_config_map_have_a_limit_of_their_own():
+    def config_map(size):
+        return {"kind": "ConfigMap", "metadata": {}, "data": {"a": "x" * (size - 1)}}
+
+    refuse_too_large(config_map(CONFIG_MAP_BYTES), "t")
+    with pytest.raises(RenderError, match=r"^data of ConfigMap has 1048577 bytes, t, 1048576 is the most"):
+        refuse_too_large(config_map(CONFIG_MAP_BYTES + 1), "t")
