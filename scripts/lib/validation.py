@@ -26,11 +26,10 @@ def validate_offline(document: dict[str, Json], version: str | None, places: Pla
         kubernetes_validate.validate(document, version or newest, strict=True)
     except kubernetes_validate.ValidationError as error:
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
-        where = explain(f"{document['kind']}: {path}", places) or "it is not from the template"
+        where = explain(f"{document['kind']}: {path}", places)
         said = f"{path}: {error.message}, {document['kind']} of Kubernetes {error.version}"
-        raise RenderError(
-            BAD_INPUT, f"the manifest is invalid: {said}, correct the template or its values: {where}"
-        ) from None
+        fix = f"correct the template or its values{': ' if where else ''}{where}"
+        raise RenderError(BAD_INPUT, f"the manifest is invalid: {said}, {fix}") from None
     except kubernetes_validate.SchemaNotFoundError as error:
         raise RenderError(BAD_INPUT, f"{error.message}, the manifest, correct apiVersion and kind") from None
     except (VersionNotSupportedError, IndexError, ValueError):

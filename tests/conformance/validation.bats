@@ -72,9 +72,6 @@ spec:
         - name: main
           image: busybox:1.37
           {{ values.field | default("command") }}: [ls]
-          resources:
-            limits:
-              cpu: {{ values.cpu | default(1) }}
 END
   GKE_JOB_VALUES=$1 run_script submit-job --template "$BATS_TEST_TMPDIR/lines.yaml.j2" --name refused --validate server --dry-run
   assert_one_error 65 "$2.*; correct the template or its values: $3 is in lines.yaml.j2 line $4\$"
@@ -85,7 +82,6 @@ END
   assert_refused_in_line '{"retries": -1}' 'spec.backoffLimit: Invalid value: -1' spec.backoffLimit 4
   assert_refused_in_line '{"retries": "x"}' 'cannot unmarshal string into Go struct field' spec.backoffLimit 4
   assert_refused_in_line '{"field": "comand"}' 'unknown field "spec' "$main.comand" 11
-  assert_refused_in_line '{"cpu": -1}' "$main.resources.limits\\[cpu\\]: Invalid value" "$main.resources.limits\\[cpu\\]" 14
 }
 
 @test "the template of a Job cannot be changed" {
