@@ -17,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test golden lint conformance kills test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
+.PHONY: help install demo test golden fuzz lint conformance kills bench test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,13 @@ conformance: $(THE_CLUSTER) .build/kubectl/.installed ## the cases that hold on 
 
 kills: $(THE_CLUSTER) ## kills run-job at random moments on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
 	tests/stress/kills $(CLUSTER) $(ARGS)
+
+fuzz: install ## 10,000 hostile values through each template, others every time
+	$(BIN)/python -m pytest tests/templates/test_fuzz.py --hypothesis-profile whole
+
+bench: $(THE_CLUSTER) ## what waiting for a Job costs, beside KubernetesJobOperator; CLUSTER=localgke or k8s; ARGS="--jobs N --seconds N"
+	$(MAKE) --silent install AIRFLOW=bench
+	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python AIRFLOW_VERSION=bench tests/bench/bench $(CLUSTER) $(ARGS)
 
 test-cluster: install $(K8S)/.built ## that the real Kubernetes starts, comes back and leaves nothing (root)
 	bats tests/cluster

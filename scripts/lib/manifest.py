@@ -69,8 +69,9 @@ def _refuse_long_arguments(pod: dict[str, Json], template: str) -> None:
         for field in ("command", "args", "env"):
             for item in _list(container, field):
                 text = f"{item.get('name')}={item.get('value')}" if isinstance(item, dict) else str(item)
-                if len(text.encode()) > ARGUMENT_BYTES:
-                    what = f"{field} of container {container.get('name')} has an item of {len(text.encode())} bytes"
+                size = len(text.replace("$$", "$").encode())  # as it is after Kubernetes has expanded it
+                if size > ARGUMENT_BYTES:
+                    what = f"{field} of container {container.get('name')} has an item of {size} bytes"
                     advice = f"{ARGUMENT_BYTES} is the most: write it to object storage and pass its URI"
                     raise RenderError(BAD_INPUT, f"{what}, {template}, {advice}")
 
@@ -81,7 +82,14 @@ def _list(mapping: Json, key: str) -> list[Json]:
 
 
 def stamp(
-    job: dict[str, Json], *, name: str, namespace: str | None, identity: Identity, run: Run, work: str
+    job: dict[str, Json],
+    *,
+    name: str,
+    namespace: str | None,
+    identity: Identity,
+    run: Run,
+    work: str,
+    profile: str | None = None,
 ) -> dict[str, Json]:
     """Return `job` with name, namespace, labels and annotations set; `work` is the hash of its manifest.
 
@@ -97,6 +105,7 @@ def stamp(
         f"{OURS}map-index": run.map_index,
         f"{OURS}try-number": run.try_number,
         f"{OURS}manifest-hash": work,
+        **({} if profile is None else {f"{OURS}profile": profile}),
     }
     names = {"name": _dns_label(name, "Job name", NAME_LENGTH)}
     if namespace is None:

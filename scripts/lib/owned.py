@@ -4,8 +4,8 @@ Usage: render-job ... | owned.py DIRECTORY [UID]
 
 Writes DIRECTORY/job.json and a file for each other document, there with the Job of that UID as owner, if one is given:
 then Kubernetes removes it with the Job. It does not block the Job's deletion, which would take one more right.
-stdout: JOB-NAME IDENTITY MANIFEST-HASH NAMESPACE, the last one empty where the manifest names none; then a line for
-each other document: KIND/NAME FILE.
+stdout: JOB-NAME IDENTITY MANIFEST-HASH PROFILE NAMESPACE, PROFILE being - where there is none, and the last one empty
+where the manifest names none; then a line for each other document: KIND/NAME FILE.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def take_apart(documents: list[dict[str, Json]], directory: Path, uid: str) -> l
     job, *others = documents
     metadata = job["metadata"]
     identity, digest = metadata["labels"]["gke-job/identity"], metadata["annotations"]["gke-job/manifest-hash"]
-    lines = [f"{metadata['name']} {identity} {digest} {metadata.get('namespace', '')}"]
+    profile = metadata["annotations"].get("gke-job/profile", "-")
+    lines = [f"{metadata['name']} {identity} {digest} {profile} {metadata.get('namespace', '')}"]
     (directory / "job.json").write_text(json.dumps(job))
     owner = {"apiVersion": job["apiVersion"], "kind": job["kind"], "name": metadata["name"], "uid": uid}
     for number, document in enumerate(others):

@@ -6,8 +6,8 @@
 #
 # A watch begins with the present state, so one that is started anew misses nothing that still matters.
 
-# How long to try again when what was allowed before is denied, before giving up with 77: an API server that has just
-# started denies everything until it has read its Roles.
+# How long to try again, at most, when what was allowed before is denied, before giving up with 77: an API server that has
+# just started denies everything until it has read its Roles.
 readonly DENIED_SECONDS=60
 
 line_of() { # FIELD...
@@ -93,7 +93,7 @@ job_is_there() {
 
 # Starts watches that have ended again; 1 when the Job is no longer there. Ends the script when nothing answers for long.
 keep_watching() {
-  local kind status patience
+  local kind status patience unreachable=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS}
   job_is_there || return 1
   for kind in job pod; do
     if [[ ${watch_resumes[$kind]-} ]]; then
@@ -111,8 +111,10 @@ keep_watching() {
     explain_kubectl_error "watch Job $job" "$PRIVATE_DIR/$kind.err" || status=$?
     lost=${lost:-$SECONDS}
     case $status in
-      "$EXIT_UNREACHABLE") patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
-      "$EXIT_DENIED") patience=$((watch_starts[$kind] > 1 ? DENIED_SECONDS : 0)) ;; # the first one was not
+      "$EXIT_UNREACHABLE") patience=$unreachable ;;
+      "$EXIT_DENIED") # the first watch was not
+        patience=$((watch_starts[$kind] == 1 ? 0 : unreachable < DENIED_SECONDS ? unreachable : DENIED_SECONDS))
+        ;;
       *) patience=0 ;;
     esac
     ((SECONDS - lost < patience)) || exit "$status"

@@ -37,6 +37,7 @@ class Kubelet:
         for uid, pod in pods.items():
             if uid not in self._workers:
                 self._workers[uid] = PodWorker(self._store, self._config, self._logs / uid, pod)
+            self._workers[uid].update(pod)
             if "deletionTimestamp" in pod["metadata"]:
                 self._workers[uid].stop(pod["metadata"]["deletionGracePeriodSeconds"])
         records = dns.records(self._store)

@@ -44,6 +44,11 @@ class PodWorker:
         self.write_hosts(dns.records(store))
         self.task = asyncio.create_task(self._run())
 
+    def update(self, pod: Object) -> None:
+        """Takes the images that its containers are to have now, for those that wait for one."""
+        for status, container in zip(self._containers, pod["spec"]["containers"], strict=True):
+            status.spec["image"] = container["image"]
+
     def stop(self, grace: float) -> None:
         """Asks the containers to end, and kills them after `grace` seconds. A second call can only shorten the time."""
         loop = asyncio.get_running_loop()
@@ -101,9 +106,9 @@ class PodWorker:
 
     async def _pull(self, status: ContainerStatus) -> None:
         """Returns once the image is there, or when the Pod is stopped before."""
-        name, policy = status.spec["image"], status.spec.get("imagePullPolicy")
-        seconds = self._config.settings.image_pull_backoff_seconds
+        policy, seconds = status.spec.get("imagePullPolicy"), self._config.settings.image_pull_backoff_seconds
         while not self._stopping.is_set():
+            name = status.spec["image"]
             if name in self._config.images and policy != "Always":
                 present = f'Container image "{name}" already present on machine and can be accessed by the pod'
                 self._record("Normal", "Pulled", present, status.name)

@@ -17,13 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from test_profiles import NAMES
 
 from rendering import render
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 GOLDEN = Path(__file__).parent / "golden"
-PROFILES = list(yaml.safe_load((TEMPLATES / "profiles.yaml").read_text()))
 REQUIRED: dict[str, dict[str, Any]] = {
     "batch-job": {"image": "busybox"},
     "indexed-job": {"image": "busybox", "items": ["a: $(b)", 3, {"rate": 0.1}]},
@@ -95,7 +94,7 @@ def golden_files(template: str) -> dict[str, str]:
             _change(template, {name: value}, base.get(name, {}), f"{name}: {json.dumps(value)}")
             for name, value in given.items()
         ),
-        "profiles.diff": "".join(_change(template, {}, {}, name, name) for name in PROFILES),
+        "profiles.diff": "".join(_change(template, {}, {}, name, name) for name in NAMES),
     }
 
 

@@ -53,6 +53,13 @@ def test_name_labels_and_annotations_are_set_whatever_the_template_says():
     }
 
 
+def test_the_profile_is_on_the_job_where_there_is_one():
+    identity = Identity(hash="0123456789ab", name="unused")
+    job = stamp(copy.deepcopy(JOB), name="j", namespace=None, identity=identity, run=RUN, work="w", profile="highmem")
+    assert job["metadata"]["annotations"]["gke-job/profile"] == "highmem"
+    assert "gke-job/profile" not in stamped()["metadata"]["annotations"]
+
+
 def test_the_labels_are_on_the_pods_too():
     pod = stamped()["spec"]["template"]
     assert pod["metadata"] == {"labels": {"app": "b", **LABELS}, "annotations": {"c": "d"}}
@@ -137,6 +144,12 @@ def test_an_argument_or_variable_that_no_program_can_be_started_with_is_refused(
     ) as error:
         read_manifest([with_container(**fields)], "t")
     assert error.value.status == 65
+
+
+def test_an_argument_is_measured_as_it_is_once_kubernetes_has_expanded_it():
+    read_manifest([with_container(args=["$$" * 131_071])], "t")
+    with pytest.raises(RenderError, match="args of container main has an item of 131072 bytes"):
+        read_manifest([with_container(args=["$$" * 131_072])], "t")
 
 
 def test_the_longest_argument_and_variable_pass_and_so_does_what_the_api_server_refuses():

@@ -101,7 +101,7 @@ def test_a_variable_of_the_user_comes_after_those_of_the_template(template):
 def test_a_preemption_does_not_count_and_comes_before_the_exit_codes():
     rules = job("batch-job", no_retry_exit_codes=[3])["spec"]["podFailurePolicy"]["rules"]
     assert [rule["action"] for rule in rules] == ["Ignore", "FailJob"]
-    assert rules[0]["onPodConditions"] == [{"type": "DisruptionTarget"}]
+    assert rules[0]["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
 
 
 def test_the_pods_of_a_distributed_job_go_together_unless_its_program_goes_on_without_one():
