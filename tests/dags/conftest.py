@@ -37,13 +37,16 @@ def register(airflow_database):
     """Makes a DAG known that is in no file of the DAG folder: Airflow 3 runs only serialized ones."""
     try:
         from airflow.dag_processing.bundles.manager import DagBundlesManager
-        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     except ImportError:  # Airflow 2.11
         return lambda dag: None
+    try:
+        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    except ImportError:  # Airflow 3.1
+        from airflow.models.dagbag import DagBag, sync_bag_to_db
 
     def register(dag):
         DagBundlesManager().sync_bundles_to_db()
-        bag = DagBag(os.devnull, bundle_name="dags-folder")
+        bag = DagBag(os.devnull)
         bag.bag_dag(dag)
         sync_bag_to_db(bag, "dags-folder", None)
 

@@ -27,11 +27,11 @@ CONTEXT = {"ti": TaskInstance()}
 
 
 @pytest.fixture
-def run(register):
-    """Runs the DAG of the tasks that `build` makes; returns the run's state."""
+def run(register, request):
+    """Runs the DAG of the tasks that `build` makes, named after the test; returns the run's state."""
 
-    def run(build, *, params: dict | None = None) -> str:
-        with DAG("some_dag", schedule=None, params=params or {}) as dag:
+    def run(build, **dag_arguments) -> str:
+        with DAG(request.node.name, schedule=None, **dag_arguments) as dag:
             build()
         register(dag)
         return dag.test().state.value
@@ -178,11 +178,11 @@ def test_a_value_that_json_lacks_is_refused_before_anything_runs(run_job):
         operator.execute(CONTEXT)
 
 
-def test_run_job_learns_which_task_instance_it_serves(run, run_job, monkeypatch):
+def test_run_job_learns_which_task_instance_it_serves(run, run_job, monkeypatch, request):
     monkeypatch.delenv("COMPOSER_ENVIRONMENT", raising=False)
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "success"
     environment = run_job.calls[0]["environment"]
-    assert environment["AIRFLOW_CTX_DAG_ID"] == "some_dag"
+    assert environment["AIRFLOW_CTX_DAG_ID"] == request.node.name
     assert environment["AIRFLOW_CTX_TASK_ID"] == "t"
     assert environment["AIRFLOW_CTX_DAG_RUN_ID"].startswith("manual__")
     assert environment["AIRFLOW_CTX_TRY_NUMBER"] == "1"
