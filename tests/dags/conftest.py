@@ -79,11 +79,16 @@ class RunJob:
         (directory / "recorder.py").write_text(RECORDER)
         self.behaves(output="null")
 
-    def behaves(self, *, output: str, status: int = 0) -> None:
+    def fails(self, template: str) -> None:
+        """From now on a Job of this template fails, and no other does."""
+        self.behaves(output="null", failing=template)
+
+    def behaves(self, *, output: str, status: int = 0, failing: str = "") -> None:
         (self._directory / "output").write_text(output)
         script = self._directory / "scripts" / "run-job"
         script.write_text(
             f'"$GKE_JOB_PYTHON" "{self._directory}/recorder.py" "{self._records}" "$@"\n'
+            f'case "$*" in *"--template {failing} "*) exit 1 ;; esac\n'
             f'echo "a line of the log" >&2\ncat "{self._directory}/output"\nexit {status}\n'
         )
         script.chmod(stat.S_IRUSR)
