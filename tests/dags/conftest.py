@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
 import stat
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+AIRFLOW_VERSION = version("apache-airflow")
 
 # Airflow reads its settings when it is first imported, so before any fixture runs.
 AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-")
@@ -30,6 +33,15 @@ def airflow_database():
     db.initdb()
     yield
     shutil.rmtree(AIRFLOW_HOME)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_api_server():
+    """Airflow 3.1 makes the API of `dag.test()` anew for each task, which takes seconds; later ones do it once."""
+    if AIRFLOW_VERSION.startswith("3.1."):
+        from airflow.sdk.execution_time import supervisor
+
+        supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
 
 
 @pytest.fixture
