@@ -12,8 +12,8 @@ def command(script: str, *words: str, **options: Any) -> list[str]:
     """Returns the command line of a script, started with bash because a bucket keeps no run bits.
 
     :param words: options that are ready, put first
-    :param options: by name, `on_change` for `--on-change`: text or a number; a duration in seconds, or a timedelta; True
-        for an option without a value. None, False and "" leave it out
+    :param options: by name, `on_change` for `--on-change`: text or a number; a duration in seconds, or a timedelta;
+        True for an option without a value. None, False and "" leave it out
     :raises FileNotFoundError: there is no such script
     """
     line = ["bash", str(paths.script(script)), *map(str, words)]  # rendered to native objects, a word may be a number

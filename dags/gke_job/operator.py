@@ -6,13 +6,17 @@ import inspect
 import json
 import os
 import shlex
+import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from gke_job import kills
 from gke_job.cluster import GkeCluster
 from gke_job.command import command
 from gke_job.compat import AirflowException, AirflowFailException, BashOperator, Context, mask_secret
@@ -20,6 +24,7 @@ from gke_job.values import plain
 
 # Usage, bad values or manifest, no such template, permission denied, will never start: the table in README.md.
 NO_RETRY_HELPS = (64, 65, 66, 77, 78)
+KILL_SECONDS = 3  # in which run-job ends when it is told to
 
 
 class GkeJobOperator(BashOperator):
@@ -49,7 +54,9 @@ class GkeJobOperator(BashOperator):
     :param heartbeat: time without news after which the log says how it is going
     :param max_log_streams: Pods whose logs are read at the same time
     :param on_change: when this task still runs a Job of another manifest: fail, attach to it, or replace it
-    :param on_kill_action: whether a killed task deletes its Job or keeps it running
+    :param on_kill_action: whether a killed task deletes its Job or keeps it running, for the next try to attach to;
+        auto: deletes it when somebody has marked or cleared the task, when it took longer than `execution_timeout`, and
+        when there is no next try; keeps it when the worker is being stopped. A worker that dies always keeps it
     :param kwargs: as for BashOperator
     """
 
@@ -85,7 +92,7 @@ class GkeJobOperator(BashOperator):
         heartbeat: float | timedelta | None = None,
         max_log_streams: int | None = None,
         on_change: Literal["fail", "attach", "replace"] | None = None,
-        on_kill_action: Literal["delete", "keep"] = "delete",
+        on_kill_action: Literal["auto", "delete", "keep"] = "auto",
         **kwargs: Any,
     ) -> None:
         super().__init__(bash_command="", output_processor=json.loads, **kwargs)
@@ -107,8 +114,11 @@ class GkeJobOperator(BashOperator):
             "heartbeat": heartbeat,
             "max_log_streams": max_log_streams,
             "on_change": on_change,
-            "on_kill": on_kill_action,
+            "on_kill": "keep" if on_kill_action == "keep" else "delete",
         }
+        self.on_kill_action = on_kill_action
+        self._ti: Any = None
+        self._supervisor = 0
 
     def execute(self, context: Context) -> Any:
         """Runs the Job to its end and returns its result.
@@ -127,6 +137,18 @@ class GkeJobOperator(BashOperator):
         self.multiple_outputs = isinstance(result, dict)
         return result
 
+    def on_kill(self) -> None:
+        """Ends run-job, and waits until it has deleted the Job or has let go of it."""
+        process = self.subprocess_hook.sub_process
+        if process is None or process.poll() is not None:
+            return
+        if self._keeps_job():
+            os.killpg(process.pid, signal.SIGPWR)  # process leads a group; run-job --help tells what the signal means
+        else:
+            super().on_kill()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=KILL_SECONDS)
+
     def get_env(self, context: Context) -> dict[str, str]:
         """Returns the worker's environment and what identifies this task instance to the scripts."""
         environment = os.environ.get("COMPOSER_ENVIRONMENT", "airflow")
@@ -136,6 +158,14 @@ class GkeJobOperator(BashOperator):
             "GKE_JOB_MAP_INDEX": str(context["ti"].map_index),
             "GKE_JOB_PYTHON": sys.executable,
         }
+
+    def _keeps_job(self) -> bool:
+        if os.getppid() != self._supervisor:
+            return True
+        if self.on_kill_action == "auto":
+            timed_out = self._ti is None
+            return not timed_out and kills.is_awaited(self._ti)
+        return self.on_kill_action == "keep"
 
     def _command(self, values: Path) -> list[str]:
         profile_for = self.profile_for and ",".join(f"{name}={amount}" for name, amount in self.profile_for.items())
@@ -153,6 +183,8 @@ class GkeJobOperator(BashOperator):
 
     def _run(self, context: Context, words: Sequence[str]) -> Any:
         self.bash_command = shlex.join(words)
+        self._ti = context["ti"]
+        self._supervisor = kills.tie_to_supervisor(self._ti)
         try:
             # Unwrapped, because what guards `execute` in Airflow 2 warns of a call by a subclass, too.
             return inspect.unwrap(BashOperator.execute)(self, context)
@@ -161,3 +193,5 @@ class GkeJobOperator(BashOperator):
             if process and process.returncode in NO_RETRY_HELPS:
                 raise AirflowFailException(f"{error} No retry helps: the log says what does.") from error
             raise
+        finally:
+            self._ti = None  # a signal reaches the task while it runs, a time-out when it has been broken off

@@ -28,6 +28,7 @@ except ImportError:  # Airflow 2.11
 
 class TaskInstance:
     map_index = -1
+    job_id = None
 
 
 CONTEXT = {"ti": TaskInstance()}
@@ -304,8 +305,8 @@ def test_jinja_may_render_to_native_objects(run, run_job, native):
     (call,) = run_job.calls
     assert options(call)["--profile-for"] == "bytes=73000000000"
     assert options(call)["--context"] == "7"
-    rendered = {"rows": 73_000_000_000, "names": ["a", "b"]} if native else {"rows": "73000000000", "names": "['a', 'b']"}
-    assert call["values"] == rendered
+    objects, text = {"rows": 73_000_000_000, "names": ["a", "b"]}, {"rows": "73000000000", "names": "['a', 'b']"}
+    assert call["values"] == (objects if native else text)
 
 
 def test_setup_and_teardown_are_run_around_what_fails(run, run_job):
