@@ -1,4 +1,4 @@
-# Every target is one call; `make help` lists them. AIRFLOW=2.11 picks the other supported Airflow.
+# Every target is one call; `make help` lists them. AIRFLOW=3.1 or 2.11 picks another supported Airflow.
 SHELL := bash
 AIRFLOW ?= 3.3
 PYTHON ?= python3
@@ -17,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test golden fuzz lint conformance kills bench test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
+.PHONY: help install demo test test-dags golden fuzz lint conformance kills bench test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ golden: install ## what the templates render, and templates/VALUES.md, anew: loo
 	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/golden.py
 	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/values_table.py
 
+test-dags: install ## of these, what another AIRFLOW may change: the operator and the DAGs
+	$(BIN)/python -m pytest tests/dags
+
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 	tests/lint
 
@@ -91,7 +94,7 @@ k8s-stop: install ## end it and remove every trace
 airflow: install ## the Airflow UI on localhost, with the stand-in behind it
 	tests/demo/airflow
 
-lock: install ## new pins for both Airflow versions
+lock: install ## new pins for all Airflow versions
 	tests/requirements/lock
 
 clean: ## remove what the other targets made
