@@ -1,4 +1,4 @@
-# Every target is one call; `make help` lists them. AIRFLOW=2.11 picks the other supported Airflow.
+# Every target is one call; `make help` lists them. AIRFLOW=3.1 or 2.11 picks another supported Airflow.
 SHELL := bash
 AIRFLOW ?= 3.3
 PYTHON ?= python3
@@ -17,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint conformance kills stress bench test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
+.PHONY: help install demo test test-dags golden fuzz lint conformance kills stress bench test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,13 @@ test: install ## everything that must pass
 	$(BIN)/python -m pytest
 	bats tests/scripts
 
+golden: install ## what the templates render, and templates/VALUES.md, anew: look at the diff before you commit it
+	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/golden.py
+	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/values_table.py
+
+test-dags: install ## of these, what another AIRFLOW may change: the operator and the DAGs
+	$(BIN)/python -m pytest tests/dags
+
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 	tests/lint
 
@@ -64,6 +71,9 @@ kills: $(THE_CLUSTER) ## kills run-job at random moments on CLUSTER=localgke or 
 
 stress: $(THE_CLUSTER) ## 300 Jobs while things go wrong at random on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
 	tests/stress/stress $(CLUSTER) $(ARGS)
+
+fuzz: install ## 10,000 hostile values through each template, others every time
+	$(BIN)/python -m pytest tests/templates/test_fuzz.py --hypothesis-profile whole
 
 bench: $(THE_CLUSTER) ## what waiting for a Job costs, beside KubernetesJobOperator; CLUSTER=localgke or k8s; ARGS="--jobs N --seconds N"
 	$(MAKE) --silent install AIRFLOW=bench
@@ -87,7 +97,7 @@ k8s-stop: install ## end it and remove every trace
 airflow: install ## the Airflow UI on localhost, with the stand-in behind it
 	tests/demo/airflow
 
-lock: install ## new pins for both Airflow versions
+lock: install ## new pins for all Airflow versions
 	tests/requirements/lock
 
 clean: ## remove what the other targets made

@@ -6,39 +6,71 @@ import inspect
 import json
 import os
 import shlex
+import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from gke_job import paths
+from gke_job import kills
 from gke_job.cluster import GkeCluster
-from gke_job.compat import BashOperator, Context
+from gke_job.command import command
+from gke_job.compat import AirflowException, AirflowFailException, BashOperator, Context, mask_secret
 from gke_job.values import plain
+
+# Usage, bad values or manifest, no such template, permission denied, will never start: the table in README.md.
+NO_RETRY_HELPS = (64, 65, 66, 77, 78)
+KILL_SECONDS = 3  # in which run-job ends when it is told to
 
 
 class GkeJobOperator(BashOperator):
     """Runs a Kubernetes Job on a GKE cluster: creates it, streams its logs, returns its result.
 
-    The work is done by `scripts/run-job`; a failed task shows its one-line error and exit code. The return value is
-    what the container wrote to `/dev/termination-log`: decoded JSON, or text, or None. Of a JSON object each key is an
-    XCom as well, so that `job.output["loss"]` is one of its values.
+    The work is done by `scripts/run-job`, whose --help says more of each option; a failed task shows its one-line error
+    and exit code. The return value is what the container wrote to `/dev/termination-log`: decoded JSON, or text, or
+    None. Of a JSON object each key is an XCom as well, so that `job.output["loss"]` is one of its values.
+
+    A time is a number of seconds or a timedelta.
 
     :param template: name of a file in `templates/` without `.yaml.j2`, or an absolute path (templated)
     :param values: what the template is filled with. Jinja strings and XComArgs may stand anywhere in it; an XComArg
-        keeps its Python type. Must be JSON: dict, list, str, int, float, bool, None (templated)
+        keeps its Python type. Must be JSON: dict, list, str, int, float, bool, None. What a key with a sensitive name
+        holds, as Airflow has it (`password`, `token`, ...), shows neither in the log nor in the UI (templated)
     :param profile: an entry of `templates/profiles.yaml`: where and how big the Job runs (templated)
+    :param profile_for: instead of `profile`, what it must be big enough for: `{"bytes": 73_000_000_000}` (templated)
+    :param profiles: a YAML file with profiles of the team, laid over `templates/profiles.yaml` (templated)
+    :param escalate: whether a retry takes the next larger profile
+    :param validate: how the manifest is looked at before it is sent
     :param cluster: where it runs; by default the current context of the worker's kubeconfig (fields templated)
     :param namespace: Kubernetes namespace; by default the template's, else the context's (templated)
-    :param timeout: seconds from submitting to the result, or a timedelta; then the Job is deleted and the task fails
-    :param on_kill_action: whether a killed task deletes its Job or keeps it running
+    :param timeout: time from submitting to the result; then the Job is deleted and the task fails
+    :param schedule_timeout: the same for the time in which no Pod of the Job has a node
+    :param start_timeout: the same for the time in which a Pod cannot be started on its node: no such image, ...
+    :param unreachable_timeout: the task fails when the cluster does not answer for so long; the Job goes on
+    :param heartbeat: time without news after which the log says how it is going
+    :param max_log_streams: Pods whose logs are read at the same time
+    :param on_change: when this task still runs a Job of another manifest: fail, attach to it, or replace it
+    :param on_kill_action: whether a killed task deletes its Job or keeps it running, for the next try to attach to;
+        auto: deletes it when somebody has marked or cleared the task, when it took longer than `execution_timeout`, and
+        when there is no next try; keeps it when the worker is being stopped. A worker that dies always keeps it
     :param kwargs: as for BashOperator
     """
 
-    template_fields: Sequence[str] = ("template", "values", "profile", "cluster", "namespace")
-    template_fields_renderers = {"values": "json", "cluster": "json"}  # noqa: RUF012 (as BashOperator declares it)
+    template_fields: Sequence[str] = (
+        "template",
+        "values",
+        "profile",
+        "profile_for",
+        "profiles",
+        "cluster",
+        "namespace",
+    )
+    # As BashOperator declares it: no ClassVar.
+    template_fields_renderers = {"values": "json", "profile_for": "json", "cluster": "json"}  # noqa: RUF012
     template_ext: Sequence[str] = ()  # a value that ends in .sh is a value, not a file to load
 
     def __init__(
@@ -47,36 +79,75 @@ class GkeJobOperator(BashOperator):
         template: str,
         values: Mapping[str, Any] | None = None,
         profile: str | None = None,
+        profile_for: Mapping[str, Any] | None = None,
+        profiles: str | None = None,
+        escalate: bool = False,
+        validate: Literal["offline", "server", "off"] | None = None,
         cluster: GkeCluster | None = None,
         namespace: str | None = None,
         timeout: float | timedelta | None = None,
-        on_kill_action: Literal["delete", "keep"] = "delete",
+        schedule_timeout: float | timedelta | None = None,
+        start_timeout: float | timedelta | None = None,
+        unreachable_timeout: float | timedelta | None = None,
+        heartbeat: float | timedelta | None = None,
+        max_log_streams: int | None = None,
+        on_change: Literal["fail", "attach", "replace"] | None = None,
+        on_kill_action: Literal["auto", "delete", "keep"] = "auto",
         **kwargs: Any,
     ) -> None:
         super().__init__(bash_command="", output_processor=json.loads, **kwargs)
         self.template = template
         self.values = values or {}
         self.profile = profile
+        self.profile_for = profile_for
+        self.profiles = profiles
         # Airflow renders an object in place, and tasks share this one; it renders a dict to a new dict.
         self.cluster = dict(vars(cluster or GkeCluster()))
         self.namespace = namespace
-        self.timeout = timeout
+        self.options = {
+            "escalate": escalate,
+            "validate": validate,
+            "timeout": timeout,
+            "schedule_timeout": schedule_timeout,
+            "start_timeout": start_timeout,
+            "unreachable_timeout": unreachable_timeout,
+            "heartbeat": heartbeat,
+            "max_log_streams": max_log_streams,
+            "on_change": on_change,
+            "on_kill": "keep" if on_kill_action == "keep" else "delete",
+        }
         self.on_kill_action = on_kill_action
+        self._ti: Any = None
+        self._supervisor = 0
 
     def execute(self, context: Context) -> Any:
         """Runs the Job to its end and returns its result.
 
-        :raises AirflowException: run-job ended with an exit code other than 0
+        :raises AirflowFailException: run-job ended with an exit code for which no retry helps
+        :raises AirflowException: run-job ended with another exit code than 0
         """
+        values = plain(self.values)
+        # The name of a Kubernetes service account is no secret, and is often a word of the log such as "default".
+        mask_secret({name: value for name, value in values.items() if name != "service_account"})
         with tempfile.TemporaryDirectory(prefix="gke-job-") as directory:  # mode 0700
-            values = Path(directory, "values.json")
-            values.touch(mode=0o600)
-            values.write_text(json.dumps(plain(self.values)))
-            self.bash_command = shlex.join(self._command(values))
-            # Unwrapped, because what guards `execute` in Airflow 2 warns of a call by a subclass, too.
-            result = inspect.unwrap(BashOperator.execute)(self, context)
+            file = Path(directory, "values.json")
+            file.touch(mode=0o600)
+            file.write_text(json.dumps(values))
+            result = self._run(context, self._command(file))
         self.multiple_outputs = isinstance(result, dict)
         return result
+
+    def on_kill(self) -> None:
+        """Ends run-job, and waits until it has deleted the Job or has let go of it."""
+        process = self.subprocess_hook.sub_process
+        if process is None or process.poll() is not None:
+            return
+        if self._keeps_job():
+            os.killpg(process.pid, signal.SIGPWR)  # process leads a group; run-job --help tells what the signal means
+        else:
+            super().on_kill()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=KILL_SECONDS)
 
     def get_env(self, context: Context) -> dict[str, str]:
         """Returns the worker's environment and what identifies this task instance to the scripts."""
@@ -88,22 +159,39 @@ class GkeJobOperator(BashOperator):
             "GKE_JOB_PYTHON": sys.executable,
         }
 
-    def _command(self, values: Path) -> list[str]:
-        options = {
-            "--template": self.template,
-            "--values": str(values),
-            "--profile": self.profile,
-            "--namespace": self.namespace,
-            "--timeout": self._timeout_seconds(),
-            "--on-kill": self.on_kill_action,
-        }
-        command = ["bash", str(paths.script("run-job")), *GkeCluster(**self.cluster).arguments()]
-        for option, value in options.items():
-            if value:
-                command += [option, value]
-        return command
+    def _keeps_job(self) -> bool:
+        if os.getppid() != self._supervisor:
+            return True
+        if self.on_kill_action == "auto":
+            timed_out = self._ti is None
+            return not timed_out and kills.is_awaited(self._ti)
+        return self.on_kill_action == "keep"
 
-    def _timeout_seconds(self) -> str | None:
-        if isinstance(self.timeout, timedelta):
-            return f"{self.timeout.total_seconds():.0f}"
-        return None if self.timeout is None else f"{self.timeout:.0f}"
+    def _command(self, values: Path) -> list[str]:
+        profile_for = self.profile_for and ",".join(f"{name}={amount}" for name, amount in self.profile_for.items())
+        return command(
+            "run-job",
+            *GkeCluster(**self.cluster).arguments(),
+            namespace=self.namespace,
+            template=self.template,
+            values=values,
+            profile=self.profile,
+            profile_for=profile_for,
+            profiles=self.profiles,
+            **self.options,
+        )
+
+    def _run(self, context: Context, words: Sequence[str]) -> Any:
+        self.bash_command = shlex.join(words)
+        self._ti = context["ti"]
+        self._supervisor = kills.tie_to_supervisor(self._ti)
+        try:
+            # Unwrapped, because what guards `execute` in Airflow 2 warns of a call by a subclass, too.
+            return inspect.unwrap(BashOperator.execute)(self, context)
+        except AirflowException as error:
+            process = self.subprocess_hook.sub_process
+            if process and process.returncode in NO_RETRY_HELPS:
+                raise AirflowFailException(f"{error} No retry helps: the log says what does.") from error
+            raise
+        finally:
+            self._ti = None  # a signal reaches the task while it runs, a time-out when it has been broken off

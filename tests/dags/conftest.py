@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
 import stat
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+AIRFLOW_VERSION = version("apache-airflow")
 
 # Airflow reads its settings when it is first imported, so before any fixture runs.
 AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-")
@@ -32,18 +35,30 @@ def airflow_database():
     shutil.rmtree(AIRFLOW_HOME)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_api_server():
+    """Airflow 3.1 makes the API of `dag.test()` anew for each task, which takes seconds; later ones do it once."""
+    if AIRFLOW_VERSION.startswith("3.1."):
+        from airflow.sdk.execution_time import supervisor
+
+        supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
+
+
 @pytest.fixture
 def register(airflow_database):
     """Makes a DAG known that is in no file of the DAG folder: Airflow 3 runs only serialized ones."""
     try:
         from airflow.dag_processing.bundles.manager import DagBundlesManager
-        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     except ImportError:  # Airflow 2.11
         return lambda dag: None
+    try:
+        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    except ImportError:  # Airflow 3.1
+        from airflow.models.dagbag import DagBag, sync_bag_to_db
 
     def register(dag):
         DagBundlesManager().sync_bundles_to_db()
-        bag = DagBag(os.devnull, bundle_name="dags-folder")
+        bag = DagBag(os.devnull)
         bag.bag_dag(dag)
         sync_bag_to_db(bag, "dags-folder", None)
 
@@ -76,11 +91,16 @@ class RunJob:
         (directory / "recorder.py").write_text(RECORDER)
         self.behaves(output="null")
 
-    def behaves(self, *, output: str, status: int = 0) -> None:
+    def fails(self, template: str) -> None:
+        """From now on a Job of this template fails, and no other does."""
+        self.behaves(output="null", failing=template)
+
+    def behaves(self, *, output: str, status: int = 0, failing: str = "") -> None:
         (self._directory / "output").write_text(output)
         script = self._directory / "scripts" / "run-job"
         script.write_text(
             f'"$GKE_JOB_PYTHON" "{self._directory}/recorder.py" "{self._records}" "$@"\n'
+            f'case "$*" in *"--template {failing} "*) exit 1 ;; esac\n'
             f'echo "a line of the log" >&2\ncat "{self._directory}/output"\nexit {status}\n'
         )
         script.chmod(stat.S_IRUSR)

@@ -4,34 +4,42 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from airflow.models.renderedtifields import RenderedTaskInstanceFields
+from airflow.utils.session import create_session
 
 from gke_job import GkeCluster, GkeJobOperator
+from gke_job.compat import AirflowException, AirflowFailException
 
 try:
-    from airflow.sdk import DAG, task
+    from airflow.sdk import DAG, TaskGroup, task
+    from airflow.sdk.log import redact
 except ImportError:  # Airflow 2.11
     from airflow import DAG
     from airflow.decorators import task
+    from airflow.utils.log.secrets_masker import redact
+    from airflow.utils.task_group import TaskGroup
 
 
 class TaskInstance:
     map_index = -1
+    job_id = None
 
 
 CONTEXT = {"ti": TaskInstance()}
 
 
 @pytest.fixture
-def run(register):
-    """Runs the DAG of the tasks that `build` makes; returns the run's state."""
+def run(register, request):
+    """Runs the DAG of the tasks that `build` makes, named after the test; returns the run's state."""
 
-    def run(build, *, params: dict | None = None) -> str:
-        with DAG("some_dag", schedule=None, params=params or {}) as dag:
+    def run(build, **dag_arguments) -> str:
+        with DAG(re.sub(r"\W+", "_", request.node.name), schedule=None, **dag_arguments) as dag:
             build()
         register(dag)
         return dag.test().state.value
@@ -50,9 +58,18 @@ def test_every_argument_becomes_an_option_of_run_job(run_job):
         task_id="t",
         template="batch-job",
         profile="gpu-l4",
+        profile_for={"bytes": 73_000_000_000},
+        profiles="/team/profiles.yaml",
+        validate="server",
         cluster=GkeCluster(project="p", location="europe-west4", name="c"),
         namespace="ml",
         timeout=timedelta(hours=2),
+        schedule_timeout=600,
+        start_timeout=30.0,
+        unreachable_timeout=timedelta(minutes=1),
+        heartbeat=60,
+        max_log_streams=3,
+        on_change="attach",
         on_kill_action="keep",
     ).execute(CONTEXT)
     assert options(run_job.calls[0]) == {
@@ -61,16 +78,36 @@ def test_every_argument_becomes_an_option_of_run_job(run_job):
         "--cluster": "c",
         "--template": "batch-job",
         "--profile": "gpu-l4",
+        "--profile-for": "bytes=73000000000",
+        "--profiles": "/team/profiles.yaml",
+        "--validate": "server",
         "--namespace": "ml",
         "--timeout": "7200",
+        "--schedule-timeout": "600",
+        "--start-timeout": "30",
+        "--unreachable-timeout": "60",
+        "--heartbeat": "60",
+        "--max-log-streams": "3",
+        "--on-change": "attach",
         "--on-kill": "keep",
     }
+
+
+def test_escalate_is_an_option_without_a_value(run_job):
+    GkeJobOperator(task_id="t", template="batch-job", escalate=True).execute(CONTEXT)
+    arguments = run_job.calls[0]["arguments"]
+    assert arguments[arguments.index("--escalate") + 1].startswith("--")
 
 
 def test_what_is_not_given_is_left_to_run_job(run_job):
     GkeJobOperator(task_id="t", template="batch-job").execute(CONTEXT)
     assert options(run_job.calls[0]) == {"--template": "batch-job", "--on-kill": "delete"}
     assert run_job.calls[0]["values"] == {}
+
+
+def test_a_time_of_nothing_is_left_to_run_job_to_refuse(run_job):
+    GkeJobOperator(task_id="t", template="batch-job", timeout=0).execute(CONTEXT)
+    assert options(run_job.calls[0])["--timeout"] == "0"
 
 
 def test_a_shell_sees_no_syntax_in_an_argument(run_job):
@@ -151,10 +188,22 @@ def test_a_job_without_a_result_returns_none(run_job):
     assert GkeJobOperator(task_id="t", template="batch-job").execute(CONTEXT) is None
 
 
-def test_an_exit_code_fails_the_task_and_is_in_the_error(run_job):
-    run_job.behaves(output="", status=78)
-    with pytest.raises(Exception, match=r"exit code 78"):
+@pytest.mark.parametrize(
+    ("status", "helps"), [(1, True), (69, True), (124, True), (143, True), *((s, False) for s in (64, 65, 66, 77, 78))]
+)
+def test_the_exit_code_decides_whether_airflow_retries(run_job, status, helps):
+    run_job.behaves(output="", status=status)
+    with pytest.raises(AirflowException, match=f"exit code {status}") as error:
         GkeJobOperator(task_id="t", template="batch-job").execute(CONTEXT)
+    assert isinstance(error.value, AirflowFailException) != helps
+
+
+@pytest.mark.parametrize(("status", "tries"), [(1, ["1", "2"]), (78, ["1"])])
+def test_airflow_retries_where_that_may_help(run, run_job, status, tries):
+    run_job.behaves(output="", status=status)
+    task = {"task_id": "t", "template": "batch-job", "retries": 1, "retry_delay": timedelta(0)}
+    assert run(lambda: GkeJobOperator(**task)) == "failed"
+    assert [call["environment"]["AIRFLOW_CTX_TRY_NUMBER"] for call in run_job.calls] == tries
 
 
 def test_values_of_any_size_pass_and_show_neither_in_arguments_nor_in_the_environment(run_job):
@@ -178,11 +227,27 @@ def test_a_value_that_json_lacks_is_refused_before_anything_runs(run_job):
         operator.execute(CONTEXT)
 
 
-def test_run_job_learns_which_task_instance_it_serves(run, run_job, monkeypatch):
+def test_what_a_sensitive_name_holds_is_masked_in_the_log(run_job):
+    values = {"env": {"DB_PASSWORD": "hunter2-in-it"}, "service_account": "default"}
+    GkeJobOperator(task_id="t", template="batch-job", values=values).execute(CONTEXT)
+    assert run_job.calls[0]["values"] == values
+    assert redact("the namespace default, and hunter2-in-it") == "the namespace default, and ***"
+
+
+def test_the_ui_shows_the_rendered_values_without_what_a_sensitive_name_holds(run, run_job, request):
+    values = {"env": {"DB_PASSWORD": "hunter3-in-it", "USER": "{{ task.task_id }}-user"}}
+    assert run(lambda: GkeJobOperator(task_id="t", template="batch-job", values=values)) == "success"
+    with create_session() as session:
+        rendered = session.query(RenderedTaskInstanceFields).filter_by(dag_id=request.node.name).one().rendered_fields
+    assert rendered["values"]["env"] == {"DB_PASSWORD": "***", "USER": "t-user"}
+    assert "hunter3" not in json.dumps(rendered)
+
+
+def test_run_job_learns_which_task_instance_it_serves(run, run_job, monkeypatch, request):
     monkeypatch.delenv("COMPOSER_ENVIRONMENT", raising=False)
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "success"
     environment = run_job.calls[0]["environment"]
-    assert environment["AIRFLOW_CTX_DAG_ID"] == "some_dag"
+    assert environment["AIRFLOW_CTX_DAG_ID"] == request.node.name
     assert environment["AIRFLOW_CTX_TASK_ID"] == "t"
     assert environment["AIRFLOW_CTX_DAG_RUN_ID"].startswith("manual__")
     assert environment["AIRFLOW_CTX_TRY_NUMBER"] == "1"
@@ -222,3 +287,48 @@ def test_a_mapped_tasks_results_reach_values_as_a_list(run, run_job):
 
     assert run(build) == "success"
     assert run_job.calls[0]["values"] == {"all": [2, 4, 6]}
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_jinja_may_render_to_native_objects(run, run_job, native):
+    def build() -> None:
+        GkeJobOperator(
+            task_id="t",
+            template="batch-job",
+            profile_for={"bytes": "{{ params.bytes }}"},
+            cluster=GkeCluster(context="{{ params.context }}"),
+            values={"rows": "{{ params.bytes }}", "names": "{{ params.names }}"},
+        )
+
+    parameters = {"bytes": 73_000_000_000, "context": 7, "names": ["a", "b"]}
+    assert run(build, params=parameters, render_template_as_native_obj=native) == "success"
+    (call,) = run_job.calls
+    assert options(call)["--profile-for"] == "bytes=73000000000"
+    assert options(call)["--context"] == "7"
+    objects, text = {"rows": 73_000_000_000, "names": ["a", "b"]}, {"rows": "73000000000", "names": "['a', 'b']"}
+    assert call["values"] == (objects if native else text)
+
+
+def test_setup_and_teardown_are_run_around_what_fails(run, run_job):
+    run_job.fails("failing")
+
+    def build() -> None:
+        make = GkeJobOperator(task_id="make", template="make").as_setup()
+        remove = GkeJobOperator(task_id="remove", template="remove")
+        make >> GkeJobOperator(task_id="work", template="failing") >> remove.as_teardown(setups=make)
+
+    assert run(build) == "failed"
+    assert [options(call)["--template"] for call in run_job.calls] == ["make", "failing", "remove"]
+
+
+def test_a_task_group_is_part_of_the_identity_and_a_trigger_rule_decides_as_ever(run, run_job):
+    run_job.fails("failing")
+
+    def build() -> None:
+        with TaskGroup("group"):
+            work = GkeJobOperator(task_id="work", template="failing")
+            rescue = GkeJobOperator(task_id="rescue", template="rescue", trigger_rule="one_failed")
+        work >> [rescue, GkeJobOperator(task_id="never", template="never")]
+
+    run(build)
+    assert [call["environment"]["AIRFLOW_CTX_TASK_ID"] for call in run_job.calls] == ["group.work", "group.rescue"]

@@ -68,6 +68,10 @@ def admit_update(resource: Resource, old: Object, obj: Object) -> None:
     elif resource.kind == "Job":
         meta["generation"] = before["generation"] + (obj["spec"] != old["spec"])
         check_update(findings, old, obj)
+    elif resource.kind == "ConfigMap" and old.get("immutable"):
+        for field in ("immutable", "data", "binaryData"):
+            if obj.get(field) != old.get(field):
+                findings.forbidden(field, "field is immutable when `immutable` is set")
     _admit(findings, resource, obj)
 
 

@@ -58,6 +58,33 @@ no_job() { # NAME
   assert_regex "$stderr" "attaching to Job $job: it still runs"
 }
 
+@test "PWR leaves the Job whatever --on-kill says, and the next try attaches to it" {
+  start_job 'while ! test -e /flag; do sleep 0.1; done' --on-kill delete
+  kill -PWR -- "-$runner"
+  wait_for "$runner"
+  assert_equal "$status" 129
+  run cat "$BATS_TEST_TMPDIR/err"
+  assert_output --partial "Job $job in namespace $NAMESPACE goes on"
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 1
+  assert_regex "$stderr" "attaching to Job $job: it still runs"
+}
+
+@test "under Airflow the Pods' logs are a group that its UI folds away, and what went wrong is not in it" {
+  run_job 'echo broken; exit 3'
+  assert_regex "$stderr" $'\n::group::Job [^\n]*\n.*\\| broken\n.*::endgroup::\n.*exit code 3.*\n'
+  unset AIRFLOW_CTX_DAG_ID
+  run_job 'true' --name by-hand
+  refute_regex "$stderr" '::'
+}
+
+@test "says where the Google Cloud console shows the Job and its logs" {
+  run_job 'true' "${cluster[@]}" --namespace "$NAMESPACE" --name linked
+  local place=$LOCALGKE_LOCATION/$LOCALGKE_CLUSTER/$NAMESPACE/linked
+  assert_regex "$stderr" "console: https://console.cloud.google.com/kubernetes/job/$place/details\?project=$LOCALGKE_PROJECT"
+  assert_regex "$stderr" 'Cloud Logging: resource.type="k8s_container" .* labels."k8s-pod/job-name"="linked"'
+  assert_regex "$stderr" 'logs/query;query=resource.type%3D%22k8s_container%22%0A.*labels.%22k8s-pod%2Fjob-name%22%3D%22linked%22\?project'
+}
+
 @test "--timeout ends with 124 and deletes the Job" {
   run_job 'sleep 60' --timeout 1 --name slow
   assert_failure 124
@@ -195,6 +222,27 @@ start_creating() { # OPTION... -> runner, mark
   for command in 'gcloud container clusters get-credentials c' 'kubectl create' 'kubectl get job' 'kubectl annotate job'; do
     assert_regex "$stderr" "would run: $command"
   done
+}
+
+@test "the options that choose a profile and check the manifest are those of submit-job" {
+  printf '%s\n' 'profiles: {mine: {node_selector: {kubernetes.io/os: linux}}}' 'sizes: {rows: [{profile: mine}]}' \
+    >"$BATS_TEST_TMPDIR/team.yaml"
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'true' --profiles "$BATS_TEST_TMPDIR/team.yaml" --profile-for rows=5 --escalate \
+    --validate server --name chosen
+  assert_success
+  assert_regex "$stderr" 'the Job of the last attempt is gone, .*: beginning with profile mine'
+  assert_equal "$(kubectl get job chosen --output 'jsonpath={.metadata.annotations.gke-job/profile}')" mine
+}
+
+@test "--dry-run --validate server asks the cluster, and shows the rest" {
+  printf '{"image": "busybox:1.37", "retries": -1}' >"$BATS_TEST_TMPDIR/bad.json"
+  run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/bad.json" --dry-run --validate server "${cluster[@]}" \
+    --namespace "$NAMESPACE"
+  assert_one_error 65 'spec.backoffLimit: Invalid value: -1: .*spec.backoffLimit is in batch-job.yaml.j2 line [0-9]+$'
+  run_job 'true' --dry-run --validate server "${cluster[@]}" --namespace "$NAMESPACE"
+  assert_success
+  assert_output --partial 'kind: "Job"'
+  assert_regex "$stderr" 'would run: kubectl .*get job'
 }
 
 @test "an --on-kill that is neither delete nor keep is a usage error: 64" {

@@ -1,0 +1,32 @@
+"""The commands that start the toolkit's scripts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from gke_job import paths
+
+
+def command(script: str, *words: str, **options: Any) -> list[str]:
+    """Returns the command line of a script, started with bash because a bucket keeps no run bits.
+
+    :param words: options that are ready, put first
+    :param options: by name, `on_change` for `--on-change`: text or a number; a duration in seconds, or a timedelta;
+        True for an option without a value. None, False and "" leave it out
+    :raises FileNotFoundError: there is no such script
+    """
+    line = ["bash", str(paths.script(script)), *map(str, words)]  # rendered to native objects, a word may be a number
+    for name, value in options.items():
+        if value is None or value is False or value == "":
+            continue
+        line.append(f"--{name.replace('_', '-')}")
+        if value is not True:
+            line.append(_text(value))
+    return line
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    return f"{value:.0f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,17 @@
+"""The commands that start the scripts."""
+
+from datetime import timedelta
+
+from gke_job import paths
+from gke_job.command import command
+
+
+def test_a_script_is_started_with_bash_and_its_options_by_name():
+    line = command("poll-job", "--context", 7, job="j", start_timeout=timedelta(minutes=2), heartbeat=1.4)
+    script = str(paths.script("poll-job"))
+    assert line == ["bash", script, "--context", "7", "--job", "j", "--start-timeout", "120", "--heartbeat", "1"]
+
+
+def test_an_option_is_left_out_where_it_says_nothing_and_has_no_value_where_it_is_a_switch():
+    line = command("poll-job", a=None, b=False, c="", d=0, e=True)
+    assert line[2:] == ["--d", "0", "--e"]
