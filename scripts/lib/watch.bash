@@ -98,7 +98,7 @@ job_is_there() {
 
 # Starts watches that have ended again; 1 when the Job is no longer there. Ends the script when nothing answers for long.
 keep_watching() {
-  local kind status patience unreachable=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS}
+  local kind status said patience unreachable=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS}
   job_is_there || return 1
   for kind in job pod; do
     if [[ ${watch_resumes[$kind]-} ]]; then
@@ -113,7 +113,7 @@ keep_watching() {
       continue
     fi
     status=0
-    explain_kubectl_error "watch Job $job" "$PRIVATE_DIR/$kind.err" || status=$?
+    said=$(explain_kubectl_error "watch Job $job" "$PRIVATE_DIR/$kind.err" 2>&1) || status=$?
     lost=${lost:-$SECONDS}
     case $status in
       "$EXIT_UNREACHABLE") patience=$unreachable ;;
@@ -122,7 +122,12 @@ keep_watching() {
         ;;
       *) patience=0 ;;
     esac
-    ((SECONDS - lost < patience)) || exit "$status"
+    if ((SECONDS - lost >= patience)); then
+      unfold
+      printf '%s\n' "$said" >&2
+      exit "$status"
+    fi
+    printf '%s\n' "$said" >&2
     log "watching again in $watch_pause s"
     watch_resumes[$kind]=$((SECONDS + watch_pause))
     watch_pause=$((watch_pause < 30 ? watch_pause * 2 : 30))

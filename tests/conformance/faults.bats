@@ -30,7 +30,20 @@ teardown_file() {
 start_suspended_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   local watches template=$BATS_TEST_TMPDIR/suspended.yaml.j2
   watches=$(requests watch)
-  sed 's/^spec:$/&\n  suspend: true/' "$REPOSITORY/templates/batch-job.yaml.j2" >"$template"
+  cat >"$template" <<'END_OF_TEMPLATE'
+apiVersion: batch/v1
+kind: Job
+spec:
+  suspend: true
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: main
+          image: {{ values.image }}
+          command: {{ values.command }}
+END_OF_TEMPLATE
   bash "$REPOSITORY/scripts/run-job" --template "$template" --values "$(values_file "$1")" "${@:2}" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   runner=$!
@@ -175,6 +188,14 @@ assert_ended() { # STATUS RESULT
   resume "$job"
   assert_ended 0 4
   assert at_least struck "$((struck + 1))"
+}
+
+@test "a mark that the API server fails to set is tried again: the task does not get this result a second time" {
+  start_suspended_job 'echo 5 >/dev/termination-log'
+  fault patch:status=500:1
+  resume "$job"
+  assert_ended 0 5
+  assert_regex "$(kubectl_directly get job "$job" --output 'jsonpath={.metadata.annotations.gke-job/collected}')" '^20'
 }
 
 @test "every line of a log whose stream breaks again and again is read once" {
