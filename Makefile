@@ -17,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-dags golden fuzz lint conformance kills bench test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
+.PHONY: help install demo test test-dags golden fuzz lint conformance kills stress bench test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ conformance: $(THE_CLUSTER) .build/kubectl/.installed ## the cases that hold on 
 
 kills: $(THE_CLUSTER) ## kills run-job at random moments on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
 	tests/stress/kills $(CLUSTER) $(ARGS)
+
+stress: $(THE_CLUSTER) ## 300 Jobs while things go wrong at random on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
+	tests/stress/stress $(CLUSTER) $(ARGS)
 
 fuzz: install ## 10,000 hostile values through each template, others every time
 	$(BIN)/python -m pytest tests/templates/test_fuzz.py --hypothesis-profile whole

@@ -163,6 +163,8 @@ explain_kubectl_error() { # WHAT-FOR ERROR-FILE
   local said
   said=$(grep -v -e '^Warning:' -e '^[EWI][0-9]\{4\} ' "$2" | tr -s '\n' ' ' || true)
   said=${said% }
+  # The manifest was not looked at: what it is to be checked against was not to be had.
+  said=${said#*error validating data: failed to download openapi: } said=${said%; if you choose to ignore these errors*}
   case $said in
     *'(Forbidden)'* | *' is forbidden: '*)
       log "cannot $1: permission denied: ${said#*: }; ask for a Role with that verb in that namespace"

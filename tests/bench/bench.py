@@ -2,11 +2,11 @@
 
 Measured in one run, so that the ratios hold on a machine of any speed:
 
-- finish latency: from the moment at which a watch beside it all sees the Job complete until `execute` has returned, with
-  the result; --jobs of each tool, in turn. And that of follow-job alone, until its process has ended.
+- finish latency: from the moment at which a watch beside it all sees the Job complete until `execute` has returned,
+  with the result; --jobs of each tool, in turn. And that of follow-job alone, until its process has ended.
 - a waiting minute: both wait for a Job that runs and says nothing, at the same time, for --seconds; the requests that a
-  proxy before the cluster counts, the processor time of the task's processes, Airflow's included, and their largest memory
-  (proportional set size: what several share counts once).
+  proxy before the cluster counts, the processor time of the task's processes, Airflow's included, and their largest
+  memory (proportional set size: what several share counts once).
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ class Observer:
 class Airflow:
     """A run of the DAG `bench` in a process of its own, with a proxy before the cluster if `proxy` names its state."""
 
-    def __init__(self, directory: Path, namespace: str, *, tools: str, jobs: int, seconds: int, proxy: Path | None) -> None:
+    def __init__(
+        self, directory: Path, namespace: str, *, tools: str, jobs: int, seconds: int, proxy: Path | None
+    ) -> None:
         directory.mkdir()
         self._record, self.log = directory / "record", directory / "log"
         environ = {**os.environ, "BENCH_TOOLS": tools, "BENCH_COUNT": str(jobs), "BENCH_SECONDS": str(seconds)}

@@ -72,12 +72,19 @@ assert_ended() { # STATUS RESULT
   assert_ended 0 1
 }
 
-@test "while nothing happens nothing is asked" {
-  local before
-  start_suspended_job 'echo 1 >/dev/termination-log' --heartbeat 1
-  before=$(requests any)
+@test "while nothing happens nothing is asked but the Job and its Pods, once a heartbeat" {
+  local reads watches
+  start_suspended_job 'echo 1 >/dev/termination-log' --heartbeat 5
+  reads=$(requests read) watches=$(requests watch)
   said "Job $job goes on after .*; Pods: none"
-  assert_equal "$(requests any)" "$before"
+  assert_equal "$(requests read) $(requests watch)" "$((reads + 2)) $watches"
+  resume "$job"
+  assert_ended 0 1
+}
+
+@test "watches that something on the way swallows: the end is seen at the next heartbeat" {
+  start_suspended_job 'echo 1 >/dev/termination-log' --heartbeat 3
+  fault watch:blackhole
   resume "$job"
   assert_ended 0 1
 }
@@ -132,6 +139,32 @@ assert_ended() { # STATUS RESULT
   said "attaching to Job $job"
   resume "$job"
   assert_ended 0 5
+}
+
+@test "a Job whose creation was never answered and that has failed since is not run a second time" {
+  local struck
+  struck=$(requests struck)
+  fault create:lose:1 create:blackhole
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file 'exit 3')" --name failed-unanswered \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  more_requests struck "$struck" 2
+  kubectl_directly wait --for condition=Failed job/failed-unanswered --timeout 60s
+  uid=$(kubectl_directly get job failed-unanswered --output 'jsonpath={.metadata.uid}')
+  clear_faults
+  assert_ended 1 ''
+  assert_equal "$(kubectl_directly get job failed-unanswered --output 'jsonpath={.metadata.uid}')" "$uid"
+}
+
+@test "a manifest that kubectl could not check, because the cluster did not answer, is not taken for a wrong one" {
+  export HOME=$BATS_TEST_TMPDIR # where kubectl has not kept it
+  fault discovery/openapi:status=500
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file 'echo 6 >/dev/termination-log')" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  said 'the cluster did not answer as expected'
+  clear_faults
+  assert_ended 0 6
 }
 
 @test "logs that cannot be had do not decide about the Job" {

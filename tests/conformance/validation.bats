@@ -112,7 +112,7 @@ END
   use_token worthless
   template '{}'
   run_script submit-job --template "$BATS_TEST_TMPDIR/job.yaml.j2" --context token
-  assert_one_error 77 'cannot create Job .*: not logged in: .*the server has asked for the client to provide credentials'
+  assert_one_error 77 'cannot read Job .*: not logged in: .*(You must be logged in|has asked for the client to provide credentials)'
   run_script follow-job --job taken --context token
   assert_one_error 77 'cannot follow Job taken: not logged in: error: You must be logged in to the server'
 }

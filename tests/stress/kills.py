@@ -28,7 +28,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
-from stress.task import CAUGHT, Task, WrongError, check, ends
+from stress.task import CAUGHT, Task, WrongError, check, ends, gcloud_options
 
 VALUES = {"image": "busybox:1.37", "command": ["sh", "-c", "sleep 1; echo 42 >/dev/termination-log"], "retries": 0}
 
@@ -68,9 +68,7 @@ def start(
     task: Task, try_number: int, *, mode: str, gcloud: bool = False, below: list[str] | None = None
 ) -> Popen[bytes]:
     """Start a try; `below`: a command that starts it in turn."""
-    options = ["--on-kill", mode]
-    for option in ("project", "location", "cluster") if gcloud else ():
-        options += [f"--{option}", os.environ[f"LOCALGKE_{option.upper()}"]]
+    options = ["--on-kill", mode, *(gcloud_options() if gcloud else [])]
     return task.start(try_number, [*(below or []), *task.command("run-job", *task.template, *options)])
 
 

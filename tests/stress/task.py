@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Any
@@ -25,20 +25,26 @@ class WrongError(Exception):
 class Task:
     """A task instance of Airflow whose tries call run-job."""
 
-    def __init__(self, name: str, directory: Path, namespace: str, values: object) -> None:
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        namespace: str,
+        values: object,
+        *,
+        template: str = "batch-job",
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
         self.name = name
+        self.environ = environ
         self.namespace = namespace
         self.directory = directory
         self.private = directory / "private"
         self.private.mkdir(parents=True)
         self.values = directory / "values.json"
         self.values.write_text(json.dumps(values))
+        self.template = ["--template", template, "--values", str(self.values)]
         self.mark = f"{name}.{os.getpid()}"
-
-    @property
-    def template(self) -> list[str]:
-        """The options of run-job and submit-job that say what to run."""
-        return ["--template", "batch-job", "--values", str(self.values)]
 
     def command(self, script: str, *options: str) -> list[str]:
         """The command that runs a script for this task."""
@@ -47,7 +53,7 @@ class Task:
     def start(self, try_number: int, command: list[str]) -> Popen[bytes]:
         """Start a try as BashOperator does: in a session of its own, and with no signal ignored, whoever started us."""
         environ = {
-            **os.environ,
+            **self.environ,
             "AIRFLOW_CTX_DAG_ID": "stress",
             "AIRFLOW_CTX_TASK_ID": "task",
             "AIRFLOW_CTX_DAG_RUN_ID": self.name,
@@ -79,6 +85,12 @@ class Task:
         command = ["kubectl", "get", "jobs", "--namespace", self.namespace, "--output", "json"]
         jobs = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["items"]
         return [job for job in jobs if job["metadata"].get("annotations", {}).get("gke-job/run-id") == self.name]
+
+
+def gcloud_options() -> list[str]:
+    """The options that let gcloud lead to the cluster in use."""
+    options = ("project", "location", "cluster")
+    return [word for option in options for word in (f"--{option}", os.environ[f"LOCALGKE_{option.upper()}"])]
 
 
 def _read(file: Path) -> bytes:

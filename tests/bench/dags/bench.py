@@ -1,8 +1,8 @@
 """The Jobs of the benchmark, by GkeJobOperator and by the operator that a user would take instead, in turn.
 
-Environment: BENCH_TOOLS, `ours`, `peer` or both with a comma between; BENCH_COUNT, Jobs of each; BENCH_SECONDS that each
-Job takes; BENCH_NAMESPACE; BENCH_RECORD, the file that gets a JSON line a task: `task` and when it had `returned`, in
-seconds of the monotonic clock.
+Environment: BENCH_TOOLS, `ours`, `peer` or both with a comma between; BENCH_COUNT, Jobs of each; BENCH_SECONDS that
+each Job takes; BENCH_NAMESPACE; BENCH_RECORD, the file that gets a JSON line a task: `task` and when it had `returned`,
+in seconds of the monotonic clock.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from airflow.providers.cncf.kubernetes.operators.job import KubernetesJobOperator
 from airflow.sdk import BaseOperator, dag
+
 from gke_job import GkeJobOperator
 
 IMAGE = "busybox:1.37"
