@@ -28,6 +28,7 @@ print(json.dumps({"image": "busybox:1.37", "command": ["sh", "-c", command], "re
   run_template indexed-job 'cat $ITEM_FILE >/dev/termination-log' \
     '{"items": ["$(ITEMS) \"quoted\"", 7, {"rate": 0.5}, "null"]}'
   assert_success
+  # shellcheck disable=SC2016 # what a value says is never a reference
   assert_output '["$(ITEMS) \"quoted\"",7,{"rate":0.5},null]'
 }
 

@@ -155,6 +155,7 @@ END
   assert_success
   assert_line '  name: "mine"'
   assert_line '    team: "a"'
+  # shellcheck disable=SC2016 # a reference, for Kubernetes
   assert_line '            - "echo $(HOME) 100%"'
 }
 
