@@ -85,6 +85,7 @@ class Renderer(ImmutableSandboxedEnvironment):
             lstrip_blocks=True,
         )
         self.filters["indent"] = self._indent
+        self.filters["number"] = self._number
         self.filters["tojson"] = lambda value: json.dumps(self._plain(value))  # Jinja's own escapes for HTML
         self._folders = {str(folder) for folder in folders}
         self._nonce = secrets.token_hex(8)
@@ -138,6 +139,15 @@ class Renderer(ImmutableSandboxedEnvironment):
     def _indent(self, text: str, width: int = 4) -> str:
         indented = str.replace(text, "\n", "\n" + " " * width)
         return self._keep_text(indented) if self._is_ours(text) else indented
+
+    def _number(self, value: object) -> Json:
+        """Return a whole number, of which Airflow's Jinja may have made text; null stays null."""
+        plain = self._plain(value)
+        if isinstance(plain, str) and re.fullmatch("-?[0-9]+", plain):
+            return int(plain)
+        if plain is not None and type(plain) is not int:
+            raise TypeError(f"{plain!r} is no whole number")
+        return plain
 
     def _is_ours(self, value: object) -> bool:
         return id(value) in self._texts  # which keeps them alive, so no other object has the id

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # bats file_tags=needs:pod-security
-# A namespace that enforces the Pod Security Standard `restricted`: the shipped template passes, others are told why not.
+# A namespace that enforces the Pod Security Standard `restricted`: the shipped templates pass, others are told why not.
 
 setup_file() {
   load test_helper
@@ -22,6 +22,16 @@ teardown_file() { delete_namespace; }
   run_script run-job --template batch-job --values "$values"
   assert_success
   assert_output 65532
+}
+
+@test "each shipped template passes with the values it requires and with all that it knows, without a warning" {
+  local manifest
+  for manifest in "$REPOSITORY"/tests/templates/golden/*/{minimal,everything}.yaml; do
+    run --separate-stderr kubectl create --dry-run=server --output name --filename "$manifest"
+    assert_success
+    assert_line job.batch/golden
+    assert_equal "$stderr" ''
+  done
 }
 
 @test "a Job that is not restricted is created with a warning, and its Pods are refused, in an event of the Job" {

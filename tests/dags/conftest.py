@@ -7,11 +7,18 @@ import json
 import os
 import shutil
 import stat
+import subprocess
+import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from demo.summary import last_results
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 AIRFLOW_VERSION = version("apache-airflow")
@@ -63,6 +70,95 @@ def register(airflow_database):
         sync_bag_to_db(bag, "dags-folder", None)
 
     return register
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory) -> Path:
+    """A DAG folder as deploy-dags and Composer make it: scripts and templates inside, no run bits."""
+    folder = tmp_path_factory.mktemp("composer") / "dags"
+    for source, target in {"dags": ".", "scripts": "scripts", "templates": "templates"}.items():
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(
+            REPOSITORY / source, folder / target, copy_function=shutil.copyfile, ignore=ignore, dirs_exist_ok=True
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bag(deployed, airflow_database):
+    """The DAGs of that folder, as Airflow reads them: every file, also one that does not mention Airflow."""
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow 2.11, 3.1
+        from airflow.models.dagbag import DagBag
+    return DagBag(str(deployed), safe_mode=False)
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A stand-in for GKE: its state directory, what leads the tools to it, and the DAG params that name its cluster."""
+
+    state: Path
+    environment: dict[str, str]
+    params: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory) -> Iterator[StandIn]:
+    """One for all examples, each of which has a Job of its own there."""
+    state = tmp_path_factory.mktemp("cluster") / "localgke"
+    localgke = [sys.executable, "-m", "localgke"]
+    subprocess.run([*localgke, "start", "--state", state], check=True)
+    lines = (state / "env").read_text().splitlines()
+    exported = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+    params = {name: exported[f"LOCALGKE_{name.upper()}"] for name in ("project", "location", "cluster")}
+    # Without gcloud the current context of the stand-in's own kubeconfig has to do.
+    has_gcloud = shutil.which("gcloud") and shutil.which("gke-gcloud-auth-plugin")
+    yield StandIn(state, {**os.environ, **exported}, params if has_gcloud else {})
+    subprocess.run([*localgke, "stop", "--state", state], check=True)
+
+
+class Run:
+    """A run of an example, started as its users do it."""
+
+    def __init__(self, program: subprocess.Popen[str]) -> None:
+        self._program = program
+
+    def is_running(self) -> bool:
+        return self._program.poll() is None
+
+    def end(self) -> tuple[str, dict[str, Any]]:
+        """Waits for the end, which must be a success: the log, and what each task returned."""
+        log, _ = self._program.communicate()
+        assert self._program.returncode == 0, log
+        state, results = last_results(Path(os.environ["AIRFLOW_HOME"], "airflow.db"))
+        assert state == "success", log
+        return log, results
+
+
+@pytest.fixture
+def start_dag(deployed, cluster) -> Callable[..., Run]:
+    """Starts an example with these params."""
+
+    def start_dag(dag_id: str, **params: Any) -> Run:
+        airflow = Path(sys.executable).with_name("airflow")
+        program = subprocess.Popen(
+            [airflow, "dags", "test", dag_id, "--conf", json.dumps({**cluster.params, **params})],
+            env={**cluster.environment, "AIRFLOW__CORE__DAGS_FOLDER": str(deployed)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return Run(program)
+
+    return start_dag
+
+
+@pytest.fixture
+def run_dag(start_dag) -> Callable[..., tuple[str, dict[str, Any]]]:
+    """Runs an example to its end: the log, and what each task returned."""
+    return lambda dag_id, **params: start_dag(dag_id, **params).end()
 
 
 RECORDER = """

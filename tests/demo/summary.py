@@ -61,21 +61,21 @@ def print_jobs() -> None:
         print(COLUMNS.format(task, name, pool, *times, outcome(job)))
 
 
-def last_run(database: str | Path) -> tuple[str, Any]:
-    """The state of the newest DAG run, and what its task `report` returned, or None."""
+def last_results(database: str | Path) -> tuple[str, dict[str, Any]]:
+    """The state of the newest DAG run, and what each of its tasks returned, by its id."""
     with sqlite3.connect(database) as connection:
         run_id, state = connection.execute("SELECT run_id, state FROM dag_run ORDER BY id DESC LIMIT 1").fetchone()
-        value = connection.execute(
-            "SELECT value FROM xcom WHERE run_id = ? AND task_id = 'report' AND key = 'return_value'", (run_id,)
-        ).fetchone()
-    return state, json.loads(value[0]) if value else None
+        returned = connection.execute(
+            "SELECT task_id, value FROM xcom WHERE run_id = ? AND key = 'return_value'", (run_id,)
+        ).fetchall()
+    return state, {task: json.loads(value) for task, value in returned}
 
 
 def main() -> int:
     print()
     print_jobs()
-    state, result = last_run(sys.argv[1])
-    print(f"\nDAG run: {state}\nXCom of report: {json.dumps(result)}")
+    state, results = last_results(sys.argv[1])
+    print(f"\nDAG run: {state}\nXCom of report: {json.dumps(results.get('report'))}")
     return 0 if state == "success" else 1
 
 

@@ -78,9 +78,12 @@ def test_the_exit_code_is_0_only_if_the_last_run_succeeded(cluster, database, mo
     assert summary.main() == status
 
 
-def test_the_result_is_that_of_the_last_run(database):
-    assert summary.last_run(database("success", {"accuracy": 0.8})) == ("success", {"accuracy": 0.8})
+def test_the_results_are_those_of_the_last_run(database):
+    assert summary.last_results(database("success", {"accuracy": 0.8})) == (
+        "success",
+        {"train": 2, "report": {"accuracy": 0.8}},
+    )
 
 
-def test_a_run_without_a_report_has_no_result(database):
-    assert summary.last_run(database("failed")) == ("failed", None)
+def test_a_run_without_a_report_has_the_other_results(database):
+    assert summary.last_results(database("failed")) == ("failed", {"train": 2})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -62,3 +63,54 @@ def test_a_trained_model_is_better_on_unseen_rows_than_an_untrained_one(run):
 def test_evaluate_refuses_a_model_of_another_size(run):
     with pytest.raises(subprocess.CalledProcessError):
         run("evaluate.py", WEIGHTS="[1.0]")
+
+
+def test_boosting_is_better_than_the_more_frequent_label(run):
+    log, result = run("boost.py", ROUNDS="8")
+    assert len(log.splitlines()) == result["rounds"] == 8
+    assert result["accuracy"] > 0.65
+
+
+def test_fine_tuning_goes_on_from_a_checkpoint(run, tmp_path):
+    steps = {"CHECKPOINT_EVERY": "2", "CHECKPOINTS": str(tmp_path / "run")}
+    _, first = run("finetune.py", STEPS="4", **steps)
+    log, second = run("finetune.py", STEPS="6", **steps)
+    assert (first["resumed_from"], second["resumed_from"]) == (0, 4)
+    assert log.startswith("going on from the checkpoint of step 4\nstep 6/6")
+    assert second["loss"] < first["loss"]
+
+
+def test_fine_tuning_saves_a_checkpoint_when_it_is_told_to_end(tmp_path):
+    variables = {"STEPS": "100000", "CHECKPOINT_EVERY": "1000", "CHECKPOINTS": str(tmp_path), **DATA, "ROWS": "100"}
+    program = subprocess.Popen([sys.executable, "-B", PROGRAMS / "finetune.py"], env=variables, stdout=subprocess.PIPE)
+    assert program.stdout
+    assert b"step 1000/" in program.stdout.readline()
+    program.terminate()
+    program.communicate()
+    assert program.returncode == 143
+    assert json.loads((tmp_path / "checkpoint.json").read_text())["step"] >= 1000
+
+
+def test_a_try_of_a_sweep_says_what_it_tried(run, tmp_path):
+    item = {"learning_rate": 0.1, "epochs": 2}
+    (tmp_path / "item").write_text(json.dumps(item))
+    _, result = run("try_one.py", ITEM_FILE=str(tmp_path / "item"))
+    assert result.items() >= item.items()
+    assert result["accuracy"] > 0.7
+
+
+def test_ranks_train_one_model_on_shares_of_the_rows(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    group = {**DATA, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "EPOCHS": "2"}
+    programs = [
+        subprocess.Popen(
+            [sys.executable, "-B", PROGRAMS / "together.py"],
+            env={**group, "RANK": str(rank), "RESULT_FILE": str(tmp_path / str(rank))},
+        )
+        for rank in (1, 0)  # rank 0 last, so that the other one has to wait for it
+    ]
+    assert [program.wait() for program in programs] == [0, 0]
+    first, second = (json.loads((tmp_path / rank).read_text()) for rank in "01")
+    assert (first["rows"], second["rows"], first["loss"]) == (800, 800, second["loss"])
+    assert len(first["weights"]) == 9

@@ -70,7 +70,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Config:
-    """One cluster, as cluster.yaml describes it. `broken_images`: image -> what the registry says on a pull."""
+    """One cluster, as cluster.yaml describes it.
+
+    `broken_images`: image -> what the registry says on a pull; `buckets`: of Cloud Storage, empty at first.
+    """
 
     project: str
     location: str
@@ -82,6 +85,7 @@ class Config:
     node_pools: list[NodePool]
     images: dict[str, Image]
     broken_images: dict[str, str]
+    buckets: list[str] = dataclasses.field(default_factory=list)
 
     def user(self, authorization: str) -> User | None:
         """Who sends a request with that Authorization header."""

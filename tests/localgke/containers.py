@@ -1,8 +1,8 @@
 """Imitates how the kubelet makes a container of a Pod's spec: its environment, command, volumes and user.
 
-Imitated volumes: emptyDir, configMap, secret, each as a whole. Of the security context: runAsUser and runAsNonRoot; no
-container here has any privileges, so allowPrivilegeEscalation: false, capabilities.drop: [ALL] and a seccomp profile
-are always honoured.
+Imitated volumes: emptyDir, configMap, secret, each as a whole, and buckets of Cloud Storage FUSE. Of the security
+context: runAsUser and runAsNonRoot; no container here has any privileges, so allowPrivilegeEscalation: false,
+capabilities.drop: [ALL] and a seccomp profile are always honoured.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ SOURCES = {
     "configMap": ("configmaps", "name"),
     "secret": ("secrets", "secretName"),
 }
+BUCKET_ANNOTATION = "gke-gcsfuse/volumes"
 NAMES = {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
 
 
@@ -84,10 +85,19 @@ def hostname(pod: Object) -> str:
     return str(pod["spec"].get("hostname") or pod["metadata"]["name"][:63])
 
 
-def fill_volumes(store: Store, pod: Object, directory: Path) -> None:
-    """Makes a directory for each volume of the Pod. Raises CreateError, with the volume, while something is missing."""
+def fill_volumes(store: Store, pod: Object, directory: Path, buckets: Path) -> None:
+    """Makes a directory for each volume of the Pod. Raises CreateError, with the volume, while something is missing.
+
+    `buckets`: the directory in which each one is a directory.
+    """
     for volume in pod["spec"].get("volumes", []):
         target = directory / volume["name"]
+        if "csi" in volume:
+            bucket = buckets / volume["csi"]["volumeAttributes"]["bucketName"]
+            _check_bucket(pod, volume["name"], bucket)
+            if not target.is_symlink():
+                target.symlink_to(bucket)
+            continue
         target.mkdir(parents=True, exist_ok=True)
         target.chmod(0o777)
         for kind in ("configMap", "secret"):
@@ -99,6 +109,16 @@ def fill_volumes(store: Store, pod: Object, directory: Path) -> None:
                 for name, content in data.items():
                     (target / name).write_bytes(content)
                     (target / name).chmod(volume[kind].get("defaultMode", 0o644))
+
+
+def _check_bucket(pod: Object, volume: str, bucket: Path) -> None:
+    """GKE adds to the Pod what mounts the bucket, if an annotation asks for it."""
+    if pod["metadata"].get("annotations", {}).get(BUCKET_ANNOTATION) != "true":
+        raise CreateError(f'"{volume}" : rpc error: failed to find the sidecar container in Pod spec')
+    if not bucket.is_dir():
+        raise CreateError(
+            f'"{volume}" : rpc error: code = NotFound desc = storage: bucket {bucket.name} does not exist'
+        )
 
 
 def make_spec(store: Store, pod: Object, container: Object, image: Image, directory: Path, log: Path) -> Container:
@@ -118,7 +138,7 @@ def make_spec(store: Store, pod: Object, container: Object, image: Image, direct
     mounts: list[Mount] = [{"source": str(log), "target": container["terminationMessagePath"], "readonly": False}]
     mounts.append({"source": str(directory / "hosts"), "target": "/etc/hosts", "readonly": True})
     mounts += [{"source": str(path), "target": point, "readonly": True} for point, path in image.mounts.items()]
-    writable = {volume["name"] for volume in pod["spec"].get("volumes", []) if "emptyDir" in volume}
+    writable = {volume["name"] for volume in pod["spec"].get("volumes", []) if {"emptyDir", "csi"} & set(volume)}
     for mount in container.get("volumeMounts", []):
         readonly = mount.get("readOnly", False) or mount["name"] not in writable
         source = str(directory / "volumes" / mount["name"])

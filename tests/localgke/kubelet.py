@@ -23,6 +23,10 @@ class Kubelet:
         self._store = store
         self._config = config
         self._logs = state / "logs"
+        self._buckets = state / "buckets"
+        for name in config.buckets:
+            (self._buckets / name).mkdir(parents=True, exist_ok=True)
+            (self._buckets / name).chmod(0o777)
         self._workers: dict[str, PodWorker] = {}
         self._records: list[dns.Record] = []
 
@@ -36,7 +40,7 @@ class Kubelet:
         pods = {pod["metadata"]["uid"]: pod for pod in self._store.list(PODS) if pod["spec"].get("nodeName")}
         for uid, pod in pods.items():
             if uid not in self._workers:
-                self._workers[uid] = PodWorker(self._store, self._config, self._logs / uid, pod)
+                self._workers[uid] = PodWorker(self._store, self._config, self._logs / uid, self._buckets, pod)
             self._workers[uid].update(pod)
             if "deletionTimestamp" in pod["metadata"]:
                 self._workers[uid].stop(pod["metadata"]["deletionGracePeriodSeconds"])

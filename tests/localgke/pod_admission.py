@@ -9,7 +9,7 @@ from localgke.validation import Findings
 OUTAGES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 COMPUTE = {"cpu", "memory"}
 # As the API server looks for them; it takes the first of several, and forbids the others.
-VOLUME_SOURCES = ("emptyDir", "secret", "configMap")
+VOLUME_SOURCES = ("emptyDir", "secret", "configMap", "csi")
 NO_ENV_SOURCE = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
 ENV_SOURCES = ("configMapKeyRef", "fieldRef", "secretKeyRef")
 

@@ -29,13 +29,17 @@ RUNC_FAILED = (
 
 
 class PodWorker:
-    """Runs one Pod of the store that has a node. `directory`: for its volumes and logs, <container>.<restart>.log."""
+    """Runs one Pod of the store that has a node.
 
-    def __init__(self, store: Store, config: Config, directory: Path, pod: Object):
+    `directory`: for its volumes and logs, <container>.<restart>.log; `buckets`: what Cloud Storage has.
+    """
+
+    def __init__(self, store: Store, config: Config, directory: Path, buckets: Path, pod: Object):
         self._store = store
         self._config = config
         self._pod = pod
         self.directory = directory
+        self._buckets = buckets
         self._stopping = asyncio.Event()
         self._kill_at = float("inf")
         self._processes: dict[str, Process] = {}
@@ -73,7 +77,7 @@ class PodWorker:
         """Until all containers have ended for good, or the Pod was stopped."""
         self._report()
         await self._retry(
-            lambda: fill_volumes(self._store, self._pod, self.directory / "volumes"),
+            lambda: fill_volumes(self._store, self._pod, self.directory / "volumes", self._buckets),
             lambda error: self._record("Warning", "FailedMount", f"MountVolume.SetUp failed for volume {error}"),
         )
         await asyncio.gather(*map(self._run_container, self._containers))

@@ -108,7 +108,7 @@ def test_volumes_hold_the_keys_with_their_mode(tmp_path: Path) -> None:
         {"name": "key", "secret": {"secretName": "x", "defaultMode": 0o400}},
         {"name": "empty", "emptyDir": {}},
     ]
-    fill_volumes(objects, pod(volumes=volumes), tmp_path)
+    fill_volumes(objects, pod(volumes=volumes), tmp_path, tmp_path)
     files = {str(file.relative_to(tmp_path)): file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
     assert files == {"settings/a": b"1", "settings/b": b"\xff", "key/k": b"hush"}
     assert (tmp_path / "key/k").stat().st_mode & 0o777 == 0o400
@@ -123,3 +123,28 @@ def test_a_container_that_must_not_run_as_root_needs_a_user() -> None:
 def test_the_containers_security_context_goes_before_the_pods() -> None:
     made = spec({"securityContext": {"runAsUser": 7}}, securityContext={"runAsUser": 5, "runAsNonRoot": True})
     assert made["uid"] == 7
+
+
+def bucket_pod(annotation: str = "true") -> Object:
+    source = {"driver": "gcsfuse.csi.storage.gke.io", "volumeAttributes": {"bucketName": "models"}}
+    made = pod(volumes=[{"name": "v", "csi": source}])
+    return {**made, "metadata": {**META, "annotations": {"gke-gcsfuse/volumes": annotation}}}
+
+
+def test_a_bucket_is_a_directory_that_outlives_the_pod(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    for _ in range(2):
+        fill_volumes(Store(), bucket_pod(), tmp_path, tmp_path)
+    (tmp_path / "v" / "checkpoint").write_text("1")
+    assert (tmp_path / "models" / "checkpoint").read_text() == "1"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "said"),
+    [("true", '"v" : rpc error: .*: bucket models does not exist'), ("false", '"v" : .*find the sidecar container')],
+)
+def test_a_bucket_that_is_not_there_or_a_pod_without_the_annotation_is_refused(
+    tmp_path: Path, annotation: str, said: str
+) -> None:
+    with pytest.raises(CreateError, match=said):
+        fill_volumes(Store(), bucket_pod(annotation), tmp_path, tmp_path)

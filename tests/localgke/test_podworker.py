@@ -173,3 +173,16 @@ async def test_a_container_that_never_ran_is_lost_when_its_pod_ends(cluster: Clu
     cluster.delete(PODS, "p")
     state = main_container(await cluster.phase("p", "Failed"))["state"]["terminated"]
     assert (state["exitCode"], state["reason"]) == (137, "ContainerStatusUnknown")
+
+
+@on_cluster()
+async def test_what_one_pod_writes_into_a_bucket_another_one_reads(cluster: Cluster) -> None:
+    source = {"driver": "gcsfuse.csi.storage.gke.io", "volumeAttributes": {"bucketName": "ml-checkpoints"}}
+    mount = [{"name": "b", "mountPath": "/data"}]
+    for name, script in (("writer", "echo 7 >/data/step"), ("reader", "cat /data/step")):
+        spec = pod_spec(script, {"volumeMounts": mount, "securityContext": {"runAsUser": 65532}}, None)
+        spec["volumes"] = [{"name": "b", "csi": source}]
+        meta = {"annotations": {"gke-gcsfuse/volumes": "true"}}
+        cluster.create(PODS, "Pod", name, spec=spec, metadata=meta, status={"phase": "Pending"})
+        await cluster.phase(name, "Succeeded")
+    assert cluster.log("reader") == "7\n"

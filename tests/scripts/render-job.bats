@@ -140,6 +140,33 @@ write_template() { # CONTAINER
   assert_line '        - name: "busybox"'
 }
 
+@test "a Job in plain YAML, without any Jinja, is a template" {
+  cat >job.yaml <<'END'
+apiVersion: batch/v1
+kind: Job
+metadata: {name: theirs, labels: {team: a}}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: main, image: "busybox:1.37", command: [sh, -c, "echo $(HOME) 100%"]}]
+END
+  render_job --template ./job.yaml --name mine
+  assert_success
+  assert_line '  name: "mine"'
+  assert_line '    team: "a"'
+  # shellcheck disable=SC2016 # a reference, for Kubernetes
+  assert_line '            - "echo $(HOME) 100%"'
+}
+
+@test "what a Job owns comes after it, as documents of their own" {
+  echo '{"image": "busybox", "items": [1, 2]}' >values.json
+  render_job --template indexed-job --values values.json --name mine
+  assert_success
+  run grep --extended-regexp '^(---|kind)' <<<"$output"
+  assert_output $'kind: "Job"\n---\nkind: "ConfigMap"'
+}
+
 @test "it runs from a copied directory, without run bits and without HOME, and leaves nothing there" {
   mkdir copy
   cp -R "$REPOSITORY/scripts" "$REPOSITORY/templates" copy

@@ -131,3 +131,19 @@ def test_a_list_without_items_is_a_job_with_nothing_to_do():
     found, files = yaml.safe_load_all(manifest("indexed-job", {"items": []}))
     assert (found["spec"]["completions"], found["spec"]["parallelism"]) == (0, 0)
     assert "data" not in files
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_numbers_may_be_text_as_airflows_jinja_makes_it(template):
+    given = {name: value for name, value in {**REQUIRED[template], **options(template)}.items() if type(value) is int}
+    as_text = {name: str(value) for name, value in given.items()}
+    assert manifest(template, as_text | {"no_retry_exit_codes": ["65"]}) == manifest(
+        template, given | {"no_retry_exit_codes": [65]}
+    )
+    assert manifest(template, {"retries": "0"}) == manifest(template, {"retries": 0})
+
+
+@pytest.mark.parametrize("value", ["", "3.5", 3.5, "3 ", "x", True, [3]])
+def test_what_is_no_whole_number_is_refused_with_its_line(value):
+    with pytest.raises(RenderError, match=r"is no whole number, batch-job\.yaml\.j2 line \d+, correct the template or"):
+        manifest("batch-job", {"retries": value})
