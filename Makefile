@@ -17,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-dags lint conformance kills test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
+.PHONY: help install demo test test-dags test-live lint conformance kills test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test: install ## everything that must pass
 
 test-dags: install ## of these, what another AIRFLOW may change: the operator and the DAGs
 	$(BIN)/python -m pytest tests/dags
+
+test-live: install ## kills, retries and slot-free waiting with a real scheduler and its workers
+	$(BIN)/python -m pytest tests/live/kills.py tests/live/waits.py
 
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 	tests/lint
