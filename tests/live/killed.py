@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-from gke_job import GkeJobOperator
+from gke_job import GkeJobOperator, ReapGkeJobs
 
 try:
     from airflow.sdk import DAG
@@ -22,6 +22,7 @@ TASKS = {
     "worker_stopped_where_kills_delete": {"retries": 1, "on_kill_action": "delete"},
     "supervisor_killed": {"retries": 1},
     "task_killed": {"retries": 1},
+    "kept": {"on_kill_action": "keep"},
 }
 
 for name, arguments in TASKS.items():
@@ -39,3 +40,6 @@ for name, arguments in TASKS.items():
             retry_delay=timedelta(0),
             **arguments,
         )
+
+with DAG("reaps", schedule=None, is_paused_upon_creation=False):
+    ReapGkeJobs(task_id="reap", namespace=os.environ["NAMESPACE"], dry_run=False)

@@ -36,7 +36,9 @@ KILLS = {
     "worker_stopped_where_kills_delete": stop_worker,
     "supervisor_killed": lambda airflow, task: os.kill(parent(task), signal.SIGKILL),
     "task_killed": lambda airflow, task: os.kill(task, signal.SIGKILL),
+    "kept": lambda airflow, task: airflow.mark("kept", "job", "failed"),
 }
+ADOPTED = ("worker_stopped", "supervisor_killed", "task_killed")
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def test_a_task_that_is_cleared_or_takes_too_long_loses_its_job_and_the_next_try
     )
 
 
-@pytest.mark.parametrize("dag_id", ["worker_stopped", "supervisor_killed", "task_killed"])
+@pytest.mark.parametrize("dag_id", ADOPTED)
 def test_the_next_try_adopts_the_job_of_a_worker_that_was_stopped_or_died(airflow, uids, dag_id):
     wait_until_adopted(airflow, dag_id, uids[dag_id])
 
@@ -109,3 +111,12 @@ def test_no_log_shows_what_a_value_with_a_sensitive_name_holds(airflow, uids):
     logs = [airflow.log(dag_id, "job") for dag_id in KILLS]
     assert all("with ***" in log for log in logs)
     assert not any("hunter2" in log for log in logs)
+
+
+def test_the_janitor_deletes_the_job_that_a_task_has_left_and_none_that_a_task_waits_for(airflow, uids):
+    wait_for(lambda: run_job_of("kept") is None, lambda: f"run-job ends; log: {airflow.log('kept', 'job')}")
+    assert uid_of("kept") == uids["kept"]
+    airflow.trigger("reaps")
+    wait_for(lambda: airflow.state("reaps", "reap")[0] == "success", lambda: airflow.log("reaps", "reap"))
+    assert uid_of("kept") is None
+    assert {dag_id: uid_of(dag_id) for dag_id in ADOPTED} == {dag_id: uids[dag_id] for dag_id in ADOPTED}

@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -35,6 +36,28 @@ def wait_for(what: Callable[[], Any], message: Callable[[], str]) -> Any:
         assert time.monotonic() < deadline, f"not within {PATIENCE} s: {message()}"
         time.sleep(0.2)
     return found
+
+
+@contextlib.contextmanager
+def running_airflow(*dag_files: str, parallelism: int) -> Iterator[Airflow]:
+    """An Airflow with these files of this directory, and the stand-in for GKE as kubectl's current context."""
+    with tempfile.TemporaryDirectory(prefix="live-airflow-") as directory:
+        state = Path(directory, "localgke")
+        localgke = [sys.executable, "-m", "localgke"]
+        subprocess.run([*localgke, "start", "--state", state], check=True)
+        lines = (state / "env").read_text().splitlines()
+        os.environ |= dict(line.removeprefix("export ").split("=", 1) for line in lines)
+        os.environ["NAMESPACE"] = "default"
+        home = Path(directory, "airflow")
+        home.mkdir()
+        airflow = Airflow(home, parallelism=parallelism)
+        airflow.deploy(*(Path(__file__).with_name(name) for name in dag_files))
+        try:
+            airflow.start()
+            yield airflow
+        finally:
+            airflow.stop()
+            subprocess.run([*localgke, "stop", "--state", state], check=True)
 
 
 class Airflow:

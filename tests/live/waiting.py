@@ -34,8 +34,8 @@ for name, shell_command in JOBS.items():
             template="batch-job",
             namespace=os.environ["NAMESPACE"],
             values={"image": "busybox:1.37", "command": ["sh", "-c", shell_command], "retries": 0},
-            poke_interval=2,
-            timeout=10 if name == "waits_too_long" else None,
+            poke_interval=10,
+            timeout=15 if name == "waits_too_long" else None,
             retries=1,
             retry_delay=timedelta(0),
         )
