@@ -17,7 +17,8 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-dags test-live bench-slots lint conformance kills test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
+.PHONY: help install demo test test-dags test-live golden fuzz lint conformance kills stress bench bench-slots test-cluster \
+  cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +54,10 @@ test: install ## everything that must pass
 	$(BIN)/python -m pytest
 	bats tests/scripts
 
+golden: install ## what the templates render, and templates/VALUES.md, anew: look at the diff before you commit it
+	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/golden.py
+	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/values_table.py
+
 test-dags: install ## of these, what another AIRFLOW may change: the operator and the DAGs
 	$(BIN)/python -m pytest tests/dags
 
@@ -70,6 +75,16 @@ conformance: $(THE_CLUSTER) .build/kubectl/.installed ## the cases that hold on 
 
 kills: $(THE_CLUSTER) ## kills run-job at random moments on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
 	tests/stress/kills $(CLUSTER) $(ARGS)
+
+stress: $(THE_CLUSTER) ## 300 Jobs while things go wrong at random on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
+	tests/stress/stress $(CLUSTER) $(ARGS)
+
+fuzz: install ## 10,000 hostile values through each template, others every time
+	$(BIN)/python -m pytest tests/templates/test_fuzz.py --hypothesis-profile whole
+
+bench: $(THE_CLUSTER) ## what waiting for a Job costs, beside KubernetesJobOperator; CLUSTER=localgke or k8s; ARGS="--jobs N --seconds N"
+	$(MAKE) --silent install AIRFLOW=bench
+	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python AIRFLOW_VERSION=bench tests/bench/bench $(CLUSTER) $(ARGS)
 
 test-cluster: install $(K8S)/.built ## that the real Kubernetes starts, comes back and leaves nothing (root)
 	bats tests/cluster

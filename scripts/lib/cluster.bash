@@ -88,16 +88,21 @@ use_cluster() {
     require_options project location cluster
     pass_on project location cluster
     export KUBECONFIG=$PRIVATE_DIR/kubeconfig
-    start KILL "$BASH" "$SCRIPTS/get-credentials" "${passed_on[@]}" ${option[dry_run]:+--dry-run} \
-      --kubeconfig "$KUBECONFIG" >/dev/null
+    ! is_dry || passed_on+=(--dry-run)
+    start KILL "$BASH" "$SCRIPTS/get-credentials" "${passed_on[@]}" --kubeconfig "$KUBECONFIG" >/dev/null
     wait $!
   elif [[ ${option[context]} ]]; then
     kubectl_options+=(--context "${option[context]}")
-  elif [[ -z ${option[dry_run]} ]]; then
+  elif ! is_dry; then
     kubectl config current-context >/dev/null 2>&1 ||
       die "$EXIT_USAGE" "no cluster is named and kubectl has no current context:" \
         "give --project, --location and --cluster, or --context"
   fi
+}
+
+# Whether nothing is asked of the cluster. To validate there changes nothing, and so is part of a dry run.
+is_dry() {
+  [[ ${option[dry_run]} && ${option[validate]-} != server ]]
 }
 
 kube() { # KUBECTL-ARGUMENT...
@@ -146,11 +151,21 @@ try() { # KUBECTL-ARGUMENT...
   return "$status"
 }
 
+# Which lines of the template say what is refused, for the end of a message; `places` is the file of render-job --places.
+where_said() { # MESSAGE
+  [[ ${places-} ]] || return 0
+  local found
+  found=$("$PYTHON" "$SCRIPTS/lib/places.py" "$places" <<<"$1") || true
+  printf '%s' "${found:+: $found}"
+}
+
 # Says in one line what kubectl's error means and what to do; returns the exit code it deserves.
 explain_kubectl_error() { # WHAT-FOR ERROR-FILE
   local said
   said=$(grep -v -e '^Warning:' -e '^[EWI][0-9]\{4\} ' "$2" | tr -s '\n' ' ' || true)
   said=${said% }
+  # The manifest was not looked at: what it is to be checked against was not to be had.
+  said=${said#*error validating data: failed to download openapi: } said=${said%; if you choose to ignore these errors*}
   case $said in
     *'(Forbidden)'* | *' is forbidden: '*)
       log "cannot $1: permission denied: ${said#*: }; ask for a Role with that verb in that namespace"
@@ -175,7 +190,7 @@ explain_kubectl_error() { # WHAT-FOR ERROR-FILE
       return "$EXIT_USAGE"
       ;;
     *' is invalid: '* | *'(BadRequest)'* | *'(Invalid)'* | *'(NotImplemented)'* | *'error validating'* | *'error parsing'*)
-      log "cannot $1: the manifest was refused: $said; correct the template or its values"
+      log "cannot $1: the manifest was refused: $said; correct the template or its values$(where_said "$said")"
       return "$EXIT_DATA"
       ;;
     *)

@@ -26,6 +26,7 @@ class Run:
     dag_id: str = ""
     task_id: str = ""
     run_id: str = ""
+    logical_date: str = ""
     map_index: str = ""
     try_number: str = ""
 
@@ -39,6 +40,8 @@ class Run:
             dag_id=environ["AIRFLOW_CTX_DAG_ID"],
             task_id=environ.get("AIRFLOW_CTX_TASK_ID", ""),
             run_id=environ.get("AIRFLOW_CTX_DAG_RUN_ID", ""),
+            # Airflow 3, where a run may have none, then Airflow 2.
+            logical_date=environ.get("AIRFLOW_CTX_LOGICAL_DATE") or environ.get("AIRFLOW_CTX_EXECUTION_DATE", ""),
             map_index=environ.get("GKE_JOB_MAP_INDEX") or "-1",
             try_number=environ.get("AIRFLOW_CTX_TRY_NUMBER", ""),
         )

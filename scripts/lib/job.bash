@@ -5,11 +5,22 @@
 readonly COLLECTED_ANNOTATION=gke-job/collected
 
 # What decides about a Job, one line:
-# UID|NAMESPACE|IDENTITY|MANIFEST-HASH|COLLECTED|DELETED|TRUE-CONDITIONS; empty when there is none.
+# UID|NAMESPACE|IDENTITY|MANIFEST-HASH|PROFILE|COLLECTED|DELETED|TRUE-CONDITIONS; empty when there is none.
 # shellcheck disable=SC2034 # likewise
 readonly JOB_FACTS="{.metadata.uid}|{.metadata.namespace}|{.metadata.labels.gke-job/identity}\
-|{.metadata.annotations.gke-job/manifest-hash}|{.metadata.annotations.$COLLECTED_ANNOTATION}|{.metadata.deletionTimestamp}\
+|{.metadata.annotations.gke-job/manifest-hash}|{.metadata.annotations.gke-job/profile}|{.metadata.annotations.$COLLECTED_ANNOTATION}|{.metadata.deletionTimestamp}\
 |{.status.conditions[?(@.status==\"True\")].type}"
+
+# What submit-job hands on to render-job, and run-job to submit-job.
+# shellcheck disable=SC2034 # likewise
+readonly RENDER_OPTIONS="template values profile profile-for profiles validate kubernetes-version"
+
+require_render_options() {
+  require_options template
+  require_choice validate off server offline
+  [[ ! ${option[escalate]} || ${option[profile]}${option[profile_for]} ]] ||
+    die "$EXIT_USAGE" "--escalate needs a profile to begin with: give --profile or --profile-for"
+}
 
 no_such_job() { # NAME
   die "$EXIT_CONFIG" "jobs.batch \"$1\" not found; see: kubectl get jobs --all-namespaces"

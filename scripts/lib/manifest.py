@@ -1,8 +1,9 @@
-"""What every manifest must be, one Job, and what is set on it so that a template can neither forget nor forge it."""
+"""What a manifest must be, one Job and what it owns, and what is set on it whatever a template forgets or forges."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from identity import NAME_LENGTH, Identity, Run, digest
 from render_error import BAD_INPUT, RenderError
@@ -13,14 +14,46 @@ LABEL_LENGTH = 63
 ARGUMENT_BYTES = 131_071  # Linux starts no program with a longer argument, or a longer variable with its name
 
 
-def one_job(documents: list[Json], template: str) -> dict[str, Json]:
-    """Return the only document, which must be a batch/v1 Job with a Pod template; RenderError otherwise."""
-    if len(documents) != 1:
+# What a Job may own. Never a Secret: its content would have been a value, which logs, XComs and --dry-run show.
+OWNED = ("v1 ConfigMap", "v1 Service")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A Job, and the objects that it owns: they are created after it and removed with it."""
+
+    job: dict[str, Json]
+    owned: list[dict[str, Json]]
+
+    @property
+    def hash(self) -> str:
+        """12 hex digits that two manifests share when they ask for the same work."""
+        return digest([self.job["spec"], *self.owned])
+
+
+def read_manifest(documents: list[Json], template: str) -> Manifest:
+    """Tell the Job among the documents from what it owns; RenderError when there is not one Job, or anything else."""
+    jobs = [document for document in documents if _kind(document) == "batch/v1 Job"]
+    others = [document for document in documents if _kind(document) != "batch/v1 Job"]
+    if len(jobs) != 1:
         kinds = ", ".join(_kind(document) for document in documents) or "nothing in it"
-        raise RenderError(BAD_INPUT, f"manifest is not one document ({kinds}), {template}, leave one Job")
-    job: dict[str, Json] = documents[0]
-    if _kind(job) != "batch/v1 Job":
-        raise RenderError(BAD_INPUT, f"manifest is {_kind(job)}, {template}, make it a Job of apiVersion batch/v1")
+        fix = "leave one Job of apiVersion batch/v1"
+        raise RenderError(BAD_INPUT, f"manifest has {len(jobs) or 'no'} Jobs ({kinds}), {template}, {fix}")
+    for document in others:
+        if _kind(document) == "v1 Secret":
+            fix = "make it by other means and name it in the template: what is rendered is shown"
+            raise RenderError(BAD_INPUT, f"a manifest may not hold a Secret, {template}, {fix}")
+        if _kind(document) not in OWNED:
+            fix = f"beside the Job take only {', '.join(OWNED)}"
+            raise RenderError(BAD_INPUT, f"manifest holds {_kind(document)}, {template}, {fix}")
+        if not isinstance(document.get("metadata", {}), dict):
+            what = f"metadata is not a mapping, {_kind(document)} in {template}"
+            raise RenderError(BAD_INPUT, f"{what}, write it as Kubernetes has it")
+    _check_job(jobs[0], template)
+    return Manifest(jobs[0], others)
+
+
+def _check_job(job: dict[str, Json], template: str) -> None:
     for path in ("metadata", "spec.template.spec", "spec.template.metadata"):
         found: Json = job
         for key in path.split("."):
@@ -28,7 +61,6 @@ def one_job(documents: list[Json], template: str) -> dict[str, Json]:
             if not isinstance(found, dict):
                 raise RenderError(BAD_INPUT, f"{path} is not a mapping, {template}, write it as in a Kubernetes Job")
     _refuse_long_arguments(job["spec"]["template"]["spec"], template)
-    return job
 
 
 def _refuse_long_arguments(pod: dict[str, Json], template: str) -> None:
@@ -37,8 +69,9 @@ def _refuse_long_arguments(pod: dict[str, Json], template: str) -> None:
         for field in ("command", "args", "env"):
             for item in _list(container, field):
                 text = f"{item.get('name')}={item.get('value')}" if isinstance(item, dict) else str(item)
-                if len(text.encode()) > ARGUMENT_BYTES:
-                    what = f"{field} of container {container.get('name')} has an item of {len(text.encode())} bytes"
+                size = len(text.replace("$$", "$").encode())  # as it is after Kubernetes has expanded it
+                if size > ARGUMENT_BYTES:
+                    what = f"{field} of container {container.get('name')} has an item of {size} bytes"
                     advice = f"{ARGUMENT_BYTES} is the most: write it to object storage and pass its URI"
                     raise RenderError(BAD_INPUT, f"{what}, {template}, {advice}")
 
@@ -48,15 +81,17 @@ def _list(mapping: Json, key: str) -> list[Json]:
     return found if isinstance(found, list) else []
 
 
-def spec_hash(job: dict[str, Json]) -> str:
-    """Return 12 hex digits that two Jobs share when they ask for the same work."""
-    return digest(job["spec"])
-
-
 def stamp(
-    job: dict[str, Json], *, name: str, namespace: str | None, identity: Identity, run: Run, work: str
+    job: dict[str, Json],
+    *,
+    name: str,
+    namespace: str | None,
+    identity: Identity,
+    run: Run,
+    work: str,
+    profile: str | None = None,
 ) -> dict[str, Json]:
-    """Return `job` with name, namespace, labels and annotations set; `work` is its spec_hash.
+    """Return `job` with name, namespace, labels and annotations set; `work` is the hash of its manifest.
 
     RenderError when the name or namespace is no DNS-1123 label, or the template uses a key of ours.
     """
@@ -70,6 +105,7 @@ def stamp(
         f"{OURS}map-index": run.map_index,
         f"{OURS}try-number": run.try_number,
         f"{OURS}manifest-hash": work,
+        **({} if profile is None else {f"{OURS}profile": profile}),
     }
     names = {"name": _dns_label(name, "Job name", NAME_LENGTH)}
     if namespace is None:
@@ -92,6 +128,39 @@ def stamp(
     }
 
 
+def stamp_owned(owned: list[dict[str, Json]], job: dict[str, Json]) -> list[dict[str, Json]]:
+    """Return what the stamped `job` owns with its labels and namespace, and with names that show whose they are.
+
+    RenderError when a name does not begin with the Job's, or is there twice.
+    """
+    stamped = [_stamp_owned(document, job["metadata"]) for document in owned]
+    names = [f"{document['kind']} {document['metadata']['name']}" for document in stamped]
+    for name in names:
+        if names.count(name) > 1:
+            raise RenderError(BAD_INPUT, f"{name} is there twice, the template, give each a name of its own")
+    return stamped
+
+
+def _stamp_owned(document: dict[str, Json], job: dict[str, Json]) -> dict[str, Json]:
+    metadata, kind = document.get("metadata", {}), document["kind"]
+    name = metadata.get("name", job["name"])
+    if name != job["name"] and not str(name).startswith(f"{job['name']}-"):
+        advice = "write {{ job.name }} or {{ job.name }}-SUFFIX: by its name it is known whose it is"
+        raise RenderError(BAD_INPUT, f"name of a {kind} does not begin with that of its Job, {name!r}, {advice}")
+    names = {"name": _dns_label(name, f"name of a {kind}", LABEL_LENGTH)}
+    if kind == "Service" and name[0].isdigit():
+        raise RenderError(BAD_INPUT, f"name of a Service begins with a digit, {name}, give the Job another --name")
+    if "namespace" in job:
+        names["namespace"] = job["namespace"]
+    ours = {key: job["labels"][key] for key in (f"{OURS}identity", "app.kubernetes.io/managed-by")}
+    labels = _theirs(metadata, f"metadata.labels of {kind} {name}") | ours
+    _theirs(metadata, f"metadata.annotations of {kind} {name}")
+    stamped = names | {"labels": labels} | _without(metadata, "name", "namespace", "labels", "ownerReferences")
+    return {"apiVersion": document["apiVersion"], "kind": kind, "metadata": stamped} | _without(
+        document, "apiVersion", "kind", "metadata"
+    )
+
+
 def _kind(document: Json) -> str:
     if not isinstance(document, dict):
         return f"a {type(document).__name__}"
@@ -103,8 +172,8 @@ def _without(mapping: dict[str, Json], *keys: str) -> dict[str, Json]:
 
 
 def _theirs(metadata: dict[str, Json], path: str) -> dict[str, Json]:
-    """Return the labels or annotations, the last word of `path`, that a template brings."""
-    theirs = metadata.get(path.rpartition(".")[2], {})
+    """Return the labels or annotations that a template brings: which, is the end of `path`, before ` of OBJECT`."""
+    theirs = metadata.get(path.partition(" ")[0].rpartition(".")[2], {})
     if not isinstance(theirs, dict):
         raise RenderError(BAD_INPUT, f"{path} is not a mapping, the template, write name: text")
     for key in theirs:

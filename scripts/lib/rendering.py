@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from identity import Run, identify
-from manifest import one_job, spec_hash, stamp
-from profiles import read_profile
-from templating import Renderer, find_template
-from values import Json, read_values
-from yaml_document import read_documents, write_document
+from limits import refuse_too_large
+from manifest import read_manifest, stamp, stamp_owned
+from places import places_of
+from profiles import choose_profile
+from templating import Rendered, Renderer, find_template
+from validation import validate_offline
+from values import read_values
+from yaml_document import field_places, read_documents, write_document
 
 
 def render(
@@ -22,6 +26,14 @@ def render(
     namespace: str | None,
     templates: Path,
     environ: Mapping[str, str],
+    profile_for: str | None = None,
+    profiles: str | None = None,
+    after: str | None = None,
+    after_oom: str | None = None,
+    settings: Sequence[str] = (),
+    validate: str = "off",
+    kubernetes_version: str | None = None,
+    places: str | None = None,
 ) -> str:
     """Render the manifest that the options of render-job ask for, as YAML text.
 
@@ -29,24 +41,39 @@ def render(
     values. RenderError when there is no such manifest.
     """
     file = find_template(template, templates)
-    context = {
-        "values": read_values(values, environ),
-        "profile": {} if profile is None else read_profile(templates / "profiles.yaml", profile),
-    }
     run = Run.from_environment(environ)
-
-    def job(try_number: str) -> dict[str, Json]:
-        facts = run.as_dict() | {"try_number": try_number}
-        rendered = Renderer(file.parent, templates).render(file.name, context | {"run": facts})
-        return one_job(read_documents(rendered), file.name)
-
     identity = identify(run, work=name or file.name.partition(".")[0], environ=environ)
-    stamped = stamp(
-        job(run.try_number),
-        name=identity.name if name is None else name,
+    name = identity.name if name is None else name
+    tables = [templates / "profiles.yaml", *([] if profiles is None else [Path(profiles)])]
+    machine = choose_profile(tables, profile=profile, profile_for=profile_for, after=after, after_oom=after_oom)
+    context = {"values": read_values(values, environ, settings), "profile": machine, "job": {"name": name}}
+
+    renderer = Renderer(file.parent, templates)
+
+    def rendered(try_number: str) -> Rendered:
+        return renderer.render(file.name, context | {"run": run.as_dict() | {"try_number": try_number}})
+
+    of_this_try, of_any_try = rendered(run.try_number), rendered("")
+    documents = read_documents(of_this_try)
+    manifest = read_manifest(documents, file.name)
+    job = stamp(
+        manifest.job,
+        name=name,
         namespace=namespace,
         identity=identity,
         run=run,
-        work=spec_hash(job("")),  # a template may tell the container which try it is; the work is the same
+        # A template may tell the container which try it is; the work is the same.
+        work=read_manifest(read_documents(of_any_try), file.name).hash,
+        profile=machine["name"],
     )
-    return write_document(stamped)
+    stamped = [job, *stamp_owned(manifest.owned, job)]
+    for document in stamped:
+        refuse_too_large(document, file.name)
+    if places is not None or validate == "offline":
+        known = places_of(documents, field_places(of_this_try))
+        if places is not None:
+            Path(places).write_text(json.dumps(known))
+        if validate == "offline":
+            for document in stamped:
+                validate_offline(document, kubernetes_version, known)
+    return "---\n".join(map(write_document, stamped))

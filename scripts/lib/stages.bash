@@ -93,6 +93,7 @@ is_over() { # SECONDS-OR-NOTHING SINCE
 
 heartbeat() {
   local each count parts=''
+  look
   for each in waiting starting stuck running succeeded failed; do
     count_pods "$each"
     ((count == 0)) || parts+="${parts:+, }$count $each"

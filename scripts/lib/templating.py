@@ -7,6 +7,7 @@ exception: it comes from the template, and holds placeholders itself.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -71,7 +72,7 @@ class _Compiler(CodeGenerator):
 
 
 class Renderer(ImmutableSandboxedEnvironment):
-    """Renders one template, once, with includes and imports from `folders`."""
+    """Renders templates, with includes and imports from `folders`."""
 
     code_generator_class = _Compiler
 
@@ -84,6 +85,7 @@ class Renderer(ImmutableSandboxedEnvironment):
             lstrip_blocks=True,
         )
         self.filters["indent"] = self._indent
+        self.filters["tojson"] = lambda value: json.dumps(self._plain(value))  # Jinja's own escapes for HTML
         self._folders = {str(folder) for folder in folders}
         self._nonce = secrets.token_hex(8)
         self._values: list[Json] = []
@@ -92,6 +94,7 @@ class Renderer(ImmutableSandboxedEnvironment):
 
     def render(self, name: str, context: dict[str, dict[str, Json]]) -> Rendered:
         """Render the template `name`; RenderError, with its line, when it or a value is not as it should be."""
+        self._values, self._texts = [], {}
         try:
             text = self.get_template(name).render({key: named(key, value) for key, value in context.items()})
         except jinja2.TemplateNotFound as error:

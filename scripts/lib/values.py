@@ -5,21 +5,29 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from render_error import BAD_INPUT, RenderError
+from render_error import BAD_INPUT, USAGE, RenderError
 
 Json = Any  # what json.loads makes: None, bool, int, float, str, list, or dict with text as keys
 
 MAX_DEPTH = 100  # far above any manifest, far below where Python stops
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
+MASK = "***"
+# Parts of the names under which Airflow 3.3 hides a value (shared/secrets_masker, DEFAULT_SENSITIVE_FIELDS).
+SENSITIVE = re.compile(
+    "access_key|access_token|api_?key|auth_header|authorization|bearer|connection_string|dsn|passphrase|passwd|password|"
+    "private_key|proxy|proxies|secret|service_account|service_key|token|keyfile_dict|webhook_url"
+)
 
-def read_values(file: str | None, environ: Mapping[str, str]) -> dict[str, Json]:
+
+def read_values(file: str | None, environ: Mapping[str, str], settings: Sequence[str] = ()) -> dict[str, Json]:
     """Read the object in `file` (`-`: standard input), else in `$GKE_JOB_VALUES`, else an empty one.
 
+    `settings` are laid over it: PATH=TEXT or PATH:=JSON, PATH being names and list positions with dots between them.
     RenderError when it cannot be read, is not one JSON object, or holds text that no container could receive.
     """
     if file is None:
@@ -29,13 +37,59 @@ def read_values(file: str | None, environ: Mapping[str, str]) -> dict[str, Json]
     else:
         source, content = file, _read(file)
     try:
-        values = json.loads(content, parse_constant=_refuse_constant)
+        read = json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise RenderError(BAD_INPUT, f"values are not JSON, {source}: {error}, give one JSON object") from None
-    if not isinstance(values, dict):
+    if not isinstance(read, dict):
         raise RenderError(BAD_INPUT, f"values are not a JSON object, {source}, give {{...}} at the top")
-    _check(values, "values", source)
+    values: dict[str, Json] = read
+    for setting in settings:
+        values = _set(values, setting)
+    _check(values, "values", f"{source} or --set" if settings else source)
     return values
+
+
+def mask(value: Json, key: str = "") -> Json:
+    """Return a copy of `value` for people: what stands under a name that promises a secret is `***`.
+
+    The names are those of Airflow; in a list of variables, as `env` of a container is one, `name` says the name.
+    """
+    if value is not None and SENSITIVE.search(re.sub(r"\W+", "_", key.strip().lower())):
+        return MASK
+    if isinstance(value, dict):
+        variable = str(value.get("name", ""))
+        return {key: mask(item, variable if key == "value" else key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [mask(item) for item in value]
+    return value
+
+
+def _set(values: dict[str, Json], setting: str) -> dict[str, Json]:
+    path, equals, content = setting.partition("=")
+    keys = path.removesuffix(":").split(".")
+    if not equals or not all(keys):
+        raise RenderError(USAGE, f"--set is {setting!r}, no PATH=TEXT or PATH:=JSON, write e.g. image=busybox")
+    try:
+        value = json.loads(content, parse_constant=_refuse_constant) if path.endswith(":") else content
+        return dict(_with(values, keys, value))
+    except (ValueError, RecursionError) as error:
+        fix = "in a list write a position that is there, or the next one"
+        raise RenderError(BAD_INPUT, f"cannot set {path}: {error}, --set, {fix}") from None
+
+
+def _with(target: Json, keys: list[str], value: Json) -> Json:
+    """Return `target` with `value` at the place that `keys` lead to; what is missing on the way is made."""
+    if not keys:
+        return value
+    first, *rest = keys
+    if target is None:
+        target = [] if first == "0" else {}
+    if isinstance(target, dict):
+        return target | {first: _with(target.get(first), rest, value)}
+    if isinstance(target, list) and first.isdecimal() and int(first) <= len(target):
+        position = int(first)
+        return [*target[:position], _with(next(iter(target[position:]), None), rest, value), *target[position + 1 :]]
+    raise ValueError(f"there is no place {first} in {json.dumps(target)[:50]}")
 
 
 def _read(file: str) -> bytes:

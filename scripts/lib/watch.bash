@@ -6,8 +6,8 @@
 #
 # A watch begins with the present state, so one that is started anew misses nothing that still matters.
 
-# How long to try again when what was allowed before is denied, before giving up with 77: an API server that has just
-# started denies everything until it has read its Roles.
+# How long to try again, at most, when what was allowed before is denied, before giving up with 77: an API server that has
+# just started denies everything until it has read its Roles.
 readonly DENIED_SECONDS=60
 
 line_of() { # FIELD...
@@ -44,13 +44,12 @@ start_watches() {
 }
 
 start_watch() { # job|pod
-  # As a list, though it is one: of a single object kubectl gets one state, watches from a later one and drops that, so
-  # that what happens in between, perhaps the end, is never told.
-  local what=(get jobs --field-selector "metadata.name=$job" --output "jsonpath=$JOB_LINE")
-  [[ $1 == job ]] || what=(get pods --selector "$(pods_of_job)" --output "jsonpath=$POD_LINE")
+  local selection line
+  select_for "$1"
   # kubectl writes a line in pieces. Two writers share the pipe of events, so sed puts each line into it in one piece,
   # which the system grants up to 4096 bytes.
-  start KILL setsid kubectl "${kubectl_options[@]}" "${what[@]}" --watch --output-watch-events 2>"$PRIVATE_DIR/$1.err" \
+  start KILL setsid kubectl "${kubectl_options[@]}" get "${selection[@]}" --output "jsonpath=$line" \
+    --watch --output-watch-events 2>"$PRIVATE_DIR/$1.err" \
     > >(LC_ALL=C exec sed --unbuffered 's/^\(.\{4000\}\).*/\1/' >"$PRIVATE_DIR/events")
   watch_pid[$1]=$!
   watch_began[$1]=$SECONDS
@@ -59,13 +58,19 @@ start_watch() { # job|pod
   unset "watch_resumes[$1]"
 }
 
-# The Pods as they are now, in the lines of their watch with an empty EVENT.
-list_pods() {
-  kube get pods --selector "$(pods_of_job)" --output "jsonpath={range .items[*]}${POD_LINE//.object/}{end}"
+# Asks once for what a watch tells: into the file answer, in its lines with an empty EVENT. 1 without an answer.
+ask_for() { # job|pod
+  local selection line
+  select_for "$1"
+  try get "${selection[@]}" --output "jsonpath={range .items[*]}${line//.object/}{end}"
 }
 
-pods_of_job() {
-  printf 'batch.kubernetes.io/controller-uid=%s' "$uid"
+# Fills `selection` and `line`: what kubectl is to get, and how it prints it.
+select_for() { # job|pod
+  # The Job as a list, though it is one: of a single object kubectl gets one state, watches from a later one and drops
+  # that, so that what happens in between, perhaps the end, is never told.
+  selection=(jobs --field-selector "metadata.name=$job") line=$JOB_LINE
+  [[ $1 == job ]] || selection=(pods --selector "batch.kubernetes.io/controller-uid=$uid") line=$POD_LINE
 }
 
 # Reads the next line into `event`; 1 when there was none for a second.
@@ -87,13 +92,13 @@ next_event() {
 job_is_there() {
   if [[ $job_told ]] || ((SECONDS < look_at)); then return 0; fi
   look_at=$((SECONDS + 5))
-  try get job "$job" --ignore-not-found --output name || return 0
+  ask_for job || return 0
   [[ -s $PRIVATE_DIR/answer ]]
 }
 
 # Starts watches that have ended again; 1 when the Job is no longer there. Ends the script when nothing answers for long.
 keep_watching() {
-  local kind status patience
+  local kind status patience unreachable=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS}
   job_is_there || return 1
   for kind in job pod; do
     if [[ ${watch_resumes[$kind]-} ]]; then
@@ -111,8 +116,10 @@ keep_watching() {
     explain_kubectl_error "watch Job $job" "$PRIVATE_DIR/$kind.err" || status=$?
     lost=${lost:-$SECONDS}
     case $status in
-      "$EXIT_UNREACHABLE") patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
-      "$EXIT_DENIED") patience=$((watch_starts[$kind] > 1 ? DENIED_SECONDS : 0)) ;; # the first one was not
+      "$EXIT_UNREACHABLE") patience=$unreachable ;;
+      "$EXIT_DENIED") # the first watch was not
+        patience=$((watch_starts[$kind] == 1 ? 0 : unreachable < DENIED_SECONDS ? unreachable : DENIED_SECONDS))
+        ;;
       *) patience=0 ;;
     esac
     ((SECONDS - lost < patience)) || exit "$status"

@@ -47,12 +47,27 @@ def read_documents(rendered: Rendered) -> list[Json]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = rendered.place(mark.line if mark else 0)
-        raise RenderError(BAD_INPUT, f"invalid YAML: {error.problem}, {place}, correct the template") from None
+        raise RenderError(BAD_INPUT, f"invalid YAML: {error.problem}, {place}, correct it") from None
     except yaml.YAMLError as error:
-        raise RenderError(BAD_INPUT, f"invalid YAML: {error}, {rendered.place(0)}, correct the template") from None
+        raise RenderError(BAD_INPUT, f"invalid YAML: {error}, {rendered.place(0)}, correct it") from None
     except RecursionError:
         raise RenderError(BAD_INPUT, f"nested without end, {rendered.place(0)}, remove aliases in circles") from None
     return [document for document in documents if document is not None]
+
+
+def field_places(rendered: Rendered) -> dict[Path, str]:
+    """Tell for each field of the documents of `rendered`, which must be readable, where its template says it.
+
+    A path begins with the number of the document among those that are not empty.
+    """
+    places: dict[Path, str] = {}
+    number = 0
+    for node in yaml.compose_all(rendered.text, Loader=yaml.SafeLoader):
+        reader = _Reader(rendered)
+        if reader.read(node, ()) is not None:
+            places |= {(number, *path): place for path, place in reader.places.items()}
+            number += 1
+    return places
 
 
 def write_document(document: dict[str, Json]) -> str:
@@ -63,6 +78,7 @@ def write_document(document: dict[str, Json]) -> str:
 class _Reader:
     def __init__(self, rendered: Rendered) -> None:
         self.rendered = rendered
+        self.places: dict[Path, str] = {}
 
     def read(self, node: yaml.Node, path: Path) -> Json:
         if isinstance(node, yaml.MappingNode) and node.tag == f"{TAG}map":
@@ -81,7 +97,9 @@ class _Reader:
             if key in seen:
                 raise self._error(f"the key {key} is there twice", key_node, "keep one")
             seen.add(key)
-            value = self.read(value_node, (*path, key))
+            here = (*path, key)
+            self.places[here] = self._place(key_node)
+            value = self.read(value_node, here)
             if value is not None:
                 result[key] = value
         return result
@@ -92,6 +110,7 @@ class _Reader:
         return self._interpolate(node, ())
 
     def _item(self, node: yaml.Node, path: Path) -> Json:
+        self.places[path] = self._place(node)
         value = self.read(node, path)
         if value is None:
             raise self._error("an item of a list is null", node, "give it a value or leave it out")
@@ -126,7 +145,10 @@ class _Reader:
         return "".join(parts)
 
     def _error(self, what: str, node: yaml.Node, fix: str) -> RenderError:
-        return RenderError(BAD_INPUT, f"{what}, {self.rendered.place(node.start_mark.line)}, {fix}")
+        return RenderError(BAD_INPUT, f"{what}, {self._place(node)}, {fix}")
+
+    def _place(self, node: yaml.Node) -> str:
+        return self.rendered.place(node.start_mark.line)
 
 
 def _value(value: Json, path: Path) -> Json:

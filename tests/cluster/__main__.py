@@ -5,7 +5,8 @@
     python -m cluster stop --state DIR                 ends it and removes DIR and every other trace
 
 DIR must not exist, or be empty; `. DIR/env` leads gcloud and kubectl to the cluster. COMPONENT is etcd, containerd,
-kube-apiserver, kube-controller-manager, kube-scheduler or kubelet. Needs root, and what tests/cluster/build makes.
+kube-apiserver, kube-controller-manager, kube-scheduler, coredns or kubelet. Needs root, and what tests/cluster/build
+makes.
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ def commands(cgroup: str) -> dict[str, list[str]]:
             "--flex-volume-plugin-dir=/var/lib/kubelet/volume-plugins",
         ],
         "kube-scheduler": ["kubernetes", "kube-scheduler", f"--config={CONFIGURATION}/scheduler.yaml"],
+        "coredns": ["coredns", f"-conf={CONFIGURATION}/Corefile"],
         "kubelet": [
             "kubernetes",
             "kubelet",

@@ -74,7 +74,7 @@ run_a_job() {
 @test "each component that is killed comes back, and Jobs run on" {
   start
   local component
-  for component in kubelet containerd kube-scheduler kube-controller-manager kube-apiserver etcd; do
+  for component in coredns kubelet containerd kube-scheduler kube-controller-manager kube-apiserver etcd; do
     cluster restart "$component"
   done
   # A fresh API server first denies what its Roles allow: it has not read them yet.

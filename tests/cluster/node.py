@@ -58,6 +58,7 @@ class Node:
         await self._until("the API server is ready", lambda: self._kubectl("get", "--raw=/readyz"))
         self._keep("kube-controller-manager")
         self._keep("kube-scheduler")
+        self._keep("coredns")
         await self._create_objects()
         await self._until("containerd answers", lambda: _connects(CONTAINERD))
         self._keep("kubelet")

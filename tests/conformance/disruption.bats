@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # bats file_tags=needs:nodes
-# A node that is drained while a Job runs on it.
+# A node that is drained, tainted or deleted while a Job runs on it.
 
 setup_file() {
   load test_helper
@@ -9,48 +9,80 @@ setup_file() {
 
 setup() { load test_helper; }
 
+IGNORE_DISRUPTIONS='{"backoffLimit": 0, "podFailurePolicy":
+  {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]}}'
+
 teardown() {
   end_children
-  [[ -z ${node-} ]] || kubectl uncordon "$node"
+  [[ -z ${node-} ]] || make_whole
 }
 
 teardown_file() { delete_namespace; }
 
-# Creates a Job of one Pod that runs until it is ended, follows it, and drains its node; the Pod in its place finds its
-# name in a ConfigMap, and succeeds. SPEC is JSON laid over that of the Job.
-drain_under() { # JOB SPEC -> follower, node
+# Creates a Job of one Pod that runs until it is ended, and follows it; the Pod in its place finds its name in a
+# ConfigMap, and succeeds. SPEC is JSON laid over that of the Job.
+start_to_disrupt() { # JOB SPEC -> follower, pod, node
   # shellcheck disable=SC2016 # for the shell of the container
-  create_job "$1" '[ "$DRAINED" ] || { echo running; trap "exit 1" TERM; sleep 60 & wait; }; echo 7 >/dev/termination-log' \
-    "$2" '{"env": [{"name": "DRAINED", "valueFrom": {"configMapKeyRef": {"name": "'"$1"'", "key": "drained", "optional": true}}}]}'
+  create_job "$1" '[ "$DISRUPTED" ] || { echo running; trap "exit 1" TERM; sleep 600 & wait; }; echo 7 >/dev/termination-log' \
+    "$2" '{"env": [{"name": "DISRUPTED", "valueFrom": {"configMapKeyRef": {"name": "'"$1"'", "key": "disrupted", "optional": true}}}]}'
   kubectl get pods --selector "job-name=$1" --watch \
     --output 'jsonpath={.status.conditions[?(@.type=="DisruptionTarget")].reason}{"\n"}' >"$BATS_TEST_TMPDIR/reasons" 3>&- &
   bash "$REPOSITORY/scripts/follow-job" --job "$1" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   follower=$!
   wait_until grep -q '| running$' "$BATS_TEST_TMPDIR/out"
-  node=$(kubectl get pods --selector "job-name=$1" --output 'jsonpath={.items[0].spec.nodeName}')
-  kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "'"$1"'"}, "data": {"drained": "yes"}}'
+  read -r pod node < <(kubectl get pods --selector "job-name=$1" --output 'jsonpath={.items[0].metadata.name} {.items[0].spec.nodeName}{"\n"}')
+  kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "'"$1"'"}, "data": {"disrupted": "yes"}}'
+}
+
+drain() { # JOB
   kubectl drain "$node" --ignore-daemonsets --pod-selector "job-name=$1"
 }
 
-assert_completes() { # JOB
-  kubectl uncordon "$node"
+# Undoes what a test has done to the node. A real kubelet registers its node when it starts, and only then.
+make_whole() {
+  if ! kubectl get node "$node"; then
+    [[ $CONFORMANCE_CLUSTER != k8s ]] || "$GKE_JOB_PYTHON" -m cluster restart kubelet --state "$CLUSTER_STATE"
+  else
+    kubectl uncordon "$node"
+    kubectl taint nodes "$node" preempted:NoExecute- || true
+  fi
+}
+
+assert_completes() { # JOB REASON
+  kubectl wait --for delete "pod/$pod" --timeout 120s
+  make_whole
   wait_for "$follower"
   assert_equal "$status" 0
-  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Pod $1-.{5} is removed"
-  assert_equal "$(sort --unique "$BATS_TEST_TMPDIR/reasons" | xargs)" EvictionByEvictionAPI
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Pod $pod is removed"
+  assert_equal "$(sort --unique "$BATS_TEST_TMPDIR/reasons" | xargs)" "$2"
   run_script collect-job --job "$1"
   assert_output 7
 }
 
 @test "A#59626: a Pod that is drained is replaced, and follow-job waits for the one in its place" {
-  drain_under counted '{"backoffLimit": 1}'
-  assert_completes counted
+  start_to_disrupt counted '{"backoffLimit": 1}'
+  drain counted
+  assert_completes counted EvictionByEvictionAPI
   assert_field counted '{.status.failed} {.status.succeeded}' '1 1'
 }
 
 @test "argo-workflows#2901: with a policy that ignores disruptions, a drained Pod is no failure" {
-  drain_under ignored '{"backoffLimit": 0, "podFailurePolicy":
-    {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]}}'
-  assert_completes ignored
+  start_to_disrupt ignored "$IGNORE_DISRUPTIONS"
+  drain ignored
+  assert_completes ignored EvictionByEvictionAPI
   assert_field ignored '{.status.failed} {.status.succeeded}' ' 1'
+}
+
+@test "a Pod whose node gets a taint that it does not tolerate is replaced, and is no failure where disruptions are ignored" {
+  start_to_disrupt tainted "$IGNORE_DISRUPTIONS"
+  kubectl taint nodes "$node" preempted:NoExecute
+  assert_completes tainted DeletionByTaintManager
+  assert_field tainted '{.status.failed} {.status.succeeded}' ' 1'
+}
+
+@test "a Pod whose node is gone, as after a preemption, is replaced, and is no failure where disruptions are ignored" {
+  start_to_disrupt homeless "$IGNORE_DISRUPTIONS"
+  kubectl delete node "$node"
+  assert_completes homeless DeletionByPodGC
+  assert_field homeless '{.status.failed} {.status.succeeded}' ' 1'
 }

@@ -72,12 +72,19 @@ assert_ended() { # STATUS RESULT
   assert_ended 0 1
 }
 
-@test "while nothing happens nothing is asked" {
-  local before
-  start_suspended_job 'echo 1 >/dev/termination-log' --heartbeat 1
-  before=$(requests any)
+@test "while nothing happens nothing is asked but the Job and its Pods, once a heartbeat" {
+  local reads watches
+  start_suspended_job 'echo 1 >/dev/termination-log' --heartbeat 5
+  reads=$(requests read) watches=$(requests watch)
   said "Job $job goes on after .*; Pods: none"
-  assert_equal "$(requests any)" "$before"
+  assert_equal "$(requests read) $(requests watch)" "$((reads + 2)) $watches"
+  resume "$job"
+  assert_ended 0 1
+}
+
+@test "watches that something on the way swallows: the end is seen at the next heartbeat" {
+  start_suspended_job 'echo 1 >/dev/termination-log' --heartbeat 3
+  fault watch:blackhole
   resume "$job"
   assert_ended 0 1
 }
@@ -134,6 +141,32 @@ assert_ended() { # STATUS RESULT
   assert_ended 0 5
 }
 
+@test "a Job whose creation was never answered and that has failed since is not run a second time" {
+  local struck
+  struck=$(requests struck)
+  fault create:lose:1 create:blackhole
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file 'exit 3')" --name failed-unanswered \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  more_requests struck "$struck" 2
+  kubectl_directly wait --for condition=Failed job/failed-unanswered --timeout 60s
+  uid=$(kubectl_directly get job failed-unanswered --output 'jsonpath={.metadata.uid}')
+  clear_faults
+  assert_ended 1 ''
+  assert_equal "$(kubectl_directly get job failed-unanswered --output 'jsonpath={.metadata.uid}')" "$uid"
+}
+
+@test "a manifest that kubectl could not check, because the cluster did not answer, is not taken for a wrong one" {
+  export HOME=$BATS_TEST_TMPDIR # where kubectl has not kept it
+  fault discovery/openapi:status=500
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file 'echo 6 >/dev/termination-log')" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  said 'the cluster did not answer as expected'
+  clear_faults
+  assert_ended 0 6
+}
+
 @test "logs that cannot be had do not decide about the Job" {
   local struck
   start_suspended_job 'echo unheard; echo 4 >/dev/termination-log'
@@ -142,4 +175,61 @@ assert_ended() { # STATUS RESULT
   resume "$job"
   assert_ended 0 4
   assert at_least struck "$((struck + 1))"
+}
+
+@test "every line of a log whose stream breaks again and again is read once" {
+  local struck
+  struck=$(requests struck)
+  fault log:drop=150:3
+  # shellcheck disable=SC2016 # for the shell of the container
+  start_suspended_job 'for i in $(seq 40); do echo "line $i"; sleep 0.1; done; echo 6 >/dev/termination-log'
+  resume "$job"
+  assert_ended 0 6
+  assert_equal "$(sed -n 's/.* | line //p' "$BATS_TEST_TMPDIR/err")" "$(seq 40)"
+  assert_equal "$(requests struck)" "$((struck + 3))"
+}
+
+@test "a token that expires while the Job is followed: the watches are started again with the next one" {
+  local watches
+  start_suspended_job 'echo 7 >/dev/termination-log'
+  watches=$(requests watch)
+  fault watch:end:now read:status=401:2
+  said 'not logged in'
+  more_requests watch "$watches" 2
+  resume "$job"
+  assert_ended 0 7
+}
+
+@test "429 and 504 while the Job is followed are waited out" {
+  local struck
+  start_suspended_job 'echo 8 >/dev/termination-log'
+  struck=$(requests struck)
+  fault watch:end:now read:status=504:2 read:status=429:2
+  more_requests struck "$struck" 6
+  resume "$job"
+  assert_ended 0 8
+}
+
+@test "an API server that takes half a second for every answer" {
+  fault any:delay=0.5
+  start_suspended_job 'echo 9 >/dev/termination-log'
+  resume "$job"
+  assert_ended 0 9
+}
+
+@test "no answer for --unreachable-timeout: 69, and the Job goes on" {
+  start_suspended_job 'true' --unreachable-timeout 2
+  fault refuse
+  assert_ended 69 ''
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "cannot watch Job $job: the cluster did not answer"
+  kubectl_directly get job "$job"
+}
+
+@test "rights that are taken away while the Job is followed: 77 with the verb, after a time in which they may come back" {
+  start_suspended_job 'true' --unreachable-timeout 2
+  fault watch:end:now any:status=403
+  assert_ended 77 ''
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'watching again in'
+  assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" 'permission denied: .*cannot (list|watch) resource "(jobs|pods)"'
+  kubectl_directly get job "$job"
 }

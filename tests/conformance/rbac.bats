@@ -23,7 +23,7 @@ become() { # everything|VERB RESOURCE
   local account="$*" verb='create'
   [[ $account != 'create jobs' ]] || verb='get'
   account=${account//[ \/]/-}
-  cp "$KUBECONFIG" "$BATS_TEST_TMPDIR/kubeconfig"
+  cp "$BATS_FILE_TMPDIR/kubeconfig" "$BATS_TEST_TMPDIR/kubeconfig"
   export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
   use_token "$(kubectl create token "$account")"
   kubectl config use-context token >/dev/null
@@ -149,6 +149,71 @@ run_job() { # SHELL-COMMAND [OPTION...]
   assert_success
   assert_equal "${lines[0]}" 'Job complete is complete: CompletionsReached: Reached expected number of succeeded pods'
   assert_regex "$stderr" 'cannot read the events of Job complete: permission denied: .* cannot list resource "events"'
+}
+
+gone() { # KIND/NAME
+  [[ -z $(kubectl get "$1" --ignore-not-found --output name) ]]
+}
+
+# Submits a Job that owns a ConfigMap, or a Service, under the name of this test.
+submit_owner() { # indexed-job|distributed-job [OPTION...]
+  printf '{"image": "busybox:1.37", "command": ["sleep", "60"], "items": [1], "nodes": 1}' >"$BATS_TEST_TMPDIR/owner.json"
+  run_script submit-job --template "$1" --values "$BATS_TEST_TMPDIR/owner.json" "${@:2}"
+}
+
+@test "with exactly that Role a Job owns a ConfigMap or a Service, and is attached to, and they go with it" {
+  local template job object
+  for template in indexed-job distributed-job; do
+    become everything
+    as_task dag "owner of $template" run
+    submit_owner "$template"
+    assert_success
+    job=${output%% *}
+    submit_owner "$template"
+    assert_success
+    assert_regex "$stderr" 'attaching to Job'
+    object=configmap/$job-items
+    [[ $template == indexed-job ]] || object=service/$job
+    assert kubectl get "$object"
+    run_script delete-job --job "$job"
+    assert_success
+    export KUBECONFIG=$BATS_FILE_TMPDIR/kubeconfig
+    wait_until gone "$object"
+  done
+}
+
+@test "without create on configmaps, submit-job: 77, and there is no Job" {
+  become create configmaps
+  submit_owner indexed-job --name denied-items
+  assert_one_error 77 'cannot create ConfigMap/.*-items: permission denied: .* cannot create resource "configmaps"'
+  assert gone job/denied-items
+}
+
+@test "without get on configmaps, submit-job: 77 where one is there already" {
+  become everything
+  submit_owner indexed-job
+  assert_success
+  become get configmaps
+  submit_owner indexed-job
+  assert_failure 77
+  assert_regex "$stderr" 'cannot read ConfigMap/.*-items: permission denied: .* cannot get resource "configmaps"'
+}
+
+@test "without create on services, submit-job: 77, and there is no Job" {
+  become create services
+  submit_owner distributed-job --name denied-group
+  assert_one_error 77 'cannot create Service/.*: permission denied: .* cannot create resource "services"'
+  assert gone job/denied-group
+}
+
+@test "without get on services, submit-job: 77 where one is there already" {
+  become everything
+  submit_owner distributed-job
+  assert_success
+  become get services
+  submit_owner distributed-job
+  assert_failure 77
+  assert_regex "$stderr" 'cannot read Service/.*: permission denied: .* cannot get resource "services"'
 }
 
 @test "no other verb is in the Role than those of this file" {

@@ -58,6 +58,32 @@ assert_refused() { # SPEC POD-SPEC REGEXP
     'spec.template.spec.containers\[0\].volumeMounts\[0\].name: Not found: "data"'
 }
 
+# Submits a Job of lines with these values; REGEXP is what Kubernetes says, and LINE where the template says the field.
+assert_refused_in_line() { # VALUES REGEXP FIELD LINE
+  cat >"$BATS_TEST_TMPDIR/lines.yaml.j2" <<'END'
+apiVersion: batch/v1
+kind: Job
+spec:
+  backoffLimit: {{ values.retries | default(1) }}
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: main
+          image: busybox:1.37
+          {{ values.field | default("command") }}: [ls]
+END
+  GKE_JOB_VALUES=$1 run_script submit-job --template "$BATS_TEST_TMPDIR/lines.yaml.j2" --name refused --validate server --dry-run
+  assert_one_error 65 "$2.*; correct the template or its values: $3 is in lines.yaml.j2 line $4\$"
+}
+
+@test "a refusal ends with the line of the template that says the field" {
+  local main='spec.template.spec.containers\[0\]'
+  assert_refused_in_line '{"retries": -1}' 'spec.backoffLimit: Invalid value: -1' spec.backoffLimit 4
+  assert_refused_in_line '{"retries": "x"}' 'cannot unmarshal string into Go struct field' spec.backoffLimit 4
+  assert_refused_in_line '{"field": "comand"}' 'unknown field "spec' "$main.comand" 11
+}
+
 @test "the template of a Job cannot be changed" {
   run kubectl patch job taken --type merge --patch '{"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 9}}}}'
   assert_failure 1
@@ -86,7 +112,7 @@ assert_refused() { # SPEC POD-SPEC REGEXP
   use_token worthless
   template '{}'
   run_script submit-job --template "$BATS_TEST_TMPDIR/job.yaml.j2" --context token
-  assert_one_error 77 'cannot create Job .*: not logged in: .*the server has asked for the client to provide credentials'
+  assert_one_error 77 'cannot read Job .*: not logged in: .*(You must be logged in|has asked for the client to provide credentials)'
   run_script follow-job --job taken --context token
   assert_one_error 77 'cannot follow Job taken: not logged in: error: You must be logged in to the server'
 }

@@ -62,20 +62,37 @@ def admit_update(resource: Resource, old: Object, obj: Object) -> None:
         obj["status"] = old["status"]
     findings = Findings()
     if resource.kind == "Node":
-        _only_cordon(old["spec"], obj["spec"])
+        _only_cordon_and_taints(old["spec"], obj["spec"])
     elif resource.kind == "Pod":
-        findings.unchanged("spec", old["spec"], obj["spec"])
+        _only_images(findings, old, obj)
     elif resource.kind == "Job":
         meta["generation"] = before["generation"] + (obj["spec"] != old["spec"])
         check_update(findings, old, obj)
+    elif resource.kind == "ConfigMap" and old.get("immutable"):
+        for field in ("immutable", "data", "binaryData"):
+            if obj.get(field) != old.get(field):
+                findings.forbidden(field, "field is immutable when `immutable` is set")
     _admit(findings, resource, obj)
 
 
-def _only_cordon(old: Object, new: Object) -> None:
+def _only_cordon_and_taints(old: Object, new: Object) -> None:
     if not new.get("unschedulable"):
         new.pop("unschedulable", None)
-    if {**old, "unschedulable": True} != {**new, "unschedulable": True}:
-        raise not_imitated("a change of a node's spec other than cordon and uncordon")
+    if any(old.get(field) != new.get(field) for field in {*old, *new} - {"unschedulable", "taints"}):
+        raise not_imitated("a change of a node's spec other than cordon, uncordon and taints")
+
+
+def _only_images(findings: Findings, old: Object, new: Object) -> None:
+    """A Pod whose image cannot be pulled may get another one."""
+    images = [[container["image"] for container in pod["spec"]["containers"]] for pod in (old, new)]
+    others = [
+        {**pod["spec"], "containers": [{**container, "image": ""} for container in pod["spec"]["containers"]]}
+        for pod in (old, new)
+    ]
+    if others[0] != others[1]:
+        findings.unchanged("spec", old["spec"], new["spec"])
+    elif images[0] != images[1] and old["status"]["phase"] != "Pending":
+        raise not_imitated("another image for a container that has started")
 
 
 def _admit(findings: Findings, resource: Resource, obj: Object) -> None:

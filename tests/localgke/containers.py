@@ -101,8 +101,8 @@ def fill_volumes(store: Store, pod: Object, directory: Path) -> None:
                     (target / name).chmod(volume[kind].get("defaultMode", 0o644))
 
 
-def make_spec(store: Store, pod: Object, container: Object, image: Image, volumes: Path, log: Path) -> Container:
-    """The sandbox for a container. `volumes`: what `fill_volumes` filled; `log`: its termination log.
+def make_spec(store: Store, pod: Object, container: Object, image: Image, directory: Path, log: Path) -> Container:
+    """The sandbox for a container. `directory`: the Pod's `hosts` and `volumes`; `log`: its termination log.
 
     Raises CreateError.
     """
@@ -116,11 +116,12 @@ def make_spec(store: Store, pod: Object, container: Object, image: Image, volume
         raise CreateError(f"container has runAsNonRoot and image will run as root ({who})")
     env = {"HOME": "/root" if uid == 0 else "/", **environment(store, pod, container)}
     mounts: list[Mount] = [{"source": str(log), "target": container["terminationMessagePath"], "readonly": False}]
+    mounts.append({"source": str(directory / "hosts"), "target": "/etc/hosts", "readonly": True})
     mounts += [{"source": str(path), "target": point, "readonly": True} for point, path in image.mounts.items()]
     writable = {volume["name"] for volume in pod["spec"].get("volumes", []) if "emptyDir" in volume}
     for mount in container.get("volumeMounts", []):
         readonly = mount.get("readOnly", False) or mount["name"] not in writable
-        source = str(volumes / mount["name"])
+        source = str(directory / "volumes" / mount["name"])
         mounts.append({"source": source, "target": mount["mountPath"], "readonly": readonly})
     return {
         "argv": [expand(text, env) for text in (*container["command"], *container.get("args", []))],

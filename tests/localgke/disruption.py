@@ -1,6 +1,7 @@
-"""Imitates what `kubectl drain` is made of: the Eviction API, and the taint of a cordoned node.
+"""Imitates what takes Pods from their nodes: the Eviction API, taints, and the end of a node.
 
-There are no PodDisruptionBudgets, so no eviction has to wait.
+There are no PodDisruptionBudgets, so no eviction has to wait. The Pods of a node that is gone are ended at once, where
+a real cluster gives it 40 s to come back; a toleration holds for ever, whatever its tolerationSeconds.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from localgke.decoding import decode
 from localgke.deletion import check_preconditions, delete_as_asked
 from localgke.errors import ApiError
-from localgke.objects import NODES, PODS, set_condition
+from localgke.objects import NODES, PODS, delete, is_active, set_condition
 from localgke.resources import Resource, Target
 from localgke.store import Object, Store, now
 
@@ -42,3 +43,34 @@ def taint_cordoned(store: Store) -> None:
             taints = others + ([{**UNSCHEDULABLE, "timeAdded": now()}] if spec.get("unschedulable") else [])
             node["spec"] = {**spec, "taints": taints}
             store.update(NODES, node)
+
+
+def end_homeless(store: Store) -> None:
+    """Ends the Pods that may not stay where they are, or whose node is gone; call it whenever a node has changed."""
+    taints = {node["metadata"]["name"]: node["spec"].get("taints", []) for node in store.list(NODES)}
+    for pod in store.list(PODS):
+        node = pod["spec"].get("nodeName")
+        if not node or not is_active(pod):
+            continue
+        if node not in taints:
+            pod["status"]["phase"] = "Failed"
+            set_condition(pod, "DisruptionTarget", "True", "DeletionByPodGC", "PodGC: node no longer exists")
+            delete(store, store.update(PODS, pod), grace=0)
+        elif any(taint["effect"] == "NoExecute" and not tolerates(pod, taint) for taint in taints[node]):
+            message = "Taint manager: deleting due to NoExecute taint"
+            set_condition(pod, "DisruptionTarget", "True", "DeletionByTaintManager", message)
+            delete(store, store.update(PODS, pod))
+
+
+def tolerates(pod: Object, taint: Object) -> bool:
+    """Whether one of the Pod's tolerations is for that taint."""
+    return any(_matches(toleration, taint) for toleration in pod["spec"].get("tolerations", []))
+
+
+def _matches(toleration: Object, taint: Object) -> bool:
+    if toleration.get("effect") not in (None, "", taint["effect"]):
+        return False
+    if toleration.get("operator") == "Exists":
+        return not toleration.get("key") or bool(toleration["key"] == taint["key"])
+    key, value = toleration.get("key"), toleration.get("value", "")
+    return bool(key == taint["key"] and value == taint.get("value", ""))

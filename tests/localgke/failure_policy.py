@@ -1,7 +1,4 @@
-"""Imitates podFailurePolicy of a Job: what may stand in it, and what it makes of a Pod that failed.
-
-FailIndex asks for backoffLimitPerIndex, which is not imitated: the checks refuse it in the API server's words.
-"""
+"""Imitates podFailurePolicy of a Job: what may stand in it, and what it makes of a Pod that failed."""
 
 from __future__ import annotations
 
@@ -65,6 +62,9 @@ def check(findings: Findings, spec: Object) -> None:
     names = {container["name"] for container in spec["template"]["spec"]["containers"]}
     for i, rule in enumerate(rules):
         _check_rule(findings, f"{path}[{i}]", rule, names)
+        if rule.get("action") == "FailIndex" and "backoffLimitPerIndex" not in spec:
+            why = "requires the backoffLimitPerIndex to be set"
+            findings.invalid(f"{path}[{i}].action", "FailIndex", why)
     findings.supported("spec.podReplacementPolicy", spec["podReplacementPolicy"], ["Failed"])
     if spec["template"]["spec"]["restartPolicy"] == "OnFailure":
         why = 'only "Never" is supported when podFailurePolicy is specified'
@@ -72,10 +72,7 @@ def check(findings: Findings, spec: Object) -> None:
 
 
 def _check_rule(findings: Findings, path: str, rule: Object, names: set[str]) -> None:
-    if rule.get("action") == "FailIndex":
-        findings.invalid(f"{path}.action", "FailIndex", "requires the backoffLimitPerIndex to be set")
-    else:
-        findings.supported(f"{path}.action", rule.get("action"), ACTIONS)
+    findings.supported(f"{path}.action", rule.get("action"), ACTIONS)
     codes, patterns = rule.get("onExitCodes"), rule.get("onPodConditions", [])
     if codes is not None:
         _check_exit_codes(findings, f"{path}.onExitCodes", codes, names)

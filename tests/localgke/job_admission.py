@@ -12,7 +12,8 @@ from localgke.pod_admission import admit_pod
 from localgke.store import Object
 from localgke.validation import FORMATS, Findings
 
-IMMUTABLE = ("selector", "completionMode", "podFailurePolicy")
+IMMUTABLE = ("selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex")
+BACKOFF_LIMIT, NO_LIMIT = 6, 2**31 - 1
 PREFIX = "batch.kubernetes.io/"
 
 
@@ -36,6 +37,7 @@ def admit_job(findings: Findings, job: Object) -> None:
     if "parallelism" not in spec:
         spec["parallelism"] = 1
         spec.setdefault("completions", 1)
+    spec.setdefault("backoffLimit", NO_LIMIT if "backoffLimitPerIndex" in spec else BACKOFF_LIMIT)
     if spec["manualSelector"]:
         raise not_imitated("spec.manualSelector")
     labels = spec["template"]["metadata"].get("labels", {})
@@ -47,6 +49,7 @@ def admit_job(findings: Findings, job: Object) -> None:
             findings.invalid(where, labels, f"must be '{value}'")
     if spec["completionMode"] == "Indexed" and "completions" not in spec:
         findings.required("spec.completions", "when completion mode is Indexed")
+    _check_index_limits(findings, spec)
     policy = "podFailurePolicy" in spec
     spec.setdefault("podReplacementPolicy", "Failed" if policy else "TerminatingOrFailed")
     if policy:
@@ -59,6 +62,20 @@ def admit_job(findings: Findings, job: Object) -> None:
     if pod["spec"]["restartPolicy"] == "Always":
         findings.required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
     _check_hostname(findings, job["metadata"].get("name", ""), spec)
+
+
+def _check_index_limits(findings: Findings, spec: Object) -> None:
+    limit, most = spec.get("backoffLimitPerIndex"), spec.get("maxFailedIndexes")
+    if limit is not None and spec["completionMode"] != "Indexed":
+        findings.invalid("spec.backoffLimitPerIndex", limit, "requires indexed completion mode")
+    if limit is not None and spec["template"]["spec"]["restartPolicy"] == "OnFailure":
+        raise not_imitated("backoffLimitPerIndex with the restartPolicy OnFailure")
+    if most is None:
+        return
+    if limit is None:
+        findings.required("spec.backoffLimitPerIndex", "when maxFailedIndexes is specified")
+    if most > spec.get("completions", most):
+        findings.invalid("spec.maxFailedIndexes", most, "must be less than or equal to completions")
 
 
 def _check_hostname(findings: Findings, name: str, spec: Object) -> None:

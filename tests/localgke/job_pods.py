@@ -12,11 +12,12 @@ from localgke.store import MAX_GENERATED_BASE, Object
 
 FINALIZER = "batch.kubernetes.io/job-tracking"  # on a Pod until it is counted in the status of its Job
 INDEX = "batch.kubernetes.io/job-completion-index"
+INDEX_FAILURES = "batch.kubernetes.io/job-index-failure-count"  # on a Pod: how often its index failed before
 INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 
 
-def new_pod(job: Object, index: int | None) -> Object:
-    """A Pod of the Job's template, for a completion index or for none."""
+def new_pod(job: Object, index: int | None, failures: int = 0) -> Object:
+    """A Pod of the Job's template, for a completion index, which has failed so often, or for none."""
     meta, template = job["metadata"], copy.deepcopy(job["spec"]["template"])
     pod_meta, spec = template.setdefault("metadata", {}), template["spec"]
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": meta["name"], "uid": meta["uid"]}
@@ -28,6 +29,8 @@ def new_pod(job: Object, index: int | None) -> Object:
         pod_meta["generateName"] = meta["name"][: MAX_GENERATED_BASE - len(f"-{index}-")] + f"-{index}-"
         for key in ("labels", "annotations"):
             pod_meta.setdefault(key, {})[INDEX] = str(index)
+        if "backoffLimitPerIndex" in job["spec"]:
+            pod_meta["annotations"][INDEX_FAILURES] = str(failures)
         spec["hostname"] = f"{meta['name']}-{index}"
         source = {"fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.labels['{INDEX}']"}}
         for container in spec["containers"]:
@@ -42,6 +45,11 @@ def new_pod(job: Object, index: int | None) -> Object:
 def index_of(pod: Object) -> int:
     """The completion index of a Pod of an Indexed Job."""
     return int(pod["metadata"]["annotations"][INDEX])
+
+
+def index_failures(pod: Object) -> int:
+    """How often the completion index of a Pod failed before it."""
+    return int(pod["metadata"]["annotations"][INDEX_FAILURES])
 
 
 def is_indexed(job: Object) -> bool:

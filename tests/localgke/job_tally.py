@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 from localgke.failure_policy import judge
-from localgke.job_pods import has_failed, index_of, is_indexed, is_terminating, is_uncounted, parse_indexes
+from localgke.job_pods import (
+    has_failed,
+    index_failures,
+    index_of,
+    is_indexed,
+    is_terminating,
+    is_uncounted,
+    parse_indexes,
+)
 from localgke.objects import is_active
 from localgke.store import Object
 
 MAX_BACKOFF_SECONDS = 600.0
+
+
+class Retry(NamedTuple):
+    """That an index is to have another Pod: after which one, by its uid, and how often the index has failed."""
+
+    uid: str
+    failures: int
 
 
 class Tally:
@@ -28,6 +44,22 @@ class Tally:
         if is_indexed(job):
             self.indexes = {*parse_indexes(status.get("completedIndexes", "")), *map(index_of, self.new_succeeded)}
             self.succeeded = len(self.indexes)
+        self.failed_indexes: set[int] = set()
+        self.to_follow: dict[int, Retry] = {}
+        if "backoffLimitPerIndex" in job["spec"]:
+            self._count_by_index(job)
+
+    def _count_by_index(self, job: Object) -> None:
+        """Tells the indexes that have failed for good from those of which a failed Pod is to be followed by another."""
+        self.failed_indexes = {*parse_indexes(job["status"].get("failedIndexes", ""))}
+        followed = {*self.indexes, *map(index_of, [*self.active, *self.terminating])}
+        for pod in self.new_failed:
+            index, action = index_of(pod), judge(job, pod).action
+            failures = index_failures(pod) + (action != "Ignore")
+            if action == "FailIndex" or failures > job["spec"]["backoffLimitPerIndex"]:
+                self.failed_indexes.add(index)
+            elif index not in followed:
+                self.to_follow[index] = Retry(pod["metadata"]["uid"], failures)
 
 
 class Backoff:
@@ -37,6 +69,7 @@ class Backoff:
         self._first_seconds = first_seconds
         self._failures = 0
         self._last_failure = 0.0  # monotonic clock
+        self._retries: dict[str, float] = {}  # uid of a failed Pod of an index -> when it was first seen
 
     def note(self, tally: Tally) -> None:
         """Takes the Pods into account that have ended; to be told of each once."""
@@ -50,5 +83,14 @@ class Backoff:
         """Seconds until the next Pod may be made; 0 when it may be made now."""
         if not self._failures:
             return 0.0
-        delay = min(self._first_seconds * 2.0 ** min(self._failures - 1, 64), MAX_BACKOFF_SECONDS)
-        return max(0.0, self._last_failure + delay - time.monotonic())
+        return self._left(self._last_failure, self._failures)
+
+    def remaining_of(self, retry: Retry | None) -> float:
+        """The same for one index of a Job with backoffLimitPerIndex; None: it has not failed."""
+        if retry is None:
+            return 0.0
+        return self._left(self._retries.setdefault(retry.uid, time.monotonic()), max(1, retry.failures))
+
+    def _left(self, since: float, failures: int) -> float:
+        delay = min(self._first_seconds * 2.0 ** min(failures - 1, 64), MAX_BACKOFF_SECONDS)
+        return max(0.0, since + delay - time.monotonic())

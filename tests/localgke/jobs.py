@@ -1,8 +1,7 @@
 """Imitates the Job controller.
 
 As in Kubernetes 1.36: https://kubernetes.io/docs/concepts/workloads/controllers/job/. Its first delay between retries
-is a setting. Not imitated, so refused by the API: successPolicy, backoffLimitPerIndex, maxFailedIndexes, managedBy,
-manualSelector, and a change of completions.
+is a setting. Not imitated, so refused by the API: successPolicy, managedBy, manualSelector, a change of completions.
 """
 
 from __future__ import annotations
@@ -54,6 +53,10 @@ class Goal(NamedTuple):
 
 COMPLETED = Goal("SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods")
 TOO_MANY_FAILURES = Goal("FailureTarget", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
+FAILED_INDEXES = Goal("FailureTarget", "FailedIndexes", "Job has failed indexes")
+TOO_MANY_INDEXES = Goal(
+    "FailureTarget", "MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes"
+)
 TOO_LATE = Goal("FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline")
 
 
@@ -83,7 +86,8 @@ class JobController:
             status.setdefault("startTime", now())
         tally = Tally(job, self._pods(uid))
         backoff = self._backoffs.setdefault(uid, Backoff(self._backoff_seconds))
-        backoff.note(tally)
+        if "backoffLimitPerIndex" not in spec:
+            backoff.note(tally)
         goal, seconds = self._decide(job, tally), None
         if goal:
             self._delete(job, tally.active)
@@ -113,6 +117,11 @@ class JobController:
         restarted = 0
         if spec["template"]["spec"].get("restartPolicy") == "OnFailure":
             restarted = sum(map(restarts, [*tally.active, *tally.terminating]))
+        if tally.failed_indexes:
+            if len(tally.failed_indexes) > spec.get("maxFailedIndexes", spec["completions"]):
+                return TOO_MANY_INDEXES
+            if len(tally.failed_indexes) + len(tally.indexes) == spec["completions"]:
+                return FAILED_INDEXES
         if tally.failed > limit or (restarted and restarted >= limit):
             return TOO_MANY_FAILURES
         return TOO_LATE if self._seconds_left(job) == 0 else None
@@ -135,7 +144,7 @@ class JobController:
         elif completions is None:
             wanted = len(tally.active) if tally.succeeded else parallelism
         else:
-            wanted = max(0, min(parallelism, completions - tally.succeeded))
+            wanted = max(0, min(parallelism, completions - tally.succeeded - len(tally.failed_indexes)))
         deadline = self._seconds_left(job)
         surplus = by_value(tally.active)[: max(0, len(tally.active) - wanted)]
         if surplus:
@@ -148,13 +157,17 @@ class JobController:
         if remaining := backoff.remaining():
             return remaining if deadline is None else min(remaining, deadline)
         indexes: Iterable[int | None] = [None] * missing
+        waits: dict[int, float] = {}
         if is_indexed(job):
-            taken = {*tally.indexes, *map(index_of, [*tally.active, *ending])}
-            indexes = [index for index in range(completions or 0) if index not in taken]
+            taken = {*tally.indexes, *tally.failed_indexes, *map(index_of, [*tally.active, *ending])}
+            free = [index for index in range(completions or 0) if index not in taken]
+            waits = {index: backoff.remaining_of(tally.to_follow.get(index)) for index in free}
+            indexes = [index for index in free if not waits[index]]
         for index in islice(indexes, missing):
-            made = self._store.create(PODS, new_pod(job, index))["metadata"]["name"]
+            retry = None if index is None else tally.to_follow.pop(index, None)
+            made = self._store.create(PODS, new_pod(job, index, retry.failures if retry else 0))["metadata"]["name"]
             record(self._store, job, COMPONENT, "Normal", "SuccessfulCreate", f"Created pod: {made}")
-        return deadline
+        return min((wait for wait in (*waits.values(), deadline) if wait), default=None)
 
     def _delete(self, job: Object, pods: Iterable[Object]) -> None:
         for pod in pods:
@@ -189,9 +202,13 @@ class JobController:
         status["terminating"] = terminating
         if is_indexed(job):
             status |= {"succeeded": tally.succeeded, "completedIndexes": format_indexes(tally.indexes)}
+        if "backoffLimitPerIndex" in job["spec"]:
+            status["failedIndexes"] = format_indexes(tally.failed_indexes)
         if goal and not is_true(job, goal.kind):
             set_condition(job, goal.kind, "True", goal.reason, goal.message)
-        released = [pod for pod in pods if is_uncounted(pod) and (goal or self._is_done(job, pod))]
+        unfollowed = {retry.uid for retry in tally.to_follow.values()}
+        done = [pod for pod in pods if goal or (self._is_done(job, pod) and pod["metadata"]["uid"] not in unfollowed)]
+        released = [pod for pod in done if is_uncounted(pod)]
         ended = self._ended(job, released, goal)
         status["uncountedTerminatedPods"] = {key: uids for key, uids in ended.items() if uids}
         job = self._write(job)

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
+from localgke import dns
 from localgke.config import Config
 from localgke.objects import PODS
 from localgke.podworker import PodWorker
@@ -23,6 +24,7 @@ class Kubelet:
         self._config = config
         self._logs = state / "logs"
         self._workers: dict[str, PodWorker] = {}
+        self._records: list[dns.Record] = []
 
     @property
     def running(self) -> set[asyncio.Task[None]]:
@@ -35,8 +37,14 @@ class Kubelet:
         for uid, pod in pods.items():
             if uid not in self._workers:
                 self._workers[uid] = PodWorker(self._store, self._config, self._logs / uid, pod)
+            self._workers[uid].update(pod)
             if "deletionTimestamp" in pod["metadata"]:
                 self._workers[uid].stop(pod["metadata"]["deletionGracePeriodSeconds"])
+        records = dns.records(self._store)
+        if records != self._records:
+            self._records = records
+            for worker in self._workers.values():
+                worker.write_hosts(records)
         for uid, worker in list(self._workers.items()):
             if uid not in pods:
                 worker.stop(0)

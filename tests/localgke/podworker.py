@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from localgke import dns
 from localgke.config import Config
 from localgke.containers import CreateError, fill_volumes, make_spec
 from localgke.objects import PODS, TERMINAL, record
@@ -39,7 +40,14 @@ class PodWorker:
         self._kill_at = float("inf")
         self._processes: dict[str, Process] = {}
         self._containers = [ContainerStatus(item) for item in pod["spec"]["containers"]]
+        (directory / "volumes").mkdir(parents=True)
+        self.write_hosts(dns.records(store))
         self.task = asyncio.create_task(self._run())
+
+    def update(self, pod: Object) -> None:
+        """Takes the images that its containers are to have now, for those that wait for one."""
+        for status, container in zip(self._containers, pod["spec"]["containers"], strict=True):
+            status.spec["image"] = container["image"]
 
     def stop(self, grace: float) -> None:
         """Asks the containers to end, and kills them after `grace` seconds. A second call can only shorten the time."""
@@ -53,13 +61,16 @@ class PodWorker:
             self._kill_at = loop.time() + grace
             loop.call_at(self._kill_at, self._kill)
 
+    def write_hosts(self, records: list[dns.Record]) -> None:
+        """Brings /etc/hosts of the containers up to date."""
+        (self.directory / "hosts").write_text(dns.hosts(self._pod, records))
+
     def _kill(self) -> None:
         for process in self._processes.values():
             process.signal(signal.SIGKILL)
 
     async def _run(self) -> None:
         """Until all containers have ended for good, or the Pod was stopped."""
-        (self.directory / "volumes").mkdir(parents=True)
         self._report()
         await self._retry(
             lambda: fill_volumes(self._store, self._pod, self.directory / "volumes"),
@@ -95,9 +106,9 @@ class PodWorker:
 
     async def _pull(self, status: ContainerStatus) -> None:
         """Returns once the image is there, or when the Pod is stopped before."""
-        name, policy = status.spec["image"], status.spec.get("imagePullPolicy")
-        seconds = self._config.settings.image_pull_backoff_seconds
+        policy, seconds = status.spec.get("imagePullPolicy"), self._config.settings.image_pull_backoff_seconds
         while not self._stopping.is_set():
+            name = status.spec["image"]
             if name in self._config.images and policy != "Always":
                 present = f'Container image "{name}" already present on machine and can be accessed by the pod'
                 self._record("Normal", "Pulled", present, status.name)
@@ -135,9 +146,9 @@ class PodWorker:
         termination_log, log = self.directory / f"{run}.termination-log", self.directory / f"{run}.log"
         termination_log.touch()
         termination_log.chmod(0o666)
-        image, volumes = self._config.images[status.spec["image"]], self.directory / "volumes"
+        image = self._config.images[status.spec["image"]]
         spec = await self._retry(
-            lambda: make_spec(self._store, self._pod, status.spec, image, volumes, termination_log),
+            lambda: make_spec(self._store, self._pod, status.spec, image, self.directory, termination_log),
             lambda error: self._fail(status, str(error), str(error), "CreateContainerConfigError"),
         )
         if spec is None:

@@ -53,7 +53,7 @@ RESOURCES = (
     Resource("", "configmaps", "ConfigMap", ("cm",)),
     Resource("", "events", "Event", ("ev",), verbs=READ),
     Resource("", "namespaces", "Namespace", ("ns",), namespaced=False, verbs=(*READ, "create")),
-    Resource("", "nodes", "Node", ("no",), namespaced=False, verbs=(*READ, "patch")),
+    Resource("", "nodes", "Node", ("no",), namespaced=False, verbs=(*READ, "patch", "delete")),
     Resource("", "pods", "Pod", ("po",)),
     Resource("", "secrets", "Secret", ()),
     Resource("", "services", "Service", ("svc",)),

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 
-from localgke.disruption import UNSCHEDULABLE
+from localgke.disruption import UNSCHEDULABLE, tolerates
 from localgke.objects import NODES, PODS, TERMINAL, is_active, record, set_condition
 from localgke.store import Object, Store
 
@@ -40,11 +40,10 @@ def requests(pods: Iterable[Object]) -> dict[str, Decimal]:
 
 def obstacles(pod: Object, node: Object, pods: Iterable[Object] = ()) -> list[str]:
     """Why a Pod cannot go to a node, in the scheduler's words; empty where it can. `pods`: those of the cluster."""
-    tolerations = pod["spec"].get("tolerations", [])
-    if node["spec"].get("unschedulable") and not any(_tolerates(item, UNSCHEDULABLE) for item in tolerations):
+    if node["spec"].get("unschedulable") and not tolerates(pod, UNSCHEDULABLE):
         return ["node(s) were unschedulable"]
     for taint in node["spec"].get("taints", []):
-        if taint["effect"] != "PreferNoSchedule" and not any(_tolerates(item, taint) for item in tolerations):
+        if taint["effect"] != "PreferNoSchedule" and not tolerates(pod, taint):
             return ["node(s) had untolerated taint(s)"]
     labels = node["metadata"]["labels"]
     if any(labels.get(key) != value for key, value in pod["spec"].get("nodeSelector", {}).items()):
@@ -53,15 +52,6 @@ def obstacles(pod: Object, node: Object, pods: Iterable[Object] = ()) -> list[st
     there = [other for other in pods if other["spec"].get("nodeName") == name]
     total = requests([pod, *(other for other in there if other["status"]["phase"] not in TERMINAL)])
     return [f"Insufficient {name}" for name in requests([pod]) if total[name] > quantity(allocatable.get(name, 0))]
-
-
-def _tolerates(toleration: Object, taint: Object) -> bool:
-    if toleration.get("effect") not in (None, "", taint["effect"]):
-        return False
-    if toleration.get("operator") == "Exists":
-        return not toleration.get("key") or bool(toleration["key"] == taint["key"])
-    key, value = toleration.get("key"), toleration.get("value", "")
-    return bool(key == taint["key"] and value == taint.get("value", ""))
 
 
 def unscheduled(pods: Iterable[Object]) -> list[Object]:

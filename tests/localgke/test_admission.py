@@ -129,12 +129,18 @@ def test_an_update_keeps_status_and_times_and_cannot_rename():
         admit_update(resource, old, config_map(name="d"))
 
 
-def test_the_spec_of_a_pod_does_not_change():
+def test_the_spec_of_a_pod_does_not_change_but_for_the_image_of_a_container_that_waits_for_it():
     spec = {"containers": [{"name": "main", "image": "a"}]}
     old = admit({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "p"}, "spec": spec})
     new = copy.deepcopy(old)
-    new["spec"]["containers"][0]["image"] = "b"
+    new["spec"]["containers"][0]["args"] = ["b"]
     with pytest.raises(ApiError, match="field is immutable"):
+        admit_update(BY_KIND["v1", "Pod"], old, new)
+    new = copy.deepcopy(old)
+    new["spec"]["containers"][0]["image"] = "b"
+    admit_update(BY_KIND["v1", "Pod"], old, new)
+    old["status"]["phase"] = "Running"
+    with pytest.raises(ApiError, match="does not imitate another image for a container that has started"):
         admit_update(BY_KIND["v1", "Pod"], old, new)
 
 

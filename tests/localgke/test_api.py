@@ -98,8 +98,8 @@ def test_a_delete_with_the_uid_of_another_job_is_a_conflict(kubectl):
     [
         (job("j", paralelism=1), 'strict decoding error: unknown field "spec.paralelism"'),
         (
-            job("j", backoffLimitPerIndex=1),
-            'unknown field "spec.backoffLimitPerIndex": misspelled, or localgke does not imitate it',
+            job("j", successPolicy={}),
+            'unknown field "spec.successPolicy": misspelled, or localgke does not imitate it',
         ),
         (job("j", parallelism="x"), "cannot unmarshal string into Go struct field JobSpec.spec.parallelism"),
         (job("J"), 'The Job "J" is invalid: metadata.name: Invalid value: "J"'),

@@ -28,7 +28,7 @@ def store(**objects: Any) -> Store:
 
 def spec(container: Object, **pod_spec: Any) -> Any:
     container = {"name": "c", "command": ["true"], "terminationMessagePath": "/dev/termination-log", **container}
-    return make_spec(Store(), pod(**pod_spec), container, Image("i", {}), Path("/volumes"), Path("/log"))
+    return make_spec(Store(), pod(**pod_spec), container, Image("i", {}), Path("/pod"), Path("/log"))
 
 
 @pytest.mark.parametrize(

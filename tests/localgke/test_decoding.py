@@ -24,7 +24,7 @@ def job(container=(), pod=(), spec=()):
 
 def test_a_job_gets_the_defaults_of_the_table_where_it_says_nothing_or_null():
     spec = decode(JOBS, job(pod={"schedulerName": None}))["spec"]
-    assert (spec["backoffLimit"], spec["completionMode"], spec["suspend"]) == (6, "NonIndexed", False)
+    assert (spec["completionMode"], spec["suspend"]) == ("NonIndexed", False)
     pod = spec["template"]["spec"]
     assert (pod["schedulerName"], pod["terminationGracePeriodSeconds"]) == ("default-scheduler", 30)
     assert pod["containers"][0]["terminationMessagePath"] == "/dev/termination-log"

@@ -1,4 +1,4 @@
-"""Evictions, and nodes that are cordoned: by the real kubectl, and driven through the store."""
+"""Evictions, and nodes that are cordoned, tainted or gone: by the real kubectl, and driven through the store."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from localgke.bare_cluster import Cluster, on_cluster, pool
 from localgke.disruption import evict
 from localgke.errors import ApiError
-from localgke.objects import NODES, PODS, condition
+from localgke.objects import NODES, PODS, condition, delete
 from localgke.resources import target
 from localgke.store import Store
 
@@ -93,8 +93,35 @@ def test_a_job_survives_a_drain_and_its_policy_forgives_it(kubectl):
     kubectl("delete", "job", name)
 
 
-def test_of_a_node_only_cordon_is_imitated(kubectl):
+def test_of_a_node_cordon_and_taints_are_imitated_and_nothing_else(kubectl):
     node = kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
-    patch = '{"spec": {"taints": [{"key": "a", "value": "b", "effect": "NoExecute"}]}}'
-    said = kubectl("patch", "node", node, "--type=merge", "--patch", patch, fails=True)
-    assert "localgke does not imitate a change of a node's spec other than cordon and uncordon" in said
+    said = kubectl("patch", "node", node, "--type=merge", "--patch", '{"spec": {"podCIDR": "10.0.0.0/24"}}', fails=True)
+    assert "localgke does not imitate" in said
+
+
+@on_cluster()
+async def test_a_taint_ends_the_pods_that_do_not_tolerate_it(cluster: Cluster) -> None:
+    tolerations = [{"key": "preempted", "operator": "Exists"}]
+    cluster.pod("tolerant", "exec sleep 600", spec={"tolerations": tolerations})
+    cluster.pod("p", "exec sleep 600")
+    for name in ("p", "tolerant"):
+        await cluster.phase(name, "Running")
+    cluster.change(PODS, "p", lambda pod: pod["metadata"].update(finalizers=["test/keep"]))
+    node = cluster.store.list(NODES)[0]
+    node["spec"]["taints"] = [{"key": "preempted", "effect": "NoExecute"}]
+    cluster.store.update(NODES, node)
+    await cluster.phase("p", "Failed")
+    found = condition(cluster.store.get(PODS, "default", "p"), "DisruptionTarget") or {}
+    assert (found["status"], found["reason"]) == ("True", "DeletionByTaintManager")
+    assert "deletionTimestamp" not in cluster.store.get(PODS, "default", "tolerant")["metadata"]
+
+
+@on_cluster()
+async def test_the_pods_of_a_node_that_is_gone_have_failed(cluster: Cluster) -> None:
+    cluster.pod("p", "exec sleep 600")
+    await cluster.phase("p", "Running")
+    cluster.change(PODS, "p", lambda pod: pod["metadata"].update(finalizers=["test/keep"]))
+    delete(cluster.store, cluster.store.list(NODES)[0])
+    await cluster.phase("p", "Failed")
+    found = condition(cluster.store.get(PODS, "default", "p"), "DisruptionTarget") or {}
+    assert (found["status"], found["reason"]) == ("True", "DeletionByPodGC")

@@ -34,6 +34,30 @@ def test_a_job_says_of_itself_what_it_did_not_set():
     assert spec["template"]["spec"]["dnsPolicy"] == "ClusterFirst"
 
 
+def test_a_job_with_a_limit_for_each_index_has_no_other():
+    made = admit(job(spec={"completionMode": "Indexed", "completions": 2, "backoffLimitPerIndex": 1}))
+    assert made["spec"]["backoffLimit"] == 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (
+            {"completionMode": "NonIndexed", "backoffLimitPerIndex": 1},
+            "spec.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode",
+        ),
+        ({"maxFailedIndexes": 1}, "spec.backoffLimitPerIndex: Required value: when maxFailedIndexes is specified"),
+        (
+            {"maxFailedIndexes": 3, "backoffLimitPerIndex": 1},
+            "spec.maxFailedIndexes: Invalid value: 3: must be less than or equal to completions",
+        ),
+    ],
+)
+def test_limits_for_indexes_that_do_not_fit_the_job_are_refused(spec, said):
+    error = refused(admit, job(spec={"completionMode": "Indexed", "completions": 2, **spec}))
+    assert said in error.message
+
+
 def test_a_job_without_labels_has_those_of_its_template():
     made = admit(labelled(team="a"))
     assert made["metadata"]["labels"] == made["spec"]["template"]["metadata"]["labels"]
@@ -138,7 +162,7 @@ def test_a_selector_of_ones_own_is_not_imitated():
     assert error.message.startswith("localgke does not imitate spec.manualSelector")
 
 
-@pytest.mark.parametrize("field", ["backoffLimitPerIndex", "maxFailedIndexes", "successPolicy", "managedBy"])
+@pytest.mark.parametrize("field", ["successPolicy", "managedBy"])
 def test_what_the_job_controller_does_not_imitate_is_an_unknown_field(field):
     error = refused(admit, job(spec={field: 1}))
     assert f'unknown field "spec.{field}": misspelled, or localgke does not imitate it' in error.message

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from localgke import job_tally
-from localgke.job_pods import FINALIZER, INDEX
-from localgke.job_tally import Backoff, Tally
+from localgke.job_pods import FINALIZER, INDEX, INDEX_FAILURES
+from localgke.job_tally import Backoff, Retry, Tally
 
 
 def pod(phase, index=None, counted=False):
@@ -28,6 +28,26 @@ def test_an_index_counts_once_however_many_pods_succeeded_for_it():
     pods = [pod("Succeeded", 1), pod("Succeeded", 2), pod("Succeeded", 2)]
     tally = Tally(job({"completedIndexes": "0,1", "succeeded": 2}, completionMode="Indexed"), pods)
     assert (tally.indexes, tally.succeeded) == ({0, 1, 2}, 3)
+
+
+def test_an_index_with_a_limit_of_its_own_is_followed_until_it_has_failed_more_often():
+    pods = [pod("Failed", index) for index in range(3)] + [pod("Running", 2)]
+    for number, (found, failures) in enumerate(zip(pods, "0100", strict=True)):
+        found["metadata"] |= {
+            "uid": f"u{number}",
+            "annotations": {**found["metadata"]["annotations"], INDEX_FAILURES: failures},
+        }
+    tally = Tally(job({"failedIndexes": "5"}, completionMode="Indexed", backoffLimitPerIndex=1), pods)
+    assert tally.failed_indexes == {1, 5}
+    assert tally.to_follow == {0: Retry("u0", 1)}
+
+
+def test_each_index_has_a_delay_of_its_own(clock):
+    backoff = Backoff(10.0)
+    assert backoff.remaining_of(None) == 0
+    assert backoff.remaining_of(Retry("u0", 1)) == 10
+    clock.now += 4
+    assert (backoff.remaining_of(Retry("u0", 1)), backoff.remaining_of(Retry("u1", 2))) == (6, 20)
 
 
 @pytest.fixture

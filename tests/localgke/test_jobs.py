@@ -1,7 +1,7 @@
 """The Job controller, driven through the store."""
 
 from localgke.bare_cluster import Cluster, on_cluster
-from localgke.job_pods import FINALIZER, INDEX
+from localgke.job_pods import FINALIZER, INDEX, INDEX_FAILURES
 from localgke.objects import JOBS, PODS, condition, is_true, set_condition
 from localgke.store import Object
 
@@ -226,3 +226,58 @@ async def test_a_pod_that_is_deleted_before_it_has_a_node_has_failed(cluster: Cl
     await cluster.gone(PODS, first["metadata"]["name"])
     await cluster.until(lambda: cluster.pods("train"))
     assert status(cluster, "train")["failed"] == 1
+
+
+@on_cluster()
+async def test_with_a_limit_for_each_index_the_others_go_on_and_then_the_job_fails(cluster: Cluster) -> None:
+    cluster.job(
+        "train",
+        'test "$JOB_COMPLETION_INDEX" = 1 || exit 3',
+        completions=3,
+        parallelism=3,
+        completionMode="Indexed",
+        backoffLimit=2**31 - 1,
+        backoffLimitPerIndex=1,
+    )
+    ended = await cluster.condition("train", "Failed")
+    assert (ended["completedIndexes"], ended["failedIndexes"]) == ("1", "0,2")
+    assert (ended["succeeded"], ended["failed"]) == (1, 4)
+    assert [item["reason"] for item in ended["conditions"]] == ["FailedIndexes", "FailedIndexes"]
+    counts = sorted(
+        (pod["metadata"]["annotations"][INDEX], pod["metadata"]["annotations"][INDEX_FAILURES])
+        for pod in cluster.pods("train")
+    )
+    assert counts == [("0", "0"), ("0", "1"), ("1", "0"), ("2", "0"), ("2", "1")]
+    assert all("finalizers" not in pod["metadata"] for pod in cluster.pods("train"))
+
+
+@on_cluster()
+async def test_more_failed_indexes_than_the_job_may_have_end_it(cluster: Cluster) -> None:
+    cluster.job(
+        "train",
+        'test "$JOB_COMPLETION_INDEX" = 1 && exec sleep 600; exit 3',
+        completions=2,
+        parallelism=2,
+        completionMode="Indexed",
+        backoffLimit=2**31 - 1,
+        backoffLimitPerIndex=0,
+        maxFailedIndexes=0,
+    )
+    ended = await cluster.condition("train", "Failed")
+    assert ended["conditions"][0]["reason"] == "MaxFailedIndexesExceeded"
+    assert ended["failedIndexes"] == "0"
+
+
+@on_cluster()
+async def test_an_index_fails_for_good_with_an_exit_code_that_says_so(cluster: Cluster) -> None:
+    codes = {"operator": "In", "values": [3]}
+    cluster.job(
+        "train",
+        "exit 3",
+        completionMode="Indexed",
+        backoffLimit=2**31 - 1,
+        backoffLimitPerIndex=5,
+        podFailurePolicy={"rules": [{"action": "FailIndex", "onExitCodes": codes}]},
+    )
+    ended = await cluster.condition("train", "Failed")
+    assert (ended["failedIndexes"], ended["failed"]) == ("0", 1)

@@ -37,6 +37,82 @@ write_template() { # CONTAINER
   assert_output "$expected"
 }
 
+@test "--set lays values over those of the file: text, unless it says that it is JSON" {
+  render_job --template batch-job --values values.json --set image=1e3 --set env.SEED=1 --set args:='["a"]' --set args.1=b=c \
+    --set retries:=0 --name j
+  assert_success
+  assert_line '          image: "1e3"'
+  assert_line '            - name: "SEED"'
+  assert_line '            - "b=c"'
+  assert_line '  backoffLimit: 0'
+}
+
+@test "a --set without a path or without a place is refused" {
+  for setting in image =x 'a..b=1' ':=1'; do
+    render_job --template batch-job --set "$setting"
+    assert_one_error 64 "^render-job: --set is '$setting', no PATH=TEXT or PATH:=JSON, write e.g. image=busybox$"
+  done
+  for setting in 'a:=' 'image.x=1' 'args.2=x'; do
+    render_job --template batch-job --values values.json --set 'args:=["a"]' --set "$setting"
+    assert_one_error 65 "^render-job: cannot set ${setting%%=*}: .*, --set, in a list write a position"
+  done
+}
+
+@test "--show-values prints the values, and not those whose name promises a secret" {
+  render_job --show-values --values values.json --set env.API_KEY=hush --set 'auth.password:=["hush"]' \
+    --set 'list:=[{"name": "db-token", "value": "hush"}]' --set note=kept
+  assert_success
+  refute_output --partial hush
+  assert_line '  "note": "kept"'
+  assert_line --partial '"API_KEY": "***"'
+  assert_line --partial '"password": "***"'
+  assert_line --partial '"value": "***"'
+}
+
+@test "the profile comes from the table, by name or by size, or from a file of the team" {
+  render_job --template batch-job --values values.json --profile-for bytes=1
+  assert_line '    gke-job/profile: "cpu-small"'
+  echo 'profiles: {mine: {node_selector: {pool: mine}}}' >team.yaml
+  render_job --template batch-job --values values.json --profiles team.yaml --profile mine
+  assert_line '        pool: "mine"'
+  render_job --template batch-job --values values.json --profile cpu-small --after-oom cpu-small
+  assert_line '    gke-job/profile: "cpu-large"'
+  render_job --template batch-job --values values.json --profile cpu-small --after cpu-large
+  assert_line '    gke-job/profile: "cpu-large"'
+}
+
+@test "a profile by name and by size is a usage error" {
+  render_job --template batch-job --values values.json --profile cpu-small --profile-for bytes=1
+  assert_one_error 64 '^render-job: --profile and --profile-for both choose a profile: give one of them$'
+}
+
+@test "--validate offline refuses what the schema does not know, with the line of the template" {
+  write_template '{name: main, imagge: x}'
+  render_job --template ./mine.yaml.j2 --validate offline
+  assert_one_error 65 "'imagge' was unexpected.*Job of Kubernetes 1.*spec.template.spec.containers\[0\] is in mine.yaml.j2 line 4$"
+  render_job --template batch-job --values values.json --validate offline --kubernetes-version 1.33
+  assert_success
+}
+
+@test "--validate offline refuses a version that it has no schema of" {
+  render_job --template batch-job --values values.json --validate offline --kubernetes-version 9.9
+  assert_one_error 64 '^render-job: no schema of Kubernetes 9.9, kubernetes-validate [0-9.]+, take one up to 1\.'
+}
+
+@test "--validate offline without its package says what to install" {
+  mkdir -p bare
+  printf 'raise ModuleNotFoundError("hidden", name="kubernetes_validate")\n' >bare/kubernetes_validate.py
+  PYTHONPATH=bare render_job --template batch-job --values values.json --validate offline
+  assert_one_error 78 '^render-job: cannot validate offline, kubernetes_validate in .*, install kubernetes-validate for it, or let'
+}
+
+@test "--validate server is what submit-job can do" {
+  render_job --template batch-job --values values.json --validate server
+  assert_one_error 64 "^render-job: option --validate is 'server', which needs a cluster: submit-job --dry-run --validate"
+  render_job --template batch-job --values values.json --validate client
+  assert_one_error 64 "^render-job: option --validate is 'client': it is one of off, offline; see"
+}
+
 @test "under Airflow the Job is named and annotated after the task instance" {
   AIRFLOW_CTX_DAG_ID=train AIRFLOW_CTX_TASK_ID=fit AIRFLOW_CTX_DAG_RUN_ID=r1 AIRFLOW_CTX_TRY_NUMBER=2 \
     GKE_JOB_MAP_INDEX=7 GKE_JOB_AIRFLOW_ENVIRONMENT=prod render_job --template batch-job --values values.json
@@ -80,12 +156,13 @@ write_template() { # CONTAINER
   render_job --help
   assert_success
   assert_equal "$stderr" ''
-  for option in template values profile name namespace help; do assert_output --partial "  --$option "; done
+  for option in template values set show-values profile profile-for profiles after after-oom name namespace validate \
+    kubernetes-version places help; do assert_output --partial "  --$option "; done
 }
 
 @test "an unknown option is a usage error" {
-  render_job --template batch-job --set a=b
-  assert_one_error 64 '^render-job: unknown option --set: known are --template --values --profile --name --namespace; see render-job --help$'
+  render_job --template batch-job --sets a=b
+  assert_one_error 64 '^render-job: unknown option --sets: known are --template --values .* --set --show-values; see render-job --help$'
 }
 
 @test "an option without its value is a usage error" {
@@ -149,25 +226,25 @@ write_template() { # CONTAINER
 @test "text that is not YAML after rendering is refused with the line of the template" {
   write_template '{name: [main}'
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: invalid YAML: .*, mine.yaml.j2 line 4, correct the template$'
+  assert_one_error 65 '^render-job: invalid YAML: .*, mine.yaml.j2 line 4, correct it$'
 }
 
 @test "a document that is not a Job is refused" {
   printf 'apiVersion: v1\nkind: Pod\n' >mine.yaml.j2
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: manifest is v1 Pod, mine.yaml.j2, make it a Job of apiVersion batch/v1$'
+  assert_one_error 65 '^render-job: manifest has no Jobs \(v1 Pod\), mine.yaml.j2, leave one Job of apiVersion batch/v1$'
 }
 
 @test "a manifest without a document is refused" {
   echo '# nothing' >mine.yaml.j2
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: manifest is not one document \(nothing in it\), mine.yaml.j2, leave one Job$'
+  assert_one_error 65 '^render-job: manifest has no Jobs \(nothing in it\), mine.yaml.j2, leave one Job of apiVersion batch/v1$'
 }
 
-@test "a manifest with several documents is refused" {
-  printf '%s\n' 'apiVersion: v1' 'kind: Service' --- 'apiVersion: batch/v1' 'kind: Job' >mine.yaml.j2
+@test "a manifest with several Jobs is refused" {
+  printf '%s\n' 'apiVersion: batch/v1' 'kind: Job' --- 'apiVersion: batch/v1' 'kind: Job' >mine.yaml.j2
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: manifest is not one document \(v1 Service, batch/v1 Job\), mine.yaml.j2, leave one Job$'
+  assert_one_error 65 '^render-job: manifest has 2 Jobs \(batch/v1 Job, batch/v1 Job\), mine.yaml.j2, leave one Job'
 }
 
 @test "a Python without jinja2 is said so" {

@@ -224,6 +224,27 @@ start_creating() { # OPTION... -> runner, mark
   done
 }
 
+@test "the options that choose a profile and check the manifest are those of submit-job" {
+  printf '%s\n' 'profiles: {mine: {node_selector: {kubernetes.io/os: linux}}}' 'sizes: {rows: [{profile: mine}]}' \
+    >"$BATS_TEST_TMPDIR/team.yaml"
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'true' --profiles "$BATS_TEST_TMPDIR/team.yaml" --profile-for rows=5 --escalate \
+    --validate server --name chosen
+  assert_success
+  assert_regex "$stderr" 'the Job of the last attempt is gone, .*: beginning with profile mine'
+  assert_equal "$(kubectl get job chosen --output 'jsonpath={.metadata.annotations.gke-job/profile}')" mine
+}
+
+@test "--dry-run --validate server asks the cluster, and shows the rest" {
+  printf '{"image": "busybox:1.37", "retries": -1}' >"$BATS_TEST_TMPDIR/bad.json"
+  run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/bad.json" --dry-run --validate server "${cluster[@]}" \
+    --namespace "$NAMESPACE"
+  assert_one_error 65 'spec.backoffLimit: Invalid value: -1: .*spec.backoffLimit is in batch-job.yaml.j2 line [0-9]+$'
+  run_job 'true' --dry-run --validate server "${cluster[@]}" --namespace "$NAMESPACE"
+  assert_success
+  assert_output --partial 'kind: "Job"'
+  assert_regex "$stderr" 'would run: kubectl .*get job'
+}
+
 @test "an --on-kill that is neither delete nor keep is a usage error: 64" {
   run_job 'true' --on-kill stop
   assert_one_error 64 "option --on-kill is 'stop': it is one of delete, keep"

@@ -172,6 +172,105 @@ finish_job() {
   assert_success
 }
 
+# Two profiles, of which the second is the larger one.
+team_profiles() { # -> profiles
+  profiles=(--profiles "$BATS_TEST_TMPDIR/team.yaml")
+  printf '%s\n' 'profiles:' '  small: {resources: {limits: {memory: 16Mi}}, next: large}' \
+    '  large: {resources: {limits: {memory: 64Mi}}}' 'sizes: {rows: [{at_most: 5, profile: small}, {profile: large}]}' \
+    >"$BATS_TEST_TMPDIR/team.yaml"
+}
+
+profile_of_job() {
+  kubectl get job "$job" --output 'jsonpath={.metadata.annotations.gke-job/profile}'
+}
+
+@test "the Job says which profile it has, by name or by size" {
+  team_profiles
+  submit 'sleep 60' "${profiles[@]}" --profile small
+  submitted
+  assert_equal "$(profile_of_job)" small
+  GKE_JOB_MAP_INDEX=1 submit 'sleep 60' "${profiles[@]}" --profile-for rows=6
+  submitted
+  assert_equal "$(profile_of_job)" large
+}
+
+@test "--escalate attaches to the running Job of a larger profile, which an attempt before has taken" {
+  team_profiles
+  submit 'sleep 60' "${profiles[@]}" --profile large
+  local first=$output
+  AIRFLOW_CTX_TRY_NUMBER=3 submit 'sleep 60' "${profiles[@]}" --profile small
+  assert_one_error 65 'still runs, from another manifest'
+  AIRFLOW_CTX_TRY_NUMBER=3 submit 'sleep 60' "${profiles[@]}" --profile small --escalate
+  assert_success
+  assert_equal "$output" "$first"
+  assert_regex "$stderr" 'the last attempt had profile large: it stays.*attaching to Job .*: it still runs'
+}
+
+@test "--escalate begins again with the profile of an attempt that failed otherwise" {
+  team_profiles
+  submit 'false' "${profiles[@]}" --profile large
+  submitted
+  finish_job Failed
+  AIRFLOW_CTX_TRY_NUMBER=2 submit 'false' "${profiles[@]}" --profile small --escalate
+  assert_success
+  submitted
+  assert_equal "$(profile_of_job)" large
+  assert_regex "$stderr" 'the last attempt had profile large: it stays'
+}
+
+@test "--escalate says so when the Job of the last attempt is gone" {
+  team_profiles
+  AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60' "${profiles[@]}" --profile small --escalate
+  assert_success
+  submitted
+  assert_equal "$(profile_of_job)" small
+  assert_regex "$stderr" 'the Job of the last attempt is gone, and with it how it ended: beginning with profile small'
+}
+
+@test "--escalate without a profile is a usage error: 64" {
+  submit 'true' --escalate
+  assert_one_error 64 'escalate needs a profile to begin with: give --profile or --profile-for'
+}
+
+@test "values on standard input serve for every manifest of the run" {
+  team_profiles
+  submit 'sleep 60' "${profiles[@]}" --profile large
+  local first=$output
+  run --separate-stderr bash "$REPOSITORY/scripts/submit-job" --template batch-job --values - "${profiles[@]}" \
+    --profile small --escalate <"$BATS_TEST_TMPDIR/values.json"
+  assert_success
+  assert_equal "$output" "$first"
+}
+
+@test "what the cluster refuses is said with the line of the template" {
+  printf '%s\n' 'apiVersion: batch/v1' 'kind: Job' 'spec:' '  backoffLimit: {{ values.retries }}' '  template:' \
+    '    spec: {restartPolicy: Never, containers: [{name: main, image: busybox:1.37}]}' >"$BATS_TEST_TMPDIR/mine.yaml.j2"
+  GKE_JOB_VALUES='{"retries": -1}' run_script submit-job --template "$BATS_TEST_TMPDIR/mine.yaml.j2"
+  assert_one_error 65 'spec.backoffLimit: Invalid value: -1: .*values: spec.backoffLimit is in mine.yaml.j2 line 4$'
+}
+
+@test "--validate server asks the cluster, with --dry-run too, and creates nothing that is refused" {
+  submit 'true' --validate server --dry-run
+  assert_success
+  assert_line --partial 'kind: "Job"'
+  printf '{"image": "busybox:1.37", "retries": -1}' >"$BATS_TEST_TMPDIR/bad.json"
+  run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/bad.json" --validate server --dry-run
+  assert_one_error 65 'spec.backoffLimit: Invalid value: -1: .*spec.backoffLimit is in batch-job.yaml.j2 line [0-9]+$'
+}
+
+@test "--validate server takes a Job whose name is taken" {
+  submit 'sleep 60'
+  local first=$output
+  submit 'sleep 60' --validate server
+  assert_success
+  assert_equal "$output" "$first"
+}
+
+@test "a --validate that there is not is a usage error: 64" {
+  submit 'true' --validate client
+  assert_one_error 64 "option --validate is 'client': it is one of off, server, offline"
+}
+
 @test "--dry-run prints a manifest that kubectl takes, and creates nothing" {
   submit 'true' --dry-run
   assert_success

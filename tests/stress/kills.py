@@ -16,30 +16,21 @@ its result has reached nobody, and the cluster cannot know. `--only MODE:NUMBER`
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import DEVNULL, Popen
+from subprocess import Popen
 from typing import Any
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+from stress.task import CAUGHT, Task, WrongError, check, ends, gcloud_options
+
 VALUES = {"image": "busybox:1.37", "command": ["sh", "-c", "sleep 1; echo 42 >/dev/termination-log"], "retries": 0}
-MARK = "GKE_JOB_STRESS_MARK"
-PATIENCE = 60  # seconds until what should happen counts as not happening
-CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-class WrongError(Exception):
-    """Something that must hold does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,88 +64,19 @@ class Kill:
         return f"{self.mode}:{self.number} {self.signal.name} to the {self.target} at {self.moment:.3f}, by {way}"
 
 
-class Task:
-    """A task instance of Airflow whose tries call run-job."""
-
-    def __init__(self, name: str, directory: Path, namespace: str) -> None:
-        self.name = name
-        self.namespace = namespace
-        self.directory = directory
-        self.private = directory / "private"
-        self.private.mkdir(parents=True)
-        self.values = directory / "values.json"
-        self.values.write_text(json.dumps(VALUES))
-        self.mark = f"{name}.{os.getpid()}"
-
-    def start(
-        self, try_number: int, *, mode: str, gcloud: bool = False, below: list[str] | None = None
-    ) -> Popen[bytes]:
-        """Start a try, in a session of its own as BashOperator does; `below`: a command that starts it in turn."""
-        command = ["bash", str(SCRIPTS / "run-job"), "--template", "batch-job", "--values", str(self.values)]
-        command += ["--on-kill", mode, "--namespace", self.namespace]
-        for option in ("project", "location", "cluster") if gcloud else ():
-            command += [f"--{option}", os.environ[f"LOCALGKE_{option.upper()}"]]
-        environ = {
-            **os.environ,
-            "AIRFLOW_CTX_DAG_ID": "stress",
-            "AIRFLOW_CTX_TASK_ID": "kills",
-            "AIRFLOW_CTX_DAG_RUN_ID": self.name,
-            "AIRFLOW_CTX_TRY_NUMBER": str(try_number),
-            "GKE_JOB_AIRFLOW_ENVIRONMENT": "stress",
-            "TMPDIR": str(self.private),
-            MARK: self.mark,
-        }
-        with (self.directory / f"out.{try_number}").open("wb") as out, self.errors(try_number).open("wb") as err:
-            command = [*(below or []), *command]
-            return Popen(command, env=environ, stdin=DEVNULL, stdout=out, stderr=err, start_new_session=True)
-
-    def errors(self, try_number: int) -> Path:
-        """The file with what a try said."""
-        return self.directory / f"err.{try_number}"
-
-    def result(self, try_number: int) -> str:
-        """What a try printed."""
-        return (self.directory / f"out.{try_number}").read_text()
-
-    def processes(self) -> list[bytes]:
-        """The command lines of this task's processes, wherever they have gone."""
-        mark = f"{MARK}={self.mark}".encode()
-        processes = Path("/proc").glob("[0-9]*")
-        return [_read(process / "cmdline") for process in processes if mark in _read(process / "environ").split(b"\0")]
-
-    def jobs(self) -> list[dict[str, Any]]:
-        """The Jobs of this task."""
-        command = ["kubectl", "get", "jobs", "--namespace", self.namespace, "--output", "json"]
-        jobs = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["items"]
-        return [job for job in jobs if job["metadata"].get("annotations", {}).get("gke-job/run-id") == self.name]
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:  # the process has ended meanwhile
-        return b""
-
-
-def check(holds: object, message: str) -> None:
-    if not holds:
-        raise WrongError(message)
-
-
-def ends(what: Callable[[], object], message: str, said: Callable[[], object] = str) -> None:
-    """Wait until `what` holds; `said` gives the details where it does not."""
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        if time.monotonic() > deadline:
-            raise WrongError(f"{message} after {PATIENCE} s: {said()}")
-        time.sleep(0.05)
+def start(
+    task: Task, try_number: int, *, mode: str, gcloud: bool = False, below: list[str] | None = None
+) -> Popen[bytes]:
+    """Start a try; `below`: a command that starts it in turn."""
+    options = ["--on-kill", mode, *(gcloud_options() if gcloud else [])]
+    return task.start(try_number, [*(below or []), *task.command("run-job", *task.template, *options)])
 
 
 def carry_out(kill: Kill, task: Task, length: float) -> float | None:
     """Do what `kill` says; return how long run-job took to end of a signal that it caught, in seconds, else None."""
     of_task = kill.target == "task"
     below = ["bash", "-c", 'setsid "$@" & wait $!', "-"] if of_task else None
-    run = task.start(1, mode=kill.mode, gcloud=kill.gcloud, below=below)
+    run = start(task, 1, mode=kill.mode, gcloud=kill.gcloud, below=below)
     time.sleep(kill.moment * length * (2 if kill.gcloud else 1))
     alive = run.poll() is None
     began = time.monotonic()
@@ -171,7 +93,7 @@ def carry_out(kill: Kill, task: Task, length: float) -> float | None:
         check(run.returncode == 0 and task.result(1) == "42\n", f"run-job ended with {run.returncode} by itself")
     else:
         expected = (-kill.signal, 128 + kill.signal) if kill.signal in CAUGHT else (-kill.signal,)
-        check(run.returncode in expected, f"run-job ended with {run.returncode}")
+        check(run.returncode in expected, f"run-job ended with {run.returncode}: {task.errors(1).read_text()}")
 
     before = task.jobs()
     deleted = kill.mode == "delete" and kill.signal in CAUGHT and not late
@@ -187,7 +109,7 @@ def carry_out(kill: Kill, task: Task, length: float) -> float | None:
 
 def next_try(kill: Kill, task: Task, before: list[dict[str, Any]]) -> None:
     """The next try adopts the Job `before`, if there is one whose result nobody has."""
-    second = task.start(2, mode="keep")
+    second = start(task, 2, mode="keep")
     ends(
         lambda: second.poll() is not None,
         "the next try has not ended",
@@ -224,13 +146,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="stress-kills-") as directory, ThreadPoolExecutor(options.parallel) as pool:
         home = Path(directory)
         began = time.monotonic()
-        undisturbed = Task("undisturbed", home / "undisturbed", options.namespace)
-        check(undisturbed.start(1, mode="keep").wait() == 0, "a run that nobody kills failed")
+        undisturbed = Task("undisturbed", home / "undisturbed", options.namespace, VALUES)
+        check(start(undisturbed, 1, mode="keep").wait() == 0, "a run that nobody kills failed")
         length = (time.monotonic() - began) * (1 + 0.2 * options.parallel)  # they share the processors
 
         def outcome(kill: Kill) -> tuple[float | None, str]:
             try:
-                task = Task(f"{kill.mode}-{kill.number}", home / f"{kill.mode}-{kill.number}", options.namespace)
+                name = f"{kill.mode}-{kill.number}"
+                task = Task(name, home / name, options.namespace, VALUES)
                 return carry_out(kill, task, length), ""
             except WrongError as error:
                 return None, str(error)

@@ -5,9 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import Phase, configuration, settings
 
 from templating import Renderer
 from yaml_document import read_documents
+
+configuration.set_hypothesis_home_dir(Path(__file__).parents[2] / ".build" / "hypothesis")
+common = settings(database=None, deadline=None, phases=[Phase.explicit, Phase.generate, Phase.shrink])
+settings.register_profile("part", common, max_examples=20, derandomize=True)
+settings.register_profile("whole", common, max_examples=210, print_blob=True)
+settings.load_profile("part")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from identity import Identity, Run
-from manifest import one_job, spec_hash, stamp
+from manifest import Manifest, read_manifest, stamp, stamp_owned
 from render_error import RenderError
 
 JOB = {
@@ -14,6 +14,7 @@ JOB = {
     "metadata": {"name": "theirs", "generateName": "x-", "namespace": "ml", "labels": {"team": "a"}, "finalizers": []},
     "spec": {"template": {"metadata": {"labels": {"app": "b"}, "annotations": {"c": "d"}}, "spec": {"containers": []}}},
 }
+SERVICE = {"apiVersion": "v1", "kind": "Service", "spec": {"clusterIP": "None"}}
 RUN = Run(environment="prod", dag_id="d", task_id="t", run_id="r", map_index="3", try_number="2")
 LABELS = {"gke-job/identity": "0123456789ab", "app.kubernetes.io/managed-by": "gke-job"}
 
@@ -52,6 +53,13 @@ def test_name_labels_and_annotations_are_set_whatever_the_template_says():
     }
 
 
+def test_the_profile_is_on_the_job_where_there_is_one():
+    identity = Identity(hash="0123456789ab", name="unused")
+    job = stamp(copy.deepcopy(JOB), name="j", namespace=None, identity=identity, run=RUN, work="w", profile="highmem")
+    assert job["metadata"]["annotations"]["gke-job/profile"] == "highmem"
+    assert "gke-job/profile" not in stamped()["metadata"]["annotations"]
+
+
 def test_the_labels_are_on_the_pods_too():
     pod = stamped()["spec"]["template"]
     assert pod["metadata"] == {"labels": {"app": "b", **LABELS}, "annotations": {"c": "d"}}
@@ -60,7 +68,7 @@ def test_the_labels_are_on_the_pods_too():
 
 def test_a_template_without_metadata_gets_it_all():
     bare = {"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": {"spec": {}}}}
-    assert stamped(one_job([bare], "t"))["spec"]["template"]["metadata"]["labels"] == LABELS
+    assert stamped(read_manifest([bare], "t").job)["spec"]["template"]["metadata"]["labels"] == LABELS
     assert list(stamped(bare)) == ["apiVersion", "kind", "metadata", "spec"]
 
 
@@ -100,12 +108,16 @@ def test_a_namespace_that_is_no_dns_label_is_refused(namespace):
 @pytest.mark.parametrize(
     ("documents", "what"),
     [
-        ([], r"not one document \(nothing in it\), mine.yaml.j2"),
-        ([JOB, {"apiVersion": "v1", "kind": "Service"}], r"not one document \(batch/v1 Job, v1 Service\)"),
-        ([[JOB]], "manifest is a list"),
-        (["text"], "manifest is a str"),
-        ([{"apiVersion": "v1", "kind": "Pod"}], "manifest is v1 Pod, mine.yaml.j2, make it a Job"),
-        ([{"kind": "Job"}], r"manifest is \(no apiVersion\) Job"),
+        ([], r"manifest has no Jobs \(nothing in it\), mine.yaml.j2, leave one Job of apiVersion batch/v1"),
+        ([JOB, JOB], r"manifest has 2 Jobs \(batch/v1 Job, batch/v1 Job\)"),
+        ([[JOB]], r"manifest has no Jobs \(a list\)"),
+        (["text"], r"manifest has no Jobs \(a str\)"),
+        ([{"apiVersion": "v1", "kind": "Pod"}], r"manifest has no Jobs \(v1 Pod\)"),
+        ([{"kind": "Job"}], r"manifest has no Jobs \(\(no apiVersion\) Job\)"),
+        ([JOB, {"apiVersion": "v1", "kind": "Pod"}], "holds v1 Pod, mine.yaml.j2, beside .* v1 ConfigMap, v1 Service"),
+        ([JOB, {"apiVersion": "v1", "kind": "Secret"}], "may not hold a Secret, mine.yaml.j2, make it by other means"),
+        ([JOB, ["x"]], "manifest holds a list"),
+        ([JOB, {**SERVICE, "metadata": "x"}], "metadata is not a mapping, v1 Service in mine.yaml.j2"),
         ([changed("spec", {})], "spec.template.spec is not a mapping, mine.yaml.j2"),
         ([changed("spec", [])], "spec.template.spec is not a mapping"),
         ([changed("metadata", "x")], "metadata is not a mapping"),
@@ -114,7 +126,7 @@ def test_a_namespace_that_is_no_dns_label_is_refused(namespace):
 )
 def test_a_manifest_that_is_not_one_job_is_refused(documents, what):
     with pytest.raises(RenderError, match=what) as error:
-        one_job(documents, "mine.yaml.j2")
+        read_manifest(documents, "mine.yaml.j2")
     assert error.value.status == 65
 
 
@@ -130,15 +142,81 @@ def test_an_argument_or_variable_that_no_program_can_be_started_with_is_refused(
     with pytest.raises(
         RenderError, match=r"of container main has an item of 13107\d bytes, t, 131071 is the most"
     ) as error:
-        one_job([with_container(**fields)], "t")
+        read_manifest([with_container(**fields)], "t")
     assert error.value.status == 65
 
 
+def test_an_argument_is_measured_as_it_is_once_kubernetes_has_expanded_it():
+    read_manifest([with_container(args=["$$" * 131_071])], "t")
+    with pytest.raises(RenderError, match="args of container main has an item of 131072 bytes"):
+        read_manifest([with_container(args=["$$" * 131_072])], "t")
+
+
 def test_the_longest_argument_and_variable_pass_and_so_does_what_the_api_server_refuses():
-    one_job([with_container(args=["x" * 131_071], env=[{"name": "A", "value": "x" * 131_069}])], "t")
-    one_job([with_container(args="x" * 200_000)], "t")
-    one_job([changed("spec.template.spec.containers", ["x"])], "t")
+    read_manifest([with_container(args=["x" * 131_071], env=[{"name": "A", "value": "x" * 131_069}])], "t")
+    read_manifest([with_container(args="x" * 200_000)], "t")
+    read_manifest([changed("spec.template.spec.containers", ["x"])], "t")
 
 
-def test_the_hash_is_of_the_spec_alone():
-    assert spec_hash(JOB) == spec_hash(changed("metadata", {})) != spec_hash(changed("spec.parallelism", 2))
+def test_the_hash_is_of_the_spec_and_of_what_the_job_owns():
+    alone = Manifest(JOB, []).hash
+    assert alone == Manifest(changed("metadata", {}), []).hash != Manifest(changed("spec.parallelism", 2), []).hash
+    assert alone != Manifest(JOB, [SERVICE]).hash != Manifest(JOB, [{**SERVICE, "spec": {}}]).hash
+
+
+def owned(metadata: object, kind: str = "ConfigMap", job: dict = JOB, **fields: object) -> dict:
+    [document] = stamp_owned([{"apiVersion": "v1", "kind": kind, "metadata": metadata, **fields}], stamped(job))
+    return document
+
+
+def test_the_job_may_stand_anywhere_among_what_it_owns():
+    assert read_manifest([SERVICE, JOB], "t") == Manifest(JOB, [SERVICE])
+
+
+def test_what_a_job_owns_has_its_labels_and_namespace_whatever_the_template_says():
+    theirs = {
+        "name": "ours-files",
+        "namespace": "other",
+        "labels": {"team": "a", "app.kubernetes.io/managed-by": "me"},
+        "ownerReferences": [{"uid": "forged"}],
+    }
+    assert owned(theirs, data={"a": "b"}) == {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "ours-files", "namespace": "ml", "labels": {"team": "a", **LABELS}},
+        "data": {"a": "b"},
+    }
+    assert "namespace" not in owned({"namespace": "other"}, job=changed("metadata", {}))["metadata"]
+
+
+def test_without_a_name_it_has_that_of_the_job():
+    assert owned({})["metadata"]["name"] == "ours"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "what"),
+    [
+        ({"name": "items"}, "name of a ConfigMap does not begin with that of its Job, 'items', write {{ job.name"),
+        ({"name": "oursx"}, "does not begin with that of its Job, 'oursx'"),
+        ({"name": 5}, "does not begin with that of its Job, 5"),
+        ({"name": "ours-A"}, "name of a ConfigMap is no DNS-1123 label, 'ours-A'"),
+        ({"name": "ours-" + "a" * 59}, "name of a ConfigMap is no DNS-1123 label"),
+        ({"labels": {"gke-job/x": "y"}}, "gke-job/x is the toolkit's own, metadata.labels of ConfigMap ours"),
+        ({"annotations": {"gke-job/x": "y"}}, "gke-job/x is the toolkit's own, metadata.annotations of ConfigMap ours"),
+        ({"labels": []}, "metadata.labels of ConfigMap ours is not a mapping"),
+    ],
+)
+def test_what_would_not_be_known_as_the_jobs_is_refused(metadata, what):
+    with pytest.raises(RenderError, match=what) as error:
+        owned(metadata)
+    assert error.value.status == 65
+
+
+def test_two_of_one_name_and_kind_are_refused():
+    with pytest.raises(RenderError, match="Service ours is there twice"):
+        stamp_owned([SERVICE, SERVICE], stamped())
+
+
+def test_a_service_cannot_have_the_name_of_a_job_that_begins_with_a_digit():
+    with pytest.raises(RenderError, match="name of a Service begins with a digit, 1st, give the Job another --name"):
+        stamp_owned([SERVICE], stamped(name="1st"))

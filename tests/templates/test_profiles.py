@@ -5,58 +5,256 @@ from pathlib import Path
 import pytest
 import yaml
 
-from profiles import read_profile
+from profiles import FIELDS, NO_PROFILE, choose_profile
 from render_error import RenderError
 
 TABLE = Path(__file__).parents[2] / "templates" / "profiles.yaml"
-NAMES = list(yaml.safe_load(TABLE.read_text()))
+PLAIN = yaml.safe_load(TABLE.read_text())["profiles"]
+NAMES = [*PLAIN, *(f"{name}-spot" for name, profile in PLAIN.items() if "compute_class" not in profile)]
+GPU = {"key": "nvidia.com/gpu", "operator": "Equal", "value": "present", "effect": "NoSchedule"}
 SPOT = {"key": "cloud.google.com/gke-spot", "operator": "Equal", "value": "true", "effect": "NoSchedule"}
 
 
-def test_there_is_a_spot_variant_of_each_profile():
+def choose(*files: Path, profile=None, profile_for=None, after=None, after_oom=None):
+    return choose_profile([TABLE, *files], profile=profile, profile_for=profile_for, after=after, after_oom=after_oom)
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Writes a table; `profiles` stands for what its file says under that key."""
+
+    def table(profiles: str = "{}", sizes: str = "{}") -> Path:
+        file = tmp_path / "team.yaml"
+        file.write_text(f"profiles: {profiles}\nsizes: {sizes}\n")
+        return file
+
+    return table
+
+
+def refusal(*files: Path, **options: str) -> str:
+    with pytest.raises(RenderError) as error:
+        choose(*files, **options)
+    assert error.value.status == 65
+    return str(error.value)
+
+
+def test_the_names_that_dags_use_stay():
     kinds = ["cpu-small", "cpu-large", "highmem", "gpu-l4"]
-    assert sorted(NAMES) == sorted([*kinds, *(f"{kind}-spot" for kind in kinds)])
+    assert {*kinds, *(f"{kind}-spot" for kind in kinds)} <= {*NAMES}
+
+
+def test_the_head_of_the_table_documents_exactly_the_fields_that_there_are():
+    head = TABLE.read_text().partition("\nprofiles:")[0]
+    assert sorted(FIELDS) == sorted(
+        line.split()[1] for line in head.splitlines() if line.startswith("#   ") and line[4] != " "
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_profile_limits_memory_to_what_it_requests(name):
-    resources = read_profile(TABLE, name)["resources"]
-    assert resources["limits"]["memory"] == resources["requests"]["memory"]
+def test_a_shipped_profile_has_every_field_and_limits_memory_to_what_it_requests(name):
+    profile = choose(profile=name)
+    assert profile["name"] == name
+    assert profile.keys() == NO_PROFILE.keys()
+    assert profile["resources"]["limits"]["memory"] == profile["resources"]["requests"]["memory"]
+
+
+def test_without_a_profile_every_field_is_there_and_empty():
+    assert choose() == NO_PROFILE
+    assert not any(NO_PROFILE.values())
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("-spot")])
 def test_a_spot_profile_asks_for_spot_nodes_and_the_same_resources(name):
-    spot, plain = read_profile(TABLE, name), read_profile(TABLE, name.removesuffix("-spot"))
+    spot, plain = choose(profile=name), choose(profile=name.removesuffix("-spot"))
     assert spot["resources"] == plain["resources"]
-    assert spot["node_selector"] == {**plain.get("node_selector", {}), "cloud.google.com/gke-spot": "true"}
-    assert spot["tolerations"] == [*plain.get("tolerations", []), SPOT]
+    assert spot["node_selector"] == {**plain["node_selector"], "cloud.google.com/gke-spot": "true"}
+    assert spot["tolerations"] == [*plain["tolerations"], SPOT]
+
+
+def test_a_gpu_is_requested_limited_selected_and_its_taint_tolerated(table):
+    file = table("{g: {gpu: {type: nvidia-l4, count: 2}, resources: {requests: {cpu: 1}}}, any: {gpu: {count: 1}}}")
+    profile = choose(file, profile="g")
+    assert profile["gpu_count"] == 2
+    assert profile["resources"] == {"requests": {"cpu": 1, "nvidia.com/gpu": "2"}, "limits": {"nvidia.com/gpu": "2"}}
+    assert profile["node_selector"] == {"cloud.google.com/gke-accelerator": "nvidia-l4"}
+    assert profile["tolerations"] == [GPU]
+    assert choose(file, profile="any")["node_selector"] == {}
+
+
+def test_local_ssd_is_ephemeral_storage_on_nodes_that_have_it_there(table):
+    profile = choose(table("{l: {local_ssd: 300Gi}}"), profile="l")
+    assert profile["node_selector"] == {"cloud.google.com/gke-ephemeral-storage-local-ssd": "true"}
+    assert profile["resources"] == {"requests": {"ephemeral-storage": "300Gi"}}
+
+
+def test_a_compute_class_is_selected_and_its_taint_tolerated(table):
+    profile = choose(table("{c: {compute_class: mine}}"), profile="c")
+    assert profile["node_selector"] == {"cloud.google.com/compute-class": "mine"}
+    assert [taint["value"] for taint in profile["tolerations"]] == ["mine"]
+
+
+def test_labels_and_tolerations_are_added_to_what_follows_from_the_rest(table):
+    file = table("{p: {spot: true, node_selector: {a: b}, tolerations: [{key: mine}], max_run_seconds: 60}}")
+    profile = choose(file, profile="p")
+    assert profile["node_selector"] == {"cloud.google.com/gke-spot": "true", "a": "b"}
+    assert profile["tolerations"] == [SPOT, {"key": "mine"}]
+    assert profile["max_run_seconds"] == 60
 
 
 def test_an_unknown_profile_is_answered_with_the_known_ones():
-    with pytest.raises(RenderError, match=r"unknown profile, 'huge', take one of: cpu-small, cpu-small-spot,") as error:
-        read_profile(TABLE, "huge")
-    assert error.value.status == 65
+    assert refusal(profile="huge") == (
+        f"unknown profile, 'huge', take one of: {', '.join(PLAIN)}; or NAME-spot for spot nodes"
+    )
+    assert refusal(profile="huge-spot").startswith("unknown profile, 'huge-spot', take one of: cpu-small, ")
+
+
+def test_a_team_adds_and_replaces_profiles_and_tables_by_name(table):
+    file = table("{mine: {max_run_seconds: 1}, cpu-small: {max_run_seconds: 2}}", "{rows: [{profile: mine}]}")
+    assert choose(file, profile="mine")["max_run_seconds"] == 1
+    assert choose(file, profile="mine-spot")["tolerations"] == [SPOT]
+    assert choose(file, profile="cpu-small")["resources"] == {}
+    assert choose(file, profile="cpu-large") == choose(profile="cpu-large")
+    assert choose(file, profile_for="rows=5")["name"] == "mine"
+    assert choose(file, profile_for="bytes=1")["name"] == "cpu-small"
 
 
 @pytest.mark.parametrize(
-    ("content", "what"),
+    ("size", "name"),
     [
-        ("a: [", "cannot read the profiles, "),
-        ("- a", "profiles are not a mapping, "),
-        ("a: b", "profile is not a mapping, a in "),
-        ("a: {node_selektor: {}}", "bad field 'node_selektor', profile a in "),
-        ("a: {tolerations: {}}", "bad field 'tolerations', profile a in "),
+        ("0", "cpu-small"),
+        ("250000000", "cpu-small"),
+        ("250000000.0", "cpu-small"),
+        ("250000001", "cpu-large"),
+        ("25G", "highmem"),
+        ("24Gi", "highmem-large"),
+        ("73000000000", "highmem-xlarge"),
     ],
 )
-def test_a_table_that_is_not_as_documented_is_refused(tmp_path, content, what):
-    table = tmp_path / "profiles.yaml"
-    table.write_text(content)
-    with pytest.raises(RenderError) as error:
-        read_profile(table, "a")
-    assert str(error.value).startswith(what)
-    assert error.value.status == 65
+def test_the_smallest_profile_that_fits_is_chosen(size, name):
+    assert choose(profile_for=f"bytes={size}")["name"] == name
+
+
+def test_what_fits_nowhere_is_refused_unless_the_last_row_takes_all(table):
+    assert refusal(profile_for="bytes=1T").startswith("no profile is large enough, bytes=1T, ")
+    file = table(sizes="{bytes: [{at_most: 1k, profile: cpu-small}, {profile: highmem-spot}]}")
+    assert choose(file, profile_for="bytes=1T")["name"] == "highmem-spot"
+
+
+def test_an_unknown_size_table_is_answered_with_the_known_ones():
+    assert refusal(profile_for="rows=1") == "unknown size table, 'rows', take one of: bytes"
+
+
+@pytest.mark.parametrize(
+    "options", [{"profile_for": size} for size in ("bytes", "bytes=", "bytes=-1", "bytes=many", "bytes=1 G")]
+)
+def test_a_size_that_is_none_is_a_usage_error(options):
+    with pytest.raises(RenderError, match=r"--profile-for is '.*', no TABLE=QUANTITY, write e.g. bytes=73G") as error:
+        choose(**options)
+    assert error.value.status == 64
+
+
+def test_a_profile_by_name_and_by_size_is_a_usage_error():
+    with pytest.raises(RenderError, match="both choose a profile: give one of them") as error:
+        choose(profile="cpu-small", profile_for="bytes=1")
+    assert error.value.status == 64
+
+
+@pytest.mark.parametrize(
+    ("last", "same", "larger"),
+    [
+        ("cpu-small", "cpu-small", "cpu-large"),
+        ("highmem", "highmem", "highmem-large"),
+        ("highmem-xlarge", "highmem-xlarge", "highmem-xlarge"),
+        ("gpu-l4", "cpu-small", "cpu-small"),
+        ("cpu-large-spot", "cpu-small", "cpu-small"),
+        ("gone", "cpu-small", "cpu-small"),
+    ],
+)
+def test_an_attempt_goes_on_from_the_last_one_where_its_profile_leads_there(last, same, larger):
+    assert choose(profile="cpu-small", after=last)["name"] == same
+    assert choose(profile="cpu-small", after_oom=last)["name"] == larger
+    assert choose(profile_for="bytes=5", after_oom=last)["name"] == larger
+
+
+def test_larger_than_a_spot_profile_is_a_spot_profile():
+    assert choose(profile="cpu-small-spot", after_oom="cpu-large-spot")["name"] == "highmem-spot"
+
+
+def test_larger_than_a_spot_profile_may_be_one_whose_class_decides_about_spot_nodes(table):
+    file = table("{small: {next: big}, big: {compute_class: c, next: biggest}, biggest: {}}")
+    assert choose(file, profile="small-spot", after_oom="small-spot")["name"] == "big"
+    assert choose(file, profile="small-spot", after_oom="big")["name"] == "biggest-spot"
+
+
+@pytest.mark.parametrize(
+    ("profiles", "what", "fix"),
+    [
+        ("{p: 5}", "profile p is not a mapping, ", "its fields are resources, gpu, spot, "),
+        ("{p: {node_selektor: {}}}", "profile p has an unknown field node_selektor, ", "its fields are resources, "),
+        ("{p: {node_selector: {a: true}}}", "profile p has a bad node_selector, ", "it is a mapping of label to text"),
+        ("{p: {tolerations: {}}}", "profile p has a bad tolerations, ", "it is a list of tolerations"),
+        ("{p: {tolerations: [a]}}", "profile p has a bad tolerations, ", "it is a list of tolerations"),
+        ("{p: {resources: {request: {}}}}", "profile p has a bad resources, ", "it is requests and limits, each a"),
+        ("{p: {resources: {limits: {cpu: two}}}}", "profile p has a bad resources, ", "it is requests and limits"),
+        ("{p: {resources: {limits: {cpu: true}}}}", "profile p has a bad resources, ", "it is requests and limits"),
+        ("{p: {gpu: nvidia-l4}}", "profile p has a bad gpu, ", "it is type, GKE's name of the accelerator, and count"),
+        ("{p: {gpu: {}}}", "profile p has a bad gpu, ", "it is type"),
+        ("{p: {gpu: {count: 0}}}", "profile p has a bad gpu, ", "it is type"),
+        ("{p: {gpu: {count: true}}}", "profile p has a bad gpu, ", "it is type"),
+        ("{p: {spot: 'yes'}}", "profile p has a bad spot, ", "it is true or false"),
+        ("{p: {local_ssd: true}}", "profile p has a bad local_ssd, ", "it is a quantity, e.g. 300Gi"),
+        ("{p: {compute_class: 5}}", "profile p has a bad compute_class, ", "it is the name of a ComputeClass"),
+        ("{p: {max_run_seconds: 1.5}}", "profile p has a bad max_run_seconds, ", "it is a whole number above 0"),
+        ("{p: {next: huge}}", "profile p leads to 'huge', which is no profile, ", "next is the name of a profile"),
+        ("{p: {next: q}, q: {next: p}}", "profile p leads to p again, ", "let next go from small to large"),
+        ("{p: {compute_class: c, spot: true}}", "profile p has compute_class and spot, ", "leave that to the Comp"),
+        ("{p: {compute_class: c, gpu: {type: t}}}", "profile p has compute_class and gpu.type, ", "leave that to"),
+        ("{p: {compute_class: c, local_ssd: 1Gi}}", "profile p has compute_class and local_ssd, ", "leave that to"),
+        ("{a b: {}}", "profile a b has a bad name, ", "take letters, digits, dots, dashes and underscores"),
+        ("[p]", "profiles is not a mapping, ", "give each of them a name"),
+        ("{p: {}, p: {}}", "the key p is there twice, ", "keep one"),
+        ("{p: [", "invalid YAML: expected ',' or ']', but got '<stream end>', ", "correct it"),
+        ("{p: {max_run_seconds: 1_000}}", "YAML parsers disagree about 1_000, ", "put it in quotes"),
+    ],
+)
+def test_a_profile_that_is_not_as_documented_is_refused_with_file_and_field(table, profiles, what, fix):
+    file = table(profiles)
+    said = refusal(file, profile="cpu-small")
+    assert said.startswith(f"{what}{file}")
+    assert f", {fix}" in said
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        ("5", "is no list of rows"),
+        ("[]", "is no list of rows"),
+        ("[{at_most: 5}]", "has a bad row 1"),
+        ("[{at_most: many, profile: highmem}]", "has a bad row 1"),
+        ("[{at_least: 5, profile: highmem}]", "has a bad row 1"),
+        ("[{profile: highmem}, {profile: cpu-small}]", "has no at_most in row 1"),
+        ("[{at_most: 5, profile: highmem}, {at_most: 5, profile: cpu-small}]", "does not grow in row 2"),
+        ("[{at_most: 1Gi, profile: highmem}, {at_most: 1G, profile: cpu-small}]", "does not grow in row 2"),
+    ],
+)
+def test_a_size_table_that_is_not_as_documented_is_refused(table, rows, what):
+    file = table(sizes=f"{{t: {rows}}}")
+    assert refusal(file, profile="cpu-small").startswith(f"size table t {what}, {file}, write rows ")
+
+
+def test_a_size_table_with_an_unknown_profile_is_refused(table):
+    file = table(sizes="{t: [{profile: huge}]}")
+    assert f"unknown profile, 'huge', size table t in {file}, take" in refusal(file, profile="cpu-small")
+
+
+@pytest.mark.parametrize("content", ["- a", "", "cpu-small: {}", "profiles: {}\n---\nprofiles: {}\n"])
+def test_a_file_that_is_no_table_is_refused(tmp_path, content):
+    file = tmp_path / "team.yaml"
+    file.write_text(content)
+    assert (
+        refusal(file, profile="cpu-small") == f"profiles are not as documented, {file}, its keys are profiles and sizes"
+    )
 
 
 def test_a_missing_table_is_named(tmp_path):
-    with pytest.raises(RenderError, match=r"cannot read the profiles, .*profiles\.yaml"):
-        read_profile(tmp_path / "profiles.yaml", "a")
+    assert refusal(tmp_path / "none.yaml", profile="a").startswith(f"cannot read the profiles, {tmp_path}/none.yaml")

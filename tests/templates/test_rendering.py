@@ -53,6 +53,21 @@ def test_a_template_sees_which_run_it_is_for(manifest):
     assert container["env"][0]["value"] == "1 train_model"
 
 
+def test_a_template_sees_the_name_that_its_job_gets(manifest, tmp_path):
+    (tmp_path / "mine.yaml.j2").write_text(TEMPLATE + "      subdomain: {{ job.name }}\n")
+    for job in (manifest(), manifest(name="given")):
+        assert job["spec"]["template"]["spec"]["subdomain"] == job["metadata"]["name"]
+
+
+@pytest.mark.parametrize(
+    "environ", [{"AIRFLOW_CTX_LOGICAL_DATE": "2026-11-25"}, {"AIRFLOW_CTX_EXECUTION_DATE": "2026-11-25"}]
+)
+def test_a_template_sees_the_logical_date_under_either_name_that_airflow_gives_it(manifest, tmp_path, environ):
+    (tmp_path / "mine.yaml.j2").write_text(TEMPLATE + "      subdomain: {{ run.logical_date }}\n")
+    assert manifest(**environ)["spec"]["template"]["spec"]["subdomain"] == "2026-11-25"
+    assert manifest()["spec"]["template"]["spec"]["subdomain"] == ""
+
+
 def test_a_retry_is_the_same_job_even_where_the_container_is_told_the_try(manifest):
     first, second = manifest()["metadata"], manifest(AIRFLOW_CTX_TRY_NUMBER="2")["metadata"]
     first_try, second_try = (metadata["annotations"].pop("gke-job/try-number") for metadata in (first, second))

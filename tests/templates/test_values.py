@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from render_error import RenderError
-from values import read_values
+from values import mask, read_values
 
 
 def test_values_come_from_the_file_before_the_environment(tmp_path):
@@ -34,6 +34,60 @@ def test_values_that_no_manifest_could_hold_are_refused(content, what):
         read_values(None, {"GKE_JOB_VALUES": content})
     assert str(error.value).startswith(what)
     assert error.value.status == 65
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("a=1e3", {"a": "1e3", "list": [1, 2]}),
+        ("a=", {"a": "", "list": [1, 2]}),
+        ("a=b=c", {"a": "b=c", "list": [1, 2]}),
+        ("a:=null", {"a": None, "list": [1, 2]}),
+        ('a:={"b": [1]}', {"a": {"b": [1]}, "list": [1, 2]}),
+        ("env.SEED=1", {"a": "old", "list": [1, 2], "env": {"SEED": "1"}}),
+        ("args.0=x", {"a": "old", "list": [1, 2], "args": ["x"]}),
+        ("list.0=x", {"a": "old", "list": ["x", 2]}),
+        ("list.2=x", {"a": "old", "list": [1, 2, "x"]}),
+        ("deep.0.x=y", {"a": "old", "list": [1, 2], "deep": [{"x": "y"}]}),
+    ],
+)
+def test_a_setting_is_laid_over_the_values(setting, expected):
+    assert read_values(None, {"GKE_JOB_VALUES": '{"a": "old", "list": [1, 2]}'}, [setting]) == expected
+
+
+def test_a_later_setting_comes_after_an_earlier_one():
+    assert read_values(None, {}, ["a.b=1", "a.c=2", "a.b=3"]) == {"a": {"b": "3", "c": "2"}}
+
+
+@pytest.mark.parametrize("setting", ["", "a", "=b", ":=1", "a.=1", ".a=1", "a..b=1"])
+def test_a_setting_without_a_path_is_a_usage_error(setting):
+    with pytest.raises(RenderError, match=r"no PATH=TEXT or PATH:=JSON") as error:
+        read_values(None, {}, [setting])
+    assert error.value.status == 64
+
+
+@pytest.mark.parametrize(
+    "setting", ["a:=", "a:=NaN", "a.b=1", "list.3=x", "list.-1=x", "list.x=1", "list.0.x=1", "a=\0", "a=\udcff"]
+)
+def test_a_setting_that_has_no_place_or_is_no_value_is_refused(setting):
+    with pytest.raises(RenderError) as error:
+        read_values(None, {"GKE_JOB_VALUES": '{"a": "old", "list": [1, 2]}'}, [setting])
+    assert error.value.status == 65
+    assert "--set" in str(error.value)
+
+
+def test_what_has_the_name_of_a_secret_is_masked_whatever_its_type():
+    values = {
+        "image": "kept",
+        "env": {"API_KEY": "hush", "Db-Password": "hush", "TOKENS": ["hush"], "SEED": 1, "NONE_TOKEN": None},
+        "auth": {"private_key": {"a": "hush"}},
+        "list": [{"name": "api-key", "value": "hush"}, {"name": "SEED", "value": "kept"}, ["kept"]],
+    }
+    masked = mask(values)
+    assert "hush" not in str(masked)
+    assert masked["env"] == {"API_KEY": "***", "Db-Password": "***", "TOKENS": "***", "SEED": 1, "NONE_TOKEN": None}
+    assert masked["list"] == [{"name": "api-key", "value": "***"}, {"name": "SEED", "value": "kept"}, ["kept"]]
+    assert values["env"]["API_KEY"] == "hush"
 
 
 def test_a_surrogate_pair_is_one_character():

@@ -1,0 +1,38 @@
+"""How large an object may be, so that what no cluster takes is refused before anything is sent."""
+
+from __future__ import annotations
+
+import json
+
+from render_error import BAD_INPUT, RenderError
+from values import Json
+
+# etcd refuses requests of more than 1.5 MiB (--max-request-bytes), for which the API server of 1.36 blames the Job's
+# selector. The rest is for what the cluster adds to the object, and to the Pods that it makes of it.
+OBJECT_BYTES = 1_500_000
+ANNOTATIONS_BYTES = 262_144  # apimachinery, api/validation: TotalAnnotationSizeLimitB
+CONFIG_MAP_BYTES = 1_048_576  # core/v1: MaxSecretSize, which is that of a ConfigMap, too
+
+ADVICE = "write large values to object storage and pass their URI"
+
+
+def refuse_too_large(document: dict[str, Json], template: str) -> None:
+    """Raise RenderError when `document`, or a part of it that has a limit, is larger than any cluster takes."""
+    kind, pod = document["kind"], document.get("spec", {}).get("template", {})
+    parts = {
+        "metadata.annotations": (ANNOTATIONS_BYTES, document["metadata"].get("annotations")),
+        "spec.template.metadata.annotations": (ANNOTATIONS_BYTES, pod.get("metadata", {}).get("annotations")),
+        "data": (CONFIG_MAP_BYTES, document.get("data") if kind == "ConfigMap" else None),
+    }
+    for path, (most, texts) in parts.items():
+        size = sum(_bytes(key) + _bytes(text) for key, text in (texts or {}).items())
+        if size > most:
+            raise RenderError(BAD_INPUT, f"{path} of {kind} has {size} bytes, {template}, {most} is the most: {ADVICE}")
+    if (size := _bytes(document)) > OBJECT_BYTES:
+        what = f"{kind} has {size} bytes, {template}, {OBJECT_BYTES} is the most"
+        raise RenderError(BAD_INPUT, f"{what} that a cluster is sure to store: {ADVICE}")
+
+
+def _bytes(content: Json) -> int:
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return len(text.encode())

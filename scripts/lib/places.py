@@ -1,0 +1,55 @@
+"""Tells where the template says the fields that Kubernetes complains about.
+
+Usage: places.py FILE < MESSAGE
+
+FILE is what `render-job --places FILE` has written. Prints `FIELD is in TEMPLATE line N; ...` for the fields that
+MESSAGE names and whose place is known, else nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from values import Json
+
+# spec.template.spec.containers[0].resources.limits[cpu], and, in a message about types, JobSpec.spec.backoffLimit.
+FIELD = re.compile(r"""\b(?:metadata|spec|data)(?:\.[A-Za-z]\w*|\[[^]\s"]+\])+""")
+
+Places = list[tuple[str, list[str], str]]  # kind of the object, path of the field, template and line
+
+
+def places_of(documents: list[Json], places: dict[tuple[str | int, ...], str]) -> Places:
+    """Return `places`, as field_places tells them of `documents`, in the form that is written to a file."""
+    return [(str(documents[number]["kind"]), [*map(str, path)], place) for (number, *path), place in places.items()]  # type: ignore[index]
+
+
+def explain(message: str, places: Places) -> str:
+    """Return where the fields that `message` names are said, or an empty text."""
+    kinds = {kind for kind, _, _ in places if re.search(rf"\b{re.escape(kind)}\b", message)}
+    known = [(path, place) for kind, path, place in places if kind in kinds or not kinds]
+    found = {field: _find(re.findall(r"(?<=\[)[^]]+|[^][.]+", field), known) for field in FIELD.findall(message)}
+    return "; ".join(f"{field} is in {place}" for field, place in found.items() if place)
+
+
+def _find(path: list[str], known: list[tuple[list[str], str]]) -> str | None:
+    """The place of the field, or of the next one around it; without positions in the path only where there is one."""
+    while len(path) > 1:
+        exact = {place for other, place in known if other == path}
+        like = {place for other, place in known if [part for part in other if not part.isdecimal()] == path}
+        for candidates in (exact, like):
+            if len(candidates) == 1:
+                return candidates.pop()
+        path = path[:-1]
+    return None
+
+
+def main(file: str) -> None:
+    """Explain the message on standard input."""
+    print(explain(sys.stdin.read(), json.loads(Path(file).read_text())))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

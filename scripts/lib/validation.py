@@ -1,0 +1,37 @@
+"""Checks a manifest against the schema that Kubernetes publishes, without a cluster.
+
+The schemas come with the package kubernetes-validate, which is optional: it has those of all versions of Kubernetes up
+to its own, and a release for each of them.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from places import Places, explain
+from render_error import BAD_INPUT, NOT_CONFIGURED, USAGE, RenderError
+from values import Json
+
+
+def validate_offline(document: dict[str, Json], version: str | None, places: Places) -> None:
+    """Raise RenderError when `document` is not as the schema of Kubernetes `version`, else the newest, wants it."""
+    try:
+        import kubernetes_validate
+        from kubernetes_validate.utils import VersionNotSupportedError
+    except ModuleNotFoundError as error:
+        fix = "install kubernetes-validate for it, or let a cluster validate: submit-job --dry-run --validate server"
+        raise RenderError(NOT_CONFIGURED, f"cannot validate offline, {error.name} in {sys.executable}, {fix}") from None
+    newest = kubernetes_validate.latest_version()
+    try:
+        kubernetes_validate.validate(document, version or newest, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
+        where = explain(f"{document['kind']}: {path}", places)
+        said = f"{path}: {error.message}, {document['kind']} of Kubernetes {error.version}"
+        fix = f"correct the template or its values{': ' if where else ''}{where}"
+        raise RenderError(BAD_INPUT, f"the manifest is invalid: {said}, {fix}") from None
+    except kubernetes_validate.SchemaNotFoundError as error:
+        raise RenderError(BAD_INPUT, f"{error.message}, the manifest, correct apiVersion and kind") from None
+    except (VersionNotSupportedError, IndexError, ValueError):
+        what = f"no schema of Kubernetes {version}, kubernetes-validate {kubernetes_validate.__version__}"
+        raise RenderError(USAGE, f"{what}, take one up to {newest}, e.g. 1.33, or install a newer package") from None

@@ -1,0 +1,57 @@
+#!/usr/bin/env bats
+# What goes wrong with a Job's Pods and heals by itself: no verdict, and said.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace
+}
+
+setup() { load test_helper; }
+
+teardown() { end_children; }
+
+teardown_file() { delete_namespace; }
+
+# Starts follow-job of a Job and waits until it has said TEXT.
+follow_until() { # JOB TEXT -> follower
+  bash "$REPOSITORY/scripts/follow-job" --job "$1" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  follower=$!
+  wait_until grep --quiet "$2" "$BATS_TEST_TMPDIR/err"
+}
+
+assert_completes() { # JOB
+  wait_for "$follower"
+  assert_equal "$status" 0
+  assert_equal "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" "follow-job: Job $1 is complete"
+}
+
+pod_of() { # JOB
+  kubectl get pods --selector "job-name=$1" --output 'jsonpath={.items[0].metadata.name}'
+}
+
+@test "an image that cannot be pulled and then can: within --start-timeout the Job is waited for" {
+  create_job wrong-image 'true' '{}' '{"image": "private.example/model:1"}'
+  follow_until wrong-image 'is starting on .*: \(ErrImagePull\|ImagePullBackOff\)'
+  kubectl patch pod "$(pod_of wrong-image)" --patch '{"spec": {"containers": [{"name": "main", "image": "busybox:1.37"}]}}'
+  assert_completes wrong-image
+}
+
+@test "a ConfigMap that comes late: within --start-timeout the Job is waited for" {
+  create_job late 'true' '{}' '{"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "late", "key": "a"}}}]}'
+  follow_until late 'is starting on .*: CreateContainerConfigError'
+  kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}, "data": {"a": "b"}}'
+  assert_completes late
+}
+
+@test "a Pod that somebody deletes is replaced, and follow-job waits for the one in its place" {
+  # shellcheck disable=SC2016 # for the shell of the container
+  create_job robbed '[ "$SECOND" ] || { trap "exit 1" TERM; sleep 60 & wait; }' '{"backoffLimit": 1}' \
+    '{"env": [{"name": "SECOND", "valueFrom": {"configMapKeyRef": {"name": "robbed", "key": "second", "optional": true}}}]}'
+  follow_until robbed 'is running on'
+  local first
+  first=$(pod_of robbed)
+  kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "robbed"}, "data": {"second": "yes"}}'
+  kubectl delete pod "$first"
+  assert_completes robbed
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Pod $first is removed"
+}

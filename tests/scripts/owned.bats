@@ -1,0 +1,164 @@
+#!/usr/bin/env bats
+# What a Job owns: a manifest of several documents, submitted as one.
+# shellcheck disable=SC2153 # NAMESPACE is set by a function of test_helper
+setup_file() {
+  load test_helper
+  use_own_namespace
+}
+
+setup() {
+  load test_helper
+  as_task dag "$BATS_TEST_NAME" run
+  cat >"$BATS_TEST_TMPDIR/job.yaml.j2" <<'END'
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ job.name }}-files"}
+data: {greeting: hello}
+---
+apiVersion: v1
+kind: Service
+spec: {clusterIP: None, selector: {batch.kubernetes.io/job-name: "{{ job.name }}"}}
+---
+apiVersion: batch/v1
+kind: Job
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      terminationGracePeriodSeconds: 1
+      containers:
+        - {name: main, image: "busybox:1.37", command: [sh, -c, "{{ values.command }}"],
+           volumeMounts: [{name: files, mountPath: /files}]}
+      volumes: [{name: files, configMap: {name: "{{ job.name }}-files"}}]
+END
+}
+
+submit() { # SHELL-COMMAND [OPTION...]
+  printf '{"command": "%s"}' "$1" >"$BATS_TEST_TMPDIR/values.json"
+  run_script submit-job --template "$BATS_TEST_TMPDIR/job.yaml.j2" --values "$BATS_TEST_TMPDIR/values.json" "${@:2}"
+}
+
+submitted() { # -> job, namespace and uid of the last submit
+  read -r job namespace uid <<<"$output"
+}
+
+owners() { # prints the uid of the owner of each thing that the Job owns
+  kubectl get configmap "$job-files" --output 'jsonpath={.metadata.ownerReferences[*].uid}{"\n"}'
+  kubectl get service "$job" --output 'jsonpath={.metadata.ownerReferences[*].uid}{"\n"}'
+}
+
+gone() { # KIND/NAME...
+  [[ -z $(kubectl get "$@" --ignore-not-found --output name) ]]
+}
+
+@test "the Job owns all that its manifest holds, and takes it along when it is deleted" {
+  submit 'sleep 60'
+  assert_success
+  submitted
+  assert_equal "$(owners)" "$uid"$'\n'"$uid"
+  run kubectl get "configmap/$job-files" --output 'jsonpath={.data.greeting} {.metadata.labels.gke-job/identity}'
+  assert_output "hello $(kubectl get job "$job" --output 'jsonpath={.metadata.labels.gke-job/identity}')"
+  run_script delete-job --job "$job"
+  assert_success
+  wait_until gone "configmap/$job-files" "service/$job"
+}
+
+@test "its Pods see it" {
+  submit 'cat /files/greeting >/dev/termination-log'
+  submitted
+  run_script follow-job --job "$job"
+  assert_success
+  run_script collect-job --job "$job"
+  assert_output '"hello"'
+}
+
+@test "a submit that attaches creates what the one before it did not live to create" {
+  submit 'sleep 60'
+  local first=$output
+  submitted
+  kubectl delete configmap "$job-files" >/dev/null
+  submit 'sleep 60'
+  assert_success
+  assert_equal "$output" "$first"
+  assert_equal "$(owners)" "$uid"$'\n'"$uid"
+}
+
+@test "submits at the same moment end with one Job, which owns one of each" {
+  local number runners=()
+  printf '{"command": "sleep 60"}' >"$BATS_TEST_TMPDIR/values.json"
+  for number in 1 2 3; do
+    bash "$REPOSITORY/scripts/submit-job" --template "$BATS_TEST_TMPDIR/job.yaml.j2" \
+      --values "$BATS_TEST_TMPDIR/values.json" >"$BATS_TEST_TMPDIR/out.$number" 2>"$BATS_TEST_TMPDIR/err.$number" 3>&- &
+    runners+=($!)
+  done
+  for number in "${runners[@]}"; do
+    wait_for "$number"
+    assert_equal "$status" 0
+  done
+  assert_equal "$(sort --unique "$BATS_TEST_TMPDIR"/out.* | wc -l)" 1
+  output=$(<"$BATS_TEST_TMPDIR/out.1")
+  submitted
+  assert_equal "$(owners)" "$uid"$'\n'"$uid"
+}
+
+@test "what belongs to the Job before makes room for that of the next one" {
+  submit 'false'
+  submitted
+  local first=$uid
+  kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"Failed\")].status}=True" "job/$job" --timeout 30s
+  # A finalizer stands for a garbage collector that takes its time.
+  kubectl patch configmap "$job-files" --type merge --patch '{"metadata": {"finalizers": ["test/hold"]}}'
+  bash "$REPOSITORY/scripts/submit-job" --template "$BATS_TEST_TMPDIR/job.yaml.j2" \
+    --values "$BATS_TEST_TMPDIR/values.json" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep --quiet "ConfigMap/$job-files still belongs to the Job before" "$BATS_TEST_TMPDIR/err"
+  kubectl patch configmap "$job-files" --type merge --patch '{"metadata": {"finalizers": []}}'
+  wait_for $!
+  assert_equal "$status" 0
+  output=$(<"$BATS_TEST_TMPDIR/out")
+  submitted
+  assert_not_equal "$uid" "$first"
+  assert_equal "$(owners)" "$uid"$'\n'"$uid"
+}
+
+@test "a submit whose Job is replaced while it waits leaves the rest to the next one" {
+  submit 'sleep 60'
+  submitted
+  kubectl patch configmap "$job-files" --type merge \
+    --patch '{"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "Job", "name": "other", "uid": "other"}], "finalizers": ["test/hold"]}}'
+  bash "$REPOSITORY/scripts/submit-job" --template "$BATS_TEST_TMPDIR/job.yaml.j2" \
+    --values "$BATS_TEST_TMPDIR/values.json" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep --quiet 'still belongs to the Job before' "$BATS_TEST_TMPDIR/err"
+  kubectl delete job "$job" >/dev/null
+  wait_for $!
+  assert_equal "$status" 0
+  assert_equal "$(<"$BATS_TEST_TMPDIR/out")" "$job $namespace $uid"
+}
+
+@test "what is there already and belongs to no Job of this task is never touched, and no Job is created: 65" {
+  kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine-files"}}'
+  submit 'sleep 60' --name mine
+  assert_one_error 65 'ConfigMap/mine-files exists and does not belong to a Job of this task: delete it, or give another --name'
+  assert gone job/mine
+}
+
+@test "what Kubernetes refuses is refused before there is a Job: 65" {
+  sed -i 's/data: {greeting: hello}/daten: {greeting: hello}/' "$BATS_TEST_TMPDIR/job.yaml.j2"
+  submit 'sleep 60' --name refused
+  assert_one_error 65 'cannot create ConfigMap/refused-files: the manifest was refused: .*unknown field "daten"'
+  assert gone job/refused
+}
+
+@test "--dry-run prints all of it, the Job first" {
+  submit 'true' --name shown --dry-run
+  assert_success
+  run grep '^kind' <<<"$output"
+  assert_output $'kind: "Job"\nkind: "ConfigMap"\nkind: "Service"'
+}
+
+@test "another content is another manifest" {
+  submit 'sleep 60' --name changed
+  sed -i 's/hello/good bye/' "$BATS_TEST_TMPDIR/job.yaml.j2"
+  submit 'sleep 60' --name changed
+  assert_one_error 65 'Job changed still runs, from another manifest'
+}

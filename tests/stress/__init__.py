@@ -1,0 +1,1 @@
+"""Runs of many Jobs that are disturbed at random."""

@@ -1,0 +1,5 @@
+"""The stand-in for the tests of the stress runs."""
+
+from localgke.conftest import cluster
+
+__all__ = ["cluster"]  # a fixture here too

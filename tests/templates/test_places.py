@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from places import explain, places_of
+from templating import Renderer
+from yaml_document import field_places, read_documents
+
+TEMPLATE = """apiVersion: batch/v1
+kind: Job
+spec:
+  backoffLimit: {{ values.retries }}
+  template:
+    spec:
+      nodeSelector: {{ values.selector }}
+      containers:
+        - name: main
+          resources:
+            limits:
+              cpu: 1
+              nvidia.com/gpu: 1
+        - name: other
+          resources: {}
+---
+---
+apiVersion: v1
+kind: Service
+spec:
+  clusterIP: {{ values.ip }}
+"""
+JOB = "spec.template.spec"
+
+
+@pytest.fixture
+def places(tmp_path):
+    (tmp_path / "mine.yaml.j2").write_text(TEMPLATE)
+    values = {"retries": -1, "selector": {"a": "b"}, "ip": "None"}
+    rendered = Renderer(tmp_path).render("mine.yaml.j2", {"values": values})
+    return places_of(read_documents(rendered), field_places(rendered))
+
+
+@pytest.mark.parametrize(
+    ("message", "explained"),
+    [
+        ("spec.backoffLimit: Invalid value: -1", "spec.backoffLimit is in mine.yaml.j2 line 4"),
+        ('unknown field "spec.backoffLimit"', "spec.backoffLimit is in mine.yaml.j2 line 4"),
+        (
+            f"{JOB}.containers[0].resources.limits[cpu]: bad",
+            f"{JOB}.containers[0].resources.limits[cpu] is in mine.yaml.j2 line 12",
+        ),
+        (
+            f"{JOB}.containers[0].resources.limits[nvidia.com/gpu]: bad",
+            f"{JOB}.containers[0].resources.limits[nvidia.com/gpu] is in mine.yaml.j2 line 13",
+        ),
+        (f"{JOB}.containers[1].image: Required value", f"{JOB}.containers[1].image is in mine.yaml.j2 line 14"),
+        (f"{JOB}.nodeSelector.a: bad", f"{JOB}.nodeSelector.a is in mine.yaml.j2 line 7"),
+        ("Go struct field JobSpec.spec.backoffLimit of type", "spec.backoffLimit is in mine.yaml.j2 line 4"),
+        (
+            f"Go struct field Container.{JOB}.containers.resources.limits of type",
+            f"{JOB}.containers.resources.limits is in mine.yaml.j2 line 11",
+        ),
+        (
+            f"The Job is invalid: * spec.backoffLimit: bad * {JOB}.restartPolicy: bad",
+            f"spec.backoffLimit is in mine.yaml.j2 line 4; {JOB}.restartPolicy is in mine.yaml.j2 line 6",
+        ),
+        ('The Service "x" is invalid: spec.clusterIP: bad', "spec.clusterIP is in mine.yaml.j2 line 21"),
+        ('The Service "x" is invalid: spec.backoffLimit: bad', ""),
+        ("metadata.name: bad", ""),
+        ("spec: bad", ""),
+        ("no field at all", ""),
+    ],
+)
+def test_a_field_in_a_message_is_explained_by_the_line_that_says_it_or_what_is_around_it(places, message, explained):
+    assert explain(message, places) == explained
+
+
+def test_a_field_without_its_position_is_not_guessed_among_several(places):
+    assert explain(f"Go struct field Container.{JOB}.containers.resources of type", places) == (
+        f"{JOB}.containers.resources is in mine.yaml.j2 line 8"
+    )
+
+
+def test_as_a_program_it_reads_the_message_on_standard_input(places, tmp_path):
+    file = tmp_path / "places.json"
+    file.write_text(json.dumps(places))
+    program = Path(__file__).parents[2] / "scripts" / "lib" / "places.py"
+    answer = subprocess.run(
+        [sys.executable, program, file], input="spec.backoffLimit: bad", text=True, capture_output=True
+    )
+    assert answer.stdout == "spec.backoffLimit is in mine.yaml.j2 line 4\n"

@@ -1,0 +1,133 @@
+"""The shipped templates: what they render, as reviewed, and what they promise about it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import yaml
+from golden import GOLDEN, OPTIONS, OWN_OPTIONS, REQUIRED, golden_files, manifest, options
+from values_table import PAGE, SHARED, head, page, shipped, used_values
+
+from render_error import RenderError
+
+TEMPLATES = list(REQUIRED)
+
+
+def job(template: str, profile: str | None = None, **values: Any) -> dict[str, Any]:
+    return next(yaml.safe_load_all(manifest(template, values, profile)))
+
+
+def pod(template: str, profile: str | None = None, **values: Any) -> dict[str, Any]:
+    return job(template, profile, **values)["spec"]["template"]["spec"]
+
+
+def variables(template: str, profile: str | None = None, **values: Any) -> dict[str, str]:
+    [container] = pod(template, profile, **values)["containers"]
+    return {item["name"]: item.get("value", "") for item in container["env"]}
+
+
+def test_each_shipped_template_has_golden_files():
+    assert sorted(TEMPLATES) == shipped() == sorted(path.name for path in GOLDEN.iterdir())
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_it_renders_every_profile_and_option_as_reviewed(template):
+    found = {path.name: path.read_text() for path in (GOLDEN / template).iterdir()}
+    assert golden_files(template) == found, "look at what `make golden` changes, and commit it if it is as it should be"
+
+
+def test_the_page_of_all_values_is_made_from_the_heads_of_today():
+    assert PAGE.read_text() == page(), "run `make golden`"
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_its_head_and_that_of_the_macros_name_exactly_the_values_it_uses(template):
+    named = [row[0] for row in head(template).rows + head(SHARED).rows]
+    assert sorted(named) == sorted(used_values(template)) == sorted({**REQUIRED[template], **options(template)})
+
+
+@pytest.mark.parametrize(
+    ("template", "name"), [(template, name) for template in TEMPLATES for name in REQUIRED[template]]
+)
+def test_a_required_value_that_is_missing_is_named(template, name, monkeypatch):
+    monkeypatch.delitem(REQUIRED[template], name)
+    with pytest.raises(RenderError, match=rf"^values\.{name} is undefined, (_macros|{template})\.yaml\.j2 line \d+"):
+        manifest(template, {})
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [("batch-job", name) for name in OPTIONS]
+    + [("indexed-job", name) for name in ("retries", *OWN_OPTIONS["indexed-job"])]
+    + [("distributed-job", "retries")],
+)
+def test_a_null_value_leaves_its_field_to_kubernetes(template, name):
+    """Compared with the manifest of everything, in which that value alone is null: only fields are missing."""
+    full, given = job(template, "gpu-l4", **options(template)), options(template)
+    less = job(template, "gpu-l4", **{**given, name: None})
+    assert "null" not in yaml.safe_dump(less)
+    if name == "retries" and template == "distributed-job":
+        less["spec"]["podFailurePolicy"] = full["spec"]["podFailurePolicy"]  # without retries a disruption is the end
+    if name == "run_as_user":  # which the mountOptions of the buckets name, too
+        full["spec"]["template"]["spec"]["volumes"] = less["spec"]["template"]["spec"]["volumes"]
+    assert less != full
+    assert _is_part(less, full), f"{less}\n{full}"
+
+
+def _is_part(part: Any, whole: Any) -> bool:
+    """Whether `part` is `whole` with fields and items left out."""
+    if isinstance(part, dict):
+        part, whole = copy.copy(part), copy.copy(whole)
+        part.pop("gke-job/manifest-hash", None)
+        return all(key in whole and _is_part(item, whole[key]) for key, item in part.items())
+    if isinstance(part, list):
+        items = iter(whole)
+        return all(any(_is_part(item, other) for other in items) for item in part)
+    return bool(part == whole)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_node_pool_by_name_replaces_the_labels_of_the_profile(template):
+    assert pod(template, "gpu-l4", node_pool="p")["nodeSelector"] == {"cloud.google.com/gke-nodepool": "p"}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_variable_of_the_user_comes_after_those_of_the_template(template):
+    assert list(variables(template, env={"MINE": 1}))[-1] == "MINE"
+
+
+def test_a_preemption_does_not_count_and_comes_before_the_exit_codes():
+    rules = job("batch-job", no_retry_exit_codes=[3])["spec"]["podFailurePolicy"]["rules"]
+    assert [rule["action"] for rule in rules] == ["Ignore", "FailJob"]
+    assert rules[0]["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
+
+
+def test_the_pods_of_a_distributed_job_go_together_unless_its_program_goes_on_without_one():
+    rules = job("distributed-job")["spec"]["podFailurePolicy"]["rules"]
+    assert [rule["action"] for rule in rules] == ["FailJob"]
+    rules = job("distributed-job", retries=1)["spec"]["podFailurePolicy"]["rules"]
+    assert [rule["action"] for rule in rules] == ["Ignore"]
+
+
+def test_an_item_of_any_kind_is_text_in_its_file_and_json_in_the_list():
+    items = ["$(HOME)", 'a "b"\n---', 1.5, True, None, ["x"], {"rate": 0.1, "<": "é"}]
+    text = manifest("indexed-job", {"items": items})
+    _, files = yaml.safe_load_all(text)
+    assert list(files["data"].values()) == [
+        "$(HOME)",
+        'a "b"\n---',
+        "1.5",
+        "true",
+        "null",
+        '["x"]',
+        '{"rate": 0.1, "<": "\\u00e9"}',
+    ]
+    assert yaml.safe_load(variables("indexed-job", items=items)["ITEMS"].replace("$$", "$")) == items
+
+
+def test_a_list_without_items_is_a_job_with_nothing_to_do():
+    found, files = yaml.safe_load_all(manifest("indexed-job", {"items": []}))
+    assert (found["spec"]["completions"], found["spec"]["parallelism"]) == (0, 0)
+    assert "data" not in files
