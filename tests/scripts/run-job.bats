@@ -158,34 +158,42 @@ thaw_api() {
 
 teardown() {
   thaw_api
+  [[ ! -e ${FAULTS_STATE-} ]] || stop_proxy
 }
 
-# Starts run-job with an API that does not answer, and waits until it asks for the Job to be created.
+# Starts run-job on a way where it gets no answer when it asks for the Job to be created, and waits until it does.
 start_creating() { # OPTION... -> runner, mark
   mark=$BATS_SUITE_TEST_NUMBER.$RANDOM
   local values
   values=$(values_file 'sleep 60')
-  freeze_api
-  setsid env GKE_JOB_TEST_MARK="$mark" bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "$@" \
-    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  source "$REPOSITORY/tests/faults/faults.bash"
+  start_proxy
+  fault create:blackhole
+  setsid env GKE_JOB_TEST_MARK="$mark" bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" \
+    --namespace "$NAMESPACE" "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   runner=$!
-  wait_until some_marked "$mark" ' create --filename '
+  wait_until is_creating
+}
+
+is_creating() {
+  (($(requests struck) == 1))
 }
 
 @test "interrupted while the Job is being created it waits for the answer, then deletes the Job" {
   start_creating --name half-made
   kill -TERM -- "-$runner"
-  thaw_api
+  clear_faults
   wait_for "$runner"
   assert_equal "$status" 143
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job half-made in namespace $NAMESPACE is deleted|while the Job was being submitted"
-  no_job half-made
+  assert_equal "$(kubectl_directly get job half-made --ignore-not-found)" ''
   wait_until none_marked "$mark"
 }
 
 @test "interrupted while the API does not answer it ends all the same, and says which Job may be left and what to do" {
   use_own_tmpdir
   start_creating --name perhaps
+  fault blackhole
   kill -TERM -- "-$runner"
   wait_for "$runner" # the API still does not answer
   assert_equal "$status" 143

@@ -62,23 +62,14 @@ wait_until() { # COMMAND...
   done
 }
 
-# The processes that were started with GKE_JOB_TEST_MARK=MARK, wherever they have gone; COMMAND: whose command line has it.
-marked() { # MARK [COMMAND]
-  local process
-  for process in $(grep --files-with-matches --no-messages --null-data --line-regexp "GKE_JOB_TEST_MARK=$1" \
-    /proc/[0-9]*/environ | cut --delimiter=/ --fields=3); do
-    # shellcheck disable=SC2002 # it may have ended meanwhile
-    ! cat "/proc/$process/cmdline" 2>/dev/null | tr '\0' ' ' | grep --quiet --fixed-strings -- "${2-}" ||
-      printf '%s\n' "$process"
-  done
+# The processes that were started with GKE_JOB_TEST_MARK=MARK, wherever they have gone.
+marked() { # MARK
+  grep --files-with-matches --no-messages --null-data --line-regexp "GKE_JOB_TEST_MARK=$1" /proc/[0-9]*/environ |
+    cut --delimiter=/ --fields=3
 }
 
 none_marked() { # MARK
   [[ -z $(marked "$1") ]]
-}
-
-some_marked() { # MARK COMMAND
-  [[ $(marked "$@") ]]
 }
 
 # Waits for a process of this test: fills status.
