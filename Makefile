@@ -17,7 +17,8 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-dags golden fuzz lint conformance kills stress bench test-cluster cluster cluster-stop k8s k8s-stop airflow lock clean
+.PHONY: help install demo test test-dags test-live golden fuzz lint conformance kills stress bench bench-slots test-cluster \
+  cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +60,12 @@ golden: install ## what the templates render, and templates/VALUES.md, anew: loo
 
 test-dags: install ## of these, what another AIRFLOW may change: the operator and the DAGs
 	$(BIN)/python -m pytest tests/dags
+
+test-live: install ## kills, retries and slot-free waiting with a real scheduler and its workers
+	$(BIN)/python -m pytest tests/live/kills.py tests/live/waits.py
+
+bench-slots: install ## 100 Jobs on 4 worker slots, with the operator and with the group; ARGS="--jobs N --seconds N"
+	$(BIN)/python tests/live/slots.py $(ARGS)
 
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 	tests/lint

@@ -6,14 +6,16 @@ from typing import Any
 
 try:
     from airflow.providers.standard.operators.bash import BashOperator
-    from airflow.sdk import Context
+    from airflow.sdk import BaseSensorOperator, Context, TaskGroup
     from airflow.sdk.log import mask_secret
 
     AIRFLOW_2 = False
 except ImportError:
     from airflow.operators.bash import BashOperator
+    from airflow.sensors.base import BaseSensorOperator
     from airflow.utils.context import Context
     from airflow.utils.log.secrets_masker import mask_secret
+    from airflow.utils.task_group import TaskGroup
 
     AIRFLOW_2 = True
 
@@ -23,18 +25,38 @@ except ImportError:  # Airflow 2.11, 3.1
     from airflow.exceptions import AirflowException, AirflowFailException
 
 
-def task_state(ti: Any) -> str | None:
-    """What this task instance is now, as Airflow has noted it; None for no state, or no such task instance."""
+def task_states(ti: Any, dag_id: str, run_id: str, map_index: int, task_ids: list[str]) -> dict[str, str | None]:
+    """What task instances of a DAG run are now, as Airflow has noted it; without those that do not exist.
+
+    :param ti: the task instance that asks
+    """
     if AIRFLOW_2:  # from the database
-        return ti.current_state()
-    mapped = ti.map_index >= 0
-    states = ti.get_task_states(
-        dag_id=ti.dag_id,
-        task_ids=[ti.task_id],
-        run_ids=[ti.run_id],
-        map_index=ti.map_index if mapped else None,
-    )
-    return states.get(ti.run_id, {}).get(f"{ti.task_id}_{ti.map_index}" if mapped else ti.task_id)
+        from airflow.models.taskinstance import TaskInstance
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            found = session.query(TaskInstance.task_id, TaskInstance.state).filter_by(
+                dag_id=dag_id, run_id=run_id, map_index=map_index
+            )
+            return dict(found.filter(TaskInstance.task_id.in_(task_ids)).all())
+    mapped = map_index >= 0
+    found = ti.get_task_states(
+        dag_id=dag_id, task_ids=task_ids, run_ids=[run_id], map_index=map_index if mapped else None
+    ).get(run_id, {})
+    return {name.removesuffix(f"_{map_index}") if mapped else name: state for name, state in found.items()}
+
+
+def is_first_look(context: Context) -> bool:
+    """Whether a sensor has not been rescheduled in this try yet."""
+    if AIRFLOW_2:
+        from airflow.models.taskreschedule import TaskReschedule
+        from airflow.utils.session import create_session
+
+        ti = context["ti"]
+        of_ti = {name: getattr(ti, name) for name in ("dag_id", "task_id", "run_id", "map_index", "try_number")}
+        with create_session() as session:
+            return not session.query(TaskReschedule).filter_by(**of_ti).count()
+    return not context.get("task_reschedule_count")
 
 
 def has_supervisor(ti: Any) -> bool:
@@ -49,9 +71,12 @@ def has_supervisor(ti: Any) -> bool:
 __all__ = [
     "AirflowException",
     "AirflowFailException",
+    "BaseSensorOperator",
     "BashOperator",
     "Context",
+    "TaskGroup",
     "has_supervisor",
+    "is_first_look",
     "mask_secret",
-    "task_state",
+    "task_states",
 ]

@@ -12,7 +12,7 @@ import signal
 import threading
 from typing import Any
 
-from gke_job.compat import has_supervisor, task_state
+from gke_job.compat import has_supervisor, task_states
 
 PR_SET_PDEATHSIG = 1
 ANSWER_SECONDS = 1.5  # for Airflow's answer; Airflow 3 kills what is left of a task after 5 s
@@ -43,7 +43,12 @@ def is_awaited(ti: Any) -> bool:
 def _ask(ti: Any) -> str | None:
     # Not in this thread: the signal may have interrupted it in what the question needs.
     answer: list[str | None] = []
-    asking = threading.Thread(target=lambda: answer.append(task_state(ti)), daemon=True)
+
+    def ask() -> None:
+        states = task_states(ti, ti.dag_id, ti.run_id, ti.map_index, [ti.task_id])
+        answer.append(states.get(ti.task_id))
+
+    asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(ANSWER_SECONDS)
     return answer[0] if answer else "running"

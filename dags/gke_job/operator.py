@@ -95,7 +95,7 @@ class GkeJobOperator(BashOperator):
         on_kill_action: Literal["auto", "delete", "keep"] = "auto",
         **kwargs: Any,
     ) -> None:
-        super().__init__(bash_command="", output_processor=json.loads, **kwargs)
+        super().__init__(bash_command="", **kwargs)
         self.template = template
         self.values = values or {}
         self.profile = profile
@@ -126,16 +126,7 @@ class GkeJobOperator(BashOperator):
         :raises AirflowFailException: run-job ended with an exit code for which no retry helps
         :raises AirflowException: run-job ended with another exit code than 0
         """
-        values = plain(self.values)
-        # The name of a Kubernetes service account is no secret, and is often a word of the log such as "default".
-        mask_secret({name: value for name, value in values.items() if name != "service_account"})
-        with tempfile.TemporaryDirectory(prefix="gke-job-") as directory:  # mode 0700
-            file = Path(directory, "values.json")
-            file.touch(mode=0o600)
-            file.write_text(json.dumps(values))
-            result = self._run(context, self._command(file))
-        self.multiple_outputs = isinstance(result, dict)
-        return result
+        return self._returned(self._run_with_values(context, "run-job", **self.options))
 
     def on_kill(self) -> None:
         """Ends run-job, and waits until it has deleted the Job or has let go of it."""
@@ -167,27 +158,40 @@ class GkeJobOperator(BashOperator):
             return not timed_out and kills.is_awaited(self._ti)
         return self.on_kill_action == "keep"
 
-    def _command(self, values: Path) -> list[str]:
-        profile_for = self.profile_for and ",".join(f"{name}={amount}" for name, amount in self.profile_for.items())
-        return command(
-            "run-job",
-            *GkeCluster(**self.cluster).arguments(),
-            namespace=self.namespace,
-            template=self.template,
-            values=values,
-            profile=self.profile,
-            profile_for=profile_for,
-            profiles=self.profiles,
-            **self.options,
-        )
+    def _returned(self, result: str) -> Any:
+        value = json.loads(result)
+        self.multiple_outputs = isinstance(value, dict)
+        return value
 
-    def _run(self, context: Context, words: Sequence[str]) -> Any:
-        self.bash_command = shlex.join(words)
+    def _run_with_values(self, context: Context, script: str, **options: Any) -> str:
+        values = plain(self.values)
+        # The name of a Kubernetes service account is no secret, and is often a word of the log such as "default".
+        mask_secret({name: value for name, value in values.items() if name != "service_account"})
+        profile_for = self.profile_for and ",".join(f"{name}={amount}" for name, amount in self.profile_for.items())
+        with tempfile.TemporaryDirectory(prefix="gke-job-") as directory:  # mode 0700
+            file = Path(directory, "values.json")
+            file.touch(mode=0o600)
+            file.write_text(json.dumps(values))
+            return self._run(
+                context,
+                script,
+                namespace=self.namespace,
+                template=self.template,
+                values=file,
+                profile=self.profile,
+                profile_for=profile_for,
+                profiles=self.profiles,
+                **options,
+            )
+
+    def _run(self, context: Context, script: str, **options: Any) -> str:
+        """Runs one of the scripts on the cluster; returns the last line it printed."""
+        self.bash_command = shlex.join(command(script, *GkeCluster(**self.cluster).arguments(), **options))
         self._ti = context["ti"]
         self._supervisor = kills.tie_to_supervisor(self._ti)
         try:
             # Unwrapped, because what guards `execute` in Airflow 2 warns of a call by a subclass, too.
-            return inspect.unwrap(BashOperator.execute)(self, context)
+            return str(inspect.unwrap(BashOperator.execute)(self, context))
         except AirflowException as error:
             process = self.subprocess_hook.sub_process
             if process and process.returncode in NO_RETRY_HELPS:

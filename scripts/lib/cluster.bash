@@ -136,6 +136,7 @@ request() { # WHAT-FOR KUBECTL-ARGUMENT...
     pause "$delay"
     delay=$((delay < 30 ? delay * 2 : 30))
   done
+  # shellcheck disable=SC2034 # for the scripts
   read -r answer <"$PRIVATE_DIR/answer" || true
 }
 

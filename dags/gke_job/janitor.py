@@ -1,0 +1,55 @@
+"""The operator that deletes Jobs whose task is gone."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from typing import Any
+
+from gke_job.compat import Context, task_states
+from gke_job.operator import GkeJobOperator
+
+FINISHED = ("Complete", "Failed", "Deleting")  # of list-jobs
+# A task instance in any other state, or in none, has a try that runs or will come.
+OVER = ("success", "failed", "skipped", "upstream_failed", "removed")
+
+
+class ReapGkeJobs(GkeJobOperator):
+    """Deletes the unfinished Jobs of this Airflow environment in one namespace whose task instance is over or removed.
+
+    `list-jobs` tells which Jobs there are, Airflow whose tasks are over, and `reap-jobs` looks at each once more before
+    it deletes it. Jobs of other environments, and those made by hand, are not touched. The log tells what was done.
+
+    :param dry_run: only say what would be deleted (templated)
+    :param kwargs: `cluster`, `namespace`, and as for BashOperator
+    """
+
+    template_fields = ("cluster", "namespace", "only_say")
+
+    def __init__(self, *, dry_run: Any = True, **kwargs: Any) -> None:
+        super().__init__(template="", **kwargs)
+        self.only_say = dry_run
+
+    def execute(self, context: Context) -> None:
+        """Runs list-jobs, asks Airflow, runs reap-jobs."""
+        environment = self.get_env(context)["GKE_JOB_AIRFLOW_ENVIRONMENT"]
+        jobs = json.loads(self._run(context, "list-jobs", namespace=self.namespace, json=True))
+        orphans = [
+            job
+            for job in jobs
+            if job["environment"] == environment and job["state"] not in FINISHED and _is_orphan(context["ti"], job)
+        ]
+        self.log.info("%d Jobs, of which %d run for a task that is over", len(jobs), len(orphans))
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(orphans, file)
+            file.flush()
+            only_say = str(self.only_say).lower() != "false"
+            self._run(context, "reap-jobs", jobs=file.name, airflow_environment=environment, dry_run=only_say)
+
+
+def _is_orphan(ti: Any, job: dict[str, str]) -> bool:
+    tasks = [job["task_id"]]
+    if job["task_id"].endswith(".submit"):  # of gke_job_group, where another task waits for the Job
+        tasks.append(job["task_id"].removesuffix("submit") + "wait")
+    states = task_states(ti, job["dag_id"], job["run_id"], int(job["map_index"]), tasks)
+    return all(state in OVER for state in states.values())

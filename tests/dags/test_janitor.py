@@ -1,0 +1,62 @@
+"""Which Jobs ReapGkeJobs takes for orphans; tests/live has it delete one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from gke_job import ReapGkeJobs, janitor
+
+STATES = {"over": "success", "alive": "running", "cleared": None, "g.submit": "success", "g.wait": "up_for_reschedule"}
+
+
+def job(task_id: str, **differs: str) -> dict[str, str]:
+    identity = {"environment": "airflow", "dag_id": "d", "task_id": task_id, "run_id": "r", "map_index": "-1"}
+    return {"job": task_id, "namespace": "ml", "uid": "u", "state": "Running", **identity, **differs}
+
+
+@pytest.fixture
+def reaped(monkeypatch):
+    """The Jobs that are handed to reap-jobs, of those that list-jobs has found, and the options."""
+
+    def reap(*found: dict[str, str], **arguments) -> tuple[list[str], dict]:
+        handed = []
+
+        def run(self, context, script, **options):
+            if script == "list-jobs":
+                return json.dumps(found)
+            handed.append(([job["job"] for job in json.loads(Path(options.pop("jobs")).read_text())], options))
+            return ""
+
+        monkeypatch.delenv("COMPOSER_ENVIRONMENT", raising=False)
+        monkeypatch.setattr(ReapGkeJobs, "_run", run)
+        monkeypatch.setattr(
+            janitor, "task_states", lambda ti, dag, run, index, tasks: {t: STATES[t] for t in tasks if t in STATES}
+        )
+        ReapGkeJobs(task_id="reap", **arguments).execute({"ti": SimpleNamespace(map_index=-1)})
+        return handed[0]
+
+    return reap
+
+
+def test_a_job_is_an_orphan_when_its_task_is_over_or_unknown(reaped):
+    assert reaped(job("over"), job("alive"), job("cleared"), job("unknown"))[0] == ["over", "unknown"]
+
+
+def test_a_job_of_a_group_has_a_task_that_waits(reaped):
+    assert reaped(job("g.submit"))[0] == []
+
+
+@pytest.mark.parametrize(
+    "differs", [{"environment": "other"}, {"environment": "", "dag_id": ""}, {"state": "Complete"}]
+)
+def test_what_is_of_others_or_finished_is_none(reaped, differs):
+    assert reaped(job("over", **differs))[0] == []
+
+
+@pytest.mark.parametrize(("given", "dry"), [({}, True), ({"dry_run": "True"}, True), ({"dry_run": "False"}, False)])
+def test_it_only_says_what_it_would_do_unless_told_otherwise(reaped, given, dry):
+    assert reaped(job("over"), **given)[1] == {"airflow_environment": "airflow", "dry_run": dry}

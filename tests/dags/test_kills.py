@@ -1,0 +1,47 @@
+"""Whether a next try will want the Job of a task that is killed; tests/live kills real ones."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from gke_job import GkeJobOperator, kills
+
+
+def task_instance(*, tries_left: bool = True) -> SimpleNamespace:
+    names = {"dag_id": "d", "task_id": "t", "run_id": "r", "map_index": -1}
+    return SimpleNamespace(try_number=1, max_tries=1 if tries_left else 0, **names)
+
+
+@pytest.mark.parametrize(
+    ("state", "awaited"),
+    [("running", True), ("up_for_retry", True), ("queued", True)]
+    + [(state, False) for state in ("failed", "success", "skipped", "restarting", None)],
+)
+def test_what_is_marked_or_cleared_is_not_awaited(monkeypatch, state, awaited):
+    monkeypatch.setattr(kills, "task_states", lambda *_: {"t": state})
+    assert kills.is_awaited(task_instance()) == awaited
+
+
+def test_a_task_instance_that_is_gone_is_not_awaited(monkeypatch):
+    monkeypatch.setattr(kills, "task_states", lambda *_: {})
+    assert not kills.is_awaited(task_instance())
+
+
+def test_without_a_next_try_nothing_is_awaited(monkeypatch):
+    monkeypatch.setattr(kills, "task_states", lambda *_: {"t": "running"})
+    assert not kills.is_awaited(task_instance(tries_left=False))
+
+
+def test_where_airflow_does_not_answer_it_is_being_stopped_and_the_next_try_awaits_the_job(monkeypatch):
+    monkeypatch.setattr(kills, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(kills, "task_states", lambda *_: time.sleep(5))
+    began = time.monotonic()
+    assert kills.is_awaited(task_instance())
+    assert time.monotonic() - began < 5
+
+
+def test_a_kill_before_or_after_the_script_runs_is_no_error():
+    GkeJobOperator(task_id="t", template="batch-job").on_kill()

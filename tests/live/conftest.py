@@ -1,0 +1,13 @@
+"""One Airflow for all files."""
+
+from __future__ import annotations
+
+import pytest
+
+from live.runs import running_airflow
+
+
+@pytest.fixture(scope="session")
+def airflow():
+    with running_airflow("killed.py", "waiting.py", parallelism=16) as airflow:
+        yield airflow

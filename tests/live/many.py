@@ -1,0 +1,30 @@
+"""Many Jobs that do nothing but last, waited for in two ways; slots.py measures them."""
+
+from __future__ import annotations
+
+import os
+
+from gke_job import GkeJobOperator, gke_job_group
+
+try:
+    from airflow.sdk import DAG
+except ImportError:  # Airflow 2.11
+    from airflow import DAG
+
+JOB = {
+    "template": "batch-job",
+    "namespace": os.environ["NAMESPACE"],
+    "values": {
+        "image": "busybox:1.37",
+        "command": ["sleep", os.environ["SLOTS_SECONDS"]],
+        "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}},
+    },
+}
+
+with DAG("operator", schedule=None, is_paused_upon_creation=False, max_active_tasks=1000):
+    for number in range(int(os.environ["SLOTS_JOBS"])):
+        GkeJobOperator(task_id=f"job_{number}", **JOB)
+
+with DAG("group", schedule=None, is_paused_upon_creation=False, max_active_tasks=1000):
+    for number in range(int(os.environ["SLOTS_JOBS"])):
+        gke_job_group(f"job_{number}", retries=1, **JOB)

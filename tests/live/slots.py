@@ -1,0 +1,54 @@
+"""Measures how long many Jobs take that all wait for worker slots: with the operator, and with the group.
+
+`python slots.py [--jobs N] [--seconds N] [--parallelism N]`; each Job does nothing for so many seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import time
+
+from live.runs import running_airflow
+
+
+def running_jobs() -> int:
+    """How many Jobs have a Pod that runs."""
+    done = subprocess.run(["kubectl", "get", "jobs", "--output", "json"], stdout=subprocess.PIPE, check=True)
+    return sum(bool(job["status"].get("ready")) for job in json.loads(done.stdout)["items"])
+
+
+def run_state(dag_id: str) -> str:
+    """The state of the DAG run."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        return str(session.query(DagRun).filter_by(dag_id=dag_id, run_id="run").one().state)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--jobs", type=int, default=100)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--parallelism", type=int, default=4)
+    options = parser.parse_args()
+    os.environ |= {"SLOTS_JOBS": str(options.jobs), "SLOTS_SECONDS": str(options.seconds)}
+    with running_airflow("many.py", parallelism=options.parallelism) as airflow:
+        for dag_id in ("group", "operator"):
+            airflow.trigger(dag_id)
+            began, most = time.monotonic(), 0
+            while (state := run_state(dag_id)) in ("queued", "running"):
+                most = max(most, running_jobs())
+                time.sleep(1)
+            took = time.monotonic() - began
+            print(
+                f"{dag_id}: {state}, {options.jobs} Jobs of {options.seconds} s on {options.parallelism} slots", end=""
+            )
+            print(f" in {took:.0f} s; at most {most} Jobs ran at once", flush=True)
+
+
+if __name__ == "__main__":
+    main()

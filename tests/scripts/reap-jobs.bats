@@ -1,0 +1,83 @@
+#!/usr/bin/env bats
+setup_file() {
+  load test_helper
+  use_own_namespace
+}
+
+setup() {
+  load test_helper
+  list=$BATS_TEST_TMPDIR/list.json
+}
+
+# Submits a Job for a task of this test in the environment `test`; prints its name.
+submit() { # TASK SHELL-COMMAND
+  as_task "$BATS_TEST_NAME" "$1" run
+  bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$(values_file "$2")" 2>/dev/null | cut --delimiter=' ' --fields=1
+}
+
+list_all() {
+  bash "$REPOSITORY/scripts/list-jobs" --json >"$list"
+}
+
+reap() { # OPTION...
+  run_script reap-jobs --jobs "$list" --airflow-environment test "$@"
+}
+
+exists() { # JOB
+  [[ $(kubectl get job "$1" --ignore-not-found) ]]
+}
+
+@test "deletes the unfinished Jobs of the list, and only of its environment" {
+  local running finished foreign unlisted
+  running=$(submit running 'sleep 60')
+  finished=$(submit finished 'true')
+  foreign=$(submit foreign 'sleep 60')
+  kubectl annotate job "$foreign" --overwrite gke-job/airflow-environment=other >/dev/null
+  wait_until sh -c "kubectl get job $finished --output jsonpath='{.status.conditions[*].type}' | grep -w Complete"
+  list_all
+  unlisted=$(submit unlisted 'sleep 60')
+
+  reap --dry-run
+  assert_success
+  assert_output "$running"
+  assert_regex "$stderr" "would delete Job $running in namespace $NAMESPACE"
+  exists "$running"
+
+  reap
+  assert_success
+  assert_output "$running"
+  assert_regex "$stderr" "leaving Job $finished alone: it is finished"
+  assert_regex "$stderr" "leaving Job $foreign alone: it is of the Airflow environment 'other', not test"
+  run ! exists "$running"
+  exists "$finished"
+  exists "$foreign"
+  exists "$unlisted"
+}
+
+@test "another Job that took the name is left alone, and so is one that lost the toolkit's label" {
+  local again unlabelled
+  again=$(submit again 'sleep 60')
+  unlabelled=$(submit unlabelled 'sleep 60')
+  list_all
+  bash "$REPOSITORY/scripts/delete-job" --job "$again"
+  submit again 'sleep 61'
+  kubectl label job "$unlabelled" app.kubernetes.io/managed-by- >/dev/null
+  reap
+  assert_success
+  assert_output ''
+  assert_regex "$stderr" "leaving Job $again alone: it is already gone"
+  assert_regex "$stderr" "leaving Job $unlabelled alone: it is not of this toolkit"
+  exists "$again"
+  exists "$unlabelled"
+}
+
+@test "a file that is no such list: 65" {
+  echo 'no list' >"$list"
+  reap
+  assert_one_error 65 'is no list of Jobs'
+}
+
+@test "without the environment's name nothing can be deleted: 64" {
+  run_script reap-jobs --jobs "$list"
+  assert_one_error 64 'option --airflow-environment is missing'
+}
