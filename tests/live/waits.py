@@ -24,7 +24,7 @@ def wait_for_state(airflow, dag_id: str, task_id: str, state: str) -> None:
 
 def test_nothing_is_at_work_between_the_looks_and_a_mark_deletes_the_job(airflow, runs):
     wait_for_state(airflow, "waits_until_marked", "group.wait", "up_for_reschedule")
-    wait_for(lambda: "not finished" in airflow.log("waits_until_marked", "group.wait"), lambda: "there was a look")
+    wait_for(lambda: "not finished" in airflow.logs("waits_until_marked", "group.wait"), lambda: "there was a look")
     assert job_of("waits_until_marked")
     airflow.mark("waits_until_marked", "group.wait", "failed")
     wait_for_state(airflow, "waits_until_marked", "group.clean_up", "success")
@@ -34,15 +34,15 @@ def test_nothing_is_at_work_between_the_looks_and_a_mark_deletes_the_job(airflow
 def test_the_result_is_that_of_the_group_and_the_logs_come_at_the_end(airflow, runs):
     wait_for_state(airflow, "waits", "use", "success")
     assert "used 42" in airflow.log("waits", "use")
-    assert "| a line of the log" in airflow.log("waits", "group.wait")
+    assert "| a line of the log" in airflow.logs("waits", "group.wait")
     wait_for_state(airflow, "waits", "group.clean_up", "success")
     assert uid_of("waits")
 
 
 def test_a_retry_submits_a_job_that_failed_anew(airflow, runs):
     wait_for_state(airflow, "waits_again", "group.collect", "success")
-    assert "| try 1" in airflow.log("waits_again", "group.wait")
-    assert "| try 2" in airflow.log("waits_again", "group.wait", 2)
+    assert "| try 1" in airflow.logs("waits_again", "group.wait")
+    assert "| try 2" in airflow.logs("waits_again", "group.wait")
     assert airflow.state("waits_again", "group.submit") == ("success", 1)
 
 
