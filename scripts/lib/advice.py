@@ -101,7 +101,7 @@ ADVICE = tuple(
         # the program
         (
             r"OOMKilled[^\n]*memory limit ([^\s:]+)",
-            r"raise the memory limit above \1 (`resources`), or take a larger --profile; --escalate does at the next try",
+            r"raise the memory limit above \1 (`resources`), or take a larger --profile, as --escalate does by itself",
         ),
         (r"OOMKilled", "give the container a memory limit and request (`resources`), or take a larger --profile"),
         (

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from identity import Run, identify
-from limits import refuse_too_large
 from manifest import read_manifest, stamp, stamp_owned
 from places import places_of
 from profiles import choose_profile
+from size_limits import refuse_too_large
 from templating import Rendered, Renderer, find_template
 from validation import validate_offline
 from values import read_values

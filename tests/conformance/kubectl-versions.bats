@@ -56,7 +56,8 @@ works_with() { # 1.33|1.35|newest
   assert_failure 64
   echo '{"image": "busybox:1.37", "retries": -1}' >"$BATS_TEST_TMPDIR/values.json"
   run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/values.json"
-  assert_one_error 65 'spec.backoffLimit: Invalid value: -1: must be greater than or equal to 0'
+  assert_failure 65
+  assert_regex "$stderr" 'spec.backoffLimit: Invalid value: -1: must be greater than or equal to 0'
   use_token worthless
   run_script follow-job --job never-was --context token
   assert_one_error 77 'not logged in'

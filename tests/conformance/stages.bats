@@ -22,7 +22,7 @@ run_job() { # SHELL-COMMAND [OPTION...]
 
 # Starts run-job in a process group of its own, as Airflow does, and waits until its Pod runs.
 start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
-  setsid env --default-signal=INT bash "$REPOSITORY/scripts/run-job" --template batch-job \
+  setsid env --default-signal=HUP,INT,TERM bash "$REPOSITORY/scripts/run-job" --template batch-job \
     --values "$(values_file "$1")" "${@:2}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   runner=$!
   wait_until grep -q 'is running on' "$BATS_TEST_TMPDIR/err"

@@ -105,5 +105,6 @@ def test_the_table_of_fields_names_only_types_that_there_are():
     for type_, fields in TYPES.items():
         for name, field in fields.items():
             of = field.type.replace(MAP, "").replace("[]", "")
-            # Only values to choose from are no type: they are written like Go's constants.
-            assert of in known or re.fullmatch(r"([A-Z][A-Za-z]+)(\|[A-Z][A-Za-z]+)*", of), f"{type_}.{name}"
+            # Only values to choose from are no type: they are written like Go's constants, or are a domain name.
+            choices = r"[A-Z][A-Za-z]+(\|[A-Z][A-Za-z]+)*|[a-z]+(\.[a-z]+)+"
+            assert of in known or re.fullmatch(choices, of), f"{type_}.{name}"

@@ -21,7 +21,7 @@ start_job() { # SHELL-COMMAND [OPTION...] -> runner, job, mark
   local values
   values=$(values_file "$1")
   mark=$BATS_SUITE_TEST_NUMBER.$RANDOM
-  setsid env --default-signal=INT GKE_JOB_TEST_MARK="$mark" bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "${@:2}" \
+  setsid env --default-signal=HUP,INT,TERM GKE_JOB_TEST_MARK="$mark" bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "${@:2}" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   runner=$!
   wait_until grep -q 'is running on' "$BATS_TEST_TMPDIR/err"

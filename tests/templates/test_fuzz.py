@@ -23,10 +23,10 @@ from hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limits import ANNOTATIONS_BYTES
 from manifest import ARGUMENT_BYTES
 from render_error import RenderError
 from rendering import render
+from size_limits import ANNOTATIONS_BYTES
 from values import NOT_TEXT
 from yaml_document import write_document
 
