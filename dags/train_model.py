@@ -36,7 +36,7 @@ LARGEST_PROFILE = "highmem"
 
 1. **measure** (Job) counts the data; **choose_profile** picks a node-pool profile by its size.
 2. **train** (Job) fits a logistic regression on such nodes; the task log shows its loss as it falls.
-3. **evaluate** (Job) gets the weights through XCom and tries them on rows that train left out. **report** sums up.
+3. **evaluate** (Job) gets the model through XCom and tries them on rows that train left out. **report** sums up.
 
 Leave project, location and cluster empty to use the current context of the worker's kubeconfig.
 """,
@@ -71,7 +71,7 @@ def train_model() -> None:
     data = job("measure").output
     profile = choose_profile(data["bytes"])
     train = job("train", profile=profile, EPOCHS="{{ params.epochs }}", LEARNING_RATE="{{ params.learning_rate }}")
-    evaluate = job("evaluate", WEIGHTS="{{ ti.xcom_pull(task_ids='train')['weights'] | tojson }}")
+    evaluate = job("evaluate", TRAINED="{{ ti.xcom_pull(task_ids='train') | tojson }}")
     train >> evaluate
     report(data, profile, train.output, evaluate.output)
 

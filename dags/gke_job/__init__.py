@@ -4,5 +4,14 @@ from gke_job.cluster import GkeCluster
 from gke_job.group import gke_job_group
 from gke_job.janitor import ReapGkeJobs
 from gke_job.operator import GkeJobOperator
+from gke_job.training import Training, training_dag, training_dags
 
-__all__ = ["GkeCluster", "GkeJobOperator", "ReapGkeJobs", "gke_job_group"]
+__all__ = [
+    "GkeCluster",
+    "GkeJobOperator",
+    "ReapGkeJobs",
+    "Training",
+    "gke_job_group",
+    "training_dag",
+    "training_dags",
+]

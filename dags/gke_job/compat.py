@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+__all__ = [
+    "AIRFLOW_2",
+    "DAG",
+    "AirflowException",
+    "AirflowFailException",
+    "BaseSensorOperator",
+    "BashOperator",
+    "Context",
+    "Param",
+    "TaskGroup",
+    "is_first_look",
+    "mask_secret",
+    "task_states",
+]
+
 try:
     from airflow.providers.standard.operators.bash import BashOperator
-    from airflow.sdk import BaseSensorOperator, Context, TaskGroup
+    from airflow.sdk import DAG, BaseSensorOperator, Context, Param, TaskGroup
     from airflow.sdk.log import mask_secret
 
     AIRFLOW_2 = False
 except ImportError:
+    from airflow.models.dag import DAG
+    from airflow.models.param import Param
     from airflow.operators.bash import BashOperator
     from airflow.sensors.base import BaseSensorOperator
     from airflow.utils.context import Context

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-EXAMPLES = ["boost_by_size", "finetune_on_spot", "sweep", "train_model", "train_on_two_nodes"]
-DAGS = sorted([*EXAMPLES, "reap_jobs"])
+OF_THEIR_FILES_NAME = ["boost_by_size", "finetune_on_spot", "reap_jobs", "sweep", "train_model", "train_on_two_nodes"]
+DAGS = [*OF_THEIR_FILES_NAME, "train_churn", "train_demand"]
+FILES = sorted([*OF_THEIR_FILES_NAME, "nightly_models"])
 
 
 def kubectl(cluster, *arguments: str, stdin: str = "") -> str:
@@ -30,11 +31,18 @@ def job_of(cluster, dag_id: str, task_id: str) -> dict[str, Any]:
 
 def test_they_load_without_errors(bag):
     assert bag.import_errors == {}
-    assert sorted(bag.dags) == DAGS
+    assert sorted(bag.dags) == sorted(DAGS)
 
 
 def test_airflow_reads_no_other_file_of_the_toolkit(bag):
-    assert sorted(Path(stat.file).stem for stat in bag.dagbag_stats) == DAGS
+    assert sorted(Path(stat.file).stem for stat in bag.dagbag_stats) == FILES
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_airflow_does_not_pass_over_an_example_when_it_looks_for_dags(deployed, file):
+    text = (deployed / f"{file}.py").read_text().lower()
+    assert "dag" in text
+    assert "airflow" in text
 
 
 @pytest.mark.parametrize("dag_id", DAGS)
@@ -90,3 +98,15 @@ def test_two_nodes_train_one_model_together(run_dag, cluster):
     job = job_of(cluster, "train_on_two_nodes", "train")["metadata"]
     owner = kubectl(cluster, "get", "service", job["name"], "--output", "jsonpath={.metadata.ownerReferences[*].uid}")
     assert owner == job["uid"]
+
+
+def test_a_table_of_models_trains_each_by_a_dag_of_its_own(run_dag, cluster):
+    _, results = run_dag("train_churn")
+    assert results["evaluate"]["accuracy"] > 0.7
+    annotations = job_of(cluster, "train_churn", "evaluate")["metadata"]["annotations"]
+    assert annotations["gke-job/profile"] == "cpu-small"
+    _, results = run_dag("train_demand", data="gs://ml-data/other")
+    assert results["train.collect"]["rounds"] == 2
+    job = job_of(cluster, "train_demand", "train.submit")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert {"name": "DATA", "value": "gs://ml-data/other"} in container["env"]

@@ -54,15 +54,15 @@ def test_training_prints_a_loss_per_epoch_that_falls(run):
 
 def test_a_trained_model_is_better_on_unseen_rows_than_an_untrained_one(run):
     _, model = run("train.py", EPOCHS="5", LEARNING_RATE="0.1")
-    _, trained = run("evaluate.py", WEIGHTS=json.dumps(model["weights"]))
-    _, untrained = run("evaluate.py", WEIGHTS=json.dumps([0.0] * 9))
+    _, trained = run("evaluate.py", TRAINED=json.dumps(model))
+    _, untrained = run("evaluate.py", TRAINED='{"weights": [0, 0, 0, 0, 0, 0, 0, 0, 0]}')
     assert trained["rows"] == 400
     assert trained["accuracy"] > untrained["accuracy"] + 0.1
 
 
 def test_evaluate_refuses_a_model_of_another_size(run):
     with pytest.raises(subprocess.CalledProcessError):
-        run("evaluate.py", WEIGHTS="[1.0]")
+        run("evaluate.py", TRAINED='{"weights": [1]}')
 
 
 def test_boosting_is_better_than_the_more_frequent_label(run):

@@ -1,7 +1,7 @@
 """Evaluates a model on the rows kept from training.
 
-Variables: ROWS, SEED, WEIGHTS (JSON list, as train.py returns it). Result: accuracy (share of labels guessed right),
-rows.
+Variables: ROWS, SEED, TRAINED (JSON object, as train.py returns it). Result: accuracy (share of labels guessed
+right), rows.
 """
 
 import json
@@ -11,7 +11,7 @@ import data
 
 
 def main() -> None:
-    weights = json.loads(os.environ["WEIGHTS"])
+    weights = json.loads(os.environ["TRAINED"])["weights"]
     _, rows = data.split(data.from_environment())
     right = sum((data.probability(weights, row.features) > 0.5) == row.label for row in rows)
     accuracy = round(right / len(rows), 4)

@@ -1,0 +1,92 @@
+"""The DAGs that training_dag makes; test_examples.py runs some."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from gke_job import GkeCluster, Training, training_dag, training_dags
+
+
+def training(**fields):
+    return Training(**{"model": "m", "image": "i:1", "data": "gs://b/d", "train": ["train"], **fields})
+
+
+def order(dag):
+    return {task.task_id: task.upstream_task_ids for task in dag.tasks}
+
+
+def test_the_least_description_is_one_job():
+    dag = training_dag(training())
+    assert dag.dag_id == "train_m"
+    assert dag.schedule is None
+    (train,) = dag.tasks
+    assert train.values == {
+        "image": "{{ params.image }}",
+        "command": ["train"],
+        "env": {"MODEL": "m", "DATA": "{{ params.data }}"},
+    }
+    assert {name: dag.params[name] for name in dag.params} == {"image": "i:1", "data": "gs://b/d"}
+
+
+def test_what_is_measured_decides_about_the_machine_of_the_training_and_of_the_evaluation():
+    dag = training_dag(training(measure=["measure"], evaluate=["evaluate", "--all"]))
+    assert order(dag) == {"measure": set(), "train": {"measure"}, "evaluate": {"train", "measure"}}
+    measured = dag.get_task("measure").output["bytes"]
+    for name in ("train", "evaluate"):
+        asked = dag.get_task(name).profile_for["bytes"]
+        assert (asked.operator, asked.key) == (measured.operator, "bytes")
+    assert dag.get_task("measure").profile == "cpu-small"
+
+
+def test_params_of_the_author_stand_beside_ours():
+    assert sorted(training_dag(training(), params={"project": "p", "data": "d"}).params) == ["data", "image", "project"]
+
+
+def test_the_evaluation_gets_the_result_of_the_training_whichever_task_has_it():
+    for slot_free, holder in ((False, "train"), (True, "train.collect")):
+        dag = training_dag(training(evaluate=["evaluate"], slot_free=slot_free))
+        trained = dag.get_task("evaluate").values["env"]["TRAINED"]
+        assert trained == f"{{{{ ti.xcom_pull(task_ids='{holder}') | tojson }}}}"
+        assert "evaluate" in dag.get_task(holder).downstream_task_ids
+
+
+def test_what_is_described_reaches_the_tasks():
+    described = training(
+        profile="highmem",
+        escalate=True,
+        values={"service_account": "trainer", "env": {"SEED": 7}},
+        schedule="@daily",
+        retries=3,
+        timeout=timedelta(hours=2),
+    )
+    cluster = GkeCluster(project="p", location="l", name="c")
+    dag = training_dag(described, cluster=cluster, namespace="ml", tags=["nightly"], default_args={"owner": "team"})
+    task = dag.get_task("train")
+    assert (task.profile, task.namespace, task.retries, task.owner) == ("highmem", "ml", 3, "team")
+    assert (task.options["escalate"], task.options["timeout"]) == (True, timedelta(hours=2))
+    assert task.cluster["name"] == "c"
+    assert task.values["service_account"] == "trainer"
+    assert task.values["env"] == {"SEED": 7, "MODEL": "m", "DATA": "{{ params.data }}"}
+    assert dag.tags == {"nightly"}
+    assert not dag.catchup
+    assert dag.start_date
+
+
+def test_a_table_is_a_dag_for_each_model_and_no_model_stands_in_it_twice():
+    dags = training_dags((training(model=model) for model in "ab"), namespace="ml")
+    assert [dag.dag_id for dag in dags] == ["train_a", "train_b"]
+    with pytest.raises(ValueError, match=r"^training_dags: a described more than once; give each model its own name$"):
+        training_dags([training(model=model) for model in "aba"])
+
+
+@pytest.mark.parametrize("program", ["measure", "train", "evaluate"])
+def test_a_program_that_is_no_list_is_refused(program):
+    with pytest.raises(TypeError, match=f"^Training of 'm': {program} is the text 'run it'; give a list of arguments$"):
+        training(**{program: "run it"})
+
+
+def test_two_ways_to_say_how_big_are_refused():
+    with pytest.raises(ValueError, match=r"^Training of 'm': profile and profile_for are given; give one of them$"):
+        training(profile="highmem", profile_for={"bytes": 1})
