@@ -79,7 +79,7 @@ setup() {
 }
 
 @test "what the stand-in does not imitate is refused, and says so" {
-  run create_job refused 'true' '{"backoffLimitPerIndex": 1}'
+  run create_job refused 'true' '{"successPolicy": {"rules": [{"succeededCount": 1}]}}'
   assert_failure
   assert_output --partial 'localgke does not imitate'
 }
