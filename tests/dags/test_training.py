@@ -13,6 +13,10 @@ def training(**fields):
     return Training(**{"model": "m", "image": "i:1", "data": "gs://b/d", "train": ["train"], **fields})
 
 
+def schedule(dag):
+    return dag.schedule if hasattr(dag, "schedule") else dag.schedule_interval  # Airflow 2.11
+
+
 def order(dag):
     return {task.task_id: task.upstream_task_ids for task in dag.tasks}
 
@@ -20,7 +24,7 @@ def order(dag):
 def test_the_least_description_is_one_job():
     dag = training_dag(training())
     assert dag.dag_id == "train_m"
-    assert dag.schedule is None
+    assert schedule(dag) is None
     (train,) = dag.tasks
     assert train.values == {
         "image": "{{ params.image }}",
@@ -69,7 +73,8 @@ def test_what_is_described_reaches_the_tasks():
     assert task.cluster["name"] == "c"
     assert task.values["service_account"] == "trainer"
     assert task.values["env"] == {"SEED": 7, "MODEL": "m", "DATA": "{{ params.data }}"}
-    assert dag.tags == {"nightly"}
+    assert set(dag.tags) == {"nightly"}
+    assert schedule(dag) == "@daily"
     assert not dag.catchup
     assert dag.start_date
 
