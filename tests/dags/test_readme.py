@@ -3,7 +3,8 @@ import textwrap
 from importlib.metadata import version
 from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 
 
 def test_the_dag_of_the_readme_is_a_dag():
@@ -14,3 +15,12 @@ def test_the_dag_of_the_readme_is_a_dag():
     exec(compile(textwrap.dedent(code).replace("\nhello()\n", "\nmade = hello()\n"), README, "exec"), scope)
     assert scope["made"].task_ids == ["hello", "next"]
     assert scope["made"].get_task("next").upstream_task_ids == {"hello"}
+
+
+def test_the_description_of_a_model_in_the_readme_of_the_dags_makes_a_dag():
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "dags" / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    (code,) = [block for block in blocks if "training_dag(" in block]
+    scope = {"notifier": print}
+    exec(code.replace("\ntraining_dag(", "\nmade = training_dag("), scope)
+    assert scope["made"].dag_id == "train_churn"
+    assert sorted(scope["made"].task_ids) == ["evaluate", "measure", "train"]
