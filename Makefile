@@ -17,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-dags test-live golden fuzz lint conformance kills stress bench bench-slots test-cluster \
+.PHONY: help install demo test test-dags test-live test-ui golden fuzz lint conformance kills stress bench bench-slots test-cluster \
   cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
@@ -63,6 +63,10 @@ test-dags: install ## of these, what another AIRFLOW may change: the operator an
 
 test-live: install ## kills, retries and slot-free waiting with a real scheduler and its workers
 	$(BIN)/python -m pytest tests/live/kills.py tests/live/waits.py
+
+test-ui: install ## the example DAG in the UI of Airflow 3.3, in a headless Chromium; without one it is installed (root, Debian)
+	command -v chromium >/dev/null || { apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends chromium; }
+	$(BIN)/python -m pytest tests/ui/ui.py
 
 bench-slots: install ## 100 Jobs on 4 worker slots, with the operator and with the group; ARGS="--jobs N --seconds N"
 	$(BIN)/python tests/live/slots.py $(ARGS)

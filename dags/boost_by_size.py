@@ -16,9 +16,7 @@ except ImportError:  # Airflow 2.11
 @dag(
     schedule=None,
     params={
-        "project": Param("", type="string", description="Google Cloud project of the cluster"),
-        "location": Param("", type="string", description="Region or zone of the cluster"),
-        "cluster": Param("", type="string", description="Cluster; empty: current context of the worker's kubeconfig"),
+        **GkeCluster.params(),
         "namespace": Param("default", type="string"),
         "image": Param("train-model:1", type="string", description="Image with the programs in /app"),
         "rows": Param(20_000, type="integer", minimum=100),
@@ -39,7 +37,7 @@ In your image `boost` is a program that calls `xgboost.train`; here a stand-in i
 )
 def boost_by_size() -> None:
     """Measures the data, then trains where they fit."""
-    cluster = GkeCluster(project="{{ params.project }}", location="{{ params.location }}", name="{{ params.cluster }}")
+    cluster = GkeCluster.from_params()
 
     def job(program: str, *, values: dict[str, Any] | None = None, **options: Any) -> GkeJobOperator:
         return GkeJobOperator(

@@ -7,11 +7,6 @@ from typing import Any
 
 from gke_job import GkeCluster, Training, training_dags
 
-try:
-    from airflow.sdk import Param
-except ImportError:  # Airflow 2.11
-    from airflow.models.param import Param
-
 
 def tell(context: dict[str, Any]) -> None:
     """Stands for one of Airflow's notifiers, such as SmtpNotifier."""
@@ -59,15 +54,10 @@ MODELS = [
     ),
 ]
 
-PARAMS = {
-    "project": Param("", type="string", description="Google Cloud project of the cluster"),
-    "location": Param("", type="string", description="Region or zone of the cluster"),
-    "cluster": Param("", type="string", description="Cluster; empty: current context of the worker's kubeconfig"),
-}
 training_dags(
     MODELS,
-    cluster=GkeCluster(project="{{ params.project }}", location="{{ params.location }}", name="{{ params.cluster }}"),
-    params=PARAMS,
+    cluster=GkeCluster.from_params(),
+    params=GkeCluster.params(),
     doc_md=DOC,
     on_failure_callback=tell,
 )

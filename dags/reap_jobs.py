@@ -19,9 +19,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     params={
-        "project": Param("", type="string", description="Google Cloud project of the cluster"),
-        "location": Param("", type="string", description="Region or zone of the cluster"),
-        "cluster": Param("", type="string", description="Cluster; empty: current context of the worker's kubeconfig"),
+        **GkeCluster.params(),
         "namespace": Param("default", type="string"),
         "dry_run": Param(True, type="boolean", description="Only say in the log what would be deleted"),
     },
@@ -34,9 +32,7 @@ Jobs of this Airflow environment whose task instance is over. Look at the log of
 ):
     ReapGkeJobs(
         task_id="reap",
-        cluster=GkeCluster(
-            project="{{ params.project }}", location="{{ params.location }}", name="{{ params.cluster }}"
-        ),
+        cluster=GkeCluster.from_params(),
         namespace="{{ params.namespace }}",
         dry_run="{{ params.dry_run }}",
     )

@@ -17,9 +17,7 @@ except ImportError:  # Airflow 2.11
 @dag(
     schedule=None,
     params={
-        "project": Param("", type="string", description="Google Cloud project of the cluster"),
-        "location": Param("", type="string", description="Region or zone of the cluster"),
-        "cluster": Param("", type="string", description="Cluster; empty: current context of the worker's kubeconfig"),
+        **GkeCluster.params(),
         "namespace": Param("default", type="string"),
         "image": Param("train-model:1", type="string", description="Image with the programs in /app"),
         "learning_rates": Param([0.02, 0.1, 0.5], type="array", items={"type": "number"}),
@@ -54,9 +52,7 @@ def sweep() -> None:
         task_id="try_all",
         template="indexed-job",
         profile="cpu-small-spot",
-        cluster=GkeCluster(
-            project="{{ params.project }}", location="{{ params.location }}", name="{{ params.cluster }}"
-        ),
+        cluster=GkeCluster.from_params(),
         namespace="{{ params.namespace }}",
         values={
             "image": "{{ params.image }}",

@@ -21,9 +21,7 @@ LARGEST_PROFILE = "highmem"
 @dag(
     schedule=None,
     params={
-        "project": Param("", type="string", description="Google Cloud project of the cluster"),
-        "location": Param("", type="string", description="Region or zone of the cluster"),
-        "cluster": Param("", type="string", description="Cluster; empty: current context of the worker's kubeconfig"),
+        **GkeCluster.params(),
         "namespace": Param("default", type="string"),
         "image": Param("train-model:1", type="string", description="Image with the programs in /app"),
         "rows": Param(20_000, type="integer", minimum=100),
@@ -43,7 +41,7 @@ Leave project, location and cluster empty to use the current context of the work
 )
 def train_model() -> None:
     """Measures the data, trains where they fit, evaluates, reports."""
-    cluster = GkeCluster(project="{{ params.project }}", location="{{ params.location }}", name="{{ params.cluster }}")
+    cluster = GkeCluster.from_params()
 
     def job(program: str, *, profile: Any = "cpu-small", **env: Any) -> GkeJobOperator:
         return GkeJobOperator(

@@ -14,9 +14,7 @@ except ImportError:  # Airflow 2.11
 @dag(
     schedule=None,
     params={
-        "project": Param("", type="string", description="Google Cloud project of the cluster"),
-        "location": Param("", type="string", description="Region or zone of the cluster"),
-        "cluster": Param("", type="string", description="Cluster; empty: current context of the worker's kubeconfig"),
+        **GkeCluster.params(),
         "namespace": Param("default", type="string"),
         "image": Param("train-model:1", type="string", description="Image with the programs in /app"),
         "nodes": Param(2, type="integer", minimum=1),
@@ -44,9 +42,7 @@ def train_on_two_nodes() -> None:
         task_id="train",
         template="distributed-job",
         profile="cpu-small",
-        cluster=GkeCluster(
-            project="{{ params.project }}", location="{{ params.location }}", name="{{ params.cluster }}"
-        ),
+        cluster=GkeCluster.from_params(),
         namespace="{{ params.namespace }}",
         retries=2,
         values={

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gke_job.compat import Param
+
 
 @dataclass(frozen=True, kw_only=True)
 class GkeCluster:
@@ -21,6 +23,26 @@ class GkeCluster:
     location: str = ""
     name: str = ""
     context: str = ""
+
+    @classmethod
+    def from_params(cls) -> GkeCluster:
+        """The cluster that the params of the DAG run name; the DAG has `params={**GkeCluster.params(), ...}`."""
+        return cls(
+            project="{{ params.project or '' }}",
+            location="{{ params.location or '' }}",
+            name="{{ params.cluster or '' }}",
+        )
+
+    @staticmethod
+    def params() -> dict[str, Param]:
+        """Params of a DAG that name a cluster; with all three left out it is the current context of the kubeconfig."""
+        described = {
+            "project": "Google Cloud project of the cluster",
+            "location": "Region or zone of the cluster",
+            "cluster": "Cluster; empty: current context of the worker's kubeconfig",
+        }
+        # Null, because the form of Airflow 3 does not start a run with an empty text.
+        return {name: Param(None, type=["null", "string"], description=text) for name, text in described.items()}
 
     def arguments(self) -> list[str]:
         """The options that name this cluster to the scripts.

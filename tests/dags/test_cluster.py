@@ -2,9 +2,15 @@
 
 import dataclasses
 
+import jinja2
 import pytest
 
 from gke_job import GkeCluster
+
+
+def rendered(cluster, params):
+    fields = dataclasses.asdict(cluster).items()
+    return GkeCluster(**{name: jinja2.Template(text).render(params=params) for name, text in fields})
 
 
 def test_a_gke_cluster_is_named_by_three_options():
@@ -18,6 +24,13 @@ def test_a_context_is_one_option():
 
 def test_nothing_given_is_the_current_context():
     assert GkeCluster().arguments() == []
+
+
+def test_params_that_are_left_out_are_the_current_context():
+    params = {name: param.resolve() for name, param in GkeCluster.params().items()}
+    assert rendered(GkeCluster.from_params(), params).arguments() == []
+    params |= {"project": "p", "location": "l", "cluster": "c"}
+    assert rendered(GkeCluster.from_params(), params) == GkeCluster(project="p", location="l", name="c")
 
 
 def test_half_a_cluster_is_refused_with_what_is_missing():

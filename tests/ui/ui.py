@@ -1,0 +1,109 @@
+"""The example DAG in Airflow's UI, as a person uses it in a browser: the form, the graph, the log, the XCom.
+
+Needs Chromium in PATH, and the port of `make airflow`. For Airflow 3.3: the pages of 2.11 and 3.1 are others.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+MAKE_AIRFLOW = Path(__file__).parents[1] / "demo" / "airflow"
+TASKS = ["measure", "choose_profile", "train", "evaluate", "report"]
+RUN_SECONDS = 300
+
+
+@pytest.fixture(scope="session")
+def airflow() -> Iterator[tuple[str, str]]:
+    """What `make airflow` starts: its address and password."""
+    command = ["env", "--default-signal=INT", MAKE_AIRFLOW]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if match := re.search(r"the UI is at (\S+), user admin, password (\S+);", line):
+                break
+        else:
+            pytest.fail("".join(said))
+        yield match[1], match[2]
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def page(airflow) -> Iterator[Page]:
+    """A browser whose user has logged in."""
+    address, password = airflow
+    with sync_playwright() as playwright:
+        sandbox = os.geteuid() != 0  # root cannot have Chromium's
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), chromium_sandbox=sandbox)
+        page = browser.new_context(base_url=address, viewport={"width": 1800, "height": 1000}).new_page()
+        page.goto("/")
+        page.get_by_label("Username").fill("admin")
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_test_id("nav-dags-link").wait_for()
+        yield page
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def run(page) -> str:
+    """A run that the form of the DAG has started, with other params than the form's own; its address."""
+    page.goto("/dags/train_model")
+    page.get_by_test_id("trigger-dag-button").click()
+    form = page.get_by_role("dialog")
+    form.locator("[name=element_rows]").fill("2000")
+    form.locator("[name=element_epochs]").fill("2")
+    form.get_by_test_id("trigger-dag-submit").click()
+    page.wait_for_url("**/runs/manual__*")
+    expect(page.get_by_test_id("header-card").get_by_test_id("state-badge")).to_have_text(
+        re.compile("Success|Failed"), timeout=RUN_SECONDS * 1000
+    )
+    return page.url
+
+
+def test_the_form_starts_a_run_although_no_cluster_is_named_and_it_succeeds(page, run):
+    page.goto(run)
+    expect(page.get_by_test_id("header-card").get_by_test_id("state-badge")).to_have_text("Success")
+
+
+def test_the_graph_shows_each_task_as_what_it_is(page, run):
+    page.goto(run)
+    page.get_by_label("Show Graph").click()
+    nodes = page.locator(".react-flow__node")
+    expect(nodes).to_have_count(len(TASKS))
+    shown = {name: kind for name, kind, _ in (text.split("\n\n") for text in nodes.all_inner_texts())}
+    job, function = "GkeJobOperator", "@task"
+    assert shown == dict(zip(TASKS, [job, function, job, job, function], strict=True))
+
+
+def test_the_log_of_a_task_says_which_job_and_folds_what_its_pods_print(page, run):
+    page.goto(f"{run}/tasks/train")
+    expect(page.get_by_text(re.compile(r"submit-job: created Job train-model-train-\w+"))).to_be_visible()
+    epochs = page.get_by_text("epoch 2/2")
+    expect(epochs).to_have_count(0)
+    page.get_by_text(re.compile(r"Job train-model-train-\w+: its Pods and their logs")).click()
+    expect(epochs).to_be_visible()
+    expect(page.get_by_text(re.compile(r"follow-job: Job \S+ is complete"))).to_be_visible()
+
+
+def test_the_values_that_the_job_got_are_among_the_rendered_templates(page, run):
+    page.goto(f"{run}/tasks/train/rendered_templates")
+    expect(page.get_by_text("python3").first).to_be_visible()
+    expect(page.get_by_text('"2000"').first).to_be_visible()
+
+
+def test_each_part_of_the_result_is_an_xcom(page, run):
+    page.goto(f"{run}/tasks/evaluate/xcom")
+    for key in ("accuracy", "rows", "return_value"):
+        expect(page.get_by_role("cell", name=key, exact=True)).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("^rows"))).to_contain_text("400")  # a fifth is kept from training
