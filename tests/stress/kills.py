@@ -5,9 +5,10 @@ Each kill draws, from --seed, its mode and its number: the moment, evenly over t
 the Airflow task); and whether gcloud leads to the cluster or the kubeconfig does. What must hold:
 
 - run-job ends, with 128 and the signal's number, and without a process or a private directory left;
-- --on-kill delete, and a signal that can be caught: its Job is gone, or, by gcloud, said to be left: there each request
-  starts gcloud for the token, and three seconds may be too short for that. Otherwise: the Job that is there is adopted
-  by the next try, which ends with its result, and sweeps what SIGKILL has left.
+- --on-kill delete, and a signal that can be caught: its Job is gone, or said to be left, because three seconds were too
+  short: by gcloud, where each request starts it for the token, or once in a while on a machine that has much to do.
+  Otherwise: the Job that is there is adopted by the next try, which ends with its result, and sweeps what SIGKILL has
+  left.
 
 A signal before bash has set its traps ends it in the usual way. A Job that was collected before SIGKILL is done again:
 its result has reached nobody, and the cluster cannot know. `--only MODE:NUMBER` does one kill again.
@@ -26,11 +27,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
-from typing import Any
+from typing import Any, NamedTuple
 
 from stress.task import CAUGHT, Task, WrongError, check, ends, gcloud_options
 
 VALUES = {"image": "busybox:1.37", "command": ["sh", "-c", "sleep 1; echo 42 >/dev/termination-log"], "retries": 0}
+
+
+OFTEN = 0.1  # the part of the kills by kubeconfig after which no Job may be left any more, even when it is said
+PROGRESS = 20  # kills after which a line says how it is going
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +77,15 @@ def start(
     return task.start(try_number, [*(below or []), *task.command("run-job", *task.template, *options)])
 
 
-def carry_out(kill: Kill, task: Task, length: float) -> float | None:
-    """Do what `kill` says; return how long run-job took to end of a signal that it caught, in seconds, else None."""
+class End(NamedTuple):
+    """How a run ended: how long it took after a signal that it caught, in seconds; whether its Job is left."""
+
+    took: float | None
+    job_is_left: bool = False
+
+
+def carry_out(kill: Kill, task: Task, length: float) -> End:
+    """Do what `kill` says."""
     of_task = kill.target == "task"
     below = ["bash", "-c", 'setsid "$@" & wait $!', "-"] if of_task else None
     run = start(task, 1, mode=kill.mode, gcloud=kill.gcloud, below=below)
@@ -99,12 +111,10 @@ def carry_out(kill: Kill, task: Task, length: float) -> float | None:
     deleted = kill.mode == "delete" and kill.signal in CAUGHT and not late
     if deleted:
         said = task.errors(1).read_text()
-        check(
-            not before or (kill.gcloud and "may be left: remove it with: kubectl" in said), f"the Job is left: {said}"
-        )
+        check(not before or "may be left: remove it with: kubectl" in said, f"the Job is left: {said}")
     if not late:
         next_try(kill, task, before)
-    return took if kill.signal in CAUGHT and not late else None
+    return End(took if kill.signal in CAUGHT and not late else None, bool(deleted and before))
 
 
 def next_try(kill: Kill, task: Task, before: list[dict[str, Any]]) -> None:
@@ -150,23 +160,30 @@ def main() -> int:
         check(start(undisturbed, 1, mode="keep").wait() == 0, "a run that nobody kills failed")
         length = (time.monotonic() - began) * (1 + 0.2 * options.parallel)  # they share the processors
 
-        def outcome(kill: Kill) -> tuple[float | None, str]:
+        def outcome(kill: Kill) -> tuple[End, str]:
             try:
                 name = f"{kill.mode}-{kill.number}"
                 task = Task(name, home / name, options.namespace, VALUES)
                 return carry_out(kill, task, length), ""
             except WrongError as error:
-                return None, str(error)
+                return End(None), str(error)
 
-        times, wrong = [], 0
-        for kill, (took, error) in zip(kills, pool.map(outcome, kills), strict=True):
+        times, wrong, left = [], 0, {True: 0, False: 0}
+        for number, (kill, (end, error)) in enumerate(zip(kills, pool.map(outcome, kills), strict=True), start=1):
             if error:
                 wrong += 1
                 print(f"WRONG {kill}: {error}", flush=True)
-            elif took is not None:
-                times.append(took)
+            left[kill.gcloud] += end.job_is_left
+            if end.took is not None:
+                times.append(end.took)
+            if number % PROGRESS == 0:
+                print(f"{number} of {len(kills)} kills, {wrong} wrong, {time.monotonic() - began:.0f} s", flush=True)
+    if left[False] > OFTEN * sum(not kill.gcloud for kill in kills):
+        wrong += 1
+        print(f"WRONG: by kubeconfig {left[False]} Jobs are left", flush=True)
     times.sort()
     print(f"{len(kills)} kills, {wrong} wrong", end="")
+    print(f"; Jobs left, which is said: {left[True]} by gcloud, {left[False]} by kubeconfig", end="")
     caught = f"; run-job caught {len(times)} signals and ended after"
     print(f"{caught} p50 {times[len(times) // 2]:.2f} s, max {times[-1]:.2f} s" if times else "")
     return min(wrong, 1)
