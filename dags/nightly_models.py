@@ -41,7 +41,7 @@ MODELS = [
         schedule="0 2 * * *",
         escalate=True,
     ),
-    # A size that is known. Where worker slots are few, slot_free=True trains without holding one.
+    # A size that is known, and a training that takes so long that it must not hold a worker slot.
     Training(
         model="demand",
         image="train-model:1",
@@ -51,6 +51,7 @@ MODELS = [
         values={"env": {"ROWS": 2000, "SEED": 8, "ROUNDS": 2}},
         schedule="0 3 * * 6",
         timeout=24 * 3600,
+        slot_free=True,
     ),
 ]
 
