@@ -14,9 +14,9 @@ say() { # MESSAGE...
 }
 
 # An Airflow with nothing but this checkout's DAGs; its database is made once and then only after new pins.
-prepare_airflow() {
+prepare_airflow() { # NAME: what is started under another one has a database of its own
   local pins=$REPOSITORY/tests/requirements/airflow-$AIRFLOW_VERSION.txt
-  export AIRFLOW_HOME=$REPOSITORY/.build/airflow-home-$AIRFLOW_VERSION
+  export AIRFLOW_HOME=$REPOSITORY/.build/airflow-home-$1-$AIRFLOW_VERSION
   export AIRFLOW__CORE__DAGS_FOLDER=$REPOSITORY/dags AIRFLOW__CORE__LOAD_EXAMPLES=False
   export PYTHONWARNINGS=ignore # Airflow's own, on every start
   if [[ ! $AIRFLOW_HOME/migrated -nt $pins ]]; then
