@@ -64,7 +64,7 @@ test-dags: install ## of these, what another AIRFLOW may change: the operator an
 test-live: install ## kills, retries and slot-free waiting with a real scheduler and its workers
 	$(BIN)/python -m pytest tests/live/kills.py tests/live/waits.py
 
-test-ui: install ## the example DAG in the UI of Airflow 3.3, in a headless Chromium; without one it is installed (root, Debian)
+test-ui: install ## the example DAG in Airflow's UI, in a headless Chromium; without one it is installed (root, Debian)
 	command -v chromium >/dev/null || { apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends chromium; }
 	$(BIN)/python -m pytest tests/ui/ui.py
 

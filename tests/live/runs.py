@@ -49,7 +49,7 @@ def running_airflow(*dag_files: str, parallelism: int) -> Iterator[Airflow]:
         os.environ |= dict(line.removeprefix("export ").split("=", 1) for line in lines)
         os.environ["NAMESPACE"] = "default"
         home = Path(directory, "airflow")
-        home.mkdir()
+        (home / "tmp").mkdir(parents=True)
         airflow = Airflow(home, parallelism=parallelism)
         airflow.deploy(*(Path(__file__).with_name(name) for name in dag_files))
         try:
@@ -91,6 +91,7 @@ class Airflow:
             # SQLite does for the few tasks here; Airflow 2 has an executor of its own for it, which runs one at a time.
             "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
             "PYTHONWARNINGS": "ignore",
+            "TMPDIR": str(home / "tmp"),  # what is killed leaves its values there
         }
 
     def deploy(self, *sources: Path) -> None:

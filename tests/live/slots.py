@@ -13,6 +13,8 @@ import time
 
 from live.runs import running_airflow
 
+PROGRESS_SECONDS = 30
+
 
 def running_jobs() -> int:
     """How many Jobs have a Pod that runs."""
@@ -39,9 +41,13 @@ def main() -> None:
     with running_airflow("many.py", parallelism=options.parallelism) as airflow:
         for dag_id in ("group", "operator"):
             airflow.trigger(dag_id)
-            began, most = time.monotonic(), 0
+            began, said, most = time.monotonic(), 0.0, 0
             while (state := run_state(dag_id)) in ("queued", "running"):
-                most = max(most, running_jobs())
+                running, passed = running_jobs(), time.monotonic() - began
+                most = max(most, running)
+                if passed >= said + PROGRESS_SECONDS:
+                    said = passed
+                    print(f"{dag_id}: {passed:.0f} s, {running} Jobs run", flush=True)
                 time.sleep(1)
             took = time.monotonic() - began
             print(
