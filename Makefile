@@ -44,6 +44,9 @@ $(K8S)/.built: $(K8S_SOURCES) | install
 	tests/conformance/kubectls $(@D)
 	touch $@
 
+# RUNLEVEL=1: nothing that is installed so is started.
+APT_INSTALL := apt-get update --quiet=2 && RUNLEVEL=1 apt-get install --yes --quiet=2 --no-install-recommends
+
 # What a target needs that takes CLUSTER.
 THE_CLUSTER := install $(if $(filter k8s,$(CLUSTER)),$(K8S)/.built)
 
@@ -61,12 +64,14 @@ golden: install ## what the templates render, and templates/VALUES.md, anew: loo
 test-dags: install ## of these, what another AIRFLOW may change: the operator and the DAGs
 	$(BIN)/python -m pytest tests/dags
 
-test-live: install ## kills, retries and slot-free waiting with a real scheduler and its workers
-	$(BIN)/python -m pytest tests/live/kills.py tests/live/waits.py
-
 test-ui: install ## the example DAG in Airflow's UI, in a headless Chromium; without one it is installed (root, Debian)
-	command -v chromium >/dev/null || { apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends chromium; }
+	command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
 	$(BIN)/python -m pytest tests/ui/ui.py
+
+test-live: install ## kills, retries and slot-free waiting with a whole Airflow, LocalExecutor's and Celery's; installs Redis likewise
+	command -v redis-server >/dev/null || { $(APT_INSTALL) redis-server; }
+	$(BIN)/python -m pytest tests/live/kills.py tests/live/waits.py
+	$(BIN)/python -m pytest tests/live/celery_workers.py
 
 bench-slots: install ## 100 Jobs on 4 worker slots, with the operator and with the group; ARGS="--jobs N --seconds N"
 	$(BIN)/python tests/live/slots.py $(ARGS)

@@ -34,6 +34,10 @@ run_job() { # SHELL-COMMAND [OPTION...]
   run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
 }
 
+gone() { # KIND/NAME
+  [[ -z $(kubectl get "$1" --ignore-not-found --output name) ]]
+}
+
 @test "with exactly that Role run-job runs, attaches, replaces and is interrupted, and delete-job deletes" {
   become everything
   run_job 'echo hello; echo 7 >/dev/termination-log'
@@ -64,6 +68,39 @@ run_job() { # SHELL-COMMAND [OPTION...]
 
   run_script delete-job --job attached
   assert_success
+}
+
+# Submits a Job and writes a list with nothing but it.
+list_abandoned() { # NAME
+  run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 60 & wait')" --name "$1"
+  assert_success
+  bash "$REPOSITORY/scripts/list-jobs" --json |
+    "$GKE_JOB_PYTHON" -c 'import json, sys; print(json.dumps([job for job in json.load(sys.stdin) if job["job"] == sys.argv[1]]))' \
+      "$1" >"$BATS_TEST_TMPDIR/list"
+}
+
+@test "with exactly that Role list-jobs lists and reap-jobs deletes" {
+  become everything
+  list_abandoned abandoned
+  run_script reap-jobs --jobs "$BATS_TEST_TMPDIR/list" --airflow-environment test
+  assert_success
+  assert_output abandoned
+  assert gone job/abandoned
+}
+
+@test "without list on jobs, list-jobs: 77" {
+  become list jobs
+  run_script list-jobs
+  assert_one_error 77 'cannot list the Jobs: permission denied: .* cannot list resource "jobs"'
+}
+
+@test "without delete on jobs, reap-jobs: 77" {
+  become everything
+  list_abandoned kept
+  become delete jobs
+  run_script reap-jobs --jobs "$BATS_TEST_TMPDIR/list" --airflow-environment test
+  assert_failure 77
+  assert_regex "$stderr" 'cannot delete Job kept: permission denied: .* cannot delete resource "jobs"'
 }
 
 @test "without create on jobs, submit-job: 77" {
@@ -149,10 +186,6 @@ run_job() { # SHELL-COMMAND [OPTION...]
   assert_success
   assert_equal "${lines[0]}" 'Job complete is complete: CompletionsReached: Reached expected number of succeeded pods'
   assert_regex "$stderr" 'cannot read the events of Job complete: permission denied: .* cannot list resource "events"'
-}
-
-gone() { # KIND/NAME
-  [[ -z $(kubectl get "$1" --ignore-not-found --output name) ]]
 }
 
 # Submits a Job that owns a ConfigMap, or a Service, under the name of this test.

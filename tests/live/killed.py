@@ -23,10 +23,12 @@ TASKS = {
     "supervisor_killed": {"retries": 1},
     "task_killed": {"retries": 1},
     "kept": {"on_kill_action": "keep"},
+    "run_timed_out": {"retries": 1},
 }
 
 for name, arguments in TASKS.items():
-    with DAG(name, schedule=None, is_paused_upon_creation=False):
+    limit = timedelta(seconds=90) if name == "run_timed_out" else None
+    with DAG(name, schedule=None, is_paused_upon_creation=False, dagrun_timeout=limit):
         GkeJobOperator(
             task_id="job",
             template="batch-job",

@@ -37,6 +37,7 @@ KILLS = {
     "supervisor_killed": lambda airflow, task: os.kill(parent(task), signal.SIGKILL),
     "task_killed": lambda airflow, task: os.kill(task, signal.SIGKILL),
     "kept": lambda airflow, task: airflow.mark("kept", "job", "failed"),
+    "run_timed_out": lambda airflow, task: None,
 }
 ADOPTED = ("worker_stopped", "supervisor_killed", "task_killed")
 
@@ -69,8 +70,10 @@ def wait_until_adopted(airflow: Airflow, dag_id: str, uid: str) -> None:
     assert uid_of(dag_id) == uid
 
 
-@pytest.mark.parametrize(("dag_id", "state"), [("marked_failed", "failed"), ("marked_success", "success")])
-def test_a_task_that_somebody_marks_loses_its_job_and_is_not_tried_again(airflow, uids, dag_id, state):
+@pytest.mark.parametrize(
+    ("dag_id", "state"), [("marked_failed", "failed"), ("marked_success", "success"), ("run_timed_out", "skipped")]
+)
+def test_a_task_that_is_marked_or_whose_run_is_over_loses_its_job_and_is_not_tried_again(airflow, uids, dag_id, state):
     wait_until_gone(airflow, dag_id, uids[dag_id])
     wait_for(lambda: run_job_of(dag_id) is None, lambda: "run-job ends")
     assert airflow.state(dag_id, "job") == (state, 1)

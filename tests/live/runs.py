@@ -39,7 +39,7 @@ def wait_for(what: Callable[[], Any], message: Callable[[], str]) -> Any:
 
 
 @contextlib.contextmanager
-def running_airflow(*dag_files: str, parallelism: int) -> Iterator[Airflow]:
+def running_airflow(*dag_files: str, parallelism: int, kind: type[Airflow] | None = None) -> Iterator[Airflow]:
     """An Airflow with these files of this directory, and the stand-in for GKE as kubectl's current context."""
     with tempfile.TemporaryDirectory(prefix="live-airflow-") as directory:
         state = Path(directory, "localgke")
@@ -50,7 +50,7 @@ def running_airflow(*dag_files: str, parallelism: int) -> Iterator[Airflow]:
         os.environ["NAMESPACE"] = "default"
         home = Path(directory, "airflow")
         (home / "tmp").mkdir(parents=True)
-        airflow = Airflow(home, parallelism=parallelism)
+        airflow = (kind or Airflow)(home, parallelism=parallelism)
         airflow.deploy(*(Path(__file__).with_name(name) for name in dag_files))
         try:
             airflow.start()
@@ -128,19 +128,18 @@ class Airflow:
         )
         assert done.returncode == 0, done.stdout
 
-    def part(self, *arguments: str) -> None:
-        """Start a part of Airflow, in a session of its own."""
-        airflow = Path(sys.executable).with_name("airflow")
-        with (self.home / f"{arguments[0]}.log").open("wb") as log:
-            self.parts.append(
-                subprocess.Popen(
-                    [airflow, *arguments],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+    def part(self, *arguments: str) -> int:
+        """Start a part of Airflow; returns the id of its process."""
+        return self.process(Path(sys.executable).with_name("airflow"), *arguments, log=arguments[0])
+
+    def process(self, *command: str | Path, log: str) -> int:
+        """Start a process in a session of its own; returns its id."""
+        with (self.home / f"{log}.log").open("ab") as file:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
             )
+        self.parts.append(process)
+        return process.pid
 
     def stop(self) -> None:
         """Kill all parts and whatever they have started."""
@@ -256,6 +255,12 @@ def read(pid: int, name: str) -> bytes:
 def parent(pid: int) -> int:
     """The process that started another one."""
     return int(read(pid, "stat").rpartition(b")")[2].split()[1])
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and theirs."""
+    children = [other for other in processes() if read(other, "stat") and parent(other) == pid]
+    return [found for child in children for found in (child, *descendants(child))]
 
 
 def run_job_of(dag_id: str) -> int | None:
