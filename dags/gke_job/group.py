@@ -11,6 +11,7 @@ from gke_job.compat import AirflowException, BaseSensorOperator, Context, TaskGr
 from gke_job.operator import GkeJobOperator
 
 FAILED, NOT_FINISHED = 1, 75  # exit codes of poll-job
+START_SECONDS = 300  # as follow-job's
 NO_LIMIT = timedelta(days=3650)
 # What the stages after the first do not need: their tasks need not wait for whoever makes it.
 OF_THE_MANIFEST = ("values", "profile", "profile_for", "profiles")
@@ -40,15 +41,15 @@ def gke_job_group(
     `collect` returns the result. `clean_up`, a teardown, deletes the Job if it runs although the others are over: when
     somebody has marked `wait`, when the DAG run was ended, when `timeout` is over.
 
-    A retry of `wait` submits a failed Job anew. A Job that lives is attached to, also when `wait` was cleared. A Pod
-    that cannot be started is not found out: give `timeout`.
+    A retry of `wait` submits a failed Job anew. A Job that lives is attached to, also when `wait` was cleared. A look
+    that finds a Pod that cannot be started stays until it can, or fails after `start_timeout`.
 
     :param group_id: id of the task group, and the beginning of its tasks' ids
     :param poke_interval: about the time between the first two looks, in seconds or a timedelta; it doubles
     :param max_wait: the longest time between two looks, likewise
     :param timeout: time from the first look, all tries together; then `wait` fails, without a retry
-    :param job: as for GkeJobOperator, except for what only a task that stays with its Job can do: the other times,
-        `max_log_streams` and `on_kill_action`
+    :param job: as for GkeJobOperator, except for what only a task that stays with its Job can do:
+        `schedule_timeout`, `heartbeat`, `max_log_streams` and `on_kill_action`
     """
     rest = {name: value for name, value in job.items() if name not in OF_THE_MANIFEST}
     group = GkeJobGroup(group_id)
@@ -90,12 +91,14 @@ class _LaterStage(SubmitGkeJob):
         super().__init__(**kwargs)
         self.job = job
 
-    def _run_stage(self, context: Context, script: str) -> str:
-        return self._run(context, script, unreachable_timeout=self.options["unreachable_timeout"], **self.job)
+    def _run_stage(self, context: Context, script: str, **options: Any) -> str:
+        return self._run(
+            context, script, unreachable_timeout=self.options["unreachable_timeout"], **options, **self.job
+        )
 
-    def _is_finished(self, context: Context) -> bool:
+    def _is_finished(self, context: Context, **options: Any) -> bool:
         try:
-            self._run_stage(context, "poll-job")
+            self._run_stage(context, "poll-job", **options)
         except AirflowException:
             status = self.subprocess_hook.sub_process.returncode
             if status not in (FAILED, NOT_FINISHED):
@@ -127,7 +130,7 @@ class WaitForGkeJob(_LaterStage, BaseSensorOperator):
             if is_first_look(context):
                 self.job = super().execute(context)
             del self.job["uid"]
-        if not self._is_finished(context):
+        if not self._is_finished(context, start_timeout=self.options["start_timeout"] or START_SECONDS):
             return False
         self._run_stage(context, "follow-job")
         return True

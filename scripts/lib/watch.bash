@@ -30,6 +30,13 @@ POD_LINE=$(line_of pod '{.type}' '{.object.metadata.name}' \
   '{.object.status.conditions[?(@.type=="PodScheduled")].message}')
 readonly JOB_LINE POD_LINE
 
+# Takes a line of Pods apart, into the variables of the caller.
+read_pod() { # LINE
+  local IFS='|'
+  read -r _ event pod index node phase waiting sandbox exit_code reason unscheduled <<<"$1"
+  waiting=${waiting# } waiting=${waiting% } # of no init container, or of no container
+}
+
 # Per watch; starts: how often it was started, began: at which second, resumes: the second at which it is started again.
 # job_told: whether the present watch has said anything of the Job; look_at: the second to ask for it if not.
 declare -A watch_pid=() watch_starts=() watch_began=() watch_resumes=()

@@ -19,7 +19,9 @@ JOBS = {
     "waits_again": "echo try {{ ti.try_number }}; sleep 1; test {{ ti.try_number }} = 2",
     "waits_until_marked": "sleep 600",
     "waits_too_long": "sleep 600",
+    "waits_for_an_image": "true",
 }
+IMAGES = {"waits_for_an_image": "no-such-image"}
 
 
 @task
@@ -33,8 +35,9 @@ for name, shell_command in JOBS.items():
             "group",
             template="batch-job",
             namespace=os.environ["NAMESPACE"],
-            values={"image": "busybox:1.37", "command": ["sh", "-c", shell_command], "retries": 0},
+            values={"image": IMAGES.get(name, "busybox:1.37"), "command": ["sh", "-c", shell_command], "retries": 0},
             poke_interval=10,
+            start_timeout=2,
             timeout=15 if name == "waits_too_long" else None,
             retries=1,
             retry_delay=timedelta(0),

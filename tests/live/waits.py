@@ -6,7 +6,7 @@ import pytest
 
 from live.runs import job_of, uid_of, wait_for
 
-RUNS = ("waits", "waits_again", "waits_until_marked", "waits_too_long")
+RUNS = ("waits", "waits_again", "waits_until_marked", "waits_too_long", "waits_for_an_image")
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +50,11 @@ def test_what_takes_too_long_fails_and_its_job_is_deleted(airflow, runs):
     wait_for_state(airflow, "waits_too_long", "group.wait", "failed")
     wait_for_state(airflow, "waits_too_long", "group.clean_up", "success")
     assert job_of("waits_too_long") is None
+
+
+def test_what_cannot_be_started_fails_without_a_retry_and_its_job_is_deleted(airflow, runs):
+    wait_for_state(airflow, "waits_for_an_image", "group.wait", "failed")
+    wait_for_state(airflow, "waits_for_an_image", "group.clean_up", "success")
+    assert "no-such-image" in airflow.logs("waits_for_an_image", "group.wait")
+    assert airflow.state("waits_for_an_image", "group.wait")[1] == 1
+    assert job_of("waits_for_an_image") is None

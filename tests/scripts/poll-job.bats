@@ -73,6 +73,41 @@ END
   assert_output --partial 'get job asked'
 }
 
+@test "a Pod that cannot be started is looked at until it can: 75" {
+  create_job heals 'sleep 60' '' '{"image": "no-such-image"}'
+  local pod poll status=0
+  wait_until sh -c 'kubectl get pods --selector batch.kubernetes.io/job-name=heals | grep -E "ErrImagePull|ImagePullBackOff"'
+  pod=$(kubectl get pods --selector batch.kubernetes.io/job-name=heals --output name)
+  bash "$REPOSITORY/scripts/poll-job" --job heals --start-timeout 60 2>"$BATS_TEST_TMPDIR/said" &
+  poll=$!
+  wait_until grep --quiet "$(basename "$pod") is starting on .*ImagePull" "$BATS_TEST_TMPDIR/said"
+  kubectl patch "$pod" --patch '{"spec": {"containers": [{"name": "main", "image": "busybox:1.37"}]}}' >/dev/null
+  wait "$poll" || status=$?
+  assert_equal "$status" 75
+  assert_regex "$(<"$BATS_TEST_TMPDIR/said")" 'Job heals is not finished$'
+}
+
+@test "a Pod that cannot be started for --start-timeout: 78, with the diagnosis" {
+  create_job never 'true' '' '{"image": "no-such-image"}'
+  wait_until sh -c 'kubectl get pods --selector batch.kubernetes.io/job-name=never | grep -E "ErrImagePull|ImagePullBackOff"'
+  run_script poll-job --job never --start-timeout 1
+  assert_failure 78
+  assert_output ''
+  assert_regex "$stderr" 'Job never will never start: for 1 s Pod never-.* is starting on .*ImagePull'
+  assert_regex "$stderr" 'no-such-image'
+}
+
+@test "a Pod that runs, or waits for a node, does not make it stay: 75" {
+  create_job fine 'sleep 60'
+  wait_until sh -c 'kubectl get pods --selector batch.kubernetes.io/job-name=fine | grep Running'
+  run_script poll-job --job fine --start-timeout 60
+  assert_one_error 75 'Job fine is not finished'
+  create_job big 'true' '' '{"resources": {"requests": {"cpu": "1000"}}}'
+  wait_until sh -c 'kubectl get pods --selector batch.kubernetes.io/job-name=big | grep Pending'
+  run_script poll-job --job big --start-timeout 60
+  assert_one_error 75 'Job big is not finished'
+}
+
 @test "--dry-run shows the command" {
   run_script poll-job --job any --dry-run
   assert_success
