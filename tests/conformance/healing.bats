@@ -14,9 +14,13 @@ teardown_file() { delete_namespace; }
 
 # Starts follow-job of a Job and waits until it has said TEXT.
 follow_until() { # JOB TEXT -> follower
-  bash "$REPOSITORY/scripts/follow-job" --job "$1" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  start_until "$2" follow-job --job "$1"
+}
+
+start_until() { # TEXT SCRIPT ARGUMENT... -> follower
+  bash "$REPOSITORY/scripts/$2" "${@:3}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   follower=$!
-  wait_until grep --quiet "$2" "$BATS_TEST_TMPDIR/err"
+  wait_until grep --quiet "$1" "$BATS_TEST_TMPDIR/err"
 }
 
 assert_completes() { # JOB
@@ -41,6 +45,20 @@ pod_of() { # JOB
   follow_until late 'is starting on .*: CreateContainerConfigError'
   kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}, "data": {"a": "b"}}'
   assert_completes late
+}
+
+@test "poll-job --start-timeout stays with a Pod that cannot be started until it can, or for so long" {
+  local reason='{.items[0].status.containerStatuses[0].state.waiting.reason}'
+  create_job polled 'sleep 60' '{}' '{"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "polled", "key": "a"}}}]}'
+  wait_until sh -c "kubectl get pods --selector job-name=polled --output jsonpath='$reason' | grep CreateContainerConfigError"
+  run_script poll-job --job polled --start-timeout 1
+  assert_failure 78
+  assert_regex "$stderr" 'Job polled will never start: for 1 s Pod .* is starting on .*: CreateContainerConfigError'
+
+  start_until 'is starting on .*: CreateContainerConfigError' poll-job --job polled --start-timeout 60
+  kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "polled"}, "data": {"a": "b"}}'
+  wait_for "$follower"
+  assert_equal "$status" 75
 }
 
 @test "a Pod that somebody deletes is replaced, and follow-job waits for the one in its place" {
