@@ -6,6 +6,7 @@ over is killed, with all that it has started. Needs redis-server in PATH. Not a 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -75,7 +76,8 @@ def another_worker(airflow, uids) -> None:
     wait_for(lambda: "Warm shutdown" in airflow.said("celery"), lambda: airflow.said("celery"))
     assert run_job_of("worker_stopped"), "Celery lets the tasks go on"
     for pid in (airflow.worker, *descendants(airflow.worker)):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # a kubectl that has answered
+            os.kill(pid, signal.SIGKILL)
     airflow.worker = airflow.start_worker()
 
 

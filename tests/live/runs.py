@@ -259,7 +259,8 @@ def parent(pid: int) -> int:
 
 def descendants(pid: int) -> list[int]:
     """The processes that a process has started, and theirs."""
-    children = [other for other in processes() if read(other, "stat") and parent(other) == pid]
+    stats = ((other, read(other, "stat").rpartition(b")")[2].split()) for other in processes())
+    children = [other for other, fields in stats if fields and int(fields[1]) == pid]
     return [found for child in children for found in (child, *descendants(child))]
 
 
