@@ -61,7 +61,7 @@ def gke_job_group(
             poke_interval=_seconds(poke_interval),
             max_wait=timedelta(seconds=_seconds(max_wait)),
             limit=_seconds(timeout or NO_LIMIT),
-            **job,
+            **{"start_timeout": START_SECONDS, **job},
         )
         collect = CollectGkeJob(task_id="collect", job=submit.output, **rest)
         clean_up = CleanUpGkeJob(task_id="clean_up", job=submit.output, **rest)
@@ -130,7 +130,7 @@ class WaitForGkeJob(_LaterStage, BaseSensorOperator):
             if is_first_look(context):
                 self.job = super().execute(context)
             del self.job["uid"]
-        if not self._is_finished(context, start_timeout=self.options["start_timeout"] or START_SECONDS):
+        if not self._is_finished(context, start_timeout=self.options["start_timeout"]):
             return False
         self._run_stage(context, "follow-job")
         return True

@@ -55,3 +55,10 @@ def test_waiting_holds_no_slot_and_is_exponential(group):
     assert wait.exponential_backoff
     assert wait.max_wait == timedelta(minutes=10)
     assert wait.timeout == 3600
+
+
+def test_what_cannot_be_started_is_waited_for_as_long_as_by_the_operator_unless_told_otherwise(group):
+    assert group.children["g.wait"].options["start_timeout"] == 300
+    with DAG("told", schedule=None):
+        told = gke_job_group("g", template="batch-job", start_timeout=5)
+    assert told.children["g.wait"].options["start_timeout"] == 5
