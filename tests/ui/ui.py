@@ -22,6 +22,9 @@ from ui.pages import Airflow2, Airflow3
 MAKE_AIRFLOW = Path(__file__).parents[1] / "demo" / "airflow"
 TASKS = ["measure", "choose_profile", "train", "evaluate", "report"]
 RUN_SECONDS = 300
+PATIENCE_SECONDS = 30  # until what a page should show counts as not shown
+
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +82,7 @@ def test_the_form_starts_a_run_although_no_cluster_is_named_and_it_succeeds(ui, 
 def test_the_graph_shows_each_task_as_what_it_is(ui, run):
     nodes = ui.graph(run)
     expect(nodes).to_have_count(len(TASKS))
+    expect(nodes.filter(has_text="success")).to_have_count(len(TASKS))  # an empty node is drawn before its text
     shown = {name: set(rest) for name, *rest in (text.split("\n\n") for text in nodes.all_inner_texts())}
     job, function = {"GkeJobOperator", "success"}, {"@task", "success"}
     assert shown == dict(zip(TASKS, [job, function, job, job, function], strict=True))
