@@ -37,7 +37,7 @@ for name, shell_command in JOBS.items():
             namespace=os.environ["NAMESPACE"],
             values={"image": IMAGES.get(name, "busybox:1.37"), "command": ["sh", "-c", shell_command], "retries": 0},
             poke_interval=10,
-            start_timeout=2,
+            start_timeout=2 if name in IMAGES else 300,
             timeout=15 if name == "waits_too_long" else None,
             retries=1,
             retry_delay=timedelta(0),
