@@ -155,7 +155,7 @@ try() { # KUBECTL-ARGUMENT...
 where_said() { # MESSAGE
   [[ ${places-} ]] || return 0
   local found
-  found=$("$PYTHON" "$SCRIPTS/lib/places.py" "$places" <<<"$1") || true
+  found=$("$PYTHON" "$SCRIPTS/lib/command.py" places "$places" <<<"$1") || true
   printf '%s' "${found:+: $found}"
 }
 

@@ -17,7 +17,7 @@ explain_job() { # NAME UID
 diagnose() { # NAME UID
   local directory=$PRIVATE_DIR/diagnosis
   read_for_diagnosis "$1" "$2" "$directory" || return 1
-  "$PYTHON" "$SCRIPTS/lib/diagnosis.py" text "$directory" "$1" "$2"
+  "$PYTHON" "$SCRIPTS/lib/command.py" diagnosis text "$directory" "$1" "$2"
 }
 
 # Fills DIRECTORY with job.json (empty: no such Job), pods.json, events.json and POD.CONTAINER.log.
@@ -33,7 +33,7 @@ read_for_diagnosis() { # NAME UID DIRECTORY
   finish_reads
   [[ -e $3/job.json || -e $3/pods.json ]] || return 1
 
-  "$PYTHON" "$SCRIPTS/lib/diagnosis.py" logs "$3" "$1" "$2" >"$3/logs" || return 1
+  "$PYTHON" "$SCRIPTS/lib/command.py" diagnosis logs "$3" "$1" "$2" >"$3/logs" || return 1
   while read -r pod container previous; do
     read_into "$3/$pod.$container.log" '' logs "$pod" --container "$container" --tail=25 ${previous:+"$previous"}
   done <"$3/logs"

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from recordings import CASES, RECORDINGS, load
 
-from diagnosis import GROUPS, diagnose, read, wanted_logs
-from plain_text import LINE_LIMIT, duration, log_lines, one_line
+from gke_jobs.diagnosis.diagnosis import GROUPS, diagnose, read, wanted_logs
+from gke_jobs.plain_text import LINE_LIMIT, duration, log_lines, one_line
 
 
 def event(seen, obj, reason, message, *, kind="Warning", ago=0, **fields):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from result import ResultCutError, job_result, succeeded
+from gke_jobs.results import ResultCutError, job_result, succeeded
 
 PROGRAM = Path(__file__).parents[2] / "scripts" / "lib" / "result.py"
 

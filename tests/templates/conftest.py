@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import Phase, configuration, settings
 
-from templating import Renderer
-from yaml_document import read_documents
+from gke_jobs.rendering.templating import Renderer
+from gke_jobs.rendering.yaml_document import read_documents
 
 configuration.set_hypothesis_home_dir(Path(__file__).parents[2] / ".build" / "hypothesis")
 common = settings(database=None, deadline=None, phases=[Phase.explicit, Phase.generate, Phase.shrink])

@@ -19,7 +19,7 @@ from typing import Any
 
 from test_profiles import NAMES
 
-from rendering import render
+from gke_jobs.rendering.rendering import render
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 GOLDEN = Path(__file__).parent / "golden"

@@ -23,12 +23,12 @@ from hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifest import ARGUMENT_BYTES
-from render_error import RenderError
-from rendering import render
-from size_limits import ANNOTATIONS_BYTES
-from values import NOT_TEXT
-from yaml_document import write_document
+from gke_jobs.rendering.manifest import ARGUMENT_BYTES
+from gke_jobs.rendering.render_error import RenderError
+from gke_jobs.rendering.rendering import render
+from gke_jobs.rendering.size_limits import ANNOTATIONS_BYTES
+from gke_jobs.rendering.values import NOT_TEXT
+from gke_jobs.rendering.yaml_document import write_document
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from identity import NAME_LENGTH, Run, digest, identify
+from gke_jobs.rendering.identity import NAME_LENGTH, Run, digest, identify
 
 TASK = Run(environment="prod", dag_id="train_model", task_id="fit", run_id="manual__1", map_index="-1", try_number="1")
 

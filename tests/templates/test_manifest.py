@@ -4,9 +4,9 @@ import copy
 
 import pytest
 
-from identity import Identity, Run
-from manifest import Manifest, read_manifest, stamp, stamp_owned
-from render_error import RenderError
+from gke_jobs.rendering.identity import Identity, Run
+from gke_jobs.rendering.manifest import Manifest, read_manifest, stamp, stamp_owned
+from gke_jobs.rendering.render_error import RenderError
 
 JOB = {
     "apiVersion": "batch/v1",

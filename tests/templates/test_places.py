@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from places import explain, places_of
-from templating import Renderer
-from yaml_document import field_places, read_documents
+from gke_jobs.rendering.places import explain, places_of
+from gke_jobs.rendering.templating import Renderer
+from gke_jobs.rendering.yaml_document import field_places, read_documents
 
 TEMPLATE = """apiVersion: batch/v1
 kind: Job
@@ -88,8 +88,8 @@ def test_a_field_without_its_position_is_not_guessed_among_several(places):
 def test_as_a_program_it_reads_the_message_on_standard_input(places, tmp_path):
     file = tmp_path / "places.json"
     file.write_text(json.dumps(places))
-    program = Path(__file__).parents[2] / "scripts" / "lib" / "places.py"
+    program = Path(__file__).parents[2] / "scripts" / "lib" / "command.py"
     answer = subprocess.run(
-        [sys.executable, program, file], input="spec.backoffLimit: bad", text=True, capture_output=True
+        [sys.executable, program, "places", file], input="spec.backoffLimit: bad", text=True, capture_output=True
     )
     assert answer.stdout == "spec.backoffLimit is in mine.yaml.j2 line 4\n"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from profiles import FIELDS, NO_PROFILE, choose_profile
-from render_error import RenderError
+from gke_jobs.rendering.profiles import FIELDS, NO_PROFILE, choose_profile
+from gke_jobs.rendering.render_error import RenderError
 
 TABLE = Path(__file__).parents[2] / "templates" / "profiles.yaml"
 PLAIN = yaml.safe_load(TABLE.read_text())["profiles"]

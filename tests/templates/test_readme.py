@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from rendering import render
+from gke_jobs.rendering.rendering import render
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 

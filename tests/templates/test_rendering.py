@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rendering import render
+from gke_jobs.rendering.rendering import render
 
 TASK = {
     "AIRFLOW_CTX_DAG_ID": "train_model",

@@ -10,7 +10,7 @@ import yaml
 from golden import GOLDEN, OPTIONS, OWN_OPTIONS, REQUIRED, golden_files, manifest, options
 from values_table import PAGE, SHARED, head, page, shipped, used_values
 
-from render_error import RenderError
+from gke_jobs.rendering.render_error import RenderError
 
 TEMPLATES = list(REQUIRED)
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from render_error import RenderError
-from size_limits import ANNOTATIONS_BYTES, CONFIG_MAP_BYTES, OBJECT_BYTES, refuse_too_large
+from gke_jobs.rendering.render_error import RenderError
+from gke_jobs.rendering.size_limits import ANNOTATIONS_BYTES, CONFIG_MAP_BYTES, OBJECT_BYTES, refuse_too_large
 
 
 def job(*, annotations=None, pod_annotations=None, **spec):

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from render_error import RenderError
-from templating import Renderer, find_template
+from gke_jobs.rendering.render_error import RenderError
+from gke_jobs.rendering.templating import Renderer, find_template
 
 MACRO = '{% macro pair(text) %}\nfirst: {{ text }}\nsecond: "{{ text }}!"\n{% endmacro %}\n'
 

@@ -5,8 +5,8 @@ import pytest
 import yaml
 from golden import REQUIRED, manifest, options
 
-from render_error import RenderError
-from validation import validate_offline
+from gke_jobs.rendering.render_error import RenderError
+from gke_jobs.rendering.validation import validate_offline
 
 JOB = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}}
 POD = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox"}]}

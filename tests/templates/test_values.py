@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from render_error import RenderError
-from values import mask, read_values
+from gke_jobs.rendering.render_error import RenderError
+from gke_jobs.rendering.values import mask, read_values
 
 
 def test_values_come_from_the_file_before_the_environment(tmp_path):

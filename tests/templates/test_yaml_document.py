@@ -7,8 +7,8 @@ import pytest
 import yaml
 from hostile import HOSTILE
 
-from render_error import RenderError
-from yaml_document import write_document
+from gke_jobs.rendering.render_error import RenderError
+from gke_jobs.rendering.yaml_document import write_document
 
 SHAPES = """
 plain: {{ values.x }}

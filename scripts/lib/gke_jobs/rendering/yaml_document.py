@@ -16,9 +16,9 @@ import sys
 
 import yaml
 
-from render_error import BAD_INPUT, RenderError
-from templating import Rendered
-from values import Json
+from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
+from gke_jobs.rendering.templating import Rendered
+from gke_jobs.rendering.values import Json
 
 Path = tuple[str | int, ...]
 

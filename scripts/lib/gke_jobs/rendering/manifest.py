@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from identity import NAME_LENGTH, Identity, Run, digest
-from render_error import BAD_INPUT, RenderError
-from values import Json
+from gke_jobs.rendering.identity import NAME_LENGTH, Identity, Run, digest
+from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
+from gke_jobs.rendering.values import Json
 
 OURS = "gke-job/"
 LABEL_LENGTH = 63

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
-from render_error import BAD_INPUT, USAGE, RenderError
-from templating import Rendered
-from values import Json
-from yaml_document import read_documents
+from gke_jobs.rendering.render_error import BAD_INPUT, USAGE, RenderError
+from gke_jobs.rendering.templating import Rendered
+from gke_jobs.rendering.values import Json
+from gke_jobs.rendering.yaml_document import read_documents
 
 SPOT = "-spot"
 GKE = "cloud.google.com/"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from places import Places, explain
-from render_error import BAD_INPUT, NOT_CONFIGURED, USAGE, RenderError
-from values import Json
+from gke_jobs.rendering.places import Places, explain
+from gke_jobs.rendering.render_error import BAD_INPUT, NOT_CONFIGURED, USAGE, RenderError
+from gke_jobs.rendering.values import Json
 
 
 def validate_offline(document: dict[str, Json], version: str | None, places: Places) -> None:

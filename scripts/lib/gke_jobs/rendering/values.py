@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from render_error import BAD_INPUT, USAGE, RenderError
+from gke_jobs.rendering.render_error import BAD_INPUT, USAGE, RenderError
 
 Json = Any  # what json.loads makes: None, bool, int, float, str, list, or dict with text as keys
 

@@ -23,8 +23,8 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import BlockReference, Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from render_error import BAD_INPUT, NO_TEMPLATE, RenderError
-from values import Json
+from gke_jobs.rendering.render_error import BAD_INPUT, NO_TEMPLATE, RenderError
+from gke_jobs.rendering.values import Json
 
 SUFFIX = ".yaml.j2"
 

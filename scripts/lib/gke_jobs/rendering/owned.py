@@ -38,6 +38,7 @@ def take_apart(documents: list[dict[str, Json]], directory: Path, uid: str) -> l
     return lines
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Read the manifest on stdin."""
     manifest = list(yaml.safe_load_all(sys.stdin.buffer))
     print("\n".join(take_apart(manifest, Path(sys.argv[1]), "".join(sys.argv[2:]))))

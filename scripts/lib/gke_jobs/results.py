@@ -105,7 +105,3 @@ def main() -> int:
         print(error, file=sys.stderr)
         return BAD_INPUT
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from plain_text import duration, one_line, parse_time
-from pod_state import Json, scheduler_words
+from gke_jobs.diagnosis.pod_state import Json, scheduler_words
+from gke_jobs.plain_text import duration, one_line, parse_time
 
 EVENTS = 5  # of one object
 # Events of type Normal that explain something nevertheless.

@@ -11,7 +11,7 @@ import sys
 from datetime import datetime, timezone
 from typing import Any
 
-from plain_text import duration, parse_time
+from gke_jobs.plain_text import duration, parse_time
 
 COLUMNS = "{:<50} {:<10} {:>14}  {:<14} {}"
 OWNER = ("environment", "dag_id", "task_id", "run_id", "map_index")  # as identity.Run has them
@@ -68,7 +68,3 @@ def main() -> None:
     print(COLUMNS.format("JOB", "STATE", "AGE", "PROFILE", "TASK"))
     for job in jobs:
         print(COLUMNS.format(job["job"], job["state"], job["age"], job["profile"], owner(job)))
-
-
-if __name__ == "__main__":
-    main()

@@ -6,15 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from identity import Run, identify
-from manifest import read_manifest, stamp, stamp_owned
-from places import places_of
-from profiles import choose_profile
-from size_limits import refuse_too_large
-from templating import Rendered, Renderer, find_template
-from validation import validate_offline
-from values import read_values
-from yaml_document import field_places, read_documents, write_document
+from gke_jobs.rendering.identity import Run, identify
+from gke_jobs.rendering.manifest import read_manifest, stamp, stamp_owned
+from gke_jobs.rendering.places import places_of
+from gke_jobs.rendering.profiles import choose_profile
+from gke_jobs.rendering.size_limits import refuse_too_large
+from gke_jobs.rendering.templating import Rendered, Renderer, find_template
+from gke_jobs.rendering.validation import validate_offline
+from gke_jobs.rendering.values import read_values
+from gke_jobs.rendering.yaml_document import field_places, read_documents, write_document
 
 
 def render(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from render_error import BAD_INPUT, RenderError
-from values import Json
+from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
+from gke_jobs.rendering.values import Json
 
 # etcd refuses requests of more than 1.5 MiB (--max-request-bytes), for which the API server of 1.36 blames the Job's
 # selector. The rest is for what the cluster adds to the object, and to the Pods that it makes of it.

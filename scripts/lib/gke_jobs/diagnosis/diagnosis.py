@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from advice import advise
-from event_lines import event_lines
-from plain_text import duration, log_lines, one_line, parse_time
-from pod_state import INDEX, Json, facts, last_change, logs_to_read, messages, stage
+from gke_jobs.diagnosis.advice import advise
+from gke_jobs.diagnosis.event_lines import event_lines
+from gke_jobs.diagnosis.pod_state import INDEX, Json, facts, last_change, logs_to_read, messages, stage
+from gke_jobs.plain_text import duration, log_lines, one_line, parse_time
 
 GROUPS = 5  # of Pods that are alike, shown in full
 LOG_LINES = 25
@@ -240,7 +240,3 @@ def main() -> None:
             print(*log)
     else:
         sys.stdout.buffer.write(diagnose(seen).encode())
-
-
-if __name__ == "__main__":
-    main()

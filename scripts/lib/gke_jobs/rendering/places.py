@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-from values import Json
+from gke_jobs.rendering.values import Json
 
 # spec.template.spec.containers[0].resources.limits[cpu], and, in a message about types, JobSpec.spec.backoffLimit.
 FIELD = re.compile(r"""\b(?:metadata|spec|data)(?:\.[A-Za-z]\w*|\[[^]\s"]+\])+""")
@@ -46,10 +46,6 @@ def _find(path: list[str], known: list[tuple[list[str], str]]) -> str | None:
     return None
 
 
-def main(file: str) -> None:
+def main() -> None:
     """Explain the message on standard input."""
-    print(explain(sys.stdin.read(), json.loads(Path(file).read_text())))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    print(explain(sys.stdin.read(), json.loads(Path(sys.argv[1]).read_text())))

@@ -7,7 +7,7 @@ import signal
 from datetime import datetime
 from typing import Any
 
-from plain_text import one_line, parse_time
+from gke_jobs.plain_text import one_line, parse_time
 
 Json = Any  # what json.loads makes
 

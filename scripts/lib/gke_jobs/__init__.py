@@ -1,0 +1,1 @@
+"""What the scripts know about Kubernetes Jobs, in Python: everything that is data."""

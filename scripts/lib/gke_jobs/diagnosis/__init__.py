@@ -1,0 +1,1 @@
+"""Why a Job is pending, running or failed, as text."""

@@ -1,0 +1,1 @@
+"""Following a Job: events of Kubernetes in, log lines and a verdict out."""
