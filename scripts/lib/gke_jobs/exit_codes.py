@@ -1,0 +1,15 @@
+"""The exit codes of every script. README.md says what each means to Airflow; scripts/lib/common.bash has the same."""
+
+from __future__ import annotations
+
+SUCCEEDED = 0
+JOB_FAILED = 1
+USAGE = 64
+DATA = 65
+NO_TEMPLATE = 66
+UNREACHABLE = 69
+NOT_FINISHED = 75
+DENIED = 77
+CONFIG = 78
+TIMEOUT = 124
+INTERRUPTED = 129  # what ends a run as a hangup does: its output is closed, a stage of it ended without a verdict

@@ -1,0 +1,58 @@
+"""Reading JSON of others: what is not there, or of another type, is a default and never an exception."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = Any  # what json.loads makes
+
+
+def at(value: Json, *path: str) -> Json:
+    """Return what is at a path of keys, None where it does not lead anywhere."""
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
+
+def text_at(value: Json, *path: str) -> str:
+    """Return the text at a path, '' where there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, str) else ""
+
+
+def int_at(value: Json, *path: str) -> int:
+    """Return the whole number at a path, 0 where there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, int) and not isinstance(found, bool) else 0
+
+
+def list_at(value: Json, *path: str) -> list[Json]:
+    """Return the list at a path, [] where there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, list) else []
+
+
+def dict_at(value: Json, *path: str) -> dict[str, Json]:
+    """Return the object at a path, {} where there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, dict) else {}
+
+
+def is_owned_by(pod: Json, uid: str) -> bool:
+    """Whether the controller ownerReference of a Pod names the Job with this uid: labels can be copied."""
+    return any(
+        owner.get("controller") is True and owner.get("kind") == "Job" and owner.get("uid") == uid
+        for owner in list_at(pod, "metadata", "ownerReferences")
+        if isinstance(owner, dict)
+    )
+
+
+def true_conditions(obj: Json) -> dict[str, dict[str, Json]]:
+    """Return the conditions of an object that are True, by type."""
+    return {
+        text_at(condition, "type"): condition
+        for condition in list_at(obj, "status", "conditions")
+        if at(condition, "status") == "True"
+    }

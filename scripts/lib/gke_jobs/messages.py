@@ -1,0 +1,28 @@
+"""Messages for people on stderr, in the name of the script that runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+PROGRAM = os.environ.get("GKE_JOB_PROGRAM", "gke-job")  # set by scripts/lib/common.bash
+
+
+class ScriptError(Exception):
+    """Ends the command with an exit code and one line on stderr: what happened, to which object, and what to do."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def log(message: str) -> None:
+    """Write one line to stderr. The caller has sanitized what comes from outside."""
+    sys.stderr.write(f"{PROGRAM}: {message}\n")
+    sys.stderr.flush()
+
+
+def die(status: int, message: str) -> NoReturn:
+    """End the command."""
+    raise ScriptError(status, message)
