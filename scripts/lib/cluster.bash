@@ -7,6 +7,7 @@ readonly CLUSTER_OPTIONS="project location cluster context namespace unreachable
 
 readonly UNREACHABLE_SECONDS=600 # without any answer, before a script gives up with 69
 readonly REFUSED=73              # what `request` returns for it; no script exits with it
+readonly MARK=made-by-gke-job     # in each private directory: only such are swept up
 readonly SETTLE_SECONDS=1        # how long an interrupted script waits for the answer to what it has asked for
 
 requesting='' # the kubectl of the present request
@@ -16,6 +17,7 @@ requesting='' # the kubectl of the present request
 make_private_dir() {
   sweep_private_dirs
   until new_private_dir; do :; done
+  : "${answer=}"
   trap clean_up EXIT
   trap 'stop 143' TERM
   trap 'stop 130' INT
@@ -29,6 +31,7 @@ make_private_dir() {
 new_private_dir() {
   PRIVATE_DIR=$(umask 077 && mktemp -d "${TMPDIR:-/tmp}/gke-job.XXXXXXXX") ||
     die "$EXIT_CONFIG" "cannot make a private directory in ${TMPDIR:-/tmp}: name another place in TMPDIR"
+  : >"$PRIVATE_DIR/$MARK" || die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
   type -P flock >/dev/null || return 0
   { exec {private_dir_lock}<"$PRIVATE_DIR"; } 2>/dev/null || return 1
   flock -n "$private_dir_lock" || (($? > 1)) || return 1 # above 1: a file system without locks
@@ -40,7 +43,7 @@ sweep_private_dirs() {
   local directory
   type -P flock >/dev/null || return 0
   for directory in "${TMPDIR:-/tmp}"/gke-job.????????; do
-    [[ -d $directory && -O $directory && ! -L $directory ]] || continue
+    [[ -O $directory && ! -L $directory && -f $directory/$MARK ]] || continue
     flock -n "$directory" rm -rf -- "$directory" || true
   done
 }
@@ -76,12 +79,14 @@ kill_child() { # PROCESS-ID
 }
 
 # Decides which cluster kubectl talks to: with --project, --location and --cluster a private kubeconfig from
-# get-credentials, else --context or the current context. Call it once, after make_private_dir.
+# get-credentials, else --context or the current context. Call it once, after make_private_dir. A stage of run-job takes
+# what run-job has decided.
+# Sets: kubectl_options, the words after `kubectl` that name context and namespace; option[namespace].
 use_cluster() {
   require_tools kubectl
   require_numbers unreachable-timeout
+  export GOMAXPROCS=1 # halves the processor time of kubectl
   kubectl_options=()
-  [[ -z ${option[namespace]} ]] || kubectl_options+=(--namespace "${option[namespace]}")
   if [[ ${option[project]}${option[location]}${option[cluster]} ]]; then
     [[ -z ${option[context]} ]] ||
       die "$EXIT_USAGE" "--context and --cluster both name a cluster: give one of them"
@@ -91,13 +96,68 @@ use_cluster() {
     ! is_dry || passed_on+=(--dry-run)
     start KILL "$BASH" "$SCRIPTS/get-credentials" "${passed_on[@]}" --kubeconfig "$KUBECONFIG" >/dev/null
     wait $!
-  elif [[ ${option[context]} ]]; then
-    kubectl_options+=(--context "${option[context]}")
-  elif ! is_dry; then
-    kubectl config current-context >/dev/null 2>&1 ||
-      die "$EXIT_USAGE" "no cluster is named and kubectl has no current context:" \
-        "give --project, --location and --cluster, or --context"
+    : "${option[namespace]:=default}"
+  else
+    [[ ! ${option[context]} ]] || kubectl_options+=(--context "${option[context]}")
+    is_dry || [[ ${GKE_JOB_RUN-} ]] || use_context
   fi
+  [[ ! ${option[namespace]} ]] || kubectl_options+=(--namespace "${option[namespace]}")
+}
+
+# Takes the namespace of the context unless one is given.
+use_context() {
+  local found status=0
+  found=$(kubectl config view --minify "${kubectl_options[@]}" --output 'jsonpath={.contexts[0].context.namespace}' \
+    2>"$PRIVATE_DIR/errors") || status=$?
+  if ((status)); then
+    [[ ! ${option[context]} ]] || die "$EXIT_USAGE" "context ${option[context]@Q} does not exist; see: kubectl config get-contexts"
+    die "$EXIT_USAGE" "no cluster is named and kubectl has no current context:" \
+      "give --project, --location and --cluster, or --context"
+  fi
+  : "${option[namespace]:=${found:-default}}"
+}
+
+# Opens the connection over which everything is read: one kubectl proxy, which run-job shares with its stages.
+# Call it once, after use_cluster. Sets: connection and proxy_command, for `command.py`.
+open_connection() {
+  local directory=${GKE_JOB_RUN:-$PRIVATE_DIR} name='[^/]+'
+  local paths="^/apis/batch/v1/namespaces/$name/jobs(/$name)?\$|^/api/v1/namespaces/$name/(events|pods(/$name/log)?)\$"
+  # With GOGC=20 a waiting kubectl has 9 MiB of its own instead of 13.
+  proxy_command=(env GOGC=20 kubectl "${kubectl_options[@]}" proxy --unix-socket=socket --accept-paths="$paths"
+    --reject-methods='^([^G]|G[^E]|GE[^T]|GET.)')
+  connection=(--socket "$directory/socket" --proxy-log "$directory/proxy.log")
+  [[ ${GKE_JOB_RUN-} ]] || start_proxy
+}
+
+# A path of a socket has at most 107 bytes, so its directory is entered, and what else is a relative path is not any more.
+start_proxy() {
+  local path paths proxy
+  mapfile -d : -t paths < <(printf '%s' "${KUBECONFIG-}")
+  KUBECONFIG=''
+  for path in "${paths[@]}"; do
+    [[ ! $path || $path == /* ]] || path=$PWD/$path
+    KUBECONFIG+=${KUBECONFIG:+:}$path
+  done
+  [[ ! $KUBECONFIG ]] || export KUBECONFIG
+  start KILL env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" </dev/null >/dev/null 2>"$PRIVATE_DIR/proxy.log"
+  proxy=$!
+  until [[ -S $PRIVATE_DIR/socket ]]; do # kubectl does not tell when it is open
+    is_running "$proxy" || die "$EXIT_CONFIG" "kubectl proxy has ended: $(tail -n 1 "$PRIVATE_DIR/proxy.log")"
+    pause 0.01
+  done
+}
+
+# Runs a command of the Python package over the connection; a signal is handled at once. The first line that it prints
+# is in `answer`, all of it in $PRIVATE_DIR/answer. Returns its exit code.
+ask() { # COMMAND ARGUMENT...
+  local status=0 IFS=''
+  start KILL "$PYTHON" "$SCRIPTS/lib/command.py" "$1" "${connection[@]}" "${@:2}" -- "${proxy_command[@]}" \
+    >"$PRIVATE_DIR/answer"
+  requesting=$!
+  wait "$requesting" || status=$?
+  requesting=''
+  read -r answer <"$PRIVATE_DIR/answer" || true
+  return "$status"
 }
 
 # Whether nothing is asked of the cluster. To validate there changes nothing, and so is part of a dry run.

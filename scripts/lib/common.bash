@@ -14,6 +14,7 @@ SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034 # likewise
 readonly PROGRAM=${0##*/} SCRIPTS PYTHON=${GKE_JOB_PYTHON:-python3} # the Python that has jinja2 and PyYAML
 
+export GKE_JOB_PROGRAM=$PROGRAM # in whose name Python logs
 export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only, or synchronized
 
 declare -A option=() # what parse_options found: option[job], option[dry_run], ...; '' where not given
