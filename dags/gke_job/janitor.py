@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from typing import Any
 
@@ -12,6 +13,8 @@ from gke_job.operator import GkeJobOperator
 FINISHED = ("Complete", "Failed", "Deleting")  # of list-jobs
 # A task instance in any other state, or in none, has a try that runs or will come.
 OVER = ("success", "failed", "skipped", "upstream_failed", "removed")
+MAP_INDEX = re.compile(r"-1|\d{1,9}", re.ASCII)
+MAX_LOGGED = 250  # characters of what a Job says of itself
 
 
 class ReapGkeJobs(GkeJobOperator):
@@ -34,11 +37,8 @@ class ReapGkeJobs(GkeJobOperator):
         """Runs list-jobs, asks Airflow, runs reap-jobs."""
         environment = self.get_env(context)["GKE_JOB_AIRFLOW_ENVIRONMENT"]
         jobs = json.loads(self._run(context, "list-jobs", namespace=self.namespace, json=True))
-        orphans = [
-            job
-            for job in jobs
-            if job["environment"] == environment and job["state"] not in FINISHED and _is_orphan(context["ti"], job)
-        ]
+        ours = [job for job in jobs if job["environment"] == environment and job["state"] not in FINISHED]
+        orphans = [job for job in ours if self._is_orphan(context, job)]
         self.log.info("%d Jobs, of which %d run for a task that is over", len(jobs), len(orphans))
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(orphans, file)
@@ -46,10 +46,22 @@ class ReapGkeJobs(GkeJobOperator):
             only_say = str(self.only_say).lower() != "false"
             self._run(context, "reap-jobs", jobs=file.name, airflow_environment=environment, dry_run=only_say)
 
+    def _is_orphan(self, context: Context, job: dict[str, str]) -> bool:
+        """Whether Airflow says that the task instance of a Job is over; one that names none is logged and left alone."""
+        map_index = job["map_index"]
+        if not (job["dag_id"] and job["task_id"] and job["run_id"] and MAP_INDEX.fullmatch(map_index)):
+            self.log.warning(
+                "leaving Job %r alone: its annotations name no task instance: DAG %r, task %r, run %r, map index %r",
+                *(_said(job[key]) for key in ("job", "dag_id", "task_id", "run_id", "map_index")),
+            )
+            return False
+        tasks = [job["task_id"]]
+        if job["task_id"].endswith(".submit"):  # of gke_job_group, where another task waits for the Job
+            tasks.append(job["task_id"].removesuffix("submit") + "wait")
+        states = task_states(context["ti"], job["dag_id"], job["run_id"], int(map_index), tasks)
+        return all(state in OVER for state in states.values())
 
-def _is_orphan(ti: Any, job: dict[str, str]) -> bool:
-    tasks = [job["task_id"]]
-    if job["task_id"].endswith(".submit"):  # of gke_job_group, where another task waits for the Job
-        tasks.append(job["task_id"].removesuffix("submit") + "wait")
-    states = task_states(ti, job["dag_id"], job["run_id"], int(job["map_index"]), tasks)
-    return all(state in OVER for state in states.values())
+
+def _said(text: str) -> str:
+    """Return what a Job says of itself, fit for the log with %r: short, without the marks of a group."""
+    return text[:MAX_LOGGED].replace("::", ": :").replace("##", "# #")

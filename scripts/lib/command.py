@@ -9,11 +9,12 @@ import sys
 from importlib import import_module
 
 MODULES = {
-    "diagnosis": "gke_jobs.diagnosis.diagnosis",
+    "explain-job": "gke_jobs.diagnosis.explain",
     "job-list": "gke_jobs.job_list",
+    "job-names": "gke_jobs.job_names",
     "owned": "gke_jobs.rendering.owned",
     "places": "gke_jobs.rendering.places",
-    "results": "gke_jobs.results",
+    "results": "gke_jobs.collect",
 }
 
 if __name__ == "__main__":

@@ -57,6 +57,18 @@ def test_what_is_of_others_or_finished_is_none(reaped, differs):
     assert reaped(job("over", **differs))[0] == []
 
 
+@pytest.mark.parametrize(
+    "differs",
+    [{"map_index": "zero"}, {"map_index": ""}, {"map_index": "-1\n"}, {"map_index": "\u0663"}, {"run_id": ""}],
+)
+def test_s6_an_odd_job_is_logged_and_passed_over(reaped, caplog, capsys, differs):
+    assert reaped(job("over", job="odd::group::\x1b", **differs), job("over"))[0] == ["over"]
+    assert (
+        "leaving Job 'odd: :group: :\\x1b' alone: its annotations name no task instance"
+        in caplog.text + capsys.readouterr().out
+    )
+
+
 @pytest.mark.parametrize(("given", "dry"), [({}, True), ({"dry_run": "True"}, True), ({"dry_run": "False"}, False)])
 def test_it_only_says_what_it_would_do_unless_told_otherwise(reaped, given, dry):
     assert reaped(job("over"), **given)[1] == {"airflow_environment": "airflow", "dry_run": dry}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from localgke.errors import ApiError
+from localgke.errors import ApiError, not_imitated
 from localgke.store import Object, Store
 
 POLL_SECONDS = 0.05
@@ -24,19 +24,27 @@ async def stream(request: web.Request, store: Store, pod: Object, directory: Pat
     tail = request.query.get("tailLines")
     if tail is not None and not tail.isdigit():
         raise ApiError("BadRequest", f'tailLines: Invalid value: "{tail}": must be a whole number, not negative')
+    limit = request.query.get("limitBytes")
+    if limit is not None and not (limit.isdigit() and int(limit)):
+        raise ApiError("BadRequest", f'limitBytes: Invalid value: "{limit}": must be a whole number above 0')
+    if limit and request.query.get("follow") == "true":
+        raise not_imitated("limitBytes of a log that is followed")
     since = request.query.get("sinceTime", "")
     if since and not TIME.fullmatch(since):
         raise ApiError("BadRequest", f'sinceTime: Invalid value: "{since}": must be a time in UTC, to the second')
     container = _container(pod, request.query.get("container", ""))
     # A Pod without a node has an empty log, not an error.
-    file = _file(pod, container, directory / pod["metadata"]["uid"]) if pod["spec"].get("nodeName") else None
+    previous = request.query.get("previous") == "true"
+    logs = directory / pod["metadata"]["uid"]
+    file = _file(pod, container, logs, previous=previous) if pod["spec"].get("nodeName") else None
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(request)
     with contextlib.suppress(ConnectionError):  # the client has gone: nobody to tell
         if file:
             follow = request.query.get("follow") == "true"
             lines = _Lines(since.encode().removesuffix(b"Z"), request.query.get("timestamps") == "true")
-            await _copy(response, store, pod, container, file, follow, None if tail is None else int(tail), lines)
+            left = None if tail is None else int(tail)
+            await _copy(response, store, pod, container, file, follow, left, int(limit or 0), lines)
         await response.write_eof()
     return response
 
@@ -49,6 +57,7 @@ async def _copy(
     file: Path,
     follow: bool,
     tail: int | None,
+    limit: int,
     cri: _Lines,
 ) -> None:
     ended, rest = False, b""
@@ -61,7 +70,7 @@ async def _copy(
             if tail is not None:
                 lines = LINE.findall(text)
                 text, tail = b"".join(lines[max(0, len(lines) - tail) :]), None
-            await response.write(text)
+            await response.write(text[: limit or None])
             if not ended:
                 await asyncio.sleep(POLL_SECONDS)
 
@@ -81,16 +90,18 @@ def _status(pod: Object, container: str) -> Object:
     return next((item for item in pod["status"].get("containerStatuses", ()) if item["name"] == container), {})
 
 
-def _file(pod: Object, container: str, directory: Path) -> Path:
-    """The log of the container's newest run. Raises BadRequest in the words of the kubelet."""
+def _file(pod: Object, container: str, directory: Path, *, previous: bool) -> Path:
+    """The log of the container's newest run, or of the one before. Raises BadRequest in the words of the kubelet."""
     who, status = f'container "{container}" in pod "{pod["metadata"]["name"]}"', _status(pod, container)
     if "waiting" in status.get("state", {}) and "terminated" not in status.get("lastState", {}):
         reason = status["state"]["waiting"]["reason"]
         raise ApiError("BadRequest", f"{who} is waiting to start: {WAITING.get(reason, reason)}")
+    if previous and "terminated" not in status.get("lastState", {}):
+        raise ApiError("BadRequest", f"previous terminated {who} not found")
     files = sorted(directory.glob(f"{container}.*.log"), key=lambda file: int(file.suffixes[-2][1:]))
     if not files:
         raise ApiError("BadRequest", f"{who} is not available")
-    return files[-1]
+    return files[-2 if previous and len(files) > 1 else -1]
 
 
 def _runs(store: Store, pod: Object, container: str, file: Path) -> bool:

@@ -56,6 +56,8 @@ def read(api, **query):
         ({"container": "main", "follow": "true"}, "one\ntwo\nthree\n50%\r100%\n"),
         ({"tailLines": "2"}, "three\n50%\r100%\n"),
         ({"tailLines": "0"}, ""),
+        ({"limitBytes": "5"}, "one\nt"),
+        ({"tailLines": "2", "limitBytes": "4"}, "thre"),
         ({"sinceTime": "2025-01-01T00:00:03Z"}, "three\n50%\r100%\n"),
         ({"sinceTime": "2025-01-01T00:00:05Z"}, ""),
         (
@@ -119,6 +121,8 @@ def test_a_pod_without_a_node_has_an_empty_log(api, pod):
         ),
         ({"waiting": {"reason": "ImagePullBackOff"}}, {}, "is waiting to start: trying and failing to pull image"),
         ({"running": {}}, {"container": "x"}, "container x is not valid for pod p"),
+        ({"running": {}}, {"limitBytes": "0"}, 'limitBytes: Invalid value: "0"'),
+        ({"running": {}}, {"previous": "true"}, 'previous terminated container "main" in pod "p" not found'),
         ({"running": {}}, {"tailLines": "-1"}, 'tailLines: Invalid value: "-1"'),
         ({"running": {}}, {"sinceTime": "today"}, 'sinceTime: Invalid value: "today"'),
     ],
@@ -133,3 +137,8 @@ def test_a_log_that_is_not_there_is_a_bad_request_in_the_words_of_the_kubelet(ap
 def test_a_pod_of_two_containers_wants_to_know_which(api, pod):
     pod(ENDED, containers=("main", "side"))
     assert read(api) == (400, "a container name must be specified for pod p, choose one of: [main side]")
+
+
+def test_the_log_of_the_run_before_the_last_restart(api, pod):
+    pod({"running": {}}, ENDED, runs=2)
+    assert read(api, previous="true") == "old\n"

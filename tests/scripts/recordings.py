@@ -13,7 +13,8 @@ RECORDINGS = Path(__file__).resolve().parent / "diagnosis"
 CASES = sorted(file.stem for file in RECORDINGS.glob("*.json"))
 sys.path.append(str(RECORDINGS.parents[2] / "scripts/lib"))  # for those who start this file by itself
 
-from gke_jobs.diagnosis.diagnosis import Seen, diagnose  # noqa: E402 # found on the path set above
+from gke_jobs.diagnosis.diagnosis import diagnose  # noqa: E402 # found on the path set above
+from gke_jobs.diagnosis.seen import Seen  # noqa: E402 # likewise
 
 # Fields that only take room.
 NOISE = {

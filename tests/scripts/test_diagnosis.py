@@ -1,26 +1,12 @@
-import json
 from copy import deepcopy
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 import pytest
+from diagnosing import advice, event
 from recordings import CASES, RECORDINGS, load
 
-from gke_jobs.diagnosis.diagnosis import GROUPS, diagnose, read, wanted_logs
-from gke_jobs.plain_text import LINE_LIMIT, duration, log_lines, one_line
-
-
-def event(seen, obj, reason, message, *, kind="Warning", ago=0, **fields):
-    time = (seen.now - timedelta(seconds=ago)).isoformat()
-    return {
-        "metadata": {"creationTimestamp": time},
-        "involvedObject": {"kind": obj.get("kind"), "name": obj["metadata"]["name"], "uid": obj["metadata"]["uid"]},
-        "type": kind,
-        "reason": reason,
-        "message": message,
-        "lastTimestamp": time,
-        **fields,
-    }
+from gke_jobs.diagnosis.diagnosis import GROUPS, diagnose
 
 
 def pods_with_exit_codes(seen, codes):
@@ -33,10 +19,6 @@ def pods_with_exit_codes(seen, codes):
         ended.update(exitCode=code, finishedAt=(seen.now - timedelta(seconds=number)).isoformat())
         pods.append(pod)
     return pods
-
-
-def advice(text):
-    return [line.removeprefix("advice: ") for line in text.splitlines() if line.startswith("advice: ")]
 
 
 def test_there_is_a_text_for_each_recording_and_no_other():
@@ -70,17 +52,6 @@ def test_pods_that_fail_alike_are_told_once_with_the_newest_in_full():
     assert "train-00010 and 2 more\n" in text
     assert text.count("exit code 3") == 1
     assert "    | the newest\n" in text
-
-
-def test_only_the_logs_that_are_shown_are_asked_for():
-    seen = load("shell_command_not_found")
-    pods = pods_with_exit_codes(seen, [3, 3, 4])
-    assert list(wanted_logs(replace(seen, pods=pods))) == [("train-00000", "main", ""), ("train-00002", "main", "")]
-
-
-def test_of_a_container_that_was_restarted_the_log_before_is_asked_for():
-    seen = load("restarting")
-    assert list(wanted_logs(seen)) == [(seen.pods[0]["metadata"]["name"], "main", "--previous")]
 
 
 def test_a_log_that_cannot_be_had_is_said():
@@ -238,6 +209,9 @@ def test_a_registry_error_that_is_only_in_the_events_gives_the_advice():
 def test_a_job_that_is_gone_or_could_not_be_read():
     seen = load("exit_code")
     assert diagnose(replace(seen, job={}, pods=[], events=[])) == "Job train is no longer there\n"
+    assert diagnose(replace(seen, job=None, unread={"job": "no answer"})).startswith(
+        "Job train could not be read: no answer\n"
+    )
     assert diagnose(replace(seen, job=None)).startswith("Job train could not be read\n3 Pods alike; the newest:\n")
 
 
@@ -259,48 +233,4 @@ def test_a_pod_that_the_server_knows_next_to_nothing_about():
     metadata = {"name": "train-abcde", "uid": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}
     pod = {"metadata": metadata, "spec": {"containers": [{"name": "main"}]}, "status": {}}
     seen = load("running")
-    assert "Pod train-abcde: in phase Unknown, " in diagnose(replace(seen, pods=[pod], events=[]))
-
-
-def test_what_was_read_from_a_directory(tmp_path):
-    seen = load("exit_code")
-    newest = next(wanted_logs(seen))[0]
-    (tmp_path / "job.json").write_text(json.dumps(seen.job))
-    (tmp_path / "pods.json").write_text(json.dumps({"items": seen.pods}))
-    (tmp_path / f"{newest}.main.log").write_bytes(b"\xff")
-    found = read(tmp_path, "train", seen.uid)
-    assert (found.job, found.pods, found.events) == (seen.job, seen.pods, [])
-    assert found.logs == {(newest, "main"): b"\xff"}
-    (tmp_path / f"{newest}.main.log").unlink()
-    (tmp_path / f"{newest}.main.log.err").write_text("Error from server (Forbidden): pods is\nforbidden\n")
-    text = diagnose(read(tmp_path, "train", seen.uid))
-    assert "  the log of main could not be read: Error from server (Forbidden): pods is forbidden\n" in text
-    assert read(tmp_path, "train", "another").job == {}
-    (tmp_path / "job.json").write_text("")
-    assert read(tmp_path, "train", seen.uid).job == {}
-    (tmp_path / "job.json").unlink()
-    (tmp_path / "pods.json").unlink()
-    assert (read(tmp_path, "train", seen.uid).job, read(tmp_path, "train", seen.uid).pods) == (None, None)
-
-
-def test_log_lines_are_safe_for_a_terminal():
-    assert log_lines(b"") == []
-    assert log_lines(b"one\n\ntwo") == ["one", "", "two"]
-    assert log_lines(b"10%\r50%\r100%\r\nok\r\n") == ["100%", "ok"]
-    assert log_lines(b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07 \x9b2J") == ["red \\x1b]0;title\\x07 \\x9b2J"]
-    assert log_lines("\u202eright to left, tab\tok, \u00e9t\u00e9 \u2014".encode()) == [
-        "\\u202eright to left, tab\tok, \u00e9t\u00e9 \u2014"
-    ]
-    assert log_lines(b"\xff\xc3(") == ["\\xff\\xc3("]
-
-
-def test_a_long_line_is_cut_and_says_so():
-    assert log_lines(b"x" * 5000) == ["x" * LINE_LIMIT + "... (cut: 5000 characters)"]
-    assert one_line("y" * LINE_LIMIT) == "y" * LINE_LIMIT
-
-
-def test_durations():
-    start = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    lengths = [0, 59, 125, 3 * 3600 + 12 * 60 + 5, 2 * 86400 + 4 * 3600, -5]
-    expected = ["0 s", "59 s", "2 min 5 s", "3 h 12 min", "2 d 4 h", "0 s"]
-    assert [duration(start, start + timedelta(seconds=seconds)) for seconds in lengths] == expected
+    assert "Pod train-abcde: on a node that does not answer, " in diagnose(replace(seen, pods=[pod], events=[]))

@@ -1,70 +1,92 @@
 """The Jobs of the toolkit, with the task that each runs for.
 
-`kubectl get jobs --output json | job_list.py [--json]` prints a table, or one line with a JSON list of objects.
-`job_list.py --names <FILE` reads such a list and prints NAME NAMESPACE UID, a line a Job.
+command.py job-list CONNECTION --namespace NAME [--json] [--unreachable-timeout SECONDS] -- PROXY
+prints a table, or one line with a JSON list of objects.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import sys
+from collections.abc import Iterable
 from datetime import datetime, timezone
-from typing import Any
 
-from gke_jobs.plain_text import duration, parse_time
+from gke_jobs import labels
+from gke_jobs.connection import jobs_path
+from gke_jobs.json_access import Json, at, dict_at, text_at, true_conditions
+from gke_jobs.messages import ScriptError, log
+from gke_jobs.options import take_connection
+from gke_jobs.plain_text import duration, json_line, one_line, parse_time
+from gke_jobs.reads import UNREACHABLE_SECONDS, Reader
 
 COLUMNS = "{:<50} {:<10} {:>14}  {:<14} {}"
-OWNER = ("environment", "dag_id", "task_id", "run_id", "map_index")  # as identity.Run has them
+OWNER = {  # as identity.Run has them
+    "environment": labels.AIRFLOW_ENVIRONMENT,
+    "dag_id": labels.DAG_ID,
+    "task_id": labels.TASK_ID,
+    "run_id": labels.RUN_ID,
+    "map_index": labels.MAP_INDEX,
+}
 
 
-def describe(job: dict[str, Any], now: datetime) -> dict[str, str]:
-    """Return what is told of one Job, all of it text."""
-    metadata = job["metadata"]
-    annotations = metadata.get("annotations", {})
+def describe(job: Json, now: datetime) -> dict[str, str]:
+    """Return what is told of one Job, all of it text as it is in the Job, '' for what it lacks."""
+    metadata = dict_at(job, "metadata")
+    annotations = dict_at(metadata, "annotations")
+    created = parse_time(metadata.get("creationTimestamp"))
     told = {
-        "job": metadata["name"],
-        "namespace": metadata["namespace"],
-        "uid": metadata["uid"],
+        "job": text_at(metadata, "name"),
+        "namespace": text_at(metadata, "namespace"),
+        "uid": text_at(metadata, "uid"),
         "state": state(job),
-        "age": duration(parse_time(metadata["creationTimestamp"]), now),
-        "profile": annotations.get("gke-job/profile", ""),
+        "age": duration(created, now) if created else "",
+        "profile": text_at(annotations, labels.PROFILE),
     }
-    names = ("airflow-environment", "dag-id", "task-id", "run-id", "map-index")
-    return told | {key: annotations.get(f"gke-job/{name}", "") for key, name in zip(OWNER, names, strict=True)}
+    return told | {key: text_at(annotations, label) for key, label in OWNER.items()}
 
 
-def state(job: dict[str, Any]) -> str:
+def state(job: Json) -> str:
     """Return Complete, Failed, Suspended, Deleting, Running or Pending."""
-    status = job.get("status", {})
-    conditions = {c["type"] for c in status.get("conditions", []) if c["status"] == "True"}
+    conditions = true_conditions(job)
     for word in ("Complete", "Failed", "Suspended"):
         if word in conditions:
             return word
-    if "deletionTimestamp" in job["metadata"]:
+    if at(job, "metadata", "deletionTimestamp"):
         return "Deleting"
-    return "Running" if status.get("ready") else "Pending"
+    return "Running" if at(job, "status", "ready") else "Pending"
 
 
 def owner(job: dict[str, str]) -> str:
     """Return the task instance of a described Job as text, `by hand` where there is none."""
     if not job["dag_id"]:
         return "by hand"
-    index = "" if job["map_index"] == "-1" else f"[{job['map_index']}]"
+    index = "" if job["map_index"] in ("-1", "") else f"[{job['map_index']}]"
     return f"{job['environment']}: {job['dag_id']} {job['task_id']}{index} {job['run_id']}"
 
 
-def main() -> None:
-    """Read a list on stdin, print it on stdout."""
-    if sys.argv[1:] == ["--names"]:
-        for job in json.load(sys.stdin):
-            print(job["job"], job["namespace"], job["uid"])
-        return
+def table(jobs: Iterable[dict[str, str]]) -> str:
+    """Return described Jobs as lines of text."""
+    rows = [("JOB", "STATE", "AGE", "PROFILE", "TASK")]
+    rows += [(job["job"], job["state"], job["age"], job["profile"], owner(job)) for job in jobs]
+    return "".join(f"{COLUMNS.format(*map(one_line, row)).rstrip()}\n" for row in rows)
+
+
+def main() -> int:
+    """Print the list."""
+    try:
+        connection, words = take_connection(sys.argv[1:])
+        parser = argparse.ArgumentParser(allow_abbrev=False)
+        parser.add_argument("--namespace", required=True)
+        parser.add_argument("--json", action="store_true")
+        parser.add_argument("--unreachable-timeout", type=float, default=UNREACHABLE_SECONDS)
+        options = parser.parse_args(words)
+        reader = Reader(connection=connection, unreachable_seconds=options.unreachable_timeout)
+        query = {"labelSelector": f"{labels.MANAGED_BY}={labels.MANAGER}"}
+        found = reader.list("list the Jobs", jobs_path(options.namespace), query)
+    except ScriptError as error:
+        log(str(error))
+        return error.status
     now = datetime.now(timezone.utc)
-    items = sorted(json.load(sys.stdin)["items"], key=lambda job: job["metadata"]["creationTimestamp"])
-    jobs = [describe(job, now) for job in items]
-    if sys.argv[1:] == ["--json"]:
-        print(json.dumps(jobs, separators=(",", ":")))
-        return
-    print(COLUMNS.format("JOB", "STATE", "AGE", "PROFILE", "TASK"))
-    for job in jobs:
-        print(COLUMNS.format(job["job"], job["state"], job["age"], job["profile"], owner(job)))
+    jobs = [describe(job, now) for job in sorted(found, key=lambda job: text_at(job, "metadata", "creationTimestamp"))]
+    print(f"{json_line(jobs)}\n" if options.json else table(jobs), end="")
+    return 0

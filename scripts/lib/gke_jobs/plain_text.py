@@ -1,28 +1,78 @@
-"""What comes from a cluster, made fit for a task log: one line, of limited length, without control characters."""
+"""What comes from a cluster or a container, made fit for a task log: the one place where foreign text is cleaned.
+
+Nothing that went through here can move a cursor, hide or turn around text, begin a line, or open or close a group of
+Airflow's log view. Letters of any language stay readable.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+import unicodedata
 from datetime import datetime
+from typing import Any
 
 LINE_LIMIT = 1024  # characters; also what Kubernetes allows the message of an event
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+COLOURS = re.compile(r"\x1b\[[0-9;:]*m")  # SGR
+RESET = "\x1b[0m"
+ENDS_PLAIN = re.compile(r"\x1b\[0*m\Z")
+# Control characters, and what is one to a browser or a terminal: separators of lines, marks for the direction of
+# text. Tab is none. The last range stands for a byte that is no UTF-8 and is a C1 control character in other encodings.
+CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udc9f]")
+# Airflow 3 takes ::group:: and ::endgroup:: for marks anywhere in a line, after it has taken the colours out. Airflow 2
+# takes ##[group] for one as well.
+_C = rf"(?:{COLOURS.pattern})*"
+GROUP_MARK = re.compile(
+    rf"(:{_C}:|#{_C}#{_C}\[)(?={_C}(?:e{_C}n{_C}d{_C})?g{_C}r{_C}o{_C}u{_C}p{_C}(?::{_C}:|\]))", re.IGNORECASE
+)
+MAY_BE_GROUP = re.compile("::|##|:\x1b|#\x1b")
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # DNS-1123 subdomain
+NAME_LIMIT = 253
+TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)  # RFC 3339
+# In ASCII, but for a tab: what most lines have none of.
+PLAIN = re.compile(rb"[\t\x20-\x7e]*")
+
+
+def escaped(text: str) -> str:
+    """Return text without colours, each control character as an escape, and no mark of a group in it."""
+    text = COLOURS.sub("", text)
+    if not text.isprintable():
+        text = "".join(char if _is_readable(char) else _escape(char) for char in text)
+    return _without_marks(text)
 
 
 def printable(text: str) -> str:
-    """Return one line of text without colours, each control character as an escape, cut at LINE_LIMIT."""
-    text = COLOURS.sub("", text)
-    text = "".join(char if char.isprintable() or char in "\t\xa0" else _escape(char) for char in text)
+    """Return one line of text, escaped and cut at LINE_LIMIT."""
+    text = escaped(text)
     return text if len(text) <= LINE_LIMIT else f"{text[:LINE_LIMIT]}... (cut: {len(text)} characters)"
 
 
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape", "surrogatepass").decode()
+def one_line(message: Any) -> str:
+    """Return the message of a Kubernetes object, which may have several lines, as one that is printable.
+
+    '' for what is no text.
+    """
+    return printable(" ".join(message.split())) if isinstance(message, str) else ""
 
 
-def one_line(message: str) -> str:
-    """Return the message of a Kubernetes object, which may have several lines, as one that is printable."""
-    return printable(" ".join(message.split()))
+def container_line(line: bytes) -> bytes:
+    """Return a line of a container's live log, without its newline, as it may be written to the task log.
+
+    Colours and bytes that are no UTF-8 stay as they are; what colours are left open are closed.
+    """
+    if PLAIN.fullmatch(line) and b"::" not in line and b"##" not in line:
+        return line
+    text = line.decode(errors="surrogateescape").rstrip("\r")
+    pieces = COLOURS.split(text)
+    if len(pieces) == 1:
+        text = CONTROLS.sub(_escape_match, text)
+    else:
+        colours = COLOURS.findall(text)
+        pieces = [CONTROLS.sub(_escape_match, piece) for piece in pieces]
+        text = "".join(part for pair in zip(pieces, [*colours, ""], strict=True) for part in pair)
+        if not ENDS_PLAIN.fullmatch(colours[-1]):
+            text += RESET
+    return _without_marks(text).encode(errors="surrogateescape")
 
 
 def log_lines(log: bytes) -> list[str]:
@@ -34,9 +84,29 @@ def log_lines(log: bytes) -> list[str]:
     return [printable(line.rstrip("\r").rpartition("\r")[2]) for line in lines]
 
 
-def parse_time(text: str) -> datetime:
-    """Return a time of the Kubernetes API."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+def json_line(value: Any) -> str:
+    """Return a value as a line of compact JSON in ASCII, which reads back as the same value. ValueError for NaN."""
+    line = json.dumps(value, separators=(",", ":"), allow_nan=False).replace("\x7f", "\\u007f")
+    return GROUP_MARK.sub(lambda mark: f"\\u{ord(mark[1][0]):04x}{mark[1][1:]}", line)
+
+
+def is_name(text: Any) -> bool:
+    """Whether this is a name that Kubernetes may give an object (DNS-1123), which is safe in a command to be pasted."""
+    return isinstance(text, str) and len(text) <= NAME_LIMIT and NAME.fullmatch(text) is not None
+
+
+def parse_time(text: Any) -> datetime | None:
+    """Return a time of the Kubernetes API, with its time zone; None for what is no RFC 3339."""
+    match = TIME.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        return None
+    day_and_time, fraction, zone = match.groups()
+    try:
+        return datetime.fromisoformat(
+            f"{day_and_time}.{(fraction or '0')[:6]:0<6}{'+00:00' if zone == 'Z' else zone}",
+        )
+    except ValueError:  # a 32nd of a month
+        return None
 
 
 def duration(start: datetime, end: datetime) -> str:
@@ -48,3 +118,21 @@ def duration(start: datetime, end: datetime) -> str:
     if hours:
         return f"{hours} h {minutes % 60} min"
     return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+
+
+def _is_readable(char: str) -> bool:
+    return char.isprintable() or char in "\t\u200c\u200d" or unicodedata.category(char) == "Zs"
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape", "surrogatepass").decode()
+
+
+def _escape_match(match: re.Match[str]) -> str:
+    char = match[0]
+    return f"\\x{ord(char) - 0xDC00:02x}" if char >= "\udc80" else _escape(char)
+
+
+def _without_marks(text: str) -> str:
+    """Put a space into each mark of a group."""
+    return GROUP_MARK.sub(lambda mark: f"{mark[1][0]} {mark[1][1:]}", text) if MAY_BE_GROUP.search(text) else text

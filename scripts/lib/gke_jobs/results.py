@@ -1,11 +1,7 @@
-"""Prints the result of a Job: what its containers left in their termination message, as one line of JSON.
+"""The result of a Job: what its program left in the termination message, JSON or text.
 
-Usage: kubectl get pods --selector ... --output json | result.py [--completions N] [--succeeded N]
-
-Without --completions: the message of the Pod that succeeded last. With it, for an Indexed Job of N completions: a list
-in the order of the indexes. A message that is JSON is taken as it is, other text as a JSON string, none as null. Only
-the first container of a Pod counts. --succeeded: how many Pods succeeded according to the Job; those of them that are
-gone are said on stderr.
+One Pod: its message. Several without indexes: that of the Pod that succeeded last. An Indexed Job: a list in the order
+of the indexes. A message that is JSON is taken as it is, other text as a JSON string, none as null.
 
 A message as long as Kubernetes lets it be was cut, unless it is whole JSON: that is no result, but an error, because
 half a result would go on unnoticed.
@@ -13,95 +9,170 @@ half a result would go on unnoticed.
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-from typing import Any, NoReturn
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import NoReturn
 
-Json = Any  # what json.loads makes
+from gke_jobs.containers import containers, main_container
+from gke_jobs.json_access import Json, at, dict_at, int_at, list_at, text_at
+from gke_jobs.labels import COMPLETION_INDEX
+from gke_jobs.plain_text import one_line, parse_time
 
 MESSAGE_BYTES = 4096  # of a container
 POD_BYTES = 12288  # of all containers of a Pod, in equal shares
-INDEX = "batch.kubernetes.io/job-completion-index"
-BAD_INPUT = 65
+DEEPEST = 100  # lists and objects in one another
+MOST_INDEXES = 1_000_000
+INDEX = re.compile(r"\d{1,10}", re.ASCII)
+ADVICE = "write larger results to object storage and leave their URI"
 
 
-class ResultCutError(Exception):
-    """Kubernetes has kept a part of the result only."""
+class ResultError(Exception):
+    """There is no result that could be handed on; the message is one line."""
 
 
-def job_result(pods: list[dict[str, Json]], completions: int | None = None) -> Json:
-    """Return the result of the Job that `pods`, those that succeeded, belong to; a list for `completions`.
+@dataclass(frozen=True, kw_only=True)
+class PodResult:
+    """What one Pod that succeeded has left.
 
-    ResultCutError when Kubernetes has cut it.
+    index: of an Indexed Job; finished_at: RFC 3339, may be ''; message: '' for none; limit: of the message, bytes
     """
-    pods = sorted(pods, key=lambda pod: _end(pod).get("finishedAt", ""))
+
+    name: str
+    uid: str
+    index: int | None
+    finished_at: str
+    message: str
+    limit: int
+
+    def to_json(self) -> dict[str, Json]:
+        """Return it as an object of JSON."""
+        return asdict(self)
+
+
+def from_json(value: Json) -> PodResult | None:
+    """Return what to_json has made; None for anything else."""
+    index = at(value, "index")
+    if not isinstance(value, dict) or not text_at(value, "uid") or not (index is None or isinstance(index, int)):
+        return None
+    return PodResult(
+        name=text_at(value, "name"),
+        uid=text_at(value, "uid"),
+        index=index,
+        finished_at=text_at(value, "finished_at"),
+        message=text_at(value, "message"),
+        limit=int_at(value, "limit"),
+    )
+
+
+def result_of(pod: Json) -> PodResult | None:
+    """Return what a Pod that succeeded has left; None for any other Pod."""
+    if text_at(pod, "status", "phase") != "Succeeded":
+        return None
+    program = main_container(pod)
+    ended = next((one.ended for one in containers(pod) if one.name == program and one.kind != "init container"), {})
+    number = len(list_at(pod, "spec", "containers")) + len(list_at(pod, "spec", "initContainers"))
+    return PodResult(
+        name=one_line(text_at(pod, "metadata", "name")),
+        uid=text_at(pod, "metadata", "uid"),
+        index=_index(text_at(dict_at(pod, "metadata", "annotations"), COMPLETION_INDEX)),
+        finished_at=text_at(ended, "finishedAt"),
+        message=text_at(ended, "message"),
+        limit=min(MESSAGE_BYTES, POD_BYTES // max(1, number)),
+    )
+
+
+def merged(*results: Iterable[PodResult]) -> list[PodResult]:
+    """Return the results of several readings, one for each Pod: the last that has a message."""
+    by_uid: dict[str, PodResult] = {}
+    for result in (result for some in results for result in some):
+        if result.message or result.uid not in by_uid:
+            by_uid[result.uid] = result
+    return list(by_uid.values())
+
+
+def job_result(results: Iterable[PodResult], completions: int | None) -> Json:
+    """Return the result of a Job from those of its Pods.
+
+    completions: of an Indexed Job, whose result is a list with null for a hole; None for any other
+    ResultError where a message is none.
+    """
+    latest = sorted(results, key=_end)
     if completions is None:
-        return _pod_result(pods[-1]) if pods else None
-    by_index = {int(pod["metadata"]["annotations"][INDEX]): pod for pod in pods}
-    return [_pod_result(by_index[index]) if index in by_index else None for index in range(completions)]
+        return value_of(latest[-1]) if latest else None
+    by_index = _by_index(latest, completions)
+    return [value_of(by_index[index]) if index in by_index else None for index in range(completions)]
 
 
-def succeeded(pods: list[dict[str, Json]]) -> list[dict[str, Json]]:
-    """Return those of `pods`, from the Kubernetes API, that succeeded."""
-    return [pod for pod in pods if pod.get("status", {}).get("phase") == "Succeeded"]
+def partial_result(results: Iterable[PodResult], completions: int) -> tuple[list[Json], list[str]]:
+    """Return the result of an Indexed Job that failed, null for a hole, and why some message is no result."""
+    found = {index: _value_or_error(one) for index, one in _by_index(sorted(results, key=_end), completions).items()}
+    values = [found[index][0] if index in found else None for index in range(completions)]
+    return values, [error for _, error in found.values() if error]
 
 
-def _end(pod: dict[str, Json]) -> dict[str, Json]:
-    """Tell how the Pod's first container ended (`ContainerStateTerminated`); empty when that is not known."""
-    main = pod["spec"]["containers"][0]["name"]
-    states = {status["name"]: status.get("state", {}) for status in pod["status"].get("containerStatuses", [])}
-    end: dict[str, Json] = states.get(main, {}).get("terminated", {})
-    return end
+def indexes_with_result(results: Iterable[PodResult], completions: int) -> int:
+    """Return for how many indexes of a Job there is a Pod that succeeded."""
+    return len(_by_index(results, completions))
 
 
-def _pod_result(pod: dict[str, Json]) -> Json:
-    message = _end(pod).get("message", "")
-    if not message.strip():
+def value_of(result: PodResult) -> Json:
+    """Return what a message is as JSON. ResultError where it was cut, or is too deep."""
+    if not result.message.strip():
         return None
     try:
-        value = json.loads(message, parse_constant=_refuse)
-        _one_line(value)
+        value = json.loads(result.message, parse_constant=_refuse)
+        json.dumps(value, allow_nan=False)
+        deep = _depth(value) > DEEPEST
+    except RecursionError:
+        deep = True
     except ValueError:
-        limit = _message_limit(pod)
-        if len(message.encode(errors="replace")) >= limit:
-            name = pod["metadata"]["name"]
-            advice = "write larger results to object storage and leave their URI"
-            raise ResultCutError(f"result cut at {limit} bytes, Pod {name}, {advice}") from None
-        return message.removesuffix("\n")
+        if len(result.message.encode(errors="replace")) >= result.limit:
+            raise ResultError(f"result cut at {result.limit} bytes, Pod {result.name}, {ADVICE}") from None
+        return result.message.removesuffix("\n")
+    if deep:
+        raise ResultError(
+            f"result nested more than {DEEPEST} levels deep, Pod {result.name}, leave it as text, or flatter"
+        )
     return value
 
 
-def _message_limit(pod: dict[str, Json]) -> int:
-    containers = len(pod["spec"]["containers"]) + len(pod["spec"].get("initContainers", []))
-    return min(MESSAGE_BYTES, POD_BYTES // containers)
+def _value_or_error(result: PodResult) -> tuple[Json, str]:
+    try:
+        return value_of(result), ""
+    except ResultError as error:
+        return None, str(error)
 
 
-def _one_line(value: Json) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+def _by_index(results: Iterable[PodResult], completions: int) -> dict[int, PodResult]:
+    _checked(completions)
+    return {one.index: one for one in results if one.index is not None and 0 <= one.index < completions}
+
+
+def _checked(completions: int) -> int:
+    if not 0 <= completions <= MOST_INDEXES:
+        raise ResultError(f"{completions} completions, a result has at most {MOST_INDEXES} values, {ADVICE}")
+    return completions
+
+
+def _index(text: str) -> int | None:
+    return int(text) if INDEX.fullmatch(text) else None
+
+
+def _end(result: PodResult) -> tuple[bool, datetime | str, str]:
+    time = parse_time(result.finished_at)
+    return (time is not None, time or "", result.name)
+
+
+def _depth(value: Json) -> int:
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, (dict, list))]:
+        depth += 1
+        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+    return depth
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
-
-
-def main() -> int:
-    """Read a list of Pods on standard input and print the result; return the exit code."""
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--completions", type=int)
-    parser.add_argument("--succeeded", type=int, default=0)
-    options = parser.parse_args()
-    try:
-        pods = succeeded(json.load(sys.stdin.buffer)["items"])
-    except (ValueError, LookupError, TypeError):
-        print("no result, standard input is no list of Pods, pass `kubectl get pods --output json`", file=sys.stderr)
-        return BAD_INPUT
-    if missing := max(0, options.succeeded - len(pods)):
-        said = f"{missing} of {options.succeeded} Pods that succeeded are gone, their results are missing"
-        print(said, file=sys.stderr)
-    try:
-        print(_one_line(job_result(pods, options.completions)))
-    except ResultCutError as error:
-        print(error, file=sys.stderr)
-        return BAD_INPUT
-    return 0

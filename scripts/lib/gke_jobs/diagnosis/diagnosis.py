@@ -1,25 +1,24 @@
-"""Tells in words why a Job is pending, running, failed: its condition, its Pods, their events and logs, advice.
+"""Tells in words why a Job is pending, running or failed: its condition, its Pods, their events and logs, advice.
 
-Usage: diagnosis.py logs DIRECTORY NAME UID   # which logs the text will show, a line each: POD CONTAINER [--previous]
-       diagnosis.py text DIRECTORY NAME UID   # the text
-
-DIRECTORY holds what explain.bash has read; each file may be missing. The environment of a container is never printed.
+The environment of a container is never printed.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from gke_jobs.diagnosis.advice import advise
-from gke_jobs.diagnosis.event_lines import event_lines
-from gke_jobs.diagnosis.pod_state import INDEX, Json, facts, last_change, logs_to_read, messages, stage
-from gke_jobs.plain_text import duration, log_lines, one_line, parse_time
+from gke_jobs.diagnosis import advice
+from gke_jobs.diagnosis.advice import Rule, advise
+from gke_jobs.diagnosis.event_lines import EventLine, event_lines
+from gke_jobs.diagnosis.pod_facts import BEGINNING, Facts, facts, last_change, logs_to_read, messages, pod_name
+from gke_jobs.diagnosis.seen import Seen
+from gke_jobs.following.phases import Phase
+from gke_jobs.following.pods import phase_of
+from gke_jobs.json_access import Json, at, dict_at, int_at, text_at, true_conditions
+from gke_jobs.labels import COMPLETION_INDEX, QUEUE
+from gke_jobs.plain_text import duration, escaped, is_name, log_lines, one_line, parse_time
 
 GROUPS = 5  # of Pods that are alike, shown in full
 LOG_LINES = 25
@@ -27,73 +26,87 @@ LOG_GONE = b"unable to retrieve container logs"  # what the kubelet says as if i
 NAMES = 10  # of Pods in one line
 LIMITS = ("backoffLimit", "backoffLimitPerIndex", "activeDeadlineSeconds")
 UNLIMITED = 2**31 - 1  # what Kubernetes sets as backoffLimit where backoffLimitPerIndex counts
-QUEUE = "kueue.x-k8s.io/queue-name"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Seen:
-    """What was read of one Job. None stands for what could not be read; an empty `job` is one that is not there."""
-
-    name: str
-    uid: str
-    job: Json
-    pods: list[Json] | None
-    events: list[Json]
-    logs: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by Pod and container
-    unread: dict[tuple[str, str], str] = field(default_factory=dict)  # why there is no log, likewise
-    now: datetime
-
-    def events_of(self, uid: str) -> list[Json]:
-        """Return the events about one object."""
-        return [event for event in self.events if event["involvedObject"].get("uid") == uid]
-
-
-def diagnose(seen: Seen) -> str:
-    """Return the diagnosis, each line ended by a newline."""
-    groups = _groups(seen.pods or [])
-    blocks = [_job_block(seen), *(_pods_block(seen, group) for group in groups[:GROUPS]), *_gone_block(seen)]
-    lines = [line for block in blocks for line in block.lines]
-    if hidden := sum(map(len, groups[GROUPS:])):
-        lines.append(f"others, not shown: {_count(hidden)}; see: kubectl describe pods --selector job-name={seen.name}")
-    advice = dict.fromkeys(found for block in blocks if (found := advise("\n".join(block.facts))))
-    return "".join(f"{line}\n" for line in [*lines, *(f"advice: {found}" for found in advice)])
+# Advice about what ended comes before advice about what waits.
+URGENCY = {Phase.FAILED: 0, Phase.RESTARTING: 1, Phase.RUNNING: 1, Phase.UNKNOWN: 1, Phase.STUCK: 2, Phase.STARTING: 3}
+LEAST_URGENT = 4
 
 
 @dataclass(frozen=True)
 class Block:
-    """Lines about one object; `facts` are those that advice is sought for."""
+    """Lines about one object, and the advice for them."""
 
     lines: list[str]
-    facts: list[str]
+    advice: str | None
+    urgency: int = 0
+
+
+def diagnose(seen: Seen) -> str:
+    """Return the diagnosis, each line ended by a newline."""
+    groups = pod_groups(seen.pods or [])
+    pods = [_pods_block(seen, group) for group in groups[:GROUPS]]
+    job, gone = _job_block(seen), _gone_blocks(seen)
+    lines = [line for block in [job, *pods, *gone] for line in block.lines]
+    if hidden := sum(map(len, groups[GROUPS:])):
+        see = f"; see: kubectl describe pods --selector job-name={seen.name}" if is_name(seen.name) else ""
+        lines.append(f"others, not shown: {_count(hidden)}{see}")
+    if seen.more_pods:
+        lines.append("the Job has more Pods than were read")
+    if "events" in seen.unread:
+        lines.append(f"not all events could be read: {seen.unread['events']}")
+    if _is_failing(seen) and any(block.urgency == 0 for block in pods):
+        pods = [block for block in pods if block.urgency < LEAST_URGENT]  # no use to wait for a node now
+    found = [job, *sorted(pods, key=lambda block: block.urgency), *gone]
+    lines += [f"advice: {said}" for said in dict.fromkeys(block.advice for block in found) if said]
+    # Each part is sanitized; once more as a whole, since two parts may make a mark that neither was.
+    return "".join(f"{escaped(line)}\n" for line in lines)
 
 
 def _job_block(seen: Seen) -> Block:
     job = seen.job
-    if not job:
-        return Block([f"Job {seen.name} " + ("could not be read" if job is None else "is no longer there")], [])
-    spec, status = job["spec"], job.get("status", {})
-    counts = [f"{status[key]} {key}" for key in ("active", "terminating", "succeeded", "failed") if status.get(key)]
+    if not isinstance(job, dict) or not job:
+        why = seen.unread.get("job")
+        unread = f"could not be read{f': {why}' if why else ''}"
+        return Block([f"Job {one_line(seen.name)} {unread if job is None else 'is no longer there'}"], None)
+    lines = [_headline(seen), f"  {'; '.join(_details(seen))}"]
+    events = event_lines(seen.events_of(seen.uid), seen.now, lines[0])
+    said = advise(advice.JOB, ["\n".join(lines)])
+    if not said and not seen.pods and not _conditions(job).get("Complete"):
+        said = _advise_by_events(advice.CREATION, events)  # with Pods, what kept them from being created is over
+    return Block([*lines, *(f"  {event.text}" for event in events)], said)
+
+
+def _details(seen: Seen) -> list[str]:
+    spec, status, conditions = dict_at(seen.job, "spec"), dict_at(seen.job, "status"), _conditions(seen.job)
+    counts = [
+        f"{number} {key}"
+        for key in ("active", "terminating", "succeeded", "failed")
+        if (number := int_at(status, key)) > 0
+    ]
     details = [f"Pods: {', '.join(counts) or 'none'}"]
-    if status.get("failedIndexes"):
-        details.append(f"failed indexes: {status['failedIndexes']}")
-    details += [f"{key} {spec[key]}" for key in LIMITS if spec.get(key, UNLIMITED) != UNLIMITED]
-    if start := status.get("startTime"):
-        ends = [found["lastTransitionTime"] for found in _conditions(job) if found["type"] in ("Failed", "Complete")]
-        end = parse_time(ends[0]) if ends else seen.now
-        details.insert(0, f"{'it took' if ends else 'so far'} {duration(parse_time(start), end)}")
-    lines = [_headline(seen), "  " + "; ".join(details)]
-    lines += [f"  {line}" for line in event_lines(seen.events_of(seen.uid), seen.now, lines[0])]
-    return Block(lines, lines)
+    if indexes := one_line(text_at(status, "failedIndexes")):
+        details.append(f"failed indexes: {indexes}")
+    details += [
+        f"{key} {int_at(spec, key)}"
+        for key in LIMITS
+        if isinstance(at(spec, key), int) and int_at(spec, key) != UNLIMITED
+    ]
+    if start := parse_time(text_at(status, "startTime")):
+        finish = conditions.get("Failed") or conditions.get("Complete")
+        end = parse_time(text_at(finish, "lastTransitionTime"))
+        details.insert(0, f"{'it took' if end else 'so far'} {duration(start, end or seen.now)}")
+    return details
 
 
-def _conditions(job: Json) -> list[Json]:
-    return [condition for condition in job.get("status", {}).get("conditions", []) if condition["status"] == "True"]
+def _conditions(job: Json) -> dict[str, dict[str, Json]]:
+    return true_conditions(job)
+
+
+def _is_failing(seen: Seen) -> bool:
+    return bool({"Failed", "FailureTarget"} & _conditions(seen.job).keys())
 
 
 def _headline(seen: Seen) -> str:
-    job = seen.job
-    queue = job["metadata"].get("labels", {}).get(QUEUE)
-    conditions = {condition["type"]: condition for condition in _conditions(job)}
+    conditions, name = _conditions(seen.job), one_line(seen.name)
     for kind, words in (
         ("Failed", "failed"),
         ("Complete", "is complete"),
@@ -101,90 +114,128 @@ def _headline(seen: Seen) -> str:
         ("SuccessCriteriaMet", "is complete as soon as its Pods have ended"),
     ):
         if condition := conditions.get(kind):
-            return f"Job {seen.name} {words}: {condition.get('reason')}: {one_line(condition.get('message', ''))}"
+            why = f"{one_line(text_at(condition, 'reason'))}: {one_line(text_at(condition, 'message'))}"
+            return f"Job {name} {words}: {why}"
     if "Suspended" in conditions:
-        return f"Job {seen.name} is suspended: " + (
+        queue = one_line(text_at(dict_at(seen.job, "metadata", "labels"), QUEUE))
+        return f"Job {name} is suspended: " + (
             f"it waits in Kueue's queue {queue}" if queue else "it waits to be resumed"
         )
-    stages = [stage(pod) for pod in seen.pods or []]
-    does = ", ".join(f"{_count(stages.count(kind))} {kind}" for kind in dict.fromkeys(stages)) or "it has no Pods"
-    does = "its Pods could not be read" if seen.pods is None else does
-    deleted = job["metadata"].get("deletionTimestamp")
-    return f"Job {seen.name} is {'being deleted' if deleted else 'not finished'}: {does}"
+    doing = [_doing(pod) for pod in seen.pods or []]
+    does = ", ".join(f"{_count(doing.count(kind))} {kind}" for kind in dict.fromkeys(doing)) or "it has no Pods"
+    if seen.pods is None:
+        does = "its Pods could not be read" + (f": {seen.unread['pods']}" if "pods" in seen.unread else "")
+    deleted = text_at(seen.job, "metadata", "deletionTimestamp")
+    return f"Job {name} is {'being deleted' if deleted else 'not finished'}: {does}"
 
 
-def _groups(pods: list[Json]) -> list[list[Json]]:
+def pod_groups(pods: Iterable[Json]) -> list[list[Json]]:
     """Put Pods together that differ in nothing but name, place and time, newest first; those that succeeded not."""
     groups: dict[str, list[Json]] = {}
-    for pod in sorted(pods, key=last_change, reverse=True):
-        if stage(pod) != "succeeded":
-            own = [pod["metadata"]["name"], pod["metadata"]["uid"], pod["spec"].get("nodeName")]
+    for pod in sorted(pods, key=lambda pod: last_change(pod) or BEGINNING, reverse=True):
+        if phase_of(pod) is not Phase.SUCCEEDED:
+            own = [text_at(pod, *path) for path in (("metadata", "name"), ("metadata", "uid"), ("spec", "nodeName"))]
             alike = re.sub(
-                "|".join(re.escape(word) for word in own if word),
+                "|".join(re.escape(word) for word in own if word) or r"(?!)",
                 "",
-                "\n".join([stage(pod), *facts(pod), *messages(pod)]),
+                "\n".join([_doing(pod), *facts(pod).lines, *messages(pod)]),
             )
             groups.setdefault(alike, []).append(pod)
     return list(groups.values())
 
 
+def _doing(pod: Json) -> str:
+    deleted = text_at(pod, "metadata", "deletionTimestamp")
+    return f"{phase_of(pod).value}{' and being deleted' if deleted else ''}"
+
+
 def _pods_block(seen: Seen, group: list[Json]) -> Block:
     pod = group[0]
-    name, known = pod["metadata"]["name"], facts(pod)
-    events = event_lines(seen.events_of(pod["metadata"]["uid"]), seen.now, "\n".join(known))
+    known = facts(pod)
+    events = event_lines(seen.events_of(text_at(pod, "metadata", "uid")), seen.now, "\n".join(known.lines))
     lines = [_pod_headline(seen, pod)]
     if len(group) > 1:
         lines = [
             f"{_count(len(group))} alike; the newest:",
             *lines,
-            f"  the others: {_names([other['metadata']['name'] for other in group[1:]])}",
+            f"  the others: {_names([pod_name(other) for other in group[1:]])}",
         ]
-    lines += [f"  {line}" for line in [*known, *messages(pod), *events]]
+    lines += [f"  {line}" for line in [*known.lines, *messages(pod), *(event.text for event in events)]]
     for container, _ in logs_to_read(pod):
-        lines += _log(seen, name, container)
-    return Block(lines, [stage(pod), *known, *events])
+        lines += _log(seen, text_at(pod, "metadata", "name"), container)
+    return Block(lines, _pod_advice(pod, known, events), URGENCY.get(phase_of(pod), LEAST_URGENT))
+
+
+def _pod_advice(pod: Json, known: Facts, events: list[EventLine]) -> str | None:
+    """Return what to do about what a Pod does now: what it went through before is over."""
+    phase, ends = phase_of(pod), ["\n".join(found) for found in known.of_containers]
+    if phase is Phase.WAITING:
+        return _advise_by_events(advice.NODE, events) or advise(advice.NODE, ["\n".join(known.of_node)])
+    if phase in (Phase.STARTING, Phase.STUCK):
+        return advise(advice.START, ends) or _advise_by_events(advice.START, events)
+    by_node, by_program = (advice.DISRUPTION, ["\n".join(known.of_pod)]), (advice.PROGRAM, ends[:1])
+    first, second = (by_program, by_node) if known.program_first else (by_node, by_program)
+    return advise(*first) or (None if known.program_first else advise(*second))
+
+
+def _advise_by_events(topic: Iterable[Rule], events: list[EventLine]) -> str | None:
+    return advise(topic, [event.words for event in reversed(events)])
 
 
 def _pod_headline(seen: Seen, pod: Json) -> str:
-    name, doing, node = pod["metadata"]["name"], stage(pod), pod["spec"].get("nodeName")
-    change, start = last_change(pod), pod["status"].get("startTime")
-    when = f"{duration(change, seen.now)} old"
-    if doing == "failed":
-        when = f"{duration(change, seen.now)} ago" + (
-            f", {duration(parse_time(start), change)} after its start" if start else ""
-        )
-    index = pod["metadata"].get("annotations", {}).get(INDEX)
-    return f"Pod {name}{f' (index {index})' if index else ''}: {doing}{f' on {node}' if node else ''}, {when}"
+    change, phase = last_change(pod), phase_of(pod)
+    start = parse_time(text_at(pod, "status", "startTime"))
+    node = one_line(text_at(pod, "spec", "nodeName"))
+    if not change:
+        when = "since an unknown time"
+    elif phase is Phase.FAILED:
+        after = f", {duration(start, change)} after its start" if start else ""
+        when = f"{duration(change, seen.now)} ago{after}"
+    else:
+        when = f"{duration(change, seen.now)} old"
+    index = one_line(text_at(dict_at(pod, "metadata", "annotations"), COMPLETION_INDEX))
+    place = f" ({node})" if node and phase is Phase.UNKNOWN else f" on {node}" if node else ""
+    return f"Pod {pod_name(pod)}{f' (index {index})' if index else ''}: {_doing(pod)}{place}, {when}"
 
 
 def _log(seen: Seen, pod: str, container: str) -> list[str]:
-    log = seen.logs.get((pod, container))
+    log, title = seen.logs.get((pod, container)), one_line(container)
+    if (pod, container) in seen.shown_logs:
+        return [f"  the log of {title} is above"]
     if log is None:
-        return [f"  the log of {container} could not be read: {seen.unread.get((pod, container), 'no answer')}"]
+        return [f"  the log of {title} could not be read: {seen.unread_logs.get((pod, container), 'no answer')}"]
     if log.startswith(LOG_GONE):
-        return [f"  the log of {container} is gone from its node"]
+        return [f"  the log of {title} is gone from its node"]
     if not log:
-        return [f"  {container} has logged nothing"]
+        return [f"  {title} has logged nothing"]
     lines = log_lines(log)[-LOG_LINES:]
     head = f"the last {LOG_LINES} log lines of" if len(lines) == LOG_LINES else "the log of"
-    return [f"  {head} {container}:", *(f"    | {line}" for line in lines)]
+    return [f"  {head} {title}:", *(f"    | {line}" for line in lines)]
 
 
-def _gone_block(seen: Seen) -> list[Block]:
-    """Tell of Pods that the Job has made and that are not there any more."""
-    if seen.pods is None:
+def gone_pods(seen: Seen) -> list[str]:
+    """Return the names of Pods that the Job has made and that are not there any more."""
+    if seen.pods is None or seen.more_pods:
         return []
-    said = [event["message"] for event in seen.events_of(seen.uid) if event.get("reason") == "SuccessfulCreate"]
+    said = [text_at(event, "message") for event in seen.events_of(seen.uid) if _tells_of_a_pod(event)]
     made = [match[1] for message in said if (match := re.fullmatch(r"Created pod: (\S+)", message))]
-    there = {pod["metadata"]["name"] for pod in seen.pods}
-    gone = [name for name in made if name not in there]
+    there = {text_at(pod, "metadata", "name") for pod in seen.pods}
+    return [name for name in dict.fromkeys(made) if name not in there and is_name(name)]
+
+
+def _tells_of_a_pod(event: Json) -> bool:
+    return text_at(event, "reason") == "SuccessfulCreate"
+
+
+def _gone_blocks(seen: Seen) -> list[Block]:
+    gone = gone_pods(seen)
     if not gone:
         return []
-    events = [event for event in seen.events if event["involvedObject"].get("name") in gone]
+    events = [event for event in seen.events if text_at(event, "involvedObject", "name") in gone]
     left = "is gone, with its" if len(gone) == 1 else "are gone, with their"
     lines = [f"{len(gone)} of its Pods {left} state and log: {_names(gone)}"]
-    lines += [f"  {line}" for line in event_lines(events, seen.now)]
-    return [Block(lines, lines)]
+    said = advise(advice.GONE, lines)
+    return [Block([*lines, *(f"  {line.text}" for line in event_lines(events, seen.now))], said)]
 
 
 def _names(names: list[str]) -> str:
@@ -193,50 +244,3 @@ def _names(names: list[str]) -> str:
 
 def _count(pods: int) -> str:
     return f"{pods} Pod" if pods == 1 else f"{pods} Pods"
-
-
-def read(directory: Path, name: str, uid: str) -> Seen:
-    """Read what explain.bash has written."""
-    job, pods, events = (_read_json(directory / f"{kind}.json") for kind in ("job", "pods", "events"))
-    if job and job["metadata"]["uid"] != uid:
-        job = {}  # another one that took the name
-    seen = Seen(
-        name=name,
-        uid=uid,
-        job=job,
-        pods=pods and pods["items"],
-        events=(events or {}).get("items", []),
-        now=datetime.now(timezone.utc),
-    )
-    for pod, container, _ in wanted_logs(seen):
-        log, errors = directory / f"{pod}.{container}.log", directory / f"{pod}.{container}.log.err"
-        if log.exists():
-            seen.logs[pod, container] = log.read_bytes()
-        elif errors.exists():
-            seen.unread[pod, container] = one_line(errors.read_text(errors="replace"))
-    return seen
-
-
-def _read_json(file: Path) -> Json:
-    if not file.exists():
-        return None
-    content = file.read_bytes()
-    return json.loads(content) if content.strip() else {}
-
-
-def wanted_logs(seen: Seen) -> Iterator[tuple[str, str, str]]:
-    """Yield Pod, container and option of kubectl logs for each log that the diagnosis shows."""
-    for group in _groups(seen.pods or [])[:GROUPS]:
-        for container, option in logs_to_read(group[0]):
-            yield group[0]["metadata"]["name"], container, option
-
-
-def main() -> None:
-    """Print what the first argument asks for."""
-    what, directory, name, uid = sys.argv[1:]
-    seen = read(Path(directory), name, uid)
-    if what == "logs":
-        for log in wanted_logs(seen):
-            print(*log)
-    else:
-        sys.stdout.buffer.write(diagnose(seen).encode())

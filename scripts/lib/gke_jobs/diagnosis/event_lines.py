@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
-from gke_jobs.diagnosis.pod_state import Json, scheduler_words
+from gke_jobs.diagnosis.pod_facts import BEGINNING, scheduler_words
+from gke_jobs.json_access import Json, dict_at, int_at, text_at
 from gke_jobs.plain_text import duration, one_line, parse_time
 
 EVENTS = 5  # of one object
@@ -13,30 +15,47 @@ EVENTS = 5  # of one object
 TELLING = {"TriggeredScaleUp", "NotTriggerScaleUp", "Preempted", "TaintManagerEviction"}
 
 
-def event_lines(events: Iterable[Json], now: datetime, known: str = "") -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class EventLine:
+    """Events that say the same about one object, as one line of text; `words` are reason and message alone."""
+
+    text: str
+    words: str
+
+
+def event_lines(events: Iterable[Json], now: datetime, known: str = "") -> list[EventLine]:
     """Return the last warnings of one object, the newest last, without those that say what is `known` already."""
     counts: dict[tuple[str, str], int] = {}
     latest: dict[tuple[str, str], datetime] = {}
     for event in events:
-        message = scheduler_words(one_line(event.get("message", "")))
+        message, reason = scheduler_words(one_line(text_at(event, "message"))), one_line(text_at(event, "reason"))
         parts = message, message.partition(": ")[2]  # many begin with `Error: `
-        if (event.get("type") == "Warning" or event.get("reason") in TELLING) and not any(
-            part and part in known for part in parts
-        ):
-            key = event.get("reason", ""), message
+        tells = text_at(event, "type") == "Warning" or reason in TELLING
+        if tells and (reason or message) and not any(part and part in known for part in parts):
+            key, time = (reason, message), _time(event)
             counts[key] = counts.get(key, 0) + _count(event)
-            latest[key] = max(latest.get(key, _time(event)), _time(event))
+            latest[key] = max(latest.get(key, time), time)
     newest = sorted(counts, key=lambda key: latest[key])[-EVENTS:]
-    times = {key: f", {counts[key]} times, last" if counts[key] > 1 else "," for key in newest}
-    return [f"event {key[0]}{times[key]} {duration(latest[key], now)} ago: {key[1]}" for key in newest]
+    return [_line(*key, counts[key], latest[key], now) for key in newest]
+
+
+def _line(reason: str, message: str, count: int, last: datetime, now: datetime) -> EventLine:
+    times = f", {count} times, last" if count > 1 else ","
+    ago = f"{duration(last, now)} ago" if last > BEGINNING else "at an unknown time"
+    words = f"{reason or 'without a reason'}{times} {ago}"
+    return EventLine(text=f"event {words}: {message}" if message else f"event {words}", words=f"{reason}: {message}")
 
 
 def _count(event: Json) -> int:
-    count: int = (event.get("series") or {}).get("count") or event.get("count") or 1
-    return count
+    return max(1, int_at(event, "series", "count") or int_at(event, "count"))
 
 
 def _time(event: Json) -> datetime:
-    """Return when the event was last seen; the fields for that depend on who made it."""
-    times = [(event.get("series") or {}).get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime")]
-    return parse_time(next(filter(None, [*times, event["metadata"]["creationTimestamp"]])))
+    """Return when the event was last seen; the fields for that depend on who made it. BEGINNING when none says."""
+    fields = (
+        text_at(event, "series", "lastObservedTime"),
+        text_at(event, "lastTimestamp"),
+        text_at(event, "eventTime"),
+        text_at(dict_at(event, "metadata"), "creationTimestamp"),
+    )
+    return next((time for field in fields if (time := parse_time(field))), BEGINNING)

@@ -1,0 +1,39 @@
+"""What a follower has seen of the results of a Job, kept in a file: Pods and Jobs may be removed before collect-job."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gke_jobs.json_access import Json, list_at
+from gke_jobs.results import PodResult, from_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Captured:
+    """The Job as it was last seen (an object of the API, {} for never) and the results of its Pods."""
+
+    job: Json
+    results: list[PodResult]
+
+
+def write(file: Path, job: Json, results: Iterable[PodResult]) -> None:
+    """Write the file in one step. OSError when it cannot be written."""
+    slim = {"metadata": {"uid": job["metadata"]["uid"]}, "spec": job.get("spec", {}), "status": job.get("status", {})}
+    slim["spec"] = {key: slim["spec"][key] for key in ("completionMode", "completions") if key in slim["spec"]}
+    new = file.with_name(f"{file.name}.new")
+    new.write_text(json.dumps({"job": slim, "results": [result.to_json() for result in results]}))
+    os.replace(new, file)
+
+
+def read(file: Path) -> Captured:
+    """Return what is in the file; nothing when it is not there, or not whole."""
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return Captured(job={}, results=[])
+    results = [result for item in list_at(found, "results") if (result := from_json(item))]
+    return Captured(job=found.get("job") if isinstance(found, dict) else {}, results=results)

@@ -1,0 +1,109 @@
+"""Prints the result of a complete Job, as one line of JSON.
+
+command.py results CONNECTION --namespace NAME --job NAME [--uid UID] [--captured FILE] [--partial]
+                   [--unreachable-timeout SECONDS] -- PROXY
+
+--captured FILE: what the follower has seen (captured.py), for Pods, or a Job, that are gone by now.
+--partial: of a failed Indexed Job as well: null for each index without a result; stderr says how many those are.
+Exit codes: those of scripts/collect-job.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from gke_jobs import captured, exit_codes
+from gke_jobs.connection import pods_path
+from gke_jobs.job_options import JobOptions, find_job, parse_job_options
+from gke_jobs.json_access import Json, at, int_at, is_owned_by, text_at, true_conditions
+from gke_jobs.labels import CONTROLLER_UID
+from gke_jobs.messages import ScriptError, die, log
+from gke_jobs.plain_text import json_line
+from gke_jobs.results import (
+    PodResult,
+    ResultError,
+    indexes_with_result,
+    job_result,
+    merged,
+    partial_result,
+    result_of,
+)
+
+SUCCEEDED = ("Complete", "SuccessCriteriaMet")  # the second is set when nothing but the end of Pods is waited for
+
+
+def main() -> int:
+    """Run the command."""
+    try:
+        print(_collect(parse_job_options(sys.argv[1:], _add_options)))
+    except ResultError as error:
+        log(str(error))
+        return exit_codes.DATA
+    except ScriptError as error:
+        log(str(error))
+        return error.status
+    return 0
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--captured", type=Path)
+    parser.add_argument("--partial", action="store_true")
+
+
+def _collect(options: JobOptions) -> str:
+    seen = captured.read(options.others.captured) if options.others.captured else captured.Captured(job={}, results=[])
+    try:
+        job = find_job(options, f"collect Job {options.job}")
+    except ScriptError as error:
+        if error.status != exit_codes.CONFIG or not _was_seen_succeeding(seen.job, options.uid):
+            raise
+        log(f"Job {options.job} is gone: its result is what was seen of it before")
+        job = seen.job
+    uid, completions = text_at(job, "metadata", "uid"), _completions(job)
+    conditions = true_conditions(job)
+    partial = False
+    if not any(kind in conditions for kind in SUCCEEDED):
+        if "Failed" not in conditions:
+            die(exit_codes.NOT_FINISHED, f"Job {options.job} is not finished: wait for it with follow-job")
+        partial = options.others.partial and completions is not None
+        if not partial:
+            die(
+                exit_codes.JOB_FAILED,
+                f"Job {options.job} failed: it has no result; see: kubectl describe job {options.job}",
+            )
+    query = {"labelSelector": f"{CONTROLLER_UID}={uid}"}
+    pods = options.reader.list(f"read the Pods of Job {options.job}", pods_path(options.namespace), query)
+    there = [result for pod in pods if is_owned_by(pod, uid) and (result := result_of(pod))]
+    results = merged(seen.results if text_at(seen.job, "metadata", "uid") == uid else [], there)
+    if partial and completions is not None:
+        return _part(results, completions)
+    _tell_of_missing(results, completions, int_at(job, "status", "succeeded"))
+    return json_line(job_result(results, completions))
+
+
+def _part(results: list[PodResult], completions: int) -> str:
+    values, errors = partial_result(results, completions)
+    for error in errors:
+        log(error)
+    missing = completions - indexes_with_result(results, completions) + len(errors)
+    log(f"the Job failed: {missing} of {completions} indexes have no result, null stands for each")
+    return json_line(values)
+
+
+def _tell_of_missing(results: list[PodResult], completions: int | None, succeeded: int) -> None:
+    found = len(results) if completions is None else indexes_with_result(results, completions)
+    if missing := max(0, succeeded - found):
+        log(f"{missing} of {succeeded} Pods that succeeded are gone, their results are missing")
+
+
+def _completions(job: Json) -> int | None:
+    indexed = text_at(job, "spec", "completionMode") == "Indexed" and isinstance(at(job, "spec", "completions"), int)
+    return int_at(job, "spec", "completions") if indexed else None
+
+
+def _was_seen_succeeding(job: Json, uid: str) -> bool:
+    """Whether the captured Job is the one that is asked for, by its uid, and had succeeded."""
+    succeeded = any(kind in true_conditions(job) for kind in SUCCEEDED)
+    return bool(uid) and text_at(job, "metadata", "uid") == uid and succeeded

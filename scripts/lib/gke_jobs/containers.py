@@ -1,0 +1,78 @@
+"""The containers of a Pod: which is the program, which are sidecars, and how each does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gke_jobs.json_access import Json, dict_at, int_at, list_at, text_at
+from gke_jobs.labels import DEFAULT_CONTAINER
+
+MAIN = "main"  # the program, in the shipped templates
+# What injects an ordinary container beside the program, as a sidecar.
+KNOWN_SIDECARS = {
+    *("istio-proxy", "linkerd-proxy", "cloud-sql-proxy", "vault-agent", "daprd"),
+    *("gke-gcsfuse-sidecar", "gke-gcsfuse-metadata-prefetch"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """A container: its name, its kind as messages call it, and what the API says about it, which may be {}."""
+
+    name: str
+    kind: str  # container, init container or sidecar
+    spec: dict[str, Json]
+    status: dict[str, Json]
+
+    @property
+    def waiting(self) -> dict[str, Json]:
+        """The ContainerStateWaiting, {} when it does not wait."""
+        return dict_at(self.status, "state", "waiting")
+
+    @property
+    def ended(self) -> dict[str, Json]:
+        """The ContainerStateTerminated, {} when it has not ended."""
+        return dict_at(self.status, "state", "terminated")
+
+    @property
+    def ended_before(self) -> dict[str, Json]:
+        """The ContainerStateTerminated before its last restart, {} when there was none."""
+        return dict_at(self.status, "lastState", "terminated")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs."""
+        return isinstance(dict_at(self.status, "state").get("running"), dict)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has ended with another exit code than 0."""
+        return int_at(self.ended, "exitCode") != 0
+
+
+def containers(pod: Json) -> list[Container]:
+    """Return the containers of a Pod in the order in which they start."""
+    found = []
+    for field, statuses in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
+        by_name = {text_at(status, "name"): status for status in list_at(pod, "status", statuses)}
+        for spec in list_at(pod, "spec", field):
+            if name := text_at(spec, "name"):
+                kind = _kind(spec, name, is_init=field == "initContainers")
+                found.append(Container(name=name, kind=kind, spec=spec, status=by_name.get(name, {})))
+    return found
+
+
+def main_container(pod: Json) -> str:
+    """Return the name of the container that is the program, whose result counts; '' for a Pod without any."""
+    names = [name for spec in list_at(pod, "spec", "containers") if (name := text_at(spec, "name"))]
+    meant = text_at(dict_at(pod, "metadata", "annotations"), DEFAULT_CONTAINER)
+    for name in (meant, MAIN):
+        if name in names:
+            return name
+    return next((name for name in names if name not in KNOWN_SIDECARS), names[0] if names else "")
+
+
+def _kind(spec: Json, name: str, *, is_init: bool) -> str:
+    if is_init:
+        return "sidecar" if text_at(spec, "restartPolicy") == "Always" else "init container"
+    return "sidecar" if name in KNOWN_SIDECARS else "container"

@@ -1,0 +1,46 @@
+"""Tells why a Job is pending, running or failed.
+
+command.py explain-job CONNECTION --namespace NAME --job NAME [--uid UID] [--unreachable-timeout SECONDS] -- PROXY
+stdout: the diagnosis. Exit codes: those of scripts/explain-job.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Set
+from datetime import datetime, timezone
+
+from gke_jobs.connection import Connection
+from gke_jobs.diagnosis.diagnosis import diagnose
+from gke_jobs.diagnosis.reading import read
+from gke_jobs.job_options import JobOptions, find_job, parse_job_options
+from gke_jobs.json_access import text_at
+from gke_jobs.messages import ScriptError, log
+from gke_jobs.plain_text import one_line
+
+
+def explain(
+    connection: Connection, namespace: str, name: str, uid: str, *, shown_logs: Set[tuple[str, str]] = frozenset()
+) -> str:
+    """Return the diagnosis of the Job with this uid as lines of text. Takes at most 20 s, raises nothing.
+
+    shown_logs: (Pod, container) whose log was shown already
+    """
+    try:
+        return diagnose(read(connection, namespace, name, uid, datetime.now(timezone.utc), shown_logs=shown_logs))
+    except Exception as error:  # a mistake of ours, on the way to a verdict, which it must not hold up
+        why = one_line(f"{type(error).__name__}: {error}")
+        return f"Job {one_line(name)} cannot be explained: {why}; see: kubectl describe job\n"
+
+
+def main() -> int:
+    """Run the command."""
+    try:
+        options: JobOptions = parse_job_options(sys.argv[1:])
+        job = find_job(options, f"explain Job {options.job}")
+    except ScriptError as error:
+        log(str(error))
+        return error.status
+    text = explain(options.connection, options.namespace, options.job, text_at(job, "metadata", "uid"))
+    sys.stdout.buffer.write(text.encode())
+    return 0

@@ -1,0 +1,187 @@
+"""What the API says about one Pod: each fact that tells why it failed or does not run, as lines of text."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from gke_jobs.containers import Container, containers, main_container
+from gke_jobs.following.phases import Phase
+from gke_jobs.following.pods import phase_of
+from gke_jobs.json_access import Json, dict_at, int_at, list_at, text_at, true_conditions
+from gke_jobs.labels import SPOT
+from gke_jobs.plain_text import one_line, parse_time
+
+LOGS = 5  # of one Pod
+WISHES = 20  # of one Pod: resources, labels of its node
+# Reasons to have ended whose message is not the container's own, and that leave no log.
+RUNTIME_ERRORS = {"StartError", "ContainerCannotRun", "ContainerStatusUnknown"}
+STARTING = {"ContainerCreating", "PodInitializing"}  # reasons to wait that are normal
+# What the scheduler adds to nearly every message, and which helps nobody.
+PREEMPTION = re.compile(r"( no new claims to deallocate,)? preemption: .*")
+NODE_LOST = {"DeletionByTaintManager", "DeletionByPodGC", "TerminationByKubelet"}
+# Who disrupted the Pod, by the reason of its condition DisruptionTarget.
+DISRUPTIONS = {
+    "PreemptionByScheduler": "preempted by a Pod of higher priority",
+    "DeletionByTaintManager": "evicted, because its node was tainted: not ready, unreachable, or by somebody",
+    "EvictionByEvictionAPI": "evicted through the API, as by a drain, an upgrade or a scale-down of its node",
+    "DeletionByPodGC": "removed, because its node is gone",
+    "TerminationByKubelet": "ended by its node, which shut down or ran short of a resource",
+}
+BEGINNING = datetime.min.replace(tzinfo=timezone.utc)
+END = datetime.max.replace(tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """The facts about one Pod; `of_containers` has those of each container, the cause of a failure first."""
+
+    of_pod: list[str]
+    of_node: list[str]  # what the scheduler says, and what the Pod wants of a node
+    of_containers: list[list[str]]
+    program_first: bool  # a container had failed before the Pod was disrupted
+
+    @property
+    def lines(self) -> list[str]:
+        """All of them, the cause first."""
+        ends = [line for found in self.of_containers for line in found]
+        return [*ends, *self.of_pod] if self.program_first else [*self.of_pod, *self.of_node, *ends]
+
+
+def pod_name(pod: Json) -> str:
+    """Return the name of a Pod, fit to be printed."""
+    return one_line(text_at(pod, "metadata", "name")) or "without a name"
+
+
+def facts(pod: Json) -> Facts:
+    """Tell why a Pod failed, or does not run."""
+    of_pod, of_node = [], []
+    spec = dict_at(pod, "spec")
+    conditions, troubled = true_conditions(pod), _by_cause(pod)
+    if reason := one_line(text_at(pod, "status", "reason")):
+        of_pod.append(f"{reason}: {one_line(text_at(pod, 'status', 'message'))}")
+    disruption = conditions.get("DisruptionTarget")
+    if disruption:
+        reason = one_line(text_at(disruption, "reason"))
+        message = one_line(text_at(disruption, "message"))
+        of_pod.append(f"{DISRUPTIONS.get(reason, 'disrupted')} ({reason}: {message})")
+        if reason in NODE_LOST and text_at(dict_at(spec, "nodeSelector"), SPOT) == "true":
+            of_pod.append("it was on a spot node")
+    for condition in list_at(pod, "status", "conditions"):
+        if text_at(condition, "type") == "PodScheduled" and text_at(condition, "status") == "False":
+            message = scheduler_words(one_line(text_at(condition, "message")))
+            of_node.append(f"{one_line(text_at(condition, 'reason'))}: {message}")
+            of_node += _wishes(spec)
+    since = parse_time(text_at(disruption, "lastTransitionTime"))
+    first = _end_time(troubled[0]) if troubled and troubled[0].has_failed else END
+    return Facts(
+        of_pod=of_pod,
+        of_node=of_node,
+        of_containers=[found for one in troubled if (found := list(_container_facts(one)))],
+        program_first=bool(since and first < since),
+    )
+
+
+def scheduler_words(message: str) -> str:
+    """Return why no node takes a Pod, without what the scheduler says about preemption."""
+    return PREEMPTION.sub("", message)
+
+
+def messages(pod: Json) -> list[str]:
+    """Return what failed containers left in their termination message, as lines of text."""
+    left = []
+    for container in _by_cause(pod):
+        ended = container.ended or container.ended_before
+        # The end of the log is shown anyway.
+        fallback = text_at(container.spec, "terminationMessagePolicy") == "FallbackToLogsOnError"
+        message = one_line(text_at(ended, "message"))
+        if int_at(ended, "exitCode") and message and text_at(ended, "reason") not in RUNTIME_ERRORS and not fallback:
+            left.append(f"{_title(container)} left the message: {message}")
+    return left
+
+
+def logs_to_read(pod: Json) -> list[tuple[str, bool]]:
+    """Return (container, whether before its restart) for those that failed; if none did, for those that run."""
+    failed, others = [], []
+    for container in _by_cause(pod):
+        if container.has_failed:
+            if text_at(container.ended, "reason") not in RUNTIME_ERRORS:
+                failed.append((container.name, False))
+        elif container.ended_before:
+            failed.append((container.name, True))
+        elif container.is_running:
+            others.append((container.name, False))
+    return (failed or others)[:LOGS]
+
+
+def last_change(pod: Json) -> datetime | None:
+    """Return when the Pod's last container ended, else when the Pod was made."""
+    ends = [end for one in containers(pod) if (end := parse_time(one.ended.get("finishedAt")))]
+    return max(ends) if ends else parse_time(text_at(pod, "metadata", "creationTimestamp"))
+
+
+def _by_cause(pod: Json) -> list[Container]:
+    """Return the containers that have a status, the one that is the cause of what happens first.
+
+    Sidecars last, since their end never is: they are ended when the program has ended. Of the others those that failed,
+    in the order of time; Kubernetes tells whole seconds, so the program comes before its helpers.
+    """
+    program, found = main_container(pod), [one for one in containers(pod) if one.status]
+    if phase_of(pod) is Phase.STUCK:
+        return found
+    return sorted(
+        found,
+        key=lambda one: (
+            one.kind == "sidecar",
+            not one.has_failed,
+            _end_time(one) if one.has_failed else BEGINNING,
+            one.name != program,
+        ),
+    )
+
+
+def _end_time(container: Container) -> datetime:
+    return parse_time(container.ended.get("finishedAt")) or END
+
+
+def _wishes(spec: Json) -> list[str]:
+    """Tell what the Pod wants of a node."""
+    wanted = [
+        one_line(f"{resource} {amount}")
+        for container in list_at(spec, "containers")
+        for resource, amount in dict_at(container, "resources", "requests").items()
+    ][:WISHES]
+    labels = [one_line(f"{key}={value}") for key, value in dict_at(spec, "nodeSelector").items()][:WISHES]
+    found = ["it requests " + ", ".join(wanted)] if wanted else []
+    return found + (["its node must have the label " + ", ".join(labels)] if labels else [])
+
+
+def _title(container: Container) -> str:
+    return f"{container.kind} {one_line(container.name)}"
+
+
+def _container_facts(container: Container) -> Iterator[str]:
+    waiting, reason = container.waiting, one_line(text_at(container.waiting, "reason"))
+    if container.has_failed:
+        yield f"{_title(container)}: {_end(container, container.ended)}"
+    if waiting and reason not in STARTING:
+        yield f"{_title(container)}: {reason}: {one_line(text_at(waiting, 'message'))}"
+    if container.ended_before:
+        restarts = int_at(container.status, "restartCount")
+        yield f"{_title(container)}: restarted, {restarts} so far; before: {_end(container, container.ended_before)}"
+
+
+def _end(container: Container, ended: Json) -> str:
+    reason, code = one_line(text_at(ended, "reason")) or "Error", int_at(ended, "exitCode")
+    number = int_at(ended, "signal") or code - 128
+    text = "" if reason in ("Error", "Completed") else f"{reason}, "
+    text += f"exit code {code}"
+    if reason not in RUNTIME_ERRORS and number in set(signal.Signals):
+        text += f" ({signal.Signals(number).name})"
+    if reason == "OOMKilled":
+        limit = one_line(text_at(container.spec, "resources", "limits", "memory"))
+        text += f", memory limit {limit}" if limit else ", no memory limit: its node ran out of memory"
+    return f"{text}: {one_line(text_at(ended, 'message'))}" if reason in RUNTIME_ERRORS else text

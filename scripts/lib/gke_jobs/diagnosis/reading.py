@@ -1,0 +1,145 @@
+"""Reads what the diagnosis of a Job needs: all at once, each step in a limited time, and never with an exception."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from gke_jobs.connection import ApiError, Connection, events_path, jobs_path, log_path, pods_path
+from gke_jobs.diagnosis.diagnosis import GROUPS, LOG_LINES, gone_pods, pod_groups
+from gke_jobs.diagnosis.pod_facts import logs_to_read
+from gke_jobs.diagnosis.seen import Seen
+from gke_jobs.errors import Verdict, classify
+from gke_jobs.json_access import Json, is_owned_by, list_at, text_at
+from gke_jobs.labels import CONTROLLER_UID
+from gke_jobs.plain_text import one_line
+
+STEP_SECONDS = 10.0
+PAGE = 500
+MOST_PODS = 5000
+LOG_BYTES = 1 << 20
+MOST_GONE = 5  # Pods that are gone and whose events are read
+# Events that are there for every Pod and explain nothing.
+EVENTS_THAT_EXPLAIN = "reason!=Scheduled,reason!=Pulling,reason!=Pulled,reason!=Created,reason!=Started"
+NO_ANSWER = f"no answer within {STEP_SECONDS:g} s"
+
+
+@dataclass(kw_only=True)
+class Read:
+    """One thing to read, and what came of it: a value, that there is none (None), or why it is unread."""
+
+    call: Callable[[], Any]
+    value: Any = None
+    unread: str = NO_ANSWER
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Read it."""
+        try:
+            self.value, self.unread = self.call(), ""
+        except ApiError as error:
+            meaning = classify(error.answer)
+            self.unread = "" if meaning.verdict is Verdict.ABSENT else one_line(meaning.words) or "no answer"
+        except Exception as error:  # a diagnosis is on the way to a verdict, which it must not hold up
+            self.unread = one_line(f"{type(error).__name__}: {error}")
+        self.done.set()
+
+
+def read(
+    connection: Connection,
+    namespace: str,
+    name: str,
+    uid: str,
+    now: datetime,
+    *,
+    shown_logs: Set[tuple[str, str]] = frozenset(),
+) -> Seen:
+    """Return what there is to be known about the Job with this uid; logs in `shown_logs` are not read."""
+    reader = _Reader(connection, namespace)
+    job = Read(call=lambda: connection.get_json(jobs_path(namespace, name), seconds=STEP_SECONDS))
+    pods = Read(call=lambda: reader.pods(uid))
+    events = Read(call=lambda: reader.events(f"involvedObject.uid={uid}"))
+    read_at_once(job, pods, events)
+    found = job.value if text_at(job.value, "metadata", "uid") == uid else {}  # else another one that took the name
+    found_pods, more_pods = pods.value or ([], False)
+    seen = Seen(
+        name=name,
+        uid=uid,
+        job=None if job.unread else found,
+        pods=None if pods.unread else found_pods,
+        events=events.value or [],
+        more_pods=more_pods,
+        unread={what: one.unread for what, one in (("job", job), ("pods", pods), ("events", events)) if one.unread},
+        shown_logs=shown_logs,
+        now=now,
+    )
+    return reader.with_details(seen)
+
+
+def read_at_once(*reads: Read) -> None:
+    """Do all reads at the same time and give those up that take too long; their threads end with the process."""
+    for one in reads:
+        threading.Thread(target=one.run, daemon=True).start()
+    deadline = time.monotonic() + STEP_SECONDS
+    for one in reads:
+        one.done.wait(max(0.0, deadline - time.monotonic()))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    connection: Connection
+    namespace: str
+
+    def pods(self, uid: str) -> tuple[list[Json], bool]:
+        """Return the Pods of the Job with this uid, and whether there are more."""
+        query = {"labelSelector": f"{CONTROLLER_UID}={uid}", "limit": str(PAGE)}
+        deadline, found = time.monotonic() + STEP_SECONDS / 2, list[Json]()
+        while True:
+            answer = self.connection.get_json(pods_path(self.namespace), query, STEP_SECONDS)
+            found += [pod for pod in list_at(answer, "items") if is_owned_by(pod, uid)]
+            query["continue"] = text_at(answer, "metadata", "continue")
+            if not query["continue"]:
+                return found, False
+            if len(found) >= MOST_PODS or time.monotonic() > deadline:
+                return found, True
+
+    def events(self, field: str) -> list[Json]:
+        """Return the events that explain something about one object."""
+        query = {"fieldSelector": f"{field},{EVENTS_THAT_EXPLAIN}", "limit": str(PAGE)}
+        return list_at(self.connection.get_json(events_path(self.namespace), query, STEP_SECONDS), "items")
+
+    def log(self, pod: str, container: str, *, previous: bool) -> bytes:
+        query = {"container": container, "tailLines": str(LOG_LINES), "limitBytes": str(LOG_BYTES)}
+        if previous:
+            query["previous"] = "true"
+        return self.connection.get_bytes(log_path(self.namespace, pod), query, STEP_SECONDS)
+
+    def with_details(self, seen: Seen) -> Seen:
+        """Add the events and logs of the Pods that are shown, and the events of those that are gone."""
+        events, logs = [], {}
+        for group in pod_groups(seen.pods or [])[:GROUPS]:
+            pod, uid = text_at(group[0], "metadata", "name"), text_at(group[0], "metadata", "uid")
+            events.append(self._events_of("uid", uid))
+            for container, previous in logs_to_read(group[0]):
+                if pod and (pod, container) not in seen.shown_logs:
+                    logs[pod, container] = self._log_of(pod, container, previous)
+        events += [self._events_of("name", pod) for pod in gone_pods(seen)[:MOST_GONE]]
+        read_at_once(*events, *logs.values())
+        unread = next((one.unread for one in events if one.unread), "")
+        return replace(
+            seen,
+            events=[*seen.events, *(event for one in events for event in one.value or [])],
+            logs={key: one.value for key, one in logs.items() if one.value is not None},
+            unread={"events": unread, **seen.unread} if unread else seen.unread,
+            unread_logs={key: one.unread or "the Pod is gone" for key, one in logs.items() if one.value is None},
+        )
+
+    def _events_of(self, field: str, value: str) -> Read:
+        return Read(call=lambda: self.events(f"involvedObject.{field}={value}"))
+
+    def _log_of(self, pod: str, container: str, previous: bool) -> Read:
+        return Read(call=lambda: self.log(pod, container, previous=previous))

@@ -1,0 +1,69 @@
+"""What one Pod does, from its JSON."""
+
+from __future__ import annotations
+
+from gke_jobs.containers import Container, containers
+from gke_jobs.following.phases import Phase
+from gke_jobs.json_access import Json, int_at, list_at, text_at
+from gke_jobs.plain_text import parse_time
+
+ENDED = {"Failed": Phase.FAILED, "Succeeded": Phase.SUCCEEDED, "Unknown": Phase.UNKNOWN}
+# Reasons of a container to wait that do not always heal.
+CANNOT_START = {
+    *("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"),
+    *("RegistryUnavailable", "SignatureValidationFailed"),
+    *("CreateContainerConfigError", "CreateContainerError", "RunContainerError"),
+}
+CRASHES = "CrashLoopBackOff"
+MAX_GRACE_SECONDS = 10**9
+
+
+def phase_of(pod: Json) -> Phase:
+    """Return the phase of a Pod that exists. That it is being deleted is no phase."""
+    phase = text_at(pod, "status", "phase")
+    if phase in ENDED:
+        return ENDED[phase]
+    found = containers(pod)
+    if phase == "Running":
+        return Phase.RESTARTING if any(_crashes(one) and one.kind != "sidecar" for one in found) else Phase.RUNNING
+    if phase != "Pending":
+        return Phase.UNKNOWN
+    if not text_at(pod, "spec", "nodeName"):
+        return Phase.WAITING
+    if any(text_at(one.waiting, "reason") in CANNOT_START for one in found) or _has_no_sandbox(pod):
+        return Phase.STUCK
+    return Phase.RESTARTING if any(map(_crashes, found)) else Phase.STARTING
+
+
+def was_disrupted(pod: Json) -> str:
+    """Return why a Pod that ended was to be ended by others before, '' when it was not: its success may be half a one.
+
+    The reason of its condition DisruptionTarget, or `deleted`.
+    """
+    ends = [end for one in containers(pod) if (end := parse_time(one.ended.get("finishedAt")))]
+    finished = max(ends, default=None)
+    for condition in list_at(pod, "status", "conditions"):
+        if text_at(condition, "type") == "DisruptionTarget" and text_at(condition, "status") == "True":
+            since = parse_time(text_at(condition, "lastTransitionTime"))
+            if not (since and finished and since > finished):
+                return text_at(condition, "reason") or "disrupted"
+    if deleted := parse_time(text_at(pod, "metadata", "deletionTimestamp")):
+        # The API server says until when it is to have ended.
+        grace = min(max(int_at(pod, "metadata", "deletionGracePeriodSeconds"), 0), MAX_GRACE_SECONDS)
+        if not finished or (deleted - finished).total_seconds() <= grace:
+            return "deleted"
+    return ""
+
+
+def _crashes(container: Container) -> bool:
+    return text_at(container.waiting, "reason") == CRASHES
+
+
+def _has_no_sandbox(pod: Json) -> bool:
+    """Whether the kubelet says why it cannot make the sandbox of the Pod: its network, its volumes."""
+    return any(
+        text_at(condition, "type") == "PodReadyToStartContainers"
+        and text_at(condition, "status") == "False"
+        and text_at(condition, "message") != ""
+        for condition in list_at(pod, "status", "conditions")
+    )

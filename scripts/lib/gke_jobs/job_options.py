@@ -1,0 +1,75 @@
+"""The options of a command about one Job, and the Job."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from gke_jobs import exit_codes
+from gke_jobs.connection import Connection, jobs_path
+from gke_jobs.json_access import Json, text_at
+from gke_jobs.messages import die
+from gke_jobs.options import take_connection
+from gke_jobs.plain_text import is_name, printable
+from gke_jobs.reads import UNREACHABLE_SECONDS, Reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobOptions:
+    """Which Job, over which connection; `others` has what the command added."""
+
+    connection: Connection
+    namespace: str
+    job: str
+    uid: str  # '' for whichever has the name
+    reader: Reader
+    others: Any
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        die(exit_codes.USAGE, message)
+
+
+def parse_job_options(
+    argv: Sequence[str], add: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+) -> JobOptions:
+    """Return the options after the name of the command. ScriptError for a wrong one."""
+    connection, words = take_connection(argv)
+    parser = _Parser(allow_abbrev=False, add_help=False)
+    parser.add_argument("--namespace", required=True)
+    parser.add_argument("--job", required=True)
+    parser.add_argument("--uid", default="")
+    parser.add_argument("--unreachable-timeout", type=float, default=UNREACHABLE_SECONDS)
+    add(parser)
+    found = parser.parse_args(words)
+    for option in ("namespace", "job"):
+        if not is_name(getattr(found, option)):
+            die(
+                exit_codes.USAGE, f"--{option} is {printable(getattr(found, option))!r}: no name of a Kubernetes object"
+            )
+    return JobOptions(
+        connection=connection,
+        namespace=found.namespace,
+        job=found.job,
+        uid=found.uid,
+        reader=Reader(connection=connection, unreachable_seconds=found.unreachable_timeout),
+        others=found,
+    )
+
+
+def find_job(options: JobOptions, purpose: str) -> Json:
+    """Return the Job. ScriptError when there is none, or another has its name."""
+    job = options.reader.get(purpose, jobs_path(options.namespace, options.job))
+    if job is None:
+        die(exit_codes.CONFIG, f'jobs.batch "{options.job}" not found; see: kubectl get jobs --all-namespaces')
+    found = text_at(job, "metadata", "uid")
+    if options.uid and found != options.uid:
+        die(
+            exit_codes.CONFIG,
+            f"Job {options.job} has uid {printable(found)}, not {printable(options.uid)}: the Job was deleted and "
+            "another took its name",
+        )
+    return job

@@ -1,0 +1,73 @@
+"""Reads that have to succeed: tried again while the cluster does not answer, else an exit code and the words for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gke_jobs import exit_codes
+from gke_jobs.connection import ApiError, Connection
+from gke_jobs.errors import Verdict, classify
+from gke_jobs.json_access import Json, list_at, text_at
+from gke_jobs.messages import die, log
+
+UNREACHABLE_SECONDS = 600.0
+LOGIN_SECONDS = 30.0  # a failure to log in passes sometimes
+PAGE = 500
+LONGEST_DELAY = 30.0
+EXIT_CODES = {
+    Verdict.TRANSIENT: exit_codes.UNREACHABLE,
+    Verdict.LOGIN: exit_codes.DENIED,
+    Verdict.DENIED: exit_codes.DENIED,
+    Verdict.CONFIG: exit_codes.CONFIG,
+    Verdict.USAGE: exit_codes.USAGE,
+    Verdict.REFUSED: exit_codes.DATA,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Reads over a connection for as long as the run may wait for an answer."""
+
+    connection: Connection
+    unreachable_seconds: float = UNREACHABLE_SECONDS
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def get(self, purpose: str, path: str, query: dict[str, str] | None = None) -> Json:
+        """Return the JSON at a path, None where there is no such object. ScriptError when it cannot be had.
+
+        purpose: what it is for, after `cannot`
+        """
+        began, delay = self.clock(), 1.0
+        while True:
+            try:
+                return self.connection.get_json(path, query)
+            except ApiError as error:
+                meaning = classify(error.answer)
+            if meaning.verdict is Verdict.ABSENT:
+                return None
+            patience = {Verdict.TRANSIENT: self.unreachable_seconds, Verdict.LOGIN: LOGIN_SECONDS}
+            left = began + min(patience.get(meaning.verdict, 0.0), self.unreachable_seconds) - self.clock()
+            said = f"cannot {purpose}: {meaning.words}"
+            if left <= 0:
+                die(
+                    EXIT_CODES.get(meaning.verdict, exit_codes.UNREACHABLE),
+                    f"{said}; {meaning.advice}" if meaning.advice else said,
+                )
+            log(f"{said}; trying again in {delay:g} s")
+            self.sleep(min(delay, left))
+            delay = min(delay * 2, LONGEST_DELAY)
+
+    def list(self, purpose: str, path: str, query: dict[str, str]) -> list[Json]:
+        """Return the objects of a list, read by pages."""
+        found: list[Json] = []
+        page = dict(query, limit=str(PAGE))
+        while True:
+            answer = self.get(purpose, path, page)
+            found += list_at(answer, "items")
+            token = text_at(answer, "metadata", "continue")
+            if not token:
+                return found
+            page["continue"] = token
