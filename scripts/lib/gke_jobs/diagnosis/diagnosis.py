@@ -51,6 +51,8 @@ def diagnose(seen: Seen) -> str:
         lines.append(f"others, not shown: {_count(hidden)}{see}")
     if seen.more_pods:
         lines.append("the Job has more Pods than were read")
+    if "pods" in seen.unread and "its Pods could not be read" not in job.lines[0]:
+        lines.append(f"its Pods could not be read: {seen.unread['pods']}")
     if "events" in seen.unread:
         lines.append(f"not all events could be read: {seen.unread['events']}")
     if _is_failing(seen) and any(block.urgency == 0 for block in pods):
