@@ -1,0 +1,72 @@
+"""What the follower knows of a Job, from its JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gke_jobs.json_access import Json, at, dict_at, int_at, text_at, true_conditions
+from gke_jobs.labels import GANG, QUEUE
+from gke_jobs.plain_text import is_name, one_line
+
+UNLIMITED = 2**31 - 1  # what Kubernetes sets as backoffLimit where backoffLimitPerIndex counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One state of a Job.
+
+    state: the first of Complete, Failed, SuccessCriteriaMet, FailureTarget, Suspended that is True, else ''
+    reason: of that condition, one line; wanted: how many Pods it is to have now; left: how many completions it lacks
+    """
+
+    uid: str
+    state: str
+    reason: str
+    deleting: bool
+    active: int
+    succeeded: int
+    failed: int
+    wanted: int
+    started: bool
+    backoff_limit: int
+    completions: int | None
+    indexed: bool
+    gang: bool
+    queue: str
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is Complete or Failed."""
+        return self.state in ("Complete", "Failed")
+
+
+STATES = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget", "Suspended")
+
+
+def read_job(job: Json) -> Job:
+    """Return what the follower knows of a Job."""
+    conditions = true_conditions(job)
+    state = next((state for state in STATES if state in conditions), "")
+    condition = conditions.get(state, {})
+    parallelism = int_at(job, "spec", "parallelism")
+    completions = at(job, "spec", "completions")
+    completions = completions if isinstance(completions, int) and not isinstance(completions, bool) else None
+    succeeded = int_at(job, "status", "succeeded")
+    left = parallelism if completions is None else max(0, completions - succeeded)
+    queue = text_at(dict_at(job, "metadata", "labels"), QUEUE)
+    return Job(
+        uid=text_at(job, "metadata", "uid"),
+        state=state,
+        reason=one_line(text_at(condition, "message") or text_at(condition, "reason")),
+        deleting=bool(text_at(job, "metadata", "deletionTimestamp")),
+        active=int_at(job, "status", "active"),
+        succeeded=succeeded,
+        failed=int_at(job, "status", "failed"),
+        wanted=min(parallelism, left),
+        started=bool(text_at(job, "status", "startTime")),
+        backoff_limit=int_at(job, "spec", "backoffLimit"),
+        completions=completions,
+        indexed=text_at(job, "spec", "completionMode") == "Indexed",
+        gang=text_at(dict_at(job, "metadata", "annotations"), GANG) == "true",
+        queue=queue if is_name(queue) else "",
+    )

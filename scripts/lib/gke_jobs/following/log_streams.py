@@ -1,0 +1,198 @@
+"""Which logs are read when: at most so many streams at once, begun again where they break, never waited for in vain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gke_jobs.errors import Answer, Verdict, classify
+from gke_jobs.following.events import Action, Lines, LogEnded, LogId, LogPiece, Message, StartLog, StopLog
+from gke_jobs.following.logs import ContainerLog
+from gke_jobs.following.pod_view import ContainerView, Pod
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds before a stream that broke is begun again
+ATTEMPTS = 3  # to read the end, once the container has ended
+SILENT_SECONDS = 1.0  # when the Job has ended, a log is given up if nothing comes of it for so long
+DRAIN_SECONDS = 10.0  # when the Job has ended, no log is read for longer
+
+
+@dataclass
+class _Log:
+    """One log. stream: the number of the present or last stream; resumes: when the next one begins, None while one runs."""
+
+    pod: str
+    container: str
+    title: str
+    text: ContainerLog
+    order: tuple[bool, int]  # containers of the program first, then as they came
+    ended: bool = False
+    done: bool = False
+    stream: int = 0
+    resumes: float | None = 0.0
+    asked: float = 0.0
+    heard: float | None = None
+    complete: bool = False  # the present stream was begun when the container had ended
+    attempts: int = 0
+    pause: float = FIRST_PAUSE
+    said: set[str] = field(default_factory=set)
+
+    @property
+    def id(self) -> LogId:
+        return LogId(self.pod, self.container, self.stream)
+
+    @property
+    def is_open(self) -> bool:
+        return self.resumes is None and not self.done
+
+
+class LogStreams:
+    """The logs of the Pods of a Job. most: streams at once; shown: all, failed or none."""
+
+    def __init__(self, *, job: str, most: int, shown: str) -> None:
+        self._job, self._most, self._shown = job, most, shown
+        self._logs: dict[tuple[str, str], _Log] = {}
+        self._drained_since: float | None = None
+
+    def shown_logs(self) -> set[tuple[str, str]]:
+        """Return (Pod, container) of each log of which all that could be had was printed."""
+        return {(log.pod, log.container) for log in self._logs.values() if log.done and not log.text.is_gone}
+
+    def want(self, pod: Pod, now: float) -> None:
+        """Take note of the containers of a Pod: those that run or have run have logs."""
+        for container in pod.containers:
+            if not (container.running or container.exit_code is not None):
+                continue
+            log = self._logs.get((pod.name, container.name))
+            if log is None:
+                if self._shown == "none" or (self._shown == "failed" and not container.exit_code):
+                    continue
+                log = self._new(pod, container)
+            if container.exit_code is not None and not log.ended and not container.running:
+                log.ended = True
+                log.resumes = None if log.resumes is None else now
+
+    def _new(self, pod: Pod, container: ContainerView) -> _Log:
+        prefix = pod.name.removeprefix(f"{self._job}-")
+        prefix += "" if container.is_main else f" {container.name}"
+        log = _Log(
+            pod=pod.name,
+            container=container.name,
+            title=f"the log of {pod.title}, {container.kind} {container.name},",
+            text=ContainerLog(f"{prefix} | ".encode()),
+            order=(not container.is_main, len(self._logs)),
+        )
+        self._logs[pod.name, container.name] = log
+        return log
+
+    def piece(self, event: LogPiece, now: float) -> Iterator[Action]:
+        """Take a piece of a stream; one of a stream that is over is not taken."""
+        log = self._current(event.stream)
+        if log is None:
+            return
+        log.heard = now
+        log.pause = FIRST_PAUSE
+        if lines := log.text.feed(event.data, now):
+            yield Lines(lines)
+        if log.text.has_gap:
+            log.text.has_gap = False
+            yield Message(f"{log.title} may lack lines here: the node no longer has those before")
+
+    def opened(self, stream: LogId, now: float) -> None:
+        """Take note that the server has begun to answer."""
+        if log := self._current(stream):
+            log.heard = now
+
+    def ended(self, event: LogEnded, now: float) -> Iterator[Action]:
+        """Take note that a stream has ended, and decide whether the log has."""
+        log = self._current(event.stream)
+        if log is None:
+            return
+        is_whole = event.answer is None and log.complete
+        if lines := log.text.end(is_whole=is_whole):
+            yield Lines(lines)
+        if is_whole or log.text.is_gone:
+            log.done = True
+            if log.text.is_gone:
+                yield Message(f"{log.title} is gone from its node")
+            return
+        log.attempts += log.complete
+        words = _words(event.answer)
+        if log.attempts >= ATTEMPTS or (event.answer and self._is_final(event.answer, log)):
+            log.done = True
+            yield Message(f"{log.title} cannot be read to its end: {words}")
+            return
+        log.resumes = now if log.ended and not log.complete else now + log.pause
+        log.pause = min(2 * log.pause, LONGEST_PAUSE)
+        if event.answer is not None and words not in log.said:
+            log.said.add(words)
+            yield Message(f"{log.title} is read on when it can be: {words}")
+
+    def _is_final(self, answer: Answer, log: _Log) -> bool:
+        # Not any NotFound: a kubelet that has just started does not know its Pods yet.
+        is_gone = classify(answer).verdict is Verdict.ABSENT and f'pods "{log.pod}" not found' in answer.message
+        return is_gone or classify(answer).verdict is Verdict.DENIED or self._drained_since is not None
+
+    def _current(self, stream: LogId) -> _Log | None:
+        log = self._logs.get((stream.pod, stream.container))
+        return log if log and log.is_open and log.stream == stream.number else None
+
+    def act(self, now: float) -> Iterator[Action]:
+        """Begin the streams that are due, as far as there is room, and print progress bars."""
+        waiting = [log for log in self._logs.values() if not log.done and not log.is_open]
+        room = self._most - sum(log.is_open for log in self._logs.values())
+        for log in sorted(waiting, key=lambda log: log.order):
+            if room > 0 and log.resumes is not None and log.resumes <= now:
+                room -= 1
+                log.stream += 1
+                log.resumes, log.asked, log.heard, log.complete = None, now, None, log.ended
+                yield StartLog(log.id, log.text.since)
+        for log in self._logs.values():
+            if log.is_open and (lines := log.text.progress(now)):
+                yield Lines(lines)
+
+    def next_time(self) -> float | None:
+        """When `act` or `drained` is to be called again, if nothing happens."""
+        times = [log.resumes for log in self._logs.values() if not log.done and log.resumes]
+        times += [log.text.progress_at for log in self._logs.values() if log.is_open and log.text.progress_at]
+        if self._drained_since is not None:
+            times += [self._given_up_at(log) for log in self._logs.values() if not log.done]
+        return min(times, default=None)
+
+    def drain(self, now: float) -> Iterator[Action]:
+        """Begin to come to an end: from now on only containers that have ended are read, and none is waited for."""
+        self._drained_since = now
+        for log in self._logs.values():
+            if not log.done and not log.ended:
+                log.done = True
+                yield StopLog(log.id)
+                if lines := log.text.end(is_whole=True):
+                    yield Lines(lines)
+            elif not log.done and log.resumes is not None:
+                log.resumes = now
+
+    def drained(self, now: float) -> Iterator[Action]:
+        """Give up the logs of which nothing comes."""
+        for log in self._logs.values():
+            if not log.done and now >= self._given_up_at(log):
+                log.done = True
+                yield StopLog(log.id)
+                if lines := log.text.end(is_whole=True):
+                    yield Lines(lines)
+                yield Message(f"{log.title} could not be read to its end in time")
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether there is nothing more to read."""
+        return all(log.done for log in self._logs.values())
+
+    def _given_up_at(self, log: _Log) -> float:
+        begun = self._drained_since or 0.0
+        if not log.is_open:
+            return begun + DRAIN_SECONDS
+        # A request that nothing has answered counts from when it was made: a node that does not answer delays nothing.
+        silent = log.asked if log.heard is None else max(log.heard, begun)
+        return min(begun + DRAIN_SECONDS, silent + SILENT_SECONDS)
+
+
+def _words(answer: Answer | None) -> str:
+    return classify(answer).words if answer else "the stream ended before the log did"

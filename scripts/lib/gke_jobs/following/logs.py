@@ -1,0 +1,153 @@
+"""The log of one container: which lines have come, over any number of streams that break and begin again.
+
+A stream has a time before each line (`timestamps=true`). A stream that begins again asks for the second of the last
+line (`sinceTime`), and what was printed already is left out: no line is lost or printed twice. Only RFC 3339 times are
+times; such a stream may begin in the middle of a line, which then belongs to a line that was printed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from gke_jobs.plain_text import container_line
+
+LONGEST = 1 << 20  # bytes of a line; what is longer goes on in a line of its own
+PROGRESS_SECONDS = 1.0  # between two states of a progress bar
+STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) ?")
+LONGEST_STAMP = 36  # bytes
+GONE = b"unable to retrieve container logs"  # what the kubelet writes as if it were the log
+
+
+class ContainerLog:
+    """What has come of a container's log.
+
+    is_gone: the node no longer has the log; has_gap: lines may be missing, asked once
+    """
+
+    def __init__(self, prefix: bytes) -> None:
+        self._prefix = prefix
+        self._second = b""  # of the newest line
+        self._copied: Counter[bytes] = Counter()  # the times of the lines since then
+        self._resumed = b"", 0  # the time of the line in which the last stream broke, and how much of it was printed
+        self.is_gone = False
+        self.has_gap = False
+        self.begin()
+
+    @property
+    def since(self) -> str:
+        """From which time on the next stream is to be read, '' for all."""
+        return f"{self._second.decode()}Z" if self._second else ""
+
+    def begin(self) -> None:
+        """Take what comes next for the beginning of a stream."""
+        self._again = self._copied.copy()
+        self._is_first = True  # no line has come of this stream
+        self._has_news = False  # a line that was not printed before
+        self._head = b""  # the beginning of a line, as long as it is not known whether it is a time
+        self._in_line = False
+        self._stamp, self._skip = b"", False
+        self._text = bytearray()  # of this line, not printed yet
+        self._printed = self._known = 0  # bytes of this line: printed in this stream, and in the one before
+        self._shown_at: float | None = None  # since when a state of a progress bar waits
+
+    def feed(self, data: bytes, now: float) -> bytes:
+        """Take a piece of the stream; return the lines to print, with their newlines."""
+        out: list[bytes] = []
+        while data:
+            piece, newline, data = data.partition(b"\n")
+            if not self._in_line:
+                self._head += piece
+                if not newline and len(self._head) < LONGEST_STAMP and b" " not in self._head:
+                    break
+                piece, self._head = self._open_line(self._head), b""
+            self._text += piece
+            if newline:
+                self._close_line(out)
+            elif len(self._text) > LONGEST:
+                self._print(out, len(self._text))
+        out.append(self.progress(now))
+        return b"".join(out)
+
+    def progress(self, now: float) -> bytes:
+        """Return the last state of a progress bar that has no newline yet, at most once in PROGRESS_SECONDS."""
+        end = self._text.rfind(b"\r") + 1
+        if not end:
+            self._shown_at = None
+            return b""
+        if self._shown_at is None:
+            self._shown_at = now
+        if now - self._shown_at < PROGRESS_SECONDS:
+            return b""
+        out: list[bytes] = []
+        self._print(out, end)
+        self._shown_at = now
+        return b"".join(out)
+
+    @property
+    def progress_at(self) -> float | None:
+        """When to ask for progress, if nothing comes."""
+        return None if self._shown_at is None else self._shown_at + PROGRESS_SECONDS
+
+    def end(self, *, is_whole: bool) -> bytes:
+        """Take note that the stream has ended, with the end of the log or in the middle of a line; return lines."""
+        out: list[bytes] = []
+        if self._head:
+            self._text += self._open_line(self._head)
+        if is_whole and self._text:
+            self._close_line(out)
+        elif self._in_line and not self._skip:
+            self._resumed = self._stamp, self._printed
+        self.begin()
+        return b"".join(out)
+
+    def _open_line(self, head: bytes) -> bytes:
+        """Decide what becomes of a line by its time; return its text, as far as it has come."""
+        match = STAMP.match(head)
+        self._stamp = head[: match.end()].rstrip() if match else b""
+        text = head[match.end() :] if match else head
+        if match is None:
+            self._skip = self._is_first and bool(self._second)
+            if text.startswith(GONE):
+                self.is_gone = self._skip = True
+        elif self._again[self._stamp] > 0:
+            self._again[self._stamp] -= 1
+            self._skip = True
+        else:
+            self._skip = False
+            if self._copied and not self._has_news and self._again == self._copied:
+                self.has_gap = True
+            self._has_news = True
+        self._known = self._resumed[1] if self._stamp and self._resumed[0] == self._stamp else 0
+        self._in_line, self._is_first, self._printed = True, False, 0
+        return text
+
+    def _close_line(self, out: list[bytes]) -> None:
+        if self._text or self._printed == 0:
+            self._print(out, len(self._text))
+        if self._stamp and not self._skip:
+            self._count()
+            self._resumed = b"", 0
+        self._in_line = False
+        self._printed = 0
+        self._shown_at = None
+
+    def _print(self, out: list[bytes], end: int) -> None:
+        """Print the text up to there, of a progress bar its last state, unless it was printed by the stream before."""
+        text = bytes(self._text[:end])
+        del self._text[:end]
+        seen = max(0, self._known - self._printed)
+        self._printed += len(text)
+        if self._skip or (seen and seen >= len(text)):
+            return
+        shown = text[seen:].rstrip(b"\r").rpartition(b"\r")[2]
+        out.append(self._prefix + container_line(shown) + b"\n")
+
+    def _count(self) -> None:
+        match = STAMP.match(self._stamp)
+        second = match[1] if match else b""
+        if second > self._second:
+            self._second = second
+            self._copied.clear()
+        if second == self._second:
+            self._copied[self._stamp] += 1

@@ -1,0 +1,131 @@
+"""What the follower knows of one Pod: its phase, the words for it, its containers, when what happened."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from gke_jobs.containers import Container, containers, main_container
+from gke_jobs.following.phases import Phase
+from gke_jobs.following.pods import phase_of, was_disrupted
+from gke_jobs.json_access import Json, dict_at, int_at, list_at, text_at, true_conditions
+from gke_jobs.labels import COMPLETION_INDEX
+from gke_jobs.plain_text import one_line
+
+NORMAL = {"ContainerCreating", "PodInitializing", ""}  # reasons of a container to wait that say nothing
+PREEMPTION = re.compile(r"( no new claims to deallocate,)? preemption: .*")  # which the scheduler always adds
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerView:
+    """One container. kind: container, init container or sidecar; exit_code: None while it has not ended."""
+
+    name: str
+    kind: str
+    is_main: bool
+    running: bool
+    exit_code: int | None
+    restarts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pod:
+    """One state of a Pod.
+
+    words: what follows `Pod NAME ` in a message; disrupted: why a Pod that succeeded was to be ended by others, or ''
+    stamps: RFC 3339 times of the API, where known: created, scheduled, started, ended
+    """
+
+    uid: str
+    name: str
+    index: str
+    node: str
+    phase: Phase
+    words: str
+    containers: tuple[ContainerView, ...]
+    disrupted: str
+    stamps: dict[str, str]
+
+    @property
+    def title(self) -> str:
+        """The Pod as messages name it."""
+        return f"Pod {self.name}" + (f" (index {self.index})" if self.index else "")
+
+
+def read_pod(pod: Json) -> Pod:
+    """Return what the follower knows of a Pod."""
+    phase, found = phase_of(pod), containers(pod)
+    main, node = main_container(pod), one_line(text_at(pod, "spec", "nodeName"))
+    return Pod(
+        uid=text_at(pod, "metadata", "uid"),
+        name=one_line(text_at(pod, "metadata", "name")),
+        index=one_line(text_at(dict_at(pod, "metadata", "annotations"), COMPLETION_INDEX)),
+        node=node,
+        phase=phase,
+        words=_words(pod, phase, node, found),
+        containers=tuple(_view(one, is_main=one.name == main) for one in found),
+        disrupted=was_disrupted(pod) if phase is Phase.SUCCEEDED else "",
+        stamps=_stamps(pod, found),
+    )
+
+
+def _view(container: Container, *, is_main: bool) -> ContainerView:
+    return ContainerView(
+        name=container.name,
+        kind=container.kind,
+        is_main=is_main and container.kind != "init container",
+        running=container.is_running,
+        exit_code=int_at(container.ended, "exitCode") if container.ended else None,
+        restarts=int_at(container.status, "restartCount"),
+    )
+
+
+def _words(pod: Json, phase: Phase, node: str, found: list[Container]) -> str:
+    if phase is Phase.WAITING:
+        return f"is waiting for a node{_because(scheduler_words(pod))}"
+    if phase is Phase.FAILED:
+        code = next((f" with exit code {int_at(one.ended, 'exitCode')}" for one in found if one.has_failed), "")
+        return f"has failed{code}{_because(_end_reasons(pod, found))}"
+    if phase is Phase.SUCCEEDED:
+        return "has succeeded"
+    if phase is Phase.UNKNOWN:
+        return f"is on {node or 'a node'}, which does not answer"
+    if phase is Phase.RUNNING:
+        return f"is running on {node}"
+    waiting = " ".join(dict.fromkeys(reason for one in found if (reason := _waiting(one)) not in NORMAL))
+    return f"is {phase.value} on {node}{_because(waiting)}"
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+def scheduler_words(pod: Json) -> str:
+    """Return why no node takes a Pod, '' while the scheduler has said nothing."""
+    for condition in list_at(pod, "status", "conditions"):
+        if text_at(condition, "type") == "PodScheduled" and text_at(condition, "status") == "False":
+            return PREEMPTION.sub("", one_line(text_at(condition, "message")))
+    return ""
+
+
+def _waiting(container: Container) -> str:
+    return one_line(text_at(container.waiting, "reason"))
+
+
+def _end_reasons(pod: Json, found: list[Container]) -> str:
+    reasons = [text_at(one.ended, "reason") for one in found if one.has_failed]
+    reasons += [text_at(pod, "status", "reason"), text_at(true_conditions(pod).get("DisruptionTarget"), "reason")]
+    return " ".join(dict.fromkeys(one_line(reason) for reason in reasons if reason not in ("", "Error")))
+
+
+def _stamps(pod: Json, found: list[Container]) -> dict[str, str]:
+    scheduled = true_conditions(pod).get("PodScheduled")
+    starts = [text_at(one.ended, "startedAt") or text_at(one.status, "state", "running", "startedAt") for one in found]
+    ends = [text_at(one.ended, "finishedAt") for one in found]
+    stamps = {
+        "created": text_at(pod, "metadata", "creationTimestamp"),
+        "scheduled": text_at(scheduled, "lastTransitionTime"),
+        "started": min(filter(None, starts), default=""),
+        "ended": max(filter(None, ends), default="") if all(ends) else "",
+    }
+    return {name: one_line(stamp) for name, stamp in stamps.items() if stamp}
