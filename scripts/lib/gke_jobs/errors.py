@@ -72,3 +72,11 @@ def from_status(status: dict[str, Any], code: int | None = None) -> Answer:
 def classify(answer: Answer) -> Meaning:
     """Return what an error means."""
     raise NotImplementedError
+
+
+def cause_of_no_pods(message: str) -> Meaning:
+    raise NotImplementedError
+
+
+def exit_code(verdict: Verdict) -> int:
+    raise NotImplementedError

@@ -18,13 +18,14 @@ DRAIN_SECONDS = 10.0  # when the Job has ended, no log is read for longer
 
 @dataclass
 class _Log:
-    """One log. stream: the number of the present or last stream; resumes: when the next one begins, None while one runs."""
+    """One log. stream: number of the present or last stream; resumes: when the next one begins, None while one runs."""
 
     pod: str
     container: str
     title: str
     text: ContainerLog
     order: tuple[bool, int]  # containers of the program first, then as they came
+    restarts: int = 0
     ended: bool = False
     done: bool = False
     stream: int = 0
@@ -62,11 +63,17 @@ class LogStreams:
         for container in pod.containers:
             if not (container.running or container.exit_code is not None):
                 continue
+            if self.is_draining and container.running:
+                continue
             log = self._logs.get((pod.name, container.name))
             if log is None:
                 if self._shown == "none" or (self._shown == "failed" and not container.exit_code):
                     continue
                 log = self._new(pod, container)
+            if container.restarts > log.restarts:  # its next run writes a log of its own; lines go by their times
+                log.restarts, log.attempts, log.ended = container.restarts, 0, False
+                if log.done:
+                    log.done, log.resumes = False, now
             if container.exit_code is not None and not log.ended and not container.running:
                 log.ended = True
                 log.resumes = None if log.resumes is None else now
@@ -179,6 +186,11 @@ class LogStreams:
                 if lines := log.text.end(is_whole=True):
                     yield Lines(lines)
                 yield Message(f"{log.title} could not be read to its end in time")
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether `drain` was called."""
+        return self._drained_since is not None
 
     @property
     def is_drained(self) -> bool:

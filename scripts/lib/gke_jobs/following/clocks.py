@@ -1,0 +1,106 @@
+"""What takes too long: the clocks of a wait, and the progress message after a time without any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gke_jobs import exit_codes
+from gke_jobs.following.creation import Creation
+from gke_jobs.following.events import Action, Finish, Message
+from gke_jobs.following.jobs import Job
+from gke_jobs.following.phases import Phase
+from gke_jobs.following.pods_seen import PLACED, PodsSeen
+
+ENDED = (Phase.SUCCEEDED, Phase.FAILED)
+SHOWN = (*PLACED, Phase.WAITING, *ENDED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Seconds; None for no limit.
+
+    timeout: the whole wait; schedule: until a Pod has a node, of a gang all; start: for a Pod that cannot be started,
+    or Pods that cannot be created; heartbeat: from the last message to a progress message
+    """
+
+    timeout: float | None
+    schedule: float | None
+    start: float | None
+    heartbeat: float
+
+
+class Clocks:
+    """The clocks of one wait; `check` is called after each event and at `next_time`."""
+
+    def __init__(self, job: str, limits: Limits, now: float) -> None:
+        self._job, self._limits, self._begun = job, limits, now
+        self._logged_at = now
+        self._waiting: float | None = None  # since when the Pods have no node
+        self._stuck: float | None = None  # since when a Pod cannot be started, or none can be created
+        self._alarms: list[float] = []
+
+    def logged(self, now: float) -> None:
+        """Take note of a message."""
+        self._logged_at = now
+
+    def next_time(self) -> float | None:
+        """When `check` is to be called again, if nothing happens."""
+        return min(self._alarms, default=None)
+
+    def check(self, job: Job | None, pods: PodsSeen, creation: Creation, now: float) -> Iterator[Action]:
+        """Yield what the clocks say: a Finish where one has run out, or a progress message."""
+        limits = self._limits
+        self._waiting = _since(self._waiting, now, is_so=job is not None and _lacks_nodes(job, pods, creation))
+        stuck = pods.stuck()
+        since = [record.since for record in stuck]
+        if creation.blocked is not None and not creation.is_quota:
+            since.append(creation.since)
+        self._stuck = min(since, default=None)
+        self._alarms = [self._logged_at + limits.heartbeat]
+        if self._is_over(self._begun, limits.timeout, now):
+            yield _timeout(f"Job {self._job} is not finished after {limits.timeout:g} s")
+        elif self._is_over(self._waiting, limits.schedule, now):
+            because = creation.blocked.words if creation.blocked else pods.waiting_words()
+            what = "lacks nodes for some of its Pods" if job and job.gang else "has no node"
+            yield _timeout(f"Job {self._job} {what} after {limits.schedule:g} s" + (f": {because}" if because else ""))
+        elif self._is_over(self._stuck, limits.start, now):
+            longest = min(stuck, key=lambda record: record.since, default=None)
+            if longest is not None:
+                why = f"{longest.pod.title} {longest.pod.words}"
+            else:
+                why = "its Pods cannot be created" + (f": {creation.blocked.words}" if creation.blocked else "")
+            yield Finish(
+                exit_codes.CONFIG, f"Job {self._job} will never start: for {limits.start:g} s {why}", explain=True
+            )
+        elif now >= self._logged_at + limits.heartbeat:
+            counts = [f"{number} {phase.value}" for phase in SHOWN if (number := pods.count([phase]))]
+            yield Message(
+                f"Job {self._job} is not finished after {now - self._begun:.0f} s; Pods: {', '.join(counts) or 'none'}"
+            )
+            self._alarms = [now + limits.heartbeat]
+
+    def _is_over(self, since: float | None, limit: float | None, now: float) -> bool:
+        if since is None or limit is None:
+            return False
+        self._alarms.append(since + limit)
+        return now - since >= limit
+
+
+def _lacks_nodes(job: Job, pods: PodsSeen, creation: Creation) -> bool:
+    """Whether the Job waits for nodes: none of its Pods has one, of a gang not all of them have."""
+    if job.is_finished or job.state in ("SuccessCriteriaMet", "FailureTarget") or job.deleting:
+        return False
+    if pods.count(PLACED) >= (max(1, job.wanted) if job.gang else 1):
+        return False
+    return job.state == "Suspended" or creation.is_quota or pods.count([Phase.WAITING]) > 0 or not pods.count(ENDED)
+
+
+def _since(before: float | None, now: float, *, is_so: bool) -> float | None:
+    if not is_so:
+        return None
+    return now if before is None else before
+
+
+def _timeout(reason: str) -> Finish:
+    return Finish(exit_codes.TIMEOUT, reason, explain=True)

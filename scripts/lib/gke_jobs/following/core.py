@@ -1,0 +1,292 @@
+"""The follower of one Job, without I/O: events of the cluster go in, actions come out.
+
+The shell around it (follower.py) carries out the actions, and calls `handle` for each event, and with a Tick at the time
+that `deadline` returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gke_jobs import exit_codes
+from gke_jobs.following.clocks import Clocks, Limits
+from gke_jobs.following.creation import Creation
+from gke_jobs.following.events import (
+    Action,
+    Changed,
+    Event,
+    EventsRead,
+    Finish,
+    Kind,
+    Listed,
+    LogEnded,
+    LogPiece,
+    Message,
+    Opened,
+    ReadEvents,
+    WatchEnded,
+)
+from gke_jobs.following.jobs import Job, read_job
+from gke_jobs.following.log_streams import LogStreams
+from gke_jobs.following.pods_seen import PodsSeen
+from gke_jobs.following.reconnecting import Reconnecting
+from gke_jobs.json_access import Json, is_owned_by, text_at
+
+LOST_SECONDS = 30.0  # after SuccessCriteriaMet, for a Pod that does not end because its node is lost
+RELIST_SECONDS = 2.0  # for a last list of the Pods, when the Job has ended
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is followed, and how. Times in seconds.
+
+    uid: of the Job, '' for the one that has the name now; once: to look only once (poll-job), and at Pods only
+    where limits.start is given
+    """
+
+    job: str
+    uid: str
+    limits: Limits
+    unreachable: float
+    max_log_streams: int
+    logs: str
+    once: bool = False
+
+
+class Follower:
+    """The state of one wait. `handle` is to be called with a Tick first."""
+
+    def __init__(self, settings: Settings, now: float) -> None:
+        self._settings = settings
+        self._uid = settings.uid
+        self._job: Job | None = None
+        self._watches = Reconnecting(f"Job {settings.job}", settings.unreachable)
+        self._logs = LogStreams(
+            job=settings.job, most=settings.max_log_streams, shown="none" if settings.once else settings.logs
+        )
+        self.pods = PodsSeen()
+        self._clocks = Clocks(settings.job, settings.limits, now)
+        self._creation = Creation()
+        self._begun = self._over = False
+        self._pods_begun = self._pods_listed = False
+        self._succeeding: float | None = None  # since when SuccessCriteriaMet
+        self._verdict: Finish | None = None  # what comes when the logs are read
+        self._relisting: float | None = None  # until when the last list of the Pods is waited for
+
+    def handle(self, event: Event, now: float) -> list[Action]:
+        """Take an event; return what is to be done. After a Finish nothing is."""
+        actions: list[Action] = []
+        for action in self._handle(event, now):
+            if self._over:
+                break
+            self._over = isinstance(action, Finish)
+            actions.append(action)
+            if isinstance(action, Message):
+                self._clocks.logged(now)
+        return actions
+
+    def deadline(self) -> float | None:
+        """When `handle` is to be called with a Tick, if nothing happens before."""
+        times = [self._watches.next_time(), self._logs.next_time()]
+        if self._verdict is None:
+            times += [self._clocks.next_time(), self._creation.ask_at, self.pods.next_time()]
+            times += [None if self._succeeding is None else self._succeeding + LOST_SECONDS]
+        else:
+            times.append(self._relisting)
+        return min((time for time in times if time is not None), default=None)
+
+    @property
+    def uid(self) -> str:
+        """The uid of the Job, '' as long as it is not known."""
+        return self._uid
+
+    @property
+    def job(self) -> Job | None:
+        """The Job as it was seen last."""
+        return self._job
+
+    def shown_logs(self) -> set[tuple[str, str]]:
+        """Return (Pod, container) of the logs that were printed."""
+        return self._logs.shown_logs()
+
+    def _handle(self, event: Event, now: float) -> Iterator[Action]:
+        if not self._begun:
+            yield from self._begin(now)
+        if isinstance(event, LogPiece):
+            yield from self._logs.piece(event, now)
+        elif isinstance(event, LogEnded):
+            yield from self._logs.ended(event, now)
+        elif isinstance(event, Opened):
+            if isinstance(event.what, Kind):
+                yield from self._watches.answered()
+            else:
+                self._logs.opened(event.what, now)
+        elif isinstance(event, WatchEnded):
+            self._relisting = None
+            yield from self._watches.ended(event.kind, event.answer, now)
+        elif isinstance(event, Listed):
+            yield from self._listed(event, now)
+        elif isinstance(event, Changed):
+            yield from self._changed(event, now)
+        elif isinstance(event, EventsRead):
+            yield from self._creation.read(event.items, self._job, self.pods, now)
+        yield from self._advance(now)
+
+    def _begin(self, now: float) -> Iterator[Action]:
+        self._begun = True
+        yield self._watches.begin(Kind.JOB, now)
+        if self._uid:
+            yield from self._begin_pods(now)
+
+    def _begin_pods(self, now: float) -> Iterator[Action]:
+        if not self._pods_begun and (not self._settings.once or self._settings.limits.start):
+            self._pods_begun = True
+            yield self._watches.begin(Kind.PODS, now)
+
+    def _advance(self, now: float) -> Iterator[Action]:
+        """Do what is due, whatever the event was."""
+        if self._verdict is not None:
+            yield from self._drain(now)
+            return
+        yield from self._watches.act(now)
+        yield from self._logs.act(now)
+        if self._job is None:
+            yield from self._clocks.check(None, self.pods, self._creation, now)
+            return
+        if self._settings.once and self._has_looked():
+            state = "suspended" if self._job.state == "Suspended" else "not finished"
+            yield Finish(exit_codes.NOT_FINISHED, f"Job {self._settings.job} is {state}", explain=False)
+            return
+        yield from self.pods.overdue(now)
+        if self._creation.is_to_ask(self._job, self.pods, now):
+            yield ReadEvents()
+        if self._succeeding is not None and now - self._succeeding >= LOST_SECONDS:
+            yield Message(f"a Pod of Job {self._settings.job} has not ended; its node may be lost")
+            yield from self._conclude(0, f"Job {self._settings.job} has met its success criteria", now)
+            return
+        yield from self._clocks.check(self._job, self.pods, self._creation, now)
+
+    def _has_looked(self) -> bool:
+        if not self._settings.limits.start:
+            return True
+        return self._pods_listed and not self.pods.stuck() and not self._creation.blocked
+
+    def _listed(self, event: Listed, now: float) -> Iterator[Action]:
+        if event.kind is Kind.PODS:
+            self._pods_listed = True
+            self._relisting = None
+            yield from self.pods.replace([pod for pod in event.items if is_owned_by(pod, self._uid)], now)
+            yield from self._take_logs(now)
+        else:
+            found = next((job for job in event.items if text_at(job, "metadata", "name") == self._settings.job), None)
+            yield from self._job_changed(found, now)
+        if self._verdict is None:
+            yield from self._watches.listed(event.kind, event.version, now)
+
+    def _changed(self, event: Changed, now: float) -> Iterator[Action]:
+        self._watches.seen(event.kind, text_at(event.item, "metadata", "resourceVersion"))
+        if event.change not in ("ADDED", "MODIFIED", "DELETED"):
+            return
+        is_deleted = event.change == "DELETED"
+        if event.kind is Kind.PODS:
+            if is_owned_by(event.item, self._uid):
+                yield from self.pods.change(event.item, is_deleted=is_deleted, now=now)
+                yield from self._take_logs(now)
+        elif text_at(event.item, "metadata", "name") == self._settings.job:
+            yield from self._job_changed(event.item, now, is_deleted=is_deleted)
+
+    def _take_logs(self, now: float) -> Iterator[Action]:
+        for pod in self.pods.all():
+            self._logs.want(pod, now)
+        yield from ()
+
+    def _job_changed(self, found: Json, now: float, *, is_deleted: bool = False) -> Iterator[Action]:
+        if self._verdict is not None:
+            return
+        job = read_job(found) if found is not None else None
+        name = self._settings.job
+        if job is None and not self._uid:
+            fix = "see: kubectl get jobs --all-namespaces"
+            yield Finish(exit_codes.CONFIG, f'jobs.batch "{name}" not found; {fix}', explain=False)
+            return
+        if job is None or (self._uid and job.uid != self._uid):
+            yield from self._gone(now)
+            return
+        self._uid, before, self._job = job.uid, self._job, job
+        yield from self._begin_pods(now)
+        if job.state == "Complete":
+            yield from self._conclude(0, f"Job {name} is complete", now)
+        elif job.state == "Failed":
+            yield from self._conclude(exit_codes.JOB_FAILED, f"Job {name} failed: {job.reason}", now)
+        elif is_deleted:
+            yield from self._deleted(now)
+        else:
+            if job.state == "SuccessCriteriaMet" and self._succeeding is None:
+                self._succeeding = now
+            if not self._settings.once:
+                yield from _news(name, before, job)
+
+    def _gone(self, now: float) -> Iterator[Action]:
+        """The Job is not there any more, and nobody has seen it go."""
+        name = f"Job {self._settings.job}" + (f" with uid {self._uid}" if self._settings.uid else "")
+        if self._succeeding is not None:
+            yield from self._conclude(0, f"{name} had met its success criteria and is gone", now)
+            return
+        gone = f"{name} is gone: it was deleted, or its TTL removed it; whether it succeeded is not known"
+        yield from self._conclude(exit_codes.JOB_FAILED, gone, now, explain=False)
+
+    def _deleted(self, now: float) -> Iterator[Action]:
+        name = f"Job {self._settings.job}"
+        if self._succeeding is not None:
+            yield from self._conclude(0, f"{name} had met its success criteria and is deleted", now)
+        else:
+            yield from self._conclude(
+                exit_codes.JOB_FAILED, f"{name} was deleted before it was finished", now, explain=False
+            )
+
+    def _conclude(self, status: int, reason: str, now: float, *, explain: bool = True) -> Iterator[Action]:
+        """Begin the end: read what is left of the logs, then finish."""
+        explain = explain and status != 0 and not self._settings.once
+        self._verdict = Finish(status, reason, explain=explain)
+        if self._settings.once:
+            yield self._verdict
+            return
+        if self._pods_begun and self.pods.are_behind(self._job):
+            self._relisting = now + RELIST_SECONDS
+            yield self._watches.begin(Kind.PODS, now)
+            return
+        yield from self._logs.drain(now)
+
+    def _drain(self, now: float) -> Iterator[Action]:
+        if self._verdict is None:
+            return
+        if self._relisting is not None and now < self._relisting:
+            return
+        if not self._logs.is_draining:
+            self._relisting = None
+            yield from self._logs.drain(now)
+        yield from self._logs.act(now)
+        yield from self._logs.drained(now)
+        if self._logs.is_drained:
+            yield self._verdict
+
+
+def _news(name: str, before: Job | None, job: Job) -> Iterator[Action]:
+    """Log what has changed of a Job."""
+    state, was = job.state, before.state if before else None
+    if state == "SuccessCriteriaMet":
+        if was != state:
+            yield Message(f"Job {name} has met its success criteria; its Pods are ending")
+    elif state == "FailureTarget":
+        if was != state:
+            yield Message(f"Job {name} is failing: its Pods are being ended")
+    elif state == "Suspended":
+        if was != state:
+            until = f"Kueue admits it from queue {job.queue}" if job.queue else "it is resumed"
+            yield Message(f"Job {name} is suspended: it waits until {until}")
+    elif job.failed > (before.failed if before else 0):
+        limit = "" if job.indexed and job.backoff_limit == 2**31 - 1 else f" of {job.backoff_limit}"
+        yield Message(f"Job {name} goes on after a failure: retry {job.failed}{limit}")
+    elif was in (None, "Suspended"):
+        yield Message(f"Job {name} is active")

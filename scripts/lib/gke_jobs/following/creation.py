@@ -1,0 +1,76 @@
+"""Why a Job has fewer Pods than it is to have: a quota, a policy, a webhook, a service account that is not there.
+
+The status of a Job does not say; its Events do. They are asked for only while Pods are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gke_jobs.errors import Meaning, Verdict, cause_of_no_pods
+from gke_jobs.following.events import Action, Message
+from gke_jobs.following.jobs import Job
+from gke_jobs.following.pods_seen import LIVE, PodsSeen
+from gke_jobs.json_access import Json, text_at
+
+PAUSES = (2.0, 5.0, 15.0, 30.0)  # seconds from when Pods are missing until they are asked for, again and again
+
+
+class Creation:
+    """Whether the Pods of the Job can be created.
+
+    blocked: why not; since: since when, monotonic seconds; ask_at: when to ask for the Events
+    """
+
+    def __init__(self) -> None:
+        self.blocked: Meaning | None = None
+        self.since = 0.0
+        self.ask_at: float | None = None
+        self._asked = 0
+
+    @property
+    def is_quota(self) -> bool:
+        """Whether it is a quota, which other Jobs give back."""
+        return self.blocked is not None and self.blocked.verdict is Verdict.QUOTA
+
+    def is_to_ask(self, job: Job, pods: PodsSeen, now: float) -> bool:
+        """Whether the Events are to be asked for now."""
+        if job.state or not job.started or job.deleting or pods.count(LIVE) >= job.wanted:
+            self.blocked, self.ask_at, self._asked = None, None, 0
+            return False
+        if self.ask_at is None:
+            self.ask_at = now + PAUSES[0]
+        if now < self.ask_at:
+            return False
+        self._asked += 1
+        self.ask_at = now + PAUSES[min(self._asked, len(PAUSES) - 1)]
+        return True
+
+    def read(self, events: Sequence[Json] | None, job: Job | None, pods: PodsSeen, now: float) -> Iterator[Action]:
+        """Take the Events of the Job, the reason of the newest decides."""
+        if events is None or job is None or self.ask_at is None:
+            return
+        ours = [event for event in events if text_at(event, "involvedObject", "uid") == job.uid]
+        created = max(pods.newest(), _newest(ours, "SuccessfulCreate"))
+        failed = [event for event in ours if text_at(event, "reason") == "FailedCreate" and _time(event) >= created]
+        if not failed:
+            self.blocked = None
+            return
+        meaning = cause_of_no_pods(text_at(max(failed, key=_time), "message"))
+        if self.blocked is None:
+            self.since = now
+        elif (self.blocked.verdict is Verdict.QUOTA) != (meaning.verdict is Verdict.QUOTA):
+            self.since = now
+        if self.blocked is None or self.blocked.verdict is not meaning.verdict:
+            yield Message(f"its Pods cannot be created: {meaning.words}; {meaning.advice}")
+        self.blocked = meaning
+
+
+def _newest(events: Sequence[Json], reason: str) -> str:
+    return max((_time(event) for event in events if text_at(event, "reason") == reason), default="")
+
+
+def _time(event: Json) -> str:
+    """Return when an Event was seen last, RFC 3339 in UTC and so in order; '' where it says nothing."""
+    times = [text_at(event, "series", "lastObservedTime"), text_at(event, "lastTimestamp"), text_at(event, "eventTime")]
+    return max(time[:19] for time in [*times, text_at(event, "metadata", "creationTimestamp")])

@@ -1,0 +1,165 @@
+"""The Pods of a Job: what each does, since when, and what it has left. The record of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from gke_jobs.following.events import Action, Message
+from gke_jobs.following.jobs import Job
+from gke_jobs.following.phases import Phase
+from gke_jobs.following.pod_view import Pod, read_pod
+from gke_jobs.json_access import Json, text_at
+from gke_jobs.results import PodResult, result_of
+
+SIDE_SECONDS = 5.0  # after the end of the program, until it is logged that another container goes on
+LIVE = (Phase.WAITING, Phase.STARTING, Phase.STUCK, Phase.RUNNING, Phase.RESTARTING, Phase.UNKNOWN)
+PLACED = (Phase.STARTING, Phase.STUCK, Phase.RUNNING, Phase.RESTARTING, Phase.UNKNOWN)
+
+
+@dataclass
+class PodRecord:
+    """One Pod, and what happened to it when.
+
+    since: of the present phase, monotonic seconds; history: each phase with the time it was seen, likewise
+    """
+
+    pod: Pod
+    since: float
+    history: list[tuple[Phase, float]] = field(default_factory=list)
+    said: set[str] = field(default_factory=set)  # in this phase: what alternates is logged once
+    left_alone: float | None = None  # since when the program has ended and another container has not
+
+
+class PodsSeen:
+    """All Pods of the Job that were seen, by uid, those that are removed too."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, PodRecord] = {}
+        self._results: dict[str, PodResult] = {}
+
+    def all(self) -> list[Pod]:
+        """Return the Pods that are there."""
+        return [record.pod for record in self._present()]
+
+    def records(self) -> list[PodRecord]:
+        """Return what happened to each Pod, in the order in which they were seen."""
+        return list(self._records.values())
+
+    def results(self) -> list[PodResult]:
+        """Return what the Pods that succeeded have left."""
+        return list(self._results.values())
+
+    def count(self, phases: Iterable[Phase]) -> int:
+        """Count the Pods in one of these phases."""
+        wanted = set(phases)
+        return sum(record.pod.phase in wanted for record in self._records.values())
+
+    def stuck(self) -> list[PodRecord]:
+        """Return the Pods that cannot be started."""
+        return [record for record in self._present() if record.pod.phase is Phase.STUCK]
+
+    def waiting_words(self) -> str:
+        """Return what the scheduler says of a Pod that has no node, '' for none."""
+        words = [record.pod.words.partition(": ")[2] for record in self._present() if record.pod.phase is Phase.WAITING]
+        return next(filter(None, words), "")
+
+    def newest(self) -> str:
+        """Return when the newest Pod was created, RFC 3339, '' where there is none."""
+        return max((record.pod.stamps.get("created", "") for record in self._records.values()), default="")
+
+    def are_behind(self, job: Job | None) -> bool:
+        """Whether the Job counts Pods that ended, and that were not seen to."""
+        if job is None:
+            return False
+        ended = [[phase for phase, _ in record.history] for record in self._records.values()]
+        succeeded = sum(Phase.SUCCEEDED in phases for phases in ended)
+        return job.succeeded > succeeded or job.failed > sum(Phase.FAILED in phases for phases in ended)
+
+    def replace(self, items: Iterable[Json], now: float) -> Iterator[Action]:
+        """Take a whole list: what is not in it is removed."""
+        items = list(items)
+        there = {text_at(item, "metadata", "uid") for item in items}
+        for uid, record in self._records.items():
+            if uid not in there and record.pod.phase is not Phase.REMOVED:
+                yield from self._remove(record, now)
+        for item in items:
+            yield from self.change(item, is_deleted=False, now=now)
+
+    def change(self, item: Json, *, is_deleted: bool, now: float) -> Iterator[Action]:
+        """Take the present state of a Pod, or its last one."""
+        pod = read_pod(item)
+        if (result := result_of(item)) is not None:
+            self._results[pod.uid] = result
+        record = self._records.get(pod.uid)
+        if record is None:
+            record = self._records[pod.uid] = PodRecord(pod, now, [(pod.phase, now)])
+        elif record.pod.phase is Phase.REMOVED:
+            return  # an event that is late
+        elif record.pod.phase is not pod.phase:
+            record.since = now
+            record.said.clear()
+            record.history.append((pod.phase, now))
+        record.pod = pod
+        yield from _say(record, pod.words)
+        yield from _say_of_ends(record, now)
+        if is_deleted:
+            yield from self._remove(record, now)
+
+    def _remove(self, record: PodRecord, now: float) -> Iterator[Action]:
+        was_live = record.pod.phase in LIVE
+        record.pod = _removed(record.pod)
+        record.since, record.left_alone = now, None
+        record.history.append((Phase.REMOVED, now))
+        if was_live:
+            yield from _say(record, "is removed")
+
+    def overdue(self, now: float) -> Iterator[Action]:
+        """Log what holds a Pod after its program has ended."""
+        for record in self._present():
+            if record.left_alone is not None and now - record.left_alone >= SIDE_SECONDS:
+                running = ", ".join(one.name for one in record.pod.containers if one.running and not one.is_main)
+                record.left_alone = None
+                if record.pod.phase is Phase.RUNNING and running:
+                    yield from _say(record, f"goes on, although its program has ended: {running} still runs")
+
+    def next_time(self) -> float | None:
+        """When `overdue` is to be called again."""
+        times = [record.left_alone for record in self._present() if record.left_alone is not None]
+        return min(times) + SIDE_SECONDS if times else None
+
+    def _present(self) -> list[PodRecord]:
+        return [record for record in self._records.values() if record.pod.phase is not Phase.REMOVED]
+
+
+def _say(record: PodRecord, words: str) -> Iterator[Action]:
+    if words not in record.said:
+        record.said.add(words)
+        yield Message(f"{record.pod.title} {words}")
+
+
+def _say_of_ends(record: PodRecord, now: float) -> Iterator[Action]:
+    pod = record.pod
+    if pod.disrupted:
+        yield from _say(record, f"succeeded while it was being ended ({pod.disrupted}): its result may be incomplete")
+    mains = [one for one in pod.containers if one.is_main]
+    others = [one for one in pod.containers if not one.is_main and one.kind == "container" and one.running]
+    is_alone = pod.phase is Phase.RUNNING and any(one.exit_code is not None and not one.running for one in mains)
+    if not (is_alone and others):
+        record.left_alone = None
+    elif record.left_alone is None and not any("although" in words for words in record.said):
+        record.left_alone = now
+
+
+def _removed(pod: Pod) -> Pod:
+    return Pod(
+        uid=pod.uid,
+        name=pod.name,
+        index=pod.index,
+        node=pod.node,
+        phase=Phase.REMOVED,
+        words="is removed",
+        containers=pod.containers,
+        disrupted=pod.disrupted,
+        stamps=pod.stamps,
+    )
