@@ -47,7 +47,7 @@ class ReapGkeJobs(GkeJobOperator):
             self._run(context, "reap-jobs", jobs=file.name, airflow_environment=environment, dry_run=only_say)
 
     def _is_orphan(self, context: Context, job: dict[str, str]) -> bool:
-        """Whether Airflow says that the task instance of a Job is over; one that names none is logged and left alone."""
+        """Whether the task instance of a Job is over, says Airflow. A Job that names none is logged and left alone."""
         map_index = job["map_index"]
         if not (job["dag_id"] and job["task_id"] and job["run_id"] and MAP_INDEX.fullmatch(map_index)):
             self.log.warning(

@@ -11,17 +11,21 @@ explain() { # JOB [OPTION...]
   run_script explain-job --job "$1" "${@:2}"
 }
 
-# A function of the library as follow-job calls it, with errexit on: fills status, output and stderr.
-explain_from_a_script() { # JOB UID
+# The function as a follower calls it, also of a Job that is gone: fills status, output and stderr.
+explain_as_a_follower() { # JOB UID
   # shellcheck disable=SC2016 # for the other shell
   run --separate-stderr bash -c 'source "$1/scripts/lib/common.bash"
     source "$SCRIPTS/lib/cluster.bash"
-    source "$SCRIPTS/lib/explain.bash"
+    parse_options "$CLUSTER_OPTIONS" "dry-run"
     make_private_dir
-    kubectl_options=()
-    IFS="|"
-    explain_job "$2" "$3"
-    log "the verdict"' "$REPOSITORY/scripts/explain-job" "$REPOSITORY" "$1" "$2"
+    use_cluster
+    open_connection
+    PYTHONPATH=$SCRIPTS/lib "$PYTHON" -c "import sys
+from gke_jobs.diagnosis.explain import explain
+from gke_jobs.options import take_connection
+connection, names = take_connection(sys.argv[1:])
+print(explain(connection, *names), end=str())" "${connection[@]}" "${option[namespace]}" "$2" "$3" -- "${proxy_command[@]}"' \
+    "$REPOSITORY/scripts/explain-job" "$REPOSITORY" "$1" "$2"
 }
 
 # A kubeconfig that leads to a server which accepts every connection and never answers.
@@ -99,21 +103,6 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   kubectl delete job forbidden
 }
 
-@test "reads the API four times and each shown log once, however many Pods there are" {
-  create_job many 'exit 3' '{"parallelism": 6, "completions": 6, "backoffLimit": 5}' >/dev/null
-  kubectl wait --for condition=Failed job/many --timeout 30s
-  mkdir "$BATS_TEST_TMPDIR/bin"
-  printf '#!/bin/sh\necho "$*" >>"%s/calls"\nexec "%s" "$@"\n' "$BATS_TEST_TMPDIR" "$(type -P kubectl)" >"$BATS_TEST_TMPDIR/bin/kubectl"
-  chmod +x "$BATS_TEST_TMPDIR/bin/kubectl"
-  PATH=$BATS_TEST_TMPDIR/bin:$PATH explain many
-  assert_success
-  run sort "$BATS_TEST_TMPDIR/calls"
-  assert_equal "$(grep -c ' get job\|^get job' "$BATS_TEST_TMPDIR/calls")" 2
-  assert_equal "$(grep -c 'get pods' "$BATS_TEST_TMPDIR/calls")" 1
-  assert_equal "$(grep -c 'get events' "$BATS_TEST_TMPDIR/calls")" 1
-  assert_equal "$(grep -c 'logs ' "$BATS_TEST_TMPDIR/calls")" 1
-}
-
 @test "--uid of another Job that had the name: 78, and nothing is explained" {
   create_job stranger 'true' >/dev/null
   explain stranger --uid 00000000-0000-0000-0000-000000000000
@@ -151,58 +140,37 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   assert_one_error 64 'option --job is missing'
 }
 
-@test "explain_job prints the same on stderr, and the caller goes on to its verdict" {
-  local uid
-  uid=$(create_job inside 'echo broken; exit 3')
-  kubectl wait --for condition=Failed job/inside --timeout 30s
-  explain_from_a_script inside "$uid"
-  assert_success
-  assert_output ''
-  assert_equal "${stderr_lines[0]}" 'Job inside failed: BackoffLimitExceeded: Job has reached the specified backoff limit'
-  assert_regex "$stderr" '    \| broken'
-  assert_regex "${stderr_lines[-1]}" ': the verdict$'
-}
-
-@test "explain_job of a Job that is gone tells what is left of it" {
+@test "a follower of a Job that is gone is told what is left of it" {
   local uid
   uid=$(create_job gone 'sleep 60')
   wait_until sh -c 'kubectl get pods --selector job-name=gone | grep Running'
   kubectl delete job gone --cascade=foreground
-  explain_from_a_script gone "$uid"
+  explain_as_a_follower gone "$uid"
   assert_success
-  assert_equal "${stderr_lines[0]}" 'Job gone is no longer there'
-  assert_regex "${stderr_lines[1]}" '^1 of its Pods is gone, with its state and log: gone-.{5}$'
-  assert_regex "${stderr_lines[-1]}" ': the verdict$'
+  assert_equal "${lines[0]}" 'Job gone is no longer there'
+  assert_regex "${lines[1]}" '^1 of its Pods is gone, with its state and log: gone-.{5}$'
 }
 
-@test "explain_job of a cluster that never answers says so and comes to an end" {
+@test "a follower of a Job on a cluster that never answers is told so, within two steps" {
   local server
   use_silent_server
-  explain_from_a_script any 00000000-0000-0000-0000-000000000000
+  explain_as_a_follower any 00000000-0000-0000-0000-000000000000
   kill "$server"
   assert_success
-  assert_regex "$stderr" 'cannot read Job any: the cluster did not answer as expected: no answer within 10 s'
-  assert_regex "${stderr_lines[-2]}" ': Job any cannot be explained; see: kubectl describe job any$'
-  assert_regex "${stderr_lines[-1]}" ': the verdict$'
+  assert_regex "${lines[0]}" '^Job any could not be read: no answer'
+  assert_regex "${lines[1]}" '^its Pods could not be read: no answer'
 }
 
 @test "a signal ends explain-job at once, also while the cluster does not answer, and leaves nothing" {
   local server
   use_silent_server
   mkdir "$BATS_TEST_TMPDIR/private"
-  TMPDIR=$BATS_TEST_TMPDIR/private bash -c 'source "$1/scripts/lib/common.bash"
-    source "$SCRIPTS/lib/cluster.bash"
-    source "$SCRIPTS/lib/explain.bash"
-    make_private_dir
-    kubectl_options=()
-    explain_job any "$2"' explain-job "$REPOSITORY" "$BATS_TEST_TMPDIR" 3>&- &
+  TMPDIR=$BATS_TEST_TMPDIR/private "$REPOSITORY/scripts/explain-job" --job any 3>&- &
   local runner=$!
-  wait_until sh -c "ls '$BATS_TEST_TMPDIR'/private/*/diagnosis/events.json"
+  wait_until sh -c "ls '$BATS_TEST_TMPDIR'/private/*/answer"
   kill "$runner"
   wait_for "$runner"
   kill "$server"
   assert_equal "$status" 143
   assert_equal "$(ls "$BATS_TEST_TMPDIR/private")" ''
-  # Before it would end by itself, after 10 s.
-  timeout 5 sh -c "while pgrep --full 'controller-uid=[/]${BATS_TEST_TMPDIR#/}'; do sleep 0.05; done"
 }

@@ -1,7 +1,7 @@
 """What explain-job has read of real clusters: tests/scripts/diagnosis/CASE.json; and the texts for it, CASE.txt.
 
-Usage: recordings.py pack DIRECTORY KUBECTL-VERSION   # what `record` has read into DIRECTORY, as one document
-       recordings.py texts                            # writes every CASE.txt anew: read the diff before you commit it
+Usage: recordings.py read CONNECTION VERSION NAMESPACE NAME UID -- PROXY   # for `record`: what there is, one document
+       recordings.py texts   # writes every CASE.txt anew: read the diff before you commit it
 """
 
 import json
@@ -14,7 +14,9 @@ CASES = sorted(file.stem for file in RECORDINGS.glob("*.json"))
 sys.path.append(str(RECORDINGS.parents[2] / "scripts/lib"))  # for those who start this file by itself
 
 from gke_jobs.diagnosis.diagnosis import diagnose  # noqa: E402 # found on the path set above
+from gke_jobs.diagnosis.reading import read  # noqa: E402 # likewise
 from gke_jobs.diagnosis.seen import Seen  # noqa: E402 # likewise
+from gke_jobs.options import take_connection  # noqa: E402 # likewise
 
 # Fields that only take room.
 NOISE = {
@@ -40,17 +42,19 @@ def load(case):
     )
 
 
-def pack(directory, version):
+def pack(seen, version):
     """Return the content of a CASE.json."""
-    kinds = {kind: json.loads((directory / f"{kind}.json").read_bytes()) for kind in ("job", "pods", "events")}
     packed = {
         "kubernetes": version["serverVersion"]["gitVersion"],
-        "now": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "job": slim(kinds["job"]),
-        "pods": slim(kinds["pods"]["items"]),
-        "events": slim(kinds["events"]["items"]),
+        "now": seen.now.isoformat(timespec="seconds"),
+        "job": slim(seen.job),
+        "pods": slim(seen.pods),
+        "events": slim(seen.events),
         # Bytes that are no UTF-8 become lone surrogates, which JSON can carry.
-        "logs": {file.name: file.read_bytes().decode(errors="surrogateescape") for file in directory.glob("*.*.log")},
+        "logs": {
+            f"{pod}.{container}.log": log.decode(errors="surrogateescape")
+            for (pod, container), log in seen.logs.items()
+        },
     }
     return json.dumps(packed, indent=1)
 
@@ -62,8 +66,9 @@ def slim(value):
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "pack":
-        print(pack(Path(sys.argv[2]), json.loads(sys.argv[3])))
+    if sys.argv[1] == "read":
+        connection, (version, *job) = take_connection(sys.argv[2:])
+        print(pack(read(connection, *job, datetime.now(timezone.utc)), json.loads(version)))
     else:
         for case in CASES:
             (RECORDINGS / f"{case}.txt").write_text(diagnose(load(case)))

@@ -19,7 +19,16 @@ OVER = [
 ]
 PROGRAM_FAILURES = [
     *("command_not_found", "disk_full", "exit_code", "failed_indexes", "failure_policy", "init_container", "killed"),
-    *("out_of_memory", "pod_deadline", "shell_command_not_found", "two_containers", "restarting", "evicted"),
+    *(
+        "out_of_memory",
+        "pod_deadline",
+        "shell_command_not_found",
+        "two_containers",
+        "restarting",
+        "evicted",
+        "sidecar_killed",
+        "node_full",
+    ),
 ]
 
 
@@ -72,7 +81,7 @@ def test_v12_a_node_without_room_for_a_pod_that_was_sent_there():
     pod = failed_pod(seen, ends={}, reason="OutOfcpu", message=message)
     events = [event(seen, pod, "TriggeredScaleUp", "x", kind="Normal"), event(seen, pod, "OutOfcpu", message)]
     said = advice(diagnose(replace(seen, pods=[pod], events=events)))
-    assert [line.startswith("its node had no room for it any more") for line in said] == [True]
+    assert [line.startswith("the node did not admit the Pod") for line in said] == [True]
 
 
 @pytest.mark.parametrize("sidecar", ["metrics", "istio-proxy"])

@@ -38,7 +38,7 @@ def server(case, **answers):
         field, value = query["fieldSelector"].partition(",")[0].removeprefix("involvedObject.").split("=")
         return {"items": [event for event in seen.events if event["involvedObject"].get(field) == value]}
 
-    logs = {f"{PODS}/{pod}/log": log for (pod, _), log in seen.logs.items()}
+    logs = {f"{PODS}/{pod}/log": (lambda query, pod=pod: seen.logs[pod, query["container"]]) for pod, _ in seen.logs}
     known = {JOB: seen.job, PODS: {"items": pods}, EVENTS: events}
     return seen, FakeConnection(known | logs | answers)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gke_jobs.json_access import Json, list_at
+from gke_jobs.json_access import Json, at, dict_at, list_at, text_at
 from gke_jobs.results import PodResult, from_json
 
 
@@ -22,8 +22,12 @@ class Captured:
 
 def write(file: Path, job: Json, results: Iterable[PodResult]) -> None:
     """Write the file in one step. OSError when it cannot be written."""
-    slim = {"metadata": {"uid": job["metadata"]["uid"]}, "spec": job.get("spec", {}), "status": job.get("status", {})}
-    slim["spec"] = {key: slim["spec"][key] for key in ("completionMode", "completions") if key in slim["spec"]}
+    spec, status = dict_at(job, "spec"), dict_at(job, "status")
+    slim = {
+        "metadata": {"uid": text_at(job, "metadata", "uid")},
+        "spec": {key: spec[key] for key in ("completionMode", "completions") if key in spec},
+        "status": {key: status[key] for key in ("conditions", "succeeded") if key in status},
+    }
     new = file.with_name(f"{file.name}.new")
     new.write_text(json.dumps({"job": slim, "results": [result.to_json() for result in results]}))
     os.replace(new, file)
@@ -36,4 +40,4 @@ def read(file: Path) -> Captured:
     except (OSError, ValueError, RecursionError):
         return Captured(job={}, results=[])
     results = [result for item in list_at(found, "results") if (result := from_json(item))]
-    return Captured(job=found.get("job") if isinstance(found, dict) else {}, results=results)
+    return Captured(job=at(found, "job") or {}, results=results)

@@ -156,8 +156,8 @@ DISRUPTION = (
     ),
     Rule(
         r"^(OutOf\w+|NodeAffinity|UnexpectedAdmissionError): ",
-        "its node had no room for it any more when it arrived, or another device or label than the scheduler thought: "
-        "this was no failure of the program; run it again, or allow `retries`",
+        "the node did not admit the Pod: another Pod was faster, or a device or label is gone; the program has not "
+        "failed: run it again, or allow `retries`",
     ),
     Rule(r"DeletionBy|TerminationByKubelet|NodeLost|[Nn]ode ?[Ss]hutdown", INFRASTRUCTURE),
     Rule(r"^DeadlineExceeded", "allow a longer activeDeadlineSeconds in the template's Pod, or make it faster"),
