@@ -10,6 +10,7 @@ from importlib import import_module
 
 MODULES = {
     "explain-job": "gke_jobs.diagnosis.explain",
+    "follow": "gke_jobs.following.follower",
     "job-list": "gke_jobs.job_list",
     "job-names": "gke_jobs.job_names",
     "owned": "gke_jobs.rendering.owned",
