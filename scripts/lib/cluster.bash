@@ -7,7 +7,7 @@ readonly CLUSTER_OPTIONS="project location cluster context namespace unreachable
 
 readonly UNREACHABLE_SECONDS=600 # without any answer, before a script gives up with 69
 readonly REFUSED=73              # what `request` returns for it; no script exits with it
-readonly MARK=made-by-gke-job     # in each private directory: only such are swept up
+readonly MARK=made-by-gke-job    # in each private directory: only such are swept up
 readonly SETTLE_SECONDS=1        # how long an interrupted script waits for the answer to what it has asked for
 
 requesting='' # the kubectl of the present request
@@ -101,6 +101,8 @@ use_cluster() {
     [[ ! ${option[context]} ]] || kubectl_options+=(--context "${option[context]}")
     is_dry || [[ ${GKE_JOB_RUN-} ]] || use_context
   fi
+  is_dry || export GKE_JOB_NAMESPACE=${GKE_JOB_NAMESPACE:-${option[namespace]}} # for the stages of run-job
+  is_dry || : "${option[namespace]:=$GKE_JOB_NAMESPACE}"
   [[ ! ${option[namespace]} ]] || kubectl_options+=(--namespace "${option[namespace]}")
 }
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gke_jobs import exit_codes
-from gke_jobs.error_rules import BY_CODE, RULES, WORDS, Verdict
+from gke_jobs.error_rules import BY_CODE, RULES, WORDS
+from gke_jobs.error_rules import Verdict as Verdict
 from gke_jobs.plain_text import one_line
 
 

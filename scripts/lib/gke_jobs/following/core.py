@@ -1,6 +1,6 @@
 """The follower of one Job, without I/O: events of the cluster go in, actions come out.
 
-The shell around it (follower.py) carries out the actions, and calls `handle` for each event, and with a Tick at the time
+The shell around it (follower.py) carries out the actions and calls `handle` for each event, and with a Tick at the time
 that `deadline` returns.
 """
 
