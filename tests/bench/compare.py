@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -224,7 +225,7 @@ class Comparison:
 
     def _delete_job(self, name: str) -> None:
         command = [*self._kubectl, "delete", "job", name, "--ignore-not-found", "--wait=false"]
-        subprocess.run(command, check=True, stdout=DEVNULL, timeout=LIMIT_SECONDS)
+        subprocess.run(command, check=False, stdout=DEVNULL, timeout=LIMIT_SECONDS)
 
 
 @contextmanager
@@ -258,6 +259,7 @@ def progress(message: str) -> None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is ended and removed
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--this", default=ROOT, type=Path, help="a checkout; default: this one")

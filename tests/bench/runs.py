@@ -51,7 +51,10 @@ class Run:
 
     def result(self) -> Result:
         """Waits for its end. Raises SystemExit where that is not success."""
-        self._process.wait(LIMIT_SECONDS + 2 * accounted.STRAY_SECONDS)
+        try:
+            self._process.wait(LIMIT_SECONDS + 2 * accounted.STRAY_SECONDS)
+        finally:
+            self.stop()
         if not self._report.exists():
             raise SystemExit(f"compare: a run has not been accounted for:\n{self.log()[-TAIL:]}")
         result = Result(**json.loads(self._report.read_text()))
