@@ -66,7 +66,7 @@ class Follower:
         self._logs = LogStreams(
             job=settings.job, most=settings.max_log_streams, shown="none" if settings.once else settings.logs
         )
-        self.pods = PodsSeen()
+        self.pods = PodsSeen(quiet=settings.once)
         self._clocks = Clocks(settings.job, settings.limits, now)
         self._creation = Creation()
         self._begun = self._over = False
