@@ -25,6 +25,7 @@ from gke_jobs.following.core import Follower, Settings
 from gke_jobs.following.events import (
     Action,
     Finish,
+    Kind,
     Lines,
     List,
     Message,
@@ -36,6 +37,7 @@ from gke_jobs.following.events import (
 )
 from gke_jobs.following.streaming import Streaming
 from gke_jobs.job_options import JobOptions, parse_job_options
+from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ScriptError, log
 
 START_SECONDS, HEARTBEAT_SECONDS = 300.0, 300.0
@@ -100,7 +102,7 @@ def follow(options: JobOptions) -> int:
     """Follow the Job to its end; return the exit code."""
     output = Output(is_airflow=bool(os.environ.get("AIRFLOW_CTX_DAG_ID")) and not options.others.once)
     follower = Follower(settings_of(options), time.monotonic())
-    streaming = Streaming(options.connection, options.namespace, options.job)
+    streaming = Streaming(options.connection, options.namespace, lambda kind, uid: _selector(options.job, kind, uid))
     output.fold(f"Job {options.job}: its Pods and their logs")
     try:
         end = _follow(follower, streaming, output)
@@ -111,6 +113,12 @@ def follow(options: JobOptions) -> int:
         output.text(_explanation(options.connection, options.namespace, options.job, follower))
     log(end.reason)
     return end.status
+
+
+def _selector(job: str, kind: Kind, uid: str) -> dict[str, str]:
+    if kind is Kind.JOB:
+        return {"fieldSelector": f"metadata.name={job}"}
+    return {"labelSelector": f"{CONTROLLER_UID}={uid}"}
 
 
 def _follow(follower: Follower, streaming: Streaming, output: Output) -> Finish:
