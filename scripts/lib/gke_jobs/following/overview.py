@@ -1,4 +1,4 @@
-"""All Jobs of the toolkit in a namespace, without I/O: events of the cluster go in, a report of each change comes out."""
+"""All Jobs of the toolkit in a namespace, without I/O: events of the cluster go in, reports of changes come out."""
 
 from __future__ import annotations
 
