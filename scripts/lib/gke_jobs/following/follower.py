@@ -5,8 +5,8 @@ command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [-
                   [--unreachable-timeout SECONDS] [--max-log-streams N] [--logs all|failed|none] -- PROXY
 
 stdout: log lines, each behind the end of its Pod's name; stderr: messages, and the diagnosis of a Job that failed.
---once: look once, as poll-job does. --captured FILE.json: where to leave the results (captured.py), and in FILE.line the
-result itself, if every Pod of the Job was seen to leave its part. --never-starts FILE: made when the Job can never
+--once: look once, as poll-job does. --captured FILE.json: where to leave the results (captured.py), and in FILE.line
+the result itself, if every Pod of the Job was seen to leave its part. --never-starts FILE: made when the Job can never
 start. Exit codes: those of scripts/follow-job and scripts/poll-job.
 """
 
