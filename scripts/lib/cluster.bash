@@ -11,6 +11,7 @@ readonly MARK=made-by-gke-job    # in each private directory: only such are swep
 readonly SETTLE_SECONDS=1        # how long an interrupted script waits for the answer to what it has asked for
 
 requesting='' # the kubectl of the present request
+proxy=''      # the process id of kubectl proxy, if this script has started it
 
 # A directory of this run alone, removed when the script ends. The GKE auth plugin caches its token beside the
 # kubeconfig, so a directory that two tasks share hands one task's account to the other.
@@ -67,7 +68,7 @@ settle() {
 # Ends what runs in the background, for it may hold stdout open, and removes the private directory.
 clean_up() {
   local IFS=$'\n' child
-  for child in $(jobs -pr); do kill_child "$child"; done
+  for child in $(jobs -pr) ${proxy:+"$proxy"}; do kill_child "$child"; done
   until rm -rf -- "$PRIVATE_DIR" 2>/dev/null; do pause 0.02; done # a child may have been writing
 }
 
@@ -133,7 +134,7 @@ open_connection() {
 
 # A path of a socket has at most 107 bytes, so its directory is entered, and what else is a relative path is not any more.
 start_proxy() {
-  local path paths proxy
+  local path paths
   mapfile -d : -t paths < <(printf '%s' "${KUBECONFIG-}")
   KUBECONFIG=''
   for path in "${paths[@]}"; do
@@ -143,6 +144,7 @@ start_proxy() {
   [[ ! $KUBECONFIG ]] || export KUBECONFIG
   start KILL env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" </dev/null >/dev/null 2>"$PRIVATE_DIR/proxy.log"
   proxy=$!
+  disown "$proxy" # bash is not to say that it was killed
   until [[ -S $PRIVATE_DIR/socket ]]; do # kubectl does not tell when it is open
     is_running "$proxy" || die "$EXIT_CONFIG" "kubectl proxy has ended: $(tail -n 1 "$PRIVATE_DIR/proxy.log")"
     pause 0.01

@@ -17,6 +17,7 @@ MODULES = {
     "owned": "gke_jobs.rendering.owned",
     "places": "gke_jobs.rendering.places",
     "results": "gke_jobs.collect",
+    "watch-jobs": "gke_jobs.following.watcher",
 }
 
 if __name__ == "__main__":

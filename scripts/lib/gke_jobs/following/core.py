@@ -66,7 +66,7 @@ class Follower:
         self._logs = LogStreams(
             job=settings.job, most=settings.max_log_streams, shown="none" if settings.once else settings.logs
         )
-        self.pods = PodsSeen()
+        self.pods = PodsSeen(quiet=settings.once)
         self._clocks = Clocks(settings.job, settings.limits, now)
         self._creation = Creation()
         self._begun = self._over = False
@@ -101,6 +101,11 @@ class Follower:
     def uid(self) -> str:
         """The uid of the Job, '' as long as it is not known."""
         return self._uid
+
+    @property
+    def job(self) -> Job | None:
+        """The Job as it was seen last."""
+        return self._job
 
     def shown_logs(self) -> set[tuple[str, str]]:
         """Return (Pod, container) of the logs that were printed."""
