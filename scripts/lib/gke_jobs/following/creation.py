@@ -57,9 +57,7 @@ class Creation:
             self.blocked = None
             return
         meaning = cause_of_no_pods(text_at(max(failed, key=_time), "message"))
-        if self.blocked is None:
-            self.since = now
-        elif (self.blocked.verdict is Verdict.QUOTA) != (meaning.verdict is Verdict.QUOTA):
+        if self.blocked is None or (self.blocked.verdict is Verdict.QUOTA) != (meaning.verdict is Verdict.QUOTA):
             self.since = now
         if self.blocked is None or self.blocked.verdict is not meaning.verdict:
             yield Message(f"its Pods cannot be created: {meaning.words}; {meaning.advice}")
