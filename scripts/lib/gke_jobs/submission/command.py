@@ -54,10 +54,7 @@ def main() -> int:
     try:
         options = parse_job_options(sys.argv[1:], _add_options)
         plan = read_plan(options.others.plan)
-        if options.others.interrupted:
-            line = _interrupted(options, plan)
-        else:
-            line = _step(options, plan)
+        line = _interrupted(options, plan) if options.others.interrupted else _step(options, plan)
     except ScriptError as error:
         log(str(error))
         return error.status

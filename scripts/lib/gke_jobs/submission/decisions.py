@@ -148,7 +148,8 @@ def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
         last_profile=facts.profile or memory.last_profile,
     )
     if facts.identity != request.identity:
-        message = f"Job {request.name} exists and is not this task's: give another --name, or: delete-job --job {request.name}"
+        advice = f"give another --name, or: delete-job --job {request.name}"
+        message = f"Job {request.name} exists and is not this task's: {advice}"
         return Decision(action=Refuse(exit_codes.DATA, message), memory=memory)
     messages: list[str] = []
     if request.escalate and facts.profile:
