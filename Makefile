@@ -17,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-dags test-live test-ui golden fuzz lint conformance kills stress bench bench-slots test-cluster \
+.PHONY: help install demo test test-dags test-live test-ui golden fuzz lint conformance kills stress bench bench-slots bench-follow test-cluster \
   cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
@@ -94,6 +94,9 @@ fuzz: install ## 10,000 hostile values through each template, others every time
 bench: $(THE_CLUSTER) ## what waiting for a Job costs, beside KubernetesJobOperator; CLUSTER=localgke or k8s; ARGS="--jobs N --seconds N"
 	$(MAKE) --silent install AIRFLOW=bench
 	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python AIRFLOW_VERSION=bench tests/bench/bench $(CLUSTER) $(ARGS)
+
+bench-follow: $(THE_CLUSTER) ## what a run costs, beside another checkout; CLUSTER=localgke or k8s; ARGS="--other DIR [--at-once N] [--json FILE]"
+	tests/bench/compare $(CLUSTER) $(ARGS)
 
 test-cluster: install $(K8S)/.built ## that the real Kubernetes starts, comes back and leaves nothing (root)
 	bats tests/cluster

@@ -1,19 +1,19 @@
 # shellcheck shell=bash
 # The way to a cluster: a private directory with a kubeconfig of its own, kubectl, and what its errors mean.
 source "$SCRIPTS/lib/processes.bash"
-source "$SCRIPTS/lib/requests.bash" # until follow-job, poll-job and run-job read over the connection
 
 # The options of every script that talks to a cluster.
 readonly CLUSTER_OPTIONS="project location cluster context namespace unreachable-timeout"
 
 readonly UNREACHABLE_SECONDS=600 # without any answer, before a script gives up with 69
-readonly LOGIN_SECONDS=60         # for a failure to log in to pass, which may be that of a credential plugin
-readonly FOREVER=2000000000       # more than any timeout
-readonly HEARTBEAT_SECONDS=300    # between two messages about the same
-readonly MARK=made-by-gke-job     # in each private directory: only such are swept up
+readonly LOGIN_SECONDS=60        # for a failure to log in to pass, which may be that of a credential plugin
+readonly FOREVER=2000000000      # more than any timeout
+readonly HEARTBEAT_SECONDS=300   # between two messages about the same
+readonly MARK=made-by-gke-job    # in each private directory: only such are swept up
 readonly SETTLE_SECONDS=1        # how long an interrupted script waits for the answer to what it has asked for
 
 requesting='' # the kubectl of the present request
+proxy=''      # the process id of kubectl proxy, if this script has started it
 
 # A directory of this run alone, removed when the script ends. The GKE auth plugin caches its token beside the
 # kubeconfig, so a directory that two tasks share hands one task's account to the other.
@@ -86,7 +86,7 @@ settle() {
 # Ends what runs in the background, for it may hold stdout open, and removes the private directory.
 clean_up() {
   local IFS=$'\n' child
-  for child in $(jobs -pr); do kill_child "$child"; done
+  for child in $(jobs -pr) ${proxy:+"$proxy"}; do kill_child "$child"; done
   until rm -rf -- "$PRIVATE_DIR" 2>/dev/null; do pause 0.02; done # a child may have been writing
 }
 
@@ -120,6 +120,8 @@ use_cluster() {
     [[ ! ${option[context]} ]] || kubectl_options+=(--context "${option[context]}")
     is_dry || [[ ${GKE_JOB_RUN-} ]] || use_context
   fi
+  is_dry || export GKE_JOB_NAMESPACE=${GKE_JOB_NAMESPACE:-${option[namespace]}} # for the stages of run-job
+  is_dry || : "${option[namespace]:=$GKE_JOB_NAMESPACE}"
   [[ ! ${option[namespace]} ]] || kubectl_options+=(--namespace "${option[namespace]}")
 }
 
@@ -149,7 +151,7 @@ open_connection() {
 
 # A path of a socket has at most 107 bytes, so its directory is entered, and what else is a relative path is not any more.
 start_proxy() {
-  local path rest=${KUBECONFIG-} proxy
+  local path rest=${KUBECONFIG-}
   KUBECONFIG=''
   while [[ $rest ]]; do
     path=${rest%%:*}
@@ -161,6 +163,7 @@ start_proxy() {
   # In a session of its own: a signal to our process group ends no read that an interrupted script still needs.
   start KILL setsid env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" </dev/null >/dev/null 2>"$PRIVATE_DIR/proxy.log"
   proxy=$!
+  disown "$proxy"                        # bash is not to say that it was killed
   until [[ -S $PRIVATE_DIR/socket ]]; do # kubectl does not tell when it is open
     is_running "$proxy" || die "$EXIT_CONFIG" "kubectl proxy has ended: $(tail -n 1 "$PRIVATE_DIR/proxy.log")"
     pause 0.01
@@ -205,7 +208,7 @@ hurry_up() {
 change() { # WHAT-FOR KUBECTL-ARGUMENT...
   local what_for=$1 began=$SECONDS delay=1 patience left said='' told=0
   shift
-  until try_change "$@"; do
+  until try "$@"; do
     outcome=$(explain_change "$what_for") || outcome=transient
     case $outcome in
       exists | conflict | absent) return 0 ;;
@@ -239,7 +242,7 @@ end_of_patience() { # VERDICT WHAT-FOR
 }
 
 # Once. In a session of its own: a signal to our process group leaves it to us whether it is broken off.
-try_change() { # KUBECTL-ARGUMENT...
+try() { # KUBECTL-ARGUMENT...
   local status=0
   : >"$PRIVATE_DIR/changed"
   # From level 4 on kubectl prints the Status object of an error.

@@ -10,7 +10,9 @@ import sys
 from importlib import import_module
 
 MODULES = {
+    "explain-error": "gke_jobs.error_texts",
     "explain-job": "gke_jobs.diagnosis.explain",
+    "follow": "gke_jobs.following.follower",
     "job-list": "gke_jobs.job_list",
     "job-names": "gke_jobs.job_names",
     "job-uid": "gke_jobs.deletion.job_uid",

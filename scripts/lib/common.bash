@@ -12,17 +12,18 @@ set -o errexit -o nounset -o pipefail
 
 # The exit codes of every script; the table in README.md says what each means to Airflow.
 # shellcheck disable=SC2034 # not every script has a use for each of them
-readonly EXIT_JOB_FAILED=1 EXIT_USAGE=64 EXIT_DATA=65 EXIT_UNREACHABLE=69 EXIT_NOT_FINISHED=75 EXIT_DENIED=77 EXIT_CONFIG=78 EXIT_TIMEOUT=124
+readonly EXIT_JOB_FAILED=1 EXIT_USAGE=64 EXIT_DATA=65 EXIT_NO_TEMPLATE=66 EXIT_UNREACHABLE=69 EXIT_NOT_FINISHED=75 \
+  EXIT_DENIED=77 EXIT_CONFIG=78 EXIT_TIMEOUT=124 EXIT_INTERRUPTED=129
 
 SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034 # likewise
 readonly PROGRAM=${0##*/} SCRIPTS PYTHON=${GKE_JOB_PYTHON:-python3} # the Python that has jinja2 and PyYAML
 
-export GKE_JOB_PROGRAM=$PROGRAM # in whose name Python logs
+export GKE_JOB_PROGRAM=$PROGRAM  # in whose name Python logs
 export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only, or synchronized
 
 readonly NAMES=(job cluster project location context namespace uid name template) # options that take a name
-declare -A option=() # what parse_options found: option[job], option[dry_run], ...; '' where not given
+declare -A option=()                                                              # what parse_options found: option[job], option[dry_run], ...; '' where not given
 
 # Never fails: what has to be done must not depend on anybody reading the message.
 log() { # MESSAGE...

@@ -58,19 +58,15 @@ wait_for_condition() { # CONDITION JOB
 }
 
 @test "asks for the Job once, and for nothing else" {
+  source "$REPOSITORY/tests/faults/faults.bash"
   create_job asked 'sleep 60'
-  mkdir "$BATS_TEST_TMPDIR/bin"
-  cat >"$BATS_TEST_TMPDIR/bin/kubectl" <<END
-#!/bin/sh
-[ "\$1" = config ] || echo "\$*" >>"$BATS_TEST_TMPDIR/requests"
-exec "$(type -P kubectl)" "\$@"
-END
-  chmod +x "$BATS_TEST_TMPDIR/bin/kubectl"
-  PATH=$BATS_TEST_TMPDIR/bin:$PATH run_script poll-job --job asked
+  start_proxy
+  local before
+  before=$(requests any)
+  run_script poll-job --job asked --namespace "$NAMESPACE"
   assert_failure 75
-  run cat "$BATS_TEST_TMPDIR/requests"
-  assert_equal "${#lines[@]}" 1
-  assert_output --partial 'get job asked'
+  assert_equal "$(requests any)" "$((before + 1))"
+  stop_proxy
 }
 
 @test "a Pod that cannot be started is looked at until it can: 75" {
@@ -80,7 +76,7 @@ END
   pod=$(kubectl get pods --selector batch.kubernetes.io/job-name=heals --output name)
   bash "$REPOSITORY/scripts/poll-job" --job heals --start-timeout 60 2>"$BATS_TEST_TMPDIR/said" &
   poll=$!
-  wait_until grep --quiet "$(basename "$pod") is starting on .*ImagePull" "$BATS_TEST_TMPDIR/said"
+  wait_until grep --quiet --extended-regexp "$(basename "$pod") is unable to start on .*(ErrImagePull|ImagePullBackOff)" "$BATS_TEST_TMPDIR/said"
   kubectl patch "$pod" --patch '{"spec": {"containers": [{"name": "main", "image": "busybox:1.37"}]}}' >/dev/null
   wait "$poll" || status=$?
   assert_equal "$status" 75
@@ -93,7 +89,7 @@ END
   run_script poll-job --job never --start-timeout 1
   assert_failure 78
   assert_output ''
-  assert_regex "$stderr" 'Job never will never start: for 1 s Pod never-.* is starting on .*ImagePull'
+  assert_regex "$stderr" 'Job never will never start: for 1 s Pod never-.* is unable to start on .*(ErrImagePull|ImagePullBackOff)'
   assert_regex "$stderr" 'no-such-image'
 }
 

@@ -224,4 +224,10 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def _unanswered(error: BaseException) -> Answer:
-    return Answer(code=None, reason="", message=f"no answer: {error or type(error).__name__}")
+    if isinstance(error, TimeoutError):
+        words = "nothing comes any more"
+    elif isinstance(error, http.client.HTTPException):
+        words = "the connection was closed"
+    else:
+        words = f"no answer: {error or type(error).__name__}"
+    return Answer(code=None, reason="", message=words)

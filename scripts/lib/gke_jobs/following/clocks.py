@@ -70,9 +70,8 @@ class Clocks:
                 why = f"{longest.pod.title} {longest.pod.words}"
             else:
                 why = "its Pods cannot be created" + (f": {creation.blocked.words}" if creation.blocked else "")
-            yield Finish(
-                exit_codes.CONFIG, f"Job {self._job} will never start: for {limits.start:g} s {why}", explain=True
-            )
+            reason = f"Job {self._job} will never start: for {limits.start:g} s {why}"
+            yield Finish(exit_codes.CONFIG, reason, explain=True, never_starts=True)
         elif now >= self._logged_at + limits.heartbeat:
             counts = [f"{number} {phase.value}" for phase in SHOWN if (number := pods.count([phase]))]
             yield Message(

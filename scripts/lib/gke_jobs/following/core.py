@@ -1,6 +1,6 @@
 """The follower of one Job, without I/O: events of the cluster go in, actions come out.
 
-The shell around it (follower.py) carries out the actions, and calls `handle` for each event, and with a Tick at the time
+The shell around it (follower.py) carries out the actions and calls `handle` for each event, and with a Tick at the time
 that `deadline` returns.
 """
 
@@ -61,11 +61,12 @@ class Follower:
         self._settings = settings
         self._uid = settings.uid
         self._job: Job | None = None
+        self.job_json: Json = {}  # as it was seen last
         self._watches = Reconnecting(f"Job {settings.job}", settings.unreachable)
         self._logs = LogStreams(
             job=settings.job, most=settings.max_log_streams, shown="none" if settings.once else settings.logs
         )
-        self.pods = PodsSeen()
+        self.pods = PodsSeen(quiet=settings.once)
         self._clocks = Clocks(settings.job, settings.limits, now)
         self._creation = Creation()
         self._begun = self._over = False
@@ -100,11 +101,6 @@ class Follower:
     def uid(self) -> str:
         """The uid of the Job, '' as long as it is not known."""
         return self._uid
-
-    @property
-    def job(self) -> Job | None:
-        """The Job as it was seen last."""
-        return self._job
 
     def shown_logs(self) -> set[tuple[str, str]]:
         """Return (Pod, container) of the logs that were printed."""
@@ -213,7 +209,7 @@ class Follower:
         if job is None or (self._uid and job.uid != self._uid):
             yield from self._gone(now)
             return
-        self._uid, before, self._job = job.uid, self._job, job
+        self._uid, before, self._job, self.job_json = job.uid, self._job, job, found
         yield from self._begin_pods(now)
         if job.state == "Complete":
             yield from self._conclude(0, f"Job {name} is complete", now)

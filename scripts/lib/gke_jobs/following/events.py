@@ -144,11 +144,15 @@ class StopLog:
 
 @dataclass(frozen=True)
 class Finish:
-    """The wait is over: the exit code, its reason in one line, and whether the diagnosis is to be printed before."""
+    """The wait is over: the exit code, its reason in one line, and whether the diagnosis is to be printed before.
+
+    never_starts: the Job can never start, and is of no more use
+    """
 
     status: int
     reason: str
     explain: bool
+    never_starts: bool = False
 
 
 Action = Message | Lines | List | Watch | ReadEvents | StartLog | StopLog | Finish

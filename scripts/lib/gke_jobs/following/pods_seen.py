@@ -32,9 +32,10 @@ class PodRecord:
 
 
 class PodsSeen:
-    """All Pods of the Job that were seen, by uid, those that are removed too."""
+    """All Pods of the Job that were seen, by uid, those that are removed too. quiet: log only what cannot start."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self._records: dict[str, PodRecord] = {}
         self._results: dict[str, PodResult] = {}
 
@@ -101,8 +102,10 @@ class PodsSeen:
             record.said.clear()
             record.history.append((pod.phase, now))
         record.pod = pod
-        yield from _say(record, pod.words)
-        yield from _say_of_ends(record, now)
+        if not self._quiet or pod.phase is Phase.STUCK:
+            yield from _say(record, pod.words)
+        if not self._quiet:
+            yield from _say_of_ends(record, now)
         if is_deleted:
             yield from self._remove(record, now)
 
@@ -111,7 +114,7 @@ class PodsSeen:
         record.pod = _removed(record.pod)
         record.since, record.left_alone = now, None
         record.history.append((Phase.REMOVED, now))
-        if was_live:
+        if was_live and not self._quiet:
             yield from _say(record, "is removed")
 
     def overdue(self, now: float) -> Iterator[Action]:
@@ -133,8 +136,9 @@ class PodsSeen:
 
 
 def _say(record: PodRecord, words: str) -> Iterator[Action]:
-    if words not in record.said:
-        record.said.add(words)
+    said = words.replace("ImagePullBackOff", "ErrImagePull")  # the same trouble, between two tries
+    if said not in record.said:
+        record.said.add(said)
         yield Message(f"{record.pod.title} {words}")
 
 

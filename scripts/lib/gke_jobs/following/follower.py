@@ -1,0 +1,183 @@
+"""Follows one Job: prints the logs of its Pods and what happens to it, until it is finished.
+
+command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [--captured FILE] [--never-starts FILE]
+                  [--timeout SECONDS] [--schedule-timeout SECONDS] [--start-timeout SECONDS] [--heartbeat SECONDS]
+                  [--unreachable-timeout SECONDS] [--max-log-streams N] [--logs all|failed|none] -- PROXY
+
+stdout: log lines, each behind the end of its Pod's name; stderr: messages, and the diagnosis of a Job that failed.
+--once: look once, as poll-job does. --captured FILE: where to leave the results (captured.py). --never-starts FILE:
+made when the Job can never start. Exit codes: those of scripts/follow-job and scripts/poll-job.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from gke_jobs import captured, exit_codes
+from gke_jobs.connection import Connection
+from gke_jobs.following.clocks import Limits
+from gke_jobs.following.core import Follower, Settings
+from gke_jobs.following.events import (
+    Action,
+    Finish,
+    Lines,
+    List,
+    Message,
+    ReadEvents,
+    StartLog,
+    StopLog,
+    Tick,
+    Watch,
+)
+from gke_jobs.following.streaming import Streaming
+from gke_jobs.job_options import JobOptions, parse_job_options
+from gke_jobs.messages import ScriptError, log
+
+START_SECONDS, HEARTBEAT_SECONDS = 300.0, 300.0
+MAX_LOG_STREAMS = 10
+
+
+def main() -> None:
+    """Run the command; it ends at once, whatever its threads do."""
+    status = _run()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        status = exit_codes.INTERRUPTED
+    os._exit(status)
+
+
+def _run() -> int:
+    try:
+        options = parse_job_options(sys.argv[1:], _add_options)
+        return follow(options)
+    except ScriptError as error:
+        log(str(error))
+        return error.status
+    except BrokenPipeError:  # nobody reads any more
+        return exit_codes.INTERRUPTED
+    except OSError as error:
+        log(f"cannot go on: {error.strerror or type(error).__name__}: free some space, or name another TMPDIR")
+        return exit_codes.INTERRUPTED
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    for name in ("timeout", "schedule-timeout", "start-timeout", "heartbeat"):
+        parser.add_argument(f"--{name}", type=float)
+    parser.add_argument("--max-log-streams", type=int, default=MAX_LOG_STREAMS)
+    parser.add_argument("--logs", choices=("all", "failed", "none"), default="all")
+    parser.add_argument("--once", action="store_true")
+    parser.add_argument("--captured", type=Path)
+    parser.add_argument("--never-starts", type=Path)
+
+
+def settings_of(options: JobOptions) -> Settings:
+    """Return what the options say. Without --start-timeout, --once does not look at Pods."""
+    given = options.others
+    return Settings(
+        job=options.job,
+        uid=options.uid,
+        limits=Limits(
+            timeout=given.timeout,
+            schedule=given.schedule_timeout,
+            start=given.start_timeout or (None if given.once else START_SECONDS),
+            heartbeat=given.heartbeat or HEARTBEAT_SECONDS,
+        ),
+        unreachable=options.reader.unreachable_seconds,
+        max_log_streams=given.max_log_streams,
+        logs=given.logs,
+        once=given.once,
+    )
+
+
+def follow(options: JobOptions) -> int:
+    """Follow the Job to its end; return the exit code."""
+    output = Output(is_airflow=bool(os.environ.get("AIRFLOW_CTX_DAG_ID")) and not options.others.once)
+    follower = Follower(settings_of(options), time.monotonic())
+    streaming = Streaming(options.connection, options.namespace, options.job)
+    output.fold(f"Job {options.job}: its Pods and their logs")
+    try:
+        end = _follow(follower, streaming, output)
+    finally:
+        output.unfold()
+    _leave(options.others, follower, end)
+    if end.explain:
+        output.text(_explanation(options.connection, options.namespace, options.job, follower))
+    log(end.reason)
+    return end.status
+
+
+def _follow(follower: Follower, streaming: Streaming, output: Output) -> Finish:
+    actions = follower.handle(Tick(), time.monotonic())
+    while True:
+        for action in actions:
+            if isinstance(action, Finish):
+                return action
+            _do(action, follower, streaming, output)
+        deadline = follower.deadline()
+        event = streaming.next(None if deadline is None else deadline - time.monotonic())
+        actions = follower.handle(event, time.monotonic())
+
+
+def _do(action: Action, follower: Follower, streaming: Streaming, output: Output) -> None:
+    if isinstance(action, Lines):
+        output.lines(action.data)
+    elif isinstance(action, Message):
+        log(action.text)
+    elif isinstance(action, List):
+        streaming.list(action.kind, follower.uid)
+    elif isinstance(action, Watch):
+        streaming.watch(action.kind, follower.uid, action.version)
+    elif isinstance(action, ReadEvents):
+        streaming.read_events(follower.uid)
+    elif isinstance(action, StartLog):
+        streaming.read_log(action.stream, action.since)
+    elif isinstance(action, StopLog):
+        streaming.stop_log(action.stream)
+
+
+def _leave(given: Any, follower: Follower, end: Finish) -> None:
+    """Leave for the next stages what they cannot know."""
+    if given.captured:
+        captured.write(given.captured, follower.job_json, follower.pods.results())
+    if given.never_starts and end.never_starts:
+        given.never_starts.touch()
+
+
+def _explanation(connection: Connection, namespace: str, job: str, follower: Follower) -> str:
+    from gke_jobs.diagnosis.explain import explain  # which a Job that succeeds does not need
+
+    return explain(connection, namespace, job, follower.uid, shown_logs=follower.shown_logs())
+
+
+class Output:
+    """Where people read: in the log of an Airflow task what is about Pods can be folded away."""
+
+    def __init__(self, *, is_airflow: bool) -> None:
+        self._is_airflow = is_airflow
+
+    def fold(self, title: str) -> None:
+        """Begin what Airflow's UI shows as one line until it is clicked."""
+        if self._is_airflow:
+            self.text(f"::group::{title}\n")
+
+    def unfold(self) -> None:
+        """End it."""
+        if self._is_airflow:
+            self.text("::endgroup::\n")
+
+    def text(self, text: str) -> None:
+        """Write text to stderr."""
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+    def lines(self, data: bytes) -> None:
+        """Write log lines to stdout, in one piece where the system allows it."""
+        while data:
+            data = data[os.write(1, data) :]

@@ -1,0 +1,156 @@
+"""What the follower asks of the cluster: each list, watch and log in a thread of its own, all answers in one queue."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Callable
+
+from gke_jobs.connection import ApiError, Connection, Stream, events_path, jobs_path, log_path, pods_path
+from gke_jobs.errors import Answer, from_status
+from gke_jobs.following.events import (
+    Changed,
+    Event,
+    EventsRead,
+    Kind,
+    Listed,
+    LogEnded,
+    LogId,
+    LogPiece,
+    Opened,
+    Tick,
+    WatchEnded,
+)
+from gke_jobs.json_access import at, dict_at, list_at, text_at
+from gke_jobs.labels import CONTROLLER_UID
+
+WATCH_SECONDS = 110  # after which the server ends a watch: with two of them about one request a minute
+SILENT_SECONDS = 10.0  # more than that, and something on the way has dropped the watch
+LOG_SECONDS = 300.0  # without a line, after which a log is asked for anew
+QUEUED = 64  # pieces; who reads faster than can be printed waits
+Token = tuple[object, int]
+
+
+class Streaming:
+    """The requests of one follower. namespace, job: of what is watched."""
+
+    def __init__(self, connection: Connection, namespace: str, job: str) -> None:
+        self._connection, self._namespace, self._job = connection, namespace, job
+        self._events: queue.Queue[tuple[Token, Event]] = queue.Queue(QUEUED)
+        self._current: dict[object, int] = {}  # the newest request of each kind and log: others are not heard
+        self._streams: dict[Token, Stream] = {}
+        self._lock = threading.Lock()
+
+    def next(self, seconds: float | None) -> Event:
+        """Return the next event, a Tick if none comes for so many seconds."""
+        while True:
+            try:
+                token, event = self._events.get(timeout=seconds if seconds is None else max(0.0, seconds))
+            except queue.Empty:
+                return Tick()
+            if self._current.get(token[0]) == token[1]:
+                return event
+
+    def list(self, kind: Kind, uid: str) -> None:
+        """Ask for a list; Listed or WatchEnded follows."""
+        self._start(kind, lambda token: self._list(token, kind, uid))
+
+    def watch(self, kind: Kind, uid: str, version: str) -> None:
+        """Watch; Opened, Changed and one WatchEnded follow."""
+        self._start(kind, lambda token: self._watch(token, kind, uid, version))
+
+    def read_events(self, uid: str) -> None:
+        """Ask for the Kubernetes Events of an object; EventsRead follows."""
+        self._start("events", lambda token: self._read_events(token, uid))
+
+    def read_log(self, log: LogId, since: str) -> None:
+        """Read a log as it is written; Opened, LogPiece and one LogEnded follow."""
+        self._start((log.pod, log.container), lambda token: self._read_log(token, log, since))
+
+    def stop_log(self, log: LogId) -> None:
+        """Read a log no longer; nothing of it follows."""
+        self._stop((log.pod, log.container))
+
+    def _start(self, what: object, target: Callable[[Token], None]) -> None:
+        self._stop(what)
+        token = what, self._current[what]
+        threading.Thread(target=target, args=(token,), daemon=True).start()
+
+    def _stop(self, what: object) -> None:
+        with self._lock:
+            number = self._current.get(what, 0)
+            self._current[what] = number + 1
+            stream = self._streams.pop((what, number), None)
+        if stream:
+            stream.close()
+
+    def _open(self, token: Token, path: str, query: dict[str, str], idle: float) -> Stream:
+        stream = self._connection.open(path, query, idle)
+        with self._lock:
+            if self._current.get(token[0]) != token[1]:
+                stream.close()
+            self._streams[token] = stream
+        return stream
+
+    def _query(self, kind: Kind, uid: str) -> tuple[str, dict[str, str]]:
+        if kind is Kind.JOB:
+            return jobs_path(self._namespace), {"fieldSelector": f"metadata.name={self._job}"}
+        return pods_path(self._namespace), {"labelSelector": f"{CONTROLLER_UID}={uid}"}
+
+    def _list(self, token: Token, kind: Kind, uid: str) -> None:
+        path, query = self._query(kind, uid)
+        try:
+            found = self._connection.get_json(path, query)
+        except ApiError as error:
+            self._events.put((token, WatchEnded(kind, error.answer)))
+            return
+        version = text_at(found, "metadata", "resourceVersion")
+        if not version:
+            self._events.put((token, WatchEnded(kind, Answer(code=None, reason="", message="the answer is no list"))))
+            return
+        self._events.put((token, Listed(kind, list_at(found, "items"), version)))
+
+    def _watch(self, token: Token, kind: Kind, uid: str, version: str) -> None:
+        path, query = self._query(kind, uid)
+        query |= {"watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true"}
+        query["timeoutSeconds"] = str(WATCH_SECONDS)
+        answer: Answer | None = None
+        try:
+            stream = self._open(token, path, query, WATCH_SECONDS + SILENT_SECONDS)
+            self._events.put((token, Opened(kind)))
+            for line in stream.lines():
+                found = json.loads(line)
+                if at(found, "type") == "ERROR":
+                    answer = from_status(dict_at(found, "object"))
+                    break
+                self._events.put((token, Changed(kind, text_at(found, "type"), dict_at(found, "object"))))
+        except ApiError as error:
+            answer = error.answer
+        except (ValueError, RecursionError):
+            answer = Answer(code=None, reason="", message="the watch is not JSON")
+        self._events.put((token, WatchEnded(kind, answer)))
+
+    def _read_events(self, token: Token, uid: str) -> None:
+        try:
+            found = self._connection.get_json(
+                events_path(self._namespace), {"fieldSelector": f"involvedObject.uid={uid}", "limit": "500"}
+            )
+        except ApiError:
+            self._events.put((token, EventsRead(None)))
+            return
+        self._events.put((token, EventsRead(list_at(found, "items"))))
+
+    def _read_log(self, token: Token, log: LogId, since: str) -> None:
+        query = {"container": log.container, "follow": "true", "timestamps": "true"}
+        if since:
+            query["sinceTime"] = since
+        answer: Answer | None = None
+        try:
+            stream = self._open(token, log_path(self._namespace, log.pod), query, LOG_SECONDS)
+            self._events.put((token, Opened(log)))
+            for piece in stream.pieces():
+                self._events.put((token, LogPiece(log, piece)))
+        except ApiError as error:
+            answer = error.answer
+        self._events.put((token, LogEnded(log, answer)))
