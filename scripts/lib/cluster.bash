@@ -203,7 +203,7 @@ hurry_up() {
 # waited out: --unreachable-timeout for a cluster that does not answer, then 69; LOGIN_SECONDS for a failure to log in,
 # then 77; --schedule-timeout for a quota that is used up, then 124; and all of it for what is left of --timeout, then
 # 124. What does not pass ends the script, with the exit code for it.
-# Sets: outcome: done, or what may be no error: exists, conflict, absent.
+# Sets: outcome: changed, or what may be no error: exists, conflict, absent.
 # Not for a subshell: a signal is to be handled while it waits.
 change() { # WHAT-FOR KUBECTL-ARGUMENT...
   local what_for=$1 began=$SECONDS delay=1 patience left said='' told=0
@@ -232,7 +232,7 @@ change() { # WHAT-FOR KUBECTL-ARGUMENT...
     pause "$delay"
     delay=$((delay < 30 ? delay * 2 : 30))
   done
-  outcome=done
+  outcome=changed
 }
 
 # Ends the script for an error that does not pass, or has not passed in time.

@@ -23,7 +23,8 @@ export GKE_JOB_PROGRAM=$PROGRAM  # in whose name Python logs
 export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only, or synchronized
 
 readonly NAMES=(job cluster project location context namespace uid name template) # options that take a name
-declare -A option=()                                                              # what parse_options found: option[job], option[dry_run], ...; '' where not given
+
+declare -A option=() # what parse_options found: option[job], option[dry_run], ...; '' where not given
 
 # Never fails: what has to be done must not depend on anybody reading the message.
 log() { # MESSAGE...

@@ -35,6 +35,7 @@ is_running() { # PROCESS-ID
 
 # Waits without a child process, and a signal is handled at once. Not before make_private_dir, which opens `never`.
 pause() { # SECONDS
+  # shellcheck disable=SC2154 # opened there
   read -r -t "$1" -u "$never" || true
 }
 

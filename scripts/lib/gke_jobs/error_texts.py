@@ -21,6 +21,7 @@ READ_BYTES = 1 << 20  # of what a program wrote; the end counts
 # What kubectl prints of the answer with -v=3, and what it prints always.
 STATUS = re.compile(r"^[IWEF]\d{4} .*?\] server response object: (?:%s\[)?", re.MULTILINE)
 FROM_SERVER = re.compile(r"^Error from server(?: \((\w+)\))?: (.*)", re.MULTILINE | re.DOTALL)
+INVALID = re.compile(r'^The \w+ "[^"\n]*" is invalid: ', re.MULTILINE)  # of that error kubectl prints no Status
 NOISE = re.compile(r"^(?:Warning: .*|[IWEF]\d{4} [^\n]*|Fetching cluster [^\n]*)\n?", re.MULTILINE)
 GCLOUD_CODE = re.compile(r"code=(\d{3})|HTTPError (\d{3})|not found: (404)")
 
@@ -34,6 +35,8 @@ def from_kubectl(stderr: str) -> Answer:
     text = NOISE.sub("", stderr)
     if server := FROM_SERVER.search(text):
         return Answer(code=CODES.get(server[1] or ""), reason=server[1] or "", message=server[2].strip())
+    if INVALID.match(text):
+        return Answer(code=CODES["Invalid"], reason="Invalid", message=text.strip())
     return Answer(code=None, reason="", message=text.strip())
 
 
