@@ -174,6 +174,7 @@ start_proxy() {
 # is in `answer`, all of it in $PRIVATE_DIR/answer. Returns its exit code.
 ask() { # COMMAND ARGUMENT...
   local status=0 IFS=''
+  has_room "$PRIVATE_DIR/answer" || die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
   start KILL "$PYTHON" "$SCRIPTS/lib/command.py" "$1" "${connection[@]}" "${@:2}" -- "${proxy_command[@]}" \
     >"$PRIVATE_DIR/answer"
   requesting=$!
@@ -181,6 +182,11 @@ ask() { # COMMAND ARGUMENT...
   requesting=''
   read -r answer <"$PRIVATE_DIR/answer" || true
   return "$status"
+}
+
+# Whether something can be written to a file, which is empty then but for a newline.
+has_room() { # FILE
+  { printf '\n' >"$1"; } 2>/dev/null
 }
 
 # Whether nothing is asked of the cluster. To validate there changes nothing, and so is part of a dry run.
@@ -209,7 +215,8 @@ change() { # WHAT-FOR KUBECTL-ARGUMENT...
   local what_for=$1 began=$SECONDS delay=1 patience left said='' told=0
   shift
   until try "$@"; do
-    outcome=$(explain_change "$what_for") || outcome=transient
+    outcome=$(explain_change "$what_for") ||
+      die "$EXIT_CONFIG" "cannot $what_for, nor say why: is there room in ${PRIVATE_DIR%/*}?"
     case $outcome in
       exists | conflict | absent) return 0 ;;
       transient) patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
@@ -243,11 +250,14 @@ end_of_patience() { # VERDICT WHAT-FOR
 
 # Once. In a session of its own: a signal to our process group leaves it to us whether it is broken off.
 try() { # KUBECTL-ARGUMENT...
-  local status=0
-  : >"$PRIVATE_DIR/changed"
+  local status=0 output=$PRIVATE_DIR/changed errors=$PRIVATE_DIR/errors
+  if ! has_room "$output" || ! has_room "$errors"; then # a deletion is asked for all the same
+    rm -f -- "$output" "$errors"
+    output=/dev/null errors=/dev/null
+  fi
   # From level 4 on kubectl prints the Status object of an error.
   start KILL setsid kubectl "${kubectl_options[@]}" --request-timeout=30s --v=4 "$@" \
-    </dev/null >"$PRIVATE_DIR/changed" 2>"$PRIVATE_DIR/errors"
+    </dev/null >"$output" 2>"$errors"
   requesting=$!
   wait "$requesting" || status=$?
   requesting=''

@@ -1,8 +1,8 @@
 """Nothing from outside is code or a record separator in Bash: what the Bash files must not contain, and why.
 
-A word in a shell's arithmetic, array subscript or `printf -v` is code: `x[$(touch /tmp/x)]`. So these take only names of
-ARITHMETIC, each a counter of ours, an exit code or an option that require_numbers has checked. What the cluster says is
-JSON, which Python reads.
+A word in a shell's arithmetic, array subscript or `printf -v` is code: `x[$(touch /tmp/x)]`. So these take only names
+of ARITHMETIC, each a counter of ours, an exit code or an option that require_numbers has checked. What the cluster says
+is JSON, which Python reads.
 """
 
 import re
@@ -22,12 +22,8 @@ ARITHMETIC = {
     *("SECONDS", "EUID"),
 }
 OPTIONS = {"timeout", "schedule_timeout", "start_timeout", "heartbeat", "unreachable_timeout"}  # by require_numbers
-SUBSCRIPTS = {
-    # of `option`: names that parse_options has found in its own list
-    *("name//-/_", "1//-/_", "name"),
-    # counters of ours
-    *("number", "number + 1"),
-}
+SUBSCRIPTS = {"@", "*", "0", "-1", "number", "number + 1"}  # counters of ours
+OPTION_NAME = re.compile(r"[a-z_]+|\$name|\$\{(?:1|name)//-/_\}")  # that parse_options has found in a list of ours
 # What looks like one of the things below and is none, or is harmless, each with its reason.
 EXCEPTIONS = {
     ("common.bash", "printf -v known ' --%s' \"${names[@]}\""): "the variable's name is given, and no text of others",
@@ -35,7 +31,7 @@ EXCEPTIONS = {
     ("common.bash", "printf -v quoted ' %q' \"$@\""): "likewise",
     (
         "cluster.bash",
-        "--output 'jsonpath={.contexts[0].context.namespace}' \\",
+        "jsonpath={.contexts[0].context.namespace}",
     ): "one word of the user's own kubeconfig",
     ("common.bash", "local IFS=' '"): "joins the words of a message",
     ("cluster.bash", "local IFS=$'\\n' child"): "process ids of our own children, from bash",
@@ -56,13 +52,14 @@ RULES = {
 ARITHMETICS = re.compile(r"\(\((?P<inner>.*?)\)\)")
 WORD = re.compile(r"[A-Za-z_]\w*(?:--)?")
 COMPARISON = re.compile(r"\s-(?:eq|ne|lt|le|gt|ge)\s")
-SUBSCRIPT = re.compile(r"[A-Za-z_]\w*\[(?P<inner>[^]]*)\]")
+SUBSCRIPT = re.compile(r"(?<![\w\\])(?P<array>[A-Za-z_]\w*)\[(?P<inner>[^]]*)\]")
+PROGRAM = re.compile(r"-c 'import .*?\n.*?'", re.DOTALL)  # in Python
 
 
 def findings(text, name="x"):
     """The lines of a Bash file that are not allowed, as (line, what)."""
     found = []
-    for line in text.splitlines():
+    for line in PROGRAM.sub("", text).splitlines():
         code = re.sub(r"(^|\s)#.*", "", line)
         if (name, code.strip()) in EXCEPTIONS or any(n == name and part in code for n, part in EXCEPTIONS):
             continue
@@ -70,19 +67,20 @@ def findings(text, name="x"):
         found += [(line.strip(), f"arithmetic on {word}") for word in _arithmetic(code)]
         if COMPARISON.search(code):
             found.append((line.strip(), "arithmetic of [[ ]]: write (( ))"))
-        subscripts = [match["inner"] for match in SUBSCRIPT.finditer(_without_patterns(code))]
-        found += [(line.strip(), f"subscript {inner}") for inner in subscripts if not _is_known_subscript(inner)]
+        for array, inner in SUBSCRIPT.findall(_without_patterns(code)):
+            if not _is_known_subscript(array, inner):
+                found.append((line.strip(), f"subscript {inner} of {array}"))
     return found
 
 
 def _arithmetic(code):
-    for match in ARITHMETICS.finditer(code):
+    for match in ARITHMETICS.finditer(code.replace("$(date +%s%3N)", "1")):
         inner = match["inner"]
         for option in re.findall(r"\$?\{?option\[(\w+)\]", inner):
             if option not in OPTIONS:
                 yield option
         inner = re.sub(r"\$\{option\[\w+\]:-\$?(\w+)\}|option\[\w+\]", r"\1", inner)
-        inner = re.sub(r"\$\(date \+%s%3N\)|\$\{#\w+(\[@\])?\}|\$[?#]|\$1(?=\D)|\b\d+\b", "", inner)
+        inner = re.sub(r"\$\{#\w+(\[@\])?\}|\$[?#]|\$1(?=\D)|\b\d+\b", "", inner)
         for word in WORD.findall(inner):
             if word.rstrip("-") not in ARITHMETIC and not re.fullmatch("[A-Z_]+", word):
                 yield word
@@ -95,9 +93,8 @@ def _without_patterns(code):
     return re.sub(r"sed .*|\[\[:.*?:\]\]", "", code)
 
 
-def _is_known_subscript(inner):
-    inner = inner.removeprefix("${").removeprefix("$").removesuffix("}")
-    return inner in SUBSCRIPTS or re.fullmatch(r"@|\*|\d+|[a-z_]+", inner) is not None
+def _is_known_subscript(array, inner):
+    return inner in SUBSCRIPTS or inner.isdigit() or (array == "option" and OPTION_NAME.fullmatch(inner) is not None)
 
 
 def bash_files():

@@ -1,6 +1,7 @@
 """Explains what a program wrote to stderr before it failed.
 
-command.py explain-error --for WHAT --from kubectl|gcloud --file FILE [--places FILE]
+command.py explain-error --for WHAT --from kubectl|gcloud --file FILE [--places FILE] [--if-denied ADVICE]
+                         [--if-absent ADVICE]
 
 stderr: one line, `cannot WHAT: ...`; stdout: one word, what to do about it (error_rules.Verdict). --places FILE: what
 `render-job --places` has written, for the lines of the template that say the fields which the cluster refuses.
@@ -64,12 +65,16 @@ def main() -> int:
     parser.add_argument("--from", dest="source", choices=("kubectl", "gcloud"), required=True)
     parser.add_argument("--file", type=Path, required=True)
     parser.add_argument("--places", type=Path)
+    parser.add_argument("--if-denied")
+    parser.add_argument("--if-absent")
     options = parser.parse_args()
     stderr = options.file.read_bytes()[-READ_BYTES:].decode(errors="replace")
     answer = from_kubectl(stderr) if options.source == "kubectl" else from_gcloud(stderr)
     meaning = classify(answer)
-    if meaning.verdict not in (Verdict.EXISTS, Verdict.CONFLICT, Verdict.ABSENT):
-        log(f"cannot {options.purpose}: {meaning.words}; {meaning.advice}{_where(options.places, answer)}")
+    advices = {Verdict.DENIED: options.if_denied, Verdict.ABSENT: options.if_absent}
+    advice = advices.get(meaning.verdict) or meaning.advice
+    if options.if_absent or meaning.verdict not in (Verdict.EXISTS, Verdict.CONFLICT, Verdict.ABSENT):
+        log(f"cannot {options.purpose}: {meaning.words}; {advice}{_where(options.places, answer)}")
     print(meaning.verdict.value)
     return 0
 
