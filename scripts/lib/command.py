@@ -18,7 +18,6 @@ MODULES = {
     "job-uid": "gke_jobs.deletion.job_uid",
     "may-reap": "gke_jobs.deletion.reaping",
     "owned-object": "gke_jobs.submission.owned_object",
-    "places": "gke_jobs.rendering.places",
     "results": "gke_jobs.collect",
     "submission": "gke_jobs.submission.command",
     "wait-gone": "gke_jobs.deletion.waiting",
