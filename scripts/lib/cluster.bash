@@ -196,9 +196,14 @@ is_dry() {
 
 # A request of a script that was interrupted and must end soon: given up so long after hurry_up was called.
 hurriedly() { # MILLISECONDS KUBECTL-ARGUMENT...
+  within "$1" kubectl "${kubectl_options[@]}" "${@:2}" 2>/dev/null
+}
+
+# Runs a command that is killed so long after hurry_up was called.
+within() { # MILLISECONDS COMMAND...
   local left=$((hurried_since + $1 - $(date +%s%3N)))
   ((left > 0)) || return 1
-  timeout --signal=KILL "$((left / 1000)).$(printf '%03d' $((left % 1000)))" kubectl "${kubectl_options[@]}" "${@:2}" 2>/dev/null
+  timeout --signal=KILL "$((left / 1000)).$(printf '%03d' $((left % 1000)))" "${@:2}"
 }
 
 hurry_up() {
