@@ -141,6 +141,18 @@ finish_job() {
   assert_regex "$stderr" 'its result was never collected'
 }
 
+@test "S4: a complete Job of another manifest is not taken, but replaced" {
+  submit 'true'
+  submitted
+  finish_job Complete
+  local first=$uid
+  submit 'exit 0'
+  assert_success
+  submitted
+  assert_not_equal "$uid" "$first"
+  assert_regex "$stderr" 'replacing Job .*: it is complete, but from another manifest'
+}
+
 @test "a collected Job is replaced: the task was cleared" {
   submit 'true'
   submitted
