@@ -21,6 +21,7 @@ MODULES = {
     "results": "gke_jobs.collect",
     "submission": "gke_jobs.submission.command",
     "wait-gone": "gke_jobs.deletion.waiting",
+    "watch-jobs": "gke_jobs.following.watcher",
 }
 
 CONFIG = 78  # exit_codes.CONFIG

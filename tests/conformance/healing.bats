@@ -35,14 +35,14 @@ pod_of() { # JOB
 
 @test "an image that cannot be pulled and then can: within --start-timeout the Job is waited for" {
   create_job wrong-image 'true' '{}' '{"image": "private.example/model:1"}'
-  follow_until wrong-image 'is starting on .*: \(ErrImagePull\|ImagePullBackOff\)'
+  follow_until wrong-image 'is unable to start on .*: \(ErrImagePull\|ImagePullBackOff\)'
   kubectl patch pod "$(pod_of wrong-image)" --patch '{"spec": {"containers": [{"name": "main", "image": "busybox:1.37"}]}}'
   assert_completes wrong-image
 }
 
 @test "a ConfigMap that comes late: within --start-timeout the Job is waited for" {
   create_job late 'true' '{}' '{"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "late", "key": "a"}}}]}'
-  follow_until late 'is starting on .*: CreateContainerConfigError'
+  follow_until late 'is unable to start on .*: CreateContainerConfigError'
   kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}, "data": {"a": "b"}}'
   assert_completes late
 }
@@ -53,9 +53,9 @@ pod_of() { # JOB
   wait_until sh -c "kubectl get pods --selector job-name=polled --output jsonpath='$reason' | grep CreateContainerConfigError"
   run_script poll-job --job polled --start-timeout 1
   assert_failure 78
-  assert_regex "$stderr" 'Job polled will never start: for 1 s Pod .* is starting on .*: CreateContainerConfigError'
+  assert_regex "$stderr" 'Job polled will never start: for 1 s Pod .* is unable to start on .*: CreateContainerConfigError'
 
-  start_until 'is starting on .*: CreateContainerConfigError' poll-job --job polled --start-timeout 60
+  start_until 'is unable to start on .*: CreateContainerConfigError' poll-job --job polled --start-timeout 60
   kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "polled"}, "data": {"a": "b"}}'
   wait_for "$follower"
   assert_equal "$status" 75

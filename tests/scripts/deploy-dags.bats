@@ -66,7 +66,7 @@ $rsync $REPOSITORY/dags gs://prod-bucket/dags"
 @test "a bucket that does not exist is exit 78" {
   run_script deploy-dags --bucket gs://missing
   assert_equal "$status" 78
-  assert_regex "${stderr_lines[-1]}" '^deploy-dags: cannot copy to gs://missing/dags/scripts: .*; compare the bucket with: '
+  assert_regex "${stderr_lines[-1]}" '^deploy-dags: cannot copy to gs://missing/dags/scripts: no such bucket: compare with: '
 }
 
 @test "an account that may not write is exit 77" {

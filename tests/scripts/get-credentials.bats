@@ -40,7 +40,7 @@ setup() {
   export TMPDIR=$BATS_TEST_TMPDIR/private
   mkdir "$TMPDIR"
   run_script get-credentials --project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --cluster nope
-  assert_one_error 78 'cluster nope in .*Not found.*; compare with: gcloud container clusters list'
+  assert_one_error 78 'cluster nope in .*: not found: compare with: gcloud container clusters list'
   assert_equal "$(ls -A "$TMPDIR")" ''
 }
 

@@ -110,7 +110,7 @@ class PodsSeen:
             yield from self._remove(record, now)
 
     def _remove(self, record: PodRecord, now: float) -> Iterator[Action]:
-        was_live = record.pod.phase in LIVE
+        was_live = record.pod.phase is not Phase.SUCCEEDED
         record.pod = _removed(record.pod)
         record.since, record.left_alone = now, None
         record.history.append((Phase.REMOVED, now))

@@ -23,20 +23,20 @@ from gke_jobs.following.events import (
     WatchEnded,
 )
 from gke_jobs.json_access import at, dict_at, list_at, text_at
-from gke_jobs.labels import CONTROLLER_UID
 
-WATCH_SECONDS = 110  # after which the server ends a watch: with two of them about one request a minute
-SILENT_SECONDS = 10.0  # more than that, and something on the way has dropped the watch
-LOG_SECONDS = 300.0  # without a line, after which a log is asked for anew
+WATCH_SECONDS = 70  # after which the server ends a watch: with two of them less than two requests a minute
+SILENT_SECONDS = 5.0  # more than that, and something on the way has dropped the watch
+LOG_SECONDS = 600.0  # without a line, after which a log is asked for anew
 QUEUED = 64  # pieces; who reads faster than can be printed waits
 Token = tuple[object, int]
+Query = dict[str, str]
 
 
 class Streaming:
-    """The requests of one follower. namespace, job: of what is watched."""
+    """The requests of one follower. selectors: the query that selects what is watched, for the uid of a Job."""
 
-    def __init__(self, connection: Connection, namespace: str, job: str) -> None:
-        self._connection, self._namespace, self._job = connection, namespace, job
+    def __init__(self, connection: Connection, namespace: str, selectors: Callable[[Kind, str], Query]) -> None:
+        self._connection, self._namespace, self._selectors = connection, namespace, selectors
         self._events: queue.Queue[tuple[Token, Event]] = queue.Queue(QUEUED)
         self._current: dict[object, int] = {}  # the newest request of each kind and log: others are not heard
         self._streams: dict[Token, Stream] = {}
@@ -85,7 +85,7 @@ class Streaming:
         if stream:
             stream.close()
 
-    def _open(self, token: Token, path: str, query: dict[str, str], idle: float) -> Stream:
+    def _open(self, token: Token, path: str, query: Query, idle: float) -> Stream:
         stream = self._connection.open(path, query, idle)
         with self._lock:
             if self._current.get(token[0]) != token[1]:
@@ -93,10 +93,9 @@ class Streaming:
             self._streams[token] = stream
         return stream
 
-    def _query(self, kind: Kind, uid: str) -> tuple[str, dict[str, str]]:
-        if kind is Kind.JOB:
-            return jobs_path(self._namespace), {"fieldSelector": f"metadata.name={self._job}"}
-        return pods_path(self._namespace), {"labelSelector": f"{CONTROLLER_UID}={uid}"}
+    def _query(self, kind: Kind, uid: str) -> tuple[str, Query]:
+        path = jobs_path if kind is Kind.JOB else pods_path
+        return path(self._namespace), self._selectors(kind, uid)
 
     def _list(self, token: Token, kind: Kind, uid: str) -> None:
         path, query = self._query(kind, uid)

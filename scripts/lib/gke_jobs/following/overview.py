@@ -1,0 +1,152 @@
+"""All Jobs of the toolkit in a namespace, without I/O: events of the cluster go in, reports of changes come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gke_jobs.following.events import Action, Changed, Event, Kind, Listed, Opened, WatchEnded
+from gke_jobs.following.jobs import read_job
+from gke_jobs.following.phases import Phase
+from gke_jobs.following.pod_view import Pod, read_pod
+from gke_jobs.following.reconnecting import Reconnecting
+from gke_jobs.json_access import Json, dict_at, list_at, text_at
+from gke_jobs.plain_text import one_line
+
+TOLD = (Phase.STUCK, Phase.WAITING, Phase.RESTARTING, Phase.UNKNOWN)  # of which a Pod is described, the first first
+
+
+@dataclass(frozen=True)
+class Report:
+    """One line for the waiters."""
+
+    content: dict[str, Json]
+
+
+@dataclass
+class _Entry:
+    """One Job; reported: the last report."""
+
+    item: Json = None
+    pods: dict[str, Pod] = field(default_factory=dict)
+    reported: dict[str, Json] | None = None
+
+
+class Overview:
+    """The state of one watch of many Jobs. `begin` is to be called first, then `handle` for each event."""
+
+    def __init__(self, namespace: str, unreachable: float) -> None:
+        self._watches = Reconnecting(f"the Jobs of namespace {namespace}", unreachable)
+        self._entries: dict[str, _Entry] = {}
+        self._listed: set[Kind] = set()
+
+    def begin(self, now: float) -> list[Action | Report]:
+        """Begin to list Jobs and Pods."""
+        return [self._watches.begin(kind, now) for kind in Kind]
+
+    def deadline(self) -> float | None:
+        """When `handle` is to be called with a Tick, if nothing happens before."""
+        return self._watches.next_time()
+
+    def handle(self, event: Event, now: float) -> list[Action | Report]:
+        """Take an event; return what is to be done and reported."""
+        return [*self._handle(event, now), *self._watches.act(now)]
+
+    def _handle(self, event: Event, now: float) -> Iterator[Action | Report]:
+        if isinstance(event, Opened):
+            yield from self._watches.answered()
+        elif isinstance(event, WatchEnded):
+            yield from self._watches.ended(event.kind, event.answer, now)
+        elif isinstance(event, Listed):
+            yield from self._take_list(event)
+            yield from self._watches.listed(event.kind, event.version, now)
+        elif isinstance(event, Changed):
+            self._watches.seen(event.kind, text_at(event.item, "metadata", "resourceVersion"))
+            if event.change in ("ADDED", "MODIFIED", "DELETED"):
+                yield from self._change(event.kind, event.item, is_deleted=event.change == "DELETED")
+
+    def _take_list(self, event: Listed) -> Iterator[Report]:
+        self._listed.add(event.kind)
+        if event.kind is Kind.PODS:
+            for entry in self._entries.values():
+                entry.pods.clear()
+        else:
+            there = {text_at(item, "metadata", "uid") for item in event.items}
+            for uid in [uid for uid, entry in self._entries.items() if entry.item is not None and uid not in there]:
+                yield from self._remove(uid)
+        changed = {uid for item in event.items if (uid := self._store(event.kind, item))}
+        for uid in changed if event.kind is Kind.JOB else list(self._entries):
+            yield from self._report(uid)
+        if len(self._listed) == len(Kind):
+            jobs = sorted(uid for uid, entry in self._entries.items() if entry.item is not None)
+            yield Report({"event": "synced", "uids": jobs})
+
+    def _change(self, kind: Kind, item: Json, *, is_deleted: bool) -> Iterator[Report]:
+        uid = self._store(kind, item)
+        if not uid:
+            return
+        if is_deleted and kind is Kind.PODS:
+            entry = self._entries[uid]
+            entry.pods.pop(text_at(item, "metadata", "uid"), None)
+            if entry.item is None and not entry.pods:  # the last Pod of a Job that is gone
+                del self._entries[uid]
+                return
+        yield from self._report(uid)
+        if is_deleted and kind is Kind.JOB:
+            yield from self._remove(uid)
+
+    def _store(self, kind: Kind, item: Json) -> str:
+        """Keep a Job or a Pod; return the uid of the Job, '' for a Pod without one."""
+        if kind is Kind.JOB:
+            uid = text_at(item, "metadata", "uid")
+            self._entries.setdefault(uid, _Entry()).item = item
+            return uid
+        owners = [owner for owner in list_at(item, "metadata", "ownerReferences") if text_at(owner, "kind") == "Job"]
+        uid = next((text_at(owner, "uid") for owner in owners if dict_at(owner).get("controller") is True), "")
+        if uid:
+            pod = read_pod(item)
+            self._entries.setdefault(uid, _Entry()).pods[pod.uid] = pod
+        return uid
+
+    def _report(self, uid: str) -> Iterator[Report]:
+        entry = self._entries[uid]
+        if entry.item is None:
+            return
+        content = describe(entry.item, list(entry.pods.values()))
+        if content != entry.reported:
+            entry.reported = content
+            yield Report(content)
+
+    def _remove(self, uid: str) -> Iterator[Report]:
+        entry = self._entries.pop(uid)
+        yield Report({**(entry.reported or {"uid": uid}), "event": "gone"})
+
+
+def describe(item: Json, pods: list[Pod]) -> dict[str, Json]:
+    """Return what is reported of a Job and its Pods; all text is sanitized."""
+    job = read_job(item)
+    told = next((pod for phase in TOLD for pod in pods if pod.phase is phase), None)
+    counts = {phase.name.lower(): number for phase in Phase if (number := sum(pod.phase is phase for pod in pods))}
+    conditions = [
+        {
+            key: one_line(text_at(condition, key))
+            for key in ("type", "status", "reason", "message", "lastTransitionTime")
+        }
+        for condition in list_at(item, "status", "conditions")
+    ]
+    return {
+        "event": "job",
+        "job": one_line(text_at(item, "metadata", "name")),
+        "namespace": one_line(text_at(item, "metadata", "namespace")),
+        "uid": one_line(job.uid),
+        "state": job.state,
+        "reason": job.reason,
+        "finished": job.is_finished,
+        "deleting": job.deleting,
+        "conditions": conditions,
+        "active": job.active,
+        "succeeded": job.succeeded,
+        "failed": job.failed,
+        "pods": counts,
+        "why": f"{told.title} {told.words}" if told else "",
+    }

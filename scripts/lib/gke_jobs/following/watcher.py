@@ -1,0 +1,78 @@
+"""Watches all Jobs of the toolkit in a namespace, for any number of waiters.
+
+command.py watch-jobs CONNECTION --namespace NAME [--unreachable-timeout SECONDS] -- PROXY
+
+stdout: one line of JSON for each change; scripts/watch-jobs --help describes it. Ends with 129 when stdout is closed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import select
+import sys
+import threading
+import time
+
+from gke_jobs import exit_codes
+from gke_jobs.following.events import Finish, Kind, List, Message, Watch
+from gke_jobs.following.overview import Overview, Report
+from gke_jobs.following.streaming import Streaming
+from gke_jobs.labels import IDENTITY, MANAGED_BY, MANAGER
+from gke_jobs.messages import ScriptError, log
+from gke_jobs.options import take_connection
+from gke_jobs.plain_text import json_line
+from gke_jobs.reads import UNREACHABLE_SECONDS
+
+
+def main() -> None:
+    """Run the command; it ends at once, whatever its threads do."""
+    try:
+        status = _watch(sys.argv[1:])
+    except ScriptError as error:
+        log(str(error))
+        status = error.status
+    except OSError:  # nobody reads any more, or the disk that takes the lines is full
+        status = exit_codes.INTERRUPTED
+    os._exit(status)
+
+
+def _watch(argv: list[str]) -> int:
+    connection, words = take_connection(argv)
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--namespace", required=True)
+    parser.add_argument("--unreachable-timeout", type=float, default=UNREACHABLE_SECONDS)
+    options = parser.parse_args(words)
+    overview = Overview(options.namespace, options.unreachable_timeout)
+    streaming = Streaming(connection, options.namespace, _selector)
+    threading.Thread(target=_end_without_reader, daemon=True).start()
+    actions = overview.begin(time.monotonic())
+    while True:
+        for action in actions:
+            if isinstance(action, Report):
+                sys.stdout.write(json_line(action.content) + "\n")
+            elif isinstance(action, Message):
+                log(action.text)
+            elif isinstance(action, List):
+                streaming.list(action.kind, "")
+            elif isinstance(action, Watch):
+                streaming.watch(action.kind, "", action.version)
+            elif isinstance(action, Finish):
+                log(action.reason)
+                return action.status
+        sys.stdout.flush()
+        deadline = overview.deadline()
+        event = streaming.next(None if deadline is None else deadline - time.monotonic())
+        actions = overview.handle(event, time.monotonic())
+
+
+def _selector(kind: Kind, _uid: str) -> dict[str, str]:
+    return {"labelSelector": f"{MANAGED_BY}={MANAGER}" if kind is Kind.JOB else IDENTITY}
+
+
+def _end_without_reader() -> None:
+    """End the program when the pipe it writes to is closed, for there may be nothing to write for hours."""
+    poll = select.poll()
+    poll.register(1, select.POLLERR)
+    if any(events & select.POLLERR for _, events in poll.poll()):
+        os._exit(exit_codes.INTERRUPTED)
