@@ -33,12 +33,11 @@ is_running() { # PROCESS-ID
   [[ $1 ]] && { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ ${stat##*) } != Z* ]]
 }
 
-# Waits without a child process, and a signal is handled at once.
+# Waits without a child process, and a signal is handled at once. Not before make_private_dir, which opens `never`.
 pause() { # SECONDS
+  # shellcheck disable=SC2154 # opened there
   read -r -t "$1" -u "$never" || true
 }
-
-exec {never}<> <(:) # nothing ever comes from here
 
 # By hand a script may outlive its shell: nohup and disown are meant so.
 if [[ ${AIRFLOW_CTX_DAG_ID-} && ${GKE_JOB_TIED-} != "$$" ]] && type -P "$PYTHON" >/dev/null; then
