@@ -118,7 +118,7 @@ use_cluster() {
     : "${option[namespace]:=default}"
   else
     [[ ! ${option[context]} ]] || kubectl_options+=(--context "${option[context]}")
-    is_dry || [[ ${GKE_JOB_RUN-} ]] || use_context
+    is_dry || [[ ${GKE_JOB_RUN-} || ${option[namespace]} ]] || use_context
   fi
   is_dry || export GKE_JOB_NAMESPACE=${GKE_JOB_NAMESPACE:-${option[namespace]}} # for the stages of run-job
   is_dry || : "${option[namespace]:=$GKE_JOB_NAMESPACE}"
@@ -165,7 +165,7 @@ start_proxy() {
   proxy=$!
   disown "$proxy"                        # bash is not to say that it was killed
   until [[ -S $PRIVATE_DIR/socket ]]; do # kubectl does not tell when it is open
-    is_running "$proxy" || die "$EXIT_CONFIG" "kubectl proxy has ended: $(tail -n 1 "$PRIVATE_DIR/proxy.log")"
+    is_running "$proxy" || exit_for "$(explain_kubectl 'start kubectl proxy' "$PRIVATE_DIR/proxy.log")"
     pause 0.01
   done
 }
@@ -175,7 +175,7 @@ start_proxy() {
 ask() { # COMMAND ARGUMENT...
   local status=0 IFS=''
   has_room "$PRIVATE_DIR/answer" || die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
-  start KILL "$PYTHON" "$SCRIPTS/lib/command.py" "$1" "${connection[@]}" "${@:2}" -- "${proxy_command[@]}" \
+  start KILL "${COMMAND[@]}" "$1" "${connection[@]}" "${@:2}" -- "${proxy_command[@]}" \
     >"$PRIVATE_DIR/answer"
   requesting=$!
   wait "$requesting" || status=$?
@@ -271,8 +271,12 @@ try() { # KUBECTL-ARGUMENT...
 
 # Prints the verdict about the last error of kubectl; what to say of it is in the file $PRIVATE_DIR/said.
 explain_change() { # WHAT-FOR
-  "$PYTHON" "$SCRIPTS/lib/command.py" explain-error --for "$1" --from kubectl --file "$PRIVATE_DIR/errors" \
-    ${places:+--places "$places"} 2>"$PRIVATE_DIR/said"
+  explain_kubectl "$1" "$PRIVATE_DIR/errors" 2>"$PRIVATE_DIR/said"
+}
+
+# Prints the verdict about an error of kubectl; what to say of it goes to stderr.
+explain_kubectl() { # WHAT-FOR FILE
+  "${COMMAND[@]}" explain-error --for "$1" --from kubectl --file "$2" ${places:+--places "$places"}
 }
 
 # Sets: left, the seconds that are left of --timeout.

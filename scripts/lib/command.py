@@ -1,6 +1,7 @@
 """Runs one command of the package gke_jobs, which lies beside this file: command.py NAME ARGUMENT...
 
-By path and not by `python -m`, which would put the working directory on the module path.
+It needs the standard library alone, and `python -I -S -B` starts it in half the time: without site-packages, and without
+modules of the working directory or of PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 MODULES = {
     "explain-error": "gke_jobs.error_texts",
@@ -55,4 +57,5 @@ def _failed(words: str) -> int:
 
 if __name__ == "__main__":
     sys.dont_write_bytecode = True  # the directory of the scripts may be read-only, or synchronized
+    sys.path.insert(0, str(Path(__file__).parent))
     sys.exit(main(sys.argv.pop(1)))

@@ -19,6 +19,10 @@ SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034 # likewise
 readonly PROGRAM=${0##*/} SCRIPTS PYTHON=${GKE_JOB_PYTHON:-python3} # the Python that has jinja2 and PyYAML
 
+# What begins a command of the Python package: without site-packages and other people's modules.
+# shellcheck disable=SC2034 # likewise
+readonly COMMAND=("$PYTHON" -I -S -B "$SCRIPTS/lib/command.py")
+
 export GKE_JOB_PROGRAM=$PROGRAM  # in whose name Python logs
 export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only, or synchronized
 
