@@ -126,18 +126,18 @@ class LogStreams:
         if log is None:
             return
         is_whole = event.answer is None and log.complete
-        if lines := log.text.end(is_whole=is_whole):
-            yield Lines(lines)
-        if is_whole or log.text.is_gone:
-            log.done = True
-            if log.text.is_gone:
-                yield Message(f"{log.title} is gone from its node")
-            return
         log.attempts += log.complete
+        is_final = log.attempts >= ATTEMPTS or (event.answer is not None and self._is_final(event.answer, log))
+        log.done = is_whole or is_final
+        if lines := log.text.end(is_whole=log.done):
+            yield Lines(lines)
         words = _words(event.answer)
-        if log.attempts >= ATTEMPTS or (event.answer and self._is_final(event.answer, log)):
+        if log.text.is_gone:
             log.done = True
+            yield Message(f"{log.title} is gone from its node")
+        elif is_final and not is_whole:
             yield Message(f"{log.title} cannot be read to its end: {words}")
+        if log.done:
             return
         log.resumes = now if log.ended and not log.complete else now + log.pause
         log.pause = min(2 * log.pause, LONGEST_PAUSE)
