@@ -26,7 +26,7 @@ class ServedLog:
         if not self.is_open:
             self.lines.append([])
         text = b"" if self.lines[-1] else b"%d:" % (len(self.lines) - 1)
-        text += rng.choice((b"", b"x", b"\xc3\xb6\xff", b"2026-01-02T03:04:05Z y", b"word " * 9))
+        text += rng.choice((b"", b"x", b"\xc3\xb6\xff", b"2026-01-02T03:04:04Z y", b"word " * 9))
         self.lines[-1].append((self._time, text))
         self.is_open = rng.randrange(4) == 0
 

@@ -90,6 +90,11 @@ def test_l1_a_resumed_stream_that_begins_within_a_line_repeats_and_loses_nothing
     assert not any(gaps)
 
 
+def test_l1_a_time_that_the_program_has_written_is_none():
+    _, lines, gaps = read(f"{T(3, 1)} one\n", f"{T(2, 0)} rest of a line\n{T(3, 1)} one\n{T(3, 2)} two\n")
+    assert (lines, any(gaps)) == (["a1b2c | one", "a1b2c | two"], False)
+
+
 @pytest.mark.parametrize("text", ["2026-01-02", "2026-99", "12:00:00", "9" * 60, "2026-01-02T03:04:05 x", "T", "-"])
 def test_l1_only_a_time_is_a_time(text):
     log, lines, _ = read(f"{text} words\n{text} words\n")

@@ -110,6 +110,8 @@ class ContainerLog:
     def _open_line(self, head: bytes) -> bytes:
         """Decide what becomes of a line by its time; return its text, as far as it has come."""
         match = STAMP.match(head)
+        if match and self._is_first and self._second and (match[1] < self._second or match[2] != self._zone):
+            match = None  # the stream begins in the middle of a line, with a time that the program has written
         self._stamp = head[: match.end()].rstrip() if match else b""
         text = head[match.end() :] if match else head
         if match is None:
