@@ -48,11 +48,14 @@ class GkeJobOperator(BashOperator):
     :param cluster: where it runs; by default the current context of the worker's kubeconfig (fields templated)
     :param namespace: Kubernetes namespace; by default the template's, else the context's (templated)
     :param timeout: time from submitting to the result; then the Job is deleted and the task fails
-    :param schedule_timeout: the same for the time in which no Pod of the Job has a node
-    :param start_timeout: the same for the time in which a Pod cannot be started on its node: no such image, ...
+    :param schedule_timeout: the same for the time in which no Pod of the Job has a node, of a distributed Job not all
+        of them, or a quota keeps Job or Pods from being created
+    :param start_timeout: the same for the time in which a Pod cannot be started on its node (no such image, ...), or
+        the cluster refuses to create Pods
     :param unreachable_timeout: the task fails when the cluster does not answer for so long; the Job goes on
-    :param heartbeat: time without news after which the log says how it is going
-    :param max_log_streams: Pods whose logs are read at the same time
+    :param heartbeat: interval from the last message to a progress message
+    :param max_log_streams: containers whose logs are read at the same time
+    :param logs: whose logs are printed: those of all containers, of those that failed, or none
     :param on_change: when this task still runs a Job of another manifest: fail, attach to it, or replace it
     :param on_kill_action: whether a killed task deletes its Job or keeps it running, for the next try to attach to;
         auto: deletes it when somebody has marked or cleared the task, when it took longer than `execution_timeout`, and
@@ -91,6 +94,7 @@ class GkeJobOperator(BashOperator):
         unreachable_timeout: float | timedelta | None = None,
         heartbeat: float | timedelta | None = None,
         max_log_streams: int | None = None,
+        logs: Literal["all", "failed", "none"] | None = None,
         on_change: Literal["fail", "attach", "replace"] | None = None,
         on_kill_action: Literal["auto", "delete", "keep"] = "auto",
         **kwargs: Any,
@@ -113,6 +117,7 @@ class GkeJobOperator(BashOperator):
             "unreachable_timeout": unreachable_timeout,
             "heartbeat": heartbeat,
             "max_log_streams": max_log_streams,
+            "logs": logs,
             "on_change": on_change,
             "on_kill": "keep" if on_kill_action == "keep" else "delete",
         }

@@ -69,6 +69,7 @@ def test_every_argument_becomes_an_option_of_run_job(run_job):
         unreachable_timeout=timedelta(minutes=1),
         heartbeat=60,
         max_log_streams=3,
+        logs="failed",
         on_change="attach",
         on_kill_action="keep",
     ).execute(CONTEXT)
@@ -88,6 +89,7 @@ def test_every_argument_becomes_an_option_of_run_job(run_job):
         "--unreachable-timeout": "60",
         "--heartbeat": "60",
         "--max-log-streams": "3",
+        "--logs": "failed",
         "--on-change": "attach",
         "--on-kill": "keep",
     }

@@ -25,46 +25,51 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What an error means: by its status codes (empty: any), and by what its text has."""
+    """What an error means: by its status codes (empty: any; None: no server answered), and by what its text has."""
 
     verdict: Verdict
-    codes: frozenset[int] = frozenset()
+    codes: frozenset[int | None] = frozenset()
     pattern: re.Pattern[str]
     words: str  # {0} is the message, {1} ... are the groups of the pattern
-    advice: str
+    advice: str  # likewise
 
 
 def _rule(verdict: Verdict, codes: str, pattern: str, words: str, advice: str) -> Rule:
     return Rule(
         verdict=verdict,
-        codes=frozenset(map(int, codes.split())),
+        codes=frozenset(None if code == "none" else int(code) for code in codes.split()),
         pattern=re.compile(pattern, re.DOTALL),
         words=words,
         advice=advice,
     )
 
 
-PLUGIN = r"(?:getting credentials|executable .* failed with exit code)"  # of credentials
-LOGIN_ADVICE = "try: gcloud auth login, or give the machine a service account; then get credentials anew"
+LOGIN_ADVICE = "run gcloud auth login, or give the machine a service account; then get credentials anew"
 WAIT = "this passes when the cluster, or what is on the way to it, works again"
 CORRECT = "correct the template or its values"
+POLICY = "change the template or its values, or ask who made the policy"
+
+# How the text begins of what kubectl, or kubectl proxy with 500 or 502, could not do itself. A message of a server or a
+# load balancer may have the same words in its middle.
+CLIENT = r"\A(?:[Ee]rror: |Unable to connect to the server: )*(?:[A-Z][a-z]+ \"[^\"]*\": )?"
+PLUGIN = CLIENT + r"getting credentials: "
 
 # The first rule that fits counts. What has no rule is judged by its status code: `BY_CODE`.
 RULES = (
-    # admission: any code, for a webhook may give any or none
-    _rule(
-        Verdict.TRANSIENT,
-        "",
-        r"failed calling webhook|failed to call webhook",
-        "an admission webhook does not answer: {0}",
-        WAIT,
-    ),
+    # admission: a webhook may give any code or none
     _rule(
         Verdict.REFUSED,
         "",
-        r"admission webhook .* denied the request|ValidatingAdmissionPolicy .* denied request",
-        "a policy of the cluster denies it: {0}",
-        "change the template or its values, or ask who made the policy",
+        r"admission webhook \"[^\"]*\" denied the request|ValidatingAdmissionPolicy '[^']*' with .{1,300} denied",
+        "the manifest was refused: a policy of the cluster denies it: {0}",
+        POLICY,
+    ),
+    _rule(
+        Verdict.TRANSIENT,
+        "500 none",
+        r"failed calling webhook|failed to call webhook",
+        "an admission webhook does not answer: {0}",
+        WAIT,
     ),
     _rule(
         Verdict.CONFIG,
@@ -76,29 +81,42 @@ RULES = (
     _rule(
         Verdict.QUOTA,
         "403",
-        r"exceeded quota|failed quota",
+        r"exceeded quota: ",
         "a ResourceQuota is used up: {0}",
         "it waits until other Jobs end; else have the quota raised",
     ),
     _rule(
+        Verdict.REFUSED,
+        "403",
+        r"failed quota: .{1,300}must specify",
+        "the manifest was refused: a ResourceQuota wants every container to say what it needs: {0}",
+        "give the container what the message names (`resources`)",
+    ),
+    _rule(
         Verdict.DENIED,
         "403",
-        r"cannot (\S+) resource",
+        r"cannot ([\w*-]+) resource \"([\w./*-]+)\"",
         "permission denied: {0}",
-        "ask for a Role with that verb in that namespace",
+        "ask for a Role with the verb {1} on {2} in that namespace",
     ),
-    _rule(Verdict.REFUSED, "403", r"violates PodSecurity", "Pod Security refuses it: {0}", CORRECT),
     _rule(
         Verdict.REFUSED,
         "403",
-        r"(?:minimum|maximum) .* usage per|per (?:Container|Pod) is|limit to request ratio",
-        "a LimitRange refuses it: {0}",
+        r"violates PodSecurity",
+        "the manifest was refused: Pod Security denies it: {0}",
+        CORRECT,
+    ),
+    _rule(
+        Verdict.REFUSED,
+        "403",
+        r"(?:minimum|maximum) .{1,300} usage per|per (?:Container|Pod) is|limit to request ratio",
+        "the manifest was refused: a LimitRange denies it: {0}",
         "request what the LimitRange allows (`resources`)",
     ),
     _rule(
         Verdict.CONFIG,
         "403",
-        r"service ?account .*not found",
+        r"error looking up service account|service ?account \"?[^\s\"]{1,300}\"? (?:was )?not found",
         "its service account is not there: {0}",
         "create it in the Job's namespace, or correct `service_account`",
     ),
@@ -109,14 +127,23 @@ RULES = (
         "kubectl proxy does not let the request through",
         "report this as a bug of the toolkit",
     ),
-    _rule(Verdict.REFUSED, "403", r"is forbidden: (?!User )", "the cluster does not admit it: {0}", CORRECT),
+    _rule(
+        Verdict.REFUSED, "403", r"is forbidden: (?!User )", "the manifest was refused: it is not admitted: {0}", CORRECT
+    ),
     # credentials
     _rule(
         Verdict.CONFIG,
         "",
-        r"executable (\S+) not found|exec: \"?([^\s\"]+)\"?: executable file not found",
-        "{1}{2} is not on PATH",
+        PLUGIN + r"exec: executable (\S{1,300}) not found",
+        "{1} is not on PATH",
         "gcloud components install gke-gcloud-auth-plugin",
+    ),
+    _rule(
+        Verdict.CONFIG,
+        "",
+        PLUGIN + r"exec: fork/exec (\S{1,300}): ",
+        "the credential plugin cannot be started: {0}",
+        "gcloud components install gke-gcloud-auth-plugin, then get credentials anew",
     ),
     _rule(
         Verdict.LOGIN,
@@ -128,30 +155,31 @@ RULES = (
     _rule(
         Verdict.TRANSIENT,
         "",
-        PLUGIN + r".*(?:\b50[0234]\b|[Tt]imed? ?out|[Uu]navailable|metadata|refused|reset|resolve)",
+        PLUGIN + r".*(?:\b(?:429|50[0234])\b|[Tt]imed? ?out|deadline|[Uu]navailable|[Mm]etadata ?[Ss]erver|"
+        r"refused|reset by|resolv)",
         "no credentials could be had: {0}",
         WAIT,
     ),
+    _rule(Verdict.LOGIN, "", PLUGIN, "not logged in: {0}", LOGIN_ADVICE),
     _rule(
         Verdict.LOGIN,
-        "",
-        r"getting credentials|executable .* failed with exit code",
-        "not logged in: {0}",
+        "401",
+        r"",
+        "not logged in: the server has asked for the client to provide credentials: {0}",
         LOGIN_ADVICE,
     ),
-    _rule(Verdict.LOGIN, "401", r"", "not logged in: {0}", LOGIN_ADVICE),
     _rule(
         Verdict.LOGIN,
-        "",
-        r"Unauthorized|You must be logged in|provide credentials|active account|auth login|[Ii]nvalid authentication",
+        "none",
+        r"You must be logged in|asked for the client to provide credentials",
         "not logged in: {0}",
         LOGIN_ADVICE,
     ),
     # TLS and the network
     _rule(
         Verdict.CONFIG,
-        "",
-        r"x509:|certificate (?:signed by|verify failed|is not valid|has expired)",
+        "500 502 none",
+        CLIENT + r"(?:tls: failed to verify certificate|x509: )",
         "the certificate of the cluster does not fit the kubeconfig: {0}",
         "get credentials anew: get-credentials",
     ),
@@ -163,37 +191,77 @@ RULES = (
         "namespace {1} does not exist on this cluster",
         "create it, or give another --namespace",
     ),
-    _rule(Verdict.ABSENT, "404", r"", "it is not there: {0}", "it was deleted, or its TTL removed it"),
+    _rule(Verdict.ABSENT, "404", r"\" not found", "it is not there: {0}", "it was deleted, or its TTL removed it"),
+    # A 404 that names no object is that of a load balancer, or of an API server that has not all its APIs yet.
+    _rule(Verdict.TRANSIENT, "404", r"", "the cluster did not answer as expected: {0}", WAIT),
     _rule(Verdict.EXISTS, "409", r"already exists", "{0}", "choose another name, or delete it"),
     _rule(Verdict.CONFLICT, "409", r"", "another object has that name, or it has changed: {0}", "try again"),
     _rule(Verdict.EXPIRED, "410", r"", "the resourceVersion is too old: {0}", "list again"),
     # kubectl itself
     _rule(
         Verdict.USAGE,
-        "",
-        r"context .*does not exist|context was not found",
+        "none",
+        CLIENT + r"(?:context \"[^\"]*\" does not exist|.{0,300}context was not found)",
         "{0}",
         "see: kubectl config get-contexts",
     ),
     _rule(
-        Verdict.TRANSIENT,
-        "",
-        r"failed to download openapi",
-        "the cluster did not answer as expected: {0}",
-        WAIT,
+        Verdict.USAGE,
+        "none 500",
+        r"\Adial tcp (?:127\.0\.0\.1|\[::1\]):8080: |\AThe connection to the server localhost:8080 was refused",
+        "no cluster is named and kubectl has no current context",  # that is where kubectl turns to then
+        "give --project, --location and --cluster, or --context",
     ),
     _rule(
         Verdict.REFUSED,
-        "",
-        r"error validating|error parsing|unable to decode|unable to recognize|no matches for kind",
+        "none",
+        r"error validating|error parsing|unable to decode|unable to recognize|no matches for kind|"
+        r"the namespace from the provided object",
         "the manifest was refused: {0}",
         CORRECT,
     ),
 )
+GCLOUD_LOGIN = "run gcloud auth login, or give the machine a service account"
+NO_ACCOUNT = _rule(
+    Verdict.LOGIN,
+    "none",
+    r"do not currently have an active account|auth login|Reauthentication",
+    "not logged in",
+    GCLOUD_LOGIN,
+)
+INVALID_TOKEN = _rule(Verdict.LOGIN, "401", r"", "not logged in", GCLOUD_LOGIN)
+GCLOUD_RULES = {  # by the first words after gcloud
+    "gcloud container": (
+        NO_ACCOUNT,
+        INVALID_TOKEN,
+        _rule(Verdict.CONFIG, "404", r"", "not found", "compare with: gcloud container clusters list"),
+        _rule(Verdict.DENIED, "403", r"", "permission denied: {0}", "grant this account roles/container.clusterViewer"),
+        _rule(Verdict.TRANSIENT, "", r"", "the GKE API did not answer as expected: {0}", "try again later"),
+    ),
+    "gcloud storage": (
+        NO_ACCOUNT,
+        INVALID_TOKEN,
+        _rule(
+            Verdict.CONFIG,
+            "404",
+            r"",
+            "no such bucket",
+            "compare with: gcloud composer environments describe NAME --location WHERE",
+        ),
+        _rule(
+            Verdict.DENIED,
+            "403",
+            r"",
+            "permission denied: {0}",
+            "grant this account roles/storage.objectUser on the bucket",
+        ),
+        _rule(Verdict.TRANSIENT, "", r"", "Cloud Storage did not answer as expected: {0}", "try again later"),
+    ),
+}
 BY_CODE = {401: Verdict.LOGIN, 403: Verdict.DENIED, 408: Verdict.TRANSIENT, 429: Verdict.TRANSIENT}
 WORDS = {
     Verdict.TRANSIENT: ("the cluster did not answer as expected: {0}", WAIT),
     Verdict.LOGIN: ("not logged in: {0}", LOGIN_ADVICE),
-    Verdict.DENIED: ("permission denied: {0}", "ask for a Role with that verb in that namespace"),
+    Verdict.DENIED: ("permission denied: {0}", "ask who runs the cluster, or what is on the way to it, for access"),
     Verdict.REFUSED: ("the manifest was refused: {0}", CORRECT),
 }

@@ -11,47 +11,87 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from os import SEEK_END
 from pathlib import Path
 
-from gke_jobs.errors import CODES, Answer, Verdict, classify, from_status
-from gke_jobs.json_access import Json
+from gke_jobs.errors import CODES, Answer, Meaning, Verdict, classify, from_status, sentence
+from gke_jobs.json_access import Json, text_at
 from gke_jobs.messages import log
+from gke_jobs.plain_text import one_line
 
-READ_BYTES = 1 << 20  # of what a program wrote; the end counts
-# What kubectl prints of the answer with -v=3, and what it prints always.
-STATUS = re.compile(r"^[IWEF]\d{4} .*?\] server response object: ", re.MULTILINE)
-FROM_SERVER = re.compile(r"^Error from server(?: \((\w+)\))?: (.*)", re.MULTILINE | re.DOTALL)
-NOISE = re.compile(r"^(?:Warning: .*|[IWEF]\d{4} [^\n]*|Fetching cluster [^\n]*)\n?", re.MULTILINE)
-GCLOUD_CODE = re.compile(r"code=(\d{3})|HTTPError (\d{3})|not found: (404)")
+READ_BYTES = 256 << 10  # of what a program wrote, of its begin and of its end
+
+# kubectl prints the Status of the server with -v=4, not with -v=3: 1.37 as it is, 1.35 and older as `%s[{...}]`, none
+# for 422. It prints the message after that, so what looks like a Status there is a text of somebody else.
+LOG_LINE = re.compile(r"[IWE]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [\w.-]+:\d+\] ")
+STATUS = re.compile(LOG_LINE.pattern + r"server response object: (?:%s\[)?(?=\{)")
+FINAL = re.compile(r"Error from server|error: |The (?:\S+ \"[^\"\n]*\"|request) is invalid: ")
+FROM_SERVER = re.compile(r"^Error from server(?: \((\w+)\))?: ", re.MULTILINE)
+INVALID = re.compile(r"\AThe (?:\S+ \"[^\"\n]*\"|request) is invalid: ")
+UNCONNECTED = re.compile(r"^Unable to connect to the server: ", re.MULTILINE)
+# The manifest was not looked at: what it is to be checked against was not to be had.
+VALIDATING = re.compile(r"\A.{0,400}?error validating data: failed to download openapi: ", re.DOTALL)
+PLUGIN_LOG = re.compile(r"^F\d{4} [^\]\n]*\] ", re.MULTILINE)
+GCLOUD_NOISE = re.compile(r"^(?:Fetching cluster|WARNING: )[^\n]*\n?", re.MULTILINE)
+GCLOUD_SURFACE = re.compile(r"^ERROR: \(gcloud\.(\w+)", re.MULTILINE)
+GCLOUD_CODE = re.compile(r"code=(\d{3})\b|HTTPError (\d{3})\b|not found: (404)\b")
 
 
 def from_kubectl(stderr: str) -> Answer:
     """Return the error that kubectl has ended with, a Status of the server where it prints one."""
-    for match in reversed(list(STATUS.finditer(stderr))):
-        status = _json_at(stderr, match.end())
-        if isinstance(status, dict) and status.get("message"):
-            return from_status(status)
-    text = NOISE.sub("", stderr)
+    status, text = _without_log(stderr)
+    if text_at(status, "message"):
+        return from_status(status)
+    text = text.strip()
     if server := FROM_SERVER.search(text):
-        return Answer(code=CODES.get(server[1] or ""), reason=server[1] or "", message=server[2].strip())
-    return Answer(code=None, reason="", message=text.strip())
+        reason = server[1] or ""
+        return Answer(code=CODES.get(reason), reason=reason, message=text[server.end() :])
+    if INVALID.match(text):
+        return Answer(code=422, reason="Invalid", message=text)
+    if unconnected := UNCONNECTED.search(text):  # what is before it are the words of the plugin
+        words = PLUGIN_LOG.sub("", text[: unconnected.start()])
+        text = f"{text[unconnected.start() :]} {words}".strip()
+    text = VALIDATING.sub("", text).partition("; if you choose to ignore these errors")[0]
+    return Answer(code=None, reason="", message=text)
+
+
+def _without_log(stderr: str) -> tuple[dict[str, Json], str]:
+    """Return the Status that kubectl has logged, {} where there is none, and its other lines, without warnings."""
+    status: dict[str, Json] = {}
+    lines: list[str] = []
+    position, final = 0, False
+    while position < len(stderr):
+        end = stderr.find("\n", position) + 1 or len(stderr)
+        line = stderr[position:end]
+        final = final or bool(FINAL.match(line))
+        if not final and (match := STATUS.match(line)):
+            found, end = _json_at(stderr, position + match.end(), end)
+            status = found if isinstance(found, dict) else status
+        elif final or not (LOG_LINE.match(line) or line.startswith("Warning: ")):
+            lines.append(line)
+        position = end
+    return status, "".join(lines)
+
+
+def _json_at(text: str, position: int, end_of_line: int) -> tuple[Json, int]:
+    """Return the JSON at a position and where the line ends that it ends on."""
+    try:
+        found, position = json.JSONDecoder().raw_decode(text, position)
+    except (ValueError, RecursionError):
+        return None, end_of_line
+    return found, text.find("\n", position) + 1 or len(text)
 
 
 def from_gcloud(stderr: str) -> Answer:
-    """Return the error that gcloud has ended with."""
-    text = NOISE.sub("", stderr).strip()
+    """Return the error that gcloud has ended with; the reason is `gcloud container` or `gcloud storage`."""
+    text = GCLOUD_NOISE.sub("", stderr).strip()
+    surface = GCLOUD_SURFACE.search(text)
     code = GCLOUD_CODE.search(text)
     number = int(next(filter(None, code.groups()))) if code else None
     if number is None and "does not have " in text:
         number = 403
-    return Answer(code=number, reason="", message=text)
-
-
-def _json_at(text: str, position: int) -> Json:
-    try:
-        return json.JSONDecoder().raw_decode(text, position)[0]
-    except (ValueError, RecursionError):
-        return None
+    is_storage = surface[1] == "storage" if surface else "/storage/" in text
+    return Answer(code=number, reason="gcloud storage" if is_storage else "gcloud container", message=text)
 
 
 def main() -> int:
@@ -62,19 +102,33 @@ def main() -> int:
     parser.add_argument("--file", type=Path, required=True)
     parser.add_argument("--places", type=Path)
     options = parser.parse_args()
-    stderr = options.file.read_bytes()[-READ_BYTES:].decode(errors="replace")
+    stderr = _read(options.file)
     answer = from_kubectl(stderr) if options.source == "kubectl" else from_gcloud(stderr)
     meaning = classify(answer)
     if meaning.verdict not in (Verdict.EXISTS, Verdict.CONFLICT, Verdict.ABSENT):
-        log(f"cannot {options.purpose}: {meaning.words}; {meaning.advice}{_where(options.places, answer)}")
+        log(f"cannot {one_line(options.purpose)}: {sentence(meaning)}{_where(options.places, answer, meaning)}")
     print(meaning.verdict.value)
     return 0
 
 
-def _where(places: Path | None, answer: Answer) -> str:
-    if places is None or not places.exists():
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            begin = stream.read(READ_BYTES)
+            rest = max(len(begin), stream.seek(0, SEEK_END) - READ_BYTES)
+            stream.seek(rest)
+            return (begin + stream.read(READ_BYTES)).decode(errors="replace")
+    except OSError as error:
+        return f"what it has said cannot be read: {error}"
+
+
+def _where(places: Path | None, answer: Answer, meaning: Meaning) -> str:
+    if places is None or meaning.verdict is not Verdict.REFUSED:
         return ""
     from gke_jobs.rendering.places import explain
 
-    found = explain(answer.message, json.loads(places.read_text()))
+    try:
+        found = one_line(explain(answer.message, json.loads(places.read_text())))
+    except (OSError, ValueError, TypeError):
+        return ""
     return f": {found}" if found else ""

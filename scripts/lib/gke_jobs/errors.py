@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from gke_jobs import exit_codes
-from gke_jobs.error_rules import BY_CODE, RULES, WORDS
+from gke_jobs.error_rules import BY_CODE, GCLOUD_RULES, RULES, WORDS
 from gke_jobs.error_rules import Verdict as Verdict
+from gke_jobs.json_access import int_at, text_at
 from gke_jobs.plain_text import one_line
+
+BODY_BYTES = 64 << 10  # of an answer that is no Status
+CREDENTIALS = "getting credentials: "  # how kubectl begins when it is the credential plugin that has failed
+PROXY_LINE = re.compile(r"^[IWEF]\d{4} [^\n]*proxy_server\.go:\d+\] [^\n]*\n?", re.MULTILINE)
+MARKUP = re.compile(r"<[^<>]*>")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,16 +51,25 @@ def from_http(code: int, body: bytes, proxy_log: str = "") -> Answer:
         status = None
     if isinstance(status, dict) and status.get("kind") == "Status":
         return from_status(status, code)
-    return Answer(code=code, reason="", message=f"{body.decode(errors='replace')} {proxy_log}".strip())
+    text = body[:BODY_BYTES].decode(errors="replace").strip()
+    if text.startswith(CREDENTIALS):
+        text = f"{text} {_plugin_words(proxy_log)}".strip()
+    return Answer(code=code, reason="", message=text)
+
+
+def _plugin_words(proxy_log: str) -> str:
+    """Return what the plugin has written for the last request: before the line of kubectl proxy about it."""
+    parts = [part.strip() for part in PROXY_LINE.split(proxy_log)]
+    return next((part for part in reversed(parts) if part), "")
 
 
 def from_status(status: dict[str, Any], code: int | None = None) -> Answer:
     """Return the Answer of a Kubernetes Status object."""
-    given = status.get("code")
+    reason = text_at(status, "reason")
     return Answer(
-        code=given if isinstance(given, int) else code,
-        reason=str(status.get("reason") or ""),
-        message=str(status.get("message") or ""),
+        code=int_at(status, "code") or code,
+        reason=reason if reason.isalnum() else "",
+        message=text_at(status, "message"),
     )
 
 
@@ -78,14 +93,17 @@ EXIT_CODES = {
     Verdict.USAGE: exit_codes.USAGE,
 }
 PREFIX = re.compile(r"\A.*?is forbidden: |\Aerror when creating \S+: ", re.DOTALL)
+LOGIN_SECONDS = 10.0  # a failure to log in passes sometimes: a metadata server, or a credential plugin, that fails once
 MESSAGE_CHARACTERS = 20_000  # of a message are looked at
+PLACE = re.compile(r"\{(\d)\}")
 
 
 def classify(answer: Answer) -> Meaning:
     """Return what an error means."""
     text = answer.message[:MESSAGE_CHARACTERS]
     code = answer.code if answer.code is not None else CODES.get(answer.reason)
-    for rule in RULES:
+    rules = GCLOUD_RULES.get(answer.reason, ()) if answer.reason.startswith("gcloud ") else RULES
+    for rule in rules:
         if (not rule.codes or code in rule.codes) and (match := rule.pattern.search(text)):
             return _meaning(rule.verdict, rule.words, rule.advice, text, match.groups())
     verdict = _by_code(code)
@@ -99,18 +117,25 @@ def _by_code(code: int | None) -> Verdict:
 
 
 def _meaning(verdict: Verdict, words: str, advice: str, text: str, groups: tuple[str | None, ...]) -> Meaning:
+    if "<html" in text.lower():  # of a load balancer
+        text = MARKUP.sub(" ", text)
     message = one_line(PREFIX.sub("", text) if verdict is Verdict.DENIED else text) or "no answer"
     parts = [message, *(one_line(group or "") for group in groups)]
-    for number, part in enumerate(parts):
-        words = words.replace(f"{{{number}}}", part) if number else words
-    # The message last, so that nothing in it is taken for a place to fill.
-    before, place, after = words.partition("{0}")
-    return Meaning(verdict=verdict, words=before + (message if place else "") + after, advice=advice)
+    words, advice = (PLACE.sub(lambda place: parts[int(place[1])], sentence) for sentence in (words, advice))
+    return Meaning(verdict=verdict, words=words, advice=advice)
 
 
 def cause_of_no_pods(message: str) -> Meaning:
     """Return why the Job controller cannot create Pods, from the message of its Event FailedCreate."""
-    return classify(Answer(code=403, reason="Forbidden", message=message.removeprefix("Error creating: ")))
+    message = message.removeprefix("Error creating: ")
+    code = 500 if message.startswith("Internal error occurred: ") else 403
+    return classify(Answer(code=code, reason="", message=message))
+
+
+def sentence(meaning: Meaning) -> str:
+    """Return words and advice as the rest of `cannot WHAT: `."""
+    joint = "; " if ": " in meaning.words else ": "
+    return f"{meaning.words}{joint}{meaning.advice}"
 
 
 def exit_code(verdict: Verdict) -> int:

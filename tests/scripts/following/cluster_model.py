@@ -6,6 +6,7 @@ Beside it an oracle: from what was delivered to the core it says which verdict i
 from cluster_objects import NO_ANSWER, UID, Driver, container, failed_create, job, pod, status, waiting
 from log_server import ServedLog, ServedStream
 
+from gke_jobs.errors import LOGIN_SECONDS
 from gke_jobs.following.events import (
     Changed,
     EventsRead,
@@ -451,6 +452,6 @@ class Cluster(Driver):
             begun = max(self.last_answer, min(channel.failing for channel in failing))
         else:
             worked = any(channel.worked for channel in self.channels.values())
-            patience = min(60.0 if worked else 4.0, self.settings.unreachable)
+            patience = min(60.0 if worked else LOGIN_SECONDS, self.settings.unreachable)
             begun = min(channel.failing for channel in failing)
         assert self.now >= begun + patience - 1e-6

@@ -3,9 +3,11 @@
 import pytest
 from cluster_objects import NO_ANSWER, status, texts
 
+from gke_jobs.errors import LOGIN_SECONDS
 from gke_jobs.following.events import Finish, Kind, List, Message, Watch
 from gke_jobs.following.reconnecting import Reconnecting
 
+NO_NAMESPACE = status(404, "NotFound", 'namespaces "x" not found')
 LOGIN, DENIED, EXPIRED = status(401, "Unauthorized"), status(403, "Forbidden", "cannot watch resource"), status(410)
 
 
@@ -48,10 +50,10 @@ def test_what_passes_is_tried_for_the_whole_time(code):
     [
         (DENIED, False, 0, 77),
         (DENIED, True, 60, 77),
-        (LOGIN, False, 4, 77),
+        (LOGIN, False, LOGIN_SECONDS, 77),
         (LOGIN, True, 60, 77),
-        (status(404), False, 0, 78),
-        (status(404), True, 60, 78),
+        (NO_NAMESPACE, False, 0, 78),
+        (NO_NAMESPACE, True, 60, 78),
         (NO_ANSWER, False, 600, 69),
     ],
 )
@@ -67,18 +69,24 @@ def test_v1_a_login_that_fails_once_at_the_first_call_is_tried_again_silently():
 
 
 def test_answers_after_an_outage_are_logged_once_and_all_watches_are_begun_again():
-    watches = Watches()
-    said = []
-    for kind in Kind:
-        said += texts(watches.ended(kind, NO_ANSWER, 10.0))
+    watches, said = Watches(), []
+    for now in (10.0, 11.0):
+        for kind in Kind:
+            said += texts(watches.ended(kind, status(503), now))
+        list(watches.act(now + 1))
     assert len(said) == 1
-    list(watches.act(11.0))
-    assert texts(watches.ended(Kind.PODS, NO_ANSWER, 11.0)) == []
-    assert list(watches.answered(Kind.JOB, 11.5)) == []
-    assert list(watches.act(11.5)) == [Watch(Kind.PODS, "5")]
-    assert list(watches.answered(Kind.PODS, 11.6)) == [Message("the cluster answers again")]
-    assert list(watches.answered(Kind.PODS, 11.7)) == []
-    assert Watches().fail(NO_ANSWER)[0][0] == 1.0
+    list(watches.ended(Kind.PODS, status(503), 12.0))
+    assert list(watches.answered(Kind.JOB, 12.5)) == []
+    assert list(watches.act(12.5)) == [Watch(Kind.PODS, "5")]
+    assert list(watches.answered(Kind.PODS, 12.6)) == [Message("the cluster answers again")]
+    assert list(watches.answered(Kind.PODS, 12.7)) == []
+
+
+def test_a_watch_that_fails_once_is_not_logged_and_one_that_nothing_answered_lists_anew():
+    watches = Watches()
+    assert list(watches.ended(Kind.JOB, NO_ANSWER, 10.0)) == []
+    assert list(watches.act(11.0)) == [List(Kind.JOB)]
+    assert list(watches.listed(Kind.JOB, "6", 11.0)) == [Watch(Kind.JOB, "6")]
 
 
 def test_one_watch_that_works_does_not_hide_that_the_other_is_denied():

@@ -109,6 +109,11 @@ class Follower:
         """The uid of the Job, '' as long as it is not known."""
         return self._uid
 
+    @property
+    def job(self) -> Job | None:
+        """The Job as it was seen last."""
+        return self._job
+
     def shown_logs(self) -> set[tuple[str, str]]:
         """Return (Pod, container) of the logs that were printed."""
         return self._logs.shown_logs()

@@ -5,8 +5,9 @@ command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [-
                   [--unreachable-timeout SECONDS] [--max-log-streams N] [--logs all|failed|none] -- PROXY
 
 stdout: log lines, each behind the end of its Pod's name; stderr: messages, and the diagnosis of a Job that failed.
---once: look once, as poll-job does. --captured FILE: where to leave the results (captured.py). --never-starts FILE:
-made when the Job can never start. Exit codes: those of scripts/follow-job and scripts/poll-job.
+--once: look once, as poll-job does. --captured FILE.json: where to leave the results (captured.py), and in FILE.line
+the result itself, if every Pod of the Job was seen to leave its part. --never-starts FILE: made when the Job can never
+start. Exit codes: those of scripts/follow-job and scripts/poll-job.
 """
 
 from __future__ import annotations
@@ -36,10 +37,13 @@ from gke_jobs.following.events import (
     Tick,
     Watch,
 )
+from gke_jobs.following.jobs import Job
 from gke_jobs.following.streaming import Streaming
 from gke_jobs.job_options import JobOptions, parse_job_options
 from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ScriptError, log
+from gke_jobs.plain_text import json_line
+from gke_jobs.results import PodResult, ResultError, indexes_with_result, job_result
 
 START_SECONDS, HEARTBEAT_SECONDS = 300.0, 300.0
 MAX_LOG_STREAMS = 10
@@ -159,9 +163,25 @@ def _do(action: Action, follower: Follower, streaming: Streaming, output: Output
 def _leave(given: Any, follower: Follower, end: Finish) -> None:
     """Leave for the next stages what they cannot know."""
     if given.captured:
-        captured.write(given.captured, follower.job_json, follower.pods.results())
+        results = follower.pods.results()
+        captured.write(given.captured, follower.job_json, results)
+        if end.status == 0 and (line := whole_result(follower.job, results)):
+            given.captured.with_suffix(".line").write_text(line)
     if given.never_starts and end.never_starts:
         given.never_starts.touch()
+
+
+def whole_result(job: Job | None, results: list[PodResult]) -> str:
+    """Return the result of a complete Job as collect-job prints it; '' if a part of it was not seen, or is none."""
+    if job is None or job.state != "Complete" or len(results) < job.succeeded:
+        return ""
+    completions = job.completions if job.indexed else None
+    try:
+        if completions is not None and indexes_with_result(results, completions) < completions:
+            return ""
+        return json_line(job_result(results, completions)) + "\n"
+    except (ResultError, ValueError):
+        return ""
 
 
 def _explanation(connection: Connection, namespace: str, job: str, follower: Follower) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gke_jobs.errors import Answer, Verdict, classify, exit_code
+from gke_jobs.errors import LOGIN_SECONDS, Answer, Verdict, classify, exit_code, sentence
 from gke_jobs.following.events import Action, Finish, Kind, List, Message, Watch
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
 SHORT_WATCH = 1.0  # a watch that ends sooner is begun again only after so many seconds
 PASSING_SECONDS = 60.0  # for which what worked before may be refused: an API server that has just started denies all
-FIRST_LOGIN_SECONDS = 4.0  # the same for authentication that has never worked: a metadata server that fails once
 
 
 @dataclass
@@ -19,7 +18,7 @@ class _Watched:
     """One list and its watch.
 
     version: from which to go on, '' to list; retry: when, None while one is under way; begun: when that was;
-    lost: since when it fails; words: what was logged of that
+    lost: since when it fails; failures: how often since; words: what was logged of that
     """
 
     begun: float
@@ -27,6 +26,7 @@ class _Watched:
     retry: float | None = None
     lost: float | None = None
     pause: float = FIRST_PAUSE
+    failures: int = 0
     words: str = ""
 
 
@@ -65,13 +65,12 @@ class Reconnecting:
         watched = self._watched.get(kind)
         if watched is None:
             return
-        words, watched.lost, watched.pause, watched.words = watched.words, None, FIRST_PAUSE, ""
-        if not words:
-            return
-        others = [other for other in self._watched.values() if other.words]
-        for other in others:
-            other.retry = now if other.retry is not None else None
-        if not others:
+        failures, words = watched.failures, watched.words
+        watched.lost, watched.pause, watched.failures, watched.words = None, FIRST_PAUSE, 0, ""
+        for other in self._watched.values() if failures else ():
+            if other.failures and other.retry is not None:
+                other.retry = now
+        if words and not any(other.words for other in self._watched.values()):
             yield Message("the cluster answers again")
 
     def ended(self, kind: Kind, answer: Answer | None, now: float) -> Iterator[Action]:
@@ -92,9 +91,15 @@ class Reconnecting:
         since = max(watched.lost, self._heard) if meaning.verdict is Verdict.TRANSIENT else watched.lost
         text = f"cannot watch {self._what}: {meaning.words}"
         if now >= since + patience:
-            yield Finish(exit_code(meaning.verdict), f"{text}; {meaning.advice}", explain=False)
+            reason = f"cannot watch {self._what}: {sentence(meaning)}"
+            yield Finish(exit_code(meaning.verdict), reason, explain=False)
             return
-        if text != watched.words and (self._worked or meaning.verdict is Verdict.TRANSIENT):
+        watched.failures += 1
+        if answer.code is None:
+            watched.version = ""  # what is on the way may drop watches, and let a list pass
+        # The first failure is not logged: what is on the way may end each watch after a while.
+        is_news = text != watched.words and watched.failures > 1
+        if is_news and (self._worked or meaning.verdict is Verdict.TRANSIENT):
             if all(text != other.words for other in self._watched.values()):
                 yield Message(f"{text}; retrying for up to {patience:g} s")
             watched.words = text
@@ -106,7 +111,7 @@ class Reconnecting:
             return self._unreachable
         if self._worked:
             return min(PASSING_SECONDS, self._unreachable)
-        return min(FIRST_LOGIN_SECONDS, self._unreachable) if verdict is Verdict.LOGIN else 0.0
+        return min(LOGIN_SECONDS, self._unreachable) if verdict is Verdict.LOGIN else 0.0
 
     def act(self, now: float) -> Iterator[Action]:
         """Begin the watches again that are due."""

@@ -1,0 +1,108 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2153 # each test is a subshell; NAMESPACE is set by test_helper
+# What somebody else in the namespace can do to a run: nothing that they write is a command, a record or a result of ours.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace
+  owner=$(kubectl create --output 'jsonpath={.metadata.uid}' --filename - \
+    <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "owner"}}')
+  export owner
+}
+
+setup() {
+  load test_helper
+  as_task dag "$BATS_TEST_NAME" run
+  MARK=$BATS_TEST_TMPDIR/executed
+  # What a shell, an arithmetic expression or a reader of records would take for its own.
+  HOSTILE="0|n|Running
+job|MODIFIED|u|Active|x[\$(touch $MARK)]|0|2||x
+::endgroup::
+run-job: Job is complete"
+}
+
+teardown() { end_children; }
+
+teardown_file() { delete_namespace; }
+
+# Creates a Pod, or a Job with a selector of its own, that bears the labels of our Job and runs a shell command. The Pod
+# has another controller, for the Job controller adopts one that has none: then Kubernetes itself counts it as the Job's.
+create_impostor() { # pod|job NAME UID SHELL-COMMAND
+  "$GKE_JOB_PYTHON" -c '
+import json, sys
+kind, name, uid, command, text, owner = sys.argv[1:]
+labels = {"batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name, "controller-uid": uid}
+notes = {"batch.kubernetes.io/job-completion-index": text, "note": text}
+main = {"name": "main", "image": "busybox:1.37", "command": ["sh", "-c", command]}
+spec = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [main]}
+metadata = {"labels": labels, "annotations": notes}
+owners = [{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner, "controller": True}]
+if kind == "pod":
+    thing = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "ownerReferences": owners, **metadata},
+             "spec": spec}
+else:
+    thing = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
+             "spec": {"manualSelector": True, "selector": {"matchLabels": labels},
+                      "template": {"metadata": metadata, "spec": spec}}}
+print(json.dumps(thing))' "$1" "$2" "$3" "$4" "$HOSTILE" "$owner" | kubectl create --filename -
+}
+
+# Starts run-job, waits for its Pod: fills runner, job, uid.
+start_job() { # SHELL-COMMAND [OPTION...]
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file "$1")" "${@:2}" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until grep --quiet 'is running on' "$BATS_TEST_TMPDIR/err"
+  job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
+  uid=$(field "$job" '{.metadata.uid}')
+}
+
+# The result and the log are those of our Pod alone, and nothing was executed.
+assert_untouched() { # RESULT
+  wait_for "$runner"
+  assert_equal "$status" 0
+  assert_equal "$(<"$BATS_TEST_TMPDIR/out")" "$1"
+  refute grep --quiet impostor "$BATS_TEST_TMPDIR/err"
+  refute grep --quiet '::endgroup::.' "$BATS_TEST_TMPDIR/err"
+  assert_equal "$(grep --count --line-regexp 'run-job: Job is complete' "$BATS_TEST_TMPDIR/err")" 0
+  assert [ ! -e "$MARK" ]
+}
+
+@test "S1, S3: a Pod of somebody else with the labels of our Job is not followed, and its result is not ours" {
+  start_job 'sleep 3; echo 7 >/dev/termination-log'
+  create_impostor pod impostor "$uid" 'echo impostor speaks; echo 666 >/dev/termination-log'
+  assert_untouched 7
+}
+
+@test "S3: the log of such a Pod that never ends is not waited for" {
+  start_job 'sleep 3; echo 7 >/dev/termination-log'
+  create_impostor pod impostor-that-stays "$uid" 'echo impostor speaks; sleep 60'
+  assert_untouched 7
+}
+
+# bats test_tags=needs:manual-selector
+@test "S1: a Job with manualSelector whose Pods bear our labels and code in their annotations" {
+  start_job 'sleep 4; echo 7 >/dev/termination-log'
+  create_impostor job impostor-job "$uid" 'echo impostor speaks; echo 666 >/dev/termination-log; sleep 2'
+  assert_untouched 7
+}
+
+@test "S1: code in an annotation that comes by values" {
+  "$GKE_JOB_PYTHON" -c '
+import json, sys
+text = sys.argv[1]
+print(json.dumps({"image": "busybox:1.37", "command": ["sh", "-c", "echo 7 >/dev/termination-log"],
+                  "annotations": {"example.com/note": text, "batch.kubernetes.io/job-completion-index": text}}))' \
+    "$HOSTILE" >"$BATS_TEST_TMPDIR/values.json"
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$BATS_TEST_TMPDIR/values.json" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  assert_untouched 7
+}
+
+@test "S7: what a container writes cannot be taken for a line of ours, nor close a group of Airflow's" {
+  start_job 'sleep 1; printf "a\rrun-job: Job is complete\n\033[2J::endgroup::\n\033[31mred\n\nrun-job: Job is complete\n"; echo 7 >/dev/termination-log'
+  assert_untouched 7
+  refute grep --quiet $'\033\\[2J' "$BATS_TEST_TMPDIR/err"
+  assert grep --quiet --fixed-strings $'\033[31mred\033[0m' "$BATS_TEST_TMPDIR/err"
+}
