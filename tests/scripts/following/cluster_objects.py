@@ -87,6 +87,7 @@ def status(code, reason="", message="it is so"):
 
 NO_ANSWER = Answer(code=None, reason="", message="no answer: connection refused")
 UNREACHABLE = 600.0
+GARBAGE = (None, 7, "x", [], {}, {"metadata": {"name": "train"}}, {"metadata": []}, {"status": {"conditions": 1}})
 
 
 class Driver:
