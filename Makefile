@@ -88,8 +88,8 @@ kills: $(THE_CLUSTER) ## kills run-job at random moments on CLUSTER=localgke or 
 stress: $(THE_CLUSTER) ## 300 Jobs while things go wrong at random on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
 	tests/stress/stress $(CLUSTER) $(ARGS)
 
-fuzz: install ## 10,000 hostile values through each template, others every time
-	$(BIN)/python -m pytest tests/templates/test_fuzz.py --hypothesis-profile whole
+fuzz: install ## 10,000 hostile values through each template, 10,000 sequences of events through the follower, others every time
+	$(BIN)/python -m pytest tests/templates/test_fuzz.py tests/scripts/following/test_sequences.py --hypothesis-profile whole
 
 bench: $(THE_CLUSTER) ## what waiting for a Job costs, beside KubernetesJobOperator; CLUSTER=localgke or k8s; ARGS="--jobs N --seconds N"
 	$(MAKE) --silent install AIRFLOW=bench

@@ -5,16 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, configuration, settings
 
+import hypothesis_profiles  # noqa: F401 # loads them
 from gke_jobs.rendering.templating import Renderer
 from gke_jobs.rendering.yaml_document import read_documents
-
-configuration.set_hypothesis_home_dir(Path(__file__).parents[2] / ".build" / "hypothesis")
-common = settings(database=None, deadline=None, phases=[Phase.explicit, Phase.generate, Phase.shrink])
-settings.register_profile("part", common, max_examples=20, derandomize=True)
-settings.register_profile("whole", common, max_examples=210, print_blob=True)
-settings.load_profile("part")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import queue
 import socket
 import subprocess
 import sys
@@ -83,8 +84,8 @@ def _path(root: str, *names: str) -> str:
 class Stream:
     """The answer to a watch or a log request, while it comes."""
 
-    def __init__(self, connection: _UnixConnection, response: http.client.HTTPResponse) -> None:
-        self._connection, self._response = connection, response
+    def __init__(self, sock: socket.socket, response: http.client.HTTPResponse) -> None:
+        self._socket, self._response = sock, response
 
     def pieces(self) -> Iterator[bytes]:
         """Yield what comes, as it comes; ends where the stream ends in order. ApiError where it breaks."""
@@ -94,6 +95,8 @@ class Stream:
             except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:  # the last two: closed
                 raise ApiError(_unanswered(error)) from None
             if not piece:
+                if self._response.length:  # which http.client does not tell where pieces are read
+                    raise ApiError(_unanswered(http.client.IncompleteRead(b"", self._response.length)))
                 return
             yield piece
 
@@ -108,8 +111,8 @@ class Stream:
 
     def close(self) -> None:
         """End the stream, from any thread."""
-        with suppress(OSError, AttributeError):
-            self._connection.sock.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
 
 class Connection:
@@ -118,7 +121,6 @@ class Connection:
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
         self._lock = threading.Lock()  # of one restart at a time
-        self._process: subprocess.Popen[bytes] | None = None
 
     def get_json(self, path: str, query: dict[str, str] | None = None, seconds: float = ANSWER_SECONDS) -> Json:
         """Return the JSON at a path. ApiError when there is none within so many seconds."""
@@ -150,11 +152,12 @@ class Connection:
         try:
             connection = self._connect(idle_seconds)
             connection.request("GET", url, headers={"Accept": "application/json"})
+            sock = connection.sock  # which http.client forgets when the server is to close it
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             raise ApiError(_unanswered(error)) from None
         if response.status == http.client.OK:
-            return Stream(connection, response)
+            return Stream(sock, response)
         try:
             body = response.read(LINE_BYTES)
         except (OSError, http.client.HTTPException):
@@ -179,21 +182,35 @@ class Connection:
                 probe.connect()
                 return probe.close()
             self._proxy.socket.unlink(missing_ok=True)
+            started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()
+            threading.Thread(target=self._run_proxy, args=(started,), daemon=True).start()
+            process = started.get()
+            if isinstance(process, OSError):
+                raise process
+            deadline = time.monotonic() + START_SECONDS
+            while process.poll() is None and time.monotonic() < deadline:
+                with suppress(OSError):
+                    probe.connect()
+                    return probe.close()
+                time.sleep(0.01)  # kubectl does not tell when its socket is open
+            raise ConnectionError(f"kubectl proxy cannot be started: {self._proxy_log()}")
+
+    def _run_proxy(self, started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError]) -> None:
+        """Start the proxy and wait for its end: the kernel ends a tied child with the thread that has started it."""
+        try:
             with self._proxy.log.open("ab") as log:
-                self._process = subprocess.Popen(
+                process = subprocess.Popen(
                     [sys.executable, "-c", TIED, str(os.getpid()), *self._proxy.command],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=log,
                     cwd=self._proxy.socket.parent,
                 )
-            deadline = time.monotonic() + START_SECONDS
-            while self._process.poll() is None and time.monotonic() < deadline:
-                with suppress(OSError):
-                    probe.connect()
-                    return probe.close()
-                time.sleep(0.01)  # kubectl does not tell when its socket is open
-            raise ConnectionError(f"kubectl proxy cannot be started: {self._proxy_log()}")
+        except OSError as error:
+            started.put(error)
+            return
+        started.put(process)
+        process.wait()
 
     def _proxy_log(self) -> str:
         try:

@@ -46,18 +46,27 @@ class Clocks:
 
     def next_time(self) -> float | None:
         """When `check` is to be called again, if nothing happens."""
-        return min(self._alarms, default=None)
+        return min([*self._alarms, self._logged_at + self._limits.heartbeat])
+
+    def is_out_of_time(self, now: float) -> bool:
+        """Whether the time for the whole wait is over."""
+        return self.ends_at is not None and now >= self.ends_at
+
+    @property
+    def ends_at(self) -> float | None:
+        """When the time for the whole wait is over."""
+        return None if self._limits.timeout is None else self._begun + self._limits.timeout
 
     def check(self, job: Job | None, pods: PodsSeen, creation: Creation, now: float) -> Iterator[Action]:
         """Yield what the clocks say: a Finish where one has run out, or a progress message."""
         limits = self._limits
         self._waiting = _since(self._waiting, now, is_so=job is not None and _lacks_nodes(job, pods, creation))
-        stuck = pods.stuck()
+        stuck = pods.stuck() if job is not None and not job.is_ending else []
         since = [record.since for record in stuck]
         if creation.blocked is not None and not creation.is_quota:
             since.append(creation.since)
         self._stuck = min(since, default=None)
-        self._alarms = [self._logged_at + limits.heartbeat]
+        self._alarms = []
         if self._is_over(self._begun, limits.timeout, now):
             yield _timeout(f"Job {self._job} is not finished after {limits.timeout:g} s")
         elif self._is_over(self._waiting, limits.schedule, now):
@@ -77,18 +86,17 @@ class Clocks:
             yield Message(
                 f"Job {self._job} is not finished after {now - self._begun:.0f} s; Pods: {', '.join(counts) or 'none'}"
             )
-            self._alarms = [now + limits.heartbeat]
 
     def _is_over(self, since: float | None, limit: float | None, now: float) -> bool:
         if since is None or limit is None:
             return False
         self._alarms.append(since + limit)
-        return now - since >= limit
+        return now >= since + limit
 
 
 def _lacks_nodes(job: Job, pods: PodsSeen, creation: Creation) -> bool:
     """Whether the Job waits for nodes: none of its Pods has one, of a gang not all of them have."""
-    if job.is_finished or job.state in ("SuccessCriteriaMet", "FailureTarget") or job.deleting:
+    if job.is_ending:
         return False
     if pods.count(PLACED) >= (max(1, job.wanted) if job.gang else 1):
         return False

@@ -27,12 +27,14 @@ from gke_jobs.following.events import (
     ReadEvents,
     WatchEnded,
 )
-from gke_jobs.following.jobs import Job, read_job
+from gke_jobs.following.jobs import Job, news, read_job
 from gke_jobs.following.log_streams import LogStreams
 from gke_jobs.following.pods_seen import PodsSeen
 from gke_jobs.following.reconnecting import Reconnecting
 from gke_jobs.json_access import Json, is_owned_by, text_at
+from gke_jobs.plain_text import one_line
 
+ENDING_SECONDS = 2.0  # after SuccessCriteriaMet, until it is logged that the Job waits for its Pods
 LOST_SECONDS = 30.0  # after SuccessCriteriaMet, for a Pod that does not end because its node is lost
 RELIST_SECONDS = 2.0  # for a last list of the Pods, when the Job has ended
 
@@ -72,27 +74,32 @@ class Follower:
         self._begun = self._over = False
         self._pods_begun = self._pods_listed = False
         self._succeeding: float | None = None  # since when SuccessCriteriaMet
+        self._said_ending = False
         self._verdict: Finish | None = None  # what comes when the logs are read
         self._relisting: float | None = None  # until when the last list of the Pods is waited for
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take an event; return what is to be done. After a Finish nothing is."""
         actions: list[Action] = []
+        if self._over:
+            return actions
         for action in self._handle(event, now):
-            if self._over:
-                break
-            self._over = isinstance(action, Finish)
             actions.append(action)
             if isinstance(action, Message):
                 self._clocks.logged(now)
+            elif isinstance(action, Finish):
+                self._over = True
+                break
         return actions
 
     def deadline(self) -> float | None:
         """When `handle` is to be called with a Tick, if nothing happens before."""
-        times = [self._watches.next_time(), self._logs.next_time()]
+        times = [self._logs.next_time()]
         if self._verdict is None:
-            times += [self._clocks.next_time(), self._creation.ask_at, self.pods.next_time()]
-            times += [None if self._succeeding is None else self._succeeding + LOST_SECONDS]
+            times += [self._watches.next_time(), self._clocks.next_time(), self._creation.ask_at, self.pods.next_time()]
+            if self._succeeding is not None:
+                seconds = LOST_SECONDS if self._said_ending else ENDING_SECONDS
+                times.append(self._succeeding + seconds)
         else:
             times.append(self._relisting)
         return min((time for time in times if time is not None), default=None)
@@ -120,12 +127,14 @@ class Follower:
             yield from self._logs.ended(event, now)
         elif isinstance(event, Opened):
             if isinstance(event.what, Kind):
-                yield from self._watches.answered()
+                yield from self._watches.answered(event.what, now)
             else:
                 self._logs.opened(event.what, now)
         elif isinstance(event, WatchEnded):
-            self._relisting = None
-            yield from self._watches.ended(event.kind, event.answer, now)
+            if self._verdict is None:
+                yield from self._watches.ended(event.kind, event.answer, now)
+            elif event.kind is Kind.PODS:
+                self._relisting = None
         elif isinstance(event, Listed):
             yield from self._listed(event, now)
         elif isinstance(event, Changed):
@@ -162,11 +171,23 @@ class Follower:
         yield from self.pods.overdue(now)
         if self._creation.is_to_ask(self._job, self.pods, now):
             yield ReadEvents()
-        if self._succeeding is not None and now - self._succeeding >= LOST_SECONDS:
-            yield Message(f"a Pod of Job {self._settings.job} has not ended; its node may be lost")
-            yield from self._conclude(0, f"Job {self._settings.job} has met its success criteria", now)
-            return
+        if self._succeeding is not None:
+            yield from self._await_pods(self._succeeding, now)
+            if self._verdict is not None:
+                yield from self._drain(now)
+                return
         yield from self._clocks.check(self._job, self.pods, self._creation, now)
+
+    def _await_pods(self, since: float, now: float) -> Iterator[Action]:
+        """Wait for the Pods of a Job that has met its success criteria, but not for long."""
+        name = f"Job {self._settings.job}"
+        if now >= since + LOST_SECONDS:
+            yield Message(f"a Pod of {name} has not ended; its node may be lost")
+        elif not self._said_ending and now >= since + ENDING_SECONDS:
+            self._said_ending = True
+            yield Message(f"{name} has met its success criteria; its Pods are ending")
+        if now >= since + LOST_SECONDS or self._clocks.is_out_of_time(now):
+            yield from self._conclude(0, f"{name} has met its success criteria", now)
 
     def _has_looked(self) -> bool:
         if not self._settings.limits.start:
@@ -178,7 +199,7 @@ class Follower:
             self._pods_listed = True
             self._relisting = None
             yield from self.pods.replace([pod for pod in event.items if is_owned_by(pod, self._uid)], now)
-            yield from self._take_logs(now)
+            self._take_logs(now)
         else:
             found = next((job for job in event.items if text_at(job, "metadata", "name") == self._settings.job), None)
             yield from self._job_changed(found, now)
@@ -186,27 +207,28 @@ class Follower:
             yield from self._watches.listed(event.kind, event.version, now)
 
     def _changed(self, event: Changed, now: float) -> Iterator[Action]:
-        self._watches.seen(event.kind, text_at(event.item, "metadata", "resourceVersion"))
+        self._watches.seen(event.kind, text_at(event.item, "metadata", "resourceVersion"), now)
         if event.change not in ("ADDED", "MODIFIED", "DELETED"):
             return
         is_deleted = event.change == "DELETED"
         if event.kind is Kind.PODS:
             if is_owned_by(event.item, self._uid):
                 yield from self.pods.change(event.item, is_deleted=is_deleted, now=now)
-                yield from self._take_logs(now)
+                self._take_logs(now)
         elif text_at(event.item, "metadata", "name") == self._settings.job:
             yield from self._job_changed(event.item, now, is_deleted=is_deleted)
 
-    def _take_logs(self, now: float) -> Iterator[Action]:
+    def _take_logs(self, now: float) -> None:
         for pod in self.pods.all():
             self._logs.want(pod, now)
-        yield from ()
 
     def _job_changed(self, found: Json, now: float, *, is_deleted: bool = False) -> Iterator[Action]:
         if self._verdict is not None:
             return
         job = read_job(found) if found is not None else None
         name = self._settings.job
+        if job is not None and not job.uid:
+            return  # nothing that the API server sends
         if job is None and not self._uid:
             fix = "see: kubectl get jobs --all-namespaces"
             yield Finish(exit_codes.CONFIG, f'jobs.batch "{name}" not found; {fix}', explain=False)
@@ -220,31 +242,29 @@ class Follower:
             yield from self._conclude(0, f"Job {name} is complete", now)
         elif job.state == "Failed":
             yield from self._conclude(exit_codes.JOB_FAILED, f"Job {name} failed: {job.reason}", now)
-        elif is_deleted:
-            yield from self._deleted(now)
         else:
             if job.state == "SuccessCriteriaMet" and self._succeeding is None:
                 self._succeeding = now
-            if not self._settings.once:
-                yield from _news(name, before, job)
+            if is_deleted:
+                yield from self._removed(f"Job {name}", "is deleted", "was deleted before it was finished", now)
+            elif not self._settings.once:
+                yield from news(name, before, job)
 
     def _gone(self, now: float) -> Iterator[Action]:
         """The Job is not there any more, and nobody has seen it go."""
-        name = f"Job {self._settings.job}" + (f" with uid {self._uid}" if self._settings.uid else "")
-        if self._succeeding is not None:
-            yield from self._conclude(0, f"{name} had met its success criteria and is gone", now)
-            return
-        gone = f"{name} is gone: it was deleted, or its TTL removed it; whether it succeeded is not known"
-        yield from self._conclude(exit_codes.JOB_FAILED, gone, now, explain=False)
+        name = f"Job {self._settings.job}" + (f" with uid {one_line(self._uid)}" if self._settings.uid else "")
+        unknown = "is gone: it was deleted, or its TTL removed it; whether it succeeded is not known"
+        yield from self._removed(name, "is gone", unknown, now)
 
-    def _deleted(self, now: float) -> Iterator[Action]:
-        name = f"Job {self._settings.job}"
+    def _removed(self, name: str, how: str, unfinished: str, now: float) -> Iterator[Action]:
+        """Decide by what was seen last."""
         if self._succeeding is not None:
-            yield from self._conclude(0, f"{name} had met its success criteria and is deleted", now)
+            yield from self._conclude(0, f"{name} had met its success criteria and {how}", now)
+        elif self._job is not None and self._job.state == "FailureTarget":
+            reason = f"{name} was failing and {how}: {self._job.reason}"
+            yield from self._conclude(exit_codes.JOB_FAILED, reason, now, explain=False)
         else:
-            yield from self._conclude(
-                exit_codes.JOB_FAILED, f"{name} was deleted before it was finished", now, explain=False
-            )
+            yield from self._conclude(exit_codes.JOB_FAILED, f"{name} {unfinished}", now, explain=False)
 
     def _conclude(self, status: int, reason: str, now: float, *, explain: bool = True) -> Iterator[Action]:
         """Begin the end: read what is left of the logs, then finish."""
@@ -260,34 +280,11 @@ class Follower:
         yield from self._logs.drain(now)
 
     def _drain(self, now: float) -> Iterator[Action]:
-        if self._verdict is None:
-            return
-        if self._relisting is not None and now < self._relisting:
-            return
-        if not self._logs.is_draining:
+        if self._relisting is not None and now >= self._relisting:
             self._relisting = None
+        if self._relisting is None and not self._logs.is_draining:
             yield from self._logs.drain(now)
         yield from self._logs.act(now)
         yield from self._logs.drained(now)
-        if self._logs.is_drained:
+        if self._verdict is not None and self._logs.is_draining and self._logs.is_drained:
             yield self._verdict
-
-
-def _news(name: str, before: Job | None, job: Job) -> Iterator[Action]:
-    """Log what has changed of a Job."""
-    state, was = job.state, before.state if before else None
-    if state == "SuccessCriteriaMet":
-        if was != state:
-            yield Message(f"Job {name} has met its success criteria; its Pods are ending")
-    elif state == "FailureTarget":
-        if was != state:
-            yield Message(f"Job {name} is failing: its Pods are being ended")
-    elif state == "Suspended":
-        if was != state:
-            until = f"Kueue admits it from queue {job.queue}" if job.queue else "it is resumed"
-            yield Message(f"Job {name} is suspended: it waits until {until}")
-    elif job.failed > (before.failed if before else 0):
-        limit = "" if job.indexed and job.backoff_limit == 2**31 - 1 else f" of {job.backoff_limit}"
-        yield Message(f"Job {name} goes on after a failure: retry {job.failed}{limit}")
-    elif was in (None, "Suspended"):
-        yield Message(f"Job {name} is active")

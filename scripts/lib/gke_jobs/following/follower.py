@@ -16,6 +16,7 @@ import argparse
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,18 @@ MAX_LOG_STREAMS = 10
 
 def main() -> None:
     """Run the command; it ends at once, whatever its threads do."""
-    status = _run()
+    status = exit_codes.INTERRUPTED
     try:
+        status = _run()
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:
+    except OSError:  # nobody reads any more
         status = exit_codes.INTERRUPTED
-    os._exit(status)
+    except Exception:  # or stderr was closed from the beginning, and is None; no verdict may come of either
+        if sys.stderr:
+            traceback.print_exc()
+    finally:
+        os._exit(status)
 
 
 def _run() -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gke_jobs.following.events import Action, Message
 from gke_jobs.json_access import Json, at, dict_at, int_at, text_at, true_conditions
 from gke_jobs.labels import GANG, QUEUE
 from gke_jobs.plain_text import is_name, one_line
@@ -15,6 +17,7 @@ UNLIMITED = 2**31 - 1  # what Kubernetes sets as backoffLimit where backoffLimit
 class Job:
     """One state of a Job.
 
+    uid: '' for what is no Job
     state: the first of Complete, Failed, SuccessCriteriaMet, FailureTarget, Suspended that is True, else ''
     reason: of that condition, one line; wanted: how many Pods it is to have now; left: how many completions it lacks
     """
@@ -39,6 +42,11 @@ class Job:
         """Whether it is Complete or Failed."""
         return self.state in ("Complete", "Failed")
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing of it is to start any more."""
+        return self.is_finished or self.deleting or self.state in ("SuccessCriteriaMet", "FailureTarget")
+
 
 STATES = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget", "Suspended")
 
@@ -54,8 +62,9 @@ def read_job(job: Json) -> Job:
     succeeded = int_at(job, "status", "succeeded")
     left = parallelism if completions is None else max(0, completions - succeeded)
     queue = text_at(dict_at(job, "metadata", "labels"), QUEUE)
+    uid = text_at(job, "metadata", "uid")
     return Job(
-        uid=text_at(job, "metadata", "uid"),
+        uid=uid if is_name(uid) else "",
         state=state,
         reason=one_line(text_at(condition, "message") or text_at(condition, "reason")),
         deleting=bool(text_at(job, "metadata", "deletionTimestamp")),
@@ -70,3 +79,22 @@ def read_job(job: Json) -> Job:
         gang=text_at(dict_at(job, "metadata", "annotations"), GANG) == "true",
         queue=queue if is_name(queue) else "",
     )
+
+
+def news(name: str, before: Job | None, job: Job) -> Iterator[Action]:
+    """Log what has changed of a Job: `before` is its state before, None where it was not seen."""
+    state, was = job.state, before.state if before else None
+    if state == "SuccessCriteriaMet":
+        return
+    if state == "FailureTarget":
+        if was != state:
+            yield Message(f"Job {name} is failing: its Pods are being ended")
+    elif state == "Suspended":
+        if was != state:
+            until = f"Kueue admits it from queue {job.queue}" if job.queue else "it is resumed"
+            yield Message(f"Job {name} is suspended: it waits until {until}")
+    elif (before.failed if before else 0) < job.failed <= job.backoff_limit:  # beyond its limit it is about to fail
+        limit = "" if job.indexed and job.backoff_limit == UNLIMITED else f" of {job.backoff_limit}"
+        yield Message(f"Job {name} goes on after a failure: retry {job.failed}{limit}")
+    elif was in (None, "Suspended"):
+        yield Message(f"Job {name} is active")

@@ -9,8 +9,10 @@ from gke_jobs.errors import Answer, Verdict, classify
 from gke_jobs.following.events import Action, Lines, LogEnded, LogId, LogPiece, Message, StartLog, StopLog
 from gke_jobs.following.logs import ContainerLog
 from gke_jobs.following.pod_view import ContainerView, Pod
+from gke_jobs.plain_text import is_name
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds before a stream that broke is begun again
+END_SECONDS = 5.0  # after the end of a container, for its stream to end; a stream that something dropped never does
 ATTEMPTS = 3  # to read the end, once the container has ended
 SILENT_SECONDS = 1.0  # when the Job has ended, a log is given up if nothing comes of it for so long
 DRAIN_SECONDS = 10.0  # when the Job has ended, no log is read for longer
@@ -27,6 +29,7 @@ class _Log:
     order: tuple[bool, int]  # containers of the program first, then as they came
     restarts: int = 0
     ended: bool = False
+    ended_at: float = 0.0
     done: bool = False
     stream: int = 0
     resumes: float | None = 0.0
@@ -45,6 +48,13 @@ class _Log:
     def is_open(self) -> bool:
         return self.resumes is None and not self.done
 
+    @property
+    def dropped_at(self) -> float | None:
+        """When the present stream is taken for dropped, if nothing comes before."""
+        if not self.is_open or not self.ended or self.complete:
+            return None
+        return max(self.asked if self.heard is None else self.heard, self.ended_at) + END_SECONDS
+
 
 class LogStreams:
     """The logs of the Pods of a Job. most: streams at once; shown: all, failed or none."""
@@ -61,7 +71,7 @@ class LogStreams:
     def want(self, pod: Pod, now: float) -> None:
         """Take note of the containers of a Pod: those that run or have run have logs."""
         for container in pod.containers:
-            if not (container.running or container.exit_code is not None):
+            if not (container.running or container.exit_code is not None) or not is_name(container.name):
                 continue
             if self.is_draining and container.running:
                 continue
@@ -72,10 +82,11 @@ class LogStreams:
                 log = self._new(pod, container)
             if container.restarts > log.restarts:  # its next run writes a log of its own; lines go by their times
                 log.restarts, log.attempts, log.ended = container.restarts, 0, False
+                log.text.expect_new_run()
                 if log.done:
                     log.done, log.resumes = False, now
             if container.exit_code is not None and not log.ended and not container.running:
-                log.ended = True
+                log.ended, log.ended_at = True, now
                 log.resumes = None if log.resumes is None else now
 
     def _new(self, pod: Pod, container: ContainerView) -> _Log:
@@ -115,18 +126,18 @@ class LogStreams:
         if log is None:
             return
         is_whole = event.answer is None and log.complete
-        if lines := log.text.end(is_whole=is_whole):
-            yield Lines(lines)
-        if is_whole or log.text.is_gone:
-            log.done = True
-            if log.text.is_gone:
-                yield Message(f"{log.title} is gone from its node")
-            return
         log.attempts += log.complete
+        is_final = log.attempts >= ATTEMPTS or (event.answer is not None and self._is_final(event.answer, log))
+        log.done = is_whole or is_final
+        if lines := log.text.end(is_whole=log.done):
+            yield Lines(lines)
         words = _words(event.answer)
-        if log.attempts >= ATTEMPTS or (event.answer and self._is_final(event.answer, log)):
+        if log.text.is_gone:
             log.done = True
+            yield Message(f"{log.title} is gone from its node")
+        elif is_final and not is_whole:
             yield Message(f"{log.title} cannot be read to its end: {words}")
+        if log.done:
             return
         log.resumes = now if log.ended and not log.complete else now + log.pause
         log.pause = min(2 * log.pause, LONGEST_PAUSE)
@@ -145,9 +156,13 @@ class LogStreams:
 
     def act(self, now: float) -> Iterator[Action]:
         """Begin the streams that are due, as far as there is room, and print progress bars."""
-        waiting = [log for log in self._logs.values() if not log.done and not log.is_open]
-        room = self._most - sum(log.is_open for log in self._logs.values())
-        for log in sorted(waiting, key=lambda log: log.order):
+        for log in self._logs.values():
+            if log.dropped_at is not None and now >= log.dropped_at:
+                yield StopLog(log.id)
+                log.text.end(is_whole=False)
+                log.resumes = now
+        room = self._room()
+        for log in sorted(self._waiting(), key=lambda log: log.order):
             if room > 0 and log.resumes is not None and log.resumes <= now:
                 room -= 1
                 log.stream += 1
@@ -159,21 +174,26 @@ class LogStreams:
 
     def next_time(self) -> float | None:
         """When `act` or `drained` is to be called again, if nothing happens."""
-        times = [log.resumes for log in self._logs.values() if not log.done and log.resumes]
-        times += [log.text.progress_at for log in self._logs.values() if log.is_open and log.text.progress_at]
+        times = [log.resumes for log in self._waiting() if log.resumes is not None] if self._room() > 0 else []
+        times += [log.dropped_at for log in self._logs.values() if log.dropped_at is not None]
+        bars = [log.text.progress_at for log in self._logs.values() if log.is_open]
+        times += [time for time in bars if time is not None]
         if self._drained_since is not None:
             times += [self._given_up_at(log) for log in self._logs.values() if not log.done]
         return min(times, default=None)
+
+    def _waiting(self) -> list[_Log]:
+        return [log for log in self._logs.values() if not log.done and not log.is_open]
+
+    def _room(self) -> int:
+        return self._most - sum(log.is_open for log in self._logs.values())
 
     def drain(self, now: float) -> Iterator[Action]:
         """Begin to come to an end: from now on only containers that have ended are read, and none is waited for."""
         self._drained_since = now
         for log in self._logs.values():
             if not log.done and not log.ended:
-                log.done = True
-                yield StopLog(log.id)
-                if lines := log.text.end(is_whole=True):
-                    yield Lines(lines)
+                yield from _give_up(log)
             elif not log.done and log.resumes is not None:
                 log.resumes = now
 
@@ -181,10 +201,7 @@ class LogStreams:
         """Give up the logs of which nothing comes."""
         for log in self._logs.values():
             if not log.done and now >= self._given_up_at(log):
-                log.done = True
-                yield StopLog(log.id)
-                if lines := log.text.end(is_whole=True):
-                    yield Lines(lines)
+                yield from _give_up(log)
                 yield Message(f"{log.title} could not be read to its end in time")
 
     @property
@@ -204,6 +221,14 @@ class LogStreams:
         # A request that nothing has answered counts from when it was made: a node that does not answer delays nothing.
         silent = log.asked if log.heard is None else max(log.heard, begun)
         return min(begun + DRAIN_SECONDS, silent + SILENT_SECONDS)
+
+
+def _give_up(log: _Log) -> Iterator[Action]:
+    if log.is_open:
+        yield StopLog(log.id)
+    log.done = True
+    if lines := log.text.end(is_whole=True):
+        yield Lines(lines)
 
 
 def _words(answer: Answer | None) -> str:

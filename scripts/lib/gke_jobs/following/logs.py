@@ -14,7 +14,8 @@ from gke_jobs.plain_text import container_line
 
 LONGEST = 1 << 20  # bytes of a line; what is longer goes on in a line of its own
 PROGRESS_SECONDS = 1.0  # between two states of a progress bar
-STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) ?")
+STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d) ?")
+CUT_STAMP = re.compile(rb"\d[-+\dT:.Z]*")
 LONGEST_STAMP = 36  # bytes
 GONE = b"unable to retrieve container logs"  # what the kubelet writes as if it were the log
 
@@ -27,9 +28,10 @@ class ContainerLog:
 
     def __init__(self, prefix: bytes) -> None:
         self._prefix = prefix
-        self._second = b""  # of the newest line
+        self._second, self._zone = b"", b""  # of the newest line
         self._copied: Counter[bytes] = Counter()  # the times of the lines since then
         self._resumed = b"", 0  # the time of the line in which the last stream broke, and how much of it was printed
+        self._is_new_run = False
         self.is_gone = False
         self.has_gap = False
         self.begin()
@@ -37,7 +39,11 @@ class ContainerLog:
     @property
     def since(self) -> str:
         """From which time on the next stream is to be read, '' for all."""
-        return f"{self._second.decode()}Z" if self._second else ""
+        return (self._second + self._zone).decode() if self._second else ""
+
+    def expect_new_run(self) -> None:
+        """Take note that the container was started again: the log of the run before is not read on."""
+        self._is_new_run = True
 
     def begin(self) -> None:
         """Take what comes next for the beginning of a stream."""
@@ -77,7 +83,7 @@ class ContainerLog:
             return b""
         if self._shown_at is None:
             self._shown_at = now
-        if now - self._shown_at < PROGRESS_SECONDS:
+        if now < self._shown_at + PROGRESS_SECONDS:
             return b""
         out: list[bytes] = []
         self._print(out, end)
@@ -92,18 +98,20 @@ class ContainerLog:
     def end(self, *, is_whole: bool) -> bytes:
         """Take note that the stream has ended, with the end of the log or in the middle of a line; return lines."""
         out: list[bytes] = []
-        if self._head:
+        if self._head and not CUT_STAMP.fullmatch(self._head):
             self._text += self._open_line(self._head)
         if is_whole and self._text:
             self._close_line(out)
         elif self._in_line and not self._skip:
-            self._resumed = self._stamp, self._printed
+            self._resumed = self._stamp, max(self._printed, self._known)
         self.begin()
         return b"".join(out)
 
     def _open_line(self, head: bytes) -> bytes:
         """Decide what becomes of a line by its time; return its text, as far as it has come."""
         match = STAMP.match(head)
+        if match and self._is_first and self._second and (match[1] < self._second or match[2] != self._zone):
+            match = None  # the stream begins in the middle of a line, with a time that the program has written
         self._stamp = head[: match.end()].rstrip() if match else b""
         text = head[match.end() :] if match else head
         if match is None:
@@ -116,8 +124,8 @@ class ContainerLog:
         else:
             self._skip = False
             if self._copied and not self._has_news and self._again == self._copied:
-                self.has_gap = True
-            self._has_news = True
+                self.has_gap = not self._is_new_run
+            self._has_news, self._is_new_run = True, False
         self._known = self._resumed[1] if self._stamp and self._resumed[0] == self._stamp else 0
         self._in_line, self._is_first, self._printed = True, False, 0
         return text
@@ -145,9 +153,9 @@ class ContainerLog:
 
     def _count(self) -> None:
         match = STAMP.match(self._stamp)
-        second = match[1] if match else b""
+        second, zone = (match[1], match[2]) if match else (b"", b"")
         if second > self._second:
-            self._second = second
+            self._second, self._zone = second, zone
             self._copied.clear()
         if second == self._second:
             self._copied[self._stamp] += 1

@@ -53,15 +53,15 @@ class Overview:
         return [*self._handle(event, now), *self._watches.act(now)]
 
     def _handle(self, event: Event, now: float) -> Iterator[Action | Report]:
-        if isinstance(event, Opened):
-            yield from self._watches.answered()
+        if isinstance(event, Opened) and isinstance(event.what, Kind):
+            yield from self._watches.answered(event.what, now)
         elif isinstance(event, WatchEnded):
             yield from self._watches.ended(event.kind, event.answer, now)
         elif isinstance(event, Listed):
             yield from self._take_list(event)
             yield from self._watches.listed(event.kind, event.version, now)
         elif isinstance(event, Changed):
-            self._watches.seen(event.kind, text_at(event.item, "metadata", "resourceVersion"))
+            self._watches.seen(event.kind, text_at(event.item, "metadata", "resourceVersion"), now)
             if event.change in ("ADDED", "MODIFIED", "DELETED"):
                 yield from self._change(event.kind, event.item, is_deleted=event.change == "DELETED")
 

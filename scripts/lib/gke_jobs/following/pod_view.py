@@ -64,7 +64,7 @@ def read_pod(pod: Json) -> Pod:
         phase=phase,
         words=_words(pod, phase, node, found),
         containers=tuple(_view(one, is_main=one.name == main) for one in found),
-        disrupted=was_disrupted(pod) if phase is Phase.SUCCEEDED else "",
+        disrupted=one_line(was_disrupted(pod)) if phase is Phase.SUCCEEDED else "",
         stamps=_stamps(pod, found),
     )
 

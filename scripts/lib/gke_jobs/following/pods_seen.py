@@ -10,6 +10,7 @@ from gke_jobs.following.jobs import Job
 from gke_jobs.following.phases import Phase
 from gke_jobs.following.pod_view import Pod, read_pod
 from gke_jobs.json_access import Json, text_at
+from gke_jobs.plain_text import one_line
 from gke_jobs.results import PodResult, result_of
 
 SIDE_SECONDS = 5.0  # after the end of the program, until it is logged that another container goes on
@@ -120,8 +121,9 @@ class PodsSeen:
     def overdue(self, now: float) -> Iterator[Action]:
         """Log what holds a Pod after its program has ended."""
         for record in self._present():
-            if record.left_alone is not None and now - record.left_alone >= SIDE_SECONDS:
-                running = ", ".join(one.name for one in record.pod.containers if one.running and not one.is_main)
+            if record.left_alone is not None and now >= record.left_alone + SIDE_SECONDS:
+                others = (one.name for one in record.pod.containers if one.running and not one.is_main)
+                running = ", ".join(map(one_line, others))
                 record.left_alone = None
                 if record.pod.phase is Phase.RUNNING and running:
                     yield from _say(record, f"goes on, although its program has ended: {running} still runs")

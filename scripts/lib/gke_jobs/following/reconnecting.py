@@ -8,18 +8,26 @@ from dataclasses import dataclass
 from gke_jobs.errors import LOGIN_SECONDS, Answer, Verdict, classify, exit_code, sentence
 from gke_jobs.following.events import Action, Finish, Kind, List, Message, Watch
 
-LONGEST_PAUSE = 30.0  # seconds between two tries
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
 SHORT_WATCH = 1.0  # a watch that ends sooner is begun again only after so many seconds
 PASSING_SECONDS = 60.0  # for which what worked before may be refused: an API server that has just started denies all
 
 
 @dataclass
 class _Watched:
-    """One list and its watch. version: from which to go on, '' to list; retry: when, None while one is under way."""
+    """One list and its watch.
 
+    version: from which to go on, '' to list; retry: when, None while one is under way; begun: when that was;
+    lost: since when it fails; failures: how often since; words: what was logged of that
+    """
+
+    begun: float
     version: str = ""
     retry: float | None = None
-    begun: float = 0.0
+    lost: float | None = None
+    pause: float = FIRST_PAUSE
+    failures: int = 0
+    words: str = ""
 
 
 class Reconnecting:
@@ -32,10 +40,7 @@ class Reconnecting:
         self._what, self._unreachable = what, unreachable
         self._watched: dict[Kind, _Watched] = {}
         self._worked = False  # the server has answered before
-        self._lost: float | None = None  # since when nothing answers
-        self._pause = 1.0
-        self._words = ""  # what was logged of the present trouble
-        self._failures: dict[Kind, int] = {}  # since the last answer
+        self._heard = float("-inf")  # when it has answered last, to any of them
 
     def begin(self, kind: Kind, now: float) -> Action:
         """Begin to list and watch, or list anew."""
@@ -44,49 +49,62 @@ class Reconnecting:
 
     def listed(self, kind: Kind, version: str, now: float) -> Iterator[Action]:
         """Go on from a list with a watch."""
-        yield from self.answered()
+        yield from self.answered(kind, now)
         self._watched[kind] = _Watched(version=version, begun=now)
         yield Watch(kind, version)
 
-    def seen(self, kind: Kind, version: str) -> None:
-        """Take note of the newest resourceVersion."""
-        if version:
+    def seen(self, kind: Kind, version: str, now: float) -> None:
+        """Take note of an event of a watch, and of the newest resourceVersion."""
+        self._heard = now
+        if version and kind in self._watched:
             self._watched[kind].version = version
 
-    def answered(self) -> Iterator[Action]:
+    def answered(self, kind: Kind, now: float) -> Iterator[Action]:
         """Take note that the server answers."""
-        if self._words:
+        self._worked, self._heard = True, now
+        watched = self._watched.get(kind)
+        if watched is None:
+            return
+        failures, words = watched.failures, watched.words
+        watched.lost, watched.pause, watched.failures, watched.words = None, FIRST_PAUSE, 0, ""
+        for other in self._watched.values() if failures else ():
+            if other.failures and other.retry is not None:
+                other.retry = now
+        if words and not any(other.words for other in self._watched.values()):
             yield Message("the cluster answers again")
-        self._worked, self._lost, self._pause, self._words = True, None, 1.0, ""
-        self._failures.clear()
 
     def ended(self, kind: Kind, answer: Answer | None, now: float) -> Iterator[Action]:
         """Decide what follows on the end of a list or watch."""
         watched = self._watched[kind]
         if answer is None:
-            yield from self.answered()
-            watched.retry = now if now - watched.begun >= SHORT_WATCH else now + SHORT_WATCH
+            yield from self.answered(kind, now)
+            watched.retry = now if now >= watched.begun + SHORT_WATCH else now + SHORT_WATCH
             return
         meaning = classify(answer)
         if meaning.verdict is Verdict.EXPIRED:
-            watched.version, watched.retry = "", now + (0.0 if now - watched.begun >= SHORT_WATCH else SHORT_WATCH)
+            self._heard = now
+            watched.version = ""
+            watched.retry = now if now >= watched.begun + SHORT_WATCH else now + SHORT_WATCH
             return
-        self._lost = now if self._lost is None else self._lost
+        watched.lost = now if watched.lost is None else watched.lost
+        patience = self._patience(meaning.verdict)
+        since = max(watched.lost, self._heard) if meaning.verdict is Verdict.TRANSIENT else watched.lost
         text = f"cannot watch {self._what}: {meaning.words}"
-        if now - self._lost >= self._patience(meaning.verdict):
+        if now >= since + patience:
             reason = f"cannot watch {self._what}: {sentence(meaning)}"
             yield Finish(exit_code(meaning.verdict), reason, explain=False)
             return
-        self._failures[kind] = self._failures.get(kind, 0) + 1
+        watched.failures += 1
         if answer.code is None:
             watched.version = ""  # what is on the way may drop watches, and let a list pass
         # The first failure is not logged: what is on the way may end each watch after a while.
-        is_news = text != self._words and self._failures[kind] > 1
+        is_news = text != watched.words and watched.failures > 1
         if is_news and (self._worked or meaning.verdict is Verdict.TRANSIENT):
-            yield Message(f"{text}; retrying for up to {self._patience(meaning.verdict):g} s")
-            self._words = text
-        watched.retry = now + self._pause
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            if all(text != other.words for other in self._watched.values()):
+                yield Message(f"{text}; retrying for up to {patience:g} s")
+            watched.words = text
+        watched.retry = min(now + watched.pause, since + patience)  # the last try is when the time is over
+        watched.pause = min(2 * watched.pause, LONGEST_PAUSE)
 
     def _patience(self, verdict: Verdict) -> float:
         if verdict is Verdict.TRANSIENT:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 from gke_jobs.connection import ApiError, Connection, Stream, events_path, jobs_path, log_path, pods_path
@@ -44,9 +45,11 @@ class Streaming:
 
     def next(self, seconds: float | None) -> Event:
         """Return the next event, a Tick if none comes for so many seconds."""
+        deadline = None if seconds is None else time.monotonic() + seconds
         while True:
             try:
-                token, event = self._events.get(timeout=seconds if seconds is None else max(0.0, seconds))
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                token, event = self._events.get(timeout=left)
             except queue.Empty:
                 return Tick()
             if self._current.get(token[0]) == token[1]:
@@ -88,9 +91,11 @@ class Streaming:
     def _open(self, token: Token, path: str, query: Query, idle: float) -> Stream:
         stream = self._connection.open(path, query, idle)
         with self._lock:
-            if self._current.get(token[0]) != token[1]:
-                stream.close()
-            self._streams[token] = stream
+            is_stopped = self._current.get(token[0]) != token[1]
+            if not is_stopped:
+                self._streams[token] = stream
+        if is_stopped:
+            stream.close()
         return stream
 
     def _query(self, kind: Kind, uid: str) -> tuple[str, Query]:

@@ -1,0 +1,337 @@
+"""The wait semantics of a Job: what the core does on each kind of event."""
+
+import pytest
+from cluster_objects import UID, Driver, container, failed_create, job, pod, stuck, texts, waiting
+
+from gke_jobs.following.events import (
+    Changed,
+    EventsRead,
+    Finish,
+    Kind,
+    List,
+    Listed,
+    Message,
+    ReadEvents,
+    StartLog,
+    Watch,
+    WatchEnded,
+)
+from gke_jobs.plain_text import printable
+
+
+def followed(*conditions, pods=(), **given):
+    """A wait in which the Job has been listed."""
+    driver = Driver(**given)
+    driver.listed([job(*conditions)], pods)
+    return driver
+
+
+def test_a_wait_begins_with_both_lists_where_the_uid_is_known():
+    assert Driver().actions == [List(Kind.JOB), List(Kind.PODS)]
+    assert Driver(uid="").actions == [List(Kind.JOB)]
+
+
+def test_without_a_uid_the_pods_are_listed_when_the_job_is_known():
+    driver = Driver(uid="")
+    assert List(Kind.PODS) in driver.give(Listed(Kind.JOB, [job()], "5"))
+    assert driver.core.uid == UID
+
+
+@pytest.mark.parametrize(
+    ("condition", "code", "reason", "explain"),
+    [
+        ("Complete", 0, "Job train is complete", False),
+        (("Failed", "BackoffLimitExceeded"), 1, "Job train failed: BackoffLimitExceeded", True),
+    ],
+)
+def test_a_job_that_is_finished_ends_the_wait_at_once(condition, code, reason, explain):
+    driver = followed()
+    assert driver.job(job(condition))[-1] == Finish(code, reason, explain=explain)
+
+
+def test_one_that_was_finished_before_ends_the_wait_with_the_list():
+    driver = followed("Complete")
+    assert driver.end == Finish(0, "Job train is complete", explain=False)
+
+
+@pytest.mark.parametrize(("uid", "reason"), [("", 'jobs.batch "train" not found'), (UID, "it succeeded is not known")])
+def test_a_job_that_is_not_there(uid, reason):
+    driver = Driver(uid=uid)
+    driver.give(Listed(Kind.JOB, [], "5"))
+    assert reason in driver.end.reason
+    assert driver.end.status == (1 if uid else 78)
+
+
+@pytest.mark.parametrize(
+    ("seen", "last", "code", "words"),
+    [
+        ((), (), 1, "was deleted before it was finished"),
+        ((), ("Complete",), 0, "is complete"),
+        (("SuccessCriteriaMet",), (), 0, "had met its success criteria and is deleted"),
+        ((), ("SuccessCriteriaMet",), 0, "had met its success criteria and is deleted"),
+        ((), (("FailureTarget", "BackoffLimitExceeded"),), 1, "was failing and is deleted: BackoffLimitExceeded"),
+    ],
+)
+def test_a_job_that_is_deleted_ends_by_what_was_seen_last(seen, last, code, words):
+    driver = followed(*seen)
+    driver.job(job(*last), "DELETED")
+    assert (driver.end.status, words in driver.end.reason) == (code, True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "code", "words"),
+    [
+        ((), 1, "whether it succeeded is not known"),
+        (("SuccessCriteriaMet",), 0, "had met its success criteria and is gone"),
+        ((("FailureTarget", "X"),), 1, "was failing and is gone: X"),
+    ],
+)
+@pytest.mark.parametrize("found", [[], [job(uid="another")]])
+def test_v8_a_job_that_has_gone_during_an_outage(seen, code, words, found):
+    driver = followed(*seen)
+    driver.give(Listed(Kind.JOB, found, "6"))
+    assert (driver.end.status, words in driver.end.reason) == (code, True)
+
+
+def test_another_job_of_the_name_in_the_watch_means_that_ours_is_gone():
+    driver = followed()
+    driver.job(job("Complete", uid="another"), "ADDED")
+    assert driver.end.status == 1
+
+
+@pytest.mark.parametrize("garbage", [None, 7, "x", [], {}, {"metadata": {"name": "train"}}, {"metadata": 1}])
+def test_what_is_no_job_changes_nothing(garbage):
+    driver = followed()
+    assert driver.job(garbage) == []
+    assert driver.pod(garbage) == []
+
+
+def test_success_criteria_are_logged_only_when_the_pods_take_their_time():
+    quick = followed()
+    quick.job(job("SuccessCriteriaMet"))
+    quick.at(1.9)
+    quick.job(job("Complete"))
+    assert not any("success criteria" in text for text in quick.messages)
+    slow = followed("SuccessCriteriaMet")
+    slow.at(10)
+    assert texts(slow.at(29.9)) == []
+    assert [text for text in slow.messages if "criteria" in text] == [
+        "Job train has met its success criteria; its Pods are ending"
+    ]
+    slow.at(30)
+    assert slow.end == Finish(0, "Job train has met its success criteria", explain=False)
+    assert "a Pod of Job train has not ended; its node may be lost" in slow.messages
+
+
+def test_a_job_that_has_met_its_success_criteria_has_succeeded_when_the_time_is_over():
+    driver = followed("SuccessCriteriaMet", timeout=10)
+    driver.at(100)
+    assert driver.ended_after == (10, 0)
+
+
+def test_nor_can_it_be_stuck():
+    driver = followed("SuccessCriteriaMet", pods=[stuck()], start=5)
+    driver.at(100)
+    assert driver.ended_after == (30, 0)
+
+
+def test_a_pod_of_somebody_else_with_our_labels_counts_for_nothing():
+    """S3"""
+    driver = followed(pods=[stuck(owner="another")])
+    driver.pod(pod("Succeeded", name="foreign", owner="another"))
+    assert (driver.core.pods.results(), driver.core.pods.all()) == ([], [])
+    assert texts(driver.actions) == ["Job train is active"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (job(), job("Suspended"), "Job train is suspended: it waits until it is resumed"),
+        (
+            job(),
+            job("Suspended", metadata={"labels": {"kueue.x-k8s.io/queue-name": "gpus"}}),
+            "Job train is suspended: it waits until Kueue admits it from queue gpus",
+        ),
+        (job("Suspended"), job(), "Job train is active"),
+        (job(), job(status={"failed": 1}), "Job train goes on after a failure: retry 1 of 2"),
+        (job(), job(("FailureTarget", "X")), "Job train is failing: its Pods are being ended"),
+        (
+            job(),
+            job(status={"failed": 3}, spec={"completionMode": "Indexed", "backoffLimit": 2**31 - 1}),
+            "Job train goes on after a failure: retry 3",
+        ),
+        (job(), job(status={"failed": 3}), None),  # it is about to fail
+        (job(), job(status={"failed": 1}, spec={"backoffLimit": 0}), None),
+        (job(), job(), None),
+    ],
+)
+def test_news_of_the_job(before, after, message):
+    driver = Driver()
+    driver.listed([before])
+    assert texts(driver.job(after)) == ([message] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (waiting(), "Pod train-abcde is waiting for a node: 0/3 nodes are available"),
+        (
+            pod("Pending", main=container("waiting", reason="ContainerCreating")),
+            "Pod train-abcde is starting on node-1",
+        ),
+        (stuck(), "Pod train-abcde is unable to start on node-1: ImagePullBackOff"),
+        (pod("Running"), "Pod train-abcde is running on node-1"),
+        (pod("Succeeded"), "Pod train-abcde has succeeded"),
+        (pod("Failed"), "Pod train-abcde has failed with exit code 1"),
+        (pod("Failed", main=container("ended", code=137, reason="OOMKilled")), "exit code 137: OOMKilled"),
+        (pod("Failed", status={"reason": "Evicted"}), "Evicted"),
+        (pod("Unknown"), "Pod train-abcde is on node-1, which does not answer"),
+    ],
+)
+def test_a_pod_is_logged_and_is_no_verdict(given, words):
+    driver = followed()
+    (text,) = texts(driver.pod(given))
+    assert words in text
+    assert driver.end is None
+
+
+def test_a_pod_that_disappears_is_logged_and_is_no_verdict():
+    driver = followed(pods=[pod("Running")])
+    assert texts(driver.pod(pod("Running"), "DELETED")) == ["Pod train-abcde is removed"]
+    again = followed(pods=[pod("Running")])
+    assert texts(again.give(Listed(Kind.PODS, [], "9"))) == ["Pod train-abcde is removed"]
+    assert (driver.end, again.end) == (None, None)
+
+
+def test_an_event_of_a_removed_pod_that_is_late_is_nothing():
+    driver = followed(pods=[pod("Running")])
+    driver.pod(pod("Running"), "DELETED")
+    assert driver.pod(pod("Running")) == []
+
+
+def test_reasons_that_alternate_are_logged_once():
+    driver = followed()
+    for _ in range(5):
+        driver.pod(stuck("ErrImagePull"))
+        driver.pod(stuck("ImagePullBackOff"))
+    assert len([text for text in driver.messages if "unable to start" in text]) == 1
+
+
+def test_alternating_reasons_do_not_reset_the_clock():
+    driver = followed(start=60)
+    for second in range(0, 100, 7):
+        driver.at(second)
+        if driver.end is None:
+            driver.pod(stuck("ErrImagePull" if second % 2 else "ImagePullBackOff"))
+    assert driver.ended_after == (60, 78)
+    assert driver.end.never_starts
+
+
+def test_l5_that_another_container_goes_on_after_the_program_is_logged_once():
+    alone = pod("Running", main=container("ended"), others={"other": container("running")})
+    driver = followed(pods=[pod("Running", others={"other": container("running")})])
+    driver.at(10)
+    driver.pod(alone)
+    assert texts(driver.at(14.9)) == []
+    expected = "Pod train-abcde goes on, although its program has ended: other still runs"
+    assert texts(driver.at(15)) == [expected]
+    driver.pod(alone)
+    driver.at(60)
+    assert driver.messages.count(expected) == 1
+    assert StartLog in [type(action) for action in driver.actions]
+
+
+def test_v7_a_pod_that_succeeded_while_it_was_evicted():
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI\n::endgroup::"}
+    driver = followed()
+    said = texts(driver.pod(pod("Succeeded", status={"conditions": [condition]})))
+    assert said == [
+        "Pod train-abcde has succeeded",
+        "Pod train-abcde succeeded while it was being ended (EvictionByEvictionAPI : :endgroup::): "
+        "its result may be incomplete",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["a\nfollow-job: Job train is complete", "\x1b[2J", "::group::x", "a\x00b", "\u202e", "\ud800", "x" * 5000]
+)
+def test_s7_text_of_others_is_one_clean_line(text):
+    names = {"main": container("waiting", reason=text), text: container("running")}
+    hostile = [
+        waiting(text),
+        stuck("ErrImagePull", others=names),
+        pod("Running", main=container("ended"), others={text: container("running")}, name="b", node=text),
+        pod("Failed", name=text, main=container("ended", code=1, reason=text), status={"reason": text}),
+        pod("Running", name="c", metadata={"annotations": {"batch.kubernetes.io/job-completion-index": text}}),
+    ]
+    driver = followed()
+    for item in hostile:
+        driver.pod(item)
+    driver.at(20)
+    driver.give(EventsRead([failed_create(text)]))
+    driver.job(job(status={"conditions": [{"type": "Failed", "status": "True", "message": text}]}))
+    driver.at(100)
+    said = [*driver.messages, driver.end.reason]
+    assert all(one.isprintable() and "::group::" not in one for one in said)
+    assert all(one == printable(one) or len(one) > 1024 for one in said)
+
+
+# Pods that cannot be created
+
+
+def test_events_are_asked_for_while_pods_are_missing():
+    driver = followed()
+    assert ReadEvents() in driver.at(2)
+    assert ReadEvents() not in driver.at(6.9)
+    assert ReadEvents() in driver.at(7)
+    driver.pod(pod("Running"))
+    assert ReadEvents() not in driver.at(1000)
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "after"),
+    [
+        ('pods "x" is forbidden: exceeded quota: q', 124, 102),
+        ('pods "x" is forbidden: error looking up service account ns/x: serviceaccount "x" not found', 78, 52),
+        ('admission webhook "w" denied the request: no', 78, 52),
+        ('pods "x" is forbidden: maximum cpu usage per Container is 1', 78, 52),
+    ],
+)
+def test_v2_pods_that_cannot_be_created(message, code, after):
+    driver = followed(schedule=102, start=50)
+    driver.at(2)
+    (said,) = texts(driver.give(EventsRead([failed_create(message)])))
+    assert said.startswith("its Pods cannot be created: ")
+    driver.give(EventsRead([failed_create(message)]))
+    driver.at(500)
+    assert len(driver.messages) == 2
+    assert driver.ended_after == (after, code)
+
+
+def test_pods_that_could_be_created_later_end_the_clock():
+    driver = followed(start=50)
+    driver.at(2)
+    driver.give(EventsRead([failed_create("something denies it")]))
+    driver.at(40)
+    driver.pod(pod("Running"))
+    driver.at(500)
+    assert driver.end is None
+
+
+def test_events_of_other_objects_and_garbage_say_nothing():
+    driver = followed()
+    driver.at(2)
+    foreign = {**failed_create("x"), "involvedObject": {"uid": "another"}}
+    assert driver.give(EventsRead([foreign, None, 7, {}, {"involvedObject": {"uid": UID}}]), EventsRead(None)) == []
+
+
+def test_a_watch_goes_on_from_the_newest_version():
+    driver = followed()
+    driver.job(job(metadata={"resourceVersion": "41"}))
+    driver.give(Changed(Kind.JOB, "BOOKMARK", {"metadata": {"resourceVersion": "42"}}))
+    driver.at(100, WatchEnded(Kind.JOB, None))
+    assert driver.actions[-1] == Watch(Kind.JOB, "42")
+
+
+def test_messages_and_lines_are_all_that_is_shown():
+    assert all(isinstance(action, (Message, List, Watch)) for action in followed().actions)

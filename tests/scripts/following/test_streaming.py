@@ -1,0 +1,321 @@
+"""The requests of the follower and the connection under them, over a server that misbehaves."""
+
+import json
+import os
+import sys
+import threading
+import time
+
+import pytest
+from api_server import ApiServer, chunked, endless, raw, whole
+from cluster_objects import UID, job
+
+from gke_jobs import connection as connection_module
+from gke_jobs.connection import ApiError, Connection, Proxy
+from gke_jobs.following import streaming as streaming_module
+from gke_jobs.following.events import (
+    Changed,
+    EventsRead,
+    Kind,
+    Listed,
+    LogEnded,
+    LogId,
+    LogPiece,
+    Opened,
+    Tick,
+    WatchEnded,
+)
+from gke_jobs.following.streaming import Streaming
+
+JOBS, PODS, EVENTS = "/apis/batch/v1/namespaces/ns/jobs", "/api/v1/namespaces/ns/pods", "/api/v1/namespaces/ns/events"
+LOG = f"{PODS}/train-a/log"
+FIRST, SECOND = LogId("train-a", "main", 1), LogId("train-a", "main", 2)
+
+
+@pytest.fixture
+def never():
+    """An Event for what hangs; set in the end."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def server(tmp_path):
+    made = ApiServer(tmp_path / "socket")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def connection(tmp_path):
+    return Connection(Proxy(socket=tmp_path / "socket", command=["false"], log=tmp_path / "log"))
+
+
+@pytest.fixture
+def streaming(server, connection):
+    return Streaming(connection, "ns", lambda kind, uid: {})
+
+
+def until(streaming, kind):
+    """The events up to the first of a kind."""
+    found = []
+    while not found or not isinstance(found[-1], kind):
+        found.append(streaming.next(15))
+        assert not isinstance(found[-1], Tick), found
+    return found
+
+
+def line(item, change="MODIFIED"):
+    return json.dumps({"type": change, "object": item}).encode() + b"\n"
+
+
+def test_a_list(server, streaming):
+    server.answers[JOBS] = whole({"metadata": {"resourceVersion": "5"}, "items": [job()]})
+    streaming.list(Kind.JOB, UID)
+    assert until(streaming, Listed) == [Listed(Kind.JOB, [job()], "5")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (whole(b"{"), "not JSON"),
+        (whole(b"[" * 100_000), "not JSON"),
+        (whole(b"\xff\xfe"), "not JSON"),
+        (whole([]), "no list"),
+        (whole({"items": []}), "no list"),
+        (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"), "connection was closed"),
+        (raw(b"garbage\r\n\r\n"), "connection was closed"),
+        (raw(b""), "connection was closed"),
+        (chunked(b"{}", is_whole=False), "connection was closed"),
+        (whole({"kind": "Status", "code": 403, "reason": "Forbidden", "message": "you may not"}, 403), "you may not"),
+    ],
+)
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_is_no_list_is_an_error(server, streaming, answer, words):
+    server.answers[JOBS] = answer
+    streaming.list(Kind.JOB, UID)
+    (ended,) = until(streaming, WatchEnded)
+    assert ended.kind is Kind.JOB
+    assert words in ended.answer.message
+
+
+def test_a_list_that_never_ends_is_an_error(server, streaming, monkeypatch):
+    monkeypatch.setattr(connection_module, "ANSWER_BYTES", 1 << 20)
+    server.answers[JOBS] = endless(b"x" * 4096)
+    streaming.list(Kind.JOB, UID)
+    assert "more than 1048576 bytes" in until(streaming, WatchEnded)[0].answer.message
+
+
+def test_a_server_that_never_answers_is_an_error_after_a_time(server, connection, never):
+    server.answers["/x"] = raw(b"", then=never)
+    with pytest.raises(ApiError, match="nothing comes"):
+        connection.get_json("/x", seconds=0.2)
+
+
+def test_one_that_answers_by_drops_is_one_after_the_same_time(server, connection):
+    def drip(sock):
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(1000):
+            sock.sendall(b" ")
+            time.sleep(0.05)
+
+    server.answers["/x"] = drip
+    begun = time.monotonic()
+    with pytest.raises(ApiError, match="no whole answer within"):
+        connection.get_json("/x", seconds=0.3)
+    assert time.monotonic() - begun < 5
+
+
+def test_a_watch(server, streaming):
+    text = line(job()) + line({}, "BOOKMARK")
+    server.answers[f"{JOBS}?watch"] = chunked(text[:30], text[30:-20], text[-20:])
+    streaming.watch(Kind.JOB, UID, "41")
+    assert until(streaming, WatchEnded) == [
+        Opened(Kind.JOB),
+        Changed(Kind.JOB, "MODIFIED", job()),
+        Changed(Kind.JOB, "BOOKMARK", {}),
+        WatchEnded(Kind.JOB, None),
+    ]
+    assert "resourceVersion=41" in server.asked[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (chunked(line(job()), b'{"type": "MODI\n'), "not JSON"),
+        (chunked(line(job()), b"\n"), "not JSON"),
+        (chunked(line(job()), b"[" * 100_000 + b"\n"), "not JSON"),
+        (chunked(line(job()), b'{"object": %s}\n' % (b"9" * 10_000)), "not JSON"),
+        (chunked(line(job()), b'{"type": "MODI', is_whole=False), "connection was closed"),
+        (chunked(line(job()), line({"kind": "Status", "code": 410, "message": "too old"}, "ERROR")), "too old"),
+    ],
+)
+def test_a_watch_that_breaks_is_an_error_after_what_came(server, streaming, answer, words):
+    server.answers[f"{JOBS}?watch"] = answer
+    streaming.watch(Kind.JOB, UID, "41")
+    opened, changed, ended = until(streaming, WatchEnded)
+    assert (opened, changed) == (Opened(Kind.JOB), Changed(Kind.JOB, "MODIFIED", job()))
+    assert words in ended.answer.message
+
+
+def test_a_line_of_a_watch_that_never_ends_is_an_error(server, streaming, monkeypatch):
+    monkeypatch.setattr(connection_module, "LINE_BYTES", 1 << 20)
+    server.answers[f"{JOBS}?watch"] = endless(b"x" * 65536)
+    streaming.watch(Kind.JOB, UID, "41")
+    assert "a line of more than" in until(streaming, WatchEnded)[-1].answer.message
+
+
+@pytest.mark.parametrize("garbage", [b"7\n", b'"x"\n', b"null\n", b"[]\n", b'{"type": 1, "object": 2}\n'])
+def test_json_that_is_no_event_is_handed_on_as_nothing(server, streaming, garbage):
+    server.answers[f"{JOBS}?watch"] = chunked(garbage)
+    streaming.watch(Kind.JOB, UID, "41")
+    assert until(streaming, WatchEnded)[1:] == [Changed(Kind.JOB, "", {}), WatchEnded(Kind.JOB, None)]
+
+
+def test_a_watch_that_something_drops_silently_is_noticed(server, streaming, never, monkeypatch):
+    monkeypatch.setattr(streaming_module, "WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(streaming_module, "SILENT_SECONDS", 0.1)
+    server.answers[f"{JOBS}?watch"] = chunked(then=never)
+    streaming.watch(Kind.JOB, UID, "41")
+    assert "nothing comes" in until(streaming, WatchEnded)[-1].answer.message
+
+
+def test_the_events_of_the_job(server, streaming):
+    server.answers[EVENTS] = whole({"items": [{"reason": "x"}]})
+    streaming.read_events(UID)
+    assert until(streaming, EventsRead) == [EventsRead([{"reason": "x"}])]
+    server.answers[EVENTS] = whole({}, 500)
+    streaming.read_events(UID)
+    assert until(streaming, EventsRead) == [EventsRead(None)]
+
+
+def test_a_log_comes_in_the_cuts_of_the_server(server, streaming):
+    server.answers[LOG] = chunked(b"2026 on", b"e\n")
+    streaming.read_log(FIRST, "2026-01-02T03:04:05+02:00")
+    found = until(streaming, LogEnded)
+    assert (found[0], found[-1]) == (Opened(FIRST), LogEnded(FIRST, None))
+    assert b"".join(one.data for one in found if isinstance(one, LogPiece)) == b"2026 one\n"
+    assert "sinceTime=2026-01-02T03%3A04%3A05%2B02%3A00" in server.asked[0]
+
+
+def test_a_log_that_is_cut_ends_by_an_error(server, streaming):
+    server.answers[LOG] = chunked(b"2026 on", is_whole=False)
+    streaming.read_log(FIRST, "")
+    assert until(streaming, LogEnded)[-1].answer is not None
+
+
+@pytest.mark.parametrize("begin", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.0 200 OK\r\nConnection: close\r\n\r\n"])
+def test_nothing_follows_of_a_log_that_was_stopped_and_its_request_ends(server, streaming, begin):
+    server.answers[LOG] = endless(b"x" * 100, begin)
+    before = threading.active_count()
+    streaming.read_log(FIRST, "")
+    until(streaming, LogPiece)
+    streaming.stop_log(FIRST)
+    assert isinstance(streaming.next(0.2), Tick)
+    deadline = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < deadline:
+        streaming.next(0.01)
+    assert threading.active_count() <= before
+
+
+def test_what_comes_late_of_a_stream_before_is_not_heard(server, streaming, never):
+    server.answers[LOG] = chunked(b"old", then=never)
+    streaming.read_log(FIRST, "")
+    deadline = time.monotonic() + 10
+    while streaming._events.qsize() < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    server.answers[LOG] = chunked(b"new")
+    streaming.read_log(SECOND, "")
+    assert until(streaming, LogEnded) == [Opened(SECOND), LogPiece(SECOND, b"new"), LogEnded(SECOND, None)]
+
+
+def test_what_comes_late_does_not_put_off_a_tick(server, streaming):
+    def disturb():
+        for _ in range(20):
+            time.sleep(0.1)
+            streaming._events.put((("gone", 1), Tick()))
+
+    threading.Thread(target=disturb, daemon=True).start()
+    begun = time.monotonic()
+    streaming.next(0.3)
+    assert time.monotonic() - begun < 1
+
+
+# The proxy
+
+PROXY = """
+import os, socket, sys, threading
+open("started", "a").write(f"{os.getpid()}\\n")
+listening = socket.socket(socket.AF_UNIX)
+listening.bind("socket")
+listening.listen()
+while True:
+    one = listening.accept()[0]
+    if one.recv(65536):
+        one.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
+    one.close()
+"""
+
+
+def started(directory):
+    return [int(pid) for pid in (directory / "started").read_text().split()]
+
+
+@pytest.fixture
+def proxied(tmp_path):
+    yield Connection(Proxy(socket=tmp_path / "socket", command=[sys.executable, "-c", PROXY], log=tmp_path / "log"))
+    if (tmp_path / "started").exists():
+        for pid in started(tmp_path):
+            if os.path.exists(f"/proc/{pid}"):
+                os.kill(pid, 9)
+
+
+def in_thread(connection):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(connection.get_json("/x")))
+    thread.start()
+    thread.join(20)
+    return found
+
+
+def test_the_proxy_is_started_by_the_first_request_and_outlives_its_thread(proxied, tmp_path):
+    assert in_thread(proxied) == [{}]
+    time.sleep(0.2)
+    assert in_thread(proxied) == [{}]
+    assert len(started(tmp_path)) == 1
+
+
+def test_a_proxy_that_dies_is_started_anew_once_for_all_requests(proxied, tmp_path):
+    assert proxied.get_json("/x") == {}
+    os.kill(started(tmp_path)[0], 9)
+    deadline = time.monotonic() + 10
+    while os.path.exists(f"/proc/{started(tmp_path)[0]}") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    threads = [threading.Thread(target=proxied.get_json, args=("/x",)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert proxied.get_json("/x") == {}
+    assert len(started(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["false"], "cannot be started"),
+        ([sys.executable, "-c", "import sys; sys.exit('no such context')"], "no such context"),
+        (["no-such-command"], "cannot be started"),
+    ],
+)
+def test_a_proxy_that_cannot_be_started_is_an_error_with_its_words(tmp_path, command, words):
+    connection = Connection(Proxy(socket=tmp_path / "socket", command=command, log=tmp_path / "log"))
+    with pytest.raises(ApiError, match=words):
+        connection.get_json("/x")
+
+
+def test_without_its_directory_there_is_no_answer(tmp_path):
+    connection = Connection(Proxy(socket=tmp_path / "gone" / "socket", command=["false"], log=tmp_path / "log"))
+    with pytest.raises(ApiError, match="No such file"):
+        connection.get_json("/x")
