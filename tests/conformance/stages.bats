@@ -29,10 +29,6 @@ start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
 }
 
-no_job() { # NAME
-  [[ -z $(kubectl get job "$1" --ignore-not-found --output name) ]]
-}
-
 @test "run-job prints the log on stderr and the result, alone, on stdout" {
   run_job 'echo training; echo "{\"loss\": 0.5}" >/dev/termination-log'
   assert_success
