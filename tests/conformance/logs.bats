@@ -169,7 +169,7 @@ follow_to_failure() { # JOB [OPTION...]
   for name in helper istio-proxy; do
     run_script follow-job --job "beside-$name" --timeout 12
     assert_failure 124
-    assert_output --regexp "^.{5} \| done"
+    assert_output --regexp '[a-z0-9]{5} \| done'
     assert_output --partial " $name | tick"
     assert_regex "$stderr" "goes on, although its program has ended: $name still runs"
   done
