@@ -109,7 +109,7 @@ resume() { # NAME
 @test "the connection is started anew when it dies, and the end of the Job is not missed" {
   follow_suspended_job reconnected 'echo heard'
   kill -KILL "$(pgrep --parent "$follower" kubectl)"
-  wait_until grep 'the cluster answers again' "$BATS_TEST_TMPDIR/err"
+  wait_until pgrep --parent "$(pgrep --parent "$follower")" kubectl
   resume reconnected
   wait_for "$follower"
   assert_equal "$status" 0

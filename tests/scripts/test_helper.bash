@@ -55,9 +55,10 @@ as_task() { # DAG TASK RUN [TRY [MAP-INDEX]]
 
 # The condition and only then: polls it without any API traffic of the script under test.
 wait_until() { # COMMAND...
-  local deadline=$((SECONDS + 30))
+  local limit=${WAIT_SECONDS:-30}
+  local deadline=$((SECONDS + limit))
   until "$@"; do
-    ((SECONDS < deadline)) || fail "not within 30 s: $*"
+    ((SECONDS < deadline)) || fail "not within $limit s: $*"
     sleep 0.05
   done
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gke_jobs import exit_codes
 from gke_jobs.connection import ApiError, Connection
-from gke_jobs.errors import Verdict, classify
+from gke_jobs.errors import Verdict, classify, sentence
 from gke_jobs.json_access import Json, list_at, text_at
 from gke_jobs.messages import die, log
 
@@ -54,7 +54,7 @@ class Reader:
             if left <= 0:
                 die(
                     EXIT_CODES.get(meaning.verdict, exit_codes.UNREACHABLE),
-                    f"{said}; {meaning.advice}" if meaning.advice else said,
+                    f"cannot {purpose}: {sentence(meaning)}",
                 )
             log(f"{said}; trying again in {delay:g} s")
             self.sleep(min(delay, left))

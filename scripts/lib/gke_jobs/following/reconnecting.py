@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gke_jobs.errors import Answer, Verdict, classify, exit_code
+from gke_jobs.errors import Answer, Verdict, classify, exit_code, sentence
 from gke_jobs.following.events import Action, Finish, Kind, List, Message, Watch
 
 LONGEST_PAUSE = 30.0  # seconds between two tries
@@ -35,7 +35,8 @@ class Reconnecting:
         self._worked = False  # the server has answered before
         self._lost: float | None = None  # since when nothing answers
         self._pause = 1.0
-        self._words = ""
+        self._words = ""  # what was logged of the present trouble
+        self._failures: dict[Kind, int] = {}  # since the last answer
 
     def begin(self, kind: Kind, now: float) -> Action:
         """Begin to list and watch, or list anew."""
@@ -58,6 +59,7 @@ class Reconnecting:
         if self._words:
             yield Message("the cluster answers again")
         self._worked, self._lost, self._pause, self._words = True, None, 1.0, ""
+        self._failures.clear()
 
     def ended(self, kind: Kind, answer: Answer | None, now: float) -> Iterator[Action]:
         """Decide what follows on the end of a list or watch."""
@@ -73,9 +75,15 @@ class Reconnecting:
         self._lost = now if self._lost is None else self._lost
         text = f"cannot watch {self._what}: {meaning.words}"
         if now - self._lost >= self._patience(meaning.verdict):
-            yield Finish(exit_code(meaning.verdict), f"{text}; {meaning.advice}", explain=False)
+            reason = f"cannot watch {self._what}: {sentence(meaning)}"
+            yield Finish(exit_code(meaning.verdict), reason, explain=False)
             return
-        if text != self._words and (self._worked or meaning.verdict is Verdict.TRANSIENT):
+        self._failures[kind] = self._failures.get(kind, 0) + 1
+        if answer.code is None:
+            watched.version = ""  # what is on the way may drop watches, and let a list pass
+        # The first failure is not logged: what is on the way may end each watch after a while.
+        is_news = text != self._words and self._failures[kind] > 1
+        if is_news and (self._worked or meaning.verdict is Verdict.TRANSIENT):
             yield Message(f"{text}; retrying for up to {self._patience(meaning.verdict):g} s")
             self._words = text
         watched.retry = now + self._pause

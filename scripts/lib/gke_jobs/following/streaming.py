@@ -24,9 +24,9 @@ from gke_jobs.following.events import (
 )
 from gke_jobs.json_access import at, dict_at, list_at, text_at
 
-WATCH_SECONDS = 110  # after which the server ends a watch: with two of them about one request a minute
-SILENT_SECONDS = 10.0  # more than that, and something on the way has dropped the watch
-LOG_SECONDS = 300.0  # without a line, after which a log is asked for anew
+WATCH_SECONDS = 70  # after which the server ends a watch: with two of them less than two requests a minute
+SILENT_SECONDS = 5.0  # more than that, and something on the way has dropped the watch
+LOG_SECONDS = 600.0  # without a line, after which a log is asked for anew
 QUEUED = 64  # pieces; who reads faster than can be printed waits
 Token = tuple[object, int]
 Query = dict[str, str]
