@@ -90,6 +90,7 @@ pod_waits_with() { # JOB REGEXP
   assert_line --regexp '^  event FailedCreate, .*violates PodSecurity "restricted:latest"'
 }
 
+# shellcheck disable=SC2046 # a name and a uid
 # Writes an Event about a Pod of a Job, as a component of the cluster may; FIELDS is JSON.
 create_event() { # JOB FIELDS
   "$GKE_JOB_PYTHON" -c '
@@ -104,6 +105,7 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
     kubectl create --filename -
 }
 
+# bats test_tags=needs:events
 @test "V11: a Pod whose node was scaled up first and that failed with 127: advice about the program" {
   create_job scaled-up 'no-such-program'
   wait_for_condition Failed scaled-up
@@ -113,6 +115,7 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
   refute_output --partial 'a node is on its way'
 }
 
+# bats test_tags=needs:events
 @test "V11: a Pod whose image was pulled late and that failed with 3: no advice about the image" {
   wait_for_condition Failed exits
   create_event exits '{"type": "Warning", "reason": "Failed", "message": "Failed to pull image \"x\": rpc error: not found"}'
@@ -121,6 +124,7 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
   refute_output --partial 'advice:'
 }
 
+# bats test_tags=needs:events
 @test "V11: a Pod that still waits, for which a node is on its way: wait" {
   wait_until pod_waits_with no-node 'Unschedulable'
   create_event no-node '{"reason": "TriggeredScaleUp", "message": "pod triggered scale-up: [{pool 0->1 (max: 3)}]"}'
@@ -138,15 +142,6 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
   refute_output --regexp 'advice:.*SIGKILL'
 }
 
-@test "V12: the program is killed, a second container failed before it: advice about the program" {
-  # shellcheck disable=SC2016 # for the shell of the container
-  create_job killed-after '' "$(job_spec "{\"containers\": [$(container helper 'no-such-program'),
-    $(container main 'sleep 1; sh -c "kill -KILL \$\$"; exit $?')]}")"
-  wait_for_condition Failed killed-after
-  explain killed-after
-  assert_line --regexp '^advice: SIGKILL without OOMKilled'
-}
-
 # bats test_tags=needs:node-admission
 @test "V12: OutOfcpu: the node did not admit the Pod, the program has not failed" {
   local node
@@ -160,6 +155,7 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
   refute_output --regexp 'advice:.*(raise|OOMKilled|log of)'
 }
 
+# bats test_tags=needs:events
 @test "S7: an Event with a line break, a mark of a group and ESC in reason and message: one line of text" {
   wait_for_condition Failed exits
   create_event exits '{"type": "Warning", "reason": "Bad\n::endgroup::\u001b[2J", "message": "one\n::endgroup::\nadvice: $(reboot)\u001b[31m\r"}'

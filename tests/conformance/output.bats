@@ -10,7 +10,7 @@ setup_file() {
 setup() {
   load test_helper
   as_task dag "$BATS_TEST_NAME" run
-  work='trap exit TERM; echo training; while :; do echo tick; sleep 0.2; done'
+  work='trap exit TERM; echo training; while :; do printf "%4000s\n" tick; sleep 0.03; done'
 }
 
 teardown() { end_children; }
@@ -57,10 +57,26 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
   fi
 }
 
-@test "V10: stdout is closed from the beginning: the result reaches nobody, so the run ends with 129" {
-  name=no-stdout work='echo training; echo 7 >/dev/termination-log'
-  run_redirected '"$@" >&-'
-  assert_failure 129
+@test "V10: stdout is closed, or full: the result reaches nobody, 129, and the next run brings it" {
+  local redirection
+  work='echo training; echo 7 >/dev/termination-log'
+  for redirection in '>&-' '>/dev/full'; do
+    name=no-stdout-${#redirection}
+    run_redirected "\"\$@\" $redirection"
+    assert_failure 129
+    run_redirected '"$@" 2>/dev/null'
+    assert_success
+    assert_output 7
+  done
+}
+
+@test "V10: the reader goes before the result is printed: 129, and the next run brings it" {
+  work='sleep 2; echo 7 >/dev/termination-log'
+  name=reader-gone
+  run_redirected '{ "$@" 2>/dev/null; echo $? >&3; } 3>&1 >&4 4> >(sleep 0.1)'
+  assert_output 129
+  run_redirected '"$@" 2>/dev/null'
+  assert_output 7
 }
 
 @test "V10: stdout and stderr are a full disk: 129, the Job is deleted" {
@@ -70,16 +86,38 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
   wait_until no_job "$name"
 }
 
+@test "V10: TMPDIR is full from the beginning, or fills up while the Job runs: no Job is left that nobody watches" {
+  local disk=$BATS_TEST_TMPDIR/disk
+  mkdir "$disk"
+  mount -t tmpfs -o size=400k tmpfs "$disk" || skip 'no file system can be mounted here'
+  name=full-at-once
+  head -c 400k /dev/zero >"$disk/fill" || true
+  TMPDIR=$disk run_redirected '"$@" 2>&1'
+  local at_once=$status
+  rm "$disk/fill"
+  name=full-later work='sleep 8; echo 7 >/dev/termination-log'
+  TMPDIR=$disk run_redirected "(sleep 5; cat /dev/zero >$disk/fill) 2>/dev/null & \"\$@\" 2>&1"
+  umount "$disk"
+  assert_equal "$at_once" 78
+  assert no_job full-at-once
+  if ((status == 0)); then
+    assert_equal "${lines[-1]}" 7
+  else
+    assert_equal "$status" 129
+    wait_until no_job full-later
+  fi
+}
+
 @test "V10: the file of the log reaches its largest size: 129, the Job is deleted" {
   name=size-limit
-  run_redirected "ulimit -f 16; trap '' XFSZ; \"\$@\" >'$BATS_TEST_TMPDIR/log' 2>&1"
+  run_redirected "ulimit -f 512; trap '' XFSZ; \"\$@\" >'$BATS_TEST_TMPDIR/log' 2>&1"
   assert_failure 129
   wait_until no_job "$name"
 }
 
 @test "V10: the same where the limit kills who exceeds it" {
   name=size-signal
-  run_redirected "ulimit -f 16; \"\$@\" >'$BATS_TEST_TMPDIR/log' 2>&1"
+  run_redirected "ulimit -f 512; \"\$@\" >'$BATS_TEST_TMPDIR/log' 2>&1"
   assert_failure 129
   wait_until no_job "$name"
 }

@@ -183,7 +183,7 @@ print(int(quantity(sys.argv[1]) * 6 / 10))' "$size")
 
 @test "V9: the shipped distributed-job is such a gang" {
   echo '{"image": "busybox:1.37", "command": ["true"], "nodes": 2}' >"$BATS_TEST_TMPDIR/values.json"
-  run_script render-job --template distributed-job --values "$BATS_TEST_TMPDIR/values.json"
+  run "$GKE_JOB_PYTHON" "$REPOSITORY/scripts/render-job" --template distributed-job --values "$BATS_TEST_TMPDIR/values.json"
   assert_success
   assert_output --regexp '"?gke-job/gang"?: .true.'
 }
