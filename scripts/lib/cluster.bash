@@ -6,7 +6,9 @@ source "$SCRIPTS/lib/processes.bash"
 readonly CLUSTER_OPTIONS="project location cluster context namespace unreachable-timeout"
 
 readonly UNREACHABLE_SECONDS=600 # without any answer, before a script gives up with 69
-readonly REFUSED=73              # what `request` returns for it; no script exits with it
+readonly LOGIN_SECONDS=60        # for a failure to log in to pass, which may be that of a credential plugin
+readonly FOREVER=2000000000      # more than any timeout
+readonly HEARTBEAT_SECONDS=300   # between two messages about the same
 readonly MARK=made-by-gke-job    # in each private directory: only such are swept up
 readonly SETTLE_SECONDS=1        # how long an interrupted script waits for the answer to what it has asked for
 
@@ -20,6 +22,8 @@ make_private_dir() {
   until new_private_dir; do :; done
   : "${answer=}"
   trap clean_up EXIT
+  trap end_unexpectedly ERR
+  set -o errtrace
   trap 'stop 143' TERM
   trap 'stop 130' INT
   trap 'stop 129' HUP PWR
@@ -32,11 +36,25 @@ make_private_dir() {
 new_private_dir() {
   PRIVATE_DIR=$(umask 077 && mktemp -d "${TMPDIR:-/tmp}/gke-job.XXXXXXXX") ||
     die "$EXIT_CONFIG" "cannot make a private directory in ${TMPDIR:-/tmp}: name another place in TMPDIR"
-  : >"$PRIVATE_DIR/$MARK" || die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
+  if ! { : >"$PRIVATE_DIR/$MARK" && mkfifo "$PRIVATE_DIR/never" && exec {never}<>"$PRIVATE_DIR/never"; }; then
+    rm -rf -- "$PRIVATE_DIR"
+    die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
+  fi
   type -P flock >/dev/null || return 0
   { exec {private_dir_lock}<"$PRIVATE_DIR"; } 2>/dev/null || return 1
   flock -n "$private_dir_lock" || (($? > 1)) || return 1 # above 1: a file system without locks
   [[ -d $PRIVATE_DIR ]]
+}
+
+# Ends the script when a command fails that nothing had to be done about: its exit code may be one that means something
+# else to Airflow. Those of our own scripts go on.
+end_unexpectedly() {
+  local status=$?
+  case $status in
+    6[4-9] | 7[578] | 124 | 129 | 130 | 143) exit "$status" ;;
+  esac
+  log "cannot go on: a command has ended with $status, see above: is there room in ${PRIVATE_DIR%/*}?"
+  exit "$EXIT_CONFIG"
 }
 
 # Removes what killed runs of this user have left: their locks went with their last process.
@@ -100,7 +118,7 @@ use_cluster() {
     : "${option[namespace]:=default}"
   else
     [[ ! ${option[context]} ]] || kubectl_options+=(--context "${option[context]}")
-    is_dry || [[ ${GKE_JOB_RUN-} ]] || use_context
+    is_dry || [[ ${GKE_JOB_RUN-} || ${option[namespace]} ]] || use_context
   fi
   is_dry || export GKE_JOB_NAMESPACE=${GKE_JOB_NAMESPACE:-${option[namespace]}} # for the stages of run-job
   is_dry || : "${option[namespace]:=$GKE_JOB_NAMESPACE}"
@@ -109,10 +127,9 @@ use_cluster() {
 
 # Takes the namespace of the context unless one is given.
 use_context() {
-  local found status=0
-  found=$(kubectl config view --minify "${kubectl_options[@]}" --output 'jsonpath={.contexts[0].context.namespace}' \
-    2>"$PRIVATE_DIR/errors") || status=$?
-  if ((status)); then
+  local found
+  if ! found=$(kubectl config view --minify "${kubectl_options[@]}" --output 'jsonpath={.contexts[0].context.namespace}' \
+    2>"$PRIVATE_DIR/errors"); then
     [[ ! ${option[context]} ]] || die "$EXIT_USAGE" "context ${option[context]@Q} does not exist; see: kubectl config get-contexts"
     die "$EXIT_USAGE" "no cluster is named and kubectl has no current context:" \
       "give --project, --location and --cluster, or --context"
@@ -134,19 +151,21 @@ open_connection() {
 
 # A path of a socket has at most 107 bytes, so its directory is entered, and what else is a relative path is not any more.
 start_proxy() {
-  local path paths
-  mapfile -d : -t paths < <(printf '%s' "${KUBECONFIG-}")
+  local path rest=${KUBECONFIG-}
   KUBECONFIG=''
-  for path in "${paths[@]}"; do
+  while [[ $rest ]]; do
+    path=${rest%%:*}
+    [[ $rest == *:* ]] && rest=${rest#*:} || rest=''
     [[ ! $path || $path == /* ]] || path=$PWD/$path
     KUBECONFIG+=${KUBECONFIG:+:}$path
   done
   [[ ! $KUBECONFIG ]] || export KUBECONFIG
-  start KILL env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" </dev/null >/dev/null 2>"$PRIVATE_DIR/proxy.log"
+  # In a session of its own: a signal to our process group ends no read that an interrupted script still needs.
+  start KILL setsid env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" </dev/null >/dev/null 2>"$PRIVATE_DIR/proxy.log"
   proxy=$!
-  disown "$proxy" # bash is not to say that it was killed
+  disown "$proxy"                        # bash is not to say that it was killed
   until [[ -S $PRIVATE_DIR/socket ]]; do # kubectl does not tell when it is open
-    is_running "$proxy" || die "$EXIT_CONFIG" "kubectl proxy has ended: $(tail -n 1 "$PRIVATE_DIR/proxy.log")"
+    is_running "$proxy" || exit_for "$(explain_kubectl 'start kubectl proxy' "$PRIVATE_DIR/proxy.log")"
     pause 0.01
   done
 }
@@ -155,7 +174,8 @@ start_proxy() {
 # is in `answer`, all of it in $PRIVATE_DIR/answer. Returns its exit code.
 ask() { # COMMAND ARGUMENT...
   local status=0 IFS=''
-  start KILL "$PYTHON" "$SCRIPTS/lib/command.py" "$1" "${connection[@]}" "${@:2}" -- "${proxy_command[@]}" \
+  has_room "$PRIVATE_DIR/answer" || die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
+  start KILL "${COMMAND[@]}" "$1" "${connection[@]}" "${@:2}" -- "${proxy_command[@]}" \
     >"$PRIVATE_DIR/answer"
   requesting=$!
   wait "$requesting" || status=$?
@@ -164,102 +184,102 @@ ask() { # COMMAND ARGUMENT...
   return "$status"
 }
 
+# Whether something can be written to a file, which is empty then but for a newline.
+has_room() { # FILE
+  { printf '\n' >"$1"; } 2>/dev/null
+}
+
 # Whether nothing is asked of the cluster. To validate there changes nothing, and so is part of a dry run.
 is_dry() {
   [[ ${option[dry_run]} && ${option[validate]-} != server ]]
 }
 
-kube() { # KUBECTL-ARGUMENT...
-  kubectl "${kubectl_options[@]}" "$@"
-}
-
 # A request of a script that was interrupted and must end soon: given up so long after hurry_up was called.
 hurriedly() { # MILLISECONDS KUBECTL-ARGUMENT...
+  within "$1" kubectl "${kubectl_options[@]}" "${@:2}" 2>/dev/null
+}
+
+# Runs a command that is killed so long after hurry_up was called.
+within() { # MILLISECONDS COMMAND...
   local left=$((hurried_since + $1 - $(date +%s%3N)))
   ((left > 0)) || return 1
-  timeout --signal=KILL "$((left / 1000)).$(printf '%03d' $((left % 1000)))" kubectl "${kubectl_options[@]}" "${@:2}" 2>/dev/null
+  timeout --signal=KILL "$((left / 1000)).$(printf '%03d' $((left % 1000)))" "${@:2}"
 }
 
 hurry_up() {
   hurried_since=$(date +%s%3N)
 }
 
-# Asks the API server for one thing, by kubectl: the first line of the answer is in `answer`, all of it in the file
-# $PRIVATE_DIR/answer. While the cluster does not answer it tries again, for --unreachable-timeout. Returns REFUSED when
-# the object is there already, is another one, or is gone. What else goes wrong ends the script, with the exit code for
-# it. Not for a subshell: a signal is to be handled while it waits.
-request() { # WHAT-FOR KUBECTL-ARGUMENT...
-  local what_for=$1 delay=1 deadline=$((SECONDS + ${option[unreachable_timeout]:-$UNREACHABLE_SECONDS})) status IFS=''
+# Changes something in the cluster, by kubectl: what it answers is in $PRIVATE_DIR/changed. An error that passes is
+# waited out: --unreachable-timeout for a cluster that does not answer, then 69; LOGIN_SECONDS for a failure to log in,
+# then 77; --schedule-timeout for a quota that is used up, then 124; and all of it for what is left of --timeout, then
+# 124. What does not pass ends the script, with the exit code for it.
+# Sets: outcome: changed, or what may be no error: exists, conflict, absent.
+# Not for a subshell: a signal is to be handled while it waits.
+change() { # WHAT-FOR KUBECTL-ARGUMENT...
+  local what_for=$1 began=$SECONDS delay=1 patience left said='' told=0
   shift
   until try "$@"; do
-    status=0
-    explain_kubectl_error "$what_for" "$PRIVATE_DIR/errors" || status=$?
-    ((status != REFUSED)) || return "$REFUSED"
-    ((status == EXIT_UNREACHABLE && SECONDS < deadline)) || exit "$status"
+    outcome=$(explain_change "$what_for") ||
+      die "$EXIT_CONFIG" "cannot $what_for, nor say why: is there room in ${PRIVATE_DIR%/*}?"
+    case $outcome in
+      exists | conflict | absent) return 0 ;;
+      transient) patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
+      login) patience=$LOGIN_SECONDS ;;
+      quota) patience=${option[schedule_timeout]:-$FOREVER} ;;
+      *) patience=0 ;;
+    esac
+    # What is waited out for long is not said each time.
+    if [[ $(<"$PRIVATE_DIR/said") != "$said" ]] || ((SECONDS - told >= HEARTBEAT_SECONDS)); then
+      said=$(<"$PRIVATE_DIR/said") told=$SECONDS
+      printf '%s\n' "$said" >&2
+    fi
+    seconds_left
+    ((left > 0)) || die "$EXIT_TIMEOUT" "cannot $what_for: the time of --timeout is over"
+    if ((began + patience <= SECONDS)); then
+      end_of_patience "$outcome" "$what_for"
+    fi
+    ((delay <= left)) || delay=$left
     log "trying again in $delay s"
     pause "$delay"
     delay=$((delay < 30 ? delay * 2 : 30))
   done
-  # shellcheck disable=SC2034 # for the scripts
-  read -r answer <"$PRIVATE_DIR/answer" || true
+  outcome=changed
 }
 
-# One request, once. In a session of its own: a signal to our process group leaves it to us whether it is broken off.
+# Ends the script for an error that does not pass, or has not passed in time.
+end_of_patience() { # VERDICT WHAT-FOR
+  [[ $1 != quota ]] || die "$EXIT_TIMEOUT" "cannot $2: the quota was used up for ${option[schedule_timeout]} s"
+  exit_for "$1"
+}
+
+# Once. In a session of its own: a signal to our process group leaves it to us whether it is broken off.
 try() { # KUBECTL-ARGUMENT...
-  local status=0
-  start KILL setsid kubectl "${kubectl_options[@]}" --request-timeout=30s "$@" \
-    </dev/null >"$PRIVATE_DIR/answer" 2>"$PRIVATE_DIR/errors"
+  local status=0 output=$PRIVATE_DIR/changed errors=$PRIVATE_DIR/errors
+  if ! has_room "$output" || ! has_room "$errors"; then # a deletion is asked for all the same
+    rm -f -- "$output" "$errors"
+    output=/dev/null errors=/dev/null
+  fi
+  # From level 4 on kubectl prints the Status object of an error.
+  start KILL setsid kubectl "${kubectl_options[@]}" --request-timeout=30s --v=4 "$@" \
+    </dev/null >"$output" 2>"$errors"
   requesting=$!
   wait "$requesting" || status=$?
   requesting=''
   return "$status"
 }
 
-# Which lines of the template say what is refused, for the end of a message; `places` is the file of render-job --places.
-where_said() { # MESSAGE
-  [[ ${places-} ]] || return 0
-  local found
-  found=$("$PYTHON" "$SCRIPTS/lib/command.py" places "$places" <<<"$1") || true
-  printf '%s' "${found:+: $found}"
+# Prints the verdict about the last error of kubectl; what to say of it is in the file $PRIVATE_DIR/said.
+explain_change() { # WHAT-FOR
+  explain_kubectl "$1" "$PRIVATE_DIR/errors" 2>"$PRIVATE_DIR/said"
 }
 
-# Says in one line what kubectl's error means and what to do; returns the exit code it deserves.
-explain_kubectl_error() { # WHAT-FOR ERROR-FILE
-  local said
-  said=$(grep -v -e '^Warning:' -e '^[EWI][0-9]\{4\} ' "$2" | tr -s '\n' ' ' || true)
-  said=${said% }
-  # The manifest was not looked at: what it is to be checked against was not to be had.
-  said=${said#*error validating data: failed to download openapi: } said=${said%; if you choose to ignore these errors*}
-  case $said in
-    *'(Forbidden)'* | *' is forbidden: '*)
-      log "cannot $1: permission denied: ${said#*: }; ask for a Role with that verb in that namespace"
-      return "$EXIT_DENIED"
-      ;;
-    *'(Unauthorized)'* | *'You must be logged in'* | *'provide credentials'* | *'gke-gcloud-auth-plugin failed'*)
-      log "cannot $1: not logged in: $said; try: gcloud auth login, then get credentials anew"
-      return "$EXIT_DENIED"
-      ;;
-    *'gke-gcloud-auth-plugin not found'*)
-      log "cannot $1: gke-gcloud-auth-plugin is not on PATH: gcloud components install gke-gcloud-auth-plugin"
-      return "$EXIT_CONFIG"
-      ;;
-    *'namespaces "'*'" not found'*)
-      said=${said##*namespaces \"}
-      log "cannot $1: namespace ${said%%\"*} does not exist on this cluster: create it, or give another --namespace"
-      return "$EXIT_CONFIG"
-      ;;
-    *'(AlreadyExists)'* | *'(Conflict)'* | *'(NotFound)'*) return "$REFUSED" ;;
-    *'context "'*'" does not exist'* | *'context was not found'*)
-      log "cannot $1: $said; see: kubectl config get-contexts"
-      return "$EXIT_USAGE"
-      ;;
-    *' is invalid: '* | *'(BadRequest)'* | *'(Invalid)'* | *'(NotImplemented)'* | *'error validating'* | *'error parsing'*)
-      log "cannot $1: the manifest was refused: $said; correct the template or its values$(where_said "$said")"
-      return "$EXIT_DATA"
-      ;;
-    *)
-      log "cannot $1: the cluster did not answer as expected: $said"
-      return "$EXIT_UNREACHABLE"
-      ;;
-  esac
+# Prints the verdict about an error of kubectl; what to say of it goes to stderr.
+explain_kubectl() { # WHAT-FOR FILE
+  "${COMMAND[@]}" explain-error --for "$1" --from kubectl --file "$2" ${places:+--places "$places"}
+}
+
+# Sets: left, the seconds that are left of --timeout.
+seconds_left() {
+  left=$((${option[timeout]:-$FOREVER} - SECONDS))
 }

@@ -6,6 +6,10 @@
 # A script sources this file, defines `main` and ends with `main "$@"`. Its header comment is its --help.
 set -o errexit -o nounset -o pipefail
 
+# A closed stdin or stderr would be taken by the next file that is opened.
+{ : <&0; } 2>/dev/null || exec </dev/null
+{ : >&2; } 2>/dev/null || exec 2>/dev/null
+
 # The exit codes of every script; the table in README.md says what each means to Airflow.
 # shellcheck disable=SC2034 # not every script has a use for each of them
 readonly EXIT_JOB_FAILED=1 EXIT_USAGE=64 EXIT_DATA=65 EXIT_NO_TEMPLATE=66 EXIT_UNREACHABLE=69 EXIT_NOT_FINISHED=75 \
@@ -15,8 +19,14 @@ SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034 # likewise
 readonly PROGRAM=${0##*/} SCRIPTS PYTHON=${GKE_JOB_PYTHON:-python3} # the Python that has jinja2 and PyYAML
 
+# What begins a command of the Python package: without site-packages and other people's modules.
+# shellcheck disable=SC2034 # likewise
+readonly COMMAND=("$PYTHON" -I -S -B "$SCRIPTS/lib/command.py")
+
 export GKE_JOB_PROGRAM=$PROGRAM  # in whose name Python logs
 export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only, or synchronized
+
+readonly NAMES=(job cluster project location context namespace uid name template) # options that take a name
 
 declare -A option=() # what parse_options found: option[job], option[dry_run], ...; '' where not given
 
@@ -33,6 +43,17 @@ die() { # STATUS MESSAGE...
 
 print_help() {
   sed -n '2,/^[^#]/ { /^#/ s/^# \{0,1\}//p }' "$0"
+}
+
+# Ends the script with the exit code of a verdict of explain-error, which has said why.
+exit_for() { # VERDICT
+  case $1 in
+    login | denied) exit "$EXIT_DENIED" ;;
+    refused | exists | conflict) exit "$EXIT_DATA" ;;
+    config | absent) exit "$EXIT_CONFIG" ;;
+    usage) exit "$EXIT_USAGE" ;;
+    *) exit "$EXIT_UNREACHABLE" ;;
+  esac
 }
 
 # Fills `option` from the command line: `--name value` or `--name=value` for the first names, `--name` for the second.
@@ -66,6 +87,27 @@ parse_options() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
       die "$EXIT_USAGE" "option $1 has no value: write $1 VALUE; see $PROGRAM --help"
     fi
   done
+  check_names
+}
+
+# Names become words of commands, where one that begins with a dash would be an option, and parts of paths.
+check_names() {
+  local name given
+  for name in "${NAMES[@]}"; do
+    given=${option[$name]-}
+    [[ $given != -* ]] || die "$EXIT_USAGE" "option --$name is '$given': a name does not begin with a dash"
+  done
+  for name in job namespace; do
+    given=${option[$name]-}
+    [[ ! $given || ($name$given == jobJOB && ${option[dry_run]-}) ]] || is_dns_name "$given" ||
+      die "$EXIT_USAGE" "option --$name is '$given': it takes a name of Kubernetes: small letters, digits, dashes and dots"
+  done
+  [[ ! ${option[uid]-} || ${option[uid]} =~ ^[0-9a-zA-Z][-0-9a-zA-Z]{0,63}$ ]] ||
+    die "$EXIT_USAGE" "option --uid is '${option[uid]}': it takes the uid of a Job, letters, digits and dashes"
+}
+
+is_dns_name() { # TEXT
+  ((${#1} <= 253)) && [[ $1 =~ ^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ ]]
 }
 
 die_unknown_option() { # OPTION KNOWN-NAMES
@@ -85,8 +127,8 @@ require_options() { # NAME...
 require_numbers() { # NAME...
   local name
   for name in "$@"; do
-    [[ ${option[${name//-/_}]} =~ ^([1-9][0-9]*)?$ ]] ||
-      die "$EXIT_USAGE" "option --$name is '${option[${name//-/_}]}': it takes a whole number above 0"
+    [[ ${option[${name//-/_}]} =~ ^([1-9][0-9]{0,8})?$ ]] ||
+      die "$EXIT_USAGE" "option --$name is '${option[${name//-/_}]}': it takes a whole number above 0, of at most 9 digits"
   done
 }
 

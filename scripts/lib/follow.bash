@@ -12,7 +12,7 @@ require_follow_options() {
 # Runs the follower and returns its exit code. In a stage of run-job, which has the private directory and the connection,
 # it takes the place of this script: one process less for as long as the Job runs.
 follow() { # OPTION...
-  local follower=("$PYTHON" "$SCRIPTS/lib/command.py" follow "${connection[@]}" "$@" -- "${proxy_command[@]}")
+  local follower=("${COMMAND[@]}" follow "${connection[@]}" "$@" -- "${proxy_command[@]}")
   [[ ! ${GKE_JOB_RUN-} ]] || exec "${follower[@]}"
   start KILL "${follower[@]}"
   wait $!

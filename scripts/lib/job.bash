@@ -3,13 +3,7 @@
 
 # shellcheck disable=SC2034 # for the scripts
 readonly COLLECTED_ANNOTATION=gke-job/collected
-
-# What decides about a Job, one line:
-# UID|NAMESPACE|IDENTITY|MANIFEST-HASH|PROFILE|COLLECTED|DELETED|TRUE-CONDITIONS; empty when there is none.
-# shellcheck disable=SC2034 # likewise
-readonly JOB_FACTS="{.metadata.uid}|{.metadata.namespace}|{.metadata.labels.gke-job/identity}\
-|{.metadata.annotations.gke-job/manifest-hash}|{.metadata.annotations.gke-job/profile}|{.metadata.annotations.$COLLECTED_ANNOTATION}|{.metadata.deletionTimestamp}\
-|{.status.conditions[?(@.status==\"True\")].type}"
+readonly GONE_SECONDS=600 # for what is being deleted, which a finalizer may hold for ever
 
 # What submit-job hands on to render-job, and run-job to submit-job.
 # shellcheck disable=SC2034 # likewise
@@ -27,28 +21,22 @@ no_such_job() { # NAME
 }
 
 # Deletes the Job with this uid and its Pods, and waits until they are gone. Gone already, or another uid: nothing to do.
-delete_job() { # NAME [UID]
-  local namespace uid deletion
-  request "read Job $1" get job "$1" --ignore-not-found --output jsonpath='{.metadata.namespace} {.metadata.uid}'
-  read -r namespace uid <<<"$answer"
-  if [[ -z $uid || ${2:-$uid} != "$uid" ]]; then
-    log "Job $1${2:+ with uid $2} is already gone"
-    return
-  fi
+# Call it after open_connection.
+delete_job() { # NAME NAMESPACE UID
+  local deletion
   log "deleting Job $1 and its Pods; this waits until they have ended"
-  prepare_deletion "$1" "$namespace" "$uid" Foreground
-  request "delete Job $1" "${deletion[@]}" || true # refused: somebody else was faster
-  wait_until_gone "$1" "$uid"
+  prepare_deletion "$1" "$2" "$3" Foreground
+  change "delete Job $1" "${deletion[@]}" # refused: somebody else was faster
+  wait_until_gone "$1" "$2" "$3"
 }
 
-# Not by `kubectl wait`, which would wait for the end of the next Job of that name, too.
-wait_until_gone() { # NAME UID
-  while
-    request "read Job $1" get job "$1" --ignore-not-found --output jsonpath='{.metadata.uid}'
-    [[ $answer == "$2" ]]
-  do
-    pause 0.5
-  done
+wait_until_gone() { # NAME NAMESPACE UID
+  local left
+  seconds_left
+  ((left <= GONE_SECONDS)) || left=$GONE_SECONDS
+  ((left > 0)) || left=0
+  pass_on unreachable-timeout
+  ask wait-gone --job "$1" --namespace "$2" --uid "$3" --timeout "$left" "${passed_on[@]}" || exit
 }
 
 # Fills `deletion` with the kubectl arguments that delete the Job only while it has this uid; they do not wait for it.

@@ -8,7 +8,12 @@
 # Puts into `tie` what to write before a command, so that the kernel sends it SIGNAL when the process PARENT is gone.
 # PARENT is looked at last: it may have ended before the kernel was asked.
 tie_to() { # PARENT SIGNAL
-  if setpriv --pdeathsig clear true 2>/dev/null; then
+  if [[ ! ${GKE_JOB_SETPRIV-} ]]; then
+    GKE_JOB_SETPRIV=no
+    ! setpriv --pdeathsig clear true 2>/dev/null || GKE_JOB_SETPRIV=yes
+    export GKE_JOB_SETPRIV # the scripts that this one starts need not try
+  fi
+  if [[ $GKE_JOB_SETPRIV == yes ]]; then
     # shellcheck disable=SC2016 # for that shell
     tie=(setpriv --pdeathsig "$2" sh -c '[ "$PPID" = "$0" ] && export GKE_JOB_TIED=$$ && exec "$@"' "$1")
   else # util-linux is older than 2.33
@@ -33,12 +38,11 @@ is_running() { # PROCESS-ID
   [[ $1 ]] && { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ ${stat##*) } != Z* ]]
 }
 
-# Waits without a child process, and a signal is handled at once.
+# Waits without a child process, and a signal is handled at once. Not before make_private_dir, which opens `never`.
 pause() { # SECONDS
+  # shellcheck disable=SC2154 # opened there
   read -r -t "$1" -u "$never" || true
 }
-
-exec {never}<> <(:) # nothing ever comes from here
 
 # By hand a script may outlive its shell: nohup and disown are meant so.
 if [[ ${AIRFLOW_CTX_DAG_ID-} && ${GKE_JOB_TIED-} != "$$" ]] && type -P "$PYTHON" >/dev/null; then

@@ -80,3 +80,12 @@ submit() { # SHELL-COMMAND [OPTION...] -> job, uid
   assert_one_error 65 "Job stranger exists and is not this task's"
   assert_regex "$(field stranger '{.metadata.uid}')" '.'
 }
+
+@test "V2: a quota lets no Job be created: waited for as long as --schedule-timeout says: 124" {
+  [[ $CONFORMANCE_CLUSTER != localgke ]] || skip 'the stand-in has no quotas'
+  kubectl create quota no-jobs --hard count/jobs.batch=0 >/dev/null
+  submit 'true' --schedule-timeout 2 --name no-room
+  kubectl delete quota no-jobs >/dev/null
+  assert_failure 124
+  assert_regex "${stderr_lines[-1]}" 'cannot create Job no-room: the quota was used up for 2 s'
+}

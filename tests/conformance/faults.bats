@@ -38,7 +38,7 @@ teardown_file() {
 
 @test "while nothing happens at most two requests a minute are made" {
   local before
-  start_suspended_job 'echo 1 >/dev/termination-log' --heartbeat 30
+  start_suspended_job 'echo 1 >/dev/termination-log' --heartbeat 10
   before=$(requests any)
   said "Job $job is not finished after .*; Pods: none"
   assert_equal "$(requests any)" "$before"
@@ -169,7 +169,7 @@ teardown_file() {
   local watches
   start_suspended_job 'echo 7 >/dev/termination-log'
   watches=$(requests watch)
-  fault watch:end:now read:status=401:4
+  fault watch:end:now watch:status=401:4
   said 'not logged in'
   more_requests watch "$watches" 2
   resume "$job"
@@ -180,7 +180,7 @@ teardown_file() {
   local struck
   start_suspended_job 'echo 8 >/dev/termination-log'
   struck=$(requests struck)
-  fault watch:end:now read:status=504:2 read:status=429:2
+  fault watch:end:now watch:status=504:2 watch:status=429:2
   more_requests struck "$struck" 6
   resume "$job"
   assert_ended 0 8

@@ -56,3 +56,27 @@ run_script_or_python() { # NAME ARGUMENT...
   assert_success
   assert_equal "$stderr" 'get-credentials: would run: gcloud container clusters get-credentials c=d --location l --project p'
 }
+
+@test "S10: a name that begins with a dash never reaches a program as an option: 64" {
+  local name
+  for name in job namespace cluster project location context uid; do
+    run_script delete-job --job x "--$name=--raw=/x"
+    assert_one_error 64 "^delete-job: option --$name is '--raw=/x': a name does not begin with a dash"
+  done
+  run_script submit-job --template --raw=/x
+  assert_one_error 64 "option --template is '--raw=/x': a name does not begin with a dash"
+}
+
+@test "S10: what is no name of Kubernetes is refused: 64" {
+  run_script delete-job --job 'x/../../secrets'
+  assert_one_error 64 "option --job is 'x/../../secrets': it takes a name of Kubernetes"
+  run_script list-jobs --namespace 'a b'
+  assert_one_error 64 "option --namespace is 'a b': it takes a name of Kubernetes"
+  run_script delete-job --job x --uid 'x["y"]'
+  assert_one_error 64 'option --uid is .*: it takes the uid of a Job'
+}
+
+@test "a number that Bash cannot count to is refused: 64" {
+  run_script list-jobs --unreachable-timeout 99999999999999999999
+  assert_one_error 64 'it takes a whole number above 0, of at most 9 digits'
+}

@@ -41,3 +41,22 @@ setup() { load test_helper; }
   run_script delete-job
   assert_one_error 64 'option --job is missing'
 }
+
+@test "V6: a Job whose Pod a finalizer holds is not waited for without end: 124, and who holds it" {
+  create_job held 'sleep 60'
+  wait_until sh -c 'kubectl get pods --selector job-name=held | grep Running'
+  local pod
+  pod=$(kubectl get pods --selector job-name=held --output 'jsonpath={.items[0].metadata.name}')
+  kubectl patch pod "$pod" --type merge --patch '{"metadata": {"finalizers": ["test/hold"]}}'
+  run_script delete-job --job held --timeout 3
+  assert_failure 124
+  assert_regex "${stderr_lines[-1]}" "Job held is not gone after [23] s: finalizers test/hold hold its Pod $pod"
+  kubectl patch pod "$pod" --type merge --patch '{"metadata": {"finalizers": []}}'
+}
+
+@test "it works without stdin and without stderr" {
+  create_job closed 'sleep 60'
+  run bash -c 'bash "$1" --job closed <&- 2>&-' - "$REPOSITORY/scripts/delete-job"
+  assert_success
+  assert_equal "$(kubectl get job closed --ignore-not-found)" ''
+}

@@ -66,7 +66,7 @@ $rsync $REPOSITORY/dags gs://prod-bucket/dags"
 @test "a bucket that does not exist is exit 78" {
   run_script deploy-dags --bucket gs://missing
   assert_equal "$status" 78
-  assert_regex "${stderr_lines[-1]}" '^deploy-dags: gs://missing/dags/scripts: no such bucket: compare with: '
+  assert_regex "${stderr_lines[-1]}" '^deploy-dags: cannot copy to gs://missing/dags/scripts: no such bucket: compare with: '
 }
 
 @test "an account that may not write is exit 77" {
@@ -80,7 +80,7 @@ $rsync $REPOSITORY/dags gs://prod-bucket/dags"
   unset CLOUDSDK_AUTH_ACCESS_TOKEN_FILE
   run_script deploy-dags --bucket "gs://bucket-$BATS_TEST_NUMBER"
   assert_equal "$status" 77
-  assert_regex "${stderr_lines[-1]}" 'not logged in: run gcloud auth login'
+  assert_regex "${stderr_lines[-1]}" 'not logged in: .*gcloud auth login'
 }
 
 @test "a bucket that is no bucket's name is exit 64" {

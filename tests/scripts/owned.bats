@@ -162,3 +162,25 @@ gone() { # KIND/NAME...
   submit 'sleep 60' --name changed
   assert_one_error 65 'Job changed still runs, from another manifest'
 }
+
+@test "S5: what stays with a Job that was there before is not waited for without end: 124, and no Job is left" {
+  submit 'sleep 60' --name stays --dry-run
+  local identity
+  identity=$(sed -n 's/.*gke-job.identity: "\(.*\)"/\1/p' <<<"$output" | head -n 1)
+  kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "stays-files",
+    "labels": {"gke-job/identity": "'"$identity"'"}, "finalizers": ["test/hold"],
+    "ownerReferences": [{"apiVersion": "v1", "kind": "Job", "name": "stays", "uid": "former"}]}}'
+  submit 'sleep 60' --name stays --timeout 4
+  assert_failure 124
+  assert_regex "${stderr_lines[-1]}" 'ConfigMap/stays-files still belongs to the Job before after [0-9]+ s'
+  wait_until gone job/stays
+  kubectl patch configmap stays-files --type merge --patch '{"metadata": {"finalizers": []}}'
+}
+
+@test "S5: with our owner and another content it is not taken: 65" {
+  submit 'sleep 60' --name content
+  kubectl patch configmap content-files --type merge --patch '{"data": {"greeting": "bad bye"}}'
+  submit 'sleep 60' --name content
+  assert_failure 65
+  assert_regex "${stderr_lines[-1]}" 'ConfigMap/content-files exists with another content than the manifest has'
+}

@@ -18,12 +18,14 @@ any_script() {
 
 @test "what a killed run has left is swept by the next one" {
   mkdir -p "$TMPDIR/gke-job.killed01/gke-job.its-part"
+  touch "$TMPDIR/gke-job.killed01/made-by-gke-job"
   any_script
   assert_equal "$(ls "$TMPDIR")" ''
 }
 
 @test "what a living run uses, or a child that has outlived it, is left alone" {
   mkdir "$TMPDIR/gke-job.living01"
+  touch "$TMPDIR/gke-job.living01/made-by-gke-job"
   exec {lock}<"$TMPDIR/gke-job.living01"
   flock -n "$lock"
   any_script
@@ -33,8 +35,8 @@ any_script() {
   assert_equal "$(ls "$TMPDIR")" ''
 }
 
-@test "what is not a private directory of this user is left alone" {
-  mkdir "$TMPDIR/gke-job-values" "$TMPDIR/gke-credentials.mine0001"
+@test "S9: what is not a private directory of this user is left alone" {
+  mkdir "$TMPDIR/gke-job-values" "$TMPDIR/gke-credentials.mine0001" "$TMPDIR/gke-job.archives"
   touch "$TMPDIR/gke-job.file0001"
   ln -s "$BATS_FILE_TMPDIR" "$TMPDIR/gke-job.link0001"
   if ((EUID == 0)); then

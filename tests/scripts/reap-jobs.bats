@@ -81,3 +81,18 @@ exists() { # JOB
   run_script reap-jobs --jobs "$list"
   assert_one_error 64 'option --airflow-environment is missing'
 }
+
+@test "S6: an odd Job of the list is said and passed over" {
+  local running
+  running=$(submit odd 'sleep 60')
+  list_all
+  "$GKE_JOB_PYTHON" - "$list" "$running" <<'END'
+import json, sys
+jobs = [job for job in json.load(open(sys.argv[1])) if job["job"] == sys.argv[2]]
+json.dump([{"job": "--raw=/x", "namespace": "a", "uid": "u"}, 7, *jobs], open(sys.argv[1], "w"))
+END
+  reap
+  assert_success
+  assert_output "$running"
+  assert_regex "$stderr" "passing over an entry without the name, namespace and uid of a Job: '--raw=/x'"
+}

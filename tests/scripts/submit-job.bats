@@ -141,6 +141,18 @@ finish_job() {
   assert_regex "$stderr" 'its result was never collected'
 }
 
+@test "S4: a complete Job of another manifest is not taken, but replaced" {
+  submit 'true'
+  submitted
+  finish_job Complete
+  local first=$uid
+  submit 'exit 0'
+  assert_success
+  submitted
+  assert_not_equal "$uid" "$first"
+  assert_regex "$stderr" 'replacing Job .*: it is complete, but from another manifest'
+}
+
 @test "a collected Job is replaced: the task was cleared" {
   submit 'true'
   submitted
@@ -318,7 +330,8 @@ profile_of_job() {
   kubectl config set-credentials nobody --token worthless >/dev/null
   kubectl config set-context nobody --cluster localgke --user nobody >/dev/null
   submit 'true' --context nobody
-  assert_one_error 77 'not logged in'
+  assert_equal "$status" 77
+  assert_regex "${stderr_lines[-1]}" 'not logged in' # after it was tried again for a while: it passes sometimes
 }
 
 @test "a template that does not exist is named, with the known ones: 66" {

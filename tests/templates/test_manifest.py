@@ -86,6 +86,25 @@ def test_a_template_may_not_use_the_keys_of_the_toolkit(where, kind):
     assert error.value.status == 65
 
 
+def test_v9_a_template_may_say_that_its_job_is_a_gang():
+    job = stamped(changed("metadata.annotations", {"gke-job/gang": "true"}))
+    assert job["metadata"]["annotations"]["gke-job/gang"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("metadata.annotations", "false"),
+        ("metadata.annotations", True),
+        ("metadata.labels", "true"),
+        ("spec.template.metadata.annotations", "true"),
+    ],
+)
+def test_v9_and_nothing_else_with_that_key(path, value):
+    with pytest.raises(RenderError, match=f"gke-job/gang is .*, {path}"):
+        stamped(changed(path, {"gke-job/gang": value}))
+
+
 @pytest.mark.parametrize("path", ["metadata.labels", "metadata.annotations", "spec.template.metadata.labels"])
 def test_labels_that_are_no_mapping_are_refused(path):
     with pytest.raises(RenderError, match=f"{path} is not a mapping"):

@@ -1,10 +1,5 @@
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from gke_jobs.rendering.places import explain, places_of
@@ -83,13 +78,3 @@ def test_a_field_without_its_position_is_not_guessed_among_several(places):
     assert explain(f"Go struct field Container.{JOB}.containers.resources of type", places) == (
         f"{JOB}.containers.resources is in mine.yaml.j2 line 8"
     )
-
-
-def test_as_a_program_it_reads_the_message_on_standard_input(places, tmp_path):
-    file = tmp_path / "places.json"
-    file.write_text(json.dumps(places))
-    program = Path(__file__).parents[2] / "scripts" / "lib" / "command.py"
-    answer = subprocess.run(
-        [sys.executable, program, "places", file], input="spec.backoffLimit: bad", text=True, capture_output=True
-    )
-    assert answer.stdout == "spec.backoffLimit is in mine.yaml.j2 line 4\n"

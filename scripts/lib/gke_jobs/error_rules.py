@@ -206,6 +206,13 @@ RULES = (
         "see: kubectl config get-contexts",
     ),
     _rule(
+        Verdict.USAGE,
+        "none 500",
+        r"\Adial tcp (?:127\.0\.0\.1|\[::1\]):8080: |\AThe connection to the server localhost:8080 was refused",
+        "no cluster is named and kubectl has no current context",  # that is where kubectl turns to then
+        "give --project, --location and --cluster, or --context",
+    ),
+    _rule(
         Verdict.REFUSED,
         "none",
         r"error validating|error parsing|unable to decode|unable to recognize|no matches for kind|"

@@ -1,7 +1,7 @@
 """Prints which Jobs a list of `list-jobs --json` names: NAME NAMESPACE UID, a line a Job.
 
-command.py job-names FILE. Each word is checked, for it becomes part of a command. Exit code 65 for
-what is no such list.
+command.py job-names FILE. Each word is checked, for it becomes part of a command; what is no Job of Kubernetes is said
+and passed over. Exit code 65 for what is no such list.
 """
 
 from __future__ import annotations
@@ -13,21 +13,28 @@ from pathlib import Path
 
 from gke_jobs import exit_codes
 from gke_jobs.json_access import Json, text_at
-from gke_jobs.plain_text import is_name
+from gke_jobs.messages import log
+from gke_jobs.plain_text import is_name, one_line
 
-UID = re.compile(r"[0-9a-zA-Z-]{1,64}")
+UID = re.compile("[0-9a-zA-Z][-0-9a-zA-Z]{0,63}")
+
+
+def is_uid(text: str) -> bool:
+    """Whether this may be the uid of an object, which is safe as a word of a command."""
+    return UID.fullmatch(text) is not None
 
 
 def checked_names(listed: Json) -> list[str]:
-    """Return `NAME NAMESPACE UID` for each Job of a list; ValueError for what is no such list."""
+    """Return `NAME NAMESPACE UID` for each Job of a list; ValueError for what is no such list. Logs what is no Job."""
     if not isinstance(listed, list):
         raise ValueError("no list")
     lines = []
     for job in listed:
         name, namespace, uid = text_at(job, "job"), text_at(job, "namespace"), text_at(job, "uid")
-        if not (is_name(name) and is_name(namespace) and UID.fullmatch(uid)):
-            raise ValueError("a Job without name, namespace and uid")
-        lines.append(f"{name} {namespace} {uid}")
+        if is_name(name) and is_name(namespace) and is_uid(uid):
+            lines.append(f"{name} {namespace} {uid}")
+        else:
+            log(f"passing over an entry without the name, namespace and uid of a Job: {one_line(name)!r}")
     return lines
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from gke_jobs import labels
 from gke_jobs.rendering.identity import NAME_LENGTH, Identity, Run, digest
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.values import Json
 
-OURS = "gke-job/"
 LABEL_LENGTH = 63
 ARGUMENT_BYTES = 131_071  # Linux starts no program with a longer argument, or a longer variable with its name
 
@@ -96,16 +96,16 @@ def stamp(
     RenderError when the name or namespace is no DNS-1123 label, or the template uses a key of ours.
     """
     metadata, pod = job.get("metadata", {}), job["spec"]["template"].get("metadata", {})
-    labels = {f"{OURS}identity": identity.hash, "app.kubernetes.io/managed-by": "gke-job"}
+    ours = {labels.IDENTITY: identity.hash, labels.MANAGED_BY: labels.MANAGER}
     annotations = {
-        f"{OURS}airflow-environment": run.environment,
-        f"{OURS}dag-id": run.dag_id,
-        f"{OURS}task-id": run.task_id,
-        f"{OURS}run-id": run.run_id,
-        f"{OURS}map-index": run.map_index,
-        f"{OURS}try-number": run.try_number,
-        f"{OURS}manifest-hash": work,
-        **({} if profile is None else {f"{OURS}profile": profile}),
+        labels.AIRFLOW_ENVIRONMENT: run.environment,
+        labels.DAG_ID: run.dag_id,
+        labels.TASK_ID: run.task_id,
+        labels.RUN_ID: run.run_id,
+        labels.MAP_INDEX: run.map_index,
+        labels.TRY_NUMBER: run.try_number,
+        labels.MANIFEST_HASH: work,
+        **({} if profile is None else {labels.PROFILE: profile}),
     }
     names = {"name": _dns_label(name, "Job name", NAME_LENGTH)}
     if namespace is None:
@@ -114,10 +114,10 @@ def stamp(
         names["namespace"] = _dns_label(namespace, "namespace", LABEL_LENGTH)
     _theirs(pod, "spec.template.metadata.annotations")
     job_metadata = names | {
-        "labels": _theirs(metadata, "metadata.labels") | labels,
-        "annotations": _theirs(metadata, "metadata.annotations") | annotations,
+        "labels": _theirs(metadata, "metadata.labels") | ours,
+        "annotations": _theirs(metadata, "metadata.annotations", allowed=labels.GANG) | annotations,
     }
-    pod_metadata = pod | {"labels": _theirs(pod, "spec.template.metadata.labels") | labels}
+    pod_metadata = pod | {"labels": _theirs(pod, "spec.template.metadata.labels") | ours}
     template = {"metadata": pod_metadata, **_without(job["spec"]["template"], "metadata")}
     return {
         "apiVersion": job["apiVersion"],
@@ -152,10 +152,10 @@ def _stamp_owned(document: dict[str, Json], job: dict[str, Json]) -> dict[str, J
         raise RenderError(BAD_INPUT, f"name of a Service begins with a digit, {name}, give the Job another --name")
     if "namespace" in job:
         names["namespace"] = job["namespace"]
-    ours = {key: job["labels"][key] for key in (f"{OURS}identity", "app.kubernetes.io/managed-by")}
-    labels = _theirs(metadata, f"metadata.labels of {kind} {name}") | ours
+    ours = {key: job["labels"][key] for key in (labels.IDENTITY, labels.MANAGED_BY)}
+    all_labels = _theirs(metadata, f"metadata.labels of {kind} {name}") | ours
     _theirs(metadata, f"metadata.annotations of {kind} {name}")
-    stamped = names | {"labels": labels} | _without(metadata, "name", "namespace", "labels", "ownerReferences")
+    stamped = names | {"labels": all_labels} | _without(metadata, "name", "namespace", "labels", "ownerReferences")
     return {"apiVersion": document["apiVersion"], "kind": kind, "metadata": stamped} | _without(
         document, "apiVersion", "kind", "metadata"
     )
@@ -171,13 +171,20 @@ def _without(mapping: dict[str, Json], *keys: str) -> dict[str, Json]:
     return {key: value for key, value in mapping.items() if key not in keys}
 
 
-def _theirs(metadata: dict[str, Json], path: str) -> dict[str, Json]:
-    """Return the labels or annotations that a template brings: which, is the end of `path`, before ` of OBJECT`."""
+def _theirs(metadata: dict[str, Json], path: str, *, allowed: str = "") -> dict[str, Json]:
+    """Return the labels or annotations that a template brings: which, is the end of `path`, before ` of OBJECT`.
+
+    allowed: the key of ours that a template may set, to "true"
+    """
     theirs = metadata.get(path.partition(" ")[0].rpartition(".")[2], {})
     if not isinstance(theirs, dict):
         raise RenderError(BAD_INPUT, f"{path} is not a mapping, the template, write name: text")
-    for key in theirs:
-        if key.startswith(OURS):
+    for key, value in theirs.items():
+        if key == allowed:
+            if value != "true":
+                fix = 'write "true", or leave it out'
+                raise RenderError(BAD_INPUT, f"{key} is {value!r}, {path}, {fix}")
+        elif key.startswith(labels.OURS):
             raise RenderError(BAD_INPUT, f"{key} is the toolkit's own, {path}, remove it from the template")
     return theirs
 

@@ -1,17 +1,11 @@
 """Tells where the template says the fields that Kubernetes complains about.
 
-Usage: places.py FILE < MESSAGE
-
-FILE is what `render-job --places FILE` has written. Prints `FIELD is in TEMPLATE line N; ...` for the fields that
-MESSAGE names and whose place is known, else nothing.
+`render-job --places FILE` writes where that is; explain-error adds it to the message of an error.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import sys
-from pathlib import Path
 
 from gke_jobs.rendering.values import Json
 
@@ -44,8 +38,3 @@ def _find(path: list[str], known: list[tuple[list[str], str]]) -> str | None:
                 return candidates.pop()
         path = path[:-1]
     return None
-
-
-def main() -> None:
-    """Explain the message on standard input."""
-    print(explain(sys.stdin.read(), json.loads(Path(sys.argv[1]).read_text())))

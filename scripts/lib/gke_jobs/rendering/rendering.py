@@ -9,6 +9,7 @@ from pathlib import Path
 from gke_jobs.rendering.identity import Run, identify
 from gke_jobs.rendering.manifest import read_manifest, stamp, stamp_owned
 from gke_jobs.rendering.places import places_of
+from gke_jobs.rendering.plan import summary, write_plan
 from gke_jobs.rendering.profiles import choose_profile
 from gke_jobs.rendering.size_limits import refuse_too_large
 from gke_jobs.rendering.templating import Rendered, Renderer, find_template
@@ -34,8 +35,9 @@ def render(
     validate: str = "off",
     kubernetes_version: str | None = None,
     places: str | None = None,
+    output: str | None = None,
 ) -> str:
-    """Render the manifest that the options of render-job ask for, as YAML text.
+    """Render the manifest that the options of render-job ask for, as YAML text; with `output` see plan.summary.
 
     `templates` is the directory of templates and profiles; `environ` says whom the Job belongs to and may hold the
     values. RenderError when there is no such manifest.
@@ -76,4 +78,6 @@ def render(
         if validate == "offline":
             for document in stamped:
                 validate_offline(document, kubernetes_version, known)
+    if output is not None:
+        return summary(write_plan(stamped, Path(output)))
     return "---\n".join(map(write_document, stamped))

@@ -1,0 +1,1 @@
+"""Deleting Jobs: which may be deleted, and when they are gone."""

@@ -1,0 +1,49 @@
+"""Tells whether a Job whose task is gone may be deleted; says why not.
+
+command.py may-reap CONNECTION --namespace NAME --job NAME --uid UID --airflow-environment NAME -- PROXY
+stdout: delete | leave
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from gke_jobs import labels
+from gke_jobs.connection import jobs_path
+from gke_jobs.job_options import parse_job_options
+from gke_jobs.json_access import Json, text_at, true_conditions
+from gke_jobs.messages import ScriptError, log
+from gke_jobs.plain_text import one_line
+
+
+def why_not(job: Json, uid: str, environment: str) -> str:
+    """Return why a Job, None for no Job, may not be deleted; '' when it may be."""
+    if job is None or text_at(job, "metadata", "uid") != uid:
+        return "it is already gone"
+    if text_at(job, "metadata", "labels", labels.MANAGED_BY) != labels.MANAGER:
+        return "it is not of this toolkit"
+    found = text_at(job, "metadata", "annotations", labels.AIRFLOW_ENVIRONMENT)
+    if found != environment:
+        return f"it is of the Airflow environment '{one_line(found)}', not {environment}"
+    conditions = true_conditions(job)
+    return "it is finished" if "Complete" in conditions or "Failed" in conditions else ""
+
+
+def main() -> int:
+    """Run the command."""
+    try:
+        options = parse_job_options(sys.argv[1:], _add_options)
+        job = options.reader.get(f"look at Job {options.job}", jobs_path(options.namespace, options.job))
+    except ScriptError as error:
+        log(str(error))
+        return error.status
+    reason = why_not(job, options.uid, options.others.airflow_environment)
+    if reason:
+        log(f"leaving Job {options.job} alone: {reason}")
+    print("leave" if reason else "delete")
+    return 0
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--airflow-environment", required=True)

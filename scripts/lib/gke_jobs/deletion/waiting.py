@@ -1,0 +1,96 @@
+"""Waits until the Job with a uid is gone; says once a minute what holds it.
+
+command.py wait-gone CONNECTION --namespace NAME --job NAME --uid UID --timeout SECONDS -- PROXY
+
+Exit code 124 when the time is over. Not by `kubectl wait`, which would wait for the next Job of that name, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+
+from gke_jobs import exit_codes
+from gke_jobs.connection import jobs_path, pods_path
+from gke_jobs.job_options import JobOptions, parse_job_options
+from gke_jobs.json_access import Json, is_owned_by, list_at, text_at
+from gke_jobs.labels import CONTROLLER_UID
+from gke_jobs.messages import ScriptError, die, log
+from gke_jobs.plain_text import one_line
+
+PAUSE_SECONDS = 0.5
+HEARTBEAT_SECONDS = 60.0
+SHOWN = 3  # Pods, and finalizers of each object
+# The controllers of Kubernetes take these away: the first when the Pods are gone, the second when a Pod is counted.
+OF_KUBERNETES = {"foregroundDeletion", "orphan", "batch.kubernetes.io/job-tracking"}
+
+
+def wait_until_gone(
+    options: JobOptions,
+    seconds: float,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Return when the Job is gone. ScriptError when the time is over, or the Job cannot be read."""
+    began = told = clock()
+    while True:
+        job = options.reader.get(f"read Job {options.job}", jobs_path(options.namespace, options.job))
+        if job is None or text_at(job, "metadata", "uid") != options.uid:
+            return
+        now = clock()
+        passed = f"Job {options.job} is not gone after {now - began:.0f} s"
+        if now - began >= seconds:
+            die(exit_codes.TIMEOUT, f"{passed}: {_what_holds(options, job)}")
+        if now - told >= HEARTBEAT_SECONDS:
+            told = now
+            log(f"{passed}: {_what_holds(options, job)}")
+        sleep(min(PAUSE_SECONDS, max(0.0, began + seconds - now)))
+
+
+def _what_holds(options: JobOptions, job: Json) -> str:
+    query = {"labelSelector": f"{CONTROLLER_UID}={options.uid}"}
+    found = options.reader.list(f"read the Pods of Job {options.job}", pods_path(options.namespace), query)
+    pods = [pod for pod in found if is_owned_by(pod, options.uid)]
+    return describe(job, pods)
+
+
+def describe(job: Json, pods: list[Json]) -> str:
+    """Return what keeps a Job that is being deleted, as words."""
+    if held := _finalizers(job):
+        return f"its finalizers {held} hold it: who set them takes them away"
+    for pod in pods:
+        if held := _finalizers(pod):
+            name = one_line(text_at(pod, "metadata", "name"))
+            return f"finalizers {held} hold its Pod {name}: who set them takes them away"
+    if pods:
+        names = [one_line(text_at(pod, "metadata", "name")) for pod in pods]
+        return f"waiting for the end of {_shown(names, 'Pods')}"
+    return "waiting for Kubernetes to remove it"
+
+
+def _finalizers(obj: Json) -> str:
+    foreign = [one_line(each) for each in list_at(obj, "metadata", "finalizers") if isinstance(each, str)]
+    return _shown([each for each in foreign if each not in OF_KUBERNETES], "finalizers")
+
+
+def _shown(names: list[str], what: str) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more {what}" if more > 0 else "")
+
+
+def main() -> int:
+    """Run the command."""
+    try:
+        options = parse_job_options(sys.argv[1:], _add_options)
+        wait_until_gone(options, options.others.timeout)
+    except ScriptError as error:
+        log(str(error))
+        return error.status
+    return 0
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--timeout", type=float, required=True)

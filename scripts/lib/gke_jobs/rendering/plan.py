@@ -1,0 +1,91 @@
+"""What submit-job needs of a rendered manifest: each object in a file for a `kubectl create` of its own, and a plan.
+
+DIRECTORY has job.json, owned-N.json for what the Job owns, and plan.json: name, identity, hash, profile, namespace
+('' for none), and of what is owned the object (KIND/NAME) and the file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gke_jobs import labels
+
+Json = Any  # what json.loads makes
+
+JOB = "job.json"
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owned:
+    """An object that a Job owns: KIND/NAME, and its file in the directory of the plan."""
+
+    object: str
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be submitted; '' for a profile or a namespace that is not given."""
+
+    name: str
+    namespace: str
+    identity: str
+    hash: str
+    profile: str
+    owned: tuple[Owned, ...]
+
+
+def write_plan(documents: list[dict[str, Json]], directory: Path) -> Plan:
+    """Write a stamped manifest, the Job first."""
+    job, *others = documents
+    metadata = job["metadata"]
+    owned = [
+        Owned(object=f"{document['kind']}/{document['metadata']['name']}", file=f"owned-{number}.json")
+        for number, document in enumerate(others)
+    ]
+    plan = Plan(
+        name=metadata["name"],
+        namespace=metadata.get("namespace", ""),
+        identity=metadata["labels"][labels.IDENTITY],
+        hash=metadata["annotations"][labels.MANIFEST_HASH],
+        profile=metadata["annotations"].get(labels.PROFILE, ""),
+        owned=tuple(owned),
+    )
+    (directory / JOB).write_text(json.dumps(job))
+    for document, entry in zip(others, owned, strict=True):
+        (directory / entry.file).write_text(json.dumps(document))
+    content = vars(plan) | {"owned": [vars(entry) for entry in owned]}
+    (directory / PLAN).write_text(json.dumps(content))
+    return plan
+
+
+def read_plan(directory: Path) -> Plan:
+    """Return the plan of a directory, which this toolkit has written."""
+    content = json.loads((directory / PLAN).read_text())
+    return Plan(**content | {"owned": tuple(Owned(**entry) for entry in content["owned"])})
+
+
+def set_owner(plan: Plan, directory: Path, uid: str) -> None:
+    """Write the files of what is owned anew, with the Job of that uid as owner: Kubernetes removes them with the Job.
+
+    It does not block the Job's deletion, which would take one more right.
+    """
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": plan.name, "uid": uid}
+    for entry in plan.owned:
+        file = directory / entry.file
+        document = json.loads(file.read_text())
+        document["metadata"]["ownerReferences"] = [owner]
+        file.write_text(json.dumps(document))
+
+
+def summary(plan: Plan) -> str:
+    """Return the plan as words for a script: NAME NAMESPACE, and a line KIND/NAME FILE for each other object.
+
+    The namespace is left out where there is none.
+    """
+    lines = [f"{plan.name} {plan.namespace}".rstrip(), *(f"{entry.object} {entry.file}" for entry in plan.owned)]
+    return "".join(f"{line}\n" for line in lines)

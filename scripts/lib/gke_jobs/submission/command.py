@@ -1,0 +1,165 @@
+"""Tells submit-job the next step, as one line of words that are checked.
+
+command.py submission CONNECTION --namespace NAME --job NAME --plan DIRECTORY [--created FILE] [--interrupted SECONDS]
+                      [--on-change WHAT] [--escalate] [--unreachable-timeout SECONDS] -- PROXY
+
+--plan DIRECTORY: what render-job --output has written. What is remembered between two calls is kept there as well.
+--created FILE: what `kubectl create --raw` has answered: the Job that this submit has created.
+--interrupted SECONDS: print NAME NAMESPACE UID if this submit has created the Job, as far as that can be known in so
+short a time; nothing where there is none. 69 when it is not known.
+
+stdout: create | attach NAME NAMESPACE UID yes|no | replace UID | wait UID | render after|after-oom PROFILE
+With `attach`, the files of what the Job owns name it as their owner, and `yes` asks for them to be created.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from gke_jobs import exit_codes
+from gke_jobs.connection import ApiError, jobs_path, pods_path
+from gke_jobs.errors import Verdict, classify
+from gke_jobs.job_names import is_uid
+from gke_jobs.job_options import JobOptions, parse_job_options
+from gke_jobs.json_access import Json, text_at
+from gke_jobs.labels import CONTROLLER_UID
+from gke_jobs.messages import ScriptError, die, log
+from gke_jobs.rendering.plan import Plan, read_plan, set_owner
+from gke_jobs.submission.decisions import (
+    Attach,
+    Create,
+    Decision,
+    Facts,
+    Memory,
+    Refuse,
+    Render,
+    Replace,
+    Request,
+    Wait,
+    created,
+    decide,
+    needs_pods,
+    read_facts,
+)
+
+MEMORY = "submission.json"
+
+
+def main() -> int:
+    """Run the command."""
+    try:
+        options = parse_job_options(sys.argv[1:], _add_options)
+        plan = read_plan(options.others.plan)
+        line = _interrupted(options, plan) if options.others.interrupted else _step(options, plan)
+    except ScriptError as error:
+        log(str(error))
+        return error.status
+    if line:
+        print(line)
+    return 0
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--plan", type=Path, required=True)
+    parser.add_argument("--created", type=Path)
+    parser.add_argument("--interrupted", type=float)
+    parser.add_argument("--on-change", default="fail")
+    parser.add_argument("--escalate", action="store_true")
+
+
+def _step(options: JobOptions, plan: Plan) -> str:
+    others = options.others
+    request = Request(
+        name=plan.name,
+        identity=plan.identity,
+        hash=plan.hash,
+        profile=plan.profile,
+        on_change=others.on_change,
+        escalate=others.escalate,
+    )
+    memory = _recall(others.plan)
+    uid = _created_uid(others.created, plan) if others.created else ""
+    if uid:
+        decision = created(uid, request, options.namespace, memory, os.environ.get("AIRFLOW_CTX_TRY_NUMBER", ""))
+    else:
+        decision = decide(_read(options, request), request, memory)
+    content = json.dumps(vars(decision.memory))
+    (others.plan / MEMORY).write_text(content)
+    for message in decision.messages:
+        log(message)
+    return _line(decision, plan, options)
+
+
+def _line(decision: Decision, plan: Plan, options: JobOptions) -> str:
+    action = decision.action
+    if isinstance(action, Create):
+        return "create"
+    if isinstance(action, Refuse):
+        die(action.status, action.message)
+    if isinstance(action, Render):
+        return f"render {'after-oom' if action.oom else 'after'} {action.profile}"
+    if not is_uid(action.uid):
+        die(exit_codes.UNREACHABLE, f"Job {plan.name} has no uid: that is no answer of Kubernetes")
+    if isinstance(action, Replace):
+        return f"replace {action.uid}"
+    if isinstance(action, Wait):
+        return f"wait {action.uid}"
+    assert isinstance(action, Attach)  # noqa: S101 # for mypy
+    if action.complete_owned:
+        set_owner(plan, options.others.plan, action.uid)
+    return f"attach {plan.name} {options.namespace} {action.uid} {'yes' if action.complete_owned else 'no'}"
+
+
+def _read(options: JobOptions, request: Request) -> Facts | None:
+    job = options.reader.get(f"read Job {options.job}", jobs_path(options.namespace, options.job))
+    if job is None:
+        return None
+    facts = read_facts(job, [])
+    if not needs_pods(facts, request):
+        return facts
+    query = {"labelSelector": f"{CONTROLLER_UID}={facts.uid}"}
+    return read_facts(
+        job, options.reader.list(f"read the Pods of Job {options.job}", pods_path(options.namespace), query)
+    )
+
+
+def _created_uid(file: Path, plan: Plan) -> str:
+    """Return the uid of the Job in an answer of the API server; '' for what is no whole answer, or not our Job."""
+    try:
+        job = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return ""
+    return text_at(job, "metadata", "uid") if _is_of(job, plan) else ""
+
+
+def _is_of(job: Json, plan: Plan) -> bool:
+    facts = read_facts(job, [])
+    same = text_at(job, "kind") == "Job" and text_at(job, "metadata", "name") == plan.name
+    return same and facts.identity == plan.identity and facts.hash == plan.hash and is_uid(facts.uid)
+
+
+def _interrupted(options: JobOptions, plan: Plan) -> str:
+    others = options.others
+    uid = _created_uid(others.created, plan) if others.created else ""
+    if not uid:
+        try:
+            job = options.connection.get_json(jobs_path(options.namespace, options.job), seconds=others.interrupted)
+        except ApiError as error:
+            if classify(error.answer).verdict is not Verdict.ABSENT:
+                raise ScriptError(exit_codes.UNREACHABLE, f"Job {plan.name} could not be read") from None
+            return ""
+        uid = text_at(job, "metadata", "uid") if _is_of(job, plan) else ""
+    return f"{plan.name} {options.namespace} {uid}" if uid else ""
+
+
+def _recall(directory: Path) -> Memory:
+    try:
+        content = json.loads((directory / MEMORY).read_text())
+    except FileNotFoundError:
+        return Memory()
+    escalated = content.pop("escalated")
+    return Memory(**content, escalated=(escalated[0], escalated[1]) if escalated else None)
