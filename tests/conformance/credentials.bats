@@ -49,8 +49,9 @@ END
 END_OF_PLUGIN
   chmod +x "$BATS_TEST_TMPDIR/gke-gcloud-auth-plugin"
   kubectl config set-credentials plugin --exec-api-version client.authentication.k8s.io/v1beta1 \
-    --exec-command "$BATS_TEST_TMPDIR/gke-gcloud-auth-plugin" --exec-interactive-mode Never >/dev/null
+    --exec-command gke-gcloud-auth-plugin --exec-interactive-mode Never >/dev/null
   kubectl config set-context --current --user plugin >/dev/null
+  PATH=$BATS_TEST_TMPDIR:$PATH
 }
 
 fail_logins() { # NUMBER
