@@ -6,7 +6,7 @@ source "$SCRIPTS/lib/processes.bash"
 readonly CLUSTER_OPTIONS="project location cluster context namespace unreachable-timeout"
 
 readonly UNREACHABLE_SECONDS=600 # without any answer, before a script gives up with 69
-readonly LOGIN_SECONDS=60        # for a failure to log in to pass, which may be that of a credential plugin
+readonly LOGIN_SECONDS=10        # for a failure to log in to pass; as in gke_jobs/errors.py
 readonly FOREVER=2000000000      # more than any timeout
 readonly HEARTBEAT_SECONDS=300   # between two messages about the same
 readonly MARK=made-by-gke-job    # in each private directory: only such are swept up

@@ -56,8 +56,8 @@ def test_a_job_that_has_succeeded(collected, condition):
         ({"metadata": {"uid": "u"}}, [], 75, "Job train is not finished"),
         (None, [], 78, 'jobs.batch "train" not found'),
         (job(), ["--uid", "v"], 78, "Job train has uid u, not v: the Job was deleted and another took its name"),
-        (error(403, "no Role"), [], 77, "cannot collect Job train: no Role; ask for a Role"),
-        (error(503, "no answer"), ["--unreachable-timeout", "0"], 69, "cannot collect Job train: no answer; "),
+        (error(403, "no Role"), [], 77, "cannot collect Job train: no Role: ask for a Role"),
+        (error(503, "no answer"), ["--unreachable-timeout", "0"], 69, "cannot collect Job train: no answer: "),
     ],
 )
 def test_a_job_without_a_result(collected, found, options, status, said):

@@ -82,7 +82,7 @@ def test_a_list_of_several_pages(run_command):
 
 def test_a_list_that_cannot_be_had(run_command):
     assert run_command(job_list, {JOBS: error(403, "no Role")}, "--namespace", "ml") == (
-        *(77, "", "gke-job: cannot list the Jobs: no Role; ask for a Role\n"),
+        *(77, "", "gke-job: cannot list the Jobs: no Role: ask for a Role\n"),
     )
 
 

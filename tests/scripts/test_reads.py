@@ -36,7 +36,7 @@ def test_what_passes_is_tried_again_with_longer_pauses(reader, capsys):
 @pytest.mark.parametrize(("code", "status"), [(503, 69), (403, 77), (400, 78)])
 def test_what_does_not_pass_has_its_exit_code(reader, code, status):
     made, waited = reader(error(code, "why"), unreachable_seconds=100.0)
-    with pytest.raises(ScriptError, match="cannot read the Job: why; ask for a Role") as ended:
+    with pytest.raises(ScriptError, match="cannot read the Job: why: ask for a Role") as ended:
         made.get("read the Job", "/x")
     assert ended.value.status == status
     assert sum(waited) == (100 if code == 503 else 0)

@@ -93,6 +93,7 @@ EXIT_CODES = {
     Verdict.USAGE: exit_codes.USAGE,
 }
 PREFIX = re.compile(r"\A.*?is forbidden: |\Aerror when creating \S+: ", re.DOTALL)
+LOGIN_SECONDS = 10.0  # a failure to log in passes sometimes: a metadata server, or a credential plugin, that fails once
 MESSAGE_CHARACTERS = 20_000  # of a message are looked at
 PLACE = re.compile(r"\{(\d)\}")
 

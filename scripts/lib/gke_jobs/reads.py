@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from gke_jobs import exit_codes
 from gke_jobs.connection import ApiError, Connection
-from gke_jobs.errors import Verdict, classify, sentence
+from gke_jobs.errors import LOGIN_SECONDS, Verdict, classify, sentence
 from gke_jobs.json_access import Json, list_at, text_at
 from gke_jobs.messages import die, log
 
 UNREACHABLE_SECONDS = 600.0
-LOGIN_SECONDS = 30.0  # a failure to log in passes sometimes
 PAGE = 500
 LONGEST_DELAY = 30.0
 EXIT_CODES = {

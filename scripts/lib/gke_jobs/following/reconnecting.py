@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gke_jobs.errors import Answer, Verdict, classify, exit_code, sentence
+from gke_jobs.errors import LOGIN_SECONDS, Answer, Verdict, classify, exit_code, sentence
 from gke_jobs.following.events import Action, Finish, Kind, List, Message, Watch
 
 LONGEST_PAUSE = 30.0  # seconds between two tries
 SHORT_WATCH = 1.0  # a watch that ends sooner is begun again only after so many seconds
 PASSING_SECONDS = 60.0  # for which what worked before may be refused: an API server that has just started denies all
-FIRST_LOGIN_SECONDS = 4.0  # the same for authentication that has never worked: a metadata server that fails once
 
 
 @dataclass
@@ -94,7 +93,7 @@ class Reconnecting:
             return self._unreachable
         if self._worked:
             return min(PASSING_SECONDS, self._unreachable)
-        return min(FIRST_LOGIN_SECONDS, self._unreachable) if verdict is Verdict.LOGIN else 0.0
+        return min(LOGIN_SECONDS, self._unreachable) if verdict is Verdict.LOGIN else 0.0
 
     def act(self, now: float) -> Iterator[Action]:
         """Begin the watches again that are due."""
