@@ -5,6 +5,7 @@
 #
 # A script sources this file, defines `main` and ends with `main "$@"`. Its header comment is its --help.
 set -o errexit -o nounset -o pipefail
+trap '' XFSZ # a file that may not grow is an error, as a full disk is
 
 # What is closed is taken by the next file that is opened: this script, when bash has opened it. A result that nobody can
 # read is not printed well, as on a full disk.

@@ -185,6 +185,10 @@ is_asked() {
   ! kubectl create job probe --image busybox:1.37 --dry-run=server >/dev/null 2>&1
 }
 
+is_unanswered() {
+  kubectl create job probe --image busybox:1.37 --dry-run=server 2>&1 | grep --quiet 'failed calling webhook'
+}
+
 # REGEXP is what run-job says in its one line.
 assert_denied() { # NAME REGEXP
   local begun=$SECONDS
@@ -223,6 +227,7 @@ create_webhook_again() { # ANSWER
 @test "V3: a webhook that does not answer is waited for: it may come back; then 69" {
   create_webhook '{"allowed": false}'
   kubectl delete pod webhook >/dev/null
+  wait_until is_unanswered
   run_job unanswered --unreachable-timeout 3
   assert_failure 69
   assert_regex "$stderr" 'an admission webhook does not answer: .*failed calling webhook'

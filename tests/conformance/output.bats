@@ -73,7 +73,7 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
 @test "V10: the reader goes before the result is printed: 129, and the next run brings it" {
   work='sleep 2; echo 7 >/dev/termination-log'
   name=reader-gone
-  run_redirected '{ "$@" 2>/dev/null; echo $? >&3; } 3>&1 >&4 4> >(sleep 0.1)'
+  run_redirected '{ "$@" 2>/dev/null; echo $? >&3; } 3>&1 4> >(sleep 0.1) >&4'
   assert_output 129
   run_redirected '"$@" 2>/dev/null'
   assert_output 7
