@@ -214,17 +214,19 @@ hurry_up() {
 # waited out: --unreachable-timeout for a cluster that does not answer, then 69; LOGIN_SECONDS for a failure to log in,
 # then 77; --schedule-timeout for a quota that is used up, then 124; and all of it for what is left of --timeout, then
 # 124. What does not pass ends the script, with the exit code for it.
-# Sets: outcome: changed, or what may be no error: exists, conflict, absent.
+# Sets: outcome: changed, or what may be no error: exists, conflict, absent; unanswered: whether it may have been carried
+# out before, without an answer.
 # Not for a subshell: a signal is to be handled while it waits.
 change() { # WHAT-FOR KUBECTL-ARGUMENT...
   local what_for=$1 began=$SECONDS delay=1 patience left said='' told=0
   shift
+  unanswered=''
   until try "$@"; do
     outcome=$(explain_change "$what_for") ||
       die "$EXIT_CONFIG" "cannot $what_for, nor say why: is there room in ${PRIVATE_DIR%/*}?"
     case $outcome in
       exists | conflict | absent) return 0 ;;
-      transient) patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
+      transient) unanswered=yes patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
       login) patience=$LOGIN_SECONDS ;;
       quota) patience=${option[schedule_timeout]:-$FOREVER} ;;
       *) patience=0 ;;
