@@ -18,7 +18,7 @@ proxy=''      # the process id of kubectl proxy, if this script has started it
 # A directory of this run alone, removed when the script ends. The GKE auth plugin caches its token beside the
 # kubeconfig, so a directory that two tasks share hands one task's account to the other.
 make_private_dir() {
-  sweep_private_dirs
+  [[ ${GKE_JOB_RUN-} ]] || sweep_private_dirs
   new_private_dir
   trap clean_up EXIT
   trap end_unexpectedly ERR
