@@ -19,8 +19,7 @@ proxy=''      # the process id of kubectl proxy, if this script has started it
 # kubeconfig, so a directory that two tasks share hands one task's account to the other.
 make_private_dir() {
   sweep_private_dirs
-  until new_private_dir; do :; done
-  : "${answer=}"
+  new_private_dir
   trap clean_up EXIT
   trap end_unexpectedly ERR
   set -o errtrace
@@ -32,18 +31,19 @@ make_private_dir() {
   [[ -w ${HOME-} ]] || export HOME=$PRIVATE_DIR
 }
 
-# The lock, which children inherit, tells others that somebody still works here; fails when one was faster to sweep it.
+# The lock, which children inherit, tells others that somebody still works here. The mark comes after it: a directory
+# without a lock and without a mark is left alone.
 new_private_dir() {
   PRIVATE_DIR=$(umask 077 && mktemp -d "${TMPDIR:-/tmp}/gke-job.XXXXXXXX") ||
     die "$EXIT_CONFIG" "cannot make a private directory in ${TMPDIR:-/tmp}: name another place in TMPDIR"
+  if type -P flock >/dev/null; then
+    exec {private_dir_lock}<"$PRIVATE_DIR"
+    flock -n "$private_dir_lock" || true # a file system without locks
+  fi
   if ! { : >"$PRIVATE_DIR/$MARK" && mkfifo "$PRIVATE_DIR/never" && exec {never}<>"$PRIVATE_DIR/never"; }; then
     rm -rf -- "$PRIVATE_DIR"
     die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
   fi
-  type -P flock >/dev/null || return 0
-  { exec {private_dir_lock}<"$PRIVATE_DIR"; } 2>/dev/null || return 1
-  flock -n "$private_dir_lock" || (($? > 1)) || return 1 # above 1: a file system without locks
-  [[ -d $PRIVATE_DIR ]]
 }
 
 # Ends the script when a command fails that nothing had to be done about: its exit code may be one that means something
@@ -214,17 +214,19 @@ hurry_up() {
 # waited out: --unreachable-timeout for a cluster that does not answer, then 69; LOGIN_SECONDS for a failure to log in,
 # then 77; --schedule-timeout for a quota that is used up, then 124; and all of it for what is left of --timeout, then
 # 124. What does not pass ends the script, with the exit code for it.
-# Sets: outcome: changed, or what may be no error: exists, conflict, absent.
+# Sets: outcome: changed, or what may be no error: exists, conflict, absent; unanswered: whether it may have been carried
+# out before, without an answer.
 # Not for a subshell: a signal is to be handled while it waits.
 change() { # WHAT-FOR KUBECTL-ARGUMENT...
   local what_for=$1 began=$SECONDS delay=1 patience left said='' told=0
   shift
+  unanswered=''
   until try "$@"; do
     outcome=$(explain_change "$what_for") ||
       die "$EXIT_CONFIG" "cannot $what_for, nor say why: is there room in ${PRIVATE_DIR%/*}?"
     case $outcome in
       exists | conflict | absent) return 0 ;;
-      transient) patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
+      transient) unanswered=yes patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
       login) patience=$LOGIN_SECONDS ;;
       quota) patience=${option[schedule_timeout]:-$FOREVER} ;;
       *) patience=0 ;;

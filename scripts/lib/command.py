@@ -1,7 +1,6 @@
 """Runs one command of the package gke_jobs, which lies beside this file: command.py NAME ARGUMENT...
 
-It needs the standard library alone, and `python -I -S -B` starts it in half the time: without site-packages, and without
-modules of the working directory or of PYTHONPATH.
+It needs the standard library alone: `python -I -S -B` starts it without site-packages and other people's modules.
 """
 
 from __future__ import annotations

@@ -5,10 +5,13 @@
 #
 # A script sources this file, defines `main` and ends with `main "$@"`. Its header comment is its --help.
 set -o errexit -o nounset -o pipefail
+trap '' XFSZ # a file that may not grow is an error, as a full disk is
 
-# A closed stdin or stderr would be taken by the next file that is opened.
-{ : <&0; } 2>/dev/null || exec </dev/null
-{ : >&2; } 2>/dev/null || exec 2>/dev/null
+# What is closed is taken by the next file that is opened: this script, when bash has opened it. A result that nobody can
+# read is not printed well, as on a full disk.
+{ true <&0; } 2>/dev/null && [[ ! /proc/$$/fd/0 -ef $0 ]] || exec </dev/null
+{ true >&1; } 2>/dev/null && [[ ! /proc/$$/fd/1 -ef $0 ]] || exec >/dev/full
+true >&2 && [[ ! /proc/$$/fd/2 -ef $0 ]] || exec 2>/dev/null
 
 # The exit codes of every script; the table in README.md says what each means to Airflow.
 # shellcheck disable=SC2034 # not every script has a use for each of them

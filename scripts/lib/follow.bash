@@ -9,11 +9,11 @@ require_follow_options() {
   require_choice logs all failed none
 }
 
-# Runs the follower and returns its exit code. In a stage of run-job, which has the private directory and the connection,
+# Runs the follower and ends with its exit code. In a stage of run-job, which has the private directory and the connection,
 # it takes the place of this script: one process less for as long as the Job runs.
 follow() { # OPTION...
   local follower=("${COMMAND[@]}" follow "${connection[@]}" "$@" -- "${proxy_command[@]}")
   [[ ! ${GKE_JOB_RUN-} ]] || exec "${follower[@]}"
   start KILL "${follower[@]}"
-  wait $!
+  wait $! || exit
 }

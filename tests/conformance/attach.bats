@@ -89,3 +89,68 @@ submit() { # SHELL-COMMAND [OPTION...] -> job, uid
   assert_failure 124
   assert_regex "${stderr_lines[-1]}" 'cannot create Job no-room: the quota was used up for 2 s'
 }
+
+# A task whose Job owns the ConfigMap JOB-items.
+submit_items() { # NAME [OPTION...] -> uid
+  printf '{"image": "busybox:1.37", "command": ["sleep", "60"], "items": ["a", "b"]}' >"$BATS_TEST_TMPDIR/items.json"
+  run_script submit-job --template indexed-job --values "$BATS_TEST_TMPDIR/items.json" --name "$@"
+  read -r _ _ uid <<<"$output"
+}
+
+@test "S5: an object of somebody else has the name of one that the Job is to own: 65 at once, no Job" {
+  local begun=$SECONDS
+  kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs-items"}, "data": {"0": "theirs"}}'
+  submit_items theirs
+  assert_one_error 65 'ConfigMap/theirs-items exists and does not belong to a Job of this task: delete it'
+  ((SECONDS - begun < 10))
+  assert [ -z "$(kubectl get job theirs --ignore-not-found --output name)" ]
+  assert_equal "$(kubectl get configmap theirs-items --output 'jsonpath={.data.0}')" theirs
+}
+
+@test "S5: such an object with our label, but the owner of another: a bounded wait, then 124, no Job is left" {
+  local identity
+  submit_items label-giver
+  assert_success
+  identity=$(field label-giver '{.metadata.labels.gke-job/identity}')
+  kubectl create --filename - <<JSON
+{"apiVersion": "v1", "kind": "ConfigMap", "data": {"0": "theirs"}, "metadata": {"name": "stays-items",
+ "labels": {"gke-job/identity": "$identity"},
+ "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "label-giver", "uid": "$uid", "controller": true}]}}
+JSON
+  submit_items stays --timeout 5
+  assert_failure 124
+  assert_regex "$stderr" 'ConfigMap/stays-items still belongs to the Job before'
+  wait_until gone job/stays
+  assert_equal "$(kubectl get configmap stays-items --output 'jsonpath={.data.0}')" theirs
+}
+
+gone() { # KIND/NAME
+  [[ -z $(kubectl get "$1" --ignore-not-found --output name) ]]
+}
+
+# Puts another ConfigMap, with the same owner, in the place of one: it cannot be changed.
+replace_data() { # NAME JSON
+  local object
+  object=$(kubectl get configmap "$1" --output json | "$GKE_JOB_PYTHON" -c '
+import json, sys
+found = json.load(sys.stdin)
+metadata = {key: found["metadata"][key] for key in ("name", "labels", "ownerReferences")}
+print(json.dumps({**found, "metadata": metadata, "data": {**found["data"], **json.loads(sys.argv[1])}}))' "$2")
+  kubectl delete configmap "$1"
+  kubectl create --filename - <<<"$object"
+}
+
+@test "S5: our own object with other data, or with more: 65, it is not used" {
+  submit_items changed
+  assert_success
+  replace_data changed-items '{"0": "other"}'
+  AIRFLOW_CTX_TRY_NUMBER=2 submit_items changed
+  assert_failure 65
+  assert_regex "$stderr" 'ConfigMap/changed-items exists with another content than the manifest has'
+  kubectl delete configmap changed-items
+  AIRFLOW_CTX_TRY_NUMBER=2 submit_items changed
+  assert_success
+  replace_data changed-items '{"more": "x"}'
+  AIRFLOW_CTX_TRY_NUMBER=2 submit_items changed
+  assert_failure 65
+}

@@ -89,3 +89,88 @@ pod_waits_with() { # JOB REGEXP
   assert_line 'Job insecure is not finished: it has no Pods'
   assert_line --regexp '^  event FailedCreate, .*violates PodSecurity "restricted:latest"'
 }
+
+# shellcheck disable=SC2046 # a name and a uid
+# Writes an Event about a Pod of a Job, as a component of the cluster may; FIELDS is JSON.
+create_event() { # JOB FIELDS
+  "$GKE_JOB_PYTHON" -c '
+import json, os, sys
+job, fields, name, uid = sys.argv[1:]
+print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateName": f"{job}."}, "type": "Normal",
+                  "involvedObject": {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": uid,
+                                     "namespace": os.environ["NAMESPACE"]},
+                  "firstTimestamp": "2026-01-01T00:00:00Z", "lastTimestamp": "2026-01-01T00:00:00Z", "count": 1,
+                  **json.loads(fields)}))' "$1" "$2" \
+    $(kubectl get pods --selector "job-name=$1" --output 'jsonpath={.items[0].metadata.name} {.items[0].metadata.uid}') |
+    kubectl create --filename -
+}
+
+# bats test_tags=needs:events
+@test "V11: a Pod whose node was scaled up first and that failed with 127: advice about the program" {
+  create_job scaled-up 'no-such-program'
+  wait_for_condition Failed scaled-up
+  create_event scaled-up '{"reason": "TriggeredScaleUp", "message": "pod triggered scale-up: [{pool 0->1 (max: 3)}]"}'
+  explain scaled-up
+  assert_line --regexp '^advice: the image does not have that program'
+  refute_output --partial 'a node is on its way'
+}
+
+# bats test_tags=needs:events
+@test "V11: a Pod whose image was pulled late and that failed with 3: no advice about the image" {
+  wait_for_condition Failed exits
+  create_event exits '{"type": "Warning", "reason": "Failed", "message": "Failed to pull image \"x\": rpc error: not found"}'
+  create_event exits '{"type": "Warning", "reason": "FailedScheduling", "message": "0/3 nodes are available: 3 Insufficient cpu."}'
+  explain exits
+  refute_output --partial 'advice:'
+}
+
+# bats test_tags=needs:events
+@test "V11: a Pod that still waits, for which a node is on its way: wait" {
+  wait_until pod_waits_with no-node 'Unschedulable'
+  create_event no-node '{"reason": "TriggeredScaleUp", "message": "pod triggered scale-up: [{pool 0->1 (max: 3)}]"}'
+  explain no-node
+  assert_line --regexp '^advice: a node is on its way: wait'
+}
+
+@test "V12: a second container killed with 137 after the program failed with 9: no advice about SIGKILL" {
+  # shellcheck disable=SC2016 # for the shell of the container
+  create_job killed-beside '' "$(job_spec "{\"containers\": [$(container helper 'sleep 1; sh -c "kill -KILL \$\$"; exit $?'),
+    $(container main 'echo no data; exit 9')]}")"
+  wait_for_condition Failed killed-beside
+  explain killed-beside
+  assert_line '  container main: exit code 9'
+  refute_output --regexp 'advice:.*SIGKILL'
+}
+
+# bats test_tags=needs:node-admission
+@test "V12: OutOfcpu: the node did not admit the Pod, the program has not failed" {
+  local node
+  node=$(kubectl get nodes --output 'jsonpath={.items[0].metadata.name}')
+  create_job out-of-cpu '' "$(job_spec "{\"nodeName\": \"$node\", \"containers\": [{\"name\": \"main\",
+    \"image\": \"busybox:1.37\", \"command\": [\"true\"], \"resources\": {\"requests\": {\"cpu\": \"1000\"}}}]}")"
+  wait_for_condition Failed out-of-cpu
+  explain out-of-cpu
+  assert_output --partial OutOfcpu
+  assert_line --regexp '^advice: the node did not admit the Pod'
+  refute_output --regexp 'advice:.*(raise|OOMKilled|log of)'
+}
+
+# bats test_tags=needs:events
+@test "S7: an Event with a line break, a mark of a group and ESC in reason and message: one line of text" {
+  wait_for_condition Failed exits
+  create_event exits '{"type": "Warning", "reason": "Bad\n::endgroup::\u001b[2J", "message": "one\n::endgroup::\nadvice: $(reboot)\u001b[31m\r"}'
+  create_event exits '{"type": "Warning", "reason": "Silent", "message": ""}'
+  create_event exits '{"type": "Warning", "message": "a reason is missing"}'
+  explain exits
+  refute_output --regexp $'\033|\r'
+  refute_output --partial '::endgroup::'
+  refute_output --regexp $'\nadvice: .*reboot'
+}
+
+@test "S7: what an Event says becomes no part of a command to be pasted" {
+  wait_for_condition Suspended suspended
+  create_job hostile-queue 'true' '{"suspend": true}'
+  kubectl label job hostile-queue 'kueue.x-k8s.io/queue-name=Q_x'
+  explain hostile-queue
+  refute_output --regexp 'kubectl describe localqueue Q_x'
+}

@@ -96,3 +96,82 @@ pod_of() { # JOB
   assert_failure 1
   assert_output --regexp '^[Ee]rror.*\(NotFound\): pods "never-was" not found'
 }
+
+# Follows a Job from its beginning until it has failed: fills status, out, err, and late, the seconds from there to the end.
+follow_to_failure() { # JOB [OPTION...]
+  local begun
+  out=$BATS_TEST_TMPDIR/out err=$BATS_TEST_TMPDIR/err
+  bash "$REPOSITORY/scripts/follow-job" --job "$@" >"$out" 2>"$err" 3>&- &
+  wait_for_condition Failed "$1"
+  begun=$SECONDS
+  wait_for $!
+  late=$((SECONDS - begun))
+}
+
+@test "L2: a progress bar is shown as it goes, at most a line a second" {
+  # What has no newline yet reaches the log of a real container by 16 KiB at a time.
+  # shellcheck disable=SC2016 # for the shell of the container
+  create_job progress 'for n in $(seq 40); do printf "\r%4096s" "$n%"; sleep 0.2; done; printf "\rdone\n"; sleep 3'
+  bash "$REPOSITORY/scripts/follow-job" --job progress >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep --quiet '[0-9]%' "$BATS_TEST_TMPDIR/out"
+  assert_equal "$(conditions progress)" ''
+  refute grep --quiet done "$BATS_TEST_TMPDIR/out"
+  wait_for $!
+  assert_equal "$status" 0
+  assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/out")" '\| done$'
+  (($(wc --lines <"$BATS_TEST_TMPDIR/out") <= 11))
+  refute grep --quiet $'\r' "$BATS_TEST_TMPDIR/out"
+}
+
+@test "L2: lines that end with CR LF are lines" {
+  create_job crlf 'printf "one\r\ntwo\r\n\r\nthree\r\n"'
+  wait_for_condition Complete crlf
+  bash "$REPOSITORY/scripts/follow-job" --job crlf 2>/dev/null >"$BATS_TEST_TMPDIR/log"
+  assert_equal "$(sed 's/^.....-*[^|]*| //' "$BATS_TEST_TMPDIR/log" | od -An -c | tr -d ' \n')" 'one\ntwo\n\nthree\n'
+}
+
+@test "L1: text that looks like a time is text" {
+  create_job stamps 'printf "2026-01-01T00:00:00Z one\nx\n2026-01-01T00:00:00.123456789Z\nand so on\n"'
+  wait_for_condition Complete stamps
+  run_script follow-job --job stamps
+  assert_equal "$(printf '%s\n' "${lines[@]}" | sed 's/^.* | //')" \
+    $'2026-01-01T00:00:00Z one\nx\n2026-01-01T00:00:00.123456789Z\nand so on'
+}
+
+# bats test_tags=needs:init-containers
+@test "L3: an init container that fails: its log is read, and nothing is waited for" {
+  create_job init-fails '' "$(job_spec "{\"initContainers\": [$(container prepare 'echo no data; exit 7')],
+    \"containers\": [$(container main true)]}")"
+  follow_to_failure init-fails
+  assert_equal "$status" 1
+  assert_regex "$(<"$out")" '^.{5} prepare \| no data$'
+  ((late <= 3))
+  refute grep --quiet 'read' "$err"
+  assert grep --quiet 'init container prepare: exit code 7' "$err"
+}
+
+# bats test_tags=needs:init-containers
+@test "L3: one of two init containers fails, and the image of the program does not exist" {
+  create_job second-fails '' "$(job_spec "{\"initContainers\": [$(container first 'echo fine'), $(container second 'echo broken; exit 7')],
+    \"containers\": [{\"name\": \"main\", \"image\": \"gke-job.invalid/no-such-image:1\"}]}")"
+  follow_to_failure second-fails
+  assert_equal "$status" 1
+  assert_equal "$(sed 's/^.....//' "$out")" $' first | fine\n second | broken'
+  ((late <= 3))
+}
+
+@test "L5: a second container that goes on when the program has ended is said, and its log is followed" {
+  local name
+  for name in helper istio-proxy; do
+    create_job "beside-$name" '' "$(job_spec "{\"containers\": [$(container main 'echo done'),
+      $(container "$name" 'while :; do echo tick; sleep 1; done')]}")"
+  done
+  for name in helper istio-proxy; do
+    run_script follow-job --job "beside-$name" --timeout 12
+    assert_failure 124
+    assert_output --regexp '[a-z0-9]{5} \| done'
+    assert_output --partial " $name | tick"
+    assert_regex "$stderr" "goes on, although its program has ended: $name still runs"
+  done
+  kubectl delete job beside-helper beside-istio-proxy --wait=false
+}

@@ -75,3 +75,110 @@ JSON
   run_script collect-job --job explained
   assert_one_error 1 'Job explained failed: it has no result'
 }
+
+# Runs a Job with these containers and collects its result: fills status, output and stderr.
+run_containers() { # NAME CONTAINERS [POD-METADATA [POD-SPEC]]
+  create_job "$1" '' "$(job_spec "{\"containers\": [$2]${4:+, $4}}" '{}' "${3:-{\}}")"
+  run_script follow-job --job "$1"
+  assert_success
+  run_script collect-job --job "$1"
+}
+
+LEAVES_1='echo 1 >/dev/termination-log'
+LEAVES_2='echo 2 >/dev/termination-log'
+
+@test "V4: the result is that of main, wherever it stands among the containers" {
+  run_containers main-last "$(container istio-proxy true), $(container main "$LEAVES_1")"
+  assert_output 1
+  run_containers main-first "$(container main "$LEAVES_1"), $(container istio-proxy "$LEAVES_2")"
+  assert_output 1
+}
+
+@test "V4: without main it is that of the container that is no known sidecar" {
+  run_containers no-main "$(container istio-proxy "$LEAVES_2"), $(container train "$LEAVES_1")"
+  assert_output 1
+}
+
+@test "V4: the annotation kubectl.kubernetes.io/default-container names the container whose result counts" {
+  run_containers annotated "$(container main "$LEAVES_2"), $(container worker "$LEAVES_1")" \
+    '{"annotations": {"kubectl.kubernetes.io/default-container": "worker"}}'
+  assert_output 1
+  run_containers annotated-wrong "$(container main "$LEAVES_1"), $(container worker "$LEAVES_2")" \
+    '{"annotations": {"kubectl.kubernetes.io/default-container": "nobody"}}'
+  assert_output 1
+}
+
+# bats test_tags=needs:init-containers
+@test "V4: init containers leave no result" {
+  run_containers with-init "$(container main "$LEAVES_1")" '{}' \
+    "\"initContainers\": [$(container prepare "$LEAVES_2")]"
+  assert_output 1
+}
+
+# bats test_tags=needs:init-containers
+@test "V4: a native sidecar leaves no result, and ends with its Pod" {
+  local sidecar
+  sidecar=$(container proxy "$LEAVES_2; trap exit TERM; sleep 60 & wait")
+  run_containers with-sidecar "$(container train "$LEAVES_1")" '{}' \
+    "\"initContainers\": [${sidecar%\}}, \"restartPolicy\": \"Always\"}]"
+  assert_output 1
+}
+
+succeeded() { # JOB NUMBER
+  [[ $(field "$1" '{.status.succeeded}') == "$2" ]]
+}
+
+@test "V5: a Pod that is removed before its result is collected leaves it all the same to who followed it" {
+  # shellcheck disable=SC2016 # for the shell of the container
+  local template pod work='[ $JOB_COMPLETION_INDEX = 0 ] || sleep 6; echo $((JOB_COMPLETION_INDEX + 10)) >/dev/termination-log'
+  as_task dag "$BATS_TEST_NAME" run
+  template=$(job_template "$(job_spec "{\"containers\": [$(container main "$work")]}" \
+    '{"completionMode": "Indexed", "completions": 2, "parallelism": 2}')")
+  bash "$REPOSITORY/scripts/run-job" --template "$template" --name removed-early \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until succeeded removed-early 1
+  pod=$(kubectl get pods --selector job-name=removed-early,batch.kubernetes.io/job-completion-index=0 --output name)
+  kubectl delete "$pod"
+  wait_for $!
+  assert_equal "$status" 0
+  assert_equal "$(<"$BATS_TEST_TMPDIR/out")" '[10,11]'
+}
+
+# Prints brackets, so many, and what closes them.
+nested() { # NUMBER
+  printf "printf '%%%ss' | tr ' ' '[' >/tmp/nested; printf '%%%ss' | tr ' ' ']' >>/tmp/nested; cp /tmp/nested /dev/termination-log" "$1" "$1"
+}
+
+@test "S8: a result of 1,500 nested lists is refused: 65, in one line" {
+  create_job deep "$(nested 1500)"
+  wait_for_condition Complete deep
+  run_script collect-job --job deep
+  assert_one_error 65 'result nested more than 100 levels deep, Pod deep-.{5}'
+}
+
+@test "S8: run-job of such a Job ends with 65, too; 100 levels are a result" {
+  as_task dag "$BATS_TEST_NAME" run
+  run_script run-job --template batch-job --values "$(values_file "$(nested 1500)")" --name deep-run
+  assert_failure 65
+  assert_output ''
+  assert_regex "${stderr_lines[-1]}" 'nested more than 100 levels deep'
+  run_script run-job --template batch-job --values "$(values_file "$(nested 100)")" --name deep-enough
+  assert_success
+  assert_equal "${#output}" 200
+}
+
+@test "S8: numbers and names that JSON does not have are text, and an integer keeps its digits" {
+  create_job infinite 'echo "{\"loss\": NaN}" >/dev/termination-log'
+  create_job large 'echo 123456789012345678901234567890 >/dev/termination-log'
+  create_job digits 'printf %4000s | tr " " 9 >/dev/termination-log'
+  wait_for_condition Complete infinite
+  run_script collect-job --job infinite
+  assert_output '"{\"loss\": NaN}"'
+  wait_for_condition Complete large
+  run_script collect-job --job large
+  assert_output 123456789012345678901234567890
+  wait_for_condition Complete digits
+  run_script collect-job --job digits
+  assert_success
+  assert_equal "${#output}" 4000
+}

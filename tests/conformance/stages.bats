@@ -29,10 +29,6 @@ start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
 }
 
-no_job() { # NAME
-  [[ -z $(kubectl get job "$1" --ignore-not-found --output name) ]]
-}
-
 @test "run-job prints the log on stderr and the result, alone, on stdout" {
   run_job 'echo training; echo "{\"loss\": 0.5}" >/dev/termination-log'
   assert_success
@@ -107,4 +103,122 @@ no_job() { # NAME
   run_script run-job --template batch-job --values "$values" --timeout 3
   assert_failure 124
   assert_regex "$stderr" 'is waiting for a node: 0/[0-9]+ nodes are available: .*Insufficient cpu'
+}
+
+# Runs run-job on a Job of this spec.
+run_spec() { # SPEC [OPTION...]
+  run_script run-job --template "$(job_template "$1")" "${@:2}"
+}
+
+SAVES='trap "echo saved; echo 7 >/dev/termination-log; exit 0" TERM; echo training; sleep 600 & wait'
+
+# Starts run-job, ends its Pod by a shell function of one argument, its name; the run is green, but that is said.
+assert_success_is_doubted() { # FUNCTION REASON
+  local pod
+  start_job "$SAVES"
+  wait_until grep --quiet '| training' "$BATS_TEST_TMPDIR/err"
+  pod=$(kubectl get pods --selector "job-name=$job" --output 'jsonpath={.items[0].metadata.name}')
+  "$1" "$pod"
+  wait_for "$runner"
+  assert_equal "$status" 0
+  assert_equal "$(<"$BATS_TEST_TMPDIR/out")" 7
+  assert_equal "$(grep --count "Pod $pod succeeded while it was being ended ($2): its result may be incomplete" \
+    "$BATS_TEST_TMPDIR/err")" 1
+}
+
+evict() { # POD
+  printf '{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "%s", "namespace": "%s"}}' "$1" "$NAMESPACE" |
+    kubectl create --raw "/api/v1/namespaces/$NAMESPACE/pods/$1/eviction" --filename - >/dev/null
+}
+
+delete_pod() { # POD
+  kubectl delete pod "$1" --wait=false
+}
+
+@test "V7: a program that handles SIGTERM and ends with 0 when it is evicted: the log says what its success is worth" {
+  assert_success_is_doubted evict EvictionByEvictionAPI
+}
+
+@test "V7: the same when somebody deletes its Pod" {
+  assert_success_is_doubted delete_pod deleted
+}
+
+@test "V7: a success that nobody disturbed is not doubted" {
+  run_job 'echo 7 >/dev/termination-log'
+  assert_success
+  refute_regex "$stderr" 'being ended'
+}
+
+# The spec of an Indexed Job of two Pods, of which one node has room for only one; ANNOTATION is for the Job.
+too_large_for_two() { # -> spec
+  local node size
+  read -r node size < <(kubectl get nodes --output \
+    'jsonpath={.items[0].metadata.name} {.items[0].status.allocatable.ephemeral-storage}{"\n"}')
+  size=$("$GKE_JOB_PYTHON" -c 'import sys
+from localgke.scheduler import quantity
+print(int(quantity(sys.argv[1]) * 6 / 10))' "$size")
+  spec=$(job_spec "{\"nodeSelector\": {\"kubernetes.io/hostname\": \"$node\"}, \"containers\": [{\"name\": \"main\",
+    \"image\": \"busybox:1.37\", \"command\": [\"sh\", \"-c\", \"trap exit TERM; sleep 60 & wait\"],
+    \"resources\": {\"requests\": {\"ephemeral-storage\": \"$size\"}}}]}" \
+    '{"completionMode": "Indexed", "completions": 2, "parallelism": 2}')
+}
+
+@test "V9: a gang of two Pods, room for one: the schedule timeout ends the wait, 124" {
+  too_large_for_two
+  printf '{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"annotations": {"gke-job/gang": "true"}}, "spec": %s}' \
+    "$spec" >"$BATS_TEST_TMPDIR/gang.yaml.j2"
+  run_script run-job --template "$BATS_TEST_TMPDIR/gang.yaml.j2" --schedule-timeout 5 --name gang
+  assert_failure 124
+  assert_regex "$stderr" 'Job gang lacks nodes for some of its Pods after [0-9]+ s: 0/[0-9]+ nodes are available: .*Insufficient ephemeral-storage'
+  wait_until no_job gang
+}
+
+@test "V9: Pods that do not depend on each other begin as there is room: one that has a node stops the clock" {
+  too_large_for_two
+  run_spec "$spec" --schedule-timeout 3 --timeout 10 --name no-gang
+  assert_failure 124
+  assert_regex "$stderr" 'Job no-gang is not finished after'
+  wait_until no_job no-gang
+}
+
+@test "V9: the shipped distributed-job is such a gang" {
+  echo '{"image": "busybox:1.37", "command": ["true"], "nodes": 2}' >"$BATS_TEST_TMPDIR/values.json"
+  run "$GKE_JOB_PYTHON" "$REPOSITORY/scripts/render-job" --template distributed-job --values "$BATS_TEST_TMPDIR/values.json"
+  assert_success
+  assert_output --regexp '"?gke-job/gang"?: .true.'
+}
+
+finalizers() { # POD JSON-LIST
+  kubectl patch pod "$1" --type merge --patch "{\"metadata\": {\"finalizers\": $2}}"
+}
+
+@test "V6: a Pod with a finalizer of somebody else: run again with --timeout, it ends by the clock and says what holds it" {
+  local pod begun
+  start_job 'sleep 2; exit 3' --name held
+  pod=$(kubectl get pods --selector job-name=held --output 'jsonpath={.items[0].metadata.name}')
+  finalizers "$pod" '["batch.kubernetes.io/job-tracking", "example.com/held"]'
+  wait_for "$runner"
+  assert_equal "$status" 1
+  begun=$SECONDS
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'sleep 2; exit 3' --name held --timeout 6
+  ((SECONDS - begun < 20))
+  finalizers "$pod" '[]'
+  assert_failure 124
+  assert_regex "$stderr" "example.com/held.* hold its Pod $pod"
+}
+
+@test "V6: delete-job waits for such a Pod only so long as it is told" {
+  local pod
+  create_job held-alone 'trap exit TERM; sleep 60 & wait'
+  wait_until has_pod held-alone
+  pod=$(kubectl get pods --selector job-name=held-alone --output 'jsonpath={.items[0].metadata.name}')
+  finalizers "$pod" '["batch.kubernetes.io/job-tracking", "example.com/held"]'
+  run_script delete-job --job held-alone --timeout 4
+  finalizers "$pod" '[]'
+  assert_failure 124
+  assert_regex "$stderr" "example.com/held.* hold its Pod $pod"
+}
+
+has_pod() { # JOB
+  [[ $(kubectl get pods --selector "job-name=$1" --output name) ]]
 }

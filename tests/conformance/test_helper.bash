@@ -67,3 +67,31 @@ end_children() {
 no_pods() { # JOB
   [[ -z $(kubectl get pods --selector "job-name=$1" --output name) ]]
 }
+
+# A container as JSON, whose program is a shell command.
+container() { # NAME SHELL-COMMAND
+  "$GKE_JOB_PYTHON" -c '
+import json, sys
+name, command = sys.argv[1:]
+print(json.dumps({"name": name, "image": "busybox:1.37", "command": ["sh", "-c", command]}))' "$@"
+}
+
+# The spec of a Job as JSON, for create_job and job_template: fields of its Pod, of itself, and of the Pod's metadata.
+job_spec() { # POD-SPEC [SPEC [POD-METADATA]]
+  "$GKE_JOB_PYTHON" -c '
+import json, sys
+pod, spec, metadata = map(json.loads, sys.argv[1:])
+pod = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, **pod}
+print(json.dumps({"backoffLimit": 0, "template": {"metadata": metadata, "spec": pod}, **spec}))
+' "$1" "${2:-{\}}" "${3:-{\}}"
+}
+
+# Writes a template of a Job with this spec; prints the file's path.
+job_template() { # SPEC
+  printf '{"apiVersion": "batch/v1", "kind": "Job", "spec": %s}\n' "$1" >"$BATS_TEST_TMPDIR/job.yaml.j2"
+  printf '%s\n' "$BATS_TEST_TMPDIR/job.yaml.j2"
+}
+
+no_job() { # NAME
+  [[ -z $(kubectl get job "$1" --ignore-not-found --output name) ]]
+}

@@ -35,3 +35,54 @@ requests() { # KIND
 kubectl_directly() { # KUBECTL-ARGUMENT...
   kubectl --kubeconfig "$DIRECT_KUBECONFIG" --namespace "$NAMESPACE" "$@"
 }
+
+# Starts run-job with a Job that waits until it is resumed, and waits until it is followed with both watches. TTL: of the
+# finished Job.
+start_suspended_job() { # SHELL-COMMAND [OPTION...] -> runner, job
+  local watches template=$BATS_TEST_TMPDIR/suspended.yaml.j2
+  watches=$(requests watch)
+  cat >"$template" <<END_OF_TEMPLATE
+apiVersion: batch/v1
+kind: Job
+spec:
+  suspend: true
+  backoffLimit: 0
+  ttlSecondsAfterFinished: ${TTL-3600}
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: main
+          image: {{ values.image }}
+          command: {{ values.command }}
+END_OF_TEMPLATE
+  bash "$REPOSITORY/scripts/run-job" --template "$template" --values "$(values_file "$1")" "${@:2}" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  said 'is suspended'
+  more_requests watch "$watches" 2
+  job=$(sed -n 's/.*: \(created\|attaching to\) Job \([^ :]*\).*/\2/p' "$BATS_TEST_TMPDIR/err")
+}
+
+said() { # TEXT
+  wait_until grep --quiet --no-messages "$1" "$BATS_TEST_TMPDIR/err"
+}
+
+# Waits until so many more requests of a kind have come in.
+more_requests() { # KIND BEFORE NUMBER
+  wait_until at_least "$1" "$(($2 + $3))"
+}
+
+at_least() { # KIND NUMBER
+  (($(requests "$1") >= $2))
+}
+
+resume() { # JOB
+  kubectl_directly patch job "$1" --type merge --patch '{"spec": {"suspend": false}}'
+}
+
+assert_ended() { # STATUS RESULT
+  wait_for "$runner"
+  assert_equal "$status" "$1"
+  assert_equal "$(<"$BATS_TEST_TMPDIR/out")" "$2"
+}

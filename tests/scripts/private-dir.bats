@@ -69,3 +69,13 @@ any_script() {
   assert_failure 78
   assert_regex "$stderr" "cannot make a private directory in $BATS_TEST_TMPDIR/nowhere"
 }
+
+@test "S9: directories beside ours that only look like ours are left alone" {
+  local before
+  mkdir -p "$TMPDIR/gke-job.archives/keep" "$TMPDIR/gke-job.12345678" "$TMPDIR/gke-job.Abcdefgh"
+  mkdir "$TMPDIR/gke-job.Abcdefgh/made-by-gke-job" # a mark is a file
+  ln -s nowhere "$TMPDIR/gke-job.12345678/made-by-gke-job"
+  before=$(find "$TMPDIR" | sort)
+  any_script
+  assert_equal "$(find "$TMPDIR" | sort)" "$before"
+}

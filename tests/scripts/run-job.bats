@@ -54,7 +54,7 @@ no_job() { # NAME
   assert_equal "$status" 143
   run kubectl get job "$job" --output name
   assert_success
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 1
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
   assert_regex "$stderr" "attaching to Job $job: it still runs"
 }
 
@@ -65,7 +65,7 @@ no_job() { # NAME
   assert_equal "$status" 129
   run cat "$BATS_TEST_TMPDIR/err"
   assert_output --partial "Job $job in namespace $NAMESPACE goes on"
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 1
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
   assert_regex "$stderr" "attaching to Job $job: it still runs"
 }
 
@@ -114,7 +114,7 @@ use_own_tmpdir() {
   kill -KILL "$runner"
   wait_until none_marked "$mark"
   assert_regex "$(ls -A "$TMPDIR")" '^gke-job\.[^ ]*$'
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 1
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
   assert_regex "$stderr" "attaching to Job $job: it still runs"
   assert_equal "$(ls -A "$TMPDIR")" ''
 }
@@ -273,6 +273,6 @@ is_creating() {
   run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/values" --name never --start-timeout 1 --on-kill keep
   assert_failure 78
   assert_output ''
-  assert_regex "$stderr" 'Job never will never start: for 1 s Pod never-.* is starting on '
+  assert_regex "$stderr" 'Job never will never start: for 1 s Pod never-.* is unable to start on '
   assert_regex "${stderr_lines[-1]}" 'it will never start; Job never in namespace .* is deleted$'
 }

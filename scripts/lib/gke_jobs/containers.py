@@ -17,10 +17,14 @@ KNOWN_SIDECARS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """A container: its name, its kind as messages call it, and what the API says about it, which may be {}."""
+    """A container: its name, its kind as messages call it, and what the API says about it, which may be {}.
+
+    holds_pod: whether its Pod ends only when it has ended; not so of a native sidecar
+    """
 
     name: str
     kind: str  # container, init container or sidecar
+    holds_pod: bool
     spec: dict[str, Json]
     status: dict[str, Json]
 
@@ -57,8 +61,10 @@ def containers(pod: Json) -> list[Container]:
         by_name = {text_at(status, "name"): status for status in list_at(pod, "status", statuses)}
         for spec in list_at(pod, "spec", field):
             if name := text_at(spec, "name"):
-                kind = _kind(spec, name, is_init=field == "initContainers")
-                found.append(Container(name=name, kind=kind, spec=spec, status=by_name.get(name, {})))
+                is_init = field == "initContainers"
+                kind, status = _kind(spec, name, is_init=is_init), by_name.get(name, {})
+                holds_pod = not is_init or kind == "init container"
+                found.append(Container(name=name, kind=kind, holds_pod=holds_pod, spec=spec, status=status))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 PROGRAM = os.environ.get("GKE_JOB_PROGRAM", "gke-job")  # set by scripts/lib/common.bash
@@ -18,7 +19,16 @@ class ScriptError(Exception):
 
 
 def log(message: str) -> None:
-    """Write one line to stderr. The caller has sanitized what comes from outside."""
+    """Write one line to stderr. The caller has sanitized what comes from outside.
+
+    Never fails: what has to be done must not depend on anybody reading the message.
+    """
+    with suppress(OSError):
+        log_or_fail(message)
+
+
+def log_or_fail(message: str) -> None:
+    """Do the same; OSError where nobody reads any more, or the disk that takes the messages is full."""
     sys.stderr.write(f"{PROGRAM}: {message}\n")
     sys.stderr.flush()
 

@@ -41,7 +41,7 @@ from gke_jobs.following.jobs import Job
 from gke_jobs.following.streaming import Streaming
 from gke_jobs.job_options import JobOptions, parse_job_options
 from gke_jobs.labels import CONTROLLER_UID
-from gke_jobs.messages import ScriptError, log
+from gke_jobs.messages import ScriptError, log, log_or_fail
 from gke_jobs.plain_text import json_line
 from gke_jobs.results import PodResult, ResultError, indexes_with_result, job_result
 
@@ -121,7 +121,7 @@ def follow(options: JobOptions) -> int:
     _leave(options.others, follower, end)
     if end.explain:
         output.text(_explanation(options.connection, options.namespace, options.job, follower))
-    log(end.reason)
+    log_or_fail(end.reason)
     return end.status
 
 
@@ -147,7 +147,7 @@ def _do(action: Action, follower: Follower, streaming: Streaming, output: Output
     if isinstance(action, Lines):
         output.lines(action.data)
     elif isinstance(action, Message):
-        log(action.text)
+        log_or_fail(action.text)
     elif isinstance(action, List):
         streaming.list(action.kind, follower.uid)
     elif isinstance(action, Watch):

@@ -18,10 +18,14 @@ PREEMPTION = re.compile(r"( no new claims to deallocate,)? preemption: .*")  # w
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerView:
-    """One container. kind: container, init container or sidecar; exit_code: None while it has not ended."""
+    """One container.
+
+    kind: container, init container or sidecar; holds_pod: not so of a native sidecar; exit_code: None until it ends
+    """
 
     name: str
     kind: str
+    holds_pod: bool
     is_main: bool
     running: bool
     exit_code: int | None
@@ -73,6 +77,7 @@ def _view(container: Container, *, is_main: bool) -> ContainerView:
     return ContainerView(
         name=container.name,
         kind=container.kind,
+        holds_pod=container.holds_pod,
         is_main=is_main and container.kind != "init container",
         running=container.is_running,
         exit_code=int_at(container.ended, "exitCode") if container.ended else None,

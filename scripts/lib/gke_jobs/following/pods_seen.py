@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from gke_jobs.following.events import Action, Message
 from gke_jobs.following.jobs import Job
 from gke_jobs.following.phases import Phase
-from gke_jobs.following.pod_view import Pod, read_pod
+from gke_jobs.following.pod_view import ContainerView, Pod, read_pod
 from gke_jobs.json_access import Json, text_at
 from gke_jobs.plain_text import one_line
 from gke_jobs.results import PodResult, result_of
@@ -122,8 +122,7 @@ class PodsSeen:
         """Log what holds a Pod after its program has ended."""
         for record in self._present():
             if record.left_alone is not None and now >= record.left_alone + SIDE_SECONDS:
-                others = (one.name for one in record.pod.containers if one.running and not one.is_main)
-                running = ", ".join(map(one_line, others))
+                running = ", ".join(one_line(one.name) for one in _others(record.pod))
                 record.left_alone = None
                 if record.pod.phase is Phase.RUNNING and running:
                     yield from _say(record, f"goes on, although its program has ended: {running} still runs")
@@ -149,12 +148,16 @@ def _say_of_ends(record: PodRecord, now: float) -> Iterator[Action]:
     if pod.disrupted:
         yield from _say(record, f"succeeded while it was being ended ({pod.disrupted}): its result may be incomplete")
     mains = [one for one in pod.containers if one.is_main]
-    others = [one for one in pod.containers if not one.is_main and one.kind == "container" and one.running]
     is_alone = pod.phase is Phase.RUNNING and any(one.exit_code is not None and not one.running for one in mains)
-    if not (is_alone and others):
+    if not (is_alone and _others(pod)):
         record.left_alone = None
     elif record.left_alone is None and not any("although" in words for words in record.said):
         record.left_alone = now
+
+
+def _others(pod: Pod) -> list[ContainerView]:
+    """Return the containers beside the program that run, and that the end of the Pod waits for."""
+    return [one for one in pod.containers if one.running and one.holds_pod and not one.is_main]
 
 
 def _removed(pod: Pod) -> Pod:

@@ -19,7 +19,7 @@ from gke_jobs.following.events import Finish, Kind, List, Message, Watch
 from gke_jobs.following.overview import Overview, Report
 from gke_jobs.following.streaming import Streaming
 from gke_jobs.labels import IDENTITY, MANAGED_BY, MANAGER
-from gke_jobs.messages import ScriptError, log
+from gke_jobs.messages import ScriptError, log, log_or_fail
 from gke_jobs.options import take_connection
 from gke_jobs.plain_text import json_line
 from gke_jobs.reads import UNREACHABLE_SECONDS
@@ -52,7 +52,7 @@ def _watch(argv: list[str]) -> int:
             if isinstance(action, Report):
                 sys.stdout.write(json_line(action.content) + "\n")
             elif isinstance(action, Message):
-                log(action.text)
+                log_or_fail(action.text)
             elif isinstance(action, List):
                 streaming.list(action.kind, "")
             elif isinstance(action, Watch):

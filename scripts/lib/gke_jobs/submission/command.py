@@ -1,10 +1,11 @@
 """Tells submit-job the next step, as one line of words that are checked.
 
-command.py submission CONNECTION --namespace NAME --job NAME --plan DIRECTORY [--created FILE] [--interrupted SECONDS]
-                      [--on-change WHAT] [--escalate] [--unreachable-timeout SECONDS] -- PROXY
+command.py submission CONNECTION --namespace NAME --job NAME --plan DIRECTORY [--created FILE | --unanswered]
+                      [--interrupted SECONDS] [--on-change WHAT] [--escalate] [--unreachable-timeout SECONDS] -- PROXY
 
 --plan DIRECTORY: what render-job --output has written. What is remembered between two calls is kept there as well.
---created FILE: what `kubectl create --raw` has answered: the Job that this submit has created.
+--created FILE: what `kubectl create --raw` has answered: the Job that this submit has created. --unanswered: it may
+have created the Job that is there, for its first try was not answered.
 --interrupted SECONDS: print NAME NAMESPACE UID if this submit has created the Job, as far as that can be known in so
 short a time; nothing where there is none. 69 when it is not known.
 
@@ -66,6 +67,7 @@ def main() -> int:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--created", type=Path)
+    parser.add_argument("--unanswered", action="store_true")
     parser.add_argument("--interrupted", type=float)
     parser.add_argument("--on-change", default="fail")
     parser.add_argument("--escalate", action="store_true")
@@ -82,6 +84,8 @@ def _step(options: JobOptions, plan: Plan) -> str:
         escalate=others.escalate,
     )
     memory = _recall(others.plan)
+    if others.unanswered and memory.found is None:
+        memory = Memory(found="")
     uid = _created_uid(others.created, plan) if others.created else ""
     if uid:
         decision = created(uid, request, options.namespace, memory, os.environ.get("AIRFLOW_CTX_TRY_NUMBER", ""))

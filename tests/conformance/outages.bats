@@ -1,0 +1,121 @@
+#!/usr/bin/env bats
+# Logs that break or do not come (L), and a Job that is gone when the cluster answers again (V8).
+# bats file_tags=needs:faults
+
+setup_file() {
+  load test_helper
+  source "$REPOSITORY/tests/faults/faults.bash"
+  start_proxy
+  use_generated_namespace
+}
+
+setup() {
+  load test_helper
+  source "$REPOSITORY/tests/faults/faults.bash"
+  as_task dag "$BATS_TEST_NAME" run
+}
+
+teardown() {
+  [[ $BATS_TEST_COMPLETED ]] || cat "$BATS_TEST_TMPDIR/err"
+  clear_faults
+  end_children
+}
+
+teardown_file() {
+  delete_namespace
+  stop_proxy
+}
+
+@test "L1: one line of more than 16 KiB in two pieces, the stream broken in between: every line is read once" {
+  local struck
+  struck=$(requests struck)
+  # shellcheck disable=SC2016 # for the shell of the container
+  start_suspended_job 'echo line 0; printf "a%16999s" | tr " " a; sleep 3; printf "b%8000s\n" | tr " " b
+    for n in $(seq 20); do echo line $n; sleep 0.2; done; echo 1 >/dev/termination-log'
+  fault log:drop=12000:1
+  resume "$job"
+  more_requests struck "$struck" 1
+  assert_ended 0 1
+  assert_equal "$(sed -n 's/.* | line //p' "$BATS_TEST_TMPDIR/err")" "$(seq 0 20)"
+  sed -n 's/^.\{5\} | \([ab]\)/\1/p' "$BATS_TEST_TMPDIR/err" >"$BATS_TEST_TMPDIR/long"
+  assert_equal "$(tr -d '\nb' <"$BATS_TEST_TMPDIR/long" | wc --bytes)" 17000
+  assert_equal "$(tr -d '\na' <"$BATS_TEST_TMPDIR/long" | wc --bytes)" 8001
+}
+
+@test "L1: a line whose text looks like a time, where the stream broke" {
+  # shellcheck disable=SC2016 # for the shell of the container
+  start_suspended_job 'for n in $(seq 40); do echo "2030-01-01T00:00:00Z line $n"; sleep 0.1; done'
+  fault log:drop=150:3
+  resume "$job"
+  assert_ended 0 null
+  assert_equal "$(sed -n 's/.* | 2030-01-01T00:00:00Z line //p' "$BATS_TEST_TMPDIR/err")" "$(seq 40)"
+}
+
+# Waits until the Job is complete; run-job then ends within three seconds, with this result.
+assert_ends_soon() { # RESULT
+  local begun
+  kubectl_directly wait --for condition=Complete "job/$job" --timeout 60s
+  begun=$SECONDS
+  assert_ended 0 "$1"
+  ((SECONDS - begun <= 3)) || fail "it took $((SECONDS - begun)) s"
+}
+
+@test "L4: a node that does not answer to a log request delays nothing" {
+  start_suspended_job 'echo unheard; echo 4 >/dev/termination-log'
+  fault log:blackhole
+  resume "$job"
+  assert_ends_soon 4
+  assert grep --quiet 'the log of .* could not be read' "$BATS_TEST_TMPDIR/err"
+}
+
+@test "L4: the same in the middle of the log" {
+  start_suspended_job 'echo heard; sleep 3; echo unheard; echo 4 >/dev/termination-log'
+  resume "$job"
+  said '| heard'
+  fault log:blackhole
+  assert_ends_soon 4
+}
+
+@test "L4: the same with errors instead of silence" {
+  start_suspended_job 'echo unheard; echo 4 >/dev/termination-log'
+  fault log:status=503
+  resume "$job"
+  assert_ends_soon 4
+}
+
+@test "V8: a Job that ends while the cluster does not answer, and is gone by its TTL: that is said, 1" {
+  TTL=0 start_suspended_job 'true'
+  uid=$(kubectl_directly get job "$job" --output 'jsonpath={.metadata.uid}')
+  fault refuse
+  said 'retrying for up to'
+  resume "$job"
+  kubectl_directly wait --for delete "job/$job" --timeout 60s
+  clear_faults
+  assert_ended 1 ''
+  assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" \
+    "Job $job .*is gone: it was deleted, or its TTL removed it; whether it succeeded is not known"
+  run_script poll-job --job "$job" --uid "$uid"
+  assert_one_error 1 "Job $job .*is gone: it was deleted, or its TTL removed it; whether it succeeded is not known"
+}
+
+@test "V8: the same when somebody deletes it meanwhile" {
+  start_suspended_job 'true'
+  fault refuse
+  said 'retrying for up to'
+  kubectl_directly delete job "$job"
+  clear_faults
+  assert_ended 1 ''
+  assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" "Job $job .*is gone: .* whether it succeeded is not known"
+}
+
+@test "V8: another Job has the name when the cluster answers again: it is not followed" {
+  start_suspended_job 'true'
+  fault refuse
+  said 'retrying for up to'
+  kubectl_directly delete job "$job"
+  kubectl_directly create job "$job" --image busybox:1.37 --dry-run=client --output json -- true |
+    kubectl_directly create --filename -
+  clear_faults
+  assert_ended 1 ''
+  assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" "Job $job .*is gone: .* whether it succeeded is not known"
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+# Output that cannot be written: closed by its reader, or full. The Job is treated as for any other interruption: 129.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace
+}
+
+setup() {
+  load test_helper
+  as_task dag "$BATS_TEST_NAME" run
+  work='trap exit TERM; echo training; while :; do printf "%4000s\n" tick; sleep 0.03; done'
+}
+
+teardown() { end_children; }
+
+teardown_file() { delete_namespace; }
+
+# Runs run-job by a shell command, as its arguments, that redirects its output.
+run_redirected() { # SHELL-COMMAND [OPTION...]
+  run timeout 60 bash -c "$1" shell bash "$REPOSITORY/scripts/run-job" --template batch-job \
+    --values "$(values_file "$work")" --name "$name" "${@:2}"
+}
+
+@test "V10: the output goes to head -1: the Job is deleted, 129" {
+  name=into-head
+  run_redirected 'set -o pipefail; "$@" 2>&1 | head -1; exit ${PIPESTATUS[0]}'
+  assert_failure 129
+  wait_until no_job "$name"
+}
+
+@test "V10: stderr alone is closed by its reader: the Job is deleted, 129" {
+  name=stderr-into-head
+  run_redirected '{ "$@" 2>&3 | cat; exit ${PIPESTATUS[0]}; } 3> >(head -2 >/dev/null)'
+  assert_failure 129
+  wait_until no_job "$name"
+}
+
+@test "V10: with --on-kill keep the Job goes on when the output is closed" {
+  name=kept-after-head
+  run_redirected '"$@" 2>&1 | head -1; exit ${PIPESTATUS[0]}' --on-kill keep
+  assert_failure 129
+  kubectl get job "$name"
+  assert_field "$name" '{.metadata.deletionTimestamp}' ''
+  kubectl delete job "$name" --wait=false
+}
+
+@test "V10: stderr is closed from the beginning: the run does not hang, and leaves no Job that nobody watches" {
+  name=no-stderr work='echo training; echo 7 >/dev/termination-log'
+  run_redirected '"$@" 2>&-'
+  if ((status == 0)); then
+    assert_output 7
+  else
+    assert_failure 129
+    wait_until no_job "$name"
+  fi
+}
+
+@test "V10: stdout is closed, or full: the result reaches nobody, 129, and the next run brings it" {
+  local redirection
+  work='echo training; echo 7 >/dev/termination-log'
+  for redirection in '>&-' '>/dev/full'; do
+    name=no-stdout-${#redirection}
+    run_redirected "\"\$@\" $redirection"
+    assert_failure 129
+    run_redirected '"$@" 2>/dev/null'
+    assert_success
+    assert_output 7
+  done
+}
+
+@test "V10: the reader goes before the result is printed: 129, and the next run brings it" {
+  work='sleep 2; echo 7 >/dev/termination-log'
+  name=reader-gone
+  run_redirected '{ "$@" 2>/dev/null; echo $? >&3; } 3>&1 4> >(sleep 0.1) >&4'
+  assert_output 129
+  run_redirected '"$@" 2>/dev/null'
+  assert_output 7
+}
+
+@test "V10: stdout and stderr are a full disk: 129, the Job is deleted" {
+  name=full-output
+  run_redirected '"$@" >/dev/full 2>&1'
+  assert_failure 129
+  wait_until no_job "$name"
+}
+
+@test "V10: TMPDIR is full from the beginning, or fills up while the Job runs: no Job is left that nobody watches" {
+  local disk=$BATS_TEST_TMPDIR/disk
+  mkdir "$disk"
+  mount -t tmpfs -o size=400k tmpfs "$disk" || skip 'no file system can be mounted here'
+  name=full-at-once
+  head -c 400k /dev/zero >"$disk/fill" || true
+  TMPDIR=$disk run_redirected '"$@" 2>&1'
+  local at_once=$status
+  rm "$disk/fill"
+  name=full-later work='sleep 8; echo 7 >/dev/termination-log'
+  TMPDIR=$disk run_redirected "(sleep 5; cat /dev/zero >$disk/fill) 2>/dev/null & \"\$@\" 2>&1"
+  umount "$disk"
+  assert_equal "$at_once" 78
+  assert no_job full-at-once
+  if ((status == 0)); then
+    assert_equal "${lines[-1]}" 7
+  else
+    assert_equal "$status" 129
+    wait_until no_job full-later
+  fi
+}
+
+@test "V10: the file of the log reaches its largest size: 129, the Job is deleted" {
+  name=size-limit
+  run_redirected "ulimit -f 512; trap '' XFSZ; \"\$@\" >'$BATS_TEST_TMPDIR/log' 2>&1"
+  assert_failure 129
+  wait_until no_job "$name"
+}
+
+@test "V10: the same where the limit kills who exceeds it" {
+  name=size-signal
+  run_redirected "ulimit -f 512; \"\$@\" >'$BATS_TEST_TMPDIR/log' 2>&1"
+  assert_failure 129
+  wait_until no_job "$name"
+}
