@@ -6,7 +6,7 @@
 import random
 
 from cluster_model import Cluster
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gke_jobs.following.events import Changed, Finish, Kind, Lines, Listed, Tick
@@ -91,6 +91,7 @@ def check_logs(cluster):
     max_examples=examples(part=150, whole=10_000),
     suppress_health_check=[HealthCheck.too_slow],
 )
+@example(seed=411200, steps=16)  # the Job is listed long after its Pods
 @given(seed=st.integers(0, 2**63), steps=st.integers(0, 300))
 def test_any_sequence_of_events_has_one_right_end(seed, steps):
     cluster = Cluster(random.Random(seed))
