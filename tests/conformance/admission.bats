@@ -189,6 +189,11 @@ is_unanswered() {
   kubectl create job probe --image busybox:1.37 --dry-run=server 2>&1 | grep --quiet 'failed calling webhook'
 }
 
+create_webhook_again() { # ANSWER
+  kubectl delete --filename "$BATS_TEST_TMPDIR/webhook.json" >/dev/null
+  create_webhook "$1"
+}
+
 # REGEXP is what run-job says in its one line.
 assert_denied() { # NAME REGEXP
   local begun=$SECONDS
@@ -210,11 +215,6 @@ assert_denied() { # NAME REGEXP
   assert_denied denied-with-500 'a policy of the cluster denies it: .*exceeded quota'
   create_webhook_again '{"allowed": false, "status": {"code": 429, "reason": "TooManyRequests", "message": "slow down"}}'
   assert_denied denied-with-429 'a policy of the cluster denies it: .*slow down'
-}
-
-create_webhook_again() { # ANSWER
-  kubectl delete --filename "$BATS_TEST_TMPDIR/webhook.json" >/dev/null
-  create_webhook "$1"
 }
 
 # bats test_tags=needs:webhooks
