@@ -46,7 +46,7 @@ def finish(cluster):
         ends = {
             "SuccessCriteriaMet": ("Complete",),
             "FailureTarget": ("Failed",),
-        }  # the API server lets no other follow
+        }  # no other may follow
         cluster.state = rng.choice(ends.get(cluster.state, ("Complete", "Failed")))
         cluster.change_job()
     answers_logs = rng.randrange(2)
