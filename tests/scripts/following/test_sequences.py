@@ -43,7 +43,11 @@ def finish(cluster):
     """Let the Job end in some way, and everything be answered; or nothing any more."""
     rng = cluster.rng
     if cluster.is_there and cluster.state not in ("Complete", "Failed"):
-        cluster.state = rng.choice(("Complete", "Failed"))
+        ends = {
+            "SuccessCriteriaMet": ("Complete",),
+            "FailureTarget": ("Failed",),
+        }  # no other may follow
+        cluster.state = rng.choice(ends.get(cluster.state, ("Complete", "Failed")))
         cluster.change_job()
     answers_logs = rng.randrange(2)
     for _ in range(400):
