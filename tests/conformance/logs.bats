@@ -115,7 +115,7 @@ follow_to_failure() { # JOB [OPTION...]
   bash "$REPOSITORY/scripts/follow-job" --job progress >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   wait_until grep --quiet '[0-9]%' "$BATS_TEST_TMPDIR/out"
   assert_equal "$(conditions progress)" ''
-  refute grep --quiet done "$BATS_TEST_TMPDIR/out"
+  refute grep --quiet "done" "$BATS_TEST_TMPDIR/out"
   wait_for $!
   assert_equal "$status" 0
   assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/out")" '\| done$'

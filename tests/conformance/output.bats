@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2030,SC2031 # each test is a subshell
+# shellcheck disable=SC2016,SC2030,SC2031,SC2100 # commands for run_redirected, in single quotes; each test is a subshell; names with dashes
 # Output that cannot be written: closed by its reader, or full. The Job is treated as for any other interruption: 129.
 
 setup_file() {
