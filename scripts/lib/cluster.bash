@@ -180,6 +180,7 @@ ask() { # COMMAND ARGUMENT...
   requesting=$!
   wait "$requesting" || status=$?
   requesting=''
+  # shellcheck disable=SC2034 # for the scripts
   read -r answer <"$PRIVATE_DIR/answer" || true
   return "$status"
 }
@@ -224,6 +225,7 @@ change() { # WHAT-FOR KUBECTL-ARGUMENT...
   until try "$@"; do
     outcome=$(explain_change "$what_for") ||
       die "$EXIT_CONFIG" "cannot $what_for, nor say why: is there room in ${PRIVATE_DIR%/*}?"
+    # shellcheck disable=SC2034 # unanswered: for the scripts
     case $outcome in
       exists | conflict | absent) return 0 ;;
       transient) unanswered=yes patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;

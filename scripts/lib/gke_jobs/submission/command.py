@@ -22,8 +22,8 @@ import sys
 from pathlib import Path
 
 from gke_jobs import exit_codes
-from gke_jobs.connection import ApiError, jobs_path, pods_path
-from gke_jobs.errors import Verdict, classify
+from gke_jobs.connection import jobs_path, pods_path
+from gke_jobs.errors import ApiError, Verdict, classify
 from gke_jobs.job_names import is_uid
 from gke_jobs.job_options import JobOptions, parse_job_options
 from gke_jobs.json_access import Json, text_at
