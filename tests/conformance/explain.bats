@@ -157,6 +157,7 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
 }
 
 # bats test_tags=needs:events
+# shellcheck disable=SC2016 # no command, but text
 @test "S7: an Event with a line break, a mark of a group and ESC in reason and message: one line of text" {
   wait_for_condition Failed exits
   # shellcheck disable=SC2016 # nothing is to be expanded: that is the case
