@@ -26,10 +26,11 @@ from gke_jobs.connection import jobs_path, pods_path
 from gke_jobs.errors import ApiError, Verdict, classify
 from gke_jobs.job_names import is_uid
 from gke_jobs.job_options import JobOptions, parse_job_options
-from gke_jobs.json_access import Json, text_at
+from gke_jobs.json_access import text_at
 from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ScriptError, die, log
 from gke_jobs.rendering.plan import Plan, read_plan, set_owner
+from gke_jobs.submission.created import created_uid, is_of
 from gke_jobs.submission.decisions import (
     Attach,
     Create,
@@ -86,7 +87,7 @@ def _step(options: JobOptions, plan: Plan) -> str:
     memory = _recall(others.plan)
     if others.unanswered and memory.found is None:
         memory = Memory(found="")
-    uid = _created_uid(others.created, plan) if others.created else ""
+    uid = created_uid(others.created, plan) if others.created else ""
     if uid:
         decision = created(uid, request, options.namespace, memory, os.environ.get("AIRFLOW_CTX_TRY_NUMBER", ""))
     else:
@@ -131,24 +132,9 @@ def _read(options: JobOptions, request: Request) -> Facts | None:
     )
 
 
-def _created_uid(file: Path, plan: Plan) -> str:
-    """Return the uid of the Job in an answer of the API server; '' for what is no whole answer, or not our Job."""
-    try:
-        job = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return ""
-    return text_at(job, "metadata", "uid") if _is_of(job, plan) else ""
-
-
-def _is_of(job: Json, plan: Plan) -> bool:
-    facts = read_facts(job, [])
-    same = text_at(job, "kind") == "Job" and text_at(job, "metadata", "name") == plan.name
-    return same and facts.identity == plan.identity and facts.hash == plan.hash and is_uid(facts.uid)
-
-
 def _interrupted(options: JobOptions, plan: Plan) -> str:
     others = options.others
-    uid = _created_uid(others.created, plan) if others.created else ""
+    uid = created_uid(others.created, plan) if others.created else ""
     if not uid:
         try:
             job = options.connection.get_json(jobs_path(options.namespace, options.job), seconds=others.interrupted)
@@ -156,7 +142,7 @@ def _interrupted(options: JobOptions, plan: Plan) -> str:
             if classify(error.answer).verdict is not Verdict.ABSENT:
                 raise ScriptError(exit_codes.UNREACHABLE, f"Job {plan.name} could not be read") from None
             return ""
-        uid = text_at(job, "metadata", "uid") if _is_of(job, plan) else ""
+        uid = text_at(job, "metadata", "uid") if is_of(job, plan) else ""
     return f"{plan.name} {options.namespace} {uid}" if uid else ""
 
 
