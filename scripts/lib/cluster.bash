@@ -233,16 +233,14 @@ change() { # WHAT-FOR KUBECTL-ARGUMENT...
       quota) patience=${option[schedule_timeout]:-$FOREVER} ;;
       *) patience=0 ;;
     esac
-    # What is waited out for long is not said each time.
-    if [[ $(<"$PRIVATE_DIR/said") != "$said" ]] || ((SECONDS - told >= HEARTBEAT_SECONDS)); then
+    seconds_left
+    ((left <= began + patience - SECONDS)) || left=$((began + patience - SECONDS))
+    # What is waited out for long is not logged each time.
+    if [[ $(<"$PRIVATE_DIR/said") != "$said" ]] || ((left <= 0 || SECONDS - told >= HEARTBEAT_SECONDS)); then
       said=$(<"$PRIVATE_DIR/said") told=$SECONDS
       printf '%s\n' "$said" >&2
     fi
-    seconds_left
-    ((left > 0)) || die "$EXIT_TIMEOUT" "cannot $what_for: the time of --timeout is over"
-    if ((began + patience <= SECONDS)); then
-      end_of_patience "$outcome" "$what_for"
-    fi
+    ((left > 0)) || end_of_patience "$outcome" "$what_for"
     ((delay <= left)) || delay=$left
     log "trying again in $delay s"
     pause "$delay"
@@ -253,6 +251,8 @@ change() { # WHAT-FOR KUBECTL-ARGUMENT...
 
 # Ends the script for an error that does not pass, or has not passed in time.
 end_of_patience() { # VERDICT WHAT-FOR
+  seconds_left
+  ((left > 0)) || die "$EXIT_TIMEOUT" "cannot $2: the time of --timeout is over"
   [[ $1 != quota ]] || die "$EXIT_TIMEOUT" "cannot $2: the quota was used up for ${option[schedule_timeout]} s"
   exit_for "$1"
 }

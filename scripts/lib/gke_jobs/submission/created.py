@@ -2,8 +2,8 @@
 
 command.py created DIRECTORY NAMESPACE
 
-DIRECTORY is that of the plan, and has the answer in the file `changed`. The cluster is not asked for anything, so that the
-usual submit is short; what is unusual is left to the command `submission`.
+DIRECTORY is that of the plan, and has the answer in the file `changed`. The cluster is not asked for anything, so that
+the usual submit is short; what is unusual is left to the command `submission`.
 
 stdout: attach NAME NAMESPACE UID yes; nothing where the answer is not whole, or not about our Job.
 """
