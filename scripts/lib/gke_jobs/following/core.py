@@ -21,6 +21,7 @@ from gke_jobs.following.events import (
     Kind,
     Listed,
     LogEnded,
+    Lines,
     LogPiece,
     Message,
     Opened,
@@ -82,7 +83,9 @@ class Follower:
         """Take an event; return what is to be done. After a Finish nothing is."""
         actions: list[Action] = []
         if self._over:
-            return actions
+            if self._over:  # nothing is asked for any more
+            actions = [action for action in actions if isinstance(action, Message | Lines | Finish)]
+        return actions
         for action in self._handle(event, now):
             actions.append(action)
             if isinstance(action, Message):
