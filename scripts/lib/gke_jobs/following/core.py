@@ -19,13 +19,14 @@ from gke_jobs.following.events import (
     EventsRead,
     Finish,
     Kind,
+    Lines,
     Listed,
     LogEnded,
-    Lines,
     LogPiece,
     Message,
     Opened,
     ReadEvents,
+    StopLog,
     WatchEnded,
 )
 from gke_jobs.following.jobs import Job, news, read_job
@@ -83,9 +84,7 @@ class Follower:
         """Take an event; return what is to be done. After a Finish nothing is."""
         actions: list[Action] = []
         if self._over:
-            if self._over:  # nothing is asked for any more
-            actions = [action for action in actions if isinstance(action, Message | Lines | Finish)]
-        return actions
+            return actions
         for action in self._handle(event, now):
             actions.append(action)
             if isinstance(action, Message):
@@ -93,6 +92,8 @@ class Follower:
             elif isinstance(action, Finish):
                 self._over = True
                 break
+        if self._over:  # nothing is asked for any more
+            actions = [action for action in actions if isinstance(action, Message | Lines | StopLog | Finish)]
         return actions
 
     def deadline(self) -> float | None:
