@@ -321,3 +321,10 @@ def test_without_its_directory_there_is_no_answer(tmp_path):
     connection = Connection(Proxy(socket=tmp_path / "gone" / "socket", command=["false"], log=tmp_path / "log"))
     with pytest.raises(ApiError, match="No such file"):
         connection.get_json("/x")
+
+
+def test_a_request_that_dies_of_a_defect_does_not_leave_the_follower_waiting(streaming, monkeypatch):
+    monkeypatch.setattr(streaming_module, "jobs_path", lambda namespace: 1 / 0)
+    streaming.list(Kind.JOB, "")
+    with pytest.raises(ZeroDivisionError):
+        streaming.next(10)

@@ -39,13 +39,13 @@ class Streaming:
 
     def __init__(self, connection: Connection, namespace: str, selectors: Callable[[Kind, str], Query]) -> None:
         self._connection, self._namespace, self._selectors = connection, namespace, selectors
-        self._events: queue.Queue[tuple[Token, Event]] = queue.Queue(QUEUED)
+        self._events: queue.Queue[tuple[Token, Event | Exception]] = queue.Queue(QUEUED)
         self._current: dict[object, int] = {}  # the newest request of each kind and log: others are not heard
         self._streams: dict[Token, Stream] = {}
         self._lock = threading.Lock()
 
     def next(self, seconds: float | None) -> Event:
-        """Return the next event, a Tick if none comes for so many seconds."""
+        """Return the next event, a Tick if none comes for so many seconds. Raises what a request has died of."""
         deadline = None if seconds is None else time.monotonic() + seconds
         while True:
             try:
@@ -53,6 +53,8 @@ class Streaming:
                 token, event = self._events.get(timeout=left)
             except queue.Empty:
                 return Tick()
+            if isinstance(event, Exception):
+                raise event
             if self._current.get(token[0]) == token[1]:
                 return event
 
@@ -79,7 +81,13 @@ class Streaming:
     def _start(self, what: object, target: Callable[[Token], None]) -> None:
         self._stop(what)
         token = what, self._current[what]
-        threading.Thread(target=target, args=(token,), daemon=True).start()
+        threading.Thread(target=self._run, args=(target, token), daemon=True).start()
+
+    def _run(self, target: Callable[[Token], None], token: Token) -> None:
+        try:
+            target(token)
+        except Exception as error:  # a defect: the follower ends without a verdict, and does not wait in vain
+            self._events.put((token, error))
 
     def _stop(self, what: object) -> None:
         with self._lock:
