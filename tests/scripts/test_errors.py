@@ -24,6 +24,8 @@ KLOG = "I1125 22:40:00.000000    4711 helpers.go:246] server response object: "
 def meaning_of(answer):
     if answer["from"] == "event":
         return cause_of_no_pods(answer["message"])
+    if answer["from"] == "watch":
+        return classify(from_status(json.loads(answer["body"])["object"]))
     if answer["from"] == "http":
         return classify(from_http(answer["code"], answer["body"].encode(), answer["proxy_log"]))
     return classify({"kubectl": from_kubectl, "gcloud": from_gcloud}[answer["from"]](answer["stderr"]))

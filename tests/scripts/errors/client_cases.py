@@ -113,16 +113,6 @@ def plugin_not_logged_in(on: Cluster) -> list[Recorded]:
 
 
 @case("login")
-def plugin_real_without_account(on: Cluster) -> list[Recorded]:
-    script = f'exec env -u CLOUDSDK_AUTH_ACCESS_TOKEN_FILE CLOUDSDK_CONFIG="{on.directory}/none" gke-gcloud-auth-plugin'
-    wrapper = on.directory / "wrapper"
-    wrapper.write_text(f"#!/bin/sh\n{script}\n")
-    wrapper.chmod(0o755)
-    config = on.kubeconfig(**exec_plugin(str(wrapper)))
-    return [*on.run(["delete", "--raw", path("default", "none")], config), *on.ask(path("default", "none"), config)]
-
-
-@case("login")
 def plugin_reauthentication(on: Cluster) -> list[Recorded]:
     said = (
         "ERROR: (gcloud.config.config-helper) Reauthentication failed. cannot prompt during non-interactive execution."
