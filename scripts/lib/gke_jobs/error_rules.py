@@ -58,6 +58,11 @@ POLICY_DENIES = r"ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied 
 # How the text begins of what kubectl, or kubectl proxy with 500 or 502, could not do itself.
 CLIENT = r"\A(?:[Ee]rror: |Unable to connect to the server: )*(?:[A-Z][a-z]+ \"[^\"]*\": )?"
 PLUGIN = CLIENT + r"getting credentials: "
+# gcloud adds to this that one should log in, whatever the problem was.
+REFRESHING = (
+    r"problem refreshing (?:your current )?auth tokens.{1,2000}(?:Max retries exceeded|[Tt]imed? ?out|"
+    r"backend_error|internal_failure|server_error|temporarily_unavailable)"
+)
 
 # The first rule that fits counts. What has no rule is judged by its status code: `BY_CODE`.
 RULES = (
@@ -163,6 +168,7 @@ RULES = (
         "the credential plugin cannot be started: {0}",
         "gcloud components install gke-gcloud-auth-plugin, then get credentials anew",
     ),
+    rule(Verdict.TRANSIENT, "", PLUGIN + r".*" + REFRESHING, "no credentials could be had: {0}", WAIT),
     rule(
         Verdict.LOGIN,
         "",
@@ -174,7 +180,7 @@ RULES = (
         Verdict.TRANSIENT,
         "",
         PLUGIN + r".*(?:\b(?:429|50[0234])\b|[Tt]imed? ?out|deadline|[Uu]navailable|[Mm]etadata ?[Ss]erver|"
-        r"refused|reset by|resolv)",
+        r"refused|reset by|resolv|no such host|\bEOF\b|Max retries exceeded)",
         "no credentials could be had: {0}",
         WAIT,
     ),

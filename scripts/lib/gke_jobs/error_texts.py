@@ -31,10 +31,7 @@ INVALID = re.compile(r"\AThe (?:\S+ \"[^\"\n]*\"|request) is invalid: ")
 UNCONNECTED = re.compile(r"^Unable to connect to the server: ", re.MULTILINE)
 # The manifest was not looked at: what it is to be checked against was not to be had.
 VALIDATING = re.compile(r"\A.{0,400}?error validating data: failed to download openapi: ", re.DOTALL)
-GCLOUD_NOISE = re.compile(
-    r"^(?:Fetching cluster|WARNING: )[^\n]*\n?|^(?:If you would like to report this|To search the help text of).*\Z",
-    re.MULTILINE | re.DOTALL,
-)
+GCLOUD_NOISE = re.compile(r"^(?:Fetching cluster|WARNING: )[^\n]*\n?", re.MULTILINE)
 GCLOUD_SURFACE = re.compile(r"^ERROR: \(gcloud\.(\w+)", re.MULTILINE)
 GCLOUD_CODE = re.compile(r"code=(\d{3})\b|HTTPError (\d{3})\b|not found: (404)\b")
 

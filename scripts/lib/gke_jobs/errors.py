@@ -95,6 +95,11 @@ EXIT_CODES = {
     Verdict.USAGE: exit_codes.USAGE,
 }
 CREATING = re.compile(r"\A(?:The request is invalid: )?error when creating \"[^\"]*\": ")
+HINTS = re.compile(  # of gcloud; the advice says it better
+    r"\n(?:Please run:\s+\$ gcloud |If you would like to report this issue|To set your project, run:|"
+    r"To search the help text of gcloud|Usage: gcloud ).*",
+    re.DOTALL,
+)
 SUBJECT = re.compile(r"\A[\w./-]+(?: \"[^\"]*\")? is forbidden: ")
 NO_PODS = (  # what the message of an Event FailedCreate begins with, and the code that it had
     (re.compile(r"Internal error occurred: "), 500),
@@ -127,7 +132,7 @@ def _by_code(code: int | None) -> Verdict:
 def _meaning(verdict: Verdict, words: str, advice: str, text: str, groups: tuple[str | None, ...]) -> Meaning:
     if "<html" in text.lower():  # of a load balancer
         text = MARKUP.sub(" ", text)
-    text = CREATING.sub("", text)
+    text = HINTS.sub("", CREATING.sub("", text))
     message = one_line(SUBJECT.sub("", text) if verdict is Verdict.DENIED else text) or "no answer"
     parts = [message, *(one_line(group or "") for group in groups)]
     words, advice = (PLACE.sub(lambda place: parts[int(place[1])], sentence) for sentence in (words, advice))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from gke_jobs.error_rules import Verdict, rule
+from gke_jobs.error_rules import REFRESHING, WAIT, Verdict, rule
 
 GCLOUD_LOGIN = "run gcloud auth login, or give the machine a service account"
+NO_TOKEN = rule(Verdict.TRANSIENT, "none", REFRESHING, "no credentials could be had: {0}", WAIT)
 NO_ACCOUNT = rule(
     Verdict.LOGIN,
     "none",
@@ -24,6 +25,7 @@ GCLOUD_USAGE = rule(
 PASSING = "408 429 500 502 503 504 none"
 GCLOUD_RULES = {  # by the first words after gcloud
     "gcloud container": (
+        NO_TOKEN,
         NO_ACCOUNT,
         INVALID_TOKEN,
         rule(Verdict.CONFIG, "404", r"", "not found", "compare with: gcloud container clusters list"),
@@ -39,6 +41,7 @@ GCLOUD_RULES = {  # by the first words after gcloud
         ),
     ),
     "gcloud storage": (
+        NO_TOKEN,
         NO_ACCOUNT,
         INVALID_TOKEN,
         rule(

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cases import Case, closed_port
+from plugin_cases import refusing_token_server, service_account, token_servers
 from recorder import Cluster, Recorded, wait_until
 
 STORAGE_SERVER = Path(__file__).resolve().parents[1] / "storage_server.py"
@@ -82,6 +83,10 @@ def gcloud_server_trouble(on: Cluster) -> list[Recorded]:
     return [*busy, *told(on, 503, "The service is currently unavailable."), *told(on, 502, page)]
 
 
+def without_token(on: Cluster, servers: list[str]) -> list[Recorded]:
+    return [answer for server in servers for answer in credentials(on, "", **service_account(on, server))]
+
+
 def gcloud_usage(on: Cluster) -> list[Recorded]:
     command = ["container", "clusters", "get-credentials", "x", "--location", "europe-west4"]
     wrong = (
@@ -108,6 +113,8 @@ GCLOUD_CASES = [
     Case("gcloud_name_unknown", "transient", lambda on: answered(on, "http://container.invalid/")),
     Case("gcloud_location_absent", "config", lambda on: told(on, 400, 'Location "europe-west" does not exist.')),
     Case("gcloud_server_trouble", "transient", gcloud_server_trouble),
+    Case("gcloud_token_server", "transient", lambda on: without_token(on, token_servers(on))),
+    Case("gcloud_token_refused", "login", lambda on: without_token(on, [refusing_token_server(on)])),
     Case("gcloud_usage", "usage", gcloud_usage),
     Case("storage_bucket_absent", "config", lambda on: storage(on, "owner", "missing")),
     Case("storage_denied", "denied", lambda on: storage(on, "stranger")),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+from pathlib import Path
 
-from cases import case, path
+from cases import case, closed_port, path
 from recorder import Answering, Cluster, Recorded, exec_plugin
 
 EMAIL = "worker@project.iam.gserviceaccount.com"
@@ -63,3 +65,46 @@ def plugin_real_metadata_server(on: Cluster) -> list[Recorded]:
         return [*with_gcloud, *read_with_plugin(on, on_machine(server.address), default)]
     finally:
         server.close()
+
+
+def service_account(on: Cluster, token_server: str) -> dict[str, str]:
+    """Return the variables that let gcloud, or the plugin alone, ask that server for the token of a service account."""
+    generate = ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
+    private = subprocess.run(generate, capture_output=True, check=True, text=True).stdout
+    key: Path = on.directory / f"key-{random.randrange(10**6)}"
+    account = {"type": "service_account", "client_email": EMAIL, "client_id": "1", "private_key_id": "1"}
+    key.write_text(json.dumps({**account, "private_key": private, "token_uri": token_server}))
+    return {
+        "GOOGLE_APPLICATION_CREDENTIALS": str(key),
+        "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": str(key),
+        "CLOUDSDK_AUTH_TOKEN_HOST": token_server,
+    }
+
+
+def read_with_account(on: Cluster, token_server: str) -> list[Recorded]:
+    environment = " ".join(f"{name}={value}" for name, value in service_account(on, token_server).items())
+    default = "--use_application_default_credentials"
+    return [*read_with_plugin(on, environment), *read_with_plugin(on, environment, default)]
+
+
+def token_servers(on: Cluster) -> list[str]:
+    """Return servers that give no token: closed, without address, and with an error."""
+    on.answering.code, on.answering.type = 503, "application/json"
+    on.answering.body = json.dumps({"error": "backend_error"})
+    return [f"http://127.0.0.1:{closed_port()}/", "http://oauth.invalid/", f"http://{on.answering.address}/"]
+
+
+def refusing_token_server(on: Cluster) -> str:
+    on.answering.code, on.answering.type = 400, "application/json"
+    on.answering.body = json.dumps({"error": "invalid_grant", "error_description": "Invalid JWT Signature."})
+    return f"http://{on.answering.address}/"
+
+
+@case("transient")
+def plugin_real_token_server(on: Cluster) -> list[Recorded]:
+    return [answer for server in token_servers(on) for answer in read_with_account(on, server)]
+
+
+@case("login")
+def plugin_real_token_refused(on: Cluster) -> list[Recorded]:
+    return read_with_account(on, refusing_token_server(on))
