@@ -225,9 +225,17 @@ RULES = (
     rule(
         Verdict.USAGE,
         "none",
-        CLIENT + r"(?:context \"[^\"]*\" does not exist|context was not found)",
+        CLIENT + r"(?:Error in configuration: )?\s*(?:\* )?context (?:\"[^\"]*\" does not exist|was not found)",
         "{0}",
         "see: kubectl config get-contexts",
+    ),
+    rule(
+        Verdict.CONFIG,
+        "none",
+        CLIENT + r"(?:Error in configuration: |error loading config file |invalid configuration: |"
+        r"no server found for cluster |stat .{1,300}: no such file)",
+        "the kubeconfig cannot be used: {0}",
+        "get credentials anew: get-credentials",
     ),
     rule(
         Verdict.USAGE,

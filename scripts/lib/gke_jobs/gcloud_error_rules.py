@@ -17,7 +17,7 @@ INVALID_TOKEN = rule(Verdict.LOGIN, "401", r"", "not logged in", GCLOUD_LOGIN)
 GCLOUD_USAGE = rule(
     Verdict.USAGE,
     "none",
-    r"\AERROR: \(gcloud[\w.-]*\) (?:argument |unrecognized arguments: |Invalid |"
+    r"\AERROR: \(gcloud[\w.-]*\) (?:argument |unrecognized arguments: |Invalid |One of \[|"
     r"The (?:required )?(?:project )?property )",
     "{0}",
     "correct the options",

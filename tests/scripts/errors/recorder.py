@@ -185,7 +185,8 @@ class Cluster:
 
 def _told(kubeconfig: Path) -> str:
     """Say that it was no API server that has answered."""
-    return ", answer written by hand" if '"server": "http:' in kubeconfig.read_text() else ""
+    is_ours = kubeconfig.exists() and '"server": "http:' in kubeconfig.read_text()
+    return ", answer written by hand" if is_ours else ""
 
 
 def exec_plugin(command: str) -> Recorded:
