@@ -14,6 +14,7 @@ __all__ = [
     "Context",
     "Param",
     "TaskGroup",
+    "has_supervisor",
     "is_first_look",
     "mask_secret",
     "task_states",
@@ -83,17 +84,3 @@ def has_supervisor(ti: Any) -> bool:
     from airflow.sdk.execution_time import task_runner
 
     return type(getattr(task_runner, "SUPERVISOR_COMMS", None)).__name__ == "CommsDecoder"
-
-
-__all__ = [
-    "AirflowException",
-    "AirflowFailException",
-    "BaseSensorOperator",
-    "BashOperator",
-    "Context",
-    "TaskGroup",
-    "has_supervisor",
-    "is_first_look",
-    "mask_secret",
-    "task_states",
-]

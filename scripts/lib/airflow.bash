@@ -1,19 +1,5 @@
 # shellcheck shell=bash
-# What makes the log of an Airflow task easier to read.
-
-folded='' # whether a group is open
-
-# What follows is one line in Airflow's UI until it is clicked, up to `unfold`. By hand there is nothing to fold.
-fold() { # TITLE
-  [[ ${AIRFLOW_CTX_DAG_ID-} ]] || return 0
-  folded=yes
-  printf '::group::%s\n' "$1" >&2
-}
-
-unfold() {
-  [[ ! $folded ]] || printf '::endgroup::\n' >&2 2>/dev/null || true
-  folded=''
-}
+# Links that make the log of an Airflow task easier to read.
 
 # Says where the Google Cloud console shows the Job, and how to find its logs, which stay there when its Pods are gone.
 print_links() { # PROJECT LOCATION CLUSTER NAMESPACE JOB

@@ -18,7 +18,7 @@ proxy=''      # the process id of kubectl proxy, if this script has started it
 # A directory of this run alone, removed when the script ends. The GKE auth plugin caches its token beside the
 # kubeconfig, so a directory that two tasks share hands one task's account to the other.
 make_private_dir() {
-  sweep_private_dirs
+  [[ ${GKE_JOB_RUN-} ]] || sweep_private_dirs
   new_private_dir
   trap clean_up EXIT
   trap end_unexpectedly ERR
@@ -180,6 +180,7 @@ ask() { # COMMAND ARGUMENT...
   requesting=$!
   wait "$requesting" || status=$?
   requesting=''
+  # shellcheck disable=SC2034 # for the scripts
   read -r answer <"$PRIVATE_DIR/answer" || true
   return "$status"
 }
@@ -214,31 +215,32 @@ hurry_up() {
 # waited out: --unreachable-timeout for a cluster that does not answer, then 69; LOGIN_SECONDS for a failure to log in,
 # then 77; --schedule-timeout for a quota that is used up, then 124; and all of it for what is left of --timeout, then
 # 124. What does not pass ends the script, with the exit code for it.
-# Sets: outcome: changed, or what may be no error: exists, conflict, absent.
+# Sets: outcome: changed, or what may be no error: exists, conflict, absent; unanswered: whether it may have been carried
+# out before, without an answer.
 # Not for a subshell: a signal is to be handled while it waits.
 change() { # WHAT-FOR KUBECTL-ARGUMENT...
   local what_for=$1 began=$SECONDS delay=1 patience left said='' told=0
   shift
+  unanswered=''
   until try "$@"; do
     outcome=$(explain_change "$what_for") ||
       die "$EXIT_CONFIG" "cannot $what_for, nor say why: is there room in ${PRIVATE_DIR%/*}?"
+    # shellcheck disable=SC2034 # unanswered: for the scripts
     case $outcome in
       exists | conflict | absent) return 0 ;;
-      transient) patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
+      transient) unanswered=yes patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
       login) patience=$LOGIN_SECONDS ;;
       quota) patience=${option[schedule_timeout]:-$FOREVER} ;;
       *) patience=0 ;;
     esac
-    # What is waited out for long is not said each time.
-    if [[ $(<"$PRIVATE_DIR/said") != "$said" ]] || ((SECONDS - told >= HEARTBEAT_SECONDS)); then
+    seconds_left
+    ((left <= began + patience - SECONDS)) || left=$((began + patience - SECONDS))
+    # What is waited out for long is not logged each time.
+    if [[ $(<"$PRIVATE_DIR/said") != "$said" ]] || ((left <= 0 || SECONDS - told >= HEARTBEAT_SECONDS)); then
       said=$(<"$PRIVATE_DIR/said") told=$SECONDS
       printf '%s\n' "$said" >&2
     fi
-    seconds_left
-    ((left > 0)) || die "$EXIT_TIMEOUT" "cannot $what_for: the time of --timeout is over"
-    if ((began + patience <= SECONDS)); then
-      end_of_patience "$outcome" "$what_for"
-    fi
+    ((left > 0)) || end_of_patience "$outcome" "$what_for"
     ((delay <= left)) || delay=$left
     log "trying again in $delay s"
     pause "$delay"
@@ -249,6 +251,8 @@ change() { # WHAT-FOR KUBECTL-ARGUMENT...
 
 # Ends the script for an error that does not pass, or has not passed in time.
 end_of_patience() { # VERDICT WHAT-FOR
+  seconds_left
+  ((left > 0)) || die "$EXIT_TIMEOUT" "cannot $2: the time of --timeout is over"
   [[ $1 != quota ]] || die "$EXIT_TIMEOUT" "cannot $2: the quota was used up for ${option[schedule_timeout]} s"
   exit_for "$1"
 }

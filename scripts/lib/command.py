@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 MODULES = {
+    "created": "gke_jobs.submission.created",
     "explain-error": "gke_jobs.error_texts",
     "explain-job": "gke_jobs.diagnosis.explain",
     "follow": "gke_jobs.following.follower",

@@ -16,10 +16,6 @@ require_render_options() {
     die "$EXIT_USAGE" "--escalate needs a profile to begin with: give --profile or --profile-for"
 }
 
-no_such_job() { # NAME
-  die "$EXIT_CONFIG" "jobs.batch \"$1\" not found; see: kubectl get jobs --all-namespaces"
-}
-
 # Deletes the Job with this uid and its Pods, and waits until they are gone. Gone already, or another uid: nothing to do.
 # Call it after open_connection.
 delete_job() { # NAME NAMESPACE UID

@@ -14,6 +14,7 @@ setup() {
 }
 
 teardown() {
+  [[ $BATS_TEST_COMPLETED || ! -e $BATS_TEST_TMPDIR/err ]] || cat "$BATS_TEST_TMPDIR/err"
   end_children
   kubectl delete resourcequotas,limitranges --all >/dev/null
   if [[ -s $BATS_TEST_TMPDIR/webhook.json ]]; then
@@ -92,9 +93,9 @@ quota_counts() { # NAME
 @test "V2: a LimitRange that refuses the Pods: said within seconds, 78 after the start timeout, the Job is deleted" {
   kubectl create --filename - <<'JSON'
 {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"},
- "spec": {"limits": [{"type": "Container", "min": {"memory": "64Gi"}}]}}
+ "spec": {"limits": [{"type": "Pod", "max": {"memory": "1Mi"}}]}}
 JSON
-  start_job limited 'its Pods cannot be created: .*LimitRange denies it: .*minimum memory usage' --start-timeout 5
+  start_job limited 'its Pods cannot be created: .*LimitRange denies it: .*maximum memory usage' --start-timeout 5
   wait_for "$runner"
   assert_equal "$status" 78
   assert_regex "$(tail --lines 2 "$BATS_TEST_TMPDIR/err")" 'Job limited will never start: for 5 s its Pods cannot be created'
@@ -185,8 +186,20 @@ is_asked() {
   ! kubectl create job probe --image busybox:1.37 --dry-run=server >/dev/null 2>&1
 }
 
+# shellcheck disable=SC2329 # of a test above
+create_webhook_again() { # ANSWER
+  kubectl delete --filename "$BATS_TEST_TMPDIR/webhook.json" >/dev/null
+  create_webhook "$1"
+}
+
 is_unanswered() {
   kubectl create job probe --image busybox:1.37 --dry-run=server 2>&1 | grep --quiet 'failed calling webhook'
+}
+
+# shellcheck disable=SC2329 # of a test above
+create_webhook_again() { # ANSWER
+  kubectl delete --filename "$BATS_TEST_TMPDIR/webhook.json" >/dev/null
+  create_webhook "$1"
 }
 
 # REGEXP is what run-job says in its one line.
@@ -210,11 +223,6 @@ assert_denied() { # NAME REGEXP
   assert_denied denied-with-500 'a policy of the cluster denies it: .*exceeded quota'
   create_webhook_again '{"allowed": false, "status": {"code": 429, "reason": "TooManyRequests", "message": "slow down"}}'
   assert_denied denied-with-429 'a policy of the cluster denies it: .*slow down'
-}
-
-create_webhook_again() { # ANSWER
-  kubectl delete --filename "$BATS_TEST_TMPDIR/webhook.json" >/dev/null
-  create_webhook "$1"
 }
 
 # bats test_tags=needs:webhooks

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
 # Attach or submit: what a submit does when its task has a Job on the cluster already.
 
 setup_file() {

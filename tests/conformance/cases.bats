@@ -90,7 +90,7 @@ no_job() { # NAME
   run_script collect-job --job scaled-down
   assert_success
   assert_output 'null'
-  assert_equal "$stderr" '1 of 1 Pods that succeeded are gone, their results are missing'
+  assert_equal "$stderr" 'collect-job: 1 of 1 Pods that succeeded are gone, their results are missing'
 }
 
 @test "K#89657: a Job of another manifest under the same name is said clearly, then attached to or replaced as told" {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # A credential plugin that fails: once, as a metadata server does, or for good (V1).
+# shellcheck disable=SC2154 # job and status are set by functions of faults.bash
 # bats file_tags=needs:faults
 
 setup_file() {

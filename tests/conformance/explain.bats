@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
 # Whether explain-job names the cause: each test makes a Job fail, or wait, and reads the text.
 
 setup_file() {
@@ -156,8 +157,10 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
 }
 
 # bats test_tags=needs:events
+# shellcheck disable=SC2016 # no command, but text
 @test "S7: an Event with a line break, a mark of a group and ESC in reason and message: one line of text" {
   wait_for_condition Failed exits
+  # shellcheck disable=SC2016 # nothing is to be expanded: that is the case
   create_event exits '{"type": "Warning", "reason": "Bad\n::endgroup::\u001b[2J", "message": "one\n::endgroup::\nadvice: $(reboot)\u001b[31m\r"}'
   create_event exits '{"type": "Warning", "reason": "Silent", "message": ""}'
   create_event exits '{"type": "Warning", "message": "a reason is missing"}'

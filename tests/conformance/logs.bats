@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
 # The log endpoint, and what follow-job makes of it: every line, once, behind the end of its Pod's name.
 
 setup_file() {
@@ -115,7 +116,7 @@ follow_to_failure() { # JOB [OPTION...]
   bash "$REPOSITORY/scripts/follow-job" --job progress >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   wait_until grep --quiet '[0-9]%' "$BATS_TEST_TMPDIR/out"
   assert_equal "$(conditions progress)" ''
-  refute grep --quiet done "$BATS_TEST_TMPDIR/out"
+  refute grep --quiet 'done' "$BATS_TEST_TMPDIR/out"
   wait_for $!
   assert_equal "$status" 0
   assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/out")" '\| done$'

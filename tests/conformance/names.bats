@@ -44,7 +44,7 @@ CLUSTER='context namespace project location cluster'
 @test "S10: what begins with a dash is no name for the scripts that submit: 64" {
   local script
   for script in submit-job run-job; do
-    assert_no_names "$script" "name $CLUSTER profile profile-for" --template batch-job --values "$(values_file true)"
+    assert_no_names "$script" "name $CLUSTER" --template batch-job --values "$(values_file true)"
     assert_no_names "$script" "template"
   done
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Logs that break or do not come (L), and a Job that is gone when the cluster answers again (V8).
+# shellcheck disable=SC2154 # job and status are set by functions of faults.bash
 # bats file_tags=needs:faults
 
 setup_file() {

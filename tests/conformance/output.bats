@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2030,SC2031 # each test is a subshell
+# shellcheck disable=SC2016,SC2030,SC2031 # the shell of run_redirected expands; each test is a subshell
 # Output that cannot be written: closed by its reader, or full. The Job is treated as for any other interruption: 129.
 
 setup_file() {
@@ -31,7 +31,7 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
 }
 
 @test "V10: stderr alone is closed by its reader: the Job is deleted, 129" {
-  name=stderr-into-head
+  name='stderr-into-head'
   run_redirected '{ "$@" 2>&3 | cat; exit ${PIPESTATUS[0]}; } 3> >(head -2 >/dev/null)'
   assert_failure 129
   wait_until no_job "$name"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2153,SC2154 # NAMESPACE and cluster are set by functions of the test helpers
+# shellcheck disable=SC2030,SC2031,SC2153,SC2154 # each test is a subshell; NAMESPACE and cluster are set by functions of the test helpers
 # The scripts from end to end: what a DAG task calls, and what it calls in its turn.
 
 setup_file() {

@@ -61,6 +61,7 @@ END_OF_TEMPLATE
   runner=$!
   said 'is suspended'
   more_requests watch "$watches" 2
+  # shellcheck disable=SC2034 # for the tests
   job=$(sed -n 's/.*: \(created\|attaching to\) Job \([^ :]*\).*/\2/p' "$BATS_TEST_TMPDIR/err")
 }
 

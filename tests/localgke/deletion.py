@@ -43,6 +43,16 @@ def delete(
     return store.update(resource, obj)
 
 
+def has_ended(meta: Object) -> None:
+    """Takes the grace period from an object that is being deleted: nothing of it runs any more.
+
+    As on a real cluster its deletionTimestamp goes back by what it had.
+    """
+    end = datetime.fromisoformat(meta["deletionTimestamp"].replace("Z", "+00:00"))
+    end -= timedelta(seconds=meta["deletionGracePeriodSeconds"])
+    meta.update(deletionTimestamp=end.strftime("%Y-%m-%dT%H:%M:%SZ"), deletionGracePeriodSeconds=0)
+
+
 def check_preconditions(obj: Object, preconditions: dict[str, str]) -> None:
     """Raises Conflict for an object that has not the uid and the resourceVersion it must have."""
     meta, group = obj["metadata"], obj["apiVersion"].rpartition("/")[0]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from localgke import dns
+from localgke import deletion, dns
 from localgke.config import Config
 from localgke.containers import CreateError, fill_volumes, make_spec
 from localgke.objects import PODS, TERMINAL, record
@@ -218,5 +218,5 @@ class PodWorker:
         if pod and pod["metadata"]["uid"] == meta["uid"]:
             write_status(pod, phase, self._containers)
             if phase in TERMINAL and "deletionTimestamp" in pod["metadata"]:
-                pod["metadata"]["deletionGracePeriodSeconds"] = 0  # nothing of it runs any more
+                deletion.has_ended(pod["metadata"])
             self._store.update(PODS, pod)

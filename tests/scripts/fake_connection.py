@@ -2,8 +2,7 @@
 
 from urllib.parse import unquote
 
-from gke_jobs.connection import ApiError
-from gke_jobs.errors import Answer, Meaning, Verdict
+from gke_jobs.errors import Answer, ApiError, Meaning, Verdict
 
 VERDICTS = {404: Verdict.ABSENT, 403: Verdict.DENIED, 500: Verdict.TRANSIENT, 503: Verdict.TRANSIENT}
 

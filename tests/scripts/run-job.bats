@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2154 # cluster is set by cluster_options of test_helper
+# shellcheck disable=SC2030,SC2031,SC2154 # each test is a subshell; cluster is set by cluster_options of test_helper
 setup_file() {
   load test_helper
   use_own_namespace

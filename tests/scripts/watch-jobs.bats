@@ -14,8 +14,8 @@ teardown() {
 }
 
 # Starts watch-jobs; its lines go to $BATS_TEST_TMPDIR/lines.
-start_watching() { # OPTION... -> watcher
-  bash "$REPOSITORY/scripts/watch-jobs" "$@" >"$BATS_TEST_TMPDIR/lines" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+start_watching() { # -> watcher
+  bash "$REPOSITORY/scripts/watch-jobs" >"$BATS_TEST_TMPDIR/lines" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   watcher=$!
   wait_until grep --quiet '"event":"synced"' "$BATS_TEST_TMPDIR/lines"
 }

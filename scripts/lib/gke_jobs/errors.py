@@ -33,6 +33,14 @@ class Answer:
     message: str
 
 
+class ApiError(Exception):
+    """The API server, or what is on the way to it, did not give what was asked for."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.message)
+        self.answer = answer
+
+
 @dataclass(frozen=True, kw_only=True)
 class Meaning:
     """What an Answer means: the verdict, the words for it and the advice, each one sanitized line."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gke_jobs import exit_codes
-from gke_jobs.connection import ApiError, Connection
-from gke_jobs.errors import LOGIN_SECONDS, Verdict, classify, sentence
+from gke_jobs.connection import Connection
+from gke_jobs.errors import LOGIN_SECONDS, ApiError, Verdict, classify, sentence
 from gke_jobs.json_access import Json, list_at, text_at
 from gke_jobs.messages import die, log
 

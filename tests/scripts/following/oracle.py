@@ -14,7 +14,7 @@ class Oracle:
 
     def begin_oracle(self):
         self.known_job, self.known_pods, self.success_since, self.decided = None, {}, None, None
-        self.lacks_since, self.last_answer = None, float("-inf")
+        self.lacks_since, self.known_since, self.last_answer = None, 0.0, float("-inf")
 
     def note(self, event):
         if isinstance(event, (Listed, Changed)) or (isinstance(event, Opened) and isinstance(event.what, Kind)):
@@ -64,6 +64,8 @@ class Oracle:
             return
         if state == "SuccessCriteriaMet" and self.success_since is None:
             self.success_since = self.now
+        if self.known_job is None:
+            self.known_since = self.now
         self.known_job = item
         if state in ("Complete", "Failed"):
             self.decided = self.now, 0 if state == "Complete" else 1
@@ -117,7 +119,8 @@ class Oracle:
             creation = self.core._creation
             if creation.blocked is not None and not creation.is_quota:
                 since.append(creation.since)
-            found += [(begun + limits.start, 78) for begun in since]
+            # Not before the Job is known, which may be finished.
+            found += [(max(begun + limits.start, self.known_since), 78) for begun in since]
         return found
 
     def check_clocks(self):

@@ -11,7 +11,9 @@ from api_server import ApiServer, chunked, endless, raw, whole
 from cluster_objects import UID, job
 
 from gke_jobs import connection as connection_module
-from gke_jobs.connection import ApiError, Connection, Proxy
+from gke_jobs import unix_http
+from gke_jobs.connection import Connection, Proxy
+from gke_jobs.errors import ApiError
 from gke_jobs.following import streaming as streaming_module
 from gke_jobs.following.events import (
     Changed,
@@ -160,7 +162,7 @@ def test_a_watch_that_breaks_is_an_error_after_what_came(server, streaming, answ
 
 
 def test_a_line_of_a_watch_that_never_ends_is_an_error(server, streaming, monkeypatch):
-    monkeypatch.setattr(connection_module, "LINE_BYTES", 1 << 20)
+    monkeypatch.setattr(unix_http, "LINE_BYTES", 1 << 20)
     server.answers[f"{JOBS}?watch"] = endless(b"x" * 65536)
     streaming.watch(Kind.JOB, UID, "41")
     assert "a line of more than" in until(streaming, WatchEnded)[-1].answer.message

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from gke_jobs.connection import ApiError, Connection, events_path, jobs_path, log_path, pods_path
+from gke_jobs.connection import Connection, events_path, jobs_path, log_path, pods_path
 from gke_jobs.diagnosis.diagnosis import GROUPS, LOG_LINES, gone_pods, pod_groups
 from gke_jobs.diagnosis.pod_facts import logs_to_read
 from gke_jobs.diagnosis.seen import Seen
-from gke_jobs.errors import Verdict, classify
+from gke_jobs.errors import ApiError, Verdict, classify
 from gke_jobs.json_access import Json, is_owned_by, list_at, text_at
 from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.plain_text import one_line

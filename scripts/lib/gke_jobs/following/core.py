@@ -19,12 +19,14 @@ from gke_jobs.following.events import (
     EventsRead,
     Finish,
     Kind,
+    Lines,
     Listed,
     LogEnded,
     LogPiece,
     Message,
     Opened,
     ReadEvents,
+    StopLog,
     WatchEnded,
 )
 from gke_jobs.following.jobs import Job, news, read_job
@@ -90,6 +92,8 @@ class Follower:
             elif isinstance(action, Finish):
                 self._over = True
                 break
+        if self._over:  # nothing is asked for any more
+            actions = [action for action in actions if isinstance(action, Message | Lines | StopLog | Finish)]
         return actions
 
     def deadline(self) -> float | None:

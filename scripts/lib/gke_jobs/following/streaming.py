@@ -8,8 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from gke_jobs.connection import ApiError, Connection, Stream, events_path, jobs_path, log_path, pods_path
-from gke_jobs.errors import Answer, from_status
+from gke_jobs.connection import Connection, events_path, jobs_path, log_path, pods_path
+from gke_jobs.errors import Answer, ApiError, from_status
 from gke_jobs.following.events import (
     Changed,
     Event,
@@ -24,6 +24,7 @@ from gke_jobs.following.events import (
     WatchEnded,
 )
 from gke_jobs.json_access import at, dict_at, list_at, text_at
+from gke_jobs.unix_http import Stream
 
 WATCH_SECONDS = 70  # after which the server ends a watch: with two of them less than two requests a minute
 SILENT_SECONDS = 5.0  # more than that, and something on the way has dropped the watch

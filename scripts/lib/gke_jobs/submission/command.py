@@ -1,10 +1,11 @@
 """Tells submit-job the next step, as one line of words that are checked.
 
-command.py submission CONNECTION --namespace NAME --job NAME --plan DIRECTORY [--created FILE] [--interrupted SECONDS]
-                      [--on-change WHAT] [--escalate] [--unreachable-timeout SECONDS] -- PROXY
+command.py submission CONNECTION --namespace NAME --job NAME --plan DIRECTORY [--created FILE | --unanswered]
+                      [--interrupted SECONDS] [--on-change WHAT] [--escalate] [--unreachable-timeout SECONDS] -- PROXY
 
 --plan DIRECTORY: what render-job --output has written. What is remembered between two calls is kept there as well.
---created FILE: what `kubectl create --raw` has answered: the Job that this submit has created.
+--created FILE: what `kubectl create --raw` has answered: the Job that this submit has created. --unanswered: it may
+have created the Job that is there, for its first try was not answered.
 --interrupted SECONDS: print NAME NAMESPACE UID if this submit has created the Job, as far as that can be known in so
 short a time; nothing where there is none. 69 when it is not known.
 
@@ -21,14 +22,15 @@ import sys
 from pathlib import Path
 
 from gke_jobs import exit_codes
-from gke_jobs.connection import ApiError, jobs_path, pods_path
-from gke_jobs.errors import Verdict, classify
+from gke_jobs.connection import jobs_path, pods_path
+from gke_jobs.errors import ApiError, Verdict, classify
 from gke_jobs.job_names import is_uid
 from gke_jobs.job_options import JobOptions, parse_job_options
-from gke_jobs.json_access import Json, text_at
+from gke_jobs.json_access import text_at
 from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ScriptError, die, log
 from gke_jobs.rendering.plan import Plan, read_plan, set_owner
+from gke_jobs.submission.created import created_uid, is_of
 from gke_jobs.submission.decisions import (
     Attach,
     Create,
@@ -66,6 +68,7 @@ def main() -> int:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--created", type=Path)
+    parser.add_argument("--unanswered", action="store_true")
     parser.add_argument("--interrupted", type=float)
     parser.add_argument("--on-change", default="fail")
     parser.add_argument("--escalate", action="store_true")
@@ -82,7 +85,9 @@ def _step(options: JobOptions, plan: Plan) -> str:
         escalate=others.escalate,
     )
     memory = _recall(others.plan)
-    uid = _created_uid(others.created, plan) if others.created else ""
+    if others.unanswered and memory.found is None:
+        memory = Memory(found="")
+    uid = created_uid(others.created, plan) if others.created else ""
     if uid:
         decision = created(uid, request, options.namespace, memory, os.environ.get("AIRFLOW_CTX_TRY_NUMBER", ""))
     else:
@@ -127,24 +132,9 @@ def _read(options: JobOptions, request: Request) -> Facts | None:
     )
 
 
-def _created_uid(file: Path, plan: Plan) -> str:
-    """Return the uid of the Job in an answer of the API server; '' for what is no whole answer, or not our Job."""
-    try:
-        job = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return ""
-    return text_at(job, "metadata", "uid") if _is_of(job, plan) else ""
-
-
-def _is_of(job: Json, plan: Plan) -> bool:
-    facts = read_facts(job, [])
-    same = text_at(job, "kind") == "Job" and text_at(job, "metadata", "name") == plan.name
-    return same and facts.identity == plan.identity and facts.hash == plan.hash and is_uid(facts.uid)
-
-
 def _interrupted(options: JobOptions, plan: Plan) -> str:
     others = options.others
-    uid = _created_uid(others.created, plan) if others.created else ""
+    uid = created_uid(others.created, plan) if others.created else ""
     if not uid:
         try:
             job = options.connection.get_json(jobs_path(options.namespace, options.job), seconds=others.interrupted)
@@ -152,7 +142,7 @@ def _interrupted(options: JobOptions, plan: Plan) -> str:
             if classify(error.answer).verdict is not Verdict.ABSENT:
                 raise ScriptError(exit_codes.UNREACHABLE, f"Job {plan.name} could not be read") from None
             return ""
-        uid = text_at(job, "metadata", "uid") if _is_of(job, plan) else ""
+        uid = text_at(job, "metadata", "uid") if is_of(job, plan) else ""
     return f"{plan.name} {options.namespace} {uid}" if uid else ""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gke_jobs import exit_codes, labels
 from gke_jobs.json_access import Json, at, is_owned_by, list_at, text_at, true_conditions
+from gke_jobs.submission.created import created_message
 
 PROFILE = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")  # rendering/profiles.py
 FAILED = frozenset({"Failed", "FailureTarget"})
@@ -174,7 +175,7 @@ def created(uid: str, request: Request, namespace: str, memory: Memory, try_numb
         messages.append(
             f"the Job of the last attempt is gone, and with it how it ended: beginning with profile {request.profile}"
         )
-    messages.append(f"created Job {request.name} {namespace}")
+    messages.append(created_message(request.name, namespace))
     return Decision(action=Attach(uid, complete_owned=True), memory=memory, messages=messages)
 
 

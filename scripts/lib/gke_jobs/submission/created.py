@@ -1,0 +1,59 @@
+"""Tells submit-job that it has created the Job, from what `kubectl create --raw` has answered.
+
+command.py created DIRECTORY NAMESPACE
+
+DIRECTORY is that of the plan, and has the answer in the file `changed`. The cluster is not asked for anything, so that
+the usual submit is short; what is unusual is left to the command `submission`.
+
+stdout: attach NAME NAMESPACE UID yes; nothing where the answer is not whole, or not about our Job.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from gke_jobs import labels
+from gke_jobs.job_names import is_uid
+from gke_jobs.json_access import Json, text_at
+from gke_jobs.messages import log
+from gke_jobs.rendering.plan import Plan, read_plan, set_owner
+
+ANSWER = "changed"
+
+
+def main() -> int:
+    """Run the command."""
+    directory, namespace = Path(sys.argv[1]), sys.argv[2]
+    plan = read_plan(directory)
+    if uid := created_uid(directory / ANSWER, plan):
+        log(created_message(plan.name, namespace))
+        set_owner(plan, directory, uid)
+        print(f"attach {plan.name} {namespace} {uid} yes")
+    return 0
+
+
+def created_message(name: str, namespace: str) -> str:
+    """Return what is logged of a Job that was created."""
+    return f"created Job {name} {namespace}"
+
+
+def created_uid(file: Path, plan: Plan) -> str:
+    """Return the uid of the Job in an answer of the API server; '' for what is no whole answer, or not our Job."""
+    try:
+        job = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return ""
+    return text_at(job, "metadata", "uid") if is_of(job, plan) else ""
+
+
+def is_of(job: Json, plan: Plan) -> bool:
+    """Whether this is the Job of the plan, by name, identity and manifest hash."""
+    return (
+        text_at(job, "kind") == "Job"
+        and text_at(job, "metadata", "name") == plan.name
+        and text_at(job, "metadata", "labels", labels.IDENTITY) == plan.identity
+        and text_at(job, "metadata", "annotations", labels.MANIFEST_HASH) == plan.hash
+        and is_uid(text_at(job, "metadata", "uid"))
+    )
