@@ -24,6 +24,8 @@ KLOG = "I1125 22:40:00.000000    4711 helpers.go:246] server response object: "
 def meaning_of(answer):
     if answer["from"] == "event":
         return cause_of_no_pods(answer["message"])
+    if answer["from"] == "watch":
+        return classify(from_status(json.loads(answer["body"])["object"]))
     if answer["from"] == "http":
         return classify(from_http(answer["code"], answer["body"].encode(), answer["proxy_log"]))
     return classify({"kubectl": from_kubectl, "gcloud": from_gcloud}[answer["from"]](answer["stderr"]))
@@ -44,7 +46,7 @@ def test_there_are_recordings_of_three_minor_versions():
         answer.values[1]["source"].split()[1].rsplit(".", 1)[0] for answer in ANSWERS if "kubectl" in str(answer)
     }
     assert len({version for version in versions if version.startswith("v1.")}) >= 3
-    assert len(ANSWERS) > 400
+    assert len(ANSWERS) > 500
 
 
 @pytest.mark.parametrize(("verdict", "answer"), ANSWERS)
@@ -66,9 +68,17 @@ def test_the_verdict_on_a_recording(verdict, answer):
         ("field_unknown", ["the manifest was refused: ", 'unknown field "spec.template.spec.containers[0].imagee"']),
         ("webhook_denies", ["the manifest was refused: ", "no owner label; ask the platform team"]),
         ("server_trouble", ["the cluster did not answer as expected: "]),
-        ("context_absent", ['context "nope" does not exist', "kubectl config get-contexts"]),
+        ("context_absent", ["context ", "nope", "; see: kubectl config get-contexts"]),
         ("plugin_absent", ["gke-gcloud-auth-plugin-absent is not on PATH: gcloud components install"]),
         ("plugin_not_logged_in", ["not logged in: ", "active account"]),
+        ("plugin_real_metadata_server", ["no credentials could be had: ", "503"]),
+        ("plugin_real_token_server", ["no credentials could be had: ", "this passes when"]),
+        ("gcloud_token_server", ["no credentials could be had: ", "problem refreshing"]),
+        ("too_large", ["the manifest was refused: "]),
+        ("limit_range", ["a LimitRange denies it: ", "request what the LimitRange allows"]),
+        ("limit_range_default_too_small", ["the manifest was refused: ", "must be less than or equal to memory limit"]),
+        ("kubeconfig_broken", ["the kubeconfig cannot be used: ", "get credentials anew: get-credentials"]),
+        ("reported_permission_of_gke", ["permission denied: ", "ask for a Role with the verb create on jobs"]),
         ("plugin_metadata_server", ["no credentials could be had: ", "503"]),
         ("other_authority", ["x509: certificate signed by unknown authority", "get credentials anew"]),
         ("gcloud_cluster_absent", ["not found: compare with: gcloud container clusters list"]),
@@ -132,13 +142,53 @@ def test_a_place_to_fill_in_a_message_is_only_text():
     assert "namespace {0}{1} does not exist" in classify(from_status(status)).words
 
 
+def test_words_that_a_message_quotes_do_not_decide():
+    def verdicts(code, message):
+        status = {"code": code, "message": message}
+        kubectl = KLOG + json.dumps(status) + f"\nError from server: {message}\n"
+        return {classify(from_status(status)).verdict, classify(from_kubectl(kubectl)).verdict}
+
+    quotes = [
+        *('pods "x" not found', 'namespaces "x" not found', 'jobs.batch "x" already exists', "exceeded quota: x"),
+        *('admission webhook "x" denied the request', 'pods "x" is forbidden: exceeded quota: y', "x509: unknown"),
+        *('context "x" does not exist', "getting credentials: exec: executable x not found", "You must be logged in"),
+    ]
+    for quote in quotes:
+        called = f'Internal error occurred: failed calling webhook "a": failed to call webhook: ("{quote}")'
+        assert verdicts(500, called) == {Verdict.TRANSIENT}
+        assert verdicts(503, f"upstream: {quote}") == {Verdict.TRANSIENT}
+        assert verdicts(404, f"<p>{quote}</p>") == {Verdict.TRANSIENT}
+        assert verdicts(403, f'admission webhook "a" denied the request: {quote}') == {Verdict.REFUSED}
+        assert verdicts(403, f'jobs.batch is forbidden: User "a" cannot list resource "jobs": {quote}') == {
+            Verdict.DENIED
+        }
+        assert verdicts(422, f'Job.batch "a" is invalid: spec: Invalid value: "{quote}"') == {Verdict.REFUSED}
+        assert cause_of_no_pods(f'Error creating: Pod "a" is invalid: "{quote}"').verdict is Verdict.REFUSED
+
+
+def test_a_reason_that_a_webhook_chooses_is_no_answer_to_gcloud():
+    denied = 'Error from server (gcloud storage): admission webhook "x" denied the request: 404\n'
+    assert classify(from_kubectl(denied)).verdict is Verdict.REFUSED
+
+
+def test_the_process_number_of_the_plugin_is_no_status_code():
+    log = "F1126 00:00:00.000000     503 cred.go:145] print credential failed with error: no token\n"
+    assert classify(from_http(500, b"getting credentials: exec: exit code 1", log)).verdict is Verdict.LOGIN
+    stderr = f"{log}Unable to connect to the server: getting credentials: exec: exit code 1\n"
+    assert classify(from_kubectl(stderr)).verdict is Verdict.LOGIN
+
+
 def test_every_verdict_has_an_exit_code():
     assert {exit_code(verdict) for verdict in Verdict} <= {64, 65, 69, 77, 78, 124}
 
 
 PIECES = st.sampled_from(
     [
-        *(part for answer in ANSWERS[::9] for part in (answer.values[1].get("stderr") or "").splitlines(keepends=True)),
+        *(
+            part
+            for answer in ANSWERS[::20]
+            for part in (answer.values[1].get("stderr") or "").splitlines(keepends=True)
+        ),
         *(KLOG, "%s[", "{", "}", "]\n", "Error from server (", "Forbidden", "): ", 'cannot get resource "', "\x1b[31m"),
         *("::endgroup::", "\n", "getting credentials: exec: ", "Unable to connect to the server: ", "\u2028", "\ud800"),
     ]

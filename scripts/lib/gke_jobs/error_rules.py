@@ -34,7 +34,8 @@ class Rule:
     advice: str  # likewise
 
 
-def _rule(verdict: Verdict, codes: str, pattern: str, words: str, advice: str) -> Rule:
+def rule(verdict: Verdict, codes: str, pattern: str, words: str, advice: str) -> Rule:
+    """Return a rule; codes: separated by spaces, `none` where no server answered."""
     return Rule(
         verdict=verdict,
         codes=frozenset(None if code == "none" else int(code) for code in codes.split()),
@@ -49,134 +50,157 @@ WAIT = "this passes when the cluster, or what is on the way to it, works again"
 CORRECT = "correct the template or its values"
 POLICY = "change the template or its values, or ask who made the policy"
 
-# How the text begins of what kubectl, or kubectl proxy with 500 or 502, could not do itself. A message of a server or a
-# load balancer may have the same words in its middle.
+# What the text of the API server begins with: a webhook, a policy or a load balancer may quote the words of another.
+SERVER = r"\A(?:The request is invalid: )?(?:error when creating \"[^\"]*\": )?"
+OBJECT = SERVER + r"(?:object is being deleted: )?[\w./-]+ \"[^\"]*\" "
+FORBIDDEN = SERVER + r"[\w./-]+(?: \"[^\"]*\")? is forbidden: "
+POLICY_DENIES = r"ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request"
+# How the text begins of what kubectl, or kubectl proxy with 500 or 502, could not do itself.
 CLIENT = r"\A(?:[Ee]rror: |Unable to connect to the server: )*(?:[A-Z][a-z]+ \"[^\"]*\": )?"
 PLUGIN = CLIENT + r"getting credentials: "
+# gcloud adds to this that one should log in, whatever the problem was.
+REFRESHING = (
+    r"problem refreshing (?:your current )?auth tokens.{1,2000}(?:Max retries exceeded|[Tt]imed? ?out|"
+    r"backend_error|internal_failure|server_error|temporarily_unavailable)"
+)
 
 # The first rule that fits counts. What has no rule is judged by its status code: `BY_CODE`.
 RULES = (
     # admission: a webhook may give any code or none
-    _rule(
+    rule(
         Verdict.REFUSED,
         "",
-        r"admission webhook \"[^\"]*\" denied the request|ValidatingAdmissionPolicy '[^']*' with .{1,300} denied",
+        SERVER + r"(?:admission webhook \"[^\"]*\" denied the request|"
+        r"(?:The )?[\w./-]+ \"[^\"]*\" is (?:forbidden|invalid): (?:: )?" + POLICY_DENIES + ")",
         "the manifest was refused: a policy of the cluster denies it: {0}",
         POLICY,
     ),
-    _rule(
+    rule(
         Verdict.TRANSIENT,
-        "500 none",
-        r"failed calling webhook|failed to call webhook",
+        "500",
+        SERVER + r"Internal error occurred: failed (?:calling|to call) webhook",
         "an admission webhook does not answer: {0}",
         WAIT,
     ),
-    _rule(
+    rule(
         Verdict.CONFIG,
         "403",
-        r"because it is being terminated",
+        FORBIDDEN + r"unable to create new content in namespace \S{1,300} because it is being terminated",
         "its namespace is being deleted: {0}",
         "wait until it is gone and create it anew, or give another --namespace",
     ),
-    _rule(
+    rule(
         Verdict.QUOTA,
         "403",
-        r"exceeded quota: ",
+        FORBIDDEN + r"exceeded quota: ",
         "a ResourceQuota is used up: {0}",
         "it waits until other Jobs end; else have the quota raised",
     ),
-    _rule(
+    rule(
         Verdict.REFUSED,
         "403",
-        r"failed quota: .{1,300}must specify",
+        FORBIDDEN + r"failed quota: .{1,300}must specify",
         "the manifest was refused: a ResourceQuota wants every container to say what it needs: {0}",
         "give the container what the message names (`resources`)",
     ),
-    _rule(
+    rule(
         Verdict.DENIED,
         "403",
-        r"cannot ([\w*-]+) resource \"([\w./*-]+)\"",
+        FORBIDDEN + r"User .{1,1000}? cannot ([\w*-]+) resource \"([\w./*-]+)\"",
         "permission denied: {0}",
         "ask for a Role with the verb {1} on {2} in that namespace",
     ),
-    _rule(
+    rule(
         Verdict.REFUSED,
         "403",
-        r"violates PodSecurity",
+        FORBIDDEN + r"violates PodSecurity",
         "the manifest was refused: Pod Security denies it: {0}",
         CORRECT,
     ),
-    _rule(
+    rule(
         Verdict.REFUSED,
         "403",
-        r"(?:minimum|maximum) .{1,300} usage per|per (?:Container|Pod) is|limit to request ratio",
+        FORBIDDEN + r"\[?(?:(?:minimum|maximum) .{1,300} usage per|[\w./-]+ max limit to request ratio) ",
         "the manifest was refused: a LimitRange denies it: {0}",
         "request what the LimitRange allows (`resources`)",
     ),
-    _rule(
+    rule(
         Verdict.CONFIG,
         "403",
-        r"error looking up service account|service ?account \"?[^\s\"]{1,300}\"? (?:was )?not found",
+        FORBIDDEN + r"error looking up service account ",
         "its service account is not there: {0}",
         "create it in the Job's namespace, or correct `service_account`",
     ),
-    _rule(
+    rule(
         Verdict.CONFIG,
         "403",
         r"\AForbidden\s*\Z",
         "kubectl proxy does not let the request through",
         "report this as a bug of the toolkit",
     ),
-    _rule(
-        Verdict.REFUSED, "403", r"is forbidden: (?!User )", "the manifest was refused: it is not admitted: {0}", CORRECT
+    rule(
+        Verdict.REFUSED,
+        "403",
+        FORBIDDEN + r"(?!User )",
+        "the manifest was refused: it is not admitted: {0}",
+        CORRECT,
+    ),
+    # The API server tries once more what is too large for etcd, with the uid of the first time in the manifest.
+    rule(
+        Verdict.REFUSED,
+        "422",
+        r"controller-uid\]: Invalid value: .{1,2000}must be '[0-9a-f-]{36}'.*`selector` not auto-generated",
+        "the manifest was refused: it is too large for the cluster, or has a selector of its own: {0}",
+        "keep it under 1 MiB: put data into a ConfigMap or object storage",
     ),
     # credentials
-    _rule(
+    rule(
         Verdict.CONFIG,
         "",
         PLUGIN + r"exec: executable (\S{1,300}) not found",
         "{1} is not on PATH",
         "gcloud components install gke-gcloud-auth-plugin",
     ),
-    _rule(
+    rule(
         Verdict.CONFIG,
         "",
         PLUGIN + r"exec: fork/exec (\S{1,300}): ",
         "the credential plugin cannot be started: {0}",
         "gcloud components install gke-gcloud-auth-plugin, then get credentials anew",
     ),
-    _rule(
+    rule(Verdict.TRANSIENT, "", PLUGIN + r".*" + REFRESHING, "no credentials could be had: {0}", WAIT),
+    rule(
         Verdict.LOGIN,
         "",
         PLUGIN + r".*(?:active account|auth login|[Rr]eauthenticat|invalid_grant)",
         "not logged in: {0}",
         LOGIN_ADVICE,
     ),
-    _rule(
+    rule(
         Verdict.TRANSIENT,
         "",
         PLUGIN + r".*(?:\b(?:429|50[0234])\b|[Tt]imed? ?out|deadline|[Uu]navailable|[Mm]etadata ?[Ss]erver|"
-        r"refused|reset by|resolv)",
+        r"refused|reset by|resolv|no such host|\bEOF\b|Max retries exceeded)",
         "no credentials could be had: {0}",
         WAIT,
     ),
-    _rule(Verdict.LOGIN, "", PLUGIN, "not logged in: {0}", LOGIN_ADVICE),
-    _rule(
+    rule(Verdict.LOGIN, "", PLUGIN, "not logged in: {0}", LOGIN_ADVICE),
+    rule(
         Verdict.LOGIN,
         "401",
         r"",
         "not logged in: the server has asked for the client to provide credentials: {0}",
         LOGIN_ADVICE,
     ),
-    _rule(
+    rule(
         Verdict.LOGIN,
         "none",
-        r"You must be logged in|asked for the client to provide credentials",
+        CLIENT + r"(?:You must be logged in|the server has asked for the client to provide credentials)",
         "not logged in: {0}",
         LOGIN_ADVICE,
     ),
     # TLS and the network
-    _rule(
+    rule(
         Verdict.CONFIG,
         "500 502 none",
         CLIENT + r"(?:tls: failed to verify certificate|x509: )",
@@ -184,80 +208,51 @@ RULES = (
         "get credentials anew: get-credentials",
     ),
     # objects
-    _rule(
+    rule(
         Verdict.CONFIG,
         "404",
-        r"namespaces \"([^\"]+)\" not found",
+        SERVER + r"namespaces \"([^\"]+)\" not found",
         "namespace {1} does not exist on this cluster",
         "create it, or give another --namespace",
     ),
-    _rule(Verdict.ABSENT, "404", r"\" not found", "it is not there: {0}", "it was deleted, or its TTL removed it"),
+    rule(Verdict.ABSENT, "404", OBJECT + r"not found", "it is not there: {0}", "it was deleted, or its TTL removed it"),
     # A 404 that names no object is that of a load balancer, or of an API server that has not all its APIs yet.
-    _rule(Verdict.TRANSIENT, "404", r"", "the cluster did not answer as expected: {0}", WAIT),
-    _rule(Verdict.EXISTS, "409", r"already exists", "{0}", "choose another name, or delete it"),
-    _rule(Verdict.CONFLICT, "409", r"", "another object has that name, or it has changed: {0}", "try again"),
-    _rule(Verdict.EXPIRED, "410", r"", "the resourceVersion is too old: {0}", "list again"),
+    rule(Verdict.TRANSIENT, "404", r"", "the cluster did not answer as expected: {0}", WAIT),
+    rule(Verdict.EXISTS, "409", OBJECT + r"already exists", "{0}", "choose another name, or delete it"),
+    rule(Verdict.CONFLICT, "409", r"", "another object has that name, or it has changed: {0}", "try again"),
+    rule(Verdict.EXPIRED, "410", r"", "the resourceVersion is too old: {0}", "list again"),
     # kubectl itself
-    _rule(
+    rule(
         Verdict.USAGE,
         "none",
-        CLIENT + r"(?:context \"[^\"]*\" does not exist|.{0,300}context was not found)",
+        CLIENT + r"(?:Error in configuration: )?\s*(?:\* )?context (?:\"[^\"]*\" does not exist|was not found)",
         "{0}",
         "see: kubectl config get-contexts",
     ),
-    _rule(
+    rule(
+        Verdict.CONFIG,
+        "none",
+        CLIENT + r"(?:Error in configuration: |error loading config file |invalid configuration: |"
+        r"no server found for cluster |stat .{1,300}: no such file)",
+        "the kubeconfig cannot be used: {0}",
+        "get credentials anew: get-credentials",
+    ),
+    rule(
         Verdict.USAGE,
         "none 500",
         r"\Adial tcp (?:127\.0\.0\.1|\[::1\]):8080: |\AThe connection to the server localhost:8080 was refused",
         "no cluster is named and kubectl has no current context",  # that is where kubectl turns to then
         "give --project, --location and --cluster, or --context",
     ),
-    _rule(
+    rule(
         Verdict.REFUSED,
         "none",
-        r"error validating|error parsing|unable to decode|unable to recognize|no matches for kind|"
-        r"the namespace from the provided object",
+        CLIENT + r"(?:error validating|error parsing|unable to decode|unable to recognize|no matches for kind|"
+        r"resource mapping not found|the namespace from the provided object)",
         "the manifest was refused: {0}",
         CORRECT,
     ),
 )
-GCLOUD_LOGIN = "run gcloud auth login, or give the machine a service account"
-NO_ACCOUNT = _rule(
-    Verdict.LOGIN,
-    "none",
-    r"do not currently have an active account|auth login|Reauthentication",
-    "not logged in",
-    GCLOUD_LOGIN,
-)
-INVALID_TOKEN = _rule(Verdict.LOGIN, "401", r"", "not logged in", GCLOUD_LOGIN)
-GCLOUD_RULES = {  # by the first words after gcloud
-    "gcloud container": (
-        NO_ACCOUNT,
-        INVALID_TOKEN,
-        _rule(Verdict.CONFIG, "404", r"", "not found", "compare with: gcloud container clusters list"),
-        _rule(Verdict.DENIED, "403", r"", "permission denied: {0}", "grant this account roles/container.clusterViewer"),
-        _rule(Verdict.TRANSIENT, "", r"", "the GKE API did not answer as expected: {0}", "try again later"),
-    ),
-    "gcloud storage": (
-        NO_ACCOUNT,
-        INVALID_TOKEN,
-        _rule(
-            Verdict.CONFIG,
-            "404",
-            r"",
-            "no such bucket",
-            "compare with: gcloud composer environments describe NAME --location WHERE",
-        ),
-        _rule(
-            Verdict.DENIED,
-            "403",
-            r"",
-            "permission denied: {0}",
-            "grant this account roles/storage.objectUser on the bucket",
-        ),
-        _rule(Verdict.TRANSIENT, "", r"", "Cloud Storage did not answer as expected: {0}", "try again later"),
-    ),
-}
 BY_CODE = {401: Verdict.LOGIN, 403: Verdict.DENIED, 408: Verdict.TRANSIENT, 429: Verdict.TRANSIENT}
 WORDS = {
     Verdict.TRANSIENT: ("the cluster did not answer as expected: {0}", WAIT),

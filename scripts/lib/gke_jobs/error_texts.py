@@ -14,7 +14,7 @@ import re
 from os import SEEK_END
 from pathlib import Path
 
-from gke_jobs.errors import CODES, Answer, Meaning, Verdict, classify, from_status, sentence
+from gke_jobs.errors import CODES, PLUGIN_LOG, Answer, Meaning, Verdict, classify, from_status, sentence
 from gke_jobs.json_access import Json, text_at
 from gke_jobs.messages import log
 from gke_jobs.plain_text import one_line
@@ -26,12 +26,11 @@ READ_BYTES = 256 << 10  # of what a program wrote, of its begin and of its end
 LOG_LINE = re.compile(r"[IWE]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [\w.-]+:\d+\] ")
 STATUS = re.compile(LOG_LINE.pattern + r"server response object: (?:%s\[)?(?=\{)")
 FINAL = re.compile(r"Error from server|error: |The (?:\S+ \"[^\"\n]*\"|request) is invalid: ")
-FROM_SERVER = re.compile(r"^Error from server(?: \((\w+)\))?: ", re.MULTILINE)
+FROM_SERVER = re.compile(r"^Error from server(?: \(([^()\n]*)\))?: ", re.MULTILINE)  # a webhook chooses the reason
 INVALID = re.compile(r"\AThe (?:\S+ \"[^\"\n]*\"|request) is invalid: ")
 UNCONNECTED = re.compile(r"^Unable to connect to the server: ", re.MULTILINE)
 # The manifest was not looked at: what it is to be checked against was not to be had.
 VALIDATING = re.compile(r"\A.{0,400}?error validating data: failed to download openapi: ", re.DOTALL)
-PLUGIN_LOG = re.compile(r"^F\d{4} [^\]\n]*\] ", re.MULTILINE)
 GCLOUD_NOISE = re.compile(r"^(?:Fetching cluster|WARNING: )[^\n]*\n?", re.MULTILINE)
 GCLOUD_SURFACE = re.compile(r"^ERROR: \(gcloud\.(\w+)", re.MULTILINE)
 GCLOUD_CODE = re.compile(r"code=(\d{3})\b|HTTPError (\d{3})\b|not found: (404)\b")
@@ -44,7 +43,7 @@ def from_kubectl(stderr: str) -> Answer:
         return from_status(status)
     text = text.strip()
     if server := FROM_SERVER.search(text):
-        reason = server[1] or ""
+        reason = server[1] if server[1] and server[1].isalnum() else ""
         return Answer(code=CODES.get(reason), reason=reason, message=text[server.end() :])
     if INVALID.match(text):
         return Answer(code=422, reason="Invalid", message=text)

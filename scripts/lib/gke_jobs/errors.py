@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from gke_jobs import exit_codes
-from gke_jobs.error_rules import BY_CODE, GCLOUD_RULES, RULES, WORDS
+from gke_jobs.error_rules import BY_CODE, RULES, WORDS
 from gke_jobs.error_rules import Verdict as Verdict
+from gke_jobs.gcloud_error_rules import GCLOUD_RULES
 from gke_jobs.json_access import int_at, text_at
 from gke_jobs.plain_text import one_line
 
 BODY_BYTES = 64 << 10  # of an answer that is no Status
 CREDENTIALS = "getting credentials: "  # how kubectl begins when it is the credential plugin that has failed
 PROXY_LINE = re.compile(r"^[IWEF]\d{4} [^\n]*proxy_server\.go:\d+\] [^\n]*\n?", re.MULTILINE)
+PLUGIN_LOG = re.compile(r"^F\d{4} [^\]\n]*\] ", re.MULTILINE)  # the number of a process is no status code
 MARKUP = re.compile(r"<[^<>]*>")
 
 
@@ -67,7 +69,7 @@ def from_http(code: int, body: bytes, proxy_log: str = "") -> Answer:
 
 def _plugin_words(proxy_log: str) -> str:
     """Return what the plugin has written for the last request: before the line of kubectl proxy about it."""
-    parts = [part.strip() for part in PROXY_LINE.split(proxy_log)]
+    parts = [part.strip() for part in PROXY_LINE.split(PLUGIN_LOG.sub("", proxy_log))]
     return next((part for part in reversed(parts) if part), "")
 
 
@@ -100,7 +102,18 @@ EXIT_CODES = {
     Verdict.CONFIG: exit_codes.CONFIG,
     Verdict.USAGE: exit_codes.USAGE,
 }
-PREFIX = re.compile(r"\A.*?is forbidden: |\Aerror when creating \S+: ", re.DOTALL)
+CREATING = re.compile(r"\A(?:The request is invalid: )?error when creating \"[^\"]*\": ")
+HINTS = re.compile(  # of gcloud; the advice says it better
+    r"\n(?:Please run:\s+\$ gcloud |If you would like to report this issue|To set your project, run:|"
+    r"To search the help text of gcloud|Usage: gcloud ).*",
+    re.DOTALL,
+)
+SUBJECT = re.compile(r"\A[\w./-]+(?: \"[^\"]*\")? is forbidden: ")
+NO_PODS = (  # what the message of an Event FailedCreate begins with, and the code that it had
+    (re.compile(r"Internal error occurred: "), 500),
+    (re.compile(r"[\w./-]+(?: \"[^\"]*\")? is forbidden: "), 403),
+    (re.compile(r"(?:The )?[\w./-]+ \"[^\"]*\" is invalid: "), 422),
+)
 LOGIN_SECONDS = 10.0  # a failure to log in passes sometimes: a metadata server, or a credential plugin, that fails once
 MESSAGE_CHARACTERS = 20_000  # of a message are looked at
 PLACE = re.compile(r"\{(\d)\}")
@@ -127,7 +140,8 @@ def _by_code(code: int | None) -> Verdict:
 def _meaning(verdict: Verdict, words: str, advice: str, text: str, groups: tuple[str | None, ...]) -> Meaning:
     if "<html" in text.lower():  # of a load balancer
         text = MARKUP.sub(" ", text)
-    message = one_line(PREFIX.sub("", text) if verdict is Verdict.DENIED else text) or "no answer"
+    text = HINTS.sub("", CREATING.sub("", text))
+    message = one_line(SUBJECT.sub("", text) if verdict is Verdict.DENIED else text) or "no answer"
     parts = [message, *(one_line(group or "") for group in groups)]
     words, advice = (PLACE.sub(lambda place: parts[int(place[1])], sentence) for sentence in (words, advice))
     return Meaning(verdict=verdict, words=words, advice=advice)
@@ -136,7 +150,7 @@ def _meaning(verdict: Verdict, words: str, advice: str, text: str, groups: tuple
 def cause_of_no_pods(message: str) -> Meaning:
     """Return why the Job controller cannot create Pods, from the message of its Event FailedCreate."""
     message = message.removeprefix("Error creating: ")
-    code = 500 if message.startswith("Internal error occurred: ") else 403
+    code = next((code for begin, code in NO_PODS if begin.match(message)), None)
     return classify(Answer(code=code, reason="", message=message))
 
 

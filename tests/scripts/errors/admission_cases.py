@@ -39,13 +39,35 @@ def quota_without_request(on: Cluster) -> list[Recorded]:
     return on.event(namespace, job())
 
 
-@case("refused")
-def limit_range(on: Cluster) -> list[Recorded]:
+def limited(on: Cluster, limit: Recorded, resources: Recorded) -> list[Recorded]:
     namespace = on.namespace()
-    limits = {"limits": [{"type": "Container", "max": {"memory": "1Gi"}}]}
+    limits = {"limits": [{"type": "Container", **limit}]}
     given = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"}, "spec": limits}
     on.kubectl("create", "--namespace", namespace, "--filename", "-", given=given)
-    return on.event(namespace, job(container={"resources": {"limits": {"memory": "2Gi"}}}))
+    return on.event(namespace, job(container={"resources": resources}))
+
+
+@case("refused")
+def limit_range(on: Cluster) -> list[Recorded]:
+    much = {"limits": {"memory": "2Gi", "cpu": "2"}, "requests": {"memory": "1Gi", "cpu": "1"}}
+    return [
+        *limited(on, {"max": {"memory": "1Gi"}}, {"limits": {"memory": "2Gi"}}),
+        *limited(on, {"max": {"memory": "1Gi", "cpu": "1"}}, much),
+        *limited(on, {"min": {"memory": "4Gi"}}, much),
+        *limited(on, {"maxLimitRequestRatio": {"memory": "1"}}, much),
+        *limited(on, {"type": "Pod", "max": {"memory": "1Gi"}}, much),
+    ]
+
+
+@case("refused")
+def limit_range_default_too_small(on: Cluster) -> list[Recorded]:
+    return limited(on, {"default": {"memory": "512Mi"}}, {"requests": {"memory": "1Gi"}})
+
+
+@case("refused")
+def class_absent(on: Cluster) -> list[Recorded]:
+    runtime = on.event(on.namespace(), job(pod={"runtimeClassName": "nowhere"}))
+    return [*runtime, *on.event(on.namespace(), job(pod={"priorityClassName": "nowhere"}))]
 
 
 @case("refused")
@@ -118,6 +140,8 @@ def webhook_denies_with_code(on: Cluster) -> list[Recorded]:
         (422, "Invalid"),
         (429, "TooManyRequests"),
         (500, "InternalError"),
+        (400, "GKE Warden constraints violations"),
+        (0, "gcloud container"),
     ):
         denial = {"status": {"code": code, "reason": reason, "message": "jobs need an owner"}}
         answers += create(on, webhook(on, "jobs", denial), job())
@@ -134,6 +158,18 @@ def webhook_unreachable(on: Cluster) -> list[Recorded]:
     namespace = webhook(on, "jobs", {}, url=f"https://127.0.0.1:{closed_port()}/")
     failing = create(on, webhook(on, "jobs", {}, code=503), job())
     return [*create(on, namespace, job()), *failing]
+
+
+@case("transient")
+def webhook_fails_and_quotes(on: Cluster) -> list[Recorded]:
+    namespace = webhook(on, "jobs", {}, code=500)
+    answers = []
+    on.webhook.type = "text/plain"
+    for text in ('admission webhook "x" denied the request', 'jobs.batch "train" already exists', "exceeded quota: x"):
+        on.webhook.body = text
+        answers += create(on, namespace, job())
+    on.webhook.type = "application/json"
+    return answers
 
 
 @case("transient")
@@ -161,4 +197,15 @@ def policy(on: Cluster, resource: str, **validation: str) -> str:
 @case("refused")
 def admission_policy(on: Cluster) -> list[Recorded]:
     silent = create(on, policy(on, "jobs"), job())
-    return [*silent, *create(on, policy(on, "jobs", message="a Job needs the label owner", reason="Forbidden"), job())]
+    quoting = 'User "x" cannot create resource "jobs": exceeded quota: x'
+    return [
+        *silent,
+        *create(on, policy(on, "jobs", message="a Job needs the label owner", reason="Forbidden"), job()),
+        *create(on, policy(on, "jobs", message=quoting, reason="RequestEntityTooLarge"), job()),
+    ]
+
+
+@case("refused")
+def admission_policy_for_pods(on: Cluster) -> list[Recorded]:
+    quoting = policy(on, "pods", message="exceeded quota: x", reason="Forbidden")
+    return [*on.event(policy(on, "pods"), job()), *on.event(quoting, job())]

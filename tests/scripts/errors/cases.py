@@ -116,6 +116,20 @@ def job_exists(on: Cluster) -> list[Recorded]:
     return create(on, namespace, job())
 
 
+@case("exists")
+def job_being_deleted(on: Cluster) -> list[Recorded]:
+    namespace = on.namespace()
+    given = job(suspend=True)
+    given["metadata"]["finalizers"] = ["example.com/keep"]
+    on.kubectl("create", "--namespace", namespace, "--filename", "-", given=given)
+    on.kubectl("delete", "job", "train", "--namespace", namespace, "--wait=false")
+    try:
+        return create(on, namespace, job())
+    finally:
+        patch = '{"metadata": {"finalizers": null}}'
+        on.kubectl("patch", "job", "train", "--namespace", namespace, "--patch", patch)
+
+
 @case("conflict")
 def job_changed(on: Cluster) -> list[Recorded]:
     namespace = on.namespace()
@@ -128,14 +142,24 @@ def job_changed(on: Cluster) -> list[Recorded]:
 
 @case("expired")
 def version_too_old(on: Cluster) -> list[Recorded]:
-    on.answering.code, on.answering.body = 410, status(410, "Expired", "too old resource version: 1 (4711)")
     watch = path("default") + "?watch=true&resourceVersion=1&timeoutSeconds=1"
-    return on.ask(watch, on.kubeconfig(server=f"http://{on.answering.address}"))
+    listed = path("default") + "?resourceVersion=1&resourceVersionMatch=Exact"
+    return [*on.ask(watch, on.kubeconfig()), *on.ask(listed, on.kubeconfig())]
 
 
 @case("refused")
 def manifest_invalid(on: Cluster) -> list[Recorded]:
     return create(on, on.namespace(), job(pod={"restartPolicy": "Always"}))
+
+
+@case("refused")
+def too_large(on: Cluster) -> list[Recorded]:
+    namespace = on.namespace()
+    annotated = job()
+    annotated["metadata"]["annotations"] = {"data": "x" * 300_000}
+    commands = [["x" * size] for size in (2_000_000, 3_600_000)]  # etcd takes 1.5 MiB, the API server 3 MiB
+    given = [annotated, *(job(container={"command": command}) for command in commands)]
+    return [answer for one in given for answer in create(on, namespace, one)]
 
 
 @case("refused")

@@ -113,16 +113,6 @@ def plugin_not_logged_in(on: Cluster) -> list[Recorded]:
 
 
 @case("login")
-def plugin_real_without_account(on: Cluster) -> list[Recorded]:
-    script = f'exec env -u CLOUDSDK_AUTH_ACCESS_TOKEN_FILE CLOUDSDK_CONFIG="{on.directory}/none" gke-gcloud-auth-plugin'
-    wrapper = on.directory / "wrapper"
-    wrapper.write_text(f"#!/bin/sh\n{script}\n")
-    wrapper.chmod(0o755)
-    config = on.kubeconfig(**exec_plugin(str(wrapper)))
-    return [*on.run(["delete", "--raw", path("default", "none")], config), *on.ask(path("default", "none"), config)]
-
-
-@case("login")
 def plugin_reauthentication(on: Cluster) -> list[Recorded]:
     said = (
         "ERROR: (gcloud.config.config-helper) Reauthentication failed. cannot prompt during non-interactive execution."
@@ -164,4 +154,16 @@ def plugin_path_absent(on: Cluster) -> list[Recorded]:
 @case("usage")
 def context_absent(on: Cluster) -> list[Recorded]:
     config = on.kubeconfig()
-    return on.run(["--context", "nope", "create", "--raw", path("default"), "--filename", "-"], config, job())
+    created = on.run(["--context", "nope", "create", "--raw", path("default"), "--filename", "-"], config, job())
+    deleted = on.run(["--context", "nope", "delete", "--raw", path("default", "none")], config)
+    return [*created, *deleted, *on.run(["--context", "nope", "annotate", "job", "none", "a=b"], config)]
+
+
+@case("config")
+def kubeconfig_broken(on: Cluster) -> list[Recorded]:
+    garbled, unknown, absent = (on.directory / name for name in ("garbled", "unknown", "absent"))
+    garbled.write_text("users: [")
+    unknown.write_text('{"apiVersion": "v9", "kind": "Config"}')
+    delete = ["delete", "--raw", path("default", "none")]
+    no_cluster = on.run(["--cluster", "nope", *delete], on.kubeconfig())
+    return [*no_cluster, *(answer for config in (garbled, unknown, absent) for answer in on.run(delete, config))]

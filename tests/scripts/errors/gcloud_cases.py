@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cases import Case, closed_port
+from plugin_cases import refusing_token_server, service_account, token_servers
 from recorder import Cluster, Recorded, wait_until
 
 STORAGE_SERVER = Path(__file__).resolve().parents[1] / "storage_server.py"
@@ -63,6 +65,39 @@ def storage_server(on: Cluster) -> Iterator[str]:
         server.wait()
 
 
+def answered(on: Cluster, address: str) -> list[Recorded]:
+    return credentials(on, "admin-token", CLOUDSDK_API_ENDPOINT_OVERRIDES_CONTAINER=address)
+
+
+def told(on: Cluster, code: int, message: str) -> list[Recorded]:
+    """Return what gcloud says of an answer written by hand, the message or a page."""
+    error = {"error": {"code": code, "message": message, "status": "UNKNOWN"}}
+    on.answering.code, on.answering.body = code, message if message.startswith("<") else json.dumps(error)
+    found = answered(on, f"http://{on.answering.address}/")
+    return [{**answer, "source": f"{answer['source']}, answer written by hand"} for answer in found]
+
+
+def gcloud_server_trouble(on: Cluster) -> list[Recorded]:
+    page = "<html><title>Error 502 (Server Error)!!1</title><p>code=404 auth login</html>"
+    busy = told(on, 429, "Quota exceeded for quota metric 'Read requests' of service 'container.googleapis.com'")
+    return [*busy, *told(on, 503, "The service is currently unavailable."), *told(on, 502, page)]
+
+
+def without_token(on: Cluster, servers: list[str]) -> list[Recorded]:
+    return [answer for server in servers for answer in credentials(on, "", **service_account(on, server))]
+
+
+def gcloud_usage(on: Cluster) -> list[Recorded]:
+    command = ["container", "clusters", "get-credentials", "x", "--location", "europe-west4"]
+    wrong = (
+        ["--project", "P P"],
+        ["--project", ""],
+        ["--project", "p", "--nonsense"],
+        ["--project", "p", "--zone", "x"],
+    )
+    return [answer for more in wrong for answer in run(on, [*command, *more], "admin-token")]
+
+
 GCLOUD_CASES = [
     Case("gcloud_cluster_absent", "config", lambda on: credentials(on, "admin-token", "nope")),
     Case("gcloud_denied", "denied", lambda on: credentials(on, "outsider-token")),
@@ -75,6 +110,12 @@ GCLOUD_CASES = [
             on, "admin-token", CLOUDSDK_API_ENDPOINT_OVERRIDES_CONTAINER=f"http://127.0.0.1:{closed_port()}/"
         ),
     ),
+    Case("gcloud_name_unknown", "transient", lambda on: answered(on, "http://container.invalid/")),
+    Case("gcloud_location_absent", "config", lambda on: told(on, 400, 'Location "europe-west" does not exist.')),
+    Case("gcloud_server_trouble", "transient", gcloud_server_trouble),
+    Case("gcloud_token_server", "transient", lambda on: without_token(on, token_servers(on))),
+    Case("gcloud_token_refused", "login", lambda on: without_token(on, [refusing_token_server(on)])),
+    Case("gcloud_usage", "usage", gcloud_usage),
     Case("storage_bucket_absent", "config", lambda on: storage(on, "owner", "missing")),
     Case("storage_denied", "denied", lambda on: storage(on, "stranger")),
     Case("storage_no_account", "login", lambda on: storage(on, "")),

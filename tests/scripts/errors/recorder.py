@@ -147,7 +147,7 @@ class Cluster:
                 found.append(
                     {
                         "source": f"kubectl {version} proxy{_told(kubeconfig)}",
-                        "from": "http",
+                        "from": "http" if response.status != 200 else "watch",
                         "code": response.status,
                         "body": body,
                         "proxy_log": lines,
@@ -185,7 +185,8 @@ class Cluster:
 
 def _told(kubeconfig: Path) -> str:
     """Say that it was no API server that has answered."""
-    return ", answer written by hand" if '"server": "http:' in kubeconfig.read_text() else ""
+    is_ours = kubeconfig.exists() and '"server": "http:' in kubeconfig.read_text()
+    return ", answer written by hand" if is_ours else ""
 
 
 def exec_plugin(command: str) -> Recorded:
@@ -199,12 +200,14 @@ def exec_plugin(command: str) -> Recorded:
 class Answering:
     """A server on loopback that answers every request with `code` and `body`, which may be a function of the request.
 
-    code 0: closes the connection; -1: does not answer for 20 s
+    code 0: closes the connection; -1: does not answer for 20 s; get: gives code and body for a path, with the header of
+    a metadata server
     """
 
     def __init__(self, certificate: Path | None = None, key: Path | None = None) -> None:
         self.code, self.type = 500, "application/json"
         self.body: str | Callable[[Any], Any] = ""
+        self.get: Callable[[str], tuple[int, str]] | None = None
         with _network(os.environ.get("WEBHOOK_NETWORK", "") if certificate else ""):
             self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         if certificate:
@@ -243,8 +246,13 @@ def _handler(server: Answering) -> type[BaseHTTPRequestHandler]:
                 time.sleep(-20 * server.code)
                 self.close_connection = True
                 return
-            body = server.body if isinstance(server.body, str) else json.dumps(server.body(json.loads(given)))
-            self.send_response(server.code)
+            code = server.code
+            if server.get:
+                code, body = server.get(self.path)
+            else:
+                body = server.body if isinstance(server.body, str) else json.dumps(server.body(json.loads(given)))
+            self.send_response(code)
+            self.send_header("Metadata-Flavor", "Google")
             self.send_header("Content-Type", server.type)
             self.send_header("Content-Length", str(len(body.encode())))
             self.end_headers()

@@ -1,0 +1,65 @@
+"""The table of errors of gcloud, as error_rules.py has it for the API server."""
+
+from __future__ import annotations
+
+from gke_jobs.error_rules import REFRESHING, WAIT, Verdict, rule
+
+GCLOUD_LOGIN = "run gcloud auth login, or give the machine a service account"
+NO_TOKEN = rule(Verdict.TRANSIENT, "none", REFRESHING, "no credentials could be had: {0}", WAIT)
+NO_ACCOUNT = rule(
+    Verdict.LOGIN,
+    "none",
+    r"do not currently have an active account|auth login|Reauthentication",
+    "not logged in",
+    GCLOUD_LOGIN,
+)
+INVALID_TOKEN = rule(Verdict.LOGIN, "401", r"", "not logged in", GCLOUD_LOGIN)
+GCLOUD_USAGE = rule(
+    Verdict.USAGE,
+    "none",
+    r"\AERROR: \(gcloud[\w.-]*\) (?:argument |unrecognized arguments: |Invalid |One of \[|"
+    r"The (?:required )?(?:project )?property )",
+    "{0}",
+    "correct the options",
+)
+PASSING = "408 429 500 502 503 504 none"
+GCLOUD_RULES = {  # by the first words after gcloud
+    "gcloud container": (
+        NO_TOKEN,
+        NO_ACCOUNT,
+        INVALID_TOKEN,
+        rule(Verdict.CONFIG, "404", r"", "not found", "compare with: gcloud container clusters list"),
+        rule(Verdict.DENIED, "403", r"", "permission denied: {0}", "grant this account roles/container.clusterViewer"),
+        GCLOUD_USAGE,
+        rule(Verdict.TRANSIENT, PASSING, r"", "the GKE API did not answer as expected: {0}", "try again later"),
+        rule(
+            Verdict.CONFIG,
+            "",
+            r"",
+            "the GKE API refuses the request: {0}",
+            "correct --project, --location and --cluster",
+        ),
+    ),
+    "gcloud storage": (
+        NO_TOKEN,
+        NO_ACCOUNT,
+        INVALID_TOKEN,
+        rule(
+            Verdict.CONFIG,
+            "404",
+            r"",
+            "no such bucket",
+            "compare with: gcloud composer environments describe NAME --location WHERE",
+        ),
+        rule(
+            Verdict.DENIED,
+            "403",
+            r"",
+            "permission denied: {0}",
+            "grant this account roles/storage.objectUser on the bucket",
+        ),
+        GCLOUD_USAGE,
+        rule(Verdict.TRANSIENT, PASSING, r"", "Cloud Storage did not answer as expected: {0}", "try again later"),
+        rule(Verdict.CONFIG, "", r"", "Cloud Storage refuses the request: {0}", "correct the bucket or the folder"),
+    ),
+}
