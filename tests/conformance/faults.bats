@@ -124,14 +124,12 @@ teardown_file() {
   assert_equal "$(kubectl_directly get job failed-unanswered --output 'jsonpath={.metadata.uid}')" "$uid"
 }
 
-@test "a manifest that kubectl could not check, because the cluster did not answer, is not taken for a wrong one" {
+@test "a run does not depend on the schema of the API, which a cluster may fail to give" {
   export HOME=$BATS_TEST_TMPDIR # where kubectl has not kept it
   fault discovery/openapi:status=500
   bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file 'echo 6 >/dev/termination-log')" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   runner=$!
-  said 'the cluster did not answer as expected'
-  clear_faults
   assert_ended 0 6
 }
 

@@ -112,7 +112,8 @@ END
   use_token worthless
   template '{}'
   run_script submit-job --template "$BATS_TEST_TMPDIR/job.yaml.j2" --context token
-  assert_one_error 77 'cannot read Job .*: not logged in: .*(You must be logged in|has asked for the client to provide credentials)'
+  assert_failure 77
+  assert_regex "${stderr_lines[-1]}" 'cannot create Job .*: not logged in: .*(You must be logged in|has asked for the client to provide credentials)'
   run_script follow-job --job taken --context token
-  assert_one_error 77 'cannot follow Job taken: not logged in: error: You must be logged in to the server'
+  assert_one_error 77 'cannot watch Job taken: not logged in: .*has asked for the client to provide credentials'
 }

@@ -110,10 +110,10 @@ def settings_of(options: JobOptions) -> Settings:
 
 def follow(options: JobOptions) -> int:
     """Follow the Job to its end; return the exit code."""
-    output = Output(is_airflow=bool(os.environ.get("AIRFLOW_CTX_DAG_ID")) and not options.others.once)
+    is_airflow = bool(os.environ.get("AIRFLOW_CTX_DAG_ID")) and not options.others.once
+    output = Output(f"Job {options.job}: its Pods and their logs", is_folded=is_airflow)
     follower = Follower(settings_of(options), time.monotonic())
     streaming = Streaming(options.connection, options.namespace, lambda kind, uid: _selector(options.job, kind, uid))
-    output.fold(f"Job {options.job}: its Pods and their logs")
     try:
         end = _follow(follower, streaming, output)
     finally:
@@ -144,6 +144,8 @@ def _follow(follower: Follower, streaming: Streaming, output: Output) -> Finish:
 
 
 def _do(action: Action, follower: Follower, streaming: Streaming, output: Output) -> None:
+    if isinstance(action, Lines | Message):
+        output.fold()
     if isinstance(action, Lines):
         output.lines(action.data)
     elif isinstance(action, Message):
@@ -193,17 +195,19 @@ def _explanation(connection: Connection, namespace: str, job: str, follower: Fol
 class Output:
     """Where people read: in the log of an Airflow task what is about Pods can be folded away."""
 
-    def __init__(self, *, is_airflow: bool) -> None:
-        self._is_airflow = is_airflow
+    def __init__(self, title: str, *, is_folded: bool) -> None:
+        self._title, self._is_folded, self._is_open = title, is_folded, False
 
-    def fold(self, title: str) -> None:
-        """Begin what Airflow's UI shows as one line until it is clicked."""
-        if self._is_airflow:
-            self.text(f"::group::{title}\n")
+    def fold(self) -> None:
+        """Begin what Airflow's UI shows as one line until it is clicked, unless it has begun."""
+        if self._is_folded and not self._is_open:
+            self._is_open = True
+            self.text(f"::group::{self._title}\n")
 
     def unfold(self) -> None:
         """End it."""
-        if self._is_airflow:
+        if self._is_open:
+            self._is_open = False
             self.text("::endgroup::\n")
 
     def text(self, text: str) -> None:
