@@ -76,6 +76,7 @@ def test_a_last_list_that_does_not_come_delays_the_end_by_two_seconds(what):
 
 def test_a_watch_that_is_denied_in_the_end_does_not_replace_the_verdict():
     driver = followed(pods=[pod("Running")])
+    driver.at(0, Opened(Kind.PODS))
     for second in (1, 10, 59):
         driver.at(second, WatchEnded(Kind.PODS, status(403)))
     driver.job(job("Complete", status={"succeeded": 1}))

@@ -18,6 +18,7 @@ class Watches(Reconnecting):
             self.begin(kind, 0.0)
             if worked:
                 list(self.listed(kind, "5", 0.0))
+                list(self.opened(kind, 0.0))
 
     def fail(self, answer, *, kind=Kind.JOB, now=0.0):
         """Fail again and again; return the times of the tries, the messages and the end."""

@@ -131,7 +131,7 @@ class Follower:
             yield from self._logs.ended(event, now)
         elif isinstance(event, Opened):
             if isinstance(event.what, Kind):
-                yield from self._watches.answered(event.what, now)
+                yield from self._watches.opened(event.what, now)
             else:
                 self._logs.opened(event.what, now)
         elif isinstance(event, WatchEnded):

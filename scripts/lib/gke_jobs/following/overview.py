@@ -54,7 +54,7 @@ class Overview:
 
     def _handle(self, event: Event, now: float) -> Iterator[Action | Report]:
         if isinstance(event, Opened) and isinstance(event.what, Kind):
-            yield from self._watches.answered(event.what, now)
+            yield from self._watches.opened(event.what, now)
         elif isinstance(event, WatchEnded):
             yield from self._watches.ended(event.kind, event.answer, now)
         elif isinstance(event, Listed):

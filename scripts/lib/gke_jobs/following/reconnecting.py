@@ -40,6 +40,7 @@ class Reconnecting:
         self._what, self._unreachable = what, unreachable
         self._watched: dict[Kind, _Watched] = {}
         self._worked = False  # the server has answered before
+        self._opened: set[Kind] = set()  # what was watched before, and so was allowed
         self._heard = float("-inf")  # when it has answered last, to any of them
 
     def begin(self, kind: Kind, now: float) -> Action:
@@ -58,6 +59,11 @@ class Reconnecting:
         self._heard = now
         if version and kind in self._watched:
             self._watched[kind].version = version
+
+    def opened(self, kind: Kind, now: float) -> Iterator[Action]:
+        """Take note that a watch has begun."""
+        self._opened.add(kind)
+        yield from self.answered(kind, now)
 
     def answered(self, kind: Kind, now: float) -> Iterator[Action]:
         """Take note that the server answers."""
@@ -87,7 +93,7 @@ class Reconnecting:
             watched.retry = now if now >= watched.begun + SHORT_WATCH else now + SHORT_WATCH
             return
         watched.lost = now if watched.lost is None else watched.lost
-        patience = self._patience(meaning.verdict)
+        patience = self._patience(kind, meaning.verdict)
         since = max(watched.lost, self._heard) if meaning.verdict is Verdict.TRANSIENT else watched.lost
         text = f"cannot watch {self._what}: {meaning.words}"
         if now >= since + patience:
@@ -106,10 +112,10 @@ class Reconnecting:
         watched.retry = min(now + watched.pause, since + patience)  # the last try is when the time is over
         watched.pause = min(2 * watched.pause, LONGEST_PAUSE)
 
-    def _patience(self, verdict: Verdict) -> float:
+    def _patience(self, kind: Kind, verdict: Verdict) -> float:
         if verdict is Verdict.TRANSIENT:
             return self._unreachable
-        if self._worked:
+        if kind in self._opened or (self._worked and verdict is Verdict.LOGIN):
             return min(PASSING_SECONDS, self._unreachable)
         return min(LOGIN_SECONDS, self._unreachable) if verdict is Verdict.LOGIN else 0.0
 

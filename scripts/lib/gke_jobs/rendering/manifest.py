@@ -68,8 +68,9 @@ def _refuse_long_arguments(pod: dict[str, Json], template: str) -> None:
     for container in [*_list(pod, "initContainers"), *_list(pod, "containers")]:
         for field in ("command", "args", "env"):
             for item in _list(container, field):
-                text = f"{item.get('name')}={item.get('value')}" if isinstance(item, dict) else str(item)
-                size = len(text.replace("$$", "$").encode())  # as it is after Kubernetes has expanded it
+                name = f"{item.get('name')}=" if isinstance(item, dict) else ""
+                text = str(item.get("value") if isinstance(item, dict) else item)
+                size = len((name + text.replace("$$", "$")).encode())  # Kubernetes expands the value, not the name
                 if size > ARGUMENT_BYTES:
                     what = f"{field} of container {container.get('name')} has an item of {size} bytes"
                     advice = f"{ARGUMENT_BYTES} is the most: write it to object storage and pass its URI"
