@@ -87,6 +87,7 @@ pod_waits_with() { # JOB REGEXP
   create_job insecure 'true'
   wait_until event insecure FailedCreate 'violates PodSecurity'
   explain insecure
+  kubectl label namespace "$NAMESPACE" pod-security.kubernetes.io/enforce- # the Pods of the next tests are to be made
   assert_line 'Job insecure is not finished: it has no Pods'
   assert_line --regexp '^  event FailedCreate, .*violates PodSecurity "restricted:latest"'
 }
