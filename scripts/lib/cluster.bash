@@ -105,7 +105,7 @@ use_cluster() {
   require_tools kubectl
   require_numbers unreachable-timeout
   export GOMAXPROCS=1 # halves the processor time of kubectl
-  export KUBERC=off     # defaults of the user, such as delete --interactive, which no --raw can have
+  export KUBERC=off   # defaults of the user, such as delete --interactive, which no --raw can have
   kubectl_options=()
   if [[ ${option[project]}${option[location]}${option[cluster]} ]]; then
     [[ -z ${option[context]} ]] ||
