@@ -140,7 +140,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   assert_one_error 64 'option --job is missing'
 }
 
-@test "a follower of a Job that is gone is told what is left of it" {
+@test "a follower of a Job that is gone gets what is left of it" {
   local uid
   uid=$(create_job gone 'sleep 60')
   wait_until sh -c 'kubectl get pods --selector job-name=gone | grep Running'
@@ -151,7 +151,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   assert_regex "${lines[1]}" '^1 of its Pods is gone, with its state and log: gone-.{5}$'
 }
 
-@test "a follower of a Job on a cluster that never answers is told so, within two steps" {
+@test "a follower of a Job on a cluster that never answers gets an error within two steps" {
   local server
   use_silent_server
   explain_as_a_follower any 00000000-0000-0000-0000-000000000000

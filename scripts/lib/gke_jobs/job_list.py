@@ -30,7 +30,7 @@ OWNER = {  # as identity.Run has them
 
 
 def describe(job: Json, now: datetime) -> dict[str, str]:
-    """Return what is told of one Job, all of it text as it is in the Job, '' for what it lacks."""
+    """Return the description of one Job, all of it text as it is in the Job, '' for what it lacks."""
     metadata = dict_at(job, "metadata")
     annotations = dict_at(metadata, "annotations")
     created = parse_time(metadata.get("creationTimestamp"))
