@@ -26,6 +26,7 @@ class NodePools:
         self._config = config
         self._coming: tuple[float, Object] | None = None  # when it will be there (monotonic clock), and the node
         self._told: set[tuple[str, str]] = set()  # to which Pod (uid) the autoscaler has said what
+        self._numbers = Counter({pool.name: pool.size for pool in config.node_pools})  # no node takes the name of another
         for pool in config.node_pools:
             for number in range(pool.size):
                 store.create(NODES, self._node(pool, number + 1))
@@ -48,9 +49,10 @@ class NodePools:
         nodes = Counter(node["metadata"]["labels"]["cloud.google.com/gke-nodepool"] for node in self._store.list(NODES))
         for pool in (pool for pool in self._config.node_pools if pool.max_size > pool.size):
             size = nodes[pool.name]
-            node = self._node(pool, size + 1)
+            node = self._node(pool, self._numbers[pool.name] + 1)
             why = obstacles(pod, node) or ([FULL] if size == pool.max_size else [])
             if not why:
+                self._numbers[pool.name] += 1
                 self._coming = time.monotonic() + pool.scale_up_seconds, node
                 change = f"{pool.name} {size}->{size + 1} (max: {pool.max_size})"
                 self._tell(pod, "TriggeredScaleUp", f"pod triggered scale-up: [{{{change}}}]")

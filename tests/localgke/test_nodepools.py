@@ -1,7 +1,7 @@
 """The node pools and their autoscaler, driven through the store."""
 
 from localgke.bare_cluster import Cluster, on_cluster, pool
-from localgke.objects import NODES
+from localgke.objects import NODES, delete
 
 GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
 
@@ -14,6 +14,16 @@ async def test_a_pool_grows_by_one_node_for_each_pod_that_needs_one(cluster: Clu
         await cluster.phase(name, "Succeeded")
         assert "TriggeredScaleUp" in {reason for reason, _ in cluster.events(name)}
     assert [node["metadata"]["name"] for node in cluster.store.list(NODES)] == ["gke-test-gpu-1", "gke-test-gpu-2"]
+
+
+@on_cluster(pools=[pool("gpu", size=2, max_size=3, allocatable={"cpu": "1"})])
+async def test_a_node_that_is_added_does_not_take_the_name_of_another(cluster: Cluster) -> None:
+    await cluster.until(lambda: len(cluster.store.list(NODES)) == 2)
+    delete(cluster.store, cluster.store.list(NODES)[0])
+    cluster.pod("a", "exec sleep 600", resources={"requests": {"cpu": "1"}})
+    cluster.pod("b", "exit 0", resources={"requests": {"cpu": "1"}})
+    await cluster.phase("b", "Succeeded")
+    assert [node["metadata"]["name"] for node in cluster.store.list(NODES)] == ["gke-test-gpu-2", "gke-test-gpu-3"]
 
 
 @on_cluster(
