@@ -40,7 +40,7 @@ new_private_dir() {
     exec {private_dir_lock}<"$PRIVATE_DIR"
     flock -n "$private_dir_lock" || true # a file system without locks
   fi
-  if ! { : >"$PRIVATE_DIR/$MARK" && mkfifo "$PRIVATE_DIR/never" && exec {never}<>"$PRIVATE_DIR/never"; }; then
+  if ! : >"$PRIVATE_DIR/$MARK"; then
     rm -rf -- "$PRIVATE_DIR"
     die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
   fi
@@ -152,7 +152,7 @@ open_connection() {
 
 # A path of a socket has at most 107 bytes, so its directory is entered, and what else is a relative path is not any more.
 start_proxy() {
-  local path rest=${KUBECONFIG-}
+  local path rest=${KUBECONFIG-} tie said
   KUBECONFIG=''
   while [[ $rest ]]; do
     path=${rest%%:*}
@@ -161,14 +161,13 @@ start_proxy() {
     KUBECONFIG+=${KUBECONFIG:+:}$path
   done
   [[ ! $KUBECONFIG ]] || export KUBECONFIG
+  tie_to "$BASHPID" KILL
   # In a session of its own: a signal to our process group ends no read that an interrupted script still needs.
-  start KILL setsid env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" </dev/null >/dev/null 2>"$PRIVATE_DIR/proxy.log"
+  exec {proxy_says}< <(exec "${tie[@]}" setsid env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" \
+    </dev/null 2>"$PRIVATE_DIR/proxy.log")
   proxy=$!
-  disown "$proxy"                        # bash is not to say that it was killed
-  until [[ -S $PRIVATE_DIR/socket ]]; do # kubectl does not tell when it is open
-    is_running "$proxy" || exit_for "$(explain_kubectl 'start kubectl proxy' "$PRIVATE_DIR/proxy.log")"
-    pause 0.01
-  done
+  read -r said <&"$proxy_says" || # its one line, once the socket is open
+    exit_for "$(explain_kubectl 'start kubectl proxy' "$PRIVATE_DIR/proxy.log")"
 }
 
 # Runs a command of the Python package over the connection; a signal is handled at once. The first line that it prints

@@ -38,10 +38,11 @@ is_running() { # PROCESS-ID
   [[ $1 ]] && { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ ${stat##*) } != Z* ]]
 }
 
-# Waits without a child process, and a signal is handled at once. Not before make_private_dir, which opens `never`.
+# Waits, and a signal is handled at once. Not with `read -t`: where a trap ends the script during it, bash 5.2 returns to
+# that read from inside the trap, and the script goes on.
 pause() { # SECONDS
-  # shellcheck disable=SC2154 # opened there
-  read -r -t "$1" -u "$never" || true
+  start KILL sleep "$1" >/dev/null 2>&1
+  wait $! || true
 }
 
 # By hand a script may outlive its shell: nohup and disown are meant so.
