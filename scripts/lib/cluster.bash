@@ -18,14 +18,15 @@ proxy=''      # the process id of kubectl proxy, if this script has started it
 # A directory of this run alone, removed when the script ends. The GKE auth plugin caches its token beside the
 # kubeconfig, so a directory that two tasks share hands one task's account to the other.
 make_private_dir() {
-  [[ ${GKE_JOB_RUN-} ]] || sweep_private_dirs
-  new_private_dir
+  PRIVATE_DIR=''
   trap clean_up EXIT
   trap end_unexpectedly ERR
   set -o errtrace
   trap 'stop 143' TERM
   trap 'stop 130' INT
   trap 'stop 129' HUP PWR
+  [[ ${GKE_JOB_RUN-} ]] || sweep_private_dirs
+  new_private_dir
   export TMPDIR=$PRIVATE_DIR # what a stage of this run leaves is removed with it
   # gcloud and kubectl write below HOME, and BashOperator's env= drops it.
   [[ -w ${HOME-} ]] || export HOME=$PRIVATE_DIR
@@ -53,7 +54,7 @@ end_unexpectedly() {
   case $status in
     6[4-9] | 7[578] | 124 | 129 | 130 | 143) exit "$status" ;;
   esac
-  log "cannot go on: a command has ended with $status, see above: is there room in ${PRIVATE_DIR%/*}?"
+  log "cannot go on: a command has ended with $status, see above: is there room in ${TMPDIR:-/tmp}?"
   exit "$EXIT_CONFIG"
 }
 
@@ -87,6 +88,7 @@ settle() {
 clean_up() {
   local IFS=$'\n' child
   for child in $(jobs -pr) ${proxy:+"$proxy"}; do kill_child "$child"; done
+  [[ $PRIVATE_DIR ]] || return 0
   until rm -rf -- "$PRIVATE_DIR" 2>/dev/null; do pause 0.02; done # a child may have been writing
 }
 
@@ -152,7 +154,7 @@ open_connection() {
 
 # A path of a socket has at most 107 bytes, so its directory is entered, and what else is a relative path is not any more.
 start_proxy() {
-  local path rest=${KUBECONFIG-} tie said
+  local path rest=${KUBECONFIG-} said
   KUBECONFIG=''
   while [[ $rest ]]; do
     path=${rest%%:*}
@@ -161,12 +163,14 @@ start_proxy() {
     KUBECONFIG+=${KUBECONFIG:+:}$path
   done
   [[ ! $KUBECONFIG ]] || export KUBECONFIG
-  tie_to "$BASHPID" KILL
+  mkfifo "$PRIVATE_DIR/proxy.says"
   # In a session of its own: a signal to our process group ends no read that an interrupted script still needs.
-  exec {proxy_says}< <(exec "${tie[@]}" setsid env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" \
-    </dev/null 2>"$PRIVATE_DIR/proxy.log")
+  start KILL setsid env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" \
+    </dev/null >"$PRIVATE_DIR/proxy.says" 2>"$PRIVATE_DIR/proxy.log"
   proxy=$!
-  read -r said <&"$proxy_says" || # its one line, once the socket is open
+  disown "$proxy"                                  # bash is not to say that it was killed
+  exec {proxy_says}<"$PRIVATE_DIR/proxy.says"      # open until the end, or a later word would end the proxy
+  read -r said <&"$proxy_says" || # it says so when its socket is open
     exit_for "$(explain_kubectl 'start kubectl proxy' "$PRIVATE_DIR/proxy.log")"
 }
 
@@ -174,7 +178,10 @@ start_proxy() {
 # is in `answer`, all of it in $PRIVATE_DIR/answer. Returns its exit code.
 ask() { # COMMAND ARGUMENT...
   local status=0 IFS=''
-  has_room "$PRIVATE_DIR/answer" || die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
+  if ! has_room "$PRIVATE_DIR/answer"; then
+    log "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
+    return "$EXIT_CONFIG"
+  fi
   start KILL "${COMMAND[@]}" "$1" "${connection[@]}" "${@:2}" -- "${proxy_command[@]}" \
     >"$PRIVATE_DIR/answer"
   requesting=$!

@@ -276,55 +276,6 @@ def test_s7_text_of_others_is_one_clean_line(text):
     assert all(one == printable(one) or len(one) > 1024 for one in said)
 
 
-# Pods that cannot be created
-
-
-def test_events_are_asked_for_while_pods_are_missing():
-    driver = followed()
-    assert ReadEvents() in driver.at(2)
-    assert ReadEvents() not in driver.at(6.9)
-    assert ReadEvents() in driver.at(7)
-    driver.pod(pod("Running"))
-    assert ReadEvents() not in driver.at(1000)
-
-
-@pytest.mark.parametrize(
-    ("message", "code", "after"),
-    [
-        ('pods "x" is forbidden: exceeded quota: q', 124, 102),
-        ('pods "x" is forbidden: error looking up service account ns/x: serviceaccount "x" not found', 78, 52),
-        ('admission webhook "w" denied the request: no', 78, 52),
-        ('pods "x" is forbidden: maximum cpu usage per Container is 1', 78, 52),
-    ],
-)
-def test_v2_pods_that_cannot_be_created(message, code, after):
-    driver = followed(schedule=102, start=50)
-    driver.at(2)
-    (said,) = texts(driver.give(EventsRead([failed_create(message)])))
-    assert said.startswith("its Pods cannot be created: ")
-    driver.give(EventsRead([failed_create(message)]))
-    driver.at(500)
-    assert len(driver.messages) == 2
-    assert driver.ended_after == (after, code)
-
-
-def test_pods_that_could_be_created_later_end_the_clock():
-    driver = followed(start=50)
-    driver.at(2)
-    driver.give(EventsRead([failed_create("something denies it")]))
-    driver.at(40)
-    driver.pod(pod("Running"))
-    driver.at(500)
-    assert driver.end is None
-
-
-def test_events_of_other_objects_and_garbage_say_nothing():
-    driver = followed()
-    driver.at(2)
-    foreign = {**failed_create("x"), "involvedObject": {"uid": "another"}}
-    assert driver.give(EventsRead([foreign, None, 7, {}, {"involvedObject": {"uid": UID}}]), EventsRead(None)) == []
-
-
 def test_a_watch_goes_on_from_the_newest_version():
     driver = followed()
     driver.job(job(metadata={"resourceVersion": "41"}))

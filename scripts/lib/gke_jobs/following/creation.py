@@ -10,16 +10,18 @@ from collections.abc import Iterator, Sequence
 from gke_jobs.errors import Meaning, Verdict, cause_of_no_pods, sentence
 from gke_jobs.following.events import Action, Message
 from gke_jobs.following.jobs import Job
+from gke_jobs.following.phases import Phase
 from gke_jobs.following.pods_seen import LIVE, PodsSeen
 from gke_jobs.json_access import Json, text_at
 
 PAUSES = (2.0, 5.0, 15.0, 30.0)  # seconds from when Pods are missing until they are asked for, again and again
+LONGEST_BACKOFF = 360.0  # seconds from a failure until Kubernetes creates the next Pod: a time without one is no proof
 
 
 class Creation:
     """Whether the Pods of the Job can be created.
 
-    blocked: why not; since: since when, monotonic seconds; ask_at: when to ask for the Events
+    blocked: why not; since: since when that is so for certain, monotonic seconds; ask_at: when to ask for the Events
     """
 
     def __init__(self) -> None:
@@ -58,7 +60,7 @@ class Creation:
             return
         meaning = cause_of_no_pods(text_at(max(failed, key=_time), "message"))
         if self.blocked is None or (self.blocked.verdict is Verdict.QUOTA) != (meaning.verdict is Verdict.QUOTA):
-            self.since = now
+            self.since = now + (LONGEST_BACKOFF if job.failed or pods.count([Phase.FAILED]) else 0.0)
         if self.blocked is None or self.blocked.verdict is not meaning.verdict:
             yield Message(f"its Pods cannot be created: {sentence(meaning)}")
         self.blocked = meaning

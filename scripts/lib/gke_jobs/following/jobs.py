@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -60,7 +61,10 @@ def read_job(job: Json) -> Job:
     completions = at(job, "spec", "completions")
     completions = completions if isinstance(completions, int) and not isinstance(completions, bool) else None
     succeeded = int_at(job, "status", "succeeded")
-    left = parallelism if completions is None else max(0, completions - succeeded)
+    if completions is None:  # a work queue: after a success no Pod is created any more
+        left = 0 if succeeded else parallelism
+    else:
+        left = max(0, completions - succeeded - _count(text_at(job, "status", "failedIndexes")))
     queue = text_at(dict_at(job, "metadata", "labels"), QUEUE)
     uid = text_at(job, "metadata", "uid")
     return Job(
@@ -79,6 +83,12 @@ def read_job(job: Json) -> Job:
         gang=text_at(dict_at(job, "metadata", "annotations"), GANG) == "true",
         queue=queue if is_name(queue) else "",
     )
+
+
+def _count(indexes: str) -> int:
+    """Count completion indexes as Kubernetes writes them: 1,3-5."""
+    ranges = re.finditer(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", indexes)
+    return sum(int(last or first) - int(first) + 1 for first, last in (found.groups() for found in ranges))
 
 
 def news(name: str, before: Job | None, job: Job) -> Iterator[Action]:
