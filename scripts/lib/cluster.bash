@@ -9,6 +9,7 @@ readonly UNREACHABLE_SECONDS=600 # without any answer, before a script gives up 
 readonly LOGIN_SECONDS=10        # for a failure to log in to pass; as in gke_jobs/errors.py
 readonly FOREVER=2000000000      # more than any timeout
 readonly HEARTBEAT_SECONDS=300   # between two messages about the same
+readonly ROOM_BYTES=65536        # that are free in TMPDIR when a script starts
 readonly MARK=made-by-gke-job    # in each private directory: only such are swept up
 readonly SETTLE_SECONDS=1        # how long an interrupted script waits for the answer to what it has asked for
 
@@ -20,8 +21,6 @@ proxy=''      # the process id of kubectl proxy, if this script has started it
 make_private_dir() {
   PRIVATE_DIR=''
   trap clean_up EXIT
-  trap end_unexpectedly ERR
-  set -o errtrace
   trap 'stop 143' TERM
   trap 'stop 130' INT
   trap 'stop 129' HUP PWR
@@ -41,21 +40,11 @@ new_private_dir() {
     exec {private_dir_lock}<"$PRIVATE_DIR"
     flock -n "$private_dir_lock" || true # a file system without locks
   fi
-  if ! : >"$PRIVATE_DIR/$MARK"; then
+  # So much room at the beginning, and a run does not have to end for it once there is a Job.
+  if ! { : >"$PRIVATE_DIR/$MARK" && printf '%*s' "$ROOM_BYTES" '' >"$PRIVATE_DIR/room" && rm "$PRIVATE_DIR/room"; }; then
     rm -rf -- "$PRIVATE_DIR"
     die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
   fi
-}
-
-# Ends the script when a command fails that nothing had to be done about: its exit code may be one that means something
-# else to Airflow. Those of our own scripts go on.
-end_unexpectedly() {
-  local status=$?
-  case $status in
-    6[4-9] | 7[578] | 124 | 129 | 130 | 143) exit "$status" ;;
-  esac
-  log "cannot go on: a command has ended with $status, see above: is there room in ${TMPDIR:-/tmp}?"
-  exit "$EXIT_CONFIG"
 }
 
 # Removes what killed runs of this user have left: their locks went with their last process.
@@ -154,7 +143,7 @@ open_connection() {
 
 # A path of a socket has at most 107 bytes, so its directory is entered, and what else is a relative path is not any more.
 start_proxy() {
-  local path rest=${KUBECONFIG-} said
+  local path rest=${KUBECONFIG-} to_us said
   KUBECONFIG=''
   while [[ $rest ]]; do
     path=${rest%%:*}
@@ -164,12 +153,12 @@ start_proxy() {
   done
   [[ ! $KUBECONFIG ]] || export KUBECONFIG
   mkfifo "$PRIVATE_DIR/proxy.says"
+  exec {to_us}<>"$PRIVATE_DIR/proxy.says" {proxy_says}<"$PRIVATE_DIR/proxy.says"
   # In a session of its own: a signal to our process group ends no read that an interrupted script still needs.
-  start KILL setsid env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" \
-    </dev/null >"$PRIVATE_DIR/proxy.says" 2>"$PRIVATE_DIR/proxy.log"
+  start KILL setsid env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" </dev/null >&"$to_us" 2>"$PRIVATE_DIR/proxy.log"
+  exec {to_us}>&- # so that the pipe ends with the proxy
   proxy=$!
-  disown "$proxy"                                  # bash is not to say that it was killed
-  exec {proxy_says}<"$PRIVATE_DIR/proxy.says"      # open until the end, or a later word would end the proxy
+  disown "$proxy"                 # bash is not to say that it was killed
   read -r said <&"$proxy_says" || # it says so when its socket is open
     exit_for "$(explain_kubectl 'start kubectl proxy' "$PRIVATE_DIR/proxy.log")"
 }
@@ -264,7 +253,8 @@ end_of_patience() { # VERDICT WHAT-FOR
   exit_for "$1"
 }
 
-# Once. In a session of its own: a signal to our process group leaves it to us whether it is broken off.
+# Once, with `body` on standard input. In a session of its own: a signal to our process group leaves it to us whether it
+# is broken off.
 try() { # KUBECTL-ARGUMENT...
   local status=0 output=$PRIVATE_DIR/changed errors=$PRIVATE_DIR/errors
   if ! has_room "$output" || ! has_room "$errors"; then # a deletion is asked for all the same
@@ -273,7 +263,7 @@ try() { # KUBECTL-ARGUMENT...
   fi
   # From level 4 on kubectl prints the Status object of an error.
   start KILL setsid kubectl "${kubectl_options[@]}" --request-timeout=30s --v=4 "$@" \
-    </dev/null >"$output" 2>"$errors"
+    <<<"${body-}" >"$output" 2>"$errors"
   requesting=$!
   wait "$requesting" || status=$?
   requesting=''

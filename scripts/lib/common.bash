@@ -4,7 +4,8 @@
 # No `IFS=x read`: when a trap ends the script during such a read, bash 5.2 crashes or keeps that IFS. Use `local IFS`.
 #
 # A script sources this file, defines `main` and ends with `main "$@"`. Its header comment is its --help.
-set -o errexit -o nounset -o pipefail
+set -o errexit -o nounset -o pipefail -o errtrace +o noclobber +o noglob +o posix # SHELLOPTS may be exported
+trap end_unexpectedly ERR
 trap '' XFSZ # a file that may not grow is an error, as a full disk is
 
 # What is closed is taken by the next file that is opened: this script, when bash has opened it. A result that nobody can
@@ -31,12 +32,30 @@ export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only
 
 readonly NAMES=(job cluster project location context namespace uid name template) # options that take a name
 
+hurried_since='' # when the script was interrupted, milliseconds; see hurry_up
+
 declare -A option=() # what parse_options found: option[job], option[dry_run], ...; '' where not given
 
-# Never fails: what has to be done must not depend on anybody reading the message.
+# Never fails: what has to be done must not depend on anybody reading the message. A script that must end soon does not
+# wait for a reader.
 log() { # MESSAGE...
   local IFS=' '
-  printf '%s: %s\n' "$PROGRAM" "$*" >&2 2>/dev/null || true
+  if [[ $hurried_since ]]; then
+    timeout 0.3 printf '%s: %s\n' "$PROGRAM" "$*" >&2 2>/dev/null || true
+  else
+    printf '%s: %s\n' "$PROGRAM" "$*" >&2 2>/dev/null || true
+  fi
+}
+
+# Ends the script when a command fails that nothing had to be done about: its exit code may be one that means something
+# else to Airflow. Those of our own scripts go on.
+end_unexpectedly() {
+  local status=$?
+  case $status in
+    6[4-9] | 7[578] | 124 | 129 | 130 | 143) exit "$status" ;;
+  esac
+  log "cannot go on: a command has ended with $status, see above: is there room in ${TMPDIR:-/tmp}?"
+  exit "$EXIT_CONFIG"
 }
 
 die() { # STATUS MESSAGE...

@@ -19,7 +19,7 @@ require_render_options() {
 # Deletes the Job with this uid and its Pods, and waits until they are gone. Gone already, or another uid: nothing to do.
 # Call it after open_connection.
 delete_job() { # NAME NAMESPACE UID
-  local deletion
+  local deletion body
   log "deleting Job $1 and its Pods; this waits until they have ended"
   prepare_deletion "$1" "$2" "$3" Foreground
   change "delete Job $1" "${deletion[@]}" # refused: somebody else was faster
@@ -35,11 +35,10 @@ wait_until_gone() { # NAME NAMESPACE UID
   ask wait-gone --job "$1" --namespace "$2" --uid "$3" --timeout "$left" "${passed_on[@]}" || exit
 }
 
-# Fills `deletion` with the kubectl arguments that delete the Job only while it has this uid; they do not wait for it.
+# Fills `deletion` and `body`, the arguments and the standard input of a kubectl that deletes the Job only while it has
+# this uid, and does not wait for it.
 prepare_deletion() { # NAME NAMESPACE UID PROPAGATION-POLICY
-  local options=$PRIVATE_DIR/delete-options.json
-  printf '{"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "%s", "preconditions": {"uid": "%s"}}' \
-    "$4" "$3" >"$options"
+  body='{"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "'$4'", "preconditions": {"uid": "'$3'"}}'
   # The raw call, because kubectl delete has no option for the uid.
-  deletion=(delete --raw "/apis/batch/v1/namespaces/$2/jobs/$1" --filename "$options")
+  deletion=(delete --raw "/apis/batch/v1/namespaces/$2/jobs/$1" --filename -)
 }

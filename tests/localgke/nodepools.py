@@ -26,7 +26,9 @@ class NodePools:
         self._config = config
         self._coming: tuple[float, Object] | None = None  # when it will be there (monotonic clock), and the node
         self._told: set[tuple[str, str]] = set()  # to which Pod (uid) the autoscaler has said what
-        self._numbers = Counter({pool.name: pool.size for pool in config.node_pools})  # no node takes the name of another
+        self._numbers = Counter(
+            {pool.name: pool.size for pool in config.node_pools}
+        )  # no node takes the name of another
         for pool in config.node_pools:
             for number in range(pool.size):
                 store.create(NODES, self._node(pool, number + 1))

@@ -11,7 +11,6 @@ from gke_jobs.following.events import (
     List,
     Listed,
     Message,
-    ReadEvents,
     StartLog,
     Watch,
     WatchEnded,

@@ -65,7 +65,10 @@ def test_events_of_other_objects_and_garbage_say_nothing():
     ("spec", "status"),
     [
         ({"completions": 3, "parallelism": 3, "completionMode": "Indexed"}, {"succeeded": 1, "failedIndexes": "2"}),
-        ({"completions": 9, "parallelism": 9, "completionMode": "Indexed"}, {"succeeded": 3, "failedIndexes": "0,2-4,6"}),
+        (
+            {"completions": 9, "parallelism": 9, "completionMode": "Indexed"},
+            {"succeeded": 3, "failedIndexes": "0,2-4,6"},
+        ),
         ({"completions": None, "parallelism": 2}, {"succeeded": 1}),  # a work queue
     ],
 )

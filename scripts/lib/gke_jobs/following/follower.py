@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 import traceback
@@ -47,6 +48,7 @@ from gke_jobs.results import PodResult, ResultError, indexes_with_result, job_re
 
 START_SECONDS, HEARTBEAT_SECONDS = 300.0, 300.0
 MAX_LOG_STREAMS = 10
+LATE_SECONDS = 10.0  # after --timeout, in which the diagnosis is read and printed
 
 
 def main() -> None:
@@ -110,6 +112,9 @@ def settings_of(options: JobOptions) -> Settings:
 
 def follow(options: JobOptions) -> int:
     """Follow the Job to its end; return the exit code."""
+    if options.others.timeout:  # the core has no clock while nobody reads what is printed
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(exit_codes.TIMEOUT))
+        signal.setitimer(signal.ITIMER_REAL, options.others.timeout + LATE_SECONDS)
     is_airflow = bool(os.environ.get("AIRFLOW_CTX_DAG_ID")) and not options.others.once
     output = Output(f"Job {options.job}: its Pods and their logs", is_folded=is_airflow)
     follower = Follower(settings_of(options), time.monotonic())
