@@ -153,9 +153,10 @@ start_proxy() {
   done
   [[ ! $KUBECONFIG ]] || export KUBECONFIG
   mkfifo "$PRIVATE_DIR/proxy.says"
-  exec {to_us}<>"$PRIVATE_DIR/proxy.says" {proxy_says}<"$PRIVATE_DIR/proxy.says"
+  exec {to_us}<>"$PRIVATE_DIR/proxy.says"
+  exec {proxy_says}<"$PRIVATE_DIR/proxy.says"
   # In a session of its own: a signal to our process group ends no read that an interrupted script still needs.
-  start KILL setsid env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" </dev/null >&"$to_us" 2>"$PRIVATE_DIR/proxy.log"
+  start KILL setsid env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" </dev/null 1>&"$to_us" 2>"$PRIVATE_DIR/proxy.log"
   exec {to_us}>&- # so that the pipe ends with the proxy
   proxy=$!
   disown "$proxy"                 # bash is not to say that it was killed

@@ -24,7 +24,7 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
 }
 
 @test "V10: the output goes to head -1: the Job is deleted, 129" {
-  name=into-head
+  name='into-head'
   run_redirected 'set -o pipefail; "$@" 2>&1 | head -1; exit ${PIPESTATUS[0]}'
   assert_failure 129
   wait_until no_job "$name"
@@ -38,7 +38,7 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
 }
 
 @test "V10: with --on-kill keep the Job goes on when the output is closed" {
-  name=kept-after-head
+  name='kept-after-head'
   run_redirected '"$@" 2>&1 | head -1; exit ${PIPESTATUS[0]}' --on-kill keep
   assert_failure 129
   kubectl get job "$name"
@@ -72,7 +72,7 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
 
 @test "V10: the reader goes before the result is printed: 129, and the next run brings it" {
   work='sleep 2; echo 7 >/dev/termination-log'
-  name=reader-gone
+  name='reader-gone'
   run_redirected '{ "$@" 2>/dev/null; echo $? >&3; } 3>&1 4> >(sleep 0.1) >&4'
   assert_output 129
   run_redirected '"$@" 2>/dev/null'
@@ -80,7 +80,7 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
 }
 
 @test "V10: stdout and stderr are a full disk: 129, the Job is deleted" {
-  name=full-output
+  name='full-output'
   run_redirected '"$@" >/dev/full 2>&1'
   assert_failure 129
   wait_until no_job "$name"
@@ -90,7 +90,7 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
   local disk=$BATS_TEST_TMPDIR/disk
   mkdir "$disk"
   mount -t tmpfs -o size=400k tmpfs "$disk" || skip 'no file system can be mounted here'
-  name=full-at-once
+  name='full-at-once'
   head -c 400k /dev/zero >"$disk/fill" || true
   TMPDIR=$disk run_redirected '"$@" 2>&1'
   local at_once=$status
@@ -108,15 +108,61 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
   fi
 }
 
+@test "V10: TMPDIR has little room: 78 before there is a Job" {
+  local disk=$BATS_TEST_TMPDIR/small size
+  mkdir "$disk"
+  for size in 20k 32k; do
+    mount -t tmpfs -o "size=$size" tmpfs "$disk" || skip 'no file system can be mounted here'
+    name=little-room-$size
+    run_redirected "TMPDIR=$disk \"\$@\""
+    umount "$disk"
+    assert_failure 78
+    assert_output --partial "cannot write to $disk/"
+    assert no_job "$name"
+  done
+}
+
+# Starts run-job with a stderr that nobody reads, and waits until that is full: fills runner.
+start_unread() { # [OPTION...]
+  mkfifo "$BATS_TEST_TMPDIR/unread"
+  exec {unread}<>"$BATS_TEST_TMPDIR/unread"
+  setsid env --default-signal=HUP,INT,TERM bash "$REPOSITORY/scripts/run-job" --template batch-job \
+    --values "$(values_file "$work")" --name "$name" "$@" >/dev/null 2>"$BATS_TEST_TMPDIR/unread" 3>&- {unread}>&- &
+  runner=$!
+  wait_until kubectl get job "$name" 2>/dev/null
+  wait_until is_full "$BATS_TEST_TMPDIR/unread"
+}
+
+is_full() { # PIPE
+  ! printf x | timeout 0.2 dd of="$1" oflag=nonblock status=none 2>/dev/null
+}
+
+@test "V10: nobody reads stderr, and the run is terminated: the Job is deleted, 143" {
+  name='unread-terminated'
+  start_unread
+  kill -TERM -- "-$runner"
+  wait_for "$runner"
+  assert_equal "$status" 143
+  wait_until no_job "$name"
+}
+
+@test "V10: nobody reads stderr, and the time of --timeout is over: the Job is deleted" {
+  name='unread-timeout'
+  start_unread --timeout 5
+  wait_until no_job "$name"
+  exec {unread}<&-
+  wait_for "$runner"
+}
+
 @test "V10: the file of the log reaches its largest size: 129, the Job is deleted" {
-  name=size-limit
+  name='size-limit'
   run_redirected "ulimit -f 512; trap '' XFSZ; \"\$@\" >'$BATS_TEST_TMPDIR/log' 2>&1"
   assert_failure 129
   wait_until no_job "$name"
 }
 
 @test "V10: the same where the limit kills who exceeds it" {
-  name=size-signal
+  name='size-signal'
   run_redirected "ulimit -f 512; \"\$@\" >'$BATS_TEST_TMPDIR/log' 2>&1"
   assert_failure 129
   wait_until no_job "$name"

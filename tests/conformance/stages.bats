@@ -63,6 +63,27 @@ start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job $job in namespace $NAMESPACE is deleted"
 }
 
+@test "run-job that is terminated while it starts ends with 143 and leaves no Job and no file" {
+  local milliseconds values
+  values=$(values_file 'trap exit TERM; sleep 60 & wait')
+  mkdir "$BATS_TEST_TMPDIR/tmp"
+  for ((milliseconds = 20; milliseconds < 400; milliseconds += 10)); do
+    TMPDIR=$BATS_TEST_TMPDIR/tmp setsid env --default-signal=HUP,INT,TERM bash "$REPOSITORY/scripts/run-job" \
+      --template batch-job --values "$values" --name "early-$milliseconds" >/dev/null 2>&1 3>&- &
+    runner=$!
+    sleep "$(printf '0.%03d' "$milliseconds")"
+    kill -TERM -- "-$runner" 2>/dev/null || kill -TERM "$runner" # not yet in a group of its own
+    wait_for "$runner"
+    assert_equal "$milliseconds: $status" "$milliseconds: 143"
+    assert_equal "$(ls -A "$BATS_TEST_TMPDIR/tmp")" ''
+  done
+  wait_until no_early_jobs
+}
+
+no_early_jobs() {
+  ! kubectl get jobs --output name | grep -q /early-
+}
+
 @test "A#58936: with --on-kill keep the Job goes on, and the next try brings its result" {
   start_job 'sleep 3; echo 7 >/dev/termination-log' --on-kill keep
   kill -TERM -- "-$runner"

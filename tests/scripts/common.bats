@@ -80,3 +80,18 @@ run_script_or_python() { # NAME ARGUMENT...
   run_script list-jobs --unreachable-timeout 99999999999999999999
   assert_one_error 64 'it takes a whole number above 0, of at most 9 digits'
 }
+
+@test "what the shell of the user has exported of its options changes nothing" {
+  set -o noclobber -o noglob -o posix
+  export SHELLOPTS
+  run_script get-credentials --project p --location l --cluster c --dry-run
+  assert_success
+}
+
+@test "too few file descriptors are a mistake of the configuration: 78" {
+  local limit
+  for limit in 8 10 12 14; do
+    run bash -c 'ulimit -n "$1" && exec bash "$2/scripts/run-job" --template batch-job' shell "$limit" "$REPOSITORY"
+    assert_failure 78
+  done
+}

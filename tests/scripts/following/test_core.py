@@ -1,7 +1,7 @@
 """The wait semantics of a Job: what the core does on each kind of event."""
 
 import pytest
-from cluster_objects import UID, Driver, container, failed_create, job, pod, stuck, texts, waiting
+from cluster_objects import STAMP, UID, Driver, container, failed_create, job, pod, stuck, texts, waiting
 
 from gke_jobs.following.events import (
     Changed,
@@ -273,6 +273,36 @@ def test_s7_text_of_others_is_one_clean_line(text):
     said = [*driver.messages, driver.end.reason]
     assert all(one.isprintable() and "::group::" not in one for one in said)
     assert all(one == printable(one) or len(one) > 1024 for one in said)
+
+
+def test_the_record_of_a_pod_keeps_when_each_part_of_its_life_began():
+    def lived(phase, **times):
+        """A Pod in which these conditions are true since these times."""
+        conditions = [{"type": kind, "status": "True", "lastTransitionTime": time} for kind, time in times.items()]
+        return pod(phase, status={"conditions": conditions})
+
+    driver = followed()
+    driver.pod(waiting())
+    driver.pod(lived("Pending", PodScheduled="2026-01-01T00:00:10Z"))
+    driver.pod(lived("Pending", PodScheduled="2026-01-01T00:00:10Z", PodReadyToStartContainers="2026-01-01T00:00:12Z"))
+    driver.pod(pod("Running"))
+    driver.at(60, Changed(Kind.PODS, "MODIFIED", pod("Succeeded")))
+    driver.pod(pod("Succeeded"), "DELETED")
+    (record,) = driver.core.pods.records()
+    assert record.stamps == {
+        "created": STAMP,
+        "scheduled": "2026-01-01T00:00:10Z",
+        "pulling": "2026-01-01T00:00:12Z",
+        "started": STAMP,
+        "ended": STAMP,
+    }
+    assert [(phase.name, at) for phase, at in record.history] == [
+        ("WAITING", 0.0),
+        ("STARTING", 0.0),
+        ("RUNNING", 0.0),
+        ("SUCCEEDED", 60.0),
+        ("REMOVED", 60.0),
+    ]
 
 
 def test_a_watch_goes_on_from_the_newest_version():

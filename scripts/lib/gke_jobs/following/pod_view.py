@@ -37,7 +37,8 @@ class Pod:
     """One state of a Pod.
 
     words: what follows `Pod NAME ` in a message; disrupted: why a Pod that succeeded was to be ended by others, or ''
-    stamps: RFC 3339 times of the API, where known: created, scheduled, started, ended
+    stamps: RFC 3339 times of the API, where this state has them: created, scheduled, pulling (volumes and network are
+    ready, the images come next), started, ended
     """
 
     uid: str
@@ -124,12 +125,13 @@ def _end_reasons(pod: Json, found: list[Container]) -> str:
 
 
 def _stamps(pod: Json, found: list[Container]) -> dict[str, str]:
-    scheduled = true_conditions(pod).get("PodScheduled")
+    conditions = true_conditions(pod)
     starts = [text_at(one.ended, "startedAt") or text_at(one.status, "state", "running", "startedAt") for one in found]
     ends = [text_at(one.ended, "finishedAt") for one in found]
     stamps = {
         "created": text_at(pod, "metadata", "creationTimestamp"),
-        "scheduled": text_at(scheduled, "lastTransitionTime"),
+        "scheduled": text_at(conditions.get("PodScheduled"), "lastTransitionTime"),
+        "pulling": text_at(conditions.get("PodReadyToStartContainers"), "lastTransitionTime"),
         "started": min(filter(None, starts), default=""),
         "ended": max(filter(None, ends), default="") if all(ends) else "",
     }

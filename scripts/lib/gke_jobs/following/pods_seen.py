@@ -23,11 +23,13 @@ class PodRecord:
     """One Pod, and what happened to it when.
 
     since: of the present phase, monotonic seconds; history: each phase with the time it was seen, likewise
+    stamps: when what happened, as the API said it in any state of the Pod
     """
 
     pod: Pod
     since: float
     history: list[tuple[Phase, float]] = field(default_factory=list)
+    stamps: dict[str, str] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)  # in this phase: what alternates is logged once
     left_alone: float | None = None  # since when the program has ended and another container has not
 
@@ -68,7 +70,7 @@ class PodsSeen:
 
     def newest(self) -> str:
         """Return when the newest Pod was created, RFC 3339, '' where there is none."""
-        return max((record.pod.stamps.get("created", "") for record in self._records.values()), default="")
+        return max((record.stamps.get("created", "") for record in self._records.values()), default="")
 
     def are_behind(self, job: Job | None) -> bool:
         """Whether the Job counts Pods that ended, and that were not seen to."""
@@ -103,6 +105,7 @@ class PodsSeen:
             record.said.clear()
             record.history.append((pod.phase, now))
         record.pod = pod
+        record.stamps |= pod.stamps
         if not self._quiet or pod.phase is Phase.STUCK:
             yield from _say(record, pod.words)
         if not self._quiet:
