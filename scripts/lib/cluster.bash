@@ -47,7 +47,7 @@ new_private_dir() {
     flock -n "$private_dir_lock" || true # a file system without locks
   fi
   # So much room at the beginning, and a run does not have to end for it once there is a Job.
-  if ! { : >"$PRIVATE_DIR/$MARK" && printf '%*s' "$ROOM_BYTES" '' >"$PRIVATE_DIR/room" && rm "$PRIVATE_DIR/room"; }; then
+  if ! { printf '%*s' "$ROOM_BYTES" '' >"$PRIVATE_DIR/$MARK" && : >"$PRIVATE_DIR/$MARK"; }; then
     rm -rf -- "$PRIVATE_DIR"
     die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
   fi
