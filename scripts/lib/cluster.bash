@@ -14,9 +14,10 @@ readonly MARK=made-by-gke-job    # in each private directory: only such are swep
 readonly SETTLE_SECONDS=1        # how long an interrupted script waits for the answer to what it has asked for
 
 requesting='' # the kubectl of the present request
+made_dir=''   # the private directory, if this script has made it
 proxy=''      # the process id of kubectl proxy, if this script has started it
 
-# A directory of this run alone, removed when the script ends. The GKE auth plugin caches its token beside the
+# A directory of this run alone, removed when the script ends; a stage of run-job takes that of run-job. The GKE auth plugin caches its token beside the
 # kubeconfig, so a directory that two tasks share hands one task's account to the other.
 make_private_dir() {
   PRIVATE_DIR=''
@@ -24,8 +25,12 @@ make_private_dir() {
   trap 'stop 143' TERM
   trap 'stop 130' INT
   trap 'stop 129' HUP PWR
-  [[ ${GKE_JOB_RUN-} ]] || sweep_private_dirs
-  new_private_dir
+  if [[ ${GKE_JOB_RUN-} ]]; then
+    PRIVATE_DIR=$GKE_JOB_RUN
+  else
+    sweep_private_dirs
+    new_private_dir
+  fi
   export TMPDIR=$PRIVATE_DIR # what a stage of this run leaves is removed with it
   # gcloud and kubectl write below HOME, and BashOperator's env= drops it.
   [[ -w ${HOME-} ]] || export HOME=$PRIVATE_DIR
@@ -36,12 +41,13 @@ make_private_dir() {
 new_private_dir() {
   PRIVATE_DIR=$(umask 077 && mktemp -d "${TMPDIR:-/tmp}/gke-job.XXXXXXXX") ||
     die "$EXIT_CONFIG" "cannot make a private directory in ${TMPDIR:-/tmp}: name another place in TMPDIR"
+  made_dir=$PRIVATE_DIR
   if type -P flock >/dev/null; then
     exec {private_dir_lock}<"$PRIVATE_DIR"
     flock -n "$private_dir_lock" || true # a file system without locks
   fi
   # So much room at the beginning, and a run does not have to end for it once there is a Job.
-  if ! { : >"$PRIVATE_DIR/$MARK" && printf '%*s' "$ROOM_BYTES" '' >"$PRIVATE_DIR/room" && rm "$PRIVATE_DIR/room"; }; then
+  if ! { printf '%*s' "$ROOM_BYTES" '' >"$PRIVATE_DIR/$MARK" && : >"$PRIVATE_DIR/$MARK"; }; then
     rm -rf -- "$PRIVATE_DIR"
     die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
   fi
@@ -77,8 +83,8 @@ settle() {
 clean_up() {
   local IFS=$'\n' child
   for child in $(jobs -pr) ${proxy:+"$proxy"}; do kill_child "$child"; done
-  [[ $PRIVATE_DIR ]] || return 0
-  until rm -rf -- "$PRIVATE_DIR" 2>/dev/null; do pause 0.02; done # a child may have been writing
+  [[ $made_dir ]] || return 0
+  until rm -rf -- "$made_dir" 2>/dev/null; do pause 0.02; done # a child may have been writing
 }
 
 # With its children, if it has a session of its own. Disowned, so that bash does not say that it was killed.
@@ -96,6 +102,7 @@ use_cluster() {
   require_tools kubectl
   require_numbers unreachable-timeout
   export GOMAXPROCS=1 # halves the processor time of kubectl
+  export GOGC=400     # a fifth less again: it ends before it has much to free
   export KUBERC=off   # defaults of the user, such as delete --interactive, which no --raw can have
   kubectl_options=()
   if [[ ${option[project]}${option[location]}${option[cluster]} ]]; then

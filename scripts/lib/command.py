@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from pathlib import Path
 
 MODULES = {
     "created": "gke_jobs.submission.created",
@@ -57,5 +56,5 @@ def _failed(words: str) -> int:
 
 if __name__ == "__main__":
     sys.dont_write_bytecode = True  # the directory of the scripts may be read-only, or synchronized
-    sys.path.insert(0, str(Path(__file__).parent))
+    sys.path.insert(0, os.path.dirname(__file__))
     sys.exit(main(sys.argv.pop(1)))

@@ -19,7 +19,8 @@ true >&2 && [[ ! /proc/$$/fd/2 -ef $0 ]] || exec 2>/dev/null
 readonly EXIT_JOB_FAILED=1 EXIT_USAGE=64 EXIT_DATA=65 EXIT_NO_TEMPLATE=66 EXIT_UNREACHABLE=69 EXIT_NOT_FINISHED=75 \
   EXIT_DENIED=77 EXIT_CONFIG=78 EXIT_TIMEOUT=124 EXIT_INTERRUPTED=129
 
-SCRIPTS=$(CDPATH='' cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+SCRIPTS=${BASH_SOURCE[0]%/lib/common.bash}
+[[ $SCRIPTS == /* ]] || SCRIPTS=$(CDPATH='' cd -- "${BASH_SOURCE[0]%/*}/.." && pwd)
 # shellcheck disable=SC2034 # likewise
 readonly PROGRAM=${0##*/} SCRIPTS PYTHON=${GKE_JOB_PYTHON:-python3} # the Python that has jinja2 and PyYAML
 

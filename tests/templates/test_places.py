@@ -4,7 +4,7 @@ import pytest
 
 from gke_jobs.rendering.places import explain, places_of
 from gke_jobs.rendering.templating import Renderer
-from gke_jobs.rendering.yaml_document import field_places, read_documents
+from gke_jobs.rendering.yaml_document import read_documents_and_places
 
 TEMPLATE = """apiVersion: batch/v1
 kind: Job
@@ -36,7 +36,7 @@ def places(tmp_path):
     (tmp_path / "mine.yaml.j2").write_text(TEMPLATE)
     values = {"retries": -1, "selector": {"a": "b"}, "ip": "None"}
     rendered = Renderer(tmp_path).render("mine.yaml.j2", {"values": values})
-    return places_of(read_documents(rendered), field_places(rendered))
+    return places_of(*read_documents_and_places(rendered))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import subprocess
 import sys
 import threading
 import time
@@ -24,6 +23,8 @@ from gke_jobs.errors import Answer, ApiError, from_http
 from gke_jobs.json_access import Json
 
 if TYPE_CHECKING:
+    import subprocess
+
     from gke_jobs.unix_http import Stream, UnixConnection
 
 ANSWER_SECONDS = 30.0  # for one answer, whole
@@ -162,6 +163,8 @@ class Connection:
 
     def _run_proxy(self, started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError]) -> None:
         """Start the proxy and wait for its end: the kernel ends a tied child with the thread that has started it."""
+        import subprocess  # which only a proxy that has died needs
+
         try:
             with self._proxy.log.open("ab") as log:
                 process = subprocess.Popen(

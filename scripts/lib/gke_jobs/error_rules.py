@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -29,7 +28,7 @@ class Rule:
 
     verdict: Verdict
     codes: frozenset[int | None] = frozenset()
-    pattern: re.Pattern[str]
+    pattern: str
     words: str  # {0} is the message, {1} ... are the groups of the pattern
     advice: str  # likewise
 
@@ -39,7 +38,7 @@ def rule(verdict: Verdict, codes: str, pattern: str, words: str, advice: str) ->
     return Rule(
         verdict=verdict,
         codes=frozenset(None if code == "none" else int(code) for code in codes.split()),
-        pattern=re.compile(pattern, re.DOTALL),
+        pattern=pattern,
         words=words,
         advice=advice,
     )

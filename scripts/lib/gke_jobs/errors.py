@@ -125,7 +125,7 @@ def classify(answer: Answer) -> Meaning:
     code = answer.code if answer.code is not None else CODES.get(answer.reason)
     rules = GCLOUD_RULES.get(answer.reason, ()) if answer.reason.startswith("gcloud ") else RULES
     for rule in rules:
-        if (not rule.codes or code in rule.codes) and (match := rule.pattern.search(text)):
+        if (not rule.codes or code in rule.codes) and (match := re.search(rule.pattern, text, re.DOTALL)):
             return _meaning(rule.verdict, rule.words, rule.advice, text, match.groups())
     verdict = _by_code(code)
     return _meaning(verdict, *WORDS[verdict], text, ())

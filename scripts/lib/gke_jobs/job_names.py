@@ -7,21 +7,13 @@ and passed over. Exit code 65 for what is no such list.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 
 from gke_jobs import exit_codes
-from gke_jobs.json_access import Json, text_at
+from gke_jobs.json_access import Json, is_uid, text_at
 from gke_jobs.messages import log
 from gke_jobs.plain_text import is_name, one_line
-
-UID = re.compile("[0-9a-zA-Z][-0-9a-zA-Z]{0,63}")
-
-
-def is_uid(text: str) -> bool:
-    """Whether this may be the uid of an object, which is safe as a word of a command."""
-    return UID.fullmatch(text) is not None
 
 
 def checked_names(listed: Json) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 Json = Any  # what json.loads makes
+UID = re.compile("[0-9a-zA-Z][-0-9a-zA-Z]{0,63}")
 
 
 def at(value: Json, *path: str) -> Json:
@@ -38,6 +40,11 @@ def dict_at(value: Json, *path: str) -> dict[str, Json]:
     """Return the object at a path, {} where there is none."""
     found = at(value, *path)
     return found if isinstance(found, dict) else {}
+
+
+def is_uid(text: str) -> bool:
+    """Whether this may be the uid of an object, which is safe as a word of a command."""
+    return UID.fullmatch(text) is not None
 
 
 def is_owned_by(pod: Json, uid: str) -> bool:

@@ -9,9 +9,8 @@ import sys
 
 from gke_jobs import exit_codes
 from gke_jobs.connection import jobs_path
-from gke_jobs.job_names import is_uid
 from gke_jobs.job_options import parse_job_options
-from gke_jobs.json_access import text_at
+from gke_jobs.json_access import is_uid, text_at
 from gke_jobs.messages import ScriptError, die, log
 
 

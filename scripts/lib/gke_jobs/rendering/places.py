@@ -16,7 +16,7 @@ Places = list[tuple[str, list[str], str]]  # kind of the object, path of the fie
 
 
 def places_of(documents: list[Json], places: dict[tuple[str | int, ...], str]) -> Places:
-    """Return `places`, as field_places tells them of `documents`, in the form that is written to a file."""
+    """Return what read_documents_and_places has found, in the form that is written to a file."""
     return [(str(documents[number]["kind"]), [*map(str, path)], place) for (number, *path), place in places.items()]  # type: ignore[index]
 
 

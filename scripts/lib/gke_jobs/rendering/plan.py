@@ -7,28 +7,26 @@ DIRECTORY has job.json, owned-N.json for what the Job owns, and plan.json: name,
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import os
+from typing import Any, NamedTuple
 
 from gke_jobs import labels
 
 Json = Any  # what json.loads makes
+Directory = str | os.PathLike[str]
 
 JOB = "job.json"
 PLAN = "plan.json"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Owned:
+class Owned(NamedTuple):
     """An object that a Job owns: KIND/NAME, and its file in the directory of the plan."""
 
     object: str
     file: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(NamedTuple):
     """What is to be submitted; '' for a profile or a namespace that is not given."""
 
     name: str
@@ -39,7 +37,7 @@ class Plan:
     owned: tuple[Owned, ...]
 
 
-def write_plan(documents: list[dict[str, Json]], directory: Path) -> Plan:
+def write_plan(documents: list[dict[str, Json]], directory: Directory) -> Plan:
     """Write a stamped manifest, the Job first."""
     job, *others = documents
     metadata = job["metadata"]
@@ -55,31 +53,29 @@ def write_plan(documents: list[dict[str, Json]], directory: Path) -> Plan:
         profile=metadata["annotations"].get(labels.PROFILE, ""),
         owned=tuple(owned),
     )
-    (directory / JOB).write_text(json.dumps(job))
+    _write(job, directory, JOB)
     for document, entry in zip(others, owned, strict=True):
-        (directory / entry.file).write_text(json.dumps(document))
-    content = vars(plan) | {"owned": [vars(entry) for entry in owned]}
-    (directory / PLAN).write_text(json.dumps(content))
+        _write(document, directory, entry.file)
+    _write(plan._asdict() | {"owned": [entry._asdict() for entry in owned]}, directory, PLAN)
     return plan
 
 
-def read_plan(directory: Path) -> Plan:
+def read_plan(directory: Directory) -> Plan:
     """Return the plan of a directory, which this toolkit has written."""
-    content = json.loads((directory / PLAN).read_text())
+    content = _read(directory, PLAN)
     return Plan(**content | {"owned": tuple(Owned(**entry) for entry in content["owned"])})
 
 
-def set_owner(plan: Plan, directory: Path, uid: str) -> None:
+def set_owner(plan: Plan, directory: Directory, uid: str) -> None:
     """Write the files of what is owned anew, with the Job of that uid as owner: Kubernetes removes them with the Job.
 
     It does not block the Job's deletion, which would take one more right.
     """
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": plan.name, "uid": uid}
     for entry in plan.owned:
-        file = directory / entry.file
-        document = json.loads(file.read_text())
+        document = _read(directory, entry.file)
         document["metadata"]["ownerReferences"] = [owner]
-        file.write_text(json.dumps(document))
+        _write(document, directory, entry.file)
 
 
 def summary(plan: Plan) -> str:
@@ -89,3 +85,13 @@ def summary(plan: Plan) -> str:
     """
     lines = [f"{plan.name} {plan.namespace}".rstrip(), *(f"{entry.object} {entry.file}" for entry in plan.owned)]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _read(directory: Directory, name: str) -> Json:
+    with open(os.path.join(directory, name)) as file:
+        return json.load(file)
+
+
+def _write(document: Json, directory: Directory, name: str) -> None:
+    with open(os.path.join(directory, name), "w") as file:
+        file.write(json.dumps(document))

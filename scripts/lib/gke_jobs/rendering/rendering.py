@@ -15,7 +15,7 @@ from gke_jobs.rendering.size_limits import refuse_too_large
 from gke_jobs.rendering.templating import Rendered, Renderer, find_template
 from gke_jobs.rendering.validation import validate_offline
 from gke_jobs.rendering.values import read_values
-from gke_jobs.rendering.yaml_document import field_places, read_documents, write_document
+from gke_jobs.rendering.yaml_document import read_documents, read_documents_and_places, write_document
 
 
 def render(
@@ -56,23 +56,24 @@ def render(
         return renderer.render(file.name, context | {"run": run.as_dict() | {"try_number": try_number}})
 
     of_this_try, of_any_try = rendered(run.try_number), rendered("")
-    documents = read_documents(of_this_try)
+    documents, found_places = read_documents_and_places(of_this_try)
     manifest = read_manifest(documents, file.name)
+    # A template may tell the container which try it is; the work is the same.
+    work = manifest if of_any_try == of_this_try else read_manifest(read_documents(of_any_try), file.name)
     job = stamp(
         manifest.job,
         name=name,
         namespace=namespace,
         identity=identity,
         run=run,
-        # A template may tell the container which try it is; the work is the same.
-        work=read_manifest(read_documents(of_any_try), file.name).hash,
+        work=work.hash,
         profile=machine["name"],
     )
     stamped = [job, *stamp_owned(manifest.owned, job)]
     for document in stamped:
         refuse_too_large(document, file.name)
     if places is not None or validate == "offline":
-        known = places_of(documents, field_places(of_this_try))
+        known = places_of(documents, found_places)
         if places is not None:
             Path(places).write_text(json.dumps(known))
         if validate == "offline":

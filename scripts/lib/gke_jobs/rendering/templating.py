@@ -81,6 +81,7 @@ class Renderer(ImmutableSandboxedEnvironment):
             loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
             undefined=jinja2.StrictUndefined,
             finalize=pass_context(lambda _context, value: self._finalize(value)),  # with the context: never a constant
+            optimized=False,  # of two renderings that costs more than it saves
             trim_blocks=True,
             lstrip_blocks=True,
         )

@@ -37,13 +37,25 @@ AGREED = {
 
 
 def read_documents(rendered: Rendered) -> list[Json]:
+    """Read the documents of `rendered` as read_documents_and_places does."""
+    return read_documents_and_places(rendered)[0]
+
+
+def read_documents_and_places(rendered: Rendered) -> tuple[list[Json], dict[Path, str]]:
     """Read the documents of `rendered`, with the values in them; empty ones are left out.
 
+    Tells for each field where its template says it; a path begins with the number of the document.
     RenderError, with the line of the template, when it is not YAML that every parser reads alike.
     """
+    documents: list[Json] = []
+    places: dict[Path, str] = {}
     try:
-        nodes = list(yaml.compose_all(rendered.text, Loader=yaml.SafeLoader))
-        documents = [_Reader(rendered).read(node, ()) for node in nodes]
+        for node in list(yaml.compose_all(rendered.text, Loader=yaml.SafeLoader)):
+            reader = _Reader(rendered)
+            document = reader.read(node, ())
+            if document is not None:
+                places |= {(len(documents), *path): place for path, place in reader.places.items()}
+                documents.append(document)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = rendered.place(mark.line if mark else 0)
@@ -52,22 +64,7 @@ def read_documents(rendered: Rendered) -> list[Json]:
         raise RenderError(BAD_INPUT, f"invalid YAML: {error}, {rendered.place(0)}, correct it") from None
     except RecursionError:
         raise RenderError(BAD_INPUT, f"nested without end, {rendered.place(0)}, remove aliases in circles") from None
-    return [document for document in documents if document is not None]
-
-
-def field_places(rendered: Rendered) -> dict[Path, str]:
-    """Tell for each field of the documents of `rendered`, which must be readable, where its template says it.
-
-    A path begins with the number of the document among those that are not empty.
-    """
-    places: dict[Path, str] = {}
-    number = 0
-    for node in yaml.compose_all(rendered.text, Loader=yaml.SafeLoader):
-        reader = _Reader(rendered)
-        if reader.read(node, ()) is not None:
-            places |= {(number, *path): place for path, place in reader.places.items()}
-            number += 1
-    return places
+    return documents, places
 
 
 def write_document(document: dict[str, Json]) -> str:

@@ -24,9 +24,8 @@ from pathlib import Path
 from gke_jobs import exit_codes
 from gke_jobs.connection import jobs_path, pods_path
 from gke_jobs.errors import ApiError, Verdict, classify
-from gke_jobs.job_names import is_uid
 from gke_jobs.job_options import JobOptions, parse_job_options
-from gke_jobs.json_access import text_at
+from gke_jobs.json_access import is_uid, text_at
 from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ScriptError, die, log
 from gke_jobs.rendering.plan import Plan, read_plan, set_owner

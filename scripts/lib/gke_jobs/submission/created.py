@@ -3,7 +3,7 @@
 command.py created DIRECTORY NAMESPACE
 
 DIRECTORY is that of the plan, and has the answer in the file `changed`. The cluster is not asked for anything, so that
-the usual submit is short; what is unusual is left to the command `submission`.
+the usual submit is short, and so is what is imported; what is unusual is left to the command `submission`.
 
 stdout: attach NAME NAMESPACE UID yes; nothing where the answer is not whole, or not about our Job.
 """
@@ -11,12 +11,11 @@ stdout: attach NAME NAMESPACE UID yes; nothing where the answer is not whole, or
 from __future__ import annotations
 
 import json
+import os
 import sys
-from pathlib import Path
 
 from gke_jobs import labels
-from gke_jobs.job_names import is_uid
-from gke_jobs.json_access import Json, text_at
+from gke_jobs.json_access import Json, is_uid, text_at
 from gke_jobs.messages import log
 from gke_jobs.rendering.plan import Plan, read_plan, set_owner
 
@@ -25,9 +24,9 @@ ANSWER = "changed"
 
 def main() -> int:
     """Run the command."""
-    directory, namespace = Path(sys.argv[1]), sys.argv[2]
+    directory, namespace = sys.argv[1:]
     plan = read_plan(directory)
-    if uid := created_uid(directory / ANSWER, plan):
+    if uid := created_uid(os.path.join(directory, ANSWER), plan):
         log(created_message(plan.name, namespace))
         set_owner(plan, directory, uid)
         print(f"attach {plan.name} {namespace} {uid} yes")
@@ -39,10 +38,11 @@ def created_message(name: str, namespace: str) -> str:
     return f"created Job {name} {namespace}"
 
 
-def created_uid(file: Path, plan: Plan) -> str:
+def created_uid(answer: str | os.PathLike[str], plan: Plan) -> str:
     """Return the uid of the Job in an answer of the API server; '' for what is no whole answer, or not our Job."""
     try:
-        job = json.loads(file.read_bytes())
+        with open(answer, "rb") as file:
+            job = json.load(file)
     except (OSError, ValueError, RecursionError):
         return ""
     return text_at(job, "metadata", "uid") if is_of(job, plan) else ""
