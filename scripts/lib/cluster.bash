@@ -17,8 +17,8 @@ requesting='' # the kubectl of the present request
 made_dir=''   # the private directory, if this script has made it
 proxy=''      # the process id of kubectl proxy, if this script has started it
 
-# A directory of this run alone, removed when the script ends; a stage of run-job takes that of run-job. The GKE auth plugin caches its token beside the
-# kubeconfig, so a directory that two tasks share hands one task's account to the other.
+# A directory of this run alone, removed when the script ends; a stage of run-job takes that of run-job. The GKE auth
+# plugin caches its token beside the kubeconfig, so a directory that two tasks share hands one task's account to the other.
 make_private_dir() {
   PRIVATE_DIR=''
   trap clean_up EXIT
