@@ -2,29 +2,7 @@
 # run-job while the way to the cluster is bad: the verdict and the result are right all the same.
 # bats file_tags=needs:faults
 
-setup_file() {
-  load test_helper
-  source "$REPOSITORY/tests/faults/faults.bash"
-  start_proxy
-  use_generated_namespace
-}
-
-setup() {
-  load test_helper
-  source "$REPOSITORY/tests/faults/faults.bash"
-  as_task dag "$BATS_TEST_NAME" run
-}
-
-teardown() {
-  [[ $BATS_TEST_COMPLETED ]] || cat "$BATS_TEST_TMPDIR/err"
-  clear_faults
-  end_children
-}
-
-teardown_file() {
-  delete_namespace
-  stop_proxy
-}
+source "$BATS_TEST_DIRNAME/../faults/setup.bash"
 
 @test "watches that the server ends are started again" {
   local watches

@@ -3,29 +3,7 @@
 # shellcheck disable=SC2154 # job and status are set by functions of faults.bash
 # bats file_tags=needs:faults
 
-setup_file() {
-  load test_helper
-  source "$REPOSITORY/tests/faults/faults.bash"
-  start_proxy
-  use_generated_namespace
-}
-
-setup() {
-  load test_helper
-  source "$REPOSITORY/tests/faults/faults.bash"
-  as_task dag "$BATS_TEST_NAME" run
-}
-
-teardown() {
-  [[ $BATS_TEST_COMPLETED ]] || cat "$BATS_TEST_TMPDIR/err"
-  clear_faults
-  end_children
-}
-
-teardown_file() {
-  delete_namespace
-  stop_proxy
-}
+source "$BATS_TEST_DIRNAME/../faults/setup.bash"
 
 @test "L1: one line of more than 16 KiB in two pieces, the stream broken in between: every line is read once" {
   local struck

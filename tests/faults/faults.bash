@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # A proxy that breaks things, for bats files: sourced after test_helper. README.md tells what a FAULT is.
 #
+# A file of nothing but such cases sources setup.bash.
+#
 #   setup_file: start_proxy, before the file takes its namespace; teardown_file: stop_proxy, after it has given it back
 #   teardown:   clear_faults
 
