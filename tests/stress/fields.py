@@ -10,7 +10,7 @@ from typing import Any
 Step = str | int
 OWN = "strings.example.com"  # the prefix of labels and annotations of this run
 # What may be missing in an object.
-OPTIONAL = {
+OPTIONAL: dict[str, list[tuple[Step, ...]]] = {
     "Job": [
         *(("metadata", "annotations", key) for key in (f"{OWN}/note", "gke-job/gang", "gke-job/profile")),
         *(("metadata", "labels", key) for key in (f"{OWN}/note", "kueue.x-k8s.io/queue-name")),
@@ -27,7 +27,10 @@ OPTIONAL = {
         *((key,) for key in ("action", "reportingComponent", "reportingInstance", "eventTime")),
         *(("source", key) for key in ("component", "host")),
         *(("involvedObject", key) for key in ("fieldPath", "resourceVersion")),
-        *(("related", key) for key in ("kind", "name", "namespace", "uid", "apiVersion", "resourceVersion", "fieldPath")),
+        *(
+            ("related", key)
+            for key in ("kind", "name", "namespace", "uid", "apiVersion", "resourceVersion", "fieldPath")
+        ),
         ("series", "lastObservedTime"),
     ],
     "ConfigMap": [("data", "text"), ("metadata", "annotations", f"{OWN}/note"), ("metadata", "labels", f"{OWN}/note")],
@@ -99,7 +102,8 @@ class Field:
 
 def fields(kind: str, item: Any) -> list[Field]:
     """The text fields of an object that are there, and those that might be; not those that decide."""
-    paths = dict.fromkeys([*_leaves(item, ()), *OPTIONAL[kind]])
+    paths: list[tuple[Step, ...]] = [*_leaves(item, ())]
+    paths += [path for path in OPTIONAL[kind] if path not in paths]
     return [field for path in paths if _is_text(field := Field(kind, path))]
 
 
@@ -115,10 +119,12 @@ def _leaves(item: Any, path: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:
     elif isinstance(item, list):
         for number, one in enumerate(item):
             yield from _leaves(one, (*path, number))
-            if path and isinstance(one, dict):
-                yield from ((*path, number, key) for key in OPTIONAL_IN_LISTS.get(str(path[-1]), ()))
+            for key in OPTIONAL_IN_LISTS.get(str(path[-1]), ()) if isinstance(one, dict) else ():
+                yield (*path, number, key)
     elif isinstance(item, dict):
         for key, one in item.items():
             yield from _leaves(one, (*path, key))
-            if isinstance(one, dict) and "containerStatuses" in path:
-                yield from ((*path, key, more) for more in OPTIONAL_IN_STATES.get(key, ()))
+            for more in (
+                OPTIONAL_IN_STATES.get(key, ()) if isinstance(one, dict) and "containerStatuses" in path else ()
+            ):
+                yield (*path, key, more)

@@ -5,6 +5,7 @@ Each line that imitates one of ours has the word IMPOSTOR where the Job's name o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 IMPOSTOR = "impostor"
@@ -66,10 +67,13 @@ def texts(mark: Path) -> list[str]:
     ]
 
 
-def for_key(key: str, mark: Path) -> list[str]:
-    """The texts for a field of that name: those of a time are mostly times, or else all would be refused."""
-    if key == "eventTime" or key == "lastObservedTime":
+def for_field(path: Sequence[str | int], mark: Path) -> list[str]:
+    """The texts for a field at that path; of a time and of a label mostly such as may be one: others are refused."""
+    key = str(path[-1])
+    if key in ("eventTime", "lastObservedTime"):
         return [*MICRO_TIMES, *TIMES]
     if key.endswith(("Time", "Timestamp", "At")) or key == "time":
         return list(TIMES)
+    if "labels" in path:
+        return [*NUMBERS, IMPOSTOR, "--help", "x\n::endgroup::", f"$(touch {mark})"]
     return texts(mark)

@@ -15,9 +15,7 @@ COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udc9f]")
 MARKS = re.compile(r"::(end)?group::|##\[(end)?group\]", re.IGNORECASE)
 LOG = re.compile(r"(\d+-)?[bcdfghjklmnpqrstvwxz2456789]{5}( [a-z0-9-]+)? \| ")
-MESSAGE = re.compile(
-    rf"(run|submit|follow|collect|explain|poll)-job: (?!{IMPOSTOR})|(list|watch)-jobs: (?!{IMPOSTOR})"
-)
+MESSAGE = re.compile(rf"(run|submit|follow|collect|explain|poll)-job: (?!{IMPOSTOR})|(list|watch)-jobs: (?!{IMPOSTOR})")
 DIAGNOSIS = (
     rf"  |Job {{job}} (?!{IMPOSTOR})|Pod {{job}}-[a-z0-9-]+( \(index .*\))?: |advice: (?!{IMPOSTOR})|\d+ Pods alike; "
     r"|\d+ of its Pods |others, not shown: |the Job has more |its Pods could not |not all events "

@@ -119,13 +119,12 @@ class Trial:
         command = self._task.command(script, *about, *flags, *options)
         self._run.scripts[script] += 1
         with out.open("wb") as stdout, err.open("wb") as stderr:
-            files = {"stdin": DEVNULL, "stdout": stdout, "stderr": stderr}
+            process = Popen(command, env=self._environ, stdin=DEVNULL, stdout=stdout, stderr=stderr)
             try:
-                code = subprocess.run(
-                    command, env=self._environ, timeout=LONGEST_SECONDS, check=False, **files
-                ).returncode
+                code = process.wait(LONGEST_SECONDS)
             except subprocess.TimeoutExpired:
-                code = -1
+                process.kill()
+                code = process.wait()
         expected = self._drawn.codes(script, finished=finished)
         if code not in expected:
             self.wrong.append(f"{script} ended with {code}, not {sorted(expected)}: {err}")
@@ -147,9 +146,8 @@ class Trial:
         err, out = self._task.errors(1), self._directory / "out.1"
         if code != self._drawn.code:
             self.wrong.append(f"run-job ended with {code}, not {self._drawn.code}: {err}")
-        printed = out.read_text(errors="surrogateescape")
-        expected = self._drawn.result
-        if (json.loads(printed) if _is_line_of_json(printed) else printed) != (json.loads(expected) if expected else ""):
+        printed, expected = out.read_text(errors="surrogateescape"), self._drawn.result
+        if not (_is_same(printed, expected) if expected else printed == ""):
             self.wrong.append(f"run-job printed {printed[:200]!r}, not {expected!r}: {out}")
         diagnosis = output_lines.diagnosis(self._job())
 
@@ -162,8 +160,10 @@ class Trial:
             self.wrong.append(f"processes are left: {left}")
 
 
-def _is_line_of_json(text: str) -> bool:
-    return text.endswith("\n") and text.count("\n") == 1 and output_lines.is_json(text)
+def _is_same(printed: str, expected: str) -> bool:
+    """Whether one line was printed, which is the same JSON."""
+    is_line = printed.endswith("\n") and printed.count("\n") == 1 and output_lines.is_json(printed)
+    return is_line and bool(json.loads(printed) == json.loads(expected))
 
 
 def watch(run: Run) -> tuple[Popen[bytes], Path]:

@@ -1,4 +1,4 @@
-"""Writes hostile texts into the objects of a Job, past the scripts, as fast as the API server of one machine likes it."""
+"""Writes hostile texts into the objects of a Job, past the scripts, many a second, and forges Events of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import random
 import socket
 import subprocess
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +16,11 @@ from typing import Any
 from urllib.parse import quote
 
 from stress.fields import OWN, Field, fields
-from stress.hostile import LARGE, for_key
+from stress.hostile import LARGE, for_field, texts
 
 PAUSE_SECONDS = 0.05  # between two patches of one Job
 NODE_SECONDS = 1.0
+RARE = 0.1
 ROUND = 8  # patches until the objects are read anew
 REASONS = (
     *("FailedCreate", "SuccessfulDelete", "SuccessfulCreate", "BackoffLimitExceeded", "FailedScheduling", "Preempted"),
@@ -50,7 +50,9 @@ class Api:
             proxy.terminate()
             proxy.wait()
 
-    def ask(self, method: str, path: str, body: Json = None, content_type: str = "application/json") -> tuple[int, Json]:
+    def ask(
+        self, method: str, path: str, body: Json = None, content_type: str = "application/json"
+    ) -> tuple[int, Json]:
         """Send a request; return status code and answer."""
         connection = http.client.HTTPConnection("localhost", timeout=30)
         connection.sock = socket.socket(socket.AF_UNIX)
@@ -143,11 +145,11 @@ class Tampering(threading.Thread):
 
     def _write(self, kind: str, path: str, item: Json) -> None:
         there = [field for field in fields(kind, item) if field.name not in self.excluded]
-        # Metadata of managed fields are many, and nobody reads them.
-        managed = [field for field in there if field.path[:2] == ("metadata", "managedFields")]
-        others = [field for field in there if field not in managed]
-        field = self._dice.choice(managed if managed and self._dice.random() < 0.05 else others)
-        write(self._api, self._count, path, item, field, self._dice.choice(for_key(field.key, self._mark)))
+        # Of these there are many, and the API server takes few: they must not crowd out the others.
+        rare = [field for field in there if field.path[0] == "spec" or field.path[:2] == ("metadata", "managedFields")]
+        others = [field for field in there if field not in rare]
+        field = self._dice.choice(rare if rare and self._dice.random() < RARE else others)
+        write(self._api, self._count, path, item, field, self._dice.choice(for_field(field.path, self._mark)))
 
     def _forge_event(self, objects: list[tuple[str, str, Json]]) -> None:
         kind, _, item = self._dice.choice([one for one in objects if one[0] in ("Job", "Pod")])
@@ -159,7 +161,7 @@ class Tampering(threading.Thread):
                 **{"name": metadata["name"], "uid": metadata["uid"]},
             },
             "reason": self._dice.choice(REASONS),
-            "message": self._dice.choice(for_key("message", self._mark)[:-1]).replace(LARGE, ""),
+            "message": self._dice.choice(texts(self._mark)[:-1]).replace(LARGE, ""),
             "type": self._dice.choice(["Warning", "Normal"]),
             "lastTimestamp": self._dice.choice([FUTURE, None]),
             "firstTimestamp": self._dice.choice([FUTURE, None]),
@@ -171,10 +173,10 @@ class Tampering(threading.Thread):
             event |= {"reportingComponent": "example.com/x", "lastTimestamp": None, "firstTimestamp": None}
             event |= {"series": {"count": 2**31 - 1, "lastObservedTime": FUTURE_MICRO}, "count": 0}
         field = self._dice.choice(fields("Event", event))
-        text = self._dice.choice(for_key(field.key, self._mark))
+        text = self._dice.choice(for_field(field.path, self._mark))
         name, manager = f"{field.name}, at its creation", "strings"
         if self._dice.random() < 0.1:
-            name, manager = "fieldManager, at its creation", self._dice.choice(for_key("manager", self._mark))[:500]
+            name, manager = "fieldManager, at its creation", self._dice.choice(texts(self._mark))[:500]
             field, text = Field("Event", ("message",)), event["message"]
         path = f"{self._core}/events?fieldManager={quote(manager.encode(errors='replace'))}"
         status, _ = self._api.ask("POST", path, field.within(event, text))
@@ -203,7 +205,7 @@ def nodes_tampered(api: Api, count: Count, dice: random.Random, mark: Path) -> I
         while before and not over.wait(NODE_SECONDS):
             node = dice.choice(before)
             field = dice.choice(fields("Node", node))
-            text = dice.choice([text for text in for_key(field.key, mark) if LARGE not in text])
+            text = dice.choice([text for text in for_field(field.path, mark) if LARGE not in text])
             write(api, count, f"/api/v1/nodes/{node['metadata']['name']}", node, field, text)
 
     thread = threading.Thread(target=tamper, daemon=True)
