@@ -92,11 +92,11 @@ class Field:
 
     def value(self, item: Any) -> Any:
         """What the field holds, None where there is none."""
-        for step in self.path:
-            try:
+        try:
+            for step in self.path:
                 item = item[step]
-            except (KeyError, IndexError, TypeError):
-                return None
+        except (KeyError, IndexError, TypeError):
+            return None
         return item
 
 

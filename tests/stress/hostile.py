@@ -1,4 +1,4 @@
-"""Hostile texts: what a shell, a template engine, a terminal, Airflow's log view or a reader of lines may take for more.
+"""Hostile texts: what a shell, a template, a terminal, the log view of Airflow or a reader of lines may act upon.
 
 Each line that imitates one of ours has the word IMPOSTOR where the Job's name or the message of ours begins.
 """
