@@ -47,7 +47,9 @@ class HostileJob:
 def draw(seed: int, number: int, mark: Path) -> HostileJob:
     """Draw the Job with this number."""
     dice = random.Random(f"{seed}:{number}")
-    kind = dice.choice([_succeeds, _succeeds, _speaks, _fails, _fails, _is_indexed, _finds_no_node, _cannot_start])
+    kind = dice.choice(
+        [_succeeds, _succeeds, _speaks, _fails, _fails, _is_indexed, _finds_no_node, _cannot_start, _is_refused]
+    )
     return kind(dice, number, mark)
 
 
@@ -116,3 +118,10 @@ def _cannot_start(dice: random.Random, number: int, mark: Path) -> HostileJob:
     return HostileJob(
         name="cannot start", number=number, spec=spec, code=CONFIG, options=options, gone=True, excluded=excluded
     )
+
+
+def _is_refused(dice: random.Random, number: int, mark: Path) -> HostileJob:
+    spec = _spec(dice, mark, "true")
+    spec["template"]["spec"]["serviceAccountName"] = "missing"
+    options = ("--start-timeout", "6", "--timeout", "60")
+    return HostileJob(name="is refused", number=number, spec=spec, code=CONFIG, options=options, gone=True)

@@ -41,7 +41,9 @@ class Api:
     def served(cls, directory: Path) -> Iterator[Api]:
         """Run a kubectl proxy meanwhile."""
         path = directory / "api"
-        proxy = subprocess.Popen(["kubectl", "proxy", f"--unix-socket={path}"], stdout=subprocess.PIPE)
+        proxy = subprocess.Popen(
+            ["kubectl", "proxy", f"--unix-socket={path}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         try:
             assert proxy.stdout is not None
             proxy.stdout.readline()
