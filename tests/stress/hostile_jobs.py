@@ -22,7 +22,8 @@ PATIENCE = 15  # seconds of --start-timeout: what a forged FailedCreate would ha
 class HostileJob:
     """What one Job does.
 
-    code, result: of run-job; gone: whether run-job deletes the Job; excluded: fields of its Pods that decide
+    code, result: of run-job; put_off: another code, of a Job whose end its Events decide
+    gone: whether run-job deletes the Job; excluded: fields of its Pods that decide
     """
 
     name: str
@@ -33,11 +34,17 @@ class HostileJob:
     options: tuple[str, ...] = ("--start-timeout", str(PATIENCE))
     gone: bool = False
     excluded: tuple[str, ...] = ()
+    put_off: int | None = None
+
+    @property
+    def run_codes(self) -> set[int]:
+        """With what run-job may end."""
+        return {self.code} if self.put_off is None else {self.code, self.put_off}
 
     def codes(self, script: str, *, finished: bool) -> set[int]:
         """With what another script may end, while run-job runs or after that."""
         if script == "follow-job":
-            return {self.code, 1} if self.gone else {self.code}
+            return {*self.run_codes, 1} if self.gone else {self.code}
         gone = {CONFIG} if self.gone else set()
         if script == "poll-job":
             return ({NOT_FINISHED} if self.gone or not finished else set()) | ({self.code} - {TIMEOUT}) | gone
@@ -121,7 +128,10 @@ def _cannot_start(dice: random.Random, number: int, mark: Path) -> HostileJob:
 
 
 def _is_refused(dice: random.Random, number: int, mark: Path) -> HostileJob:
+    """Its Events alone say that its Pods cannot be created, so that who writes Events can put its end off."""
     spec = _spec(dice, mark, "true")
     spec["template"]["spec"]["serviceAccountName"] = "missing"
-    options = ("--start-timeout", "6", "--timeout", "60")
-    return HostileJob(name="is refused", number=number, spec=spec, code=CONFIG, options=options, gone=True)
+    options = ("--start-timeout", "6", "--timeout", "20")
+    return HostileJob(
+        name="is refused", number=number, spec=spec, code=CONFIG, options=options, gone=True, put_off=TIMEOUT
+    )

@@ -40,6 +40,8 @@ from stress.task import SCRIPTS, Task, WrongError, check, ends
 HERE = Path(__file__).parent
 LONGEST_SECONDS = 180  # of one script
 LOOKS = ("explain-job", "list-jobs", "list-jobs --json", "poll-job")
+RETRIED = 0.25  # the part of the Jobs that a second try runs again
+STRANGER = {65, 78}  # of a second try: the label that tells whose Job it is can be written, too
 PROGRESS = 10  # Jobs after which a line says how it is going
 
 
@@ -102,8 +104,23 @@ class Trial:
             following.result()
         for look in LOOKS:
             self._look(look, job, finished=True)
+        if self._dice.random() < RETRIED and process.poll() is not None:
+            self._retry()
         tampering.end()
         check(process.poll() is not None, f"run-job has not ended after {LONGEST_SECONDS} s")
+
+    def _retry(self) -> None:
+        """Run the Job once more: to submit-job, the texts are in the Job that is there."""
+        command = self._task.command("run-job", *self._task.template, *self._drawn.options, "--on-change", "replace")
+        process = self._task.start(2, command)
+        self._run.scripts["run-job"] += 1
+        ends(lambda: process.poll() is not None, "the second run-job has not ended")
+        code = process.returncode
+        if code not in self._drawn.run_codes | STRANGER:
+            self.wrong.append(f"the second run-job ended with {code}: {self._task.errors(2)}")
+        self._judge_run(2)
+        if code == 0 and not _is_same(self._task.result(2), self._drawn.result):
+            self.wrong.append(f"the second run-job printed {self._task.result(2)[:200]!r}: {self._task.errors(2)}")
 
     def _job(self) -> str:
         found = re.match(r"submit-job: created Job (\S+) ", self._task.errors(1).read_text(errors="replace"))
@@ -142,20 +159,23 @@ class Trial:
         found = output_lines.faults(file.read_bytes(), is_ours, folds=folds)
         self.wrong += [f"{fault} in {file}" for fault in found[:3]]
 
-    def _look_at_end(self, code: int) -> None:
-        err, out = self._task.errors(1), self._directory / "out.1"
-        if code != self._drawn.code:
-            self.wrong.append(f"run-job ended with {code}, not {self._drawn.code}: {err}")
-        printed, expected = out.read_text(errors="surrogateescape"), self._drawn.result
-        if not (_is_same(printed, expected) if expected else printed == ""):
-            self.wrong.append(f"run-job printed {printed[:200]!r}, not {expected!r}: {out}")
+    def _judge_run(self, number: int) -> None:
         diagnosis = output_lines.diagnosis(self._job())
 
         def is_ours(line: str) -> bool:
             return output_lines.is_message(line) or output_lines.is_log(line) or diagnosis(line)
 
-        self._judge(err, is_ours, folds=True)
-        self._judge(out, output_lines.is_json)
+        self._judge(self._task.errors(number), is_ours, folds=True)
+        self._judge(self._directory / f"out.{number}", output_lines.is_json)
+
+    def _look_at_end(self, code: int) -> None:
+        err, out = self._task.errors(1), self._directory / "out.1"
+        if code not in self._drawn.run_codes:
+            self.wrong.append(f"run-job ended with {code}, not {sorted(self._drawn.run_codes)}: {err}")
+        printed, expected = out.read_text(errors="surrogateescape"), self._drawn.result
+        if not (_is_same(printed, expected) if expected else printed == ""):
+            self.wrong.append(f"run-job printed {printed[:200]!r}, not {expected!r}: {out}")
+        self._judge_run(1)
         if left := self._task.processes():
             self.wrong.append(f"processes are left: {left}")
 
