@@ -95,6 +95,15 @@ class Trial:
         tampering = Tampering(run.api, run.count, dice, run.mark, run.namespace, job)
         tampering.excluded = self._drawn.excluded
         tampering.start()
+        try:
+            self._watch_over(process, job)
+        finally:
+            tampering.end()
+        check(tampering.has_written, "no text was written")
+        check(process.poll() is not None, f"run-job has not ended after {LONGEST_SECONDS} s")
+
+    def _watch_over(self, process: Popen[bytes], job: str) -> None:
+        """Look at the Job while run-job runs, and after that."""
         with ThreadPoolExecutor(1) as pool:
             following = pool.submit(self._look, "follow-job", job, *self._drawn.options)
             deadline = time.monotonic() + LONGEST_SECONDS
@@ -106,8 +115,6 @@ class Trial:
             self._look(look, job, finished=True)
         if self._dice.random() < RETRIED and process.poll() is not None:
             self._retry()
-        tampering.end()
-        check(process.poll() is not None, f"run-job has not ended after {LONGEST_SECONDS} s")
 
     def _retry(self) -> None:
         """Run the Job once more: to submit-job, the texts are in the Job that is there."""

@@ -105,6 +105,7 @@ class Tampering(threading.Thread):
         self._namespace, self._name = namespace, job
         self._core, self._batch = f"/api/v1/namespaces/{namespace}", f"/apis/batch/v1/namespaces/{namespace}"
         self._over = threading.Event()
+        self.has_written = False
         self.excluded: tuple[str, ...] = ()  # names of fields of its Pods whose text is its verdict or its result
 
     def end(self) -> None:
@@ -126,6 +127,7 @@ class Tampering(threading.Thread):
                 else:
                     kind = self._dice.choice(sorted({kind for kind, _, _ in objects}))
                     self._write(*self._dice.choice([one for one in objects if one[0] == kind]))
+                self.has_written = True
 
     def _objects(self) -> list[tuple[str, str, Json]]:
         """Kind, path and content of each object."""
