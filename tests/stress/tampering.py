@@ -144,7 +144,11 @@ class Tampering(threading.Thread):
             ("Job", f"{self._batch}/jobs/{self._name}", job),
             *(("Pod", f"{self._core}/pods/{pod['metadata']['name']}", pod) for pod in pods),
             *(("Event", f"{self._core}/events/{quote(event['metadata']['name'])}", event) for event in ours),
-            *([("ConfigMap", f"{self._core}/configmaps/of-{self._name}", config_map)] if status == 200 else []),
+            *(
+                [("ConfigMap", f"{self._core}/configmaps/of-{self._name}", config_map)]
+                if status == http.client.OK
+                else []
+            ),
         ]
 
     def _write(self, kind: str, path: str, item: Json) -> None:
@@ -153,7 +157,7 @@ class Tampering(threading.Thread):
         rare = [field for field in there if field.path[0] == "spec" or field.path[:2] == ("metadata", "managedFields")]
         others = [field for field in there if field not in rare]
         field = self._dice.choice(rare if rare and self._dice.random() < RARE else others)
-        write(self._api, self._count, path, item, field, self._dice.choice(for_field(field.path, self._mark)))
+        write(self._api, self._count, path, field, self._dice.choice(for_field(field.path, self._mark)))
 
     def _forge_event(self, objects: list[tuple[str, str, Json]]) -> None:
         kind, _, item = self._dice.choice([one for one in objects if one[0] in ("Job", "Pod")])
@@ -187,16 +191,18 @@ class Tampering(threading.Thread):
         self._count.add("Event", name, accepted=status == http.client.CREATED)
 
 
-def write(api: Api, count: Count, path: str, item: Json, field: Field, text: str) -> None:
+def write(api: Api, count: Count, path: str, field: Field, text: str) -> None:
     """Write text into a field of an object; count it as accepted where the object has it then."""
     content_type, body = field.patch(text)
     status, after = api.ask("PATCH", path + field.subresource, body, content_type)
-    if status == 404 and field.subresource:  # an Event or a ConfigMap has a field, but no subresource, of that name
+    if (
+        status == http.client.NOT_FOUND and field.subresource
+    ):  # an Event or a ConfigMap has a field, but no subresource, of that name
         status, after = api.ask("PATCH", path, body, content_type)
-    if status in (0, 404):
+    if status in (0, http.client.NOT_FOUND):
         return  # it is gone
-    before, now = field.value(item), field.value(after)
-    count.add(field.kind, field.name, accepted=status == 200 and now is not None and (now == text or now != before))
+    stored = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # two halves of a character are one
+    count.add(field.kind, field.name, accepted=status == http.client.OK and field.value(after) == stored)
 
 
 @contextmanager
@@ -210,7 +216,7 @@ def nodes_tampered(api: Api, count: Count, dice: random.Random, mark: Path) -> I
             node = dice.choice(before)
             field = dice.choice(fields("Node", node))
             text = dice.choice([text for text in for_field(field.path, mark) if LARGE not in text])
-            write(api, count, f"/api/v1/nodes/{node['metadata']['name']}", node, field, text)
+            write(api, count, f"/api/v1/nodes/{node['metadata']['name']}", field, text)
 
     thread = threading.Thread(target=tamper, daemon=True)
     thread.start()
