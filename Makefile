@@ -17,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-dags test-live test-ui golden fuzz lint conformance kills stress bench bench-slots bench-follow test-cluster \
+.PHONY: help install demo test test-dags test-live test-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-cluster \
   cluster cluster-stop k8s k8s-stop airflow lock clean
 
 help: ## this list
@@ -87,6 +87,9 @@ kills: $(THE_CLUSTER) ## kills run-job at random moments on CLUSTER=localgke or 
 
 stress: $(THE_CLUSTER) ## 300 Jobs while things go wrong at random on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
 	tests/stress/stress $(CLUSTER) $(ARGS)
+
+strings: $(THE_CLUSTER) ## hostile texts in every field while the scripts run, on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
+	tests/stress/strings $(CLUSTER) $(ARGS)
 
 fuzz: install ## 10,000 hostile values through each template, 10,000 sequences of events through the follower, others every time
 	$(BIN)/python -m pytest tests/templates/test_fuzz.py tests/scripts/following/test_sequences.py --hypothesis-profile whole

@@ -43,13 +43,18 @@ def new_pod(job: Object, index: int | None, failures: int = 0) -> Object:
 
 
 def index_of(pod: Object) -> int:
-    """The completion index of a Pod of an Indexed Job."""
-    return int(pod["metadata"]["annotations"][INDEX])
+    """The completion index of a Pod of an Indexed Job; -1 where somebody has written something else there."""
+    return _number(pod, INDEX, -1)
 
 
 def index_failures(pod: Object) -> int:
     """How often the completion index of a Pod failed before it."""
-    return int(pod["metadata"]["annotations"][INDEX_FAILURES])
+    return _number(pod, INDEX_FAILURES, 0)
+
+
+def _number(pod: Object, annotation: str, default: int) -> int:
+    text = pod["metadata"].get("annotations", {}).get(annotation, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else default
 
 
 def is_indexed(job: Object) -> bool:

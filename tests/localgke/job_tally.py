@@ -42,7 +42,9 @@ class Tally:
         self.succeeded = status.get("succeeded", 0) + len(self.new_succeeded)
         self.indexes: set[int] = set()
         if is_indexed(job):
-            self.indexes = {*parse_indexes(status.get("completedIndexes", "")), *map(index_of, self.new_succeeded)}
+            self.indexes = {*parse_indexes(status.get("completedIndexes", "")), *map(index_of, self.new_succeeded)} - {
+                -1
+            }
             self.succeeded = len(self.indexes)
         self.failed_indexes: set[int] = set()
         self.to_follow: dict[int, Retry] = {}
@@ -55,6 +57,8 @@ class Tally:
         followed = {*self.indexes, *map(index_of, [*self.active, *self.terminating])}
         for pod in self.new_failed:
             index, action = index_of(pod), judge(job, pod).action
+            if index < 0:
+                continue
             failures = index_failures(pod) + (action != "Ignore")
             if action == "FailIndex" or failures > job["spec"]["backoffLimitPerIndex"]:
                 self.failed_indexes.add(index)

@@ -2,7 +2,16 @@
 
 import pytest
 
-from localgke.job_pods import FINALIZER, INDEX, by_value, format_indexes, has_failed, new_pod, parse_indexes
+from localgke.job_pods import (
+    FINALIZER,
+    INDEX,
+    by_value,
+    format_indexes,
+    has_failed,
+    index_of,
+    new_pod,
+    parse_indexes,
+)
 
 
 def job(name="train", env=None, **spec):
@@ -38,6 +47,12 @@ def test_an_indexed_pod_has_its_index_in_name_label_annotation_hostname_and_envi
     (variable,) = made["spec"]["containers"][0]["env"]
     assert variable["name"] == "JOB_COMPLETION_INDEX"
     assert variable["valueFrom"]["fieldRef"]["fieldPath"] == f"metadata.labels['{INDEX}']"
+
+
+@pytest.mark.parametrize(("text", "index"), [("12", 12), ("", -1), ("-", -1), ("$(reboot)", -1), ("9" * 5000, -1)])
+def test_what_somebody_writes_as_an_index(text, index):
+    assert index_of({"metadata": {"annotations": {INDEX: text}}}) == index
+    assert index_of({"metadata": {}}) == -1
 
 
 def test_a_long_name_is_cut_so_that_the_index_stays():
