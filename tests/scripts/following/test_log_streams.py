@@ -1,7 +1,7 @@
 """Which logs are read when."""
 
 import pytest
-from cluster_objects import STAMP, container, pod, status, texts
+from cluster_objects import NO_ANSWER, STAMP, container, pod, status, texts
 
 from gke_jobs.following.events import Lines, LogEnded, LogPiece, StartLog, StopLog
 from gke_jobs.following.log_streams import LogStreams
@@ -95,6 +95,40 @@ def test_an_end_that_cannot_be_read_is_given_up_with_the_reason(answer, tries):
         streams = started(logs.act(now))
     assert (asked, logs.is_drained) == (tries, True)
     assert "cannot be read to its end" in said[-1]
+
+
+DENIED = status(403, "Forbidden", 'pods "train-abcde" is forbidden: User "u" cannot get resource "pods/log"')
+
+
+def test_a_log_that_was_never_allowed_is_given_up_at_once():
+    logs = Logs()
+    (stream,) = started(logs.see(0, running()))
+    (said,) = texts(logs.end(stream, 0, DENIED))
+    assert "cannot be read to its end" in said
+    assert logs.is_drained
+
+
+def test_a_log_that_was_allowed_is_read_on_when_an_api_server_that_starts_denies_it():
+    logs = Logs()
+    (stream,) = started(logs.see(0, running()))
+    logs.opened(stream, 0)
+    logs.end(stream, 1, NO_ANSWER)
+    (again,) = started(logs.see(2, pod("Succeeded")))
+    list(logs.drain(2))
+    logs.end(again, 2, DENIED)
+    (again,) = started(logs.act(4))
+    assert logs.end(again, 4) == []
+    assert logs.shown_logs() == {("train-abcde", "main")}
+
+
+def test_in_an_outage_the_log_of_a_container_that_has_ended_is_not_given_up():
+    logs = Logs()
+    (stream,) = started(logs.see(0, pod("Failed")))
+    for now in range(0, 200, 20):
+        logs.end(stream, now, NO_ANSWER)
+        (stream,) = started(logs.act(now + 15))
+    assert logs.end(stream, 200) == []
+    assert logs.shown_logs() == {("train-abcde", "main")}
 
 
 def test_never_more_streams_than_allowed_and_the_rest_follows():

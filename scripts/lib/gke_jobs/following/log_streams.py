@@ -13,8 +13,8 @@ from gke_jobs.plain_text import is_name
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds before a stream that broke is begun again
 END_SECONDS = 5.0  # after the end of a container, for its stream to end; a stream that something dropped never does
-ATTEMPTS = 3  # to read the end, once the container has ended
-SILENT_SECONDS = 1.0  # when the Job has ended, a log is given up if nothing comes of it for so long
+ATTEMPTS = 3  # to read the end, once the container has ended; by then an API server that has started lets all in
+SILENT_SECONDS = 2.0  # when the Job has ended, a log is given up if nothing comes of it for so long
 DRAIN_SECONDS = 10.0  # when the Job has ended, no log is read for longer
 
 
@@ -63,6 +63,7 @@ class LogStreams:
         self._job, self._most, self._shown = job, most, shown
         self._logs: dict[tuple[str, str], _Log] = {}
         self._drained_since: float | None = None
+        self._allowed = False  # a log could be read before
 
     def shown_logs(self) -> set[tuple[str, str]]:
         """Return (Pod, container) of each log of which all that could be had was printed."""
@@ -117,6 +118,7 @@ class LogStreams:
 
     def opened(self, stream: LogId, now: float) -> None:
         """Take note that the server has begun to answer."""
+        self._allowed = True
         if log := self._current(stream):
             log.heard = now
 
@@ -126,7 +128,8 @@ class LogStreams:
         if log is None:
             return
         is_whole = event.answer is None and log.complete
-        log.attempts += log.complete
+        is_answered = event.answer is None or event.answer.code is not None
+        log.attempts += log.complete and (is_answered or self.is_draining)  # in an outage no attempt is lost
         is_final = log.attempts >= ATTEMPTS or (event.answer is not None and self._is_final(event.answer, log))
         log.done = is_whole or is_final
         if lines := log.text.end(is_whole=log.done):
@@ -148,7 +151,8 @@ class LogStreams:
     def _is_final(self, answer: Answer, log: _Log) -> bool:
         # Not any NotFound: a kubelet that has just started does not know its Pods yet.
         is_gone = classify(answer).verdict is Verdict.ABSENT and f'pods "{log.pod}" not found' in answer.message
-        return is_gone or classify(answer).verdict is Verdict.DENIED or self._drained_since is not None
+        # An API server that has just started denies what it has allowed before.
+        return is_gone or (classify(answer).verdict is Verdict.DENIED and not self._allowed)
 
     def _current(self, stream: LogId) -> _Log | None:
         log = self._logs.get((stream.pod, stream.container))
@@ -218,8 +222,9 @@ class LogStreams:
         begun = self._drained_since or 0.0
         if not log.is_open:
             return begun + DRAIN_SECONDS
-        # A request that nothing has answered counts from when it was made: a node that does not answer delays nothing.
-        silent = log.asked if log.heard is None else max(log.heard, begun)
+        # A request that nothing has answered for long is not waited for: a node that does not answer delays nothing.
+        is_dead = log.heard is None and begun - log.asked >= DRAIN_SECONDS
+        silent = log.asked if is_dead else max(log.asked, log.heard or begun, begun)
         return min(begun + DRAIN_SECONDS, silent + SILENT_SECONDS)
 
 
