@@ -24,7 +24,7 @@ make_private_dir() {
   trap clean_up EXIT
   trap 'stop 143' TERM
   trap 'stop 130' INT
-  trap 'stop 129' HUP PWR
+  trap 'stop 129' HUP PWR PIPE
   if [[ ${GKE_JOB_RUN-} ]]; then
     PRIVATE_DIR=$GKE_JOB_RUN
   else
@@ -39,9 +39,14 @@ make_private_dir() {
 # The lock, which children inherit, tells others that somebody still works here. The mark comes after it: a directory
 # without a lock and without a mark is left alone.
 new_private_dir() {
-  PRIVATE_DIR=$(umask 077 && mktemp -d "${TMPDIR:-/tmp}/gke-job.XXXXXXXX") ||
-    die "$EXIT_CONFIG" "cannot make a private directory in ${TMPDIR:-/tmp}: name another place in TMPDIR"
-  made_dir=$PRIVATE_DIR
+  local place=${TMPDIR:-/tmp}
+  [[ $place != *[,\"$'\n']* ]] ||
+    die "$EXIT_CONFIG" "TMPDIR is ${place@Q}: kubectl reads no file below a name with a comma, a quote or a line break"
+  # Named before it is made: it is removed whenever a signal comes. No process that runs has the same number.
+  made_dir=$place/gke-job.$BASHPID-$RANDOM
+  mkdir -m 700 -- "$made_dir" ||
+    die "$EXIT_CONFIG" "cannot make a private directory in $place: name another place in TMPDIR"
+  PRIVATE_DIR=$made_dir
   if type -P flock >/dev/null; then
     exec {private_dir_lock}<"$PRIVATE_DIR"
     flock -n "$private_dir_lock" || true # a file system without locks
@@ -57,7 +62,7 @@ new_private_dir() {
 sweep_private_dirs() {
   local directory
   type -P flock >/dev/null || return 0
-  for directory in "${TMPDIR:-/tmp}"/gke-job.????????; do
+  for directory in "${TMPDIR:-/tmp}"/gke-job.*; do
     [[ -O $directory && ! -L $directory && -f $directory/$MARK ]] || continue
     flock -n "$directory" rm -rf -- "$directory" || true
   done
@@ -65,7 +70,7 @@ sweep_private_dirs() {
 
 # Ends the script for a signal; a second one does not disturb the cleaning up.
 stop() { # STATUS
-  trap '' TERM INT HUP PWR
+  trap '' TERM INT HUP PWR PIPE
   settle || true
   exit "$1"
 }
@@ -79,12 +84,18 @@ settle() {
   done
 }
 
-# Ends what runs in the background, for it may hold stdout open, and removes the private directory.
+# Ends what runs in the background, for it may hold stdout open, and removes the private directory. A command of ours that
+# was killed has left no verdict.
 clean_up() {
-  local IFS=$'\n' child
+  local status=$? IFS=$'\n' child
   for child in $(jobs -pr) ${proxy:+"$proxy"}; do kill_child "$child"; done
-  [[ $made_dir ]] || return 0
-  until rm -rf -- "$made_dir" 2>/dev/null; do pause 0.02; done # a child may have been writing
+  if [[ $made_dir ]]; then
+    until rm -rf -- "$made_dir" 2>/dev/null; do pause 0.02; done # a child may have been writing
+  fi
+  case $status in
+    129 | 130 | 143) ;;
+    *) ((status < 128)) || exit "$EXIT_INTERRUPTED" ;;
+  esac
 }
 
 # With its children, if it has a session of its own. Disowned, so that bash does not say that it was killed.
@@ -119,6 +130,7 @@ use_cluster() {
     [[ ! ${option[context]} ]] || kubectl_options+=(--context "${option[context]}")
     is_dry || [[ ${GKE_JOB_RUN-} || ${option[namespace]} ]] || use_context
   fi
+  [[ ${GKE_JOB_RUN-} ]] || unset GKE_JOB_NAMESPACE
   is_dry || export GKE_JOB_NAMESPACE=${GKE_JOB_NAMESPACE:-${option[namespace]}} # for the stages of run-job
   is_dry || : "${option[namespace]:=$GKE_JOB_NAMESPACE}"
   [[ ! ${option[namespace]} ]] || kubectl_options+=(--namespace "${option[namespace]}")
@@ -126,13 +138,12 @@ use_cluster() {
 
 # Takes the namespace of the context unless one is given.
 use_context() {
-  local found
-  if ! found=$(kubectl config view --minify "${kubectl_options[@]}" --output 'jsonpath={.contexts[0].context.namespace}' \
-    2>"$PRIVATE_DIR/errors"); then
-    [[ ! ${option[context]} ]] || die "$EXIT_USAGE" "context ${option[context]@Q} does not exist; see: kubectl config get-contexts"
-    die "$EXIT_USAGE" "no cluster is named and kubectl has no current context:" \
-      "give --project, --location and --cluster, or --context"
-  fi
+  local found=''
+  start KILL kubectl config view --minify "${kubectl_options[@]}" --output 'jsonpath={.contexts[0].context.namespace}' \
+    >"$PRIVATE_DIR/context" 2>"$PRIVATE_DIR/errors"
+  wait $! || { (($? > 128)) && exit "$EXIT_INTERRUPTED"; } ||
+    exit_for "$(explain_kubectl 'find the cluster' "$PRIVATE_DIR/errors")"
+  read -r found <"$PRIVATE_DIR/context" || true
   : "${option[namespace]:=${found:-default}}"
 }
 

@@ -25,7 +25,7 @@ MODULES = {
     "watch-jobs": "gke_jobs.following.watcher",
 }
 
-CONFIG = 78  # exit_codes.CONFIG
+CONFIG, INTERRUPTED = 78, 129  # as in exit_codes
 
 
 def main(name: str) -> int:
@@ -33,6 +33,8 @@ def main(name: str) -> int:
     try:
         status: int = import_module(MODULES[name]).main()
         sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads any more
+        return _failed("")
     except OSError as error:  # no room for what is printed or written
         return _failed(f"cannot go on: {error.strerror or error}: is there room in the directory for temporary files?")
     except Exception:  # a mistake of ours, whose exit code 1 would say that the Job failed
@@ -49,9 +51,10 @@ def _failed(words: str) -> int:
     from gke_jobs.messages import log
 
     with suppress(OSError, ValueError):
-        log(words)
+        if words:
+            log(words)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno() if sys.stdout else 1)
-    return CONFIG
+    return CONFIG if words else INTERRUPTED
 
 
 if __name__ == "__main__":

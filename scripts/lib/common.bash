@@ -4,7 +4,7 @@
 # No `IFS=x read`: when a trap ends the script during such a read, bash 5.2 crashes or keeps that IFS. Use `local IFS`.
 #
 # A script sources this file, defines `main` and ends with `main "$@"`. Its header comment is its --help.
-set -o errexit -o nounset -o pipefail -o errtrace +o noclobber +o noglob +o posix # SHELLOPTS may be exported
+set -o errexit -o nounset -o pipefail -o errtrace +o noclobber +o noglob +o posix +o keyword # SHELLOPTS may be exported
 trap end_unexpectedly ERR
 trap '' XFSZ # a file that may not grow is an error, as a full disk is
 
@@ -29,6 +29,7 @@ readonly PROGRAM=${0##*/} SCRIPTS PYTHON=${GKE_JOB_PYTHON:-python3} # the Python
 readonly COMMAND=("$PYTHON" -I -S -B "$SCRIPTS/lib/command.py")
 
 export GKE_JOB_PROGRAM=$PROGRAM  # in whose name Python logs
+unset PYTHONINSPECT              # a script does not end then
 export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only, or synchronized
 
 readonly NAMES=(job cluster project location context namespace uid name template) # options that take a name
@@ -54,6 +55,7 @@ end_unexpectedly() {
   local status=$?
   case $status in
     6[4-9] | 7[578] | 124 | 129 | 130 | 143) exit "$status" ;;
+    141) exit "$EXIT_INTERRUPTED" ;; # nobody reads what is printed
   esac
   log "cannot go on: a command has ended with $status, see above: is there room in ${TMPDIR:-/tmp}?"
   exit "$EXIT_CONFIG"

@@ -42,3 +42,10 @@ prepare_deletion() { # NAME NAMESPACE UID PROPAGATION-POLICY
   # The raw call, because kubectl delete has no option for the uid.
   deletion=(delete --raw "/apis/batch/v1/namespaces/$2/jobs/$1" --filename -)
 }
+
+# Looks for the Job of a submit that ended before it could say whether there is one; not for longer than 1.9 s. The answer
+# is the line of submit-job, empty for none. 1 when the cluster does not tell.
+find_submitted() { # NAME NAMESPACE -> answer
+  answer=$(within 1900 "${COMMAND[@]}" submission "${connection[@]}" --job "$1" --namespace "$2" --plan "$PRIVATE_DIR" \
+    --created "$PRIVATE_DIR/changed" --interrupted 1.5 -- "${proxy_command[@]}" 2>/dev/null)
+}

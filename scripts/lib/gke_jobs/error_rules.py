@@ -224,7 +224,8 @@ RULES = (
     rule(
         Verdict.USAGE,
         "none",
-        CLIENT + r"(?:Error in configuration: )?\s*(?:\* )?context (?:\"[^\"]*\" does not exist|was not found)",
+        CLIENT + r"(?:Error in configuration: )?\s*(?:\* )?(?:context (?:\"[^\"]*\" does not exist|was not found)"
+        r"|cannot locate context )",
         "{0}",
         "see: kubectl config get-contexts",
     ),
@@ -239,6 +240,7 @@ RULES = (
     rule(
         Verdict.USAGE,
         "none 500",
+        CLIENT + r"current-context must exist in order to minify|"
         r"\Adial tcp (?:127\.0\.0\.1|\[::1\]):8080: |\AThe connection to the server localhost:8080 was refused",
         "no cluster is named and kubectl has no current context",  # that is where kubectl turns to then
         "give --project, --location and --cluster, or --context",

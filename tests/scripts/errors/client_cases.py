@@ -156,7 +156,15 @@ def context_absent(on: Cluster) -> list[Recorded]:
     config = on.kubeconfig()
     created = on.run(["--context", "nope", "create", "--raw", path("default"), "--filename", "-"], config, job())
     deleted = on.run(["--context", "nope", "delete", "--raw", path("default", "none")], config)
-    return [*created, *deleted, *on.run(["--context", "nope", "annotate", "job", "none", "a=b"], config)]
+    annotated = on.run(["--context", "nope", "annotate", "job", "none", "a=b"], config)
+    return [*created, *deleted, *annotated, *on.run(["--context", "nope", "config", "view", "--minify"], config)]
+
+
+@case("usage")
+def no_current_context(on: Cluster) -> list[Recorded]:
+    config = on.directory / "empty"
+    config.write_text("apiVersion: v1\nkind: Config\n")
+    return on.run(["config", "view", "--minify"], config)
 
 
 @case("config")
