@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from gke_job import kills
 from gke_job.cluster import GkeCluster
@@ -25,6 +25,7 @@ from gke_job.values import plain
 # Usage, bad values or manifest, no such template, permission denied, will never start: the table in README.md.
 NO_RETRY_HELPS = (64, 65, 66, 77, 78)
 KILL_SECONDS = 3  # in which run-job ends when it is told to
+OnKill = Literal["auto", "delete", "keep"]
 
 
 class GkeJobOperator(BashOperator):
@@ -96,10 +97,12 @@ class GkeJobOperator(BashOperator):
         max_log_streams: int | None = None,
         logs: Literal["all", "failed", "none"] | None = None,
         on_change: Literal["fail", "attach", "replace"] | None = None,
-        on_kill_action: Literal["auto", "delete", "keep"] = "auto",
+        on_kill_action: OnKill = "auto",
         **kwargs: Any,
     ) -> None:
         super().__init__(bash_command="", **kwargs)
+        if on_kill_action not in get_args(OnKill):
+            raise ValueError(f"on_kill_action is {on_kill_action!r}: it is one of {', '.join(get_args(OnKill))}")
         self.template = template
         self.values = values or {}
         self.profile = profile

@@ -10,7 +10,7 @@ readonly LOGIN_SECONDS=10        # for a failure to log in to pass; as in gke_jo
 readonly FOREVER=2000000000      # more than any timeout
 readonly HEARTBEAT_SECONDS=300   # between two messages about the same
 readonly ROOM_BYTES=65536        # that are free in TMPDIR when a script starts
-readonly MARK=made-by-gke-job    # in each private directory: only such are swept up
+readonly MARK=made-by-gke-job    # in each private directory that is locked
 readonly SETTLE_SECONDS=1        # how long an interrupted script waits for the answer to what it has asked for
 
 requesting='' # the kubectl of the present request
@@ -36,8 +36,8 @@ make_private_dir() {
   [[ -w ${HOME-} ]] || export HOME=$PRIVATE_DIR
 }
 
-# The lock, which children inherit, tells others that somebody still works here. The mark comes after it: a directory
-# without a lock and without a mark is left alone.
+# The lock, which children inherit, tells others that somebody still works here. The mark comes after it: until then the
+# process in the name of the directory tells.
 new_private_dir() {
   local place=${TMPDIR:-/tmp}
   [[ $place != *[,\"$'\n']* ]] ||
@@ -63,9 +63,14 @@ sweep_private_dirs() {
   local directory
   type -P flock >/dev/null || return 0
   for directory in "${TMPDIR:-/tmp}"/gke-job.*; do
-    [[ -O $directory && ! -L $directory && -f $directory/$MARK ]] || continue
+    [[ -O $directory && ! -L $directory ]] || continue
+    [[ -f $directory/$MARK ]] || is_of_dead_process "${directory##*/gke-job.}" || continue
     flock -n "$directory" rm -rf -- "$directory" || true
   done
+}
+
+is_of_dead_process() { # PROCESS-ID-NUMBER
+  [[ $1 =~ ^[0-9]+-[0-9]+$ && ! -e /proc/${1%-*} ]]
 }
 
 # Ends the script for a signal; a second one does not disturb the cleaning up.

@@ -229,6 +229,11 @@ def test_a_value_that_json_lacks_is_refused_before_anything_runs(run_job):
         operator.execute(CONTEXT)
 
 
+def test_an_on_kill_action_that_does_not_exist_is_refused_when_the_dag_is_parsed():
+    with pytest.raises(ValueError, match="^on_kill_action is 'kep': it is one of auto, delete, keep$"):
+        GkeJobOperator(task_id="t", template="batch-job", on_kill_action="kep")
+
+
 def test_what_a_sensitive_name_holds_is_masked_in_the_log(run_job):
     values = {"env": {"DB_PASSWORD": "hunter2-in-it"}, "service_account": "default"}
     GkeJobOperator(task_id="t", template="batch-job", values=values).execute(CONTEXT)

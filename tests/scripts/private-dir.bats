@@ -23,6 +23,16 @@ any_script() {
   assert_equal "$(ls "$TMPDIR")" ''
 }
 
+@test "what a run that was killed in its first moments has left is swept, too" {
+  local dead
+  bash -c : &
+  dead=$!
+  wait "$dead"
+  mkdir "$TMPDIR/gke-job.$dead-1" "$TMPDIR/gke-job.$$-1"
+  any_script
+  assert_equal "$(ls "$TMPDIR")" "gke-job.$$-1"
+}
+
 @test "what a living run uses, or a child that has outlived it, is left alone" {
   mkdir "$TMPDIR/gke-job.living01"
   touch "$TMPDIR/gke-job.living01/made-by-gke-job"

@@ -17,6 +17,8 @@ from gke_jobs.following.events import (
 )
 from gke_jobs.plain_text import printable
 
+PER_INDEX = {"completionMode": "Indexed", "backoffLimit": 2**31 - 1}
+
 
 def followed(*conditions, pods=(), **given):
     """A wait in which the Job has been listed."""
@@ -156,8 +158,13 @@ def test_a_pod_of_somebody_else_with_our_labels_counts_for_nothing():
         (job(), job(("FailureTarget", "X")), "Job train is failing: its Pods are being ended"),
         (
             job(),
-            job(status={"failed": 3}, spec={"completionMode": "Indexed", "backoffLimit": 2**31 - 1}),
-            "Job train goes on after a failure: retry 3",
+            job(status={"failed": 3}, spec=PER_INDEX),
+            "Job train goes on after a failure: Pods that failed so far: 3",
+        ),
+        (
+            job(status={"failed": 1, "failedIndexes": "4"}, spec=PER_INDEX),
+            job(status={"failed": 3, "failedIndexes": "2,4"}, spec=PER_INDEX),
+            "Job train goes on without the indexes that failed for good: 2 so far",
         ),
         (job(), job(status={"failed": 3}), None),  # it is about to fail
         (job(), job(status={"failed": 1}, spec={"backoffLimit": 0}), None),

@@ -20,7 +20,7 @@ class Job:
 
     uid: '' for what is no Job
     state: the first of Complete, Failed, SuccessCriteriaMet, FailureTarget, Suspended that is True, else ''
-    reason: of that condition, one line; wanted: how many Pods it is to have now; left: how many completions it lacks
+    reason: of that condition, one line; wanted: how many Pods it is to have now; lost: how many indexes failed for good
     """
 
     uid: str
@@ -31,6 +31,7 @@ class Job:
     succeeded: int
     failed: int
     wanted: int
+    lost: int
     started: bool
     backoff_limit: int
     completions: int | None
@@ -61,10 +62,10 @@ def read_job(job: Json) -> Job:
     completions = at(job, "spec", "completions")
     completions = completions if isinstance(completions, int) and not isinstance(completions, bool) else None
     succeeded = int_at(job, "status", "succeeded")
-    if completions is None:  # a work queue: after a success no Pod is created any more
-        left = 0 if succeeded else parallelism
-    else:
-        left = max(0, completions - succeeded - _count(text_at(job, "status", "failedIndexes")))
+    lost = _count(text_at(job, "status", "failedIndexes"))
+    left = parallelism if completions is None else max(0, completions - succeeded - lost)
+    if completions is None and succeeded:  # a work queue: after a success no Pod is created any more
+        left = 0
     queue = text_at(dict_at(job, "metadata", "labels"), QUEUE)
     uid = text_at(job, "metadata", "uid")
     return Job(
@@ -76,6 +77,7 @@ def read_job(job: Json) -> Job:
         succeeded=succeeded,
         failed=int_at(job, "status", "failed"),
         wanted=min(parallelism, left),
+        lost=lost,
         started=bool(text_at(job, "status", "startTime")),
         backoff_limit=int_at(job, "spec", "backoffLimit"),
         completions=completions,
@@ -104,7 +106,11 @@ def news(name: str, before: Job | None, job: Job) -> Iterator[Action]:
             until = f"Kueue admits it from queue {job.queue}" if job.queue else "it is resumed"
             yield Message(f"Job {name} is suspended: it waits until {until}")
     elif (before.failed if before else 0) < job.failed <= job.backoff_limit:  # beyond its limit it is about to fail
-        limit = "" if job.indexed and job.backoff_limit == UNLIMITED else f" of {job.backoff_limit}"
-        yield Message(f"Job {name} goes on after a failure: retry {job.failed}{limit}")
+        if job.backoff_limit < UNLIMITED:
+            yield Message(f"Job {name} goes on after a failure: retry {job.failed} of {job.backoff_limit}")
+        elif job.lost > (before.lost if before else 0):
+            yield Message(f"Job {name} goes on without the indexes that failed for good: {job.lost} so far")
+        else:
+            yield Message(f"Job {name} goes on after a failure: Pods that failed so far: {job.failed}")
     elif was in (None, "Suspended"):
         yield Message(f"Job {name} is active")
