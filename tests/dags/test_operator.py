@@ -230,7 +230,7 @@ def test_a_value_that_json_lacks_is_refused_before_anything_runs(run_job):
 
 
 def test_an_on_kill_action_that_does_not_exist_is_refused_when_the_dag_is_parsed():
-    with pytest.raises(ValueError, match="^on_kill_action is 'kep': it is one of auto, delete, keep$"):
+    with pytest.raises(ValueError, match=r"^on_kill_action is 'kep': it is one of auto, delete, keep$"):
         GkeJobOperator(task_id="t", template="batch-job", on_kill_action="kep")
 
 
