@@ -17,7 +17,7 @@ from typing import Any
 
 from stress.outcomes import CONFIG, FAILED, OUTCOMES, SUCCEEDED, Outcome
 
-UNREACHABLE, DENIED = 69, 77
+UNREACHABLE, DENIED, TIMEOUT = 69, 77, 124
 PATIENCE, BRIEF = 60, 5  # seconds
 HEARTBEAT, HURRIED = 300, 3  # seconds
 FORMS = ("run-job", "in-stages", "in-a-race")
@@ -29,7 +29,7 @@ class Fault:
     """What happens `after` so many seconds at a moment of the try, and for how many seconds.
 
     `rules` are for the proxy, `deed` is what is done to the cluster or to run-job. `ends`: the codes with which the try
-    may end for it; `surely`: it ends with one of them whatever the Job does.
+    may end for it; `surely`: it ends with one of them whatever the Job does, or by --timeout if it is `waited` out.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Fault:
     deed: str = ""
     ends: frozenset[int] = frozenset()
     surely: bool = False
+    waited: bool = False
     creates: frozenset[int] = frozenset({1})  # how many Jobs, by the end of that try
     patience: int = PATIENCE  # seconds for --unreachable-timeout
     heartbeat: int = HEARTBEAT  # seconds for --heartbeat
@@ -95,7 +96,8 @@ class Draw:
         codes = frozenset({self.outcome.code})
         for fault in self.faults:
             if fault.ends:
-                codes = fault.ends if fault.surely else codes | fault.ends
+                of_job = codes if not fault.surely or (fault.waited and codes == {TIMEOUT}) else frozenset()
+                codes = of_job | fault.ends
         return codes
 
     @property
@@ -217,7 +219,7 @@ OF_FOLLOWING = (  # which run-job alone does
 NONE = frozenset({0})
 DENIED_AT_ONCE = (
     _ends("creation denied", DENIED, rules=("create:status=403",), surely=True, creates=NONE),
-    _ends("token expired", DENIED, rules=("any:status=401",), surely=True, creates=NONE),
+    _ends("token expired", DENIED, rules=("any:status=401",), surely=True, waited=True, creates=NONE),
 )
 AWAY = (
     _ends("cluster away from the start", UNREACHABLE, rules=("refuse",), surely=True, creates=NONE, patience=BRIEF),

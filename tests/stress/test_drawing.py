@@ -88,6 +88,12 @@ def test_what_ends_a_try_of_run_job(name, codes, jobs):
     assert (draw.codes, draw.jobs) == (codes, jobs)
 
 
+def test_a_timeout_may_come_before_a_refusal_that_is_waited_out():
+    late = Outcome(name="takes too long", spec={}, code=124)
+    assert drawn(late, ending("token expired")).codes == {77, 124}
+    assert drawn(late, ending("creation denied")).codes == {77}
+
+
 def test_every_fault_that_ends_a_try_is_in_the_table_above():
     table = next(mark for mark in test_what_ends_a_try_of_run_job.pytestmark if mark.name == "parametrize")
     assert {row[0] for row in table.args[1]} == ENDS["run-job"].keys()
