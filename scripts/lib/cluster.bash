@@ -193,7 +193,7 @@ ask() { # COMMAND ARGUMENT...
   local status=0 IFS=''
   if ! has_room "$PRIVATE_DIR/answer"; then
     log "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
-    return "$EXIT_CONFIG"
+    return "$EXIT_INTERRUPTED"
   fi
   start KILL "${COMMAND[@]}" "$1" "${connection[@]}" "${@:2}" -- "${proxy_command[@]}" \
     >"$PRIVATE_DIR/answer"
@@ -244,7 +244,7 @@ change() { # WHAT-FOR KUBECTL-ARGUMENT...
   unanswered=''
   until try "$@"; do
     outcome=$(explain_change "$what_for") ||
-      die "$EXIT_CONFIG" "cannot $what_for, nor say why: is there room in ${PRIVATE_DIR%/*}?"
+      die "$EXIT_INTERRUPTED" "cannot $what_for, nor say why: is there room in ${PRIVATE_DIR%/*}?"
     # shellcheck disable=SC2034 # unanswered: for the scripts
     case $outcome in
       exists | conflict | absent) return 0 ;;
