@@ -86,7 +86,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   explain unschedulable
   assert_success
   assert_equal "${lines[0]}" 'Job unschedulable is not finished: 1 Pod waiting for a node'
-  assert_line --regexp '^  Unschedulable: 0/1 nodes are available: 1 Insufficient cpu'
+  assert_line --regexp '^  Unschedulable: 0/[0-9]+ nodes are available: [0-9]+ Insufficient cpu'
   assert_line --regexp '^  it requests cpu 1000'
   assert_line --regexp "^  event NotTriggerScaleUp, .*: pod didn't trigger scale-up: .*Insufficient cpu"
   assert_line --regexp '^advice: no node has so much cpu free'

@@ -64,7 +64,7 @@ setup() {
 
 @test "a machine without gcloud is told so: 78" {
   mkdir "$BATS_TEST_TMPDIR/bin"
-  ln -s "$(type -P dirname)" "$BATS_TEST_TMPDIR/bin"
+  ln -s "$(type -P dirname)" "$(type -P readlink)" "$BATS_TEST_TMPDIR/bin"
   run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin" "$BASH" "$REPOSITORY/scripts/get-credentials" "${cluster[@]}"
   assert_one_error 78 'gcloud is not on PATH'
 }
