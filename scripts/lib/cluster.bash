@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The way to a cluster: a private directory with a kubeconfig of its own, kubectl, and what its errors mean.
 source "$SCRIPTS/lib/processes.bash"
+source "$SCRIPTS/lib/private_dir.bash"
 
 # The options of every script that talks to a cluster.
 readonly CLUSTER_OPTIONS="project location cluster context namespace unreachable-timeout"
@@ -9,69 +10,10 @@ readonly UNREACHABLE_SECONDS=600 # without any answer, before a script gives up 
 readonly LOGIN_SECONDS=10        # for a failure to log in to pass; as in gke_jobs/errors.py
 readonly FOREVER=2000000000      # more than any timeout
 readonly HEARTBEAT_SECONDS=300   # between two messages about the same
-readonly ROOM_BYTES=65536        # that are free in TMPDIR when a script starts
-readonly MARK=made-by-gke-job    # in each private directory that is locked
 readonly SETTLE_SECONDS=1        # how long an interrupted script waits for the answer to what it has asked for
 
 requesting='' # the kubectl of the present request
-made_dir=''   # the private directory, if this script has made it
 proxy=''      # the process id of kubectl proxy, if this script has started it
-
-# A directory of this run alone, removed when the script ends; a stage of run-job takes that of run-job. The GKE auth
-# plugin caches its token beside the kubeconfig, so a directory that two tasks share hands one task's account to the other.
-make_private_dir() {
-  PRIVATE_DIR=''
-  trap clean_up EXIT
-  trap 'stop 143' TERM
-  trap 'stop 130' INT
-  trap 'stop 129' HUP PWR PIPE
-  if [[ ${GKE_JOB_RUN-} ]]; then
-    PRIVATE_DIR=$GKE_JOB_RUN
-  else
-    sweep_private_dirs
-    new_private_dir
-  fi
-  export TMPDIR=$PRIVATE_DIR # what a stage of this run leaves is removed with it
-  # gcloud and kubectl write below HOME, and BashOperator's env= drops it.
-  [[ -w ${HOME-} ]] || export HOME=$PRIVATE_DIR
-}
-
-# The lock, which children inherit, tells others that somebody still works here. The mark comes after it: until then the
-# process in the name of the directory tells.
-new_private_dir() {
-  local place=${TMPDIR:-/tmp}
-  [[ $place != *[,\"$'\n']* ]] ||
-    die "$EXIT_CONFIG" "TMPDIR is ${place@Q}: kubectl reads no file below a name with a comma, a quote or a line break"
-  # Named before it is made: it is removed whenever a signal comes. No process that runs has the same number.
-  made_dir=$place/gke-job.$BASHPID-$RANDOM
-  mkdir -m 700 -- "$made_dir" ||
-    die "$EXIT_CONFIG" "cannot make a private directory in $place: name another place in TMPDIR"
-  PRIVATE_DIR=$made_dir
-  if type -P flock >/dev/null; then
-    exec {private_dir_lock}<"$PRIVATE_DIR"
-    flock -n "$private_dir_lock" || true # a file system without locks
-  fi
-  # So much room at the beginning, and a run does not have to end for it once there is a Job.
-  if ! { printf '%*s' "$ROOM_BYTES" '' >"$PRIVATE_DIR/$MARK" && : >"$PRIVATE_DIR/$MARK"; }; then
-    rm -rf -- "$PRIVATE_DIR"
-    die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
-  fi
-}
-
-# Removes what killed runs of this user have left: their locks went with their last process.
-sweep_private_dirs() {
-  local directory
-  type -P flock >/dev/null || return 0
-  for directory in "${TMPDIR:-/tmp}"/gke-job.*; do
-    [[ -O $directory && ! -L $directory ]] || continue
-    [[ -f $directory/$MARK ]] || is_of_dead_process "${directory##*/gke-job.}" || continue
-    flock -n "$directory" rm -rf -- "$directory" || true
-  done
-}
-
-is_of_dead_process() { # PROCESS-ID-NUMBER
-  [[ $1 =~ ^[0-9]+-[0-9]+$ && ! -e /proc/${1%-*} ]]
-}
 
 # Ends the script for a signal; a second one does not disturb the cleaning up.
 stop() { # STATUS

@@ -34,7 +34,7 @@ EXCEPTIONS = {
         "jsonpath={.contexts[0].context.namespace}",
     ): "one word of the user's own kubeconfig",
     ("common.bash", "local IFS=' '"): "joins the words of a message",
-    ("cluster.bash", "local IFS=$'\\n' child"): "process ids of our own children, from bash",
+    ("cluster.bash", "local status=$? IFS=$'\\n' child"): "process ids of our own children, from bash",
     ("cluster.bash", "local status=0 IFS=''"): "takes a line whole",
 }
 
