@@ -60,7 +60,7 @@ use_cluster() {
   require_tools kubectl
   require_numbers unreachable-timeout
   export GOMAXPROCS=1 # halves the processor time of kubectl
-  export GOGC=400     # a fifth less again: it ends before it has much to free
+  export GOGC=400     # a fifth less again: kubectl ends before it has much to free
   export KUBERC=off   # defaults of the user, such as delete --interactive, which no --raw can have
   kubectl_options=()
   if [[ ${option[project]}${option[location]}${option[cluster]} ]]; then
@@ -117,15 +117,15 @@ start_proxy() {
     KUBECONFIG+=${KUBECONFIG:+:}$path
   done
   [[ ! $KUBECONFIG ]] || export KUBECONFIG
-  mkfifo "$PRIVATE_DIR/proxy.says"
-  exec {to_us}<>"$PRIVATE_DIR/proxy.says"
-  exec {proxy_says}<"$PRIVATE_DIR/proxy.says"
+  mkfifo "$PRIVATE_DIR/proxy.stdout"
+  exec {to_us}<>"$PRIVATE_DIR/proxy.stdout"
+  exec {proxy_stdout}<"$PRIVATE_DIR/proxy.stdout"
   # In a session of its own: a signal to our process group ends no read that an interrupted script still needs.
   start KILL setsid env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" </dev/null 1>&"$to_us" 2>"$PRIVATE_DIR/proxy.log"
   exec {to_us}>&- # so that the pipe ends with the proxy
   proxy=$!
-  disown "$proxy"                 # bash is not to say that it was killed
-  read -r said <&"$proxy_says" || # it says so when its socket is open
+  disown "$proxy"                   # bash is not to say that it was killed
+  read -r said <&"$proxy_stdout" || # its one line, printed when the socket is open
     exit_for "$(explain_kubectl 'start kubectl proxy' "$PRIVATE_DIR/proxy.log")"
 }
 

@@ -35,7 +35,7 @@ VALUES = {"image": "busybox:1.37", "command": ["sh", "-c", "sleep 1; echo 42 >/d
 
 
 OFTEN = 0.1  # the part of the kills by kubeconfig after which no Job may be left any more, even when it is said
-PROGRESS = 20  # kills after which a line says how it is going
+PROGRESS = 20  # kills between two progress messages
 
 
 @dataclass(frozen=True, kw_only=True)

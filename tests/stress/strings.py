@@ -42,7 +42,7 @@ LONGEST_SECONDS = 180  # of one script
 LOOKS = ("explain-job", "list-jobs", "list-jobs --json", "poll-job")
 RETRIED = 0.25  # the part of the Jobs that a second try runs again
 STRANGER = {65, 78}  # of a second try: the label that tells whose Job it is can be written, too
-PROGRESS = 10  # Jobs after which a line says how it is going
+PROGRESS = 10  # Jobs between two progress messages
 
 
 @dataclass
