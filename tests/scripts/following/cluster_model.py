@@ -112,7 +112,7 @@ class Cluster(Oracle, Driver):
             key = action.stream.pod, action.stream.container
             assert key not in self.open, "one stream of a log at a time"
             log = next(one for one in self.all_pods if one.name == key[0]).logs[key[1]]
-            self.served[key] = log
+            self.served[key], self.asked[key] = log, self.now
             self.open[key] = action.stream, ServedStream(log, action.since, is_last=self.known_pods[key[0]][0] in ENDED)
             assert len(self.open) <= self.settings.max_log_streams
         elif isinstance(action, StopLog):
@@ -120,6 +120,7 @@ class Cluster(Oracle, Driver):
         elif isinstance(action, Message):
             assert action.text.isprintable(), action.text
             assert "::group::" not in action.text
+            self.check_given_up(action.text)
         elif isinstance(action, Lines):
             assert action.data.endswith(b"\n")
         elif isinstance(action, Finish):

@@ -93,7 +93,9 @@ GARBAGE = (None, 7, "x", [], {}, {"metadata": {"name": "train"}}, {"metadata": [
 class Driver:
     """Calls the core with events at times, and with a Tick exactly when it asks for one."""
 
-    def __init__(self, *, uid=UID, once=False, logs="all", streams=10, unreachable=UNREACHABLE, start_at=0.0, **limits):
+    def __init__(
+        self, *, uid=UID, once=False, logs="all", streams=10, unreachable=UNREACHABLE, start_at=54321.0, **limits
+    ):
         given = {"timeout": None, "schedule": None, "start": 300.0, "heartbeat": 1e6, **limits}
         self.settings = Settings(
             job="train",

@@ -7,6 +7,7 @@ from gke_jobs.following.events import Changed, Kind, Listed, Opened, WatchEnded
 
 PLACED, ENDED = ("starting", "stuck", "running"), ("succeeded", "failed")
 DRAIN_SECONDS = 12.0  # from a verdict to the end: two for a last list, ten for logs
+SILENT_SECONDS = 2.0  # of a log that was asked for, until it is given up
 
 
 class Oracle:
@@ -15,6 +16,7 @@ class Oracle:
     def begin_oracle(self):
         self.known_job, self.known_pods, self.success_since, self.decided = None, {}, None, None
         self.lacks_since, self.known_since, self.last_answer = None, 0.0, float("-inf")
+        self.asked = {}  # (Pod, container) -> when its log was asked for
 
     def note(self, event):
         if isinstance(event, (Listed, Changed)) or (isinstance(event, Opened) and isinstance(event.what, Kind)):
@@ -145,6 +147,12 @@ class Oracle:
         late = DRAIN_SECONDS if end.status == 0 else 0
         assert first - 1e-6 <= self.now <= first + late + 1e-6
         assert end.status in {code for time, code in times if time <= self.now + 1e-6}
+
+    def check_given_up(self, message):
+        """No log is given up at the moment it was asked for, unless the time of all is over."""
+        if message.endswith("in time") and self.decided and self.now < self.decided[0] + DRAIN_SECONDS - 2:
+            named = message.split()[4].rstrip(","), message.split("container ")[1].partition(",")[0]
+            assert self.now >= self.asked[named] + SILENT_SECONDS - 1e-6, message
 
     def check_unreachable(self, code):
         failing = [channel for channel in self.channels.values() if channel.failing is not None]

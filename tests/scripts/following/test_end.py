@@ -62,6 +62,15 @@ def test_the_pods_are_listed_once_more_where_the_job_counts_more_of_them():
     assert driver.end.status == 0
 
 
+def test_the_logs_are_read_while_the_pods_are_listed_once_more():
+    driver = followed(pods=[pod("Running")])
+    stream = next(action.stream for action in driver.actions if isinstance(action, StartLog))
+    assert driver.job(job("Complete", status={"succeeded": 1})) == [List(Kind.PODS)]
+    driver.give(LogPiece(stream, b"2026-01-02T03:04:05Z last\n"))
+    driver.give(Listed(Kind.PODS, [pod("Succeeded")], "8"), LogEnded(stream, None))
+    assert driver.lines == ["abcde | last"]
+
+
 @pytest.mark.parametrize("what", ["silence", "an error"])
 def test_a_last_list_that_does_not_come_delays_the_end_by_two_seconds(what):
     driver = followed(pods=[pod("Pending")])

@@ -183,7 +183,7 @@ class LogStreams:
         bars = [log.text.progress_at for log in self._logs.values() if log.is_open]
         times += [time for time in bars if time is not None]
         if self._drained_since is not None:
-            times += [self._given_up_at(log) for log in self._logs.values() if not log.done]
+            times += [_given_up_at(log, self._drained_since) for log in self._logs.values() if not log.done]
         return min(times, default=None)
 
     def _waiting(self) -> list[_Log]:
@@ -203,8 +203,10 @@ class LogStreams:
 
     def drained(self, now: float) -> Iterator[Action]:
         """Give up the logs of which nothing comes."""
+        if self._drained_since is None:
+            return
         for log in self._logs.values():
-            if not log.done and now >= self._given_up_at(log):
+            if not log.done and now >= _given_up_at(log, self._drained_since):
                 yield from _give_up(log)
                 yield Message(f"{log.title} could not be read to its end in time")
 
@@ -218,14 +220,15 @@ class LogStreams:
         """Whether there is nothing more to read."""
         return all(log.done for log in self._logs.values())
 
-    def _given_up_at(self, log: _Log) -> float:
-        begun = self._drained_since or 0.0
-        if not log.is_open:
-            return begun + DRAIN_SECONDS
-        # A request that nothing has answered for long is not waited for: a node that does not answer delays nothing.
-        is_dead = log.heard is None and begun - log.asked >= DRAIN_SECONDS
-        silent = log.asked if is_dead else max(log.asked, log.heard or begun, begun)
-        return min(begun + DRAIN_SECONDS, silent + SILENT_SECONDS)
+
+def _given_up_at(log: _Log, begun: float) -> float:
+    """When a log is given up, if nothing more comes of it. begun: when the Job had ended."""
+    if not log.is_open:
+        return begun + DRAIN_SECONDS
+    # A request that nothing has answered for long is not waited for: a node that does not answer delays nothing.
+    is_dead = log.heard is None and begun - log.asked >= DRAIN_SECONDS
+    silent = log.asked if is_dead else max(log.asked, log.heard or begun, begun)
+    return min(begun + DRAIN_SECONDS, silent + SILENT_SECONDS)
 
 
 def _give_up(log: _Log) -> Iterator[Action]:
