@@ -185,3 +185,15 @@ source "$BATS_TEST_DIRNAME/../faults/setup.bash"
   assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" 'permission denied: .*cannot (list|watch) resource "(jobs|pods)"'
   kubectl_directly get job "$job"
 }
+
+@test "interrupted while the mark of collect-job is not answered: it says how to print the result" {
+  start_suspended_job 'echo 4 >/dev/termination-log' --on-kill keep
+  fault patch:blackhole
+  local struck
+  struck=$(requests struck)
+  resume "$job"
+  more_requests struck "$struck" 1
+  kill -TERM "$runner"
+  assert_ended 143 ''
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job $job is complete: print its result with: collect-job --namespace"
+}

@@ -10,8 +10,9 @@ the Airflow task); and whether gcloud leads to the cluster or the kubeconfig doe
   Otherwise: the Job that is there is adopted by the next try, which ends with its result, and sweeps what SIGKILL has
   left.
 
-A signal before bash has set its traps ends it in the usual way. A Job that was collected before SIGKILL is done again:
-its result has reached nobody, and the cluster cannot know. `--only MODE:NUMBER` does one kill again.
+A signal before bash has set its traps ends it in the usual way. A Job that was marked as collected before SIGKILL, or
+whose mark could not be removed in three seconds, is done again: its result has reached nobody, and the cluster cannot
+know. `--only MODE:NUMBER` does one kill again.
 """
 
 from __future__ import annotations
@@ -133,7 +134,8 @@ def next_try(kill: Kill, task: Task, before: list[dict[str, Any]]) -> None:
     check(len(after) == 1, f"the task has {len(after)} Jobs")
     if before:
         collected = "gke-job/collected" in before[0]["metadata"]["annotations"]
-        check(not (collected and kill.signal in CAUGHT), "the Job was marked as collected, and its result lost")
+        promised = "the next run of this task" in task.errors(1).read_text()
+        check(not (collected and promised), "the Job was marked as collected, and its result lost")
         adopted = after[0]["metadata"]["uid"] == before[0]["metadata"]["uid"]
         check(adopted or collected, f"the Job was not adopted: {said}")
 
