@@ -193,7 +193,7 @@ source "$BATS_TEST_DIRNAME/../faults/setup.bash"
   struck=$(requests struck)
   resume "$job"
   more_requests struck "$struck" 1
-  kill -TERM "$runner"
+  terminate
   assert_ended 143 ''
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job $job is complete: print its result with: collect-job --namespace"
 }

@@ -190,7 +190,7 @@ print(int(quantity(sys.argv[1]) * 6 / 10))' "$size")
     "$spec" >"$BATS_TEST_TMPDIR/gang.yaml.j2"
   run_script run-job --template "$BATS_TEST_TMPDIR/gang.yaml.j2" --schedule-timeout 5 --name gang
   assert_failure 124
-  assert_regex "$stderr" 'Job gang lacks nodes for some of its Pods after [0-9]+ s: 0/[0-9]+ nodes are available: .*Insufficient ephemeral-storage'
+  assert_regex "$stderr" 'Job gang lacks nodes for some of its Pods: the time of --schedule-timeout is over: 0/[0-9]+ nodes are available: .*Insufficient ephemeral-storage'
   wait_until no_job gang
 }
 
@@ -198,7 +198,7 @@ print(int(quantity(sys.argv[1]) * 6 / 10))' "$size")
   too_large_for_two
   run_spec "$spec" --schedule-timeout 3 --timeout 10 --name no-gang
   assert_failure 124
-  assert_regex "$stderr" 'Job no-gang is not finished after'
+  assert_regex "$stderr" 'Job no-gang is not finished: the time of --timeout is over'
   wait_until no_job no-gang
 }
 

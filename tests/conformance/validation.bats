@@ -99,7 +99,7 @@ END
 
 @test "a Job that does not exist: 78" {
   run_script follow-job --job never-was
-  assert_one_error 78 'jobs.batch "never-was" not found; see'
+  assert_one_error 78 'jobs.batch "never-was" not found in namespace .*; see'
 }
 
 @test "a namespace that does not exist: 78" {

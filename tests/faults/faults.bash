@@ -84,6 +84,10 @@ resume() { # JOB
   kubectl_directly patch job "$1" --type merge --patch '{"spec": {"suspend": false}}'
 }
 
+terminate() {
+  kill -TERM "$runner"
+}
+
 assert_ended() { # STATUS RESULT
   wait_for "$runner"
   assert_equal "$status" "$1"

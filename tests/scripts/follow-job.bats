@@ -143,7 +143,7 @@ resume() { # NAME
   create_job slow 'sleep 60'
   run_script follow-job --job slow --timeout 1
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" 'is not finished after 1 s$'
+  assert_regex "${stderr_lines[-1]}" 'is not finished: the time of --timeout is over$'
   run kubectl get job slow --output name
   assert_success
 }
@@ -152,14 +152,14 @@ resume() { # NAME
   create_job homeless 'true' '{}' '{"resources": {"requests": {"memory": "9Ti"}}}'
   run_script follow-job --job homeless --schedule-timeout 1
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" 'Job homeless has no node after 1 s: 0/[0-9]+ nodes are available: .*Insufficient memory'
+  assert_regex "${stderr_lines[-1]}" 'Job homeless has no node: the time of --schedule-timeout is over: 0/[0-9]+ nodes are available: .*Insufficient memory'
 }
 
 @test "a suspended Job waits for a node too" {
   create_job queued 'true' '{"suspend": true}'
   run_script follow-job --job queued --schedule-timeout 1
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" 'Job queued has no node after 1 s'
+  assert_regex "${stderr_lines[-1]}" 'Job queued has no node: the time of --schedule-timeout is over'
 }
 
 @test "A#49784: waiting for a node does not count as starting" {

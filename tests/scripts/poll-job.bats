@@ -78,7 +78,7 @@ wait_for_condition() { # CONDITION JOB
   kubectl patch "$pod" --patch '{"spec": {"containers": [{"name": "main", "image": "busybox:1.37"}]}}' >/dev/null
   wait "$poll" || status=$?
   assert_equal "$status" 75
-  assert_regex "$(<"$BATS_TEST_TMPDIR/said")" 'Job heals is not finished$'
+  assert_regex "$(<"$BATS_TEST_TMPDIR/said")" 'Job heals is not finished; Pods: 1 active, 0 succeeded, 0 failed$'
 }
 
 @test "a Pod that cannot be started for --start-timeout: 78, with the diagnosis" {

@@ -70,7 +70,7 @@ any_script() {
     assert_equal "$status" 78
   done
   assert_equal "$(cat "$BATS_TEST_TMPDIR"/err.* | sort --unique)" \
-    'poll-job: jobs.batch "any" not found; see: kubectl get jobs --all-namespaces'
+    "poll-job: jobs.batch \"any\" not found in namespace $NAMESPACE; see: kubectl get jobs --all-namespaces"
   assert_equal "$(ls "$TMPDIR")" ''
 }
 

@@ -7,6 +7,7 @@ from diagnosing import advice, event
 from recordings import CASES, RECORDINGS, load
 
 from gke_jobs.diagnosis.diagnosis import GROUPS, diagnose
+from gke_jobs.plain_text import parse_time
 
 
 def pods_with_exit_codes(seen, codes):
@@ -61,8 +62,22 @@ def test_a_log_that_cannot_be_had_is_said():
     assert "  main has logged nothing\n" in diagnose(replace(seen, logs={(pod, "main"): b""}))
 
 
+def test_what_kept_a_container_that_failed_from_its_start_is_over():
+    seen = load("exit_code")
+    pod = seen.pods[0]
+    end = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+    start = (seen.now - parse_time(end["startedAt"])).total_seconds()
+    events = [
+        event(seen, pod, "FailedMount", "no Secret", ago=start + 1),
+        event(seen, pod, "Odd", "later", ago=start - 1),
+    ]
+    shown = diagnose(replace(seen, pods=[pod], events=events))
+    assert "event Odd" in shown
+    assert "FailedMount" not in shown
+
+
 def test_warnings_are_shown_once_each_the_last_five_with_count_and_age():
-    seen = load("killed")
+    seen = load("image_not_found")
     pod = seen.pods[0]
     events = [event(seen, pod, "Odd", f"number {number}", ago=100 - number) for number in range(7)]
     events += [event(seen, pod, "Odd", "number 2", ago=3, count=4), event(seen, pod, "Normal", "fine", kind="Normal")]
@@ -220,6 +235,8 @@ def test_pods_that_could_not_be_read_are_not_said_to_be_gone():
     assert diagnose(replace(seen, pods=None)).startswith("Job train is not finished: its Pods could not be read\n")
     assert "gone" not in diagnose(replace(seen, pods=None))
     assert "2 of its Pods are gone" in diagnose(replace(seen, pods=[]))
+    name = seen.pods[0]["metadata"]["name"]
+    assert "1 of its Pods is gone" in diagnose(replace(seen, pods=[], shown_logs={(name, "main")}))
 
 
 def test_a_job_that_is_being_deleted():

@@ -57,7 +57,7 @@ CASES = [
     ("being deleted", there(deleting=True), {}, Wait(UID), "is being deleted: waiting until it is gone"),
     ("complete, being deleted", there("Complete", deleting=True), {}, Wait(UID), "is being deleted"),
     ("complete", there("Complete"), {}, COLLECT, "it is complete and its result was never collected"),
-    ("collected", there("Complete", collected=True), {}, REPLACE, ""),
+    ("collected", there("Complete", collected=True), {}, REPLACE, "complete, and its result was collected"),
     ("S4: complete, other manifest", there("Complete", **OTHER), {}, REPLACE, "it is complete, but from another"),
     (
         "S4: the same, attach",
@@ -66,9 +66,9 @@ CASES = [
         REPLACE,
         "complete, but from another",
     ),
-    ("failed", there("Failed"), {}, REPLACE, ""),
-    ("failing", there("FailureTarget"), {}, REPLACE, ""),
-    ("failed, other manifest", there("Failed", **OTHER), {}, REPLACE, ""),
+    ("failed", there("Failed"), {}, REPLACE, "replacing Job train: it failed"),
+    ("failing", there("FailureTarget"), {}, REPLACE, "it failed"),
+    ("failed, other manifest", there("Failed", **OTHER), {}, REPLACE, "it failed"),
 ]
 
 

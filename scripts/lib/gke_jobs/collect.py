@@ -69,10 +69,9 @@ def _collect(options: JobOptions) -> str:
             die(exit_codes.NOT_FINISHED, f"Job {options.job} is not finished: wait for it with follow-job")
         partial = options.others.partial and completions is not None
         if not partial:
-            die(
-                exit_codes.JOB_FAILED,
-                f"Job {options.job} failed: it has no result; see: kubectl describe job {options.job}",
-            )
+            why = f"Job {options.job} failed: it has no result; see: explain-job --job {options.job}"
+            more = "; --partial prints the results of the indexes that succeeded" if completions is not None else ""
+            die(exit_codes.JOB_FAILED, why + more)
     query = {"labelSelector": f"{CONTROLLER_UID}={uid}"}
     pods = options.reader.list(f"read the Pods of Job {options.job}", pods_path(options.namespace), query)
     there = [result for pod in pods if is_owned_by(pod, uid) and (result := result_of(pod))]

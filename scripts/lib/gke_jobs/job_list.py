@@ -88,5 +88,7 @@ def main() -> int:
         return error.status
     now = datetime.now(timezone.utc)
     jobs = [describe(job, now) for job in sorted(found, key=lambda job: text_at(job, "metadata", "creationTimestamp"))]
+    if not jobs:
+        log(f"namespace {one_line(options.namespace)} has no Jobs of the toolkit")
     print(f"{json_line(jobs)}\n" if options.json else table(jobs), end="")
     return 0

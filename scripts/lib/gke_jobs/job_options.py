@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from gke_jobs import exit_codes
 from gke_jobs.connection import Connection, jobs_path
 from gke_jobs.json_access import Json, text_at
-from gke_jobs.messages import die
+from gke_jobs.messages import die, not_found
 from gke_jobs.options import take_connection
 from gke_jobs.plain_text import is_name, printable
 from gke_jobs.reads import UNREACHABLE_SECONDS, Reader
@@ -64,7 +64,7 @@ def find_job(options: JobOptions, purpose: str) -> Json:
     """Return the Job. ScriptError when there is none, or another has its name."""
     job = options.reader.get(purpose, jobs_path(options.namespace, options.job))
     if job is None:
-        die(exit_codes.CONFIG, f'jobs.batch "{options.job}" not found; see: kubectl get jobs --all-namespaces')
+        die(exit_codes.CONFIG, not_found(options.job, options.namespace))
     found = text_at(job, "metadata", "uid")
     if options.uid and found != options.uid:
         die(

@@ -33,6 +33,11 @@ def log_or_fail(message: str) -> None:
     sys.stderr.flush()
 
 
+def not_found(job: str, namespace: str) -> str:
+    """Return what to say of a Job that is not there."""
+    return f'jobs.batch "{job}" not found in namespace {namespace}; see: kubectl get jobs --all-namespaces'
+
+
 def die(status: int, message: str) -> NoReturn:
     """End the command."""
     raise ScriptError(status, message)

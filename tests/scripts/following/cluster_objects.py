@@ -99,6 +99,7 @@ class Driver:
         given = {"timeout": None, "schedule": None, "start": 300.0, "heartbeat": 1e6, **limits}
         self.settings = Settings(
             job="train",
+            namespace="ml",
             uid=uid,
             limits=Limits(**given),
             unreachable=unreachable,

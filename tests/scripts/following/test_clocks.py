@@ -64,7 +64,7 @@ def test_the_reason_of_a_clock_says_what_it_waits_for():
     blocked.give(EventsRead([failed_create("pods is forbidden: a policy is against it")]))
     for driver in (for_a_node, for_an_image, blocked):
         driver.at(50)
-    assert for_a_node.end.reason == "Job train has no node after 5 s: 0/3 nodes: no GPU."
+    assert for_a_node.end.reason == "Job train has no node: the time of --schedule-timeout is over: 0/3 nodes: no GPU."
     assert for_an_image.end.reason == (
         "Job train will never start: for 5 s Pod train-abcde is unable to start on node-1: ImagePullBackOff"
     )

@@ -45,6 +45,13 @@ def test_a_log_is_read_while_its_container_runs_and_its_end_once_more():
     assert logs.shown_logs() == {("train-abcde", "main")}
 
 
+def test_a_log_without_a_line_was_not_shown():
+    logs = Logs()
+    (stream,) = started(logs.see(0, pod("Failed")))
+    logs.end(stream, 0)
+    assert (logs.is_drained, logs.shown_logs()) == (True, set())
+
+
 def test_a_container_that_has_not_started_has_no_log():
     assert Logs().see(0, pod("Pending")) == []
 
@@ -117,6 +124,7 @@ def test_a_log_that_was_allowed_is_read_on_when_an_api_server_that_starts_denies
     list(logs.drain(2))
     logs.end(again, 2, DENIED)
     (again,) = started(logs.act(4))
+    list(logs.piece(LogPiece(again, LINE), 4))
     assert logs.end(again, 4) == []
     assert logs.shown_logs() == {("train-abcde", "main")}
 
@@ -127,6 +135,7 @@ def test_in_an_outage_the_log_of_a_container_that_has_ended_is_not_given_up():
     for now in range(0, 200, 20):
         logs.end(stream, now, NO_ANSWER)
         (stream,) = started(logs.act(now + 15))
+    list(logs.piece(LogPiece(stream, LINE), 200))
     assert logs.end(stream, 200) == []
     assert logs.shown_logs() == {("train-abcde", "main")}
 

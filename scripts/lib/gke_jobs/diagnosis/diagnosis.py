@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gke_jobs.diagnosis import advice
 from gke_jobs.diagnosis.advice import Rule, advise
-from gke_jobs.diagnosis.event_lines import EventLine, event_lines
+from gke_jobs.diagnosis.event_lines import EventLine, event_lines, events_since
 from gke_jobs.diagnosis.pod_facts import BEGINNING, Facts, facts, last_change, logs_to_read, messages, pod_name
 from gke_jobs.diagnosis.seen import Seen
 from gke_jobs.following.phases import Phase
@@ -154,7 +154,8 @@ def _doing(pod: Json) -> str:
 def _pods_block(seen: Seen, group: list[Json]) -> Block:
     pod = group[0]
     known = facts(pod)
-    events = event_lines(seen.events_of(text_at(pod, "metadata", "uid")), seen.now, "\n".join(known.lines))
+    about = events_since(known.began, seen.events_of(text_at(pod, "metadata", "uid")))
+    events = event_lines(about, seen.now, "\n".join(known.lines))
     lines = [_pod_headline(seen, pod)]
     if len(group) > 1:
         lines = [
@@ -216,12 +217,13 @@ def _log(seen: Seen, pod: str, container: str) -> list[str]:
 
 
 def gone_pods(seen: Seen) -> list[str]:
-    """Return the names of Pods that the Job has made and that are not there any more."""
+    """Return the names of Pods that the Job has made, that are not there any more, and that nothing was said of."""
     if seen.pods is None or seen.more_pods:
         return []
     said = [text_at(event, "message") for event in seen.events_of(seen.uid) if _tells_of_a_pod(event)]
     made = [match[1] for message in said if (match := re.fullmatch(r"Created pod: (\S+)", message))]
     there = {text_at(pod, "metadata", "name") for pod in seen.pods}
+    there |= {pod for pod, _ in seen.shown_logs}  # of which the log was printed, and with it how it ended
     return [name for name in dict.fromkeys(made) if name not in there and is_name(name)]
 
 

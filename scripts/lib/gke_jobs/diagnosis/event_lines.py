@@ -39,6 +39,11 @@ def event_lines(events: Iterable[Json], now: datetime, known: str = "") -> list[
     return [_line(*key, counts[key], latest[key], now) for key in newest]
 
 
+def events_since(began: datetime, events: Iterable[Json]) -> list[Json]:
+    """Return the events that were last seen then or later: what kept a container from its start before is over."""
+    return [event for event in events if _time(event) == BEGINNING or _time(event) >= began]
+
+
 def _line(reason: str, message: str, count: int, last: datetime, now: datetime) -> EventLine:
     times = f", {count} times, last" if count > 1 else ","
     ago = f"{duration(last, now)} ago" if last > BEGINNING else "at an unknown time"

@@ -43,6 +43,7 @@ class Facts:
     of_node: list[str]  # what the scheduler says, and what the Pod wants of a node
     of_containers: list[list[str]]
     program_first: bool  # a container had failed before the Pod was disrupted
+    began: datetime  # when the container that failed first had started; BEGINNING where none failed
 
     @property
     def lines(self) -> list[str]:
@@ -82,6 +83,7 @@ def facts(pod: Json) -> Facts:
         of_node=of_node,
         of_containers=[found for one in troubled if (found := list(_container_facts(one)))],
         program_first=bool(since and first < since),
+        began=_start_time(troubled[0]) if troubled and troubled[0].has_failed else BEGINNING,
     )
 
 
@@ -145,6 +147,10 @@ def _by_cause(pod: Json) -> list[Container]:
 
 def _end_time(container: Container) -> datetime:
     return parse_time(container.ended.get("finishedAt")) or END
+
+
+def _start_time(container: Container) -> datetime:
+    return parse_time(container.ended.get("startedAt")) or BEGINNING
 
 
 def _wishes(spec: Json) -> list[str]:

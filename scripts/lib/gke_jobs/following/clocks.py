@@ -68,11 +68,12 @@ class Clocks:
         self._stuck = min(since, default=None)
         self._alarms = []
         if self._is_over(self._begun, limits.timeout, now):
-            yield _timeout(f"Job {self._job} is not finished after {limits.timeout:g} s")
+            yield _timeout(f"Job {self._job} is not finished: the time of --timeout is over")
         elif self._is_over(self._waiting, limits.schedule, now):
             because = creation.blocked.words if creation.blocked else pods.waiting_words()
             what = "lacks nodes for some of its Pods" if job and job.gang else "has no node"
-            yield _timeout(f"Job {self._job} {what} after {limits.schedule:g} s" + (f": {because}" if because else ""))
+            over = f"Job {self._job} {what}: the time of --schedule-timeout is over"
+            yield _timeout(over + (f": {because}" if because else ""))
         elif self._is_over(self._stuck, limits.start, now):
             longest = min(stuck, key=lambda record: record.since, default=None)
             if longest is not None:

@@ -34,6 +34,7 @@ from gke_jobs.following.log_streams import LogStreams
 from gke_jobs.following.pods_seen import PodsSeen
 from gke_jobs.following.reconnecting import Reconnecting
 from gke_jobs.json_access import Json, is_owned_by, text_at
+from gke_jobs.messages import not_found
 from gke_jobs.plain_text import one_line
 
 ENDING_SECONDS = 2.0  # after SuccessCriteriaMet, until it is logged that the Job waits for its Pods
@@ -45,11 +46,13 @@ RELIST_SECONDS = 2.0  # for a last list of the Pods, when the Job has ended
 class Settings:
     """What is followed, and how. Times in seconds.
 
+    namespace: for messages
     uid: of the Job, '' for the one that has the name now; once: to look only once (poll-job), and at Pods only
     where limits.start is given
     """
 
     job: str
+    namespace: str
     uid: str
     limits: Limits
     unreachable: float
@@ -70,7 +73,7 @@ class Follower:
         self._logs = LogStreams(
             job=settings.job, most=settings.max_log_streams, shown="none" if settings.once else settings.logs
         )
-        self.pods = PodsSeen(quiet=settings.once)
+        self.pods = PodsSeen(quiet=settings.once, start_seconds=settings.limits.start)
         self._clocks = Clocks(settings.job, settings.limits, now)
         self._creation = Creation()
         self._begun = self._over = False
@@ -170,7 +173,9 @@ class Follower:
             return
         if self._settings.once and self._has_looked():
             state = "suspended" if self._job.state == "Suspended" else "not finished"
-            yield Finish(exit_codes.NOT_FINISHED, f"Job {self._settings.job} is {state}", explain=False)
+            counts = f"{self._job.active} active, {self._job.succeeded} succeeded, {self._job.failed} failed"
+            reason = f"Job {self._settings.job} is {state}; Pods: {counts}"
+            yield Finish(exit_codes.NOT_FINISHED, reason, explain=False)
             return
         yield from self.pods.overdue(now)
         if self._creation.is_to_ask(self._job, self.pods, now):
@@ -234,8 +239,7 @@ class Follower:
         if job is not None and not job.uid:
             return  # nothing that the API server sends
         if job is None and not self._uid:
-            fix = "see: kubectl get jobs --all-namespaces"
-            yield Finish(exit_codes.CONFIG, f'jobs.batch "{name}" not found; {fix}', explain=False)
+            yield Finish(exit_codes.CONFIG, not_found(name, self._settings.namespace), explain=False)
             return
         if job is None or (self._uid and job.uid != self._uid):
             yield from self._gone(now)

@@ -97,6 +97,7 @@ def settings_of(options: JobOptions) -> Settings:
     given = options.others
     return Settings(
         job=options.job,
+        namespace=options.namespace,
         uid=options.uid,
         limits=Limits(
             timeout=given.timeout,

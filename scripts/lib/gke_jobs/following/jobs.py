@@ -20,12 +20,14 @@ class Job:
 
     uid: '' for what is no Job
     state: the first of Complete, Failed, SuccessCriteriaMet, FailureTarget, Suspended that is True, else ''
-    reason: of that condition, one line; wanted: how many Pods it is to have now; lost: how many indexes failed for good
+    reason: what that condition says, one line; code: its reason, one word
+    wanted: how many Pods it is to have now; lost: how many indexes failed for good
     """
 
     uid: str
     state: str
     reason: str
+    code: str
     deleting: bool
     active: int
     succeeded: int
@@ -72,6 +74,7 @@ def read_job(job: Json) -> Job:
         uid=uid if is_name(uid) else "",
         state=state,
         reason=one_line(text_at(condition, "message") or text_at(condition, "reason")),
+        code=one_line(text_at(condition, "reason")),
         deleting=bool(text_at(job, "metadata", "deletionTimestamp")),
         active=int_at(job, "status", "active"),
         succeeded=succeeded,

@@ -66,8 +66,9 @@ class LogStreams:
         self._allowed = False  # a log could be read before
 
     def shown_logs(self) -> set[tuple[str, str]]:
-        """Return (Pod, container) of each log of which all that could be had was printed."""
-        return {(log.pod, log.container) for log in self._logs.values() if log.done and not log.text.is_gone}
+        """Return (Pod, container) of each log of which all that could be had was printed, and that was not empty."""
+        done = [log for log in self._logs.values() if log.done and not log.text.is_gone and log.text.since]
+        return {(log.pod, log.container) for log in done}
 
     def want(self, pod: Pod, now: float) -> None:
         """Take note of the containers of a Pod: those that run or have run have logs."""

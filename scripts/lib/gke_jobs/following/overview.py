@@ -66,6 +66,7 @@ class Overview:
                 yield from self._change(event.kind, event.item, is_deleted=event.change == "DELETED")
 
     def _take_list(self, event: Listed) -> Iterator[Report]:
+        is_first = len(self._listed) < len(Kind)
         self._listed.add(event.kind)
         if event.kind is Kind.PODS:
             for entry in self._entries.values():
@@ -75,7 +76,7 @@ class Overview:
             for uid in [uid for uid, entry in self._entries.items() if entry.item is not None and uid not in there]:
                 yield from self._remove(uid)
         changed = {uid for item in event.items if (uid := self._store(event.kind, item))}
-        for uid in changed if event.kind is Kind.JOB else list(self._entries):
+        for uid in changed if event.kind is Kind.JOB and not is_first else list(self._entries):
             yield from self._report(uid)
         if len(self._listed) == len(Kind):
             jobs = sorted(uid for uid, entry in self._entries.items() if entry.item is not None)
@@ -110,7 +111,7 @@ class Overview:
 
     def _report(self, uid: str) -> Iterator[Report]:
         entry = self._entries[uid]
-        if entry.item is None:
+        if entry.item is None or len(self._listed) < len(Kind):  # not twice, without its Pods and with them
             return
         content = describe(entry.item, list(entry.pods.values()))
         if content != entry.reported:
@@ -140,7 +141,8 @@ def describe(item: Json, pods: list[Pod]) -> dict[str, Json]:
         "namespace": one_line(text_at(item, "metadata", "namespace")),
         "uid": one_line(job.uid),
         "state": job.state,
-        "reason": job.reason,
+        "reason": job.code,
+        "message": job.reason,
         "finished": job.is_finished,
         "deleting": job.deleting,
         "conditions": conditions,

@@ -36,7 +36,8 @@ class ContainerView:
 class Pod:
     """One state of a Pod.
 
-    words: what follows `Pod NAME ` in a message; disrupted: why a Pod that succeeded was to be ended by others, or ''
+    words: what follows `Pod NAME ` in a message; details: what follows that where a container cannot be started
+    disrupted: why a Pod that succeeded was to be ended by others, or ''
     stamps: RFC 3339 times of the API, where this state has them: created, scheduled, pulling (volumes and network are
     ready, the images come next), started, ended
     """
@@ -47,6 +48,7 @@ class Pod:
     node: str
     phase: Phase
     words: str
+    details: str
     containers: tuple[ContainerView, ...]
     disrupted: str
     stamps: dict[str, str]
@@ -68,6 +70,7 @@ def read_pod(pod: Json) -> Pod:
         node=node,
         phase=phase,
         words=_words(pod, phase, node, found),
+        details=_details(found) if phase is Phase.STUCK else "",
         containers=tuple(_view(one, is_main=one.name == main) for one in found),
         disrupted=one_line(was_disrupted(pod)) if phase is Phase.SUCCEEDED else "",
         stamps=_stamps(pod, found),
@@ -100,6 +103,11 @@ def _words(pod: Json, phase: Phase, node: str, found: list[Container]) -> str:
         return f"is running on {node}"
     waiting = " ".join(dict.fromkeys(reason for one in found if (reason := _waiting(one)) not in NORMAL))
     return f"is {phase.value} on {node}{_because(waiting)}"
+
+
+def _details(found: list[Container]) -> str:
+    said = [one_line(text_at(one.waiting, "message")) for one in found if _waiting(one) not in NORMAL]
+    return _because(next(filter(None, said), ""))
 
 
 def _because(reason: str) -> str:

@@ -35,10 +35,13 @@ class PodRecord:
 
 
 class PodsSeen:
-    """All Pods of the Job that were seen, by uid, those that are removed too. quiet: log only what cannot start."""
+    """All Pods of the Job that were seen, by uid, those that are removed too.
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
+    quiet: log only what cannot start; start_seconds: after which the Job is given up for that, for messages
+    """
+
+    def __init__(self, *, quiet: bool = False, start_seconds: float | None = None) -> None:
+        self._quiet, self._start_seconds = quiet, start_seconds
         self._records: dict[str, PodRecord] = {}
         self._results: dict[str, PodResult] = {}
 
@@ -106,7 +109,10 @@ class PodsSeen:
             record.history.append((pod.phase, now))
         record.pod = pod
         record.stamps |= pod.stamps
-        if not self._quiet or pod.phase is Phase.STUCK:
+        if pod.phase is Phase.STUCK:
+            limit = f"; given up after {self._start_seconds:g} s (--start-timeout)" if self._start_seconds else ""
+            yield from _say(record, pod.words, f"{pod.details}{limit}")
+        elif not self._quiet:
             yield from _say(record, pod.words)
         if not self._quiet:
             yield from _say_of_ends(record, now)
@@ -139,11 +145,12 @@ class PodsSeen:
         return [record for record in self._records.values() if record.pod.phase is not Phase.REMOVED]
 
 
-def _say(record: PodRecord, words: str) -> Iterator[Action]:
+def _say(record: PodRecord, words: str, details: str = "") -> Iterator[Action]:
+    """Log words that were not logged in this phase, with details that may differ each time."""
     said = words.replace("ImagePullBackOff", "ErrImagePull")  # the same trouble, between two tries
     if said not in record.said:
         record.said.add(said)
-        yield Message(f"{record.pod.title} {words}")
+        yield Message(f"{record.pod.title} {words}{details}")
 
 
 def _say_of_ends(record: PodRecord, now: float) -> Iterator[Action]:
@@ -171,6 +178,7 @@ def _removed(pod: Pod) -> Pod:
         node=pod.node,
         phase=Phase.REMOVED,
         words="is removed",
+        details="",
         containers=pod.containers,
         disrupted=pod.disrupted,
         stamps=pod.stamps,

@@ -200,10 +200,10 @@ def _attach_or_replace(facts: Facts, request: Request, *, was_there: bool) -> tu
             return Refuse(exit_codes.DATA, message), []
         return attach, [f"attaching to Job {name}: it was created while this run tried to, and has ended already"]
     if facts.conditions & FAILED:
-        return Replace(facts.uid), []
+        return Replace(facts.uid), [f"replacing Job {name}: it failed"]
     if "Complete" in facts.conditions:
         if facts.collected:
-            return Replace(facts.uid), []
+            return Replace(facts.uid), [f"replacing Job {name}: it is complete, and its result was collected"]
         if not same:
             return Replace(facts.uid), [f"replacing Job {name}: it is complete, but {change}"]
         return attach, [f"attaching to Job {name}: it is complete and its result was never collected"]
