@@ -51,6 +51,30 @@ def test_l4_a_log_of_which_nothing_comes_delays_the_end_by_two_seconds_at_most(a
     assert isinstance(driver.actions[-3], StopLog)
 
 
+def test_l4_a_log_that_ends_in_errors_delays_the_end_by_two_seconds():
+    driver = followed(pods=[pod("Running")])
+    failing = status(503)
+    seen = 0
+
+    def fail_all():
+        nonlocal seen
+        begun = [action.stream for action in driver.actions if isinstance(action, StartLog)]
+        for stream in begun[seen:]:
+            driver.give(LogEnded(stream, failing))
+        seen = len(begun)
+
+    for second in range(31):  # by then it is asked for anew every ten seconds
+        driver.at(second)
+        fail_all()
+    driver.pod(pod("Succeeded"))
+    driver.job(job("Complete", status={"succeeded": 1}))
+    for tenth in range(310, 400):
+        fail_all()
+        driver.at(tenth / 10)
+    assert driver.ended_after[0] <= 32.1
+    assert driver.end.status == 0
+
+
 def test_the_pods_are_listed_once_more_where_the_job_counts_more_of_them():
     driver = followed(pods=[pod("Running")])
     done = driver.job(job("Complete", status={"succeeded": 1}))

@@ -14,7 +14,7 @@ from gke_jobs.plain_text import is_name
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds before a stream that broke is begun again
 END_SECONDS = 5.0  # after the end of a container, for its stream to end; a stream that something dropped never does
 ATTEMPTS = 3  # to read the end, once the container has ended; by then an API server that has started lets all in
-SILENT_SECONDS = 2.0  # when the Job has ended, a log is given up if nothing comes of it for so long
+SILENT_SECONDS = 2.0  # when the Job has ended, a log is given up if nothing but errors comes of it for so long
 DRAIN_SECONDS = 10.0  # when the Job has ended, no log is read for longer
 
 
@@ -143,7 +143,8 @@ class LogStreams:
             yield Message(f"{log.title} cannot be read to its end: {words}")
         if log.done:
             return
-        log.resumes = now if log.ended and not log.complete else now + log.pause
+        pause = SILENT_SECONDS / (ATTEMPTS - 1) if self.is_draining else log.pause
+        log.resumes = now if log.ended and not log.complete else now + pause
         log.pause = min(2 * log.pause, LONGEST_PAUSE)
         if event.answer is not None and words not in log.said:
             log.said.add(words)
