@@ -160,7 +160,8 @@ class Attempt:
                 failed = any(job.has_failed for job in self._jobs())
                 check(failed or re.search(DELETED, said), f"the Job has not failed: {self._jobs()}")
             case outcomes.TIMEOUT if on_kill == "keep":
-                check(len(jobs) == 1, f"the Job is not kept: {self._jobs()}")
+                was_created = number > 1 or self._draw.jobs != {0}
+                check(len(jobs) == was_created, f"the Job is not kept: {self._jobs()}")
             case _:
                 self._is_gone(number)
         self._look_at_lines(number, said)

@@ -222,7 +222,15 @@ DENIED_AT_ONCE = (
     _ends("token expired", DENIED, rules=("any:status=401",), surely=True, waited=True, creates=NONE),
 )
 AWAY = (
-    _ends("cluster away from the start", UNREACHABLE, rules=("refuse",), surely=True, creates=NONE, patience=BRIEF),
+    _ends(
+        "cluster away from the start",
+        UNREACHABLE,
+        rules=("refuse",),
+        surely=True,
+        waited=True,
+        creates=NONE,
+        patience=BRIEF,
+    ),
     _ends("cluster away", UNREACHABLE, moments=MOMENTS[1:], rules=("refuse",), patience=BRIEF),
 )
 WATCHES_DENIED = ("watch:end:now", "watch:status=403")

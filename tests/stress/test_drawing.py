@@ -91,6 +91,7 @@ def test_what_ends_a_try_of_run_job(name, codes, jobs):
 def test_a_timeout_may_come_before_a_refusal_that_is_waited_out():
     late = Outcome(name="takes too long", spec={}, code=124)
     assert drawn(late, ending("token expired")).codes == {77, 124}
+    assert drawn(late, ending("cluster away from the start")).codes == {69, 124}
     assert drawn(late, ending("creation denied")).codes == {77}
 
 
