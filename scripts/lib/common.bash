@@ -5,6 +5,8 @@
 #
 # A script sources this file, defines `main` and ends with `main "$@"`. Its header comment is its --help.
 set -o errexit -o nounset -o pipefail -o errtrace +o noclobber +o noglob +o posix +o keyword # SHELLOPTS may be exported
+# shellcheck disable=SC2046 # names of functions are words
+unset -f $(compgen -A function) # an exported one may have the name of a command, or of a function that is defined here
 trap end_unexpectedly ERR
 trap '' XFSZ # a file that may not grow is an error, as a full disk is
 

@@ -88,6 +88,18 @@ run_script_or_python() { # NAME ARGUMENT...
   assert_success
 }
 
+@test "a function that the shell of the user has exported takes the place of no command" {
+  kubectl() { echo "a function of the user"; }
+  main() { echo "a function of the user"; }
+  sed() { echo "a function of the user"; }
+  export -f kubectl main sed
+  run_script poll-job --job nowhere --dry-run
+  assert_success
+  assert_regex "$stderr" '^poll-job: would run: kubectl'
+  run_script poll-job --help
+  assert_output --partial 'Usage: poll-job'
+}
+
 @test "too few file descriptors are a mistake of the configuration: 78" {
   local limit
   for limit in 8 10 12 14; do
