@@ -71,6 +71,13 @@ def test_a_message_that_is_json_is_the_result_and_other_text_is_a_string(message
     assert job_result(results(pod(message)), None) == result
 
 
+@pytest.mark.parametrize("message", ["7" * 4096, "-" + "7" * 4095, "0." + "7" * 4094])
+def test_the_first_digits_of_a_number_that_was_cut_are_no_result(message):
+    with pytest.raises(ResultError, match="result cut at 4096 bytes"):
+        job_result(results(pod(message)), None)
+    assert job_result(results(pod(message[:-1])), None) == json.loads(message[:-1])
+
+
 @pytest.mark.parametrize("levels", [DEEPEST + 1, 1500, 2048])
 @pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"a":', "}")])
 def test_s8_a_result_that_is_nested_too_deeply_is_an_error(levels, begin, end):

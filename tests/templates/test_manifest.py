@@ -78,6 +78,12 @@ def test_the_namespace_is_the_option_then_the_templates_then_none():
     assert "namespace" not in stamped(changed("metadata", {}))["metadata"]
 
 
+def test_a_message_of_the_renderer_is_a_line_without_marks_and_control_characters():
+    said = str(RenderError(65, "values.env.\x1b[2J\n::group::x holds a NUL"))
+    assert said.isprintable()
+    assert "::group::" not in said
+
+
 @pytest.mark.parametrize("where", ["metadata", "spec.template.metadata"])
 @pytest.mark.parametrize("kind", ["labels", "annotations"])
 def test_a_template_may_not_use_the_keys_of_the_toolkit(where, kind):

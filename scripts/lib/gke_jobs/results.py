@@ -126,17 +126,27 @@ def value_of(result: PodResult) -> Json:
         value = json.loads(result.message, parse_constant=_refuse)
         json.dumps(value, allow_nan=False)
         deep = _depth(value) > DEEPEST
+        if type(value) in (int, float) and _is_full(result):  # the first digits of a longer number
+            raise _cut(result)
     except RecursionError:
         deep = True
     except ValueError:
-        if len(result.message.encode(errors="replace")) >= result.limit:
-            raise ResultError(f"result cut at {result.limit} bytes, Pod {result.name}, {ADVICE}") from None
+        if _is_full(result):
+            raise _cut(result) from None
         return result.message.removesuffix("\n")
     if deep:
         raise ResultError(
             f"result nested more than {DEEPEST} levels deep, Pod {result.name}, leave it as text, or flatter"
         )
     return value
+
+
+def _is_full(result: PodResult) -> bool:
+    return len(result.message.encode(errors="replace")) >= result.limit
+
+
+def _cut(result: PodResult) -> ResultError:
+    return ResultError(f"result cut at {result.limit} bytes, Pod {result.name}, {ADVICE}")
 
 
 def _value_or_error(result: PodResult) -> tuple[Json, str]:

@@ -172,7 +172,7 @@ def _without(mapping: dict[str, Json], *keys: str) -> dict[str, Json]:
     return {key: value for key, value in mapping.items() if key not in keys}
 
 
-def _theirs(metadata: dict[str, Json], path: str, *, allowed: str = "") -> dict[str, Json]:
+def _theirs(metadata: dict[str, Json], path: str, *, allowed: str | None = None) -> dict[str, Json]:
     """Return the labels or annotations that a template brings: which, is the end of `path`, before ` of OBJECT`.
 
     allowed: the key of ours that a template may set, to "true"
