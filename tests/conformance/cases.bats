@@ -192,17 +192,20 @@ no_job() { # NAME
     mkdir -p "$BATS_TEST_TMPDIR/$1/tmp"
     HOME=$BATS_TEST_TMPDIR/$1 TMPDIR=$BATS_TEST_TMPDIR/$1/tmp run_script "${@:2}"
   }
-  machine one submit-job --template batch-job --values "$(values_file 'sleep 1; echo "{\"loss\": 0.5}" >/dev/termination-log')"
+  printf '%s' '{"image": "busybox:1.37", "command": ["sh", "-c", "echo 0.5 >/dev/termination-log"],' \
+    ' "queue": "none"}' >"$BATS_TEST_TMPDIR/queued.json" # with a queue it is suspended, until it is resumed
+  machine one submit-job --template batch-job --values "$BATS_TEST_TMPDIR/queued.json"
   assert_success
   read -r job namespace uid <<<"$output"
   machine two poll-job --job "$job" --namespace "$namespace" --uid "$uid"
   assert_failure 75
+  kubectl patch job "$job" --type merge --patch '{"spec": {"suspend": false}}'
   wait_for_condition Complete "$job"
   machine two poll-job --job "$job" --namespace "$namespace" --uid "$uid"
   assert_success
   machine three collect-job --job "$job" --namespace "$namespace" --uid "$uid"
   assert_success
-  assert_output '{"loss":0.5}'
+  assert_output 0.5
   assert_regex "$(field "$job" '{.metadata.annotations.gke-job/collected}')" '^20'
 }
 
