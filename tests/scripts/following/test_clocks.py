@@ -86,3 +86,12 @@ def test_progress_of_a_job_without_pods():
     driver = Driver(heartbeat=60, uid="")
     driver.at(60)
     assert driver.messages == ["Job train is not finished after 60 s; Pods: none"]
+
+
+def test_a_pod_that_cannot_be_started_is_logged_with_its_message_and_the_limit():
+    driver = Driver(start=5)
+    item = stuck()
+    item["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = "no such image"
+    driver.listed([job()], [item])
+    (said,) = [text for text in driver.messages if "unable to start" in text]
+    assert said.endswith(": ImagePullBackOff: no such image; given up after 5 s (--start-timeout)")
