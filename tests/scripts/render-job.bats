@@ -214,6 +214,7 @@ END
 
 @test "an undefined value is named with the template and its line" {
   write_template '{name: main, image: {{ values.immage }}}'
+  echo '{}' >values.json
   render_job --template ./mine.yaml.j2 --values values.json
   assert_one_error 65 '^render-job: values.immage is undefined, mine.yaml.j2 line 4, give a value or'
 }

@@ -243,10 +243,10 @@ is_creating() {
 }
 
 @test "--dry-run --validate server asks the cluster, and shows the rest" {
-  printf '{"image": "busybox:1.37", "retries": -1}' >"$BATS_TEST_TMPDIR/bad.json"
+  printf '{"image": "busybox:1.37", "pod": {"restartPolicy": "Always"}}' >"$BATS_TEST_TMPDIR/bad.json"
   run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/bad.json" --dry-run --validate server "${cluster[@]}" \
     --namespace "$NAMESPACE"
-  assert_one_error 65 'spec.backoffLimit: Invalid value: -1: .*spec.backoffLimit is in batch-job.yaml.j2 line [0-9]+$'
+  assert_one_error 65 'spec.template.spec.restartPolicy: .*spec.template.spec.restartPolicy is in _macros.yaml.j2 line [0-9]+$'
   run_job 'true' --dry-run --validate server "${cluster[@]}" --namespace "$NAMESPACE"
   assert_success
   assert_output --partial 'kind: "Job"'

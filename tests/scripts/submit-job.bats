@@ -265,9 +265,9 @@ profile_of_job() {
   submit 'true' --validate server --dry-run
   assert_success
   assert_line --partial 'kind: "Job"'
-  printf '{"image": "busybox:1.37", "retries": -1}' >"$BATS_TEST_TMPDIR/bad.json"
+  printf '{"image": "busybox:1.37", "pod": {"restartPolicy": "Always"}}' >"$BATS_TEST_TMPDIR/bad.json"
   run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/bad.json" --validate server --dry-run
-  assert_one_error 65 'spec.backoffLimit: Invalid value: -1: .*spec.backoffLimit is in batch-job.yaml.j2 line [0-9]+$'
+  assert_one_error 65 'spec.template.spec.restartPolicy: .*spec.template.spec.restartPolicy is in _macros.yaml.j2 line [0-9]+$'
 }
 
 @test "--validate server takes a Job whose name is taken" {

@@ -31,26 +31,59 @@ REQUIRED: dict[str, dict[str, Any]] = {
 OPTIONS: dict[str, Any] = {
     "command": ["python", "/app/train.py"],
     "args": ["--epochs", 3, "--note", "it's $(not) a: reference"],
+    "working_dir": "/app",
     "image_pull_policy": "Always",
+    "image_pull_secrets": ["registry-a", "registry-b"],
     "env": {"DATA": "gs://ml/data.csv", "SEED": 1, "DEBUG": False},
     "secret_env": {"TOKEN": {"name": "registry", "key": "token"}},
+    "env_from": [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": "keys"}, "prefix": "KEY_"}],
     "secret_files": {"/etc/keys": "signing-keys", "/etc/more": "more-keys"},
+    "config_files": {"/etc/config": "settings"},
     "buckets": {"/data": "ml-data", "/models": "ml-models"},
+    "volumes": {
+        "/datasets": {"persistentVolumeClaim": {"claimName": "data-sets"}, "readOnly": True, "subPath": "2026"},
+        "/nfs": {"nfs": {"server": "10.0.0.2", "path": "/share"}},
+        "/tmp": {"emptyDir": {}},
+    },
     "shared_memory": "8Gi",
     "scratch": "500Gi",
     "scratch_class": "premium-rwo",
     "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "256Mi"}},
     "node_pool": "pool-of-mine",
+    "node_selector": {"disktype": "ssd", "zone-of-mine": 3},
+    "affinity": {
+        "podAntiAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [
+                {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"team": "vision"}}}
+            ]
+        }
+    },
+    "topology_spread": [
+        {
+            "maxSkew": 1,
+            "topologyKey": "zone",
+            "whenUnsatisfiable": "DoNotSchedule",
+            "labelSelector": {"matchLabels": {"team": "vision"}},
+        }
+    ],
     "tolerations": [{"key": "mine", "operator": "Exists"}],
     "priority_class": "urgent",
+    "runtime_class": "gvisor",
     "queue": "team-queue",
     "deadline_seconds": 3600,
+    "termination_grace_seconds": 120,
     "ttl_seconds": 60,
     "no_retry_exit_codes": [65, 2, 65],
     "service_account": "trainer",
+    "automount_service_account_token": True,
     "run_as_user": 1000,
     "labels": {"team": "vision", "cost-center": 42},
     "annotations": {"note": "a: b"},
+    "host_aliases": {"10.0.0.5": ["db.internal", "db"]},
+    "init_containers": [{"name": "fetch", "image": "busybox", "command": ["sh", "-c", "echo $(HOME)"]}],
+    "sidecars": [{"name": "proxy", "image": "proxy:1", "securityContext": {"runAsUser": 2000}}],
+    "container": {"env": [{"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}], "stdin": True},
+    "pod": {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.0.0.10"]}, "enableServiceLinks": False},
     "retries": 5,
 }
 OWN_OPTIONS: dict[str, dict[str, Any]] = {

@@ -22,6 +22,7 @@ from golden import REQUIRED, options
 from hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
+from values_files import values_of
 
 from gke_jobs.labels import OURS
 from gke_jobs.rendering.manifest import ARGUMENT_BYTES
@@ -34,13 +35,22 @@ from gke_jobs.rendering.yaml_document import write_document
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
 
-def numbered(value: Any, numbers: Iterator[int]) -> Any:
-    """`value` with t0, t1, ... instead of each text, and k2, ... instead of each key."""
+def numbered(value: Any, numbers: Iterator[int], fixed: frozenset[str] = frozenset()) -> Any:
+    """`value` with t0, t1, ... instead of each text, and k2, ... instead of each key but those that are fixed."""
     if isinstance(value, dict):
-        return {f"k{next(numbers)}": numbered(item, numbers) for item in value.values()}
+        keys = {key: key if key in fixed else f"k{next(numbers)}" for key in value}
+        return {keys[key]: numbered(item, numbers, fixed) for key, item in value.items()}
     if isinstance(value, list):
         return [numbered(item, numbers) for item in value]
     return f"t{next(numbers)}" if isinstance(value, str) else value
+
+
+def hostile_places(name: str, value: Any, template: str, numbers: Iterator[int]) -> Any:
+    """`value` with numbers in the places of hostile texts; one that is open becomes part of the manifest as it is."""
+    definition = values_of(template)[name]
+    if definition.get("open"):
+        return value
+    return numbered(value, numbers, frozenset(field.rstrip("!") for field in definition.get("fields", [])))
 
 
 # Every value of each template, with a place for a hostile text wherever a text or a key may be.
@@ -49,7 +59,7 @@ TEXTS: dict[str, int] = {}
 for _template, _required in REQUIRED.items():
     _numbers = itertools.count()
     _values = {**_required, **options(_template), **({"items": ["", ""]} if "items" in _required else {})}
-    VALUES[_template] = {name: numbered(value, _numbers) for name, value in _values.items()}
+    VALUES[_template] = {name: hostile_places(name, value, _template, _numbers) for name, value in _values.items()}
     TEXTS[_template] = next(_numbers)
 
 SHORT = [text for text in HOSTILE if len(text) < 1000]

@@ -14,6 +14,8 @@ from gke_jobs.rendering.profiles import choose_profile
 from gke_jobs.rendering.size_limits import refuse_too_large
 from gke_jobs.rendering.templating import Rendered, Renderer, find_template
 from gke_jobs.rendering.validation import validate_offline
+from gke_jobs.rendering.value_check import check_values
+from gke_jobs.rendering.value_reads import values_read
 from gke_jobs.rendering.values import read_values
 from gke_jobs.rendering.yaml_document import read_documents, read_documents_and_places, write_document
 
@@ -48,9 +50,9 @@ def render(
     name = identity.name if name is None else name
     tables = [templates / "profiles.yaml", *([] if profiles is None else [Path(profiles)])]
     machine = choose_profile(tables, profile=profile, profile_for=profile_for, after=after, after_oom=after_oom)
-    context = {"values": read_values(values, environ, settings), "profile": machine, "job": {"name": name}}
-
     renderer = Renderer(file.parent, templates)
+    given = check_values(read_values(values, environ, settings), file, lambda: values_read(renderer, file.name))
+    context = {"values": given, "profile": machine, "job": {"name": name}}
 
     def rendered(try_number: str) -> Rendered:
         return renderer.render(file.name, context | {"run": run.as_dict() | {"try_number": try_number}})

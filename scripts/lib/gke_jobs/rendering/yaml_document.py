@@ -5,6 +5,7 @@
 - `command`, `args` and the `value` of `env` are text in Kubernetes, so numbers and booleans become text there. There
   Kubernetes also expands `$(NAME)` and reads `$$` as `$`: what comes from values is escaped, what the template itself
   says is not, so a container receives each value exactly and a template may still refer to variables.
+- `$merge: {{ ... }}` in a mapping lays a value over the rest of that mapping, by the rules of merging.py.
 - Plain words that YAML parsers read differently (NO, 1e3, 0o7, 1_000, 2026-01-01) are refused: quote them.
 """
 
@@ -16,12 +17,14 @@ import sys
 
 import yaml
 
+from gke_jobs.rendering.merging import MergeError, merge
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.templating import Rendered
 from gke_jobs.rendering.values import Json
 
 Path = tuple[str | int, ...]
 
+MERGE = "$merge"
 TAG = "tag:yaml.org,2002:"
 # What each kind of plain scalar may look like, so that PyYAML and the parsers of Kubernetes agree on it.
 AGREED = {
@@ -94,12 +97,30 @@ class _Reader:
             if key in seen:
                 raise self._error(f"the key {key} is there twice", key_node, "keep one")
             seen.add(key)
+            if key == MERGE:
+                continue
             here = (*path, key)
             self.places[here] = self._place(key_node)
             value = self.read(value_node, here)
             if value is not None:
                 result[key] = value
-        return result
+        return self._merged(node, result, path)
+
+    def _merged(self, node: yaml.MappingNode, result: dict[str, Json], path: Path) -> dict[str, Json]:
+        """Lay over the mapping `result` what stands under `$merge` in it."""
+        part = next((value for key, value in node.value if key.value == MERGE), None)
+        whole = part and self.rendered.placeholder.fullmatch(part.value if isinstance(part, yaml.ScalarNode) else "")
+        if part is None:
+            return result
+        if not whole:
+            raise self._error(f"{MERGE} is no value", part, f"write {MERGE}: {{{{ values.NAME }}}}, alone")
+        value = self.rendered.values[int(whole[1])]
+        if value is None:
+            return result
+        try:
+            return merge(result, _value(value, path, keeps_null=True))
+        except MergeError as error:
+            raise self._error(f"a value cannot be merged: {error}", part, "correct the value") from None
 
     def _key(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode) or node.tag not in AGREED or node.tag == f"{TAG}merge":
@@ -148,12 +169,16 @@ class _Reader:
         return self.rendered.place(node.start_mark.line)
 
 
-def _value(value: Json, path: Path) -> Json:
+def _value(value: Json, path: Path, *, keeps_null: bool = False) -> Json:
     """Return a value that stands on its own at `path` of the document."""
     if isinstance(value, dict):
-        return {key: _value(item, (*path, key)) for key, item in value.items() if item is not None}
+        return {
+            key: _value(item, (*path, key), keeps_null=keeps_null)
+            for key, item in value.items()
+            if item is not None or keeps_null
+        }
     if isinstance(value, list):
-        return [_value(item, (*path, index)) for index, item in enumerate(value)]
+        return [_value(item, (*path, index), keeps_null=keeps_null) for index, item in enumerate(value)]
     return _escape(_as_text(value)) if value is not None and _is_expanded(path) else value
 
 

@@ -1,0 +1,80 @@
+"""Tells from its source which values a template reads: itself, in what it includes, in the macros that it calls."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, TemplateError, nodes
+
+
+def values_read(environment: Environment, template: str) -> set[str] | None:
+    """Return the names, None where that cannot be told: the template goes through all values, or computes a name."""
+    reader = _Reader(environment)
+    try:
+        reader.read(template)
+    except (TemplateError, _UnknownError):  # an error of the template is told when it is rendered
+        return None
+    return reader.names
+
+
+class _UnknownError(Exception):
+    """Any value may be read."""
+
+
+class _Reader:
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._macros: dict[str, list[nodes.Macro]] = {}
+        self._seen: set[str] = set()
+        self._mentioned: set[str] = set()
+        self.names: set[str] = set()
+
+    def read(self, template: str) -> None:
+        """Read a template, then the macros that are mentioned there, and there again."""
+        self._file(template, is_called=True)
+        while called := self._mentioned & self._macros.keys():
+            for name in called:
+                for macro in self._macros.pop(name):
+                    for child in macro.iter_child_nodes():
+                        self._visit(child)
+
+    def _file(self, name: str, *, is_called: bool) -> None:
+        """Take the macros of a file, and where it is not only imported, what it does itself."""
+        if f"{name} {is_called}" in self._seen:
+            return
+        self._seen.add(f"{name} {is_called}")
+        if self._environment.loader is None:
+            raise _UnknownError
+        source = self._environment.loader.get_source(self._environment, name)[0]
+        tree = self._environment.parse(source, name)
+        for macro in tree.find_all(nodes.Macro):
+            self._macros.setdefault(macro.name, []).append(macro)
+        for other in tree.find_all((nodes.Import, nodes.FromImport, nodes.Include, nodes.Extends)):
+            if not isinstance(other.template, nodes.Const):  # type: ignore[attr-defined] # all four have it
+                raise _UnknownError
+            is_part = isinstance(other, nodes.Include | nodes.Extends)
+            self._file(other.template.value, is_called=is_part)  # type: ignore[attr-defined] # likewise
+        if is_called:
+            self._visit(tree)
+
+    def _visit(self, node: nodes.Node) -> None:
+        if isinstance(node, nodes.Macro):
+            return
+        if isinstance(node, nodes.Getattr | nodes.Getitem) and _is_values(node.node):
+            key = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
+            if not isinstance(key, str):
+                raise _UnknownError
+            self.names.add(key)
+            return
+        if _is_values(node):
+            raise _UnknownError
+        if isinstance(node, nodes.Name):
+            self._mentioned.add(node.name)
+        elif isinstance(node, nodes.Getattr):
+            self._mentioned.add(node.attr)
+        elif isinstance(node, nodes.FromImport):
+            self._mentioned |= {name if isinstance(name, str) else name[0] for name in node.names}
+        for child in node.iter_child_nodes():
+            self._visit(child)
+
+
+def _is_values(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Name) and node.name == "values" and node.ctx == "load"

@@ -1,0 +1,40 @@
+"""Which values a template reads."""
+
+from __future__ import annotations
+
+import pytest
+from jinja2 import DictLoader, Environment
+
+from gke_jobs.rendering.value_reads import values_read
+
+MACROS = """
+{% macro one() %}{{ values.a }}{{ two() }}{% endmacro %}
+{% macro two() %}{{ values["b"] }}{% endmacro %}
+{% macro other() %}{{ values.c }}{% endmacro %}
+{{ values.d }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "read"),
+    [
+        ("plain: text", set()),
+        ("{{ values.x }} {% if values.y is defined %}{{ values['z'].deep }}{% endif %}", {"x", "y", "z"}),
+        ("{% import 'm' as m with context %}{{ m.one() }}", {"a", "b"}),
+        ("{% from 'm' import other with context %}{{ other() }}", {"c"}),
+        ("{% from 'm' import other as mine with context %}{{ mine() }}{{ values.x }}", {"c", "x"}),
+        ("{% include 'm' %}", {"d"}),
+        ("{% extends 'm' %}{% block a %}{{ values.x }}{% endblock %}", {"d", "x"}),
+        ("{% set v = values.x %}{{ v.y }}", {"x"}),
+        ("{% for name in values %}{{ name }}{% endfor %}", None),
+        ("{{ values | tojson }}", None),
+        ("{{ values[job.name] }}", None),
+        ("{% set all = values %}{{ all.x }}", None),
+        ("{% include values.x %}", None),
+        ("{{ values.x", None),
+        ("{% include 'missing' %}", None),
+    ],
+)
+def test_values_that_are_read(source, read):
+    environment = Environment(loader=DictLoader({"t": source, "m": MACROS}))
+    assert values_read(environment, "t") == read
