@@ -22,7 +22,7 @@ def test_values_come_from_the_file_before_the_environment(tmp_path):
         ('{"a": NaN}', "values are not JSON, GKE_JOB_VALUES: NaN is not a JSON number"),
         ("[" * 100_000, "values are not JSON, GKE_JOB_VALUES: "),
         ('{"a": "\udcff"}', "values are not JSON, GKE_JOB_VALUES: "),  # a byte that is no UTF-8
-        ('{"a":' * 101 + "1" + "}" * 101, "values are nested more than 100 deep, GKE_JOB_VALUES, "),
+        ('{"a":' * 101 + "1" + "}" * 101, "the values are nested more than 100 deep, GKE_JOB_VALUES, "),
         ("[1]", "values are not a JSON object, GKE_JOB_VALUES, "),
         ("null", "values are not a JSON object, GKE_JOB_VALUES, "),
         ('{"a": [{"b": "x\\u0000"}]}', "values.a[0].b holds a NUL character, GKE_JOB_VALUES, "),

@@ -107,7 +107,7 @@ def page() -> str:
     parts += [
         "A value that is null leaves its field to Kubernetes.\n",
         "**open**: the value becomes part of the manifest as it is. It can change what the Job may do: its image, its "
-        "user, its volumes. Write such a value in the DAG; never fill it from an XCom or a param that others can set.\n",
+        "user, its volumes. Write it in the DAG; do not fill it from an XCom or a param that others can set.\n",
     ]
     return "\n".join(parts)
 

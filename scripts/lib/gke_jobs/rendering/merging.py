@@ -8,7 +8,7 @@ Source: the fields patchStrategy and patchMergeKey of PodSpec and Container in t
 
 from __future__ import annotations
 
-from gke_jobs.rendering.values import Json
+from gke_jobs.rendering.values import Json, without_null
 
 MERGE_KEYS = {
     **dict.fromkeys(("containers", "initContainers", "ephemeralContainers", "volumes", "imagePullSecrets"), "name"),
@@ -33,7 +33,7 @@ def merge(base: dict[str, Json], part: Json, path: str = "") -> dict[str, Json]:
     directives = {key: value for key, value in part.items() if key.startswith("$")}
     fields = {key: value for key, value in part.items() if not key.startswith("$")}
     if directives == {PATCH: "replace"}:
-        return {key: _without_null(value) for key, value in fields.items() if value is not None}
+        return dict(without_null(fields))
     if directives:
         raise MergeError(
             f"{path or 'it'} has {', '.join(sorted(directives))}: only {PATCH}: replace or delete is known"
@@ -49,7 +49,7 @@ def merge(base: dict[str, Json], part: Json, path: str = "") -> dict[str, Json]:
         elif isinstance(value, list) and key in MERGE_KEYS and isinstance(base.get(key, []), list):
             merged[key] = _merge_lists(base.get(key, []), value, MERGE_KEYS[key], here)
         else:
-            merged[key] = _without_null(value)
+            merged[key] = without_null(value)
     return merged
 
 
@@ -67,10 +67,3 @@ def _merge_lists(base: list[Json], part: list[Json], key: str, path: str) -> lis
         else:
             merged.append(merge({}, item, here))
     return merged
-
-
-def _without_null(value: Json) -> Json:
-    """Return a copy without what is null, as Kubernetes would read it."""
-    if isinstance(value, dict):
-        return {key: _without_null(item) for key, item in value.items() if item is not None}
-    return [_without_null(item) for item in value] if isinstance(value, list) else value

@@ -9,6 +9,7 @@ from pathlib import Path
 from gke_jobs.rendering.identity import Run, identify
 from gke_jobs.rendering.manifest import read_manifest, stamp, stamp_owned
 from gke_jobs.rendering.places import places_of
+from gke_jobs.rendering.plain_manifest import PLAIN_SUFFIX, read_plain
 from gke_jobs.rendering.plan import summary, write_plan
 from gke_jobs.rendering.profiles import choose_profile
 from gke_jobs.rendering.size_limits import refuse_too_large
@@ -17,6 +18,7 @@ from gke_jobs.rendering.validation import validate_offline
 from gke_jobs.rendering.value_check import check_values
 from gke_jobs.rendering.value_reads import values_read
 from gke_jobs.rendering.values import read_values
+from gke_jobs.rendering.yaml_document import Path as DocumentPath
 from gke_jobs.rendering.yaml_document import read_documents, read_documents_and_places, write_document
 
 
@@ -50,18 +52,24 @@ def render(
     name = identity.name if name is None else name
     tables = [templates / "profiles.yaml", *([] if profiles is None else [Path(profiles)])]
     machine = choose_profile(tables, profile=profile, profile_for=profile_for, after=after, after_oom=after_oom)
-    renderer = Renderer(file.parent, templates)
-    given = check_values(read_values(values, environ, settings), file, lambda: values_read(renderer, file.name))
-    context = {"values": given, "profile": machine, "job": {"name": name}}
+    given = read_values(values, environ, settings)
+    found_places: dict[DocumentPath, str] = {}
+    if file.suffix == PLAIN_SUFFIX:
+        documents = read_plain(file, given)
+        manifest = work = read_manifest(documents, file.name)
+    else:
+        renderer = Renderer(file.parent, templates)
+        given = check_values(given, file, lambda: values_read(renderer, file.name))
+        context = {"values": given, "profile": machine, "job": {"name": name}}
 
-    def rendered(try_number: str) -> Rendered:
-        return renderer.render(file.name, context | {"run": run.as_dict() | {"try_number": try_number}})
+        def rendered(try_number: str) -> Rendered:
+            return renderer.render(file.name, context | {"run": run.as_dict() | {"try_number": try_number}})
 
-    of_this_try, of_any_try = rendered(run.try_number), rendered("")
-    documents, found_places = read_documents_and_places(of_this_try)
-    manifest = read_manifest(documents, file.name)
-    # A template may tell the container which try it is; the work is the same.
-    work = manifest if of_any_try == of_this_try else read_manifest(read_documents(of_any_try), file.name)
+        of_this_try, of_any_try = rendered(run.try_number), rendered("")
+        documents, found_places = read_documents_and_places(of_this_try)
+        manifest = read_manifest(documents, file.name)
+        # A template may tell the container which try it is; the work is the same.
+        work = manifest if of_any_try == of_this_try else read_manifest(read_documents(of_any_try), file.name)
     job = stamp(
         manifest.job,
         name=name,

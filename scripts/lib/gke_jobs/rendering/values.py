@@ -45,7 +45,7 @@ def read_values(file: str | None, environ: Mapping[str, str], settings: Sequence
     values: dict[str, Json] = read
     for setting in settings:
         values = _set(values, setting)
-    _check(values, "values", f"{source} or --set" if settings else source)
+    check_json(values, "values", f"{source} or --set" if settings else source)
     return values
 
 
@@ -92,6 +92,13 @@ def _with(target: Json, keys: list[str], value: Json) -> Json:
     raise ValueError(f"there is no place {first} in {json.dumps(target)[:50]}")
 
 
+def without_null(value: Json) -> Json:
+    """Return a copy without what is null, as Kubernetes would read it."""
+    if isinstance(value, dict):
+        return {key: without_null(item) for key, item in value.items() if item is not None}
+    return [without_null(item) for item in value] if isinstance(value, list) else value
+
+
 def _read(file: str) -> bytes:
     try:
         return Path(file).read_bytes()
@@ -104,17 +111,18 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _check(value: Json, path: str, source: str, depth: int = 0) -> None:
+def check_json(value: Json, path: str, source: str, depth: int = 0) -> None:
     """Refuse what YAML, JSON and the arguments of a process cannot carry all three, and what is nested too deeply."""
     if depth > MAX_DEPTH:
-        raise RenderError(BAD_INPUT, f"values are nested more than {MAX_DEPTH} deep, {source}, make them flatter")
+        what = re.split(r"[.\[]", path)[0]
+        raise RenderError(BAD_INPUT, f"the {what} are nested more than {MAX_DEPTH} deep, {source}, make them flatter")
     if isinstance(value, dict):
         for key, item in value.items():
-            _check(key, f"the key {key!a} of {path}", source)
-            _check(item, f"{path}.{key}", source, depth + 1)
+            check_json(key, f"the key {key!a} of {path}", source)
+            check_json(item, f"{path}.{key}", source, depth + 1)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _check(item, f"{path}[{index}]", source, depth + 1)
+            check_json(item, f"{path}[{index}]", source, depth + 1)
     elif isinstance(value, str) and (found := NOT_TEXT.search(value)):
         what = "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
         raise RenderError(BAD_INPUT, f"{path} holds {what}, {source}, remove it: no container can receive it")

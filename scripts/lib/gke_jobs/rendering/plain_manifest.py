@@ -1,0 +1,23 @@
+"""A manifest that is no template: a JSON file with a Job, or a list of a Job and what it owns. No Jinja, no values."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
+from gke_jobs.rendering.values import Json, check_json, without_null
+
+PLAIN_SUFFIX = ".json"
+
+
+def read_plain(file: Path, values: dict[str, Json]) -> list[Json]:
+    """Return the documents of a manifest. RenderError when it is no JSON, or values are given."""
+    if values:
+        raise RenderError(BAD_INPUT, f"values are given, {file.name} is no template, give a .yaml.j2 file or no values")
+    try:
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise RenderError(BAD_INPUT, f"manifest is not JSON, {file.name}: {error}, give one Job") from None
+    check_json(content, "fields of the manifest", file.name)
+    return [without_null(document) for document in (content if isinstance(content, list) else [content])]

@@ -1,0 +1,64 @@
+"""A manifest in JSON is taken as it is: no Jinja, no values, the dollars of Kubernetes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from golden import TEMPLATES
+
+from gke_jobs.rendering.render_error import RenderError
+from gke_jobs.rendering.rendering import render
+
+CONTAINER = {"name": "main", "image": "{{ values.image }}", "args": ["$(HOME)", "{% raw"], "command": None}
+JOB = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [CONTAINER]}}},
+}
+SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "mine"}, "spec": {"clusterIP": "None"}}
+
+
+def rendered(tmp_path, content, values="{}"):
+    file = tmp_path / "job.json"
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    text = render(
+        template=str(file),
+        values=None,
+        profile=None,
+        name="mine",
+        namespace=None,
+        templates=TEMPLATES,
+        environ={"GKE_JOB_VALUES": values, "USER": "ada"},
+    )
+    return list(yaml.safe_load_all(text))
+
+
+def test_it_is_taken_as_it_is(tmp_path):
+    [job] = rendered(tmp_path, JOB)
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    assert container == {key: value for key, value in CONTAINER.items() if value is not None}
+    assert job["metadata"]["name"] == "mine"
+    assert job["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "gke-job"
+
+
+def test_it_may_be_a_list_with_what_the_job_owns(tmp_path):
+    assert [document["kind"] for document in rendered(tmp_path, [JOB, SERVICE])] == ["Job", "Service"]
+
+
+@pytest.mark.parametrize(
+    ("content", "values", "said"),
+    [
+        (JOB, '{"image": "x"}', "values are given, job.json is no template"),
+        ("{", "{}", "manifest is not JSON, job.json: "),
+        ([], "{}", "manifest has no Jobs"),
+        ("[" * 102 + "]" * 102, "{}", "the fields of the manifest are nested more than 100 deep, job.json"),
+        ({**JOB, "kind": "\0"}, "{}", "fields of the manifest.kind holds a NUL character, job.json"),
+        ("[" * 100_000, "{}", "manifest is not JSON, job.json: "),
+    ],
+)
+def test_what_is_no_manifest_is_refused(tmp_path, content, values, said):
+    with pytest.raises(RenderError, match="^" + said.replace("[", r"\[")) as error:
+        rendered(tmp_path, content, values)
+    assert error.value.status == 65
