@@ -6,6 +6,7 @@ import json
 
 import pytest
 from golden import TEMPLATES
+from jinja2 import DictLoader, Environment
 
 from gke_jobs.rendering.render_error import RenderError
 from gke_jobs.rendering.value_check import check_values
@@ -13,9 +14,13 @@ from gke_jobs.rendering.value_check import check_values
 BATCH, INDEXED = TEMPLATES / "batch-job.yaml.j2", TEMPLATES / "indexed-job.yaml.j2"
 
 
-def refused(values, template=BATCH, reads=None):
+def environment(**templates):
+    return Environment(loader=DictLoader({f"{name}.yaml.j2": source for name, source in templates.items()}))
+
+
+def refused(values, template=BATCH, source=""):
     with pytest.raises(RenderError) as error:
-        check_values(values, template, lambda: reads)
+        check_values(values, template, environment(mine=source))
     assert error.value.status == 65
     return str(error.value)
 
@@ -70,27 +75,28 @@ def test_items_are_a_list_and_no_text_of_which_each_character_is_one():
 
 @pytest.mark.parametrize("given", [{"retries": "3"}, {"retries": None}, {"args": [1, True, "x"]}, {"scratch": 5}])
 def test_what_airflow_makes_of_values_is_taken(given):
-    assert check_values({"image": "busybox", **given}, BATCH, lambda: None) == {"image": "busybox", **given}
+    assert check_values({"image": "busybox", **given}, BATCH, environment()) == {"image": "busybox", **given}
 
 
 def test_a_values_file_may_name_its_schema():
-    assert check_values({"image": "a", "$schema": "./batch-job.schema.json"}, BATCH, lambda: None) == {"image": "a"}
+    assert check_values({"image": "a", "$schema": "./batch-job.schema.json"}, BATCH, environment()) == {"image": "a"}
 
 
-@pytest.mark.parametrize("name", ["mine.yaml.j2", "mine.yaml"])
-def test_without_a_schema_each_value_must_be_read(tmp_path, name):
-    template = tmp_path / name
-    assert check_values({"data": 1}, template, lambda: {"data", "rows"}) == {"data": 1}
-    assert check_values({"anything": 1}, template, lambda: None) == {"anything": 1}
-    said = refused({"dta": 1}, template, {"data"})
-    assert said == f"values.dta is unknown: the template does not read it, did you mean data?, {name}, see the template"
+def test_without_a_schema_each_value_must_be_read(tmp_path):
+    template, source = tmp_path / "mine.yaml.j2", "{{ values.data }}"
+    assert check_values({"data": 1}, template, environment(mine=source)) == {"data": 1}
+    assert check_values({"anything": 1}, template, environment(mine="{{ values | tojson }}")) == {"anything": 1}
+    said = refused({"dta": 1}, template, source)
+    assert said == (
+        "values.dta is unknown: the template does not read it, did you mean data?, mine.yaml.j2, see the template"
+    )
 
 
 def test_a_schema_of_a_team_says_what_its_template_takes(tmp_path):
     template, schema = tmp_path / "mine.yaml.j2", tmp_path / "mine.schema.json"
     content = {"properties": {"rows": {"type": ["integer", "null"], "minimum": 1}, "mode": {"enum": ["a", "b"]}}}
     schema.write_text(json.dumps(content))
-    assert check_values({"rows": 5, "other": 1}, template, set) == {"rows": 5, "other": 1}
+    assert check_values({"rows": 5, "other": 1}, template, environment()) == {"rows": 5, "other": 1}
     assert "values.rows must be an integer or null, not a string" in refused({"rows": "5"}, template)
     assert "values.mode must be one of a, b, not 'c'" in refused({"mode": "c"}, template)
 

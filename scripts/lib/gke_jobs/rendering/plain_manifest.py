@@ -8,8 +8,6 @@ from pathlib import Path
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.values import Json, check_json, without_null
 
-PLAIN_SUFFIX = ".json"
-
 
 def read_plain(file: Path, values: dict[str, Json]) -> list[Json]:
     """Return the documents of a manifest. RenderError when it is no JSON, or values are given."""

@@ -9,14 +9,12 @@ from pathlib import Path
 from gke_jobs.rendering.identity import Run, identify
 from gke_jobs.rendering.manifest import read_manifest, stamp, stamp_owned
 from gke_jobs.rendering.places import places_of
-from gke_jobs.rendering.plain_manifest import PLAIN_SUFFIX, read_plain
 from gke_jobs.rendering.plan import summary, write_plan
 from gke_jobs.rendering.profiles import choose_profile
 from gke_jobs.rendering.size_limits import refuse_too_large
 from gke_jobs.rendering.templating import Rendered, Renderer, find_template
 from gke_jobs.rendering.validation import validate_offline
 from gke_jobs.rendering.value_check import check_values
-from gke_jobs.rendering.value_reads import values_read
 from gke_jobs.rendering.values import read_values
 from gke_jobs.rendering.yaml_document import Path as DocumentPath
 from gke_jobs.rendering.yaml_document import read_documents, read_documents_and_places, write_document
@@ -54,12 +52,14 @@ def render(
     machine = choose_profile(tables, profile=profile, profile_for=profile_for, after=after, after_oom=after_oom)
     given = read_values(values, environ, settings)
     found_places: dict[DocumentPath, str] = {}
-    if file.suffix == PLAIN_SUFFIX:
+    if file.suffix == ".json":
+        from gke_jobs.rendering.plain_manifest import read_plain  # which a template does not need
+
         documents = read_plain(file, given)
         manifest = work = read_manifest(documents, file.name)
     else:
         renderer = Renderer(file.parent, templates)
-        given = check_values(given, file, lambda: values_read(renderer, file.name))
+        given = check_values(given, file, renderer)
         context = {"values": given, "profile": machine, "job": {"name": name}}
 
         def rendered(try_number: str) -> Rendered:

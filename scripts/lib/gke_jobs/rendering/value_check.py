@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
+
+from jinja2 import Environment
 
 from gke_jobs.plain_text import one_line
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
@@ -36,22 +38,30 @@ class _WrongError(Exception):
     """A value that is not as it should be; the message says which and how."""
 
 
-def check_values(values: dict[str, Json], template: Path, reads: Callable[[], set[str] | None]) -> dict[str, Json]:
+def check_values(values: dict[str, Json], template: Path, environment: Environment) -> dict[str, Json]:
     """Return the values without `$schema`; RenderError when one is unknown, missing, or of a wrong type.
 
-    reads: the values that the template reads, None for any; asked only where it has no schema
+    environment: of Jinja, which finds the template by its name
     """
     values = {name: value for name, value in values.items() if name != SCHEMA}
     schema = _schema(template)
     try:
         if schema is not None:
             _check(values, schema, "values")
-        elif (read := reads()) is not None:
-            _refuse_unknown(values, read, {}, "the template does not read it")
+        else:
+            _check_reads(values, template, environment)
     except _WrongError as error:
         known = "templates/VALUES.md" if schema and "x-elsewhere" in schema else "the template"
         raise RenderError(BAD_INPUT, f"{error}, {template.name}, see {known}") from None
     return values
+
+
+def _check_reads(values: dict[str, Json], template: Path, environment: Environment) -> None:
+    from gke_jobs.rendering.value_reads import values_read  # which a template with a schema does not need
+
+    read = values_read(environment, template.name)
+    if read is not None:
+        _refuse_unknown(values, read, {}, "the template does not read it")
 
 
 def _schema(template: Path) -> dict[str, Json] | None:

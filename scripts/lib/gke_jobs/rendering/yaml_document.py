@@ -17,7 +17,6 @@ import sys
 
 import yaml
 
-from gke_jobs.rendering.merging import MergeError, merge
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.templating import Rendered
 from gke_jobs.rendering.values import Json
@@ -117,6 +116,8 @@ class _Reader:
         value = self.rendered.values[int(whole[1])]
         if value is None:
             return result
+        from gke_jobs.rendering.merging import MergeError, merge  # which most manifests do not need
+
         try:
             return merge(result, _value(value, path, keeps_null=True))
         except MergeError as error:
