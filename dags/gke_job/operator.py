@@ -26,6 +26,19 @@ from gke_job.values import plain
 NO_RETRY_HELPS = (64, 65, 66, 77, 78)
 KILL_SECONDS = 3  # in which run-job ends when it is told to
 OnKill = Literal["auto", "delete", "keep"]
+COMPOSER_VARIABLES = ("GCP_PROJECT", "COMPOSER_LOCATION", "COMPOSER_ENVIRONMENT")
+
+
+def airflow_environment(environ: Mapping[str, str]) -> str:
+    """Returns the name of this Airflow: the explicit one, else PROJECT/REGION/NAME in Composer, else `airflow`.
+
+    :param environ: of the worker; `gke_jobs.rendering.identity` reads it in the same way
+    """
+    if explicit := environ.get("GKE_JOB_AIRFLOW_ENVIRONMENT"):
+        return explicit
+    if not environ.get("COMPOSER_ENVIRONMENT"):
+        return "airflow"
+    return "/".join(environ[name] for name in COMPOSER_VARIABLES if environ.get(name))
 
 
 class GkeJobOperator(BashOperator):
@@ -150,10 +163,11 @@ class GkeJobOperator(BashOperator):
 
     def get_env(self, context: Context) -> dict[str, str]:
         """Returns the worker's environment and what identifies this task instance to the scripts."""
-        environment = os.environ.get("COMPOSER_ENVIRONMENT", "airflow")
+        env = super().get_env(context)
+        environment = env.get("GKE_JOB_AIRFLOW_ENVIRONMENT") or airflow_environment(os.environ)
         return {
+            **env,
             "GKE_JOB_AIRFLOW_ENVIRONMENT": environment,
-            **super().get_env(context),
             "GKE_JOB_MAP_INDEX": str(context["ti"].map_index),
             "GKE_JOB_PYTHON": sys.executable,
         }

@@ -18,11 +18,14 @@ def job(task_id: str, **differs: str) -> dict[str, str]:
     return {"job": task_id, "namespace": "ml", "uid": "u", "state": "Running", **identity, **differs}
 
 
+COMPOSER = {"GCP_PROJECT": "ml", "COMPOSER_LOCATION": "europe-west4", "COMPOSER_ENVIRONMENT": "prod"}
+
+
 @pytest.fixture
 def reaped(monkeypatch):
     """The Jobs that are handed to reap-jobs, of those that list-jobs has found, and the options."""
 
-    def reap(*found: dict[str, str], **arguments) -> tuple[list[str], dict]:
+    def reap(*found: dict[str, str], environ: dict[str, str] | None = None, **arguments) -> tuple[list[str], dict]:
         handed = []
 
         def run(self, context, script, **options):
@@ -32,6 +35,8 @@ def reaped(monkeypatch):
             return ""
 
         monkeypatch.delenv("COMPOSER_ENVIRONMENT", raising=False)
+        for name, value in (environ or {}).items():
+            monkeypatch.setenv(name, value)
         monkeypatch.setattr(ReapGkeJobs, "_run", run)
         monkeypatch.setattr(
             janitor, "task_states", lambda ti, dag, run, index, tasks: {t: STATES[t] for t in tasks if t in STATES}
@@ -55,6 +60,14 @@ def test_a_job_of_a_group_has_a_task_that_waits(reaped):
 )
 def test_what_is_of_others_or_finished_is_none(reaped, differs):
     assert reaped(job("over", **differs))[0] == []
+
+
+def test_d5_in_composer_it_takes_only_jobs_of_its_project_and_region(reaped):
+    names = ("ml/europe-west4/prod", "ml/us-central1/prod", "other/europe-west4/prod", "prod", "airflow")
+    found = [job("over", job=name, environment=name) for name in names]
+    jobs, options = reaped(*found, environ=COMPOSER)
+    assert jobs == ["ml/europe-west4/prod"]
+    assert options["airflow_environment"] == "ml/europe-west4/prod"
 
 
 @pytest.mark.parametrize(

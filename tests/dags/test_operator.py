@@ -15,6 +15,8 @@ from airflow.utils.session import create_session
 
 from gke_job import GkeCluster, GkeJobOperator
 from gke_job.compat import AirflowException, AirflowFailException
+from gke_job.operator import airflow_environment
+from gke_jobs.rendering.identity import Run
 
 try:
     from airflow.sdk import DAG, TaskGroup, task
@@ -264,10 +266,27 @@ def test_run_job_learns_which_task_instance_it_serves(run, run_job, monkeypatch,
     assert environment["PATH"] == os.environ["PATH"]
 
 
-def test_on_composer_the_environment_is_named_after_it(run_job, monkeypatch):
-    monkeypatch.setenv("COMPOSER_ENVIRONMENT", "prod-west")
-    GkeJobOperator(task_id="t", template="batch-job").execute(CONTEXT)
-    assert run_job.calls[0]["environment"]["GKE_JOB_AIRFLOW_ENVIRONMENT"] == "prod-west"
+COMPOSER = {"GCP_PROJECT": "ml", "COMPOSER_LOCATION": "europe-west4", "COMPOSER_ENVIRONMENT": "prod"}
+EXPLICIT = {"GKE_JOB_AIRFLOW_ENVIRONMENT": "mine"}
+
+
+@pytest.mark.parametrize("options", [{}, {"env": {"A": "b"}}])
+@pytest.mark.parametrize(("variables", "name"), [(COMPOSER, "ml/europe-west4/prod"), (COMPOSER | EXPLICIT, "mine")])
+def test_d5_on_composer_the_environment_is_named_after_it_unless_it_has_a_name(
+    run_job, monkeypatch, options, variables, name
+):
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    GkeJobOperator(task_id="t", template="batch-job", **options).execute(CONTEXT)
+    assert run_job.calls[0]["environment"]["GKE_JOB_AIRFLOW_ENVIRONMENT"] == name
+
+
+@pytest.mark.parametrize("missing", [*COMPOSER, None])
+@pytest.mark.parametrize("explicit", [{}, EXPLICIT, {"GKE_JOB_AIRFLOW_ENVIRONMENT": ""}])
+def test_the_scripts_give_the_environment_the_same_name(missing, explicit):
+    environ = {name: value for name, value in COMPOSER.items() if name != missing} | explicit
+    run = Run.from_environment(environ | {"AIRFLOW_CTX_DAG_ID": "d"})
+    assert airflow_environment(environ) == (run.environment or "airflow")
 
 
 def test_mapped_tasks_differ_in_values_and_map_index_and_share_a_cluster(run, run_job):

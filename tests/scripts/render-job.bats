@@ -124,6 +124,13 @@ write_template() { # CONTAINER
   assert_line '    gke-job/try-number: "2"'
 }
 
+@test "D2: a DAG id that begins with a digit names a distributed Job and its Service" {
+  AIRFLOW_CTX_DAG_ID=2026_churn AIRFLOW_CTX_TASK_ID=fit render_job --template distributed-job \
+    --values - <<<'{"image": "busybox", "nodes": 2}'
+  assert_success
+  assert_line --regexp '^  name: "job-2026-churn-fit-[0-9a-f]{8}"$'
+}
+
 @test "a hostile value stays one argument" {
   # shellcheck disable=SC2016 # the dollar is the test
   printf '%s' '{"image": "busybox", "args": ["\"]\n---\nkind: Secret {{ 7*7 }} $(HOME) # \u2028"]}' >hostile.json

@@ -28,19 +28,40 @@ def test_a_run_is_read_from_what_airflow_exports():
             "AIRFLOW_CTX_TRY_NUMBER": "1",
             "GKE_JOB_MAP_INDEX": "-1",
             "GKE_JOB_AIRFLOW_ENVIRONMENT": "prod",
+            "GCP_PROJECT": "ml",
+            "COMPOSER_LOCATION": "europe-west4",
             "COMPOSER_ENVIRONMENT": "other",
         }
     )
     assert run == TASK
 
 
+COMPOSER = {"GCP_PROJECT": "ml", "COMPOSER_LOCATION": "europe-west4", "COMPOSER_ENVIRONMENT": "prod"}
+
+
+def in_composer(**differs: str) -> Run:
+    return Run.from_environment({"AIRFLOW_CTX_DAG_ID": "d", **COMPOSER, **differs})
+
+
 def test_composer_names_the_environment_and_a_plain_task_has_no_map_index():
-    run = Run.from_environment({"AIRFLOW_CTX_DAG_ID": "d", "COMPOSER_ENVIRONMENT": "composer-1"})
-    assert (run.environment, run.map_index) == ("composer-1", "-1")
+    run = in_composer()
+    assert (run.environment, run.map_index) == ("ml/europe-west4/prod", "-1")
+    assert in_composer(GCP_PROJECT="").environment == "europe-west4/prod"
+
+
+@pytest.mark.parametrize("name", COMPOSER)
+def test_d5_project_and_region_of_a_composer_environment_make_another_identity(name):
+    one, other = of_task(in_composer()), of_task(in_composer(**{name: "other"}))
+    assert one.hash != other.hash
+    assert one.name != other.name
+
+
+def test_outside_composer_a_project_and_a_location_name_no_environment():
+    assert in_composer(COMPOSER_ENVIRONMENT="").environment == ""
 
 
 def test_without_airflow_every_field_is_empty():
-    assert set(Run.from_environment({"COMPOSER_ENVIRONMENT": "c"}).as_dict().values()) == {""}
+    assert set(Run.from_environment(COMPOSER).as_dict().values()) == {""}
 
 
 def test_every_try_of_a_task_instance_has_the_same_identity():
@@ -75,14 +96,32 @@ def test_the_name_is_dag_and_task_with_a_hash():
         ("_._", "---"),
         ("日本", "größe"),
         ("1", "2"),
+        ("日本", "2"),
+        ("2026_churn", "fit"),
+        ("2" * 250, "t" * 250),
+        ("_._", "2" * 250),
         ("a" * 20 + "-" * 5 + "b" * 20, "c" * 20 + "-" * 5 + "d" * 20),
     ],
 )
 def test_any_dag_and_task_give_a_dns_label_with_room_for_pod_names(dag_id, task_id):
     identity = of_task(replace(TASK, dag_id=dag_id, task_id=task_id))
-    assert re.fullmatch("[a-z0-9]([-a-z0-9]*[a-z0-9])?", identity.name)
+    assert re.fullmatch("[a-z]([-a-z0-9]*[a-z0-9])?", identity.name)
     assert len(identity.name) <= NAME_LENGTH
     assert identity.name.endswith(identity.hash[:8])
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "task_id", "name"),
+    [
+        ("2026_churn", "fit", "job-2026-churn-fit"),
+        ("日本", "東京", "job"),
+        ("日本", "fit", "fit"),
+        ("日本", "2", "job-2"),
+    ],
+)
+def test_d2_a_name_that_would_not_begin_with_a_letter_begins_with_job(dag_id, task_id, name):
+    identity = of_task(replace(TASK, dag_id=dag_id, task_id=task_id))
+    assert identity.name == f"{name}-{identity.hash[:8]}"
 
 
 def test_a_long_dag_id_does_not_hide_the_task():
@@ -94,6 +133,15 @@ def test_by_hand_the_name_is_the_work_and_the_user():
     assert by_hand("batch-job", USER="Ada.L").name == "batch-job-ada-l"
     assert by_hand("batch-job", LOGNAME="bob").name == "batch-job-bob"
     assert by_hand("batch-job").name == f"batch-job-{os.getuid()}"
+    assert by_hand("2d-train", USER="ada").name == "job-2d-train-ada"
+    assert by_hand("日本", USER="1000").name == "job-1000"
+    assert by_hand("日本", USER="_").name == "job"
+
+
+def test_d2_a_long_name_by_hand_begins_with_a_letter_too():
+    identity = by_hand("2" * 44, USER="ada")
+    assert identity.name == f"job-{'2' * 33}-ada-{identity.hash[:8]}"
+    assert len(identity.name) == NAME_LENGTH
 
 
 def test_by_hand_each_user_and_work_has_an_identity():

@@ -1,7 +1,8 @@
 """Who a Job belongs to: one Airflow task instance, or a person at a shell.
 
 Airflow's BashOperator exports AIRFLOW_CTX_*; GkeJobOperator adds what Airflow leaves out, GKE_JOB_MAP_INDEX and
-GKE_JOB_AIRFLOW_ENVIRONMENT. Two environments may share a cluster and a DAG id, so the environment counts.
+GKE_JOB_AIRFLOW_ENVIRONMENT. Two environments may share a cluster and a DAG id, so the environment counts. Two Composer
+environments of one name differ in project or region.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass
 # A label holds 63 characters; Kubernetes appends `-xxxxx` to a Pod's name and, in an Indexed Job, `-index` before it.
 NAME_LENGTH = 50
 HASH_IN_NAME = 8
+COMPOSER_VARIABLES = ("GCP_PROJECT", "COMPOSER_LOCATION", "COMPOSER_ENVIRONMENT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class Run:
         if not environ.get("AIRFLOW_CTX_DAG_ID"):
             return cls()
         return cls(
-            environment=environ.get("GKE_JOB_AIRFLOW_ENVIRONMENT") or environ.get("COMPOSER_ENVIRONMENT", ""),
+            environment=environ.get("GKE_JOB_AIRFLOW_ENVIRONMENT") or composer_environment(environ),
             dag_id=environ["AIRFLOW_CTX_DAG_ID"],
             task_id=environ.get("AIRFLOW_CTX_TASK_ID", ""),
             run_id=environ.get("AIRFLOW_CTX_DAG_RUN_ID", ""),
@@ -51,9 +53,19 @@ class Run:
         return asdict(self)
 
 
+def composer_environment(environ: Mapping[str, str]) -> str:
+    """Return PROJECT/REGION/NAME from the variables that Composer sets; '' outside Composer."""
+    if not environ.get("COMPOSER_ENVIRONMENT"):
+        return ""
+    return "/".join(environ[name] for name in COMPOSER_VARIABLES if environ.get(name))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """A Job's `hash` (12 hex digits, the same for every try) and its default `name`, which is a DNS-1123 label."""
+    """A Job's `hash` (12 hex digits, the same for every try) and its default `name`, which is a DNS-1035 label.
+
+    A Service may have that name: a DNS-1035 label begins with a letter.
+    """
 
     hash: str
     name: str
@@ -77,7 +89,9 @@ def digest(content: object) -> str:
 
 def _name(first: str, second: str, key: str, *, always_hash: bool) -> str:
     first, second = _slug(first), _slug(second)
-    plain = f"{first}-{second}".strip("-") or "job"
+    if not (first or second)[:1].isalpha():
+        first = f"job-{first}".strip("-")
+    plain = f"{first}-{second}".strip("-")
     if not always_hash and len(plain) <= NAME_LENGTH:
         return plain
     # Each half keeps what the other one does not need, so that a long DAG id does not hide the task.
