@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gke_jobs.rendering.identity import NAME_LENGTH, Run, digest, identify
+from gke_jobs.rendering.identity import NAME_LENGTH, Run, digest, identify, label_value
 
 TASK = Run(environment="prod", dag_id="train_model", task_id="fit", run_id="manual__1", map_index="-1", try_number="1")
 
@@ -157,3 +157,33 @@ def test_a_long_name_by_hand_is_cut_and_keeps_a_hash():
 
 def test_a_digest_does_not_depend_on_the_order_of_keys():
     assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1}) != digest({"b": [2, 1], "a": 1})
+
+
+@pytest.mark.parametrize("text", ["train_model", "group.Task__1", "2026_churn", "a" * 63, "0"])
+def test_an_id_that_is_a_label_value_stays_as_it_is(text):
+    assert label_value(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "readable"),
+    [
+        ("größe", "gr-e-"),
+        ("_private_", "private-"),
+        ("a" * 64, "a" * 54 + "-"),
+        ("a" * 53 + "_" + "b" * 50, "a" * 53 + "-"),
+        ("a b\n", "a-b-"),
+        ("日本", ""),
+        ("", ""),
+        ("...", ""),
+    ],
+)
+def test_what_no_label_can_hold_is_replaced_by_a_hash_of_the_whole_id(text, readable):
+    value = label_value(text)
+    assert re.fullmatch(f"{re.escape(readable)}[0-9a-f]{{8}}", value)
+    assert len(value) <= 63
+    assert value == label_value(text)
+
+
+def test_ids_that_lose_what_tells_them_apart_have_labels_that_differ():
+    ids = ["a b", "a-b", "a/b", "größe", "grüße", "日本", "東京", "x" * 64, "x" * 65, "x_", "x"]
+    assert len({label_value(text) for text in ids}) == len(ids)

@@ -16,12 +16,13 @@ JOB = {
 }
 SERVICE = {"apiVersion": "v1", "kind": "Service", "spec": {"clusterIP": "None"}}
 RUN = Run(environment="prod", dag_id="d", task_id="t", run_id="r", map_index="3", try_number="2")
-LABELS = {"gke-job/identity": "0123456789ab", "app.kubernetes.io/managed-by": "gke-job"}
+OWN_LABELS = {"gke-job/identity": "0123456789ab", "app.kubernetes.io/managed-by": "gke-job"}
+LABELS = {**OWN_LABELS, "gke-job/dag": "d", "gke-job/task": "t"}
 
 
-def stamped(job=JOB, *, name="ours", namespace=None):
+def stamped(job=JOB, *, name="ours", namespace=None, run=RUN):
     identity = Identity(hash="0123456789ab", name="unused")
-    return stamp(copy.deepcopy(job), name=name, namespace=namespace, identity=identity, run=RUN, work="ba9876543210")
+    return stamp(copy.deepcopy(job), name=name, namespace=namespace, identity=identity, run=run, work="ba9876543210")
 
 
 def changed(path: str, value: object) -> dict:
@@ -64,6 +65,12 @@ def test_the_labels_are_on_the_pods_too():
     pod = stamped()["spec"]["template"]
     assert pod["metadata"] == {"labels": {"app": "b", **LABELS}, "annotations": {"c": "d"}}
     assert pod["spec"] == {"containers": []}
+
+
+def test_a_job_made_by_hand_has_no_labels_of_dag_and_task():
+    job = stamped(run=Run())
+    assert job["metadata"]["labels"] == {"team": "a", **OWN_LABELS}
+    assert job["spec"]["template"]["metadata"]["labels"] == {"app": "b", **OWN_LABELS}
 
 
 def test_a_template_without_metadata_gets_it_all():
@@ -208,7 +215,7 @@ def test_what_a_job_owns_has_its_labels_and_namespace_whatever_the_template_says
     assert owned(theirs, data={"a": "b"}) == {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": "ours-files", "namespace": "ml", "labels": {"team": "a", **LABELS}},
+        "metadata": {"name": "ours-files", "namespace": "ml", "labels": {"team": "a", **OWN_LABELS}},
         "data": {"a": "b"},
     }
     assert "namespace" not in owned({"namespace": "other"}, job=changed("metadata", {}))["metadata"]

@@ -81,6 +81,15 @@ def test_other_values_give_another_manifest_hash_and_the_same_identity(manifest)
     assert one["annotations"]["gke-job/manifest-hash"] != other["annotations"]["gke-job/manifest-hash"]
 
 
+def test_job_and_pods_have_labels_of_dag_and_task_which_do_not_change_the_manifest_hash(manifest):
+    one, other = manifest(), manifest(AIRFLOW_CTX_TASK_ID="größe")
+    for job, task in ((one, "fit"), (other, "gr-e-b0e6dcaa")):
+        for labels in (job["metadata"]["labels"], job["spec"]["template"]["metadata"]["labels"]):
+            assert (labels["gke-job/dag"], labels["gke-job/task"]) == ("train_model", task)
+    hashes = {job["metadata"]["annotations"]["gke-job/manifest-hash"] for job in (one, other)}
+    assert len(hashes) == 1
+
+
 def test_a_given_name_leaves_the_identity_of_a_task_alone(manifest):
     given, default = manifest(name="given")["metadata"], manifest()["metadata"]
     assert given["name"] == "given"

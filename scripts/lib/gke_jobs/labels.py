@@ -4,6 +4,8 @@ from __future__ import annotations
 
 OURS = "gke-job/"
 IDENTITY = "gke-job/identity"  # label: hash of environment, DAG, task, run and map index
+DAG = "gke-job/dag"  # label: the DAG's id as a label value, as far as it can be one; DAG_ID is the id itself
+TASK = "gke-job/task"  # label: likewise, of the task
 MANIFEST_HASH = "gke-job/manifest-hash"
 PROFILE = "gke-job/profile"
 COLLECTED = "gke-job/collected"  # when collect-job has taken the result

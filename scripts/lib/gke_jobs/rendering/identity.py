@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 # A label holds 63 characters; Kubernetes appends `-xxxxx` to a Pod's name and, in an Indexed Job, `-index` before it.
 NAME_LENGTH = 50
 HASH_IN_NAME = 8
+LABEL_LENGTH = 63
+LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 COMPOSER_VARIABLES = ("GCP_PROJECT", "COMPOSER_LOCATION", "COMPOSER_ENVIRONMENT")
 
 
@@ -79,6 +81,14 @@ def identify(run: Run, *, work: str, environ: Mapping[str, str]) -> Identity:
     user = environ.get("USER") or environ.get("LOGNAME") or str(os.getuid())
     key = digest(["by-hand", user, work])
     return Identity(hash=key, name=_name(work, user, key, always_hash=False))
+
+
+def label_value(text: str) -> str:
+    """Return an id as a label value: itself where it is one, else what can stay of it and a hash of the whole."""
+    if LABEL_VALUE.fullmatch(text):
+        return text
+    readable = re.sub("[^-A-Za-z0-9_.]+", "-", text)[: LABEL_LENGTH - len("-") - HASH_IN_NAME].strip("-_.")
+    return f"{readable}-{digest(text)[:HASH_IN_NAME]}".lstrip("-")
 
 
 def digest(content: object) -> str:

@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass
 
 from gke_jobs import labels
-from gke_jobs.rendering.identity import NAME_LENGTH, Identity, Run, digest
+from gke_jobs.rendering.identity import LABEL_LENGTH, NAME_LENGTH, Identity, Run, digest, label_value
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.values import Json
 
-LABEL_LENGTH = 63
 ARGUMENT_BYTES = 131_071  # Linux starts no program with a longer argument, or a longer variable with its name
 
 
@@ -98,6 +97,8 @@ def stamp(
     """
     metadata, pod = job.get("metadata", {}), job["spec"]["template"].get("metadata", {})
     ours = {labels.IDENTITY: identity.hash, labels.MANAGED_BY: labels.MANAGER}
+    if run.dag_id:
+        ours |= {labels.DAG: label_value(run.dag_id), labels.TASK: label_value(run.task_id)}
     annotations = {
         labels.AIRFLOW_ENVIRONMENT: run.environment,
         labels.DAG_ID: run.dag_id,
