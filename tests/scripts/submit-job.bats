@@ -153,6 +153,17 @@ finish_job() {
   assert_regex "$stderr" 'replacing Job .*: it is complete, but from another manifest'
 }
 
+@test "S4: --on-change attach does not take it either" {
+  submit 'true'
+  submitted
+  finish_job Complete
+  local first=$uid
+  submit 'exit 0' --on-change attach
+  assert_success
+  submitted
+  assert_not_equal "$uid" "$first"
+}
+
 @test "a collected Job is replaced: the task was cleared" {
   submit 'true'
   submitted

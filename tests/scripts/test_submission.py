@@ -12,6 +12,7 @@ from gke_jobs.messages import ScriptError
 from gke_jobs.reads import Reader
 from gke_jobs.rendering.plan import Owned, Plan, read_plan, set_owner, summary, write_plan
 from gke_jobs.submission import decisions
+from gke_jobs.submission.created import created_uid, is_of
 from gke_jobs.submission.decisions import (
     Attach,
     Create,
@@ -66,6 +67,14 @@ CASES = [
         REPLACE,
         "complete, but from another",
     ),
+    ("S4: succeeded, other manifest", there("SuccessCriteriaMet", **OTHER), {}, REPLACE, "complete, but from another"),
+    (
+        "S4: the same, attach",
+        there("SuccessCriteriaMet", **OTHER),
+        {"on_change": "attach"},
+        REPLACE,
+        "complete, but from another",
+    ),
     ("failed", there("Failed"), {}, REPLACE, "replacing Job train: it failed"),
     ("failing", there("FailureTarget"), {}, REPLACE, "it failed"),
     ("failed, other manifest", there("Failed", **OTHER), {}, REPLACE, "it failed"),
@@ -101,10 +110,48 @@ def test_a_job_that_was_not_there_at_first_is_never_replaced_because_it_has_ende
     assert decide(facts, asked(), Memory(found=found)).action == action
 
 
-def test_s4_of_another_manifest_it_is_not_taken_either():
-    decision = decide(there("Complete", hash="bbbb"), asked(), Memory(found=""))
-    assert isinstance(decision.action, Refuse)
-    assert "run again" in decision.action.message
+@pytest.mark.parametrize("on_change", ["fail", "attach", "replace"])
+@pytest.mark.parametrize("found", ["", "another-uid"])
+def test_s4_of_another_manifest_it_is_not_taken_either(found, on_change):
+    for condition in ("Complete", "SuccessCriteriaMet"):
+        decision = decide(there(condition, **OTHER), asked(on_change=on_change), Memory(found=found))
+        assert isinstance(decision.action, Refuse)
+        assert decision.action.status == 65
+        assert "run again" in decision.action.message
+    decision = decide(there("Failed", **OTHER), asked(on_change=on_change), Memory(found=found))
+    assert (decision.action, decision.messages) == (REPLACE, ["replacing Job train: it failed"])
+
+
+@pytest.mark.parametrize("on_change", ["fail", "attach", "replace"])
+@pytest.mark.parametrize("condition", ["Complete", "SuccessCriteriaMet", "Failed", "FailureTarget"])
+@pytest.mark.parametrize("facts", [{"hash": "bbbb"}, {"hash": ""}, {"identity": "you"}, {"identity": "you", **OTHER}])
+@pytest.mark.parametrize("found", [None, "", UID, "another-uid"])
+def test_s4_a_finished_job_without_our_identity_and_manifest_hash_is_never_attached_to(
+    facts, condition, on_change, found
+):
+    decision = decide(there(condition, **facts), asked(on_change=on_change), Memory(found=found))
+    assert not isinstance(decision.action, Attach)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "labels", "annotations", "uid"),
+    [
+        ("Job", "train", {"gke-job/identity": "me"}, {"gke-job/manifest-hash": "aaaa"}, UID),
+        ("Job", "train", {"gke-job/identity": "me"}, {"gke-job/manifest-hash": "bbbb"}, ""),
+        ("Job", "train", {"gke-job/identity": "me"}, {}, ""),
+        ("Job", "train", {"gke-job/identity": "you"}, {"gke-job/manifest-hash": "aaaa"}, ""),
+        ("Job", "other", {"gke-job/identity": "me"}, {"gke-job/manifest-hash": "aaaa"}, ""),
+        ("Status", "train", {"gke-job/identity": "me"}, {"gke-job/manifest-hash": "aaaa"}, ""),
+    ],
+)
+def test_s4_an_answer_or_a_job_found_after_an_interruption_is_ours_only_with_our_manifest_hash(
+    tmp_path, kind, name, labels, annotations, uid
+):
+    plan = Plan(name="train", namespace="ml", identity="me", hash="aaaa", profile="", owned=())
+    answer = {**job_object(name=name, labels=labels, annotations=annotations), "kind": kind}
+    (tmp_path / "changed").write_text(json.dumps(answer))
+    assert created_uid(tmp_path / "changed", plan) == uid
+    assert is_of(answer, plan) == bool(uid)
 
 
 FAILED = {"profile": "small", "conditions": frozenset({"Failed"})}

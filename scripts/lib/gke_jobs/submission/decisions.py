@@ -11,6 +11,7 @@ from gke_jobs.submission.created import created_message
 
 PROFILE = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")  # rendering/profiles.py
 FAILED = frozenset({"Failed", "FailureTarget"})
+SUCCEEDED = frozenset({"Complete", "SuccessCriteriaMet"})
 ENDED = FAILED | {"Complete"}
 
 
@@ -194,18 +195,18 @@ def _attach_or_replace(facts: Facts, request: Request, *, was_there: bool) -> tu
     name, same = request.name, facts.hash == request.hash
     attach = Attach(facts.uid, complete_owned=same and "Complete" not in facts.conditions)
     change = f"from another manifest ({_word(facts.hash)}, now {request.hash})"
-    if not was_there and facts.conditions & ENDED:
-        if "Complete" in facts.conditions and not same:
-            message = f"Job {name} was created while this run tried to, {change}, and has ended: run again"
-            return Refuse(exit_codes.DATA, message), []
+    if facts.conditions & SUCCEEDED and not same:
+        if was_there:
+            return Replace(facts.uid), [f"replacing Job {name}: it is complete, but {change}"]
+        message = f"Job {name} was created while this run tried to, {change}, and has ended: run again"
+        return Refuse(exit_codes.DATA, message), []
+    if not was_there and same and facts.conditions & ENDED:
         return attach, [f"attaching to Job {name}: it was created while this run tried to, and has ended already"]
     if facts.conditions & FAILED:
         return Replace(facts.uid), [f"replacing Job {name}: it failed"]
     if "Complete" in facts.conditions:
         if facts.collected:
             return Replace(facts.uid), [f"replacing Job {name}: it is complete, and its result was collected"]
-        if not same:
-            return Replace(facts.uid), [f"replacing Job {name}: it is complete, but {change}"]
         return attach, [f"attaching to Job {name}: it is complete and its result was never collected"]
     if same:
         return attach, [f"attaching to Job {name}: it still runs"]
