@@ -9,5 +9,7 @@ print_links() { # PROJECT LOCATION CLUSTER NAMESPACE JOB
   query+=" resource.labels.namespace_name=\"$4\" labels.\"k8s-pod/job-name\"=\"$5\""
   log "Cloud Logging: $query"
   query=${query// /%0A} query=${query//\"/%22} query=${query//=/%3D}
-  log "that is $console/logs/query;query=${query//\//%2F}?project=$1"
+  query="$console/logs/query;query=${query//\//%2F}?project=$1"
+  report logs "$query"
+  log "that is $query"
 }

@@ -51,6 +51,11 @@ log() { # MESSAGE...
   fi
 }
 
+# Leaves something for the program that has started the run and named a directory for it: see gke_jobs/report.py.
+report() { # NAME TEXT
+  [[ ! ${GKE_JOB_REPORT-} ]] || { printf '%s\n' "$2" >"$GKE_JOB_REPORT/$1"; } 2>/dev/null || true
+}
+
 # Ends the script when a command fails that nothing had to be done about: its exit code may be one that means something
 # else to Airflow. Those of our own scripts go on.
 end_unexpectedly() {
@@ -64,6 +69,7 @@ end_unexpectedly() {
 }
 
 die() { # STATUS MESSAGE...
+  report reason "${*:2}"
   log "${*:2}"
   exit "$1"
 }

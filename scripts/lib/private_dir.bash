@@ -58,6 +58,6 @@ sweep_private_dirs() {
   done
 }
 
-is_of_dead_process() { # PROCESS-ID-NUMBER
-  [[ $1 =~ ^[0-9]+-[0-9]+$ && ! -e /proc/${1%-*} ]]
+is_of_dead_process() { # PROCESS-ID-SUFFIX
+  [[ $1 =~ ^[0-9]+-[0-9a-z_]+$ && ! -e /proc/${1%-*} ]]
 }

@@ -51,6 +51,39 @@ finished_job() { # CONDITION NAME SHELL-COMMAND [SPEC]
   assert_output --regexp '^20[0-9-]+T[0-9:]+Z$'
 }
 
+collected_mark() { # NAME
+  kubectl get job "$1" --output 'jsonpath={.metadata.annotations.gke-job/collected}'
+}
+
+@test "--mark later prints the result and leaves the mark to --mark only, which prints nothing" {
+  finished_job Complete later 'echo 5 > /dev/termination-log'
+  run_script collect-job --job later --mark later
+  assert_success
+  assert_output 5
+  assert_equal "$(collected_mark later)" ''
+  run_script collect-job --job later --mark only
+  assert_success
+  assert_output ''
+  assert_equal "$stderr" ''
+  assert_regex "$(collected_mark later)" '^20'
+}
+
+@test "a --mark that is none of its choices is a usage error: 64" {
+  run_script collect-job --job any --mark never
+  assert_one_error 64 "option --mark is 'never': it is one of now, later, only"
+}
+
+@test "V7: a required result that is missing is 65, and the Job is marked, so that a cleared task runs it again" {
+  finished_job Complete empty 'true'
+  run_script collect-job --job empty --result-required --mark later
+  assert_one_error 65 'Job empty is complete, but its container left no result; a result is required'
+  assert_regex "$(collected_mark empty)" '^20'
+  finished_job Complete full 'echo 5 > /dev/termination-log'
+  run_script collect-job --job full --result-required
+  assert_success
+  assert_output 5
+}
+
 @test "a result that was cut is no result: 65, and the Job is not marked" {
   finished_job Complete cut 'printf "[%5000s]" 1 > /dev/termination-log'
   run_script collect-job --job cut

@@ -276,3 +276,54 @@ is_creating() {
   assert_regex "$stderr" 'Job never will never start: for 1 s Pod never-.* is unable to start on '
   assert_regex "${stderr_lines[-1]}" 'it will never start; Job never in namespace .* is deleted$'
 }
+
+# What is in a file of the directory that the caller of run-job has named.
+reported() { # NAME
+  cat "$GKE_JOB_REPORT/$1"
+}
+
+use_report() {
+  export GKE_JOB_REPORT=$BATS_TEST_TMPDIR/report
+  mkdir "$GKE_JOB_REPORT"
+}
+
+@test "--mark later leaves the mark, the Job's name and the credentials to the caller" {
+  use_report
+  run_job 'echo 5 > /dev/termination-log' "${cluster[@]}" --namespace "$NAMESPACE" --mark later --name unmarked
+  assert_success
+  assert_output 5
+  assert_equal "$(kubectl get job unmarked --output 'jsonpath={.metadata.annotations.gke-job/collected}')" ''
+  assert_regex "$(reported job)" "^unmarked $NAMESPACE [-0-9a-f]{36}\$"
+  assert_regex "$(reported logs)" '^https://console.cloud.google.com/logs/query;query='
+  KUBECONFIG=$GKE_JOB_REPORT/kubeconfig run_script collect-job --job unmarked --namespace "$NAMESPACE" --mark only
+  assert_success
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'echo 5 > /dev/termination-log' --name unmarked
+  assert_regex "$stderr" 'replacing Job unmarked: it is complete, and its result was collected'
+}
+
+@test "D4: of a Job that failed the caller finds the reason, the advice and the exit code" {
+  use_report
+  run_job 'exit 127' --name broken
+  assert_failure 1
+  assert_regex "$(reported reason)" '^Job broken failed: Job has reached the specified backoff limit'
+  assert_regex "$(reported failure.json)" '^\{"advice": "[^"]+.*", "exit_codes": \[127\]\}$'
+}
+
+@test "D4: of a run without a Job the caller finds the reason" {
+  use_report
+  run_script run-job --template nope
+  assert_failure 66
+  assert_regex "$(reported reason)" 'nope'
+  assert_regex "$stderr" "$(reported reason)"
+  printf '{"image": ' >"$BATS_TEST_TMPDIR/bad.json"
+  run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/bad.json" --namespace "$NAMESPACE"
+  assert_failure 65
+  assert_regex "$(reported reason)" 'bad.json'
+}
+
+@test "V7: a Job that leaves no result, where one is required, is complete and 65" {
+  run_job 'true' --name without --result-required
+  assert_failure 65
+  assert_output ''
+  assert_regex "${stderr_lines[-1]}" 'Job without is complete, but its container left no result; a result is required'
+}

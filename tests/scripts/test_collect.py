@@ -130,3 +130,25 @@ def test_s10_an_option_that_is_none(collected, options):
     code, out, err = collected(job(), (), *options)
     assert (code, out) == (64, "")
     assert err
+
+
+@pytest.mark.parametrize(
+    ("completions", "pods", "status", "said"),
+    [
+        (None, [pod("5")], 0, ""),
+        (None, [pod("null")], 0, ""),
+        (None, [pod()], 65, "its container left no result"),
+        (None, [], 65, "its container left no result"),
+        (None, [pod("5", end="01:00:00"), pod(end="02:00:00")], 65, "its container left no result"),
+        (2, [pod("5", index=0), pod("6", index=1)], 0, ""),
+        (2, [pod("5", index=0), pod(index=1)], 65, "1 of 2 indexes left no result"),
+        (3, [], 65, "3 of 3 indexes left no result"),
+    ],
+)
+def test_v7_a_required_result_that_is_missing_is_65_after_what_there_is(collected, completions, pods, status, said):
+    assert collected(job(completions=completions), owned(*pods))[0] == 0
+    code, out, err = collected(job(completions=completions), owned(*pods), "--required")
+    assert code == status
+    assert out.count("\n") == 1
+    assert said in err
+    assert err.count("\n") == (status == 65)

@@ -1,10 +1,11 @@
 """Prints the result of a complete Job, as one line of JSON.
 
 command.py results CONNECTION --namespace NAME --job NAME [--uid UID] [--captured FILE] [--partial]
-                   [--unreachable-timeout SECONDS] -- PROXY
+                   [--required] [--unreachable-timeout SECONDS] -- PROXY
 
 --captured FILE: what the follower has seen (captured.py), for Pods, or a Job, that are gone by now.
 --partial: of a failed Indexed Job as well: null for each index without a result; stderr says how many those are.
+--required: 65 after the result is printed, when a Pod left none, or an index has none.
 Exit codes: those of scripts/collect-job.
 """
 
@@ -29,6 +30,7 @@ from gke_jobs.results import (
     merged,
     partial_result,
     result_of,
+    without_message,
 )
 
 SUCCEEDED = ("Complete", "SuccessCriteriaMet")  # the second is set when nothing but the end of Pods is waited for
@@ -37,7 +39,7 @@ SUCCEEDED = ("Complete", "SuccessCriteriaMet")  # the second is set when nothing
 def main() -> int:
     """Run the command."""
     try:
-        print(_collect(parse_job_options(sys.argv[1:], _add_options)))
+        _collect(parse_job_options(sys.argv[1:], _add_options))
     except ResultError as error:
         log(str(error))
         return exit_codes.DATA
@@ -50,9 +52,10 @@ def main() -> int:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--captured", type=Path)
     parser.add_argument("--partial", action="store_true")
+    parser.add_argument("--required", action="store_true")
 
 
-def _collect(options: JobOptions) -> str:
+def _collect(options: JobOptions) -> None:
     seen = captured.read(options.others.captured) if options.others.captured else captured.Captured(job={}, results=[])
     try:
         job = find_job(options, f"collect Job {options.job}")
@@ -77,9 +80,14 @@ def _collect(options: JobOptions) -> str:
     there = [result for pod in pods if is_owned_by(pod, uid) and (result := result_of(pod))]
     results = merged(seen.results if text_at(seen.job, "metadata", "uid") == uid else [], there)
     if partial and completions is not None:
-        return _part(results, completions)
+        print(_part(results, completions))
+        return
     _tell_of_missing(results, completions, int_at(job, "status", "succeeded"))
-    return json_line(job_result(results, completions))
+    print(json_line(job_result(results, completions)))
+    if options.others.required and (missing := without_message(results, completions)):
+        who = "its container" if completions is None else f"{missing} of {completions} indexes"
+        fix = "a result is required: write it to /dev/termination-log"
+        die(exit_codes.DATA, f"Job {options.job} is complete, but {who} left no result; {fix}")
 
 
 def _part(results: list[PodResult], completions: int) -> str:

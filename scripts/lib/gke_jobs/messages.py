@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from gke_jobs.report import report
+
 PROGRAM = os.environ.get("GKE_JOB_PROGRAM", "gke-job")  # set by scripts/lib/common.bash
 
 
@@ -29,6 +31,7 @@ def log(message: str) -> None:
 
 def log_or_fail(message: str) -> None:
     """Do the same; OSError where nobody reads any more, or the disk that takes the messages is full."""
+    report("reason", message)
     sys.stderr.write(f"{PROGRAM}: {message}\n")
     sys.stderr.flush()
 

@@ -106,6 +106,14 @@ def job_result(results: Iterable[PodResult], completions: int | None) -> Json:
     return [value_of(by_index[index]) if index in by_index else None for index in range(completions)]
 
 
+def without_message(results: Iterable[PodResult], completions: int | None) -> int:
+    """Count what the result of a Job lacks: indexes that left no message, or the one of a Job without indexes."""
+    latest = sorted(results, key=_end)
+    if completions is None:
+        return 0 if latest and latest[-1].message else 1
+    return completions - sum(bool(result.message) for result in _by_index(latest, completions).values())
+
+
 def partial_result(results: Iterable[PodResult], completions: int) -> tuple[list[Json], list[str]]:
     """Return the result of an Indexed Job that failed, null for a hole, and why some message is no result."""
     found = {index: _value_or_error(one) for index, one in _by_index(sorted(results, key=_end), completions).items()}

@@ -1,18 +1,21 @@
 """Follows one Job: prints the logs of its Pods and what happens to it, until it is finished.
 
 command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [--captured FILE] [--never-starts FILE]
+                  [--failure FILE]
                   [--timeout SECONDS] [--schedule-timeout SECONDS] [--start-timeout SECONDS] [--heartbeat SECONDS]
                   [--unreachable-timeout SECONDS] [--max-log-streams N] [--logs all|failed|none] -- PROXY
 
 stdout: log lines, each behind the end of its Pod's name; stderr: messages, and the diagnosis of a Job that failed.
 --once: look once, as poll-job does. --captured FILE.json: where to leave the results (captured.py), and in FILE.line
 the result itself, if every Pod of the Job was seen to leave its part. --never-starts FILE: made when the Job can never
-start. Exit codes: those of scripts/follow-job and scripts/poll-job.
+start. --failure FILE: where to leave why it failed (report.py). Exit codes: those of scripts/follow-job and
+scripts/poll-job.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -49,6 +52,7 @@ from gke_jobs.results import PodResult, ResultError, indexes_with_result, job_re
 
 START_SECONDS, HEARTBEAT_SECONDS = 300.0, 300.0
 MAX_LOG_STREAMS = 10
+ADVICE = "advice: "  # how a line of the diagnosis begins that says what to do
 LATE_SECONDS = 10.0  # after --timeout, in which the diagnosis is read and printed
 
 
@@ -90,6 +94,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--captured", type=Path)
     parser.add_argument("--never-starts", type=Path)
+    parser.add_argument("--failure", type=Path)
 
 
 def settings_of(options: JobOptions) -> Settings:
@@ -126,8 +131,9 @@ def follow(options: JobOptions) -> int:
     finally:
         output.unfold()
     _leave(options.others, follower, end)
-    if end.explain:
-        output.text(_explanation(options.connection, options.namespace, options.job, follower))
+    explanation = _explanation(options.connection, options.namespace, options.job, follower) if end.explain else ""
+    output.text(explanation)
+    _leave_failure(options.others.failure, follower, end, explanation)
     log_or_fail(end.reason)
     return end.status
 
@@ -181,6 +187,14 @@ def _leave(given: Any, follower: Follower, end: Finish) -> None:
                 new.rename(given.captured.with_suffix(".line"))
     if given.never_starts and end.never_starts:
         given.never_starts.touch()
+
+
+def _leave_failure(file: Path | None, follower: Follower, end: Finish, explanation: str) -> None:
+    if file and end.status:
+        advice = [line.removeprefix(ADVICE) for line in explanation.splitlines() if line.startswith(ADVICE)]
+        with suppress(OSError):
+            failure = {"advice": next(iter(advice), ""), "exit_codes": follower.pods.exit_codes()}
+            file.write_text(json.dumps(failure))
 
 
 def whole_result(job: Job | None, results: list[PodResult]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gke_jobs.following.events import Action, Message
+from gke_jobs.following.failures import PodFailure, exit_codes, failure_of
 from gke_jobs.following.jobs import Job
 from gke_jobs.following.phases import Phase
 from gke_jobs.following.pod_view import ContainerView, Pod, read_pod
@@ -44,6 +45,7 @@ class PodsSeen:
         self._quiet, self._start_seconds = quiet, start_seconds
         self._records: dict[str, PodRecord] = {}
         self._results: dict[str, PodResult] = {}
+        self._failures: dict[str, PodFailure] = {}
 
     def all(self) -> list[Pod]:
         """Return the Pods that are there."""
@@ -56,6 +58,10 @@ class PodsSeen:
     def results(self) -> list[PodResult]:
         """Return what the Pods that succeeded have left."""
         return list(self._results.values())
+
+    def exit_codes(self) -> list[int]:
+        """Return the exit codes with which the Pods of a failed Job ended."""
+        return exit_codes(self._failures.values(), {str(result.index) for result in self._results.values()})
 
     def count(self, phases: Iterable[Phase]) -> int:
         """Count the Pods in one of these phases."""
@@ -98,6 +104,8 @@ class PodsSeen:
         pod = read_pod(item)
         if (result := result_of(item)) is not None:
             self._results[pod.uid] = result
+        if pod.uid not in self._failures and (failure := failure_of(item)) is not None:
+            self._failures[pod.uid] = failure
         record = self._records.get(pod.uid)
         if record is None:
             record = self._records[pod.uid] = PodRecord(pod, now, [(pod.phase, now)])
