@@ -9,6 +9,7 @@ __all__ = [
     "DAG",
     "AirflowException",
     "AirflowFailException",
+    "AirflowSkipException",
     "BaseSensorOperator",
     "BashOperator",
     "Context",
@@ -17,13 +18,14 @@ __all__ = [
     "has_supervisor",
     "is_first_look",
     "mask_secret",
+    "redact",
     "task_states",
 ]
 
 try:
     from airflow.providers.standard.operators.bash import BashOperator
     from airflow.sdk import DAG, BaseSensorOperator, Context, Param, TaskGroup
-    from airflow.sdk.log import mask_secret
+    from airflow.sdk.log import mask_secret, redact
 
     AIRFLOW_2 = False
 except ImportError:
@@ -32,15 +34,15 @@ except ImportError:
     from airflow.operators.bash import BashOperator
     from airflow.sensors.base import BaseSensorOperator
     from airflow.utils.context import Context
-    from airflow.utils.log.secrets_masker import mask_secret
+    from airflow.utils.log.secrets_masker import mask_secret, redact
     from airflow.utils.task_group import TaskGroup
 
     AIRFLOW_2 = True
 
 try:
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 except ImportError:  # Airflow 2.11, 3.1
-    from airflow.exceptions import AirflowException, AirflowFailException
+    from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 
 def task_states(ti: Any, dag_id: str, run_id: str, map_index: int, task_ids: list[str]) -> dict[str, str | None]:

@@ -54,7 +54,8 @@ def gke_job_group(
     rest = {name: value for name, value in job.items() if name not in OF_THE_MANIFEST}
     group = GkeJobGroup(group_id)
     with group:
-        submit = SubmitGkeJob(task_id="submit", **job)
+        # The other tasks read what submit has pushed, whatever is to become of the result.
+        submit = SubmitGkeJob(task_id="submit", **{**job, "do_xcom_push": True})
         wait = WaitForGkeJob(
             task_id="wait",
             job=submit.output,
@@ -146,7 +147,7 @@ class CollectGkeJob(_LaterStage):
     def execute(self, context: Context) -> Any:
         """Runs collect-job."""
         del self.job["uid"]  # of the first try
-        return self._returned(self._run_stage(context, "collect-job"))
+        return self._returned(context, self._run_stage(context, "collect-job", result_required=self.result_required))
 
 
 class CleanUpGkeJob(_LaterStage):

@@ -9,21 +9,18 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Literal, get_args
 
-from gke_job import kills
+from gke_job import kills, results
 from gke_job.cluster import GkeCluster
 from gke_job.command import command
-from gke_job.compat import AirflowException, AirflowFailException, BashOperator, Context, mask_secret
+from gke_job.compat import AirflowException, BashOperator, Context, mask_secret
+from gke_job.report import Report
 from gke_job.values import plain
 
-# Usage, bad values or manifest, no such template, permission denied, will never start: the table in README.md.
-NO_RETRY_HELPS = (64, 65, 66, 77, 78)
 KILL_SECONDS = 3  # in which run-job ends when it is told to
 OnKill = Literal["auto", "delete", "keep"]
 COMPOSER_VARIABLES = ("GCP_PROJECT", "COMPOSER_LOCATION", "COMPOSER_ENVIRONMENT")
@@ -44,9 +41,9 @@ def airflow_environment(environ: Mapping[str, str]) -> str:
 class GkeJobOperator(BashOperator):
     """Runs a Kubernetes Job on a GKE cluster: creates it, streams its logs, returns its result.
 
-    The work is done by `scripts/run-job`, whose --help says more of each option; a failed task shows its one-line error
-    and exit code. The return value is what the container wrote to `/dev/termination-log`: decoded JSON, or text, or
-    None. Of a JSON object each key is an XCom as well, so that `job.output["loss"]` is one of its values.
+    The work is done by `scripts/run-job`, whose --help says more of each option. The return value is what the container
+    wrote to `/dev/termination-log`: decoded JSON, or text, or None. The exception of a failed task, which callbacks
+    find in their context, has the reason, the advice, the Job, the cluster and where its logs are.
 
     A time is a number of seconds or a timedelta.
 
@@ -70,6 +67,13 @@ class GkeJobOperator(BashOperator):
     :param heartbeat: interval from the last message to a progress message
     :param max_log_streams: containers whose logs are read at the same time
     :param logs: whose logs are printed: those of all containers, of those that failed, or none
+    :param multiple_outputs: whether of a result that is a JSON object each key is an XCom as well, so that
+        `job.output["loss"]` is one of its values. A key that is no plain name (1 to 250 letters, digits, `_`, `.`, `-`;
+        not `.`, `..` or `return_value`) is in the return value only. A result that is no object is no error
+    :param result_required: whether the task fails, without a retry, when the Job is complete and its container, or that
+        of any index of an Indexed Job, has left no result
+    :param skip_on_exit_code: exit codes of the container for which the task is skipped, not failed, when the Job fails:
+        one or several. That of the Pod that failed last counts; of an Indexed Job, that of each failed index
     :param on_change: when this task still runs a Job of another manifest: fail, attach to it, or replace it
     :param on_kill_action: whether a killed task deletes its Job or keeps it running, for the next try to attach to;
         auto: deletes it when somebody has marked or cleared the task, when it took longer than `execution_timeout`, and
@@ -109,11 +113,15 @@ class GkeJobOperator(BashOperator):
         heartbeat: float | timedelta | None = None,
         max_log_streams: int | None = None,
         logs: Literal["all", "failed", "none"] | None = None,
+        multiple_outputs: bool = True,
+        result_required: bool = False,
+        skip_on_exit_code: int | Collection[int] | None = None,
         on_change: Literal["fail", "attach", "replace"] | None = None,
         on_kill_action: OnKill = "auto",
         **kwargs: Any,
     ) -> None:
-        super().__init__(bash_command="", **kwargs)
+        # The keys are pushed here, because Airflow pushes them all; and the exit codes of the scripts skip nothing.
+        super().__init__(bash_command="", multiple_outputs=False, skip_on_exit_code=None, **kwargs)
         if on_kill_action not in get_args(OnKill):
             raise ValueError(f"on_kill_action is {on_kill_action!r}: it is one of {', '.join(get_args(OnKill))}")
         self.template = template
@@ -138,16 +146,25 @@ class GkeJobOperator(BashOperator):
             "on_kill": "keep" if on_kill_action == "keep" else "delete",
         }
         self.on_kill_action = on_kill_action
+        self.pushes_keys = multiple_outputs
+        self.result_required = result_required
+        self.skipped_exit_codes = _exit_codes(skip_on_exit_code)
+        others: Any = self.on_success_callback or []  # Airflow 2 takes one, and has None for none
+        self.on_success_callback = [results.mark_collected, *([others] if callable(others) else others)]
+        self.collected: Report | None = None  # of a complete Job that is not marked yet
+        self._report: Report | None = None  # of the script that runs
         self._ti: Any = None
         self._supervisor = 0
 
     def execute(self, context: Context) -> Any:
         """Runs the Job to its end and returns its result.
 
+        :raises AirflowSkipException: the Job failed with an exit code of `skip_on_exit_code`
         :raises AirflowFailException: run-job ended with an exit code for which no retry helps
         :raises AirflowException: run-job ended with another exit code than 0
         """
-        return self._returned(self._run_with_values(context, "run-job", **self.options))
+        options = {**self.options, "result_required": self.result_required, "mark": "later"}
+        return self._returned(context, self._run_with_values(context, "run-job", **options))
 
     def on_kill(self) -> None:
         """Ends run-job, and waits until it has deleted the Job or has let go of it."""
@@ -170,7 +187,13 @@ class GkeJobOperator(BashOperator):
             "GKE_JOB_AIRFLOW_ENVIRONMENT": environment,
             "GKE_JOB_MAP_INDEX": str(context["ti"].map_index),
             "GKE_JOB_PYTHON": sys.executable,
+            "GKE_JOB_REPORT": str(self._report.path) if self._report else "",
         }
+
+    @property
+    def cluster_arguments(self) -> list[str]:
+        """The options that name the cluster to the scripts."""
+        return GkeCluster(**self.cluster).arguments()
 
     def _keeps_job(self) -> bool:
         if os.getppid() != self._supervisor:
@@ -180,9 +203,10 @@ class GkeJobOperator(BashOperator):
             return not timed_out and kills.is_awaited(self._ti)
         return self.on_kill_action == "keep"
 
-    def _returned(self, result: str) -> Any:
+    def _returned(self, context: Context, result: str) -> Any:
         value = json.loads(result)
-        self.multiple_outputs = isinstance(value, dict)
+        if self.do_xcom_push and self.pushes_keys and isinstance(value, dict):
+            results.push_keys(value, context, self.log)
         return value
 
     def _run_with_values(self, context: Context, script: str, **options: Any) -> str:
@@ -190,34 +214,48 @@ class GkeJobOperator(BashOperator):
         # The name of a Kubernetes service account is no secret, and is often a word of the log such as "default".
         mask_secret({name: value for name, value in values.items() if name != "service_account"})
         profile_for = self.profile_for and ",".join(f"{name}={amount}" for name, amount in self.profile_for.items())
-        with tempfile.TemporaryDirectory(prefix="gke-job-") as directory:  # mode 0700
-            file = Path(directory, "values.json")
-            file.touch(mode=0o600)
-            file.write_text(json.dumps(values))
-            return self._run(
-                context,
-                script,
-                namespace=self.namespace,
-                template=self.template,
-                values=file,
-                profile=self.profile,
-                profile_for=profile_for,
-                profiles=self.profiles,
-                **options,
-            )
+        return self._run(
+            context,
+            script,
+            values=values,
+            namespace=self.namespace,
+            template=self.template,
+            profile=self.profile,
+            profile_for=profile_for,
+            profiles=self.profiles,
+            **options,
+        )
 
-    def _run(self, context: Context, script: str, **options: Any) -> str:
+    def _run(self, context: Context, script: str, *, values: Any = None, **options: Any) -> str:
         """Runs one of the scripts on the cluster; returns the last line it printed."""
-        self.bash_command = shlex.join(command(script, *GkeCluster(**self.cluster).arguments(), **options))
+        cluster = self.cluster_arguments
+        self._report = report = Report()
         self._ti = context["ti"]
-        self._supervisor = kills.tie_to_supervisor(self._ti)
         try:
+            if values is not None:
+                options["values"] = report.write_values(values)
+            if "job" in options:
+                report.write_job(options["job"], options["namespace"])
+            self.bash_command = shlex.join(command(script, *cluster, **options))
+            self._supervisor = kills.tie_to_supervisor(self._ti)
             # Unwrapped, because what guards `execute` in Airflow 2 warns of a call by a subclass, too.
-            return str(inspect.unwrap(BashOperator.execute)(self, context))
+            result = str(inspect.unwrap(BashOperator.execute)(self, context))
+            if options.get("mark") == "later":
+                self.collected = report
+            return result
         except AirflowException as error:
             process = self.subprocess_hook.sub_process
-            if process and process.returncode in NO_RETRY_HELPS:
-                raise AirflowFailException(f"{error} No retry helps: the log says what does.") from error
-            raise
+            if type(error) is not AirflowException or process is None or not process.returncode:
+                raise
+            raise report.error(process.returncode, " ".join(cluster), self.skipped_exit_codes) from None
         finally:
             self._ti = None  # a signal reaches the task while it runs, a time-out when it has been broken off
+            self._report = None
+            if self.collected is not report:
+                report.remove()
+
+
+def _exit_codes(given: int | Collection[int] | None) -> tuple[int, ...]:
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, int) else tuple(given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,29 @@ def register(airflow_database):
     return register
 
 
+@pytest.fixture
+def dag_id(request) -> str:
+    """The id of the DAG of this test."""
+    return re.sub(r"\W+", "_", request.node.name)
+
+
+@pytest.fixture
+def run(register, dag_id):
+    """Runs the DAG of the tasks that `build` makes, named after the test; returns the run's state."""
+    try:
+        from airflow.sdk import DAG
+    except ImportError:  # Airflow 2.11
+        from airflow import DAG
+
+    def run(build, **dag_arguments) -> str:
+        with DAG(dag_id, schedule=None, **dag_arguments) as dag:
+            build()
+        register(dag)
+        return dag.test().state.value
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory) -> Path:
     """A DAG folder as deploy-dags and Composer make it: scripts and templates inside, no run bits."""
@@ -102,6 +127,22 @@ class StandIn:
     environment: dict[str, str]
     params: dict[str, str]
 
+    def by_gcloud(self) -> dict[str, Any]:
+        """The argument of an operator that names it as a cluster of GKE; nothing where gcloud is not installed."""
+        from gke_job import GkeCluster
+
+        place = self.params
+        if not place:
+            return {}
+        return {"cluster": GkeCluster(project=place["project"], location=place["location"], name=place["cluster"])}
+
+    def jobs_of(self, dag_id: str) -> list[dict]:
+        """The Jobs of a DAG, by the annotation that names it."""
+        line = ["kubectl", "get", "jobs", "--output", "json"]
+        answer = subprocess.run(line, env=self.environment, check=True, capture_output=True).stdout
+        jobs = json.loads(answer)["items"]
+        return [job for job in jobs if job["metadata"]["annotations"]["gke-job/dag-id"] == dag_id]
+
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory) -> Iterator[StandIn]:
@@ -116,6 +157,19 @@ def cluster(tmp_path_factory) -> Iterator[StandIn]:
     has_gcloud = shutil.which("gcloud") and shutil.which("gke-gcloud-auth-plugin")
     yield StandIn(state, {**os.environ, **exported}, params if has_gcloud else {})
     subprocess.run([*localgke, "stop", "--state", state], check=True)
+
+
+@pytest.fixture
+def on_cluster(cluster, monkeypatch) -> Callable[[str], dict[str, Any]]:
+    """The arguments of an operator whose Job runs a shell command on the stand-in, with the real scripts."""
+    for name, value in cluster.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def on_cluster(shell_command: str) -> dict[str, Any]:
+        values = {"image": "busybox:1.37", "command": ["sh", "-c", shell_command], "retries": 0}
+        return {"task_id": "t", "template": "batch-job", "retry_delay": timedelta(0), "values": values}
+
+    return on_cluster
 
 
 class Run:
@@ -178,7 +232,10 @@ with open(sys.argv[1], "a") as records:
 
 
 class RunJob:
-    """Stands in for scripts/run-job: records how it was called, then prints `output` and exits with `status`."""
+    """Stands in for scripts/run-job: records how it was called, then prints `output` and exits with `status`.
+
+    report: the files that it leaves for the operator, by name
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -191,12 +248,20 @@ class RunJob:
         """From now on a Job of this template fails, and no other does."""
         self.behaves(output="null", failing=template)
 
-    def behaves(self, *, output: str, status: int = 0, failing: str = "") -> None:
+    def behaves(
+        self, *, output: str = "", status: int = 0, failing: str = "", report: dict[str, str] | None = None
+    ) -> None:
         (self._directory / "output").write_text(output)
+        left = self._directory / "report"
+        shutil.rmtree(left, ignore_errors=True)
+        left.mkdir()
+        for name, text in (report or {}).items():
+            (left / name).write_text(text)
         script = self._directory / "scripts" / "run-job"
         script.write_text(
             f'"$GKE_JOB_PYTHON" "{self._directory}/recorder.py" "{self._records}" "$@"\n'
             f'case "$*" in *"--template {failing} "*) exit 1 ;; esac\n'
+            f'cp -r "{left}/." "$GKE_JOB_REPORT"\n'
             f'echo "a line of the log" >&2\ncat "{self._directory}/output"\nexit {status}\n'
         )
         script.chmod(stat.S_IRUSR)

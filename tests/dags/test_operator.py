@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -19,10 +18,9 @@ from gke_job.operator import airflow_environment
 from gke_jobs.rendering.identity import Run
 
 try:
-    from airflow.sdk import DAG, TaskGroup, task
+    from airflow.sdk import TaskGroup, task
     from airflow.sdk.log import redact
 except ImportError:  # Airflow 2.11
-    from airflow import DAG
     from airflow.decorators import task
     from airflow.utils.log.secrets_masker import redact
     from airflow.utils.task_group import TaskGroup
@@ -34,19 +32,6 @@ class TaskInstance:
 
 
 CONTEXT = {"ti": TaskInstance()}
-
-
-@pytest.fixture
-def run(register, request):
-    """Runs the DAG of the tasks that `build` makes, named after the test; returns the run's state."""
-
-    def run(build, **dag_arguments) -> str:
-        with DAG(re.sub(r"\W+", "_", request.node.name), schedule=None, **dag_arguments) as dag:
-            build()
-        register(dag)
-        return dag.test().state.value
-
-    return run
 
 
 def options(call: dict) -> dict[str, str]:
@@ -94,6 +79,7 @@ def test_every_argument_becomes_an_option_of_run_job(run_job):
         "--logs": "failed",
         "--on-change": "attach",
         "--on-kill": "keep",
+        "--mark": "later",
     }
 
 
@@ -105,7 +91,7 @@ def test_escalate_is_an_option_without_a_value(run_job):
 
 def test_what_is_not_given_is_left_to_run_job(run_job):
     GkeJobOperator(task_id="t", template="batch-job").execute(CONTEXT)
-    assert options(run_job.calls[0]) == {"--template": "batch-job", "--on-kill": "delete"}
+    assert options(run_job.calls[0]) == {"--template": "batch-job", "--on-kill": "delete", "--mark": "later"}
     assert run_job.calls[0]["values"] == {}
 
 

@@ -1,0 +1,101 @@
+"""What a script leaves for the operator, and the exception that it makes of it.
+
+scripts/lib/gke_jobs/report.py says which files these are. Their texts come from the cluster, sanitized; here they
+become lines of a message that is short enough for an alert.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from gke_job.compat import AirflowException, AirflowFailException, AirflowSkipException, redact
+
+# Usage, bad values, manifest or result, no such template, permission denied, will never start: the table in README.md.
+NO_RETRY_HELPS = (64, 65, 66, 77, 78)
+MESSAGE_CHARACTERS = 1000
+FEWEST_CHARACTERS = 200  # of the reason and of the advice, whatever else there is
+
+
+class Report:
+    """A private directory of one run of a script: what is given to it, and what it leaves."""
+
+    def __init__(self) -> None:
+        # Mode 0700. The name lets a later run remove it when this process was killed: scripts/lib/private_dir.bash.
+        self._directory = tempfile.TemporaryDirectory(prefix=f"gke-job.{os.getpid()}-")
+        self.path = Path(self._directory.name)
+
+    def remove(self) -> None:
+        """Removes the directory."""
+        self._directory.cleanup()
+
+    def write_values(self, values: Any) -> Path:
+        """Writes the values as JSON to a file of mode 0600."""
+        file = self.path / "values.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(values))
+        return file
+
+    def job(self) -> tuple[str, str] | None:
+        """Returns name and namespace of the Job; None where there is none."""
+        words = self._text("job").split()
+        return (words[0], words[1]) if len(words) >= 2 else None
+
+    def write_job(self, job: str, namespace: str) -> None:
+        """Writes down which Job a script is run for, as run-job does by itself."""
+        (self.path / "job").write_text(f"{job} {namespace}")
+
+    def exit_codes(self) -> list[int]:
+        """Returns the exit codes of the Pods that failed: see `skip_on_exit_code` of the operator."""
+        codes = self._failure().get("exit_codes")
+        return [code for code in codes if isinstance(code, int)] if isinstance(codes, list) else []
+
+    def error(self, status: int, cluster: str, skipped: Collection[int]) -> AirflowException:
+        """Returns the exception for a script that has ended with this exit code.
+
+        :param cluster: where the Job is, for people
+        :param skipped: exit codes of containers for which the task is skipped
+        """
+        codes = self.exit_codes()
+        if status == 1 and codes and all(code in skipped for code in codes):
+            return AirflowSkipException(f"skipped: the container exited with {', '.join(map(str, sorted(set(codes))))}")
+        kind = AirflowFailException if status in NO_RETRY_HELPS else AirflowException
+        return kind(self._message(status, cluster))
+
+    def _message(self, status: int, cluster: str) -> str:
+        end = f" (exit code {status}{'; no retry helps' if status in NO_RETRY_HELPS else ''})"
+        job, logs, advice = self.job(), self._text("logs"), self._failure().get("advice")
+        rest = [f"Job: {job[0]} in namespace {job[1]}"] if job else []
+        rest += [f"cluster: {cluster}"] if cluster else []
+        rest += [f"logs: {logs}"] if logs else []
+        room = max(2 * FEWEST_CHARACTERS, MESSAGE_CHARACTERS - len(end) - len("\n".join(["", "advice: ", *rest])))
+        said = [f"advice: {_cut(_line(advice), room // 2)}"] if isinstance(advice, str) and advice else []
+        reason = _cut(self._text("reason") or "the script has not said why: see the log", room - sum(map(len, said)))
+        return str(redact("\n".join([reason + end, *said, *rest])))
+
+    def _failure(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self._text("failure.json") or "{}")
+        except ValueError:  # the disk was full
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _text(self, name: str) -> str:
+        try:
+            return _line((self.path / name).read_text(errors="replace"))
+        except OSError:
+            return ""
+
+
+def _line(text: str) -> str:
+    """Returns text as one line that opens no group of Airflow's log view."""
+    line = "".join(char if char.isprintable() else " " for char in text.strip())
+    return line.replace("::", ": :").replace("##", "# #")
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."

@@ -1,0 +1,151 @@
+"""What a task returns, and what becomes of it when something fails after the Job: cases S2 and D6."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gke_job import GkeJobOperator, gke_job_group
+from gke_job.results import is_plain
+
+try:
+    from airflow.sdk import DAG, task
+    from airflow.sdk.execution_time.xcom import XCom
+except ImportError:  # Airflow 2.11
+    from airflow import DAG
+    from airflow.decorators import task
+    from airflow.models.xcom import XCom
+
+
+@pytest.fixture
+def pushed(monkeypatch) -> list[str]:
+    """The keys of the XComs that are stored."""
+    keys: list[str] = []
+    store = XCom.set
+
+    def note(*args, **kwargs):
+        keys.append(kwargs.get("key") or args[0])
+        return store(*args, **kwargs)
+
+    monkeypatch.setattr(XCom, "set", note)
+    return keys
+
+
+@pytest.fixture
+def fails_once(monkeypatch):
+    """Makes the XCom backend fail the first time that this key is stored."""
+
+    def fails_once(key: str) -> list[str]:
+        failed: list[str] = []
+        store = XCom.set
+
+        def fail(*args, **kwargs):
+            if not failed and (kwargs.get("key") or args[0]) == key:
+                failed.append(key)
+                raise RuntimeError("the XCom backend does not answer")
+            return store(*args, **kwargs)
+
+        monkeypatch.setattr(XCom, "set", fail)
+        return failed
+
+    return fails_once
+
+
+@pytest.mark.parametrize(
+    ("key", "plain"),
+    [("loss", True), ("val.loss-2_a", True), ("7", True), ("k" * 250, True), ("k" * 251, False), ("", False)]
+    + [(key, False) for key in ("x?y", "a#b", "a/b", "..", ".", "a b", "a\n", "\u00e9", "%2e", "return_value")],
+)
+def test_which_keys_can_be_xcoms(key, plain):
+    assert is_plain(key) == plain
+
+
+HOSTILE = {
+    "loss": 0.25,
+    "../../../other_dag/RUN/task/return_value": {"pwned": 1},
+    "x?y": 1,
+    "": 2,
+    "k" * 600: 3,
+    "a\x1b[31m::endgroup::": 4,
+    "return_value": 5,
+}
+
+
+def test_s2_only_plain_keys_become_xcoms_and_the_whole_result_is_the_return_value(
+    run, run_job, pushed, tmp_path, caplog, capfd
+):
+    run_job.behaves(output=json.dumps(HOSTILE))
+
+    def build() -> None:
+        @task(do_xcom_push=False)
+        def use(received: dict) -> None:
+            (tmp_path / "received").write_text(json.dumps(received))
+
+        use(GkeJobOperator(task_id="t", template="batch-job").output)
+
+    assert run(build) == "success"
+    assert sorted(set(pushed)) == ["loss", "return_value"]
+    assert json.loads((tmp_path / "received").read_text()) == HOSTILE
+    log = caplog.text + capfd.readouterr().out
+    (line,) = {
+        line[line.index("in return_value only") :] for line in log.splitlines() if "in return_value only" in line
+    }
+    assert "'x?y'" in line
+    assert " and 1 more" in line
+    assert "::" not in line
+    assert len(line) < 400
+
+
+@pytest.mark.parametrize("given", [{"multiple_outputs": False}, {"default_args": {"multiple_outputs": False}}])
+def test_without_multiple_outputs_the_return_value_is_the_only_xcom(run, run_job, pushed, given):
+    run_job.behaves(output='{"loss": 1}')
+    assert run(lambda: GkeJobOperator(task_id="t", template="batch-job", **given)) == "success"
+    assert pushed == ["return_value"]
+
+
+@pytest.mark.parametrize("given", [{"do_xcom_push": False}, {"default_args": {"do_xcom_push": False}}])
+def test_d3_without_do_xcom_push_nothing_is_stored_and_nothing_fails(run, run_job, pushed, given):
+    run_job.behaves(output='{"loss": 1, "x?y": 2}')
+    assert run(lambda: GkeJobOperator(task_id="t", template="batch-job", **given)) == "success"
+    assert pushed == []
+
+
+@pytest.mark.parametrize("given", [{"do_xcom_push": False}, {"default_args": {"do_xcom_push": False}}])
+def test_d3_of_a_group_only_what_its_own_tasks_need_is_stored(given):
+    with DAG("d", schedule=None, default_args=given.get("default_args", {})):
+        group = gke_job_group("g", template="batch-job", **given)
+    assert group.children["g.submit"].do_xcom_push
+    assert not group.children["g.collect"].do_xcom_push
+
+
+@pytest.mark.parametrize("step", ["loss", "return_value", "post_execute"])
+def test_d6_what_fails_after_the_job_is_tried_again_with_the_same_job(
+    run, on_cluster, cluster, fails_once, dag_id, tmp_path, step, capfd, caplog
+):
+    failed = fails_once(step)
+
+    def post_execute(context, result=None) -> None:
+        if step == "post_execute" and not failed:
+            failed.append(step)
+            raise RuntimeError("what the team added does not work")
+
+    def build() -> None:
+        @task
+        def use(received: dict) -> None:
+            (tmp_path / "received").write_text(json.dumps(received))
+
+        command = 'echo "{\\"loss\\": 0.5, \\"pod\\": \\"$HOSTNAME\\"}" > /dev/termination-log'
+        where = cluster.by_gcloud() if step == "loss" else {}
+        job = GkeJobOperator(retries=1, post_execute=post_execute, **on_cluster(command), **where)
+        use(job.output)
+
+    assert run(build) == "success"
+    assert failed == [step]
+    (job,) = cluster.jobs_of(dag_id)
+    assert job["metadata"]["annotations"]["gke-job/try-number"] == "1"
+    assert job["metadata"]["annotations"]["gke-job/collected"]
+    assert json.loads((tmp_path / "received").read_text())["loss"] == 0.5
+    log = caplog.text + capfd.readouterr().out
+    assert log.count("created Job ") == 1
+    assert "complete and its result was never collected" in log
