@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from gke_job import GkeJobOperator, gke_job_group
+from gke_job import GkeJobOperator, gke_job_group, results
 from gke_job.results import is_plain
 
 try:
@@ -149,3 +150,48 @@ def test_d6_what_fails_after_the_job_is_tried_again_with_the_same_job(
     log = caplog.text + capfd.readouterr().out
     assert log.count("created Job ") == 1
     assert "complete and its result was never collected" in log
+
+
+COLLECT_JOB = """
+echo "$* $KUBECONFIG" >>"{marked}"
+exit 69
+"""
+
+
+@pytest.fixture
+def marked(run_job, tmp_path):
+    """The calls of collect-job, each with its KUBECONFIG; it fails, as on a cluster that does not answer."""
+    file = tmp_path / "marked"
+    (tmp_path / "scripts" / "collect-job").write_text(COLLECT_JOB.format(marked=file))
+    run_job.behaves(output='{"loss": 1}', report={"job": "train ml uid", "kubeconfig": ""})
+    return lambda: file.read_text().splitlines() if file.exists() else []
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_d6_a_mark_that_fails_is_no_failure_and_other_callbacks_of_success_are_kept(run, marked, several):
+    called = []
+    callbacks = [called.append, called.append] if several else called.append
+
+    def build() -> None:
+        common = GkeJobOperator.partial(task_id="t", template="batch-job", on_success_callback=callbacks)
+        common.expand(values=[{"seed": 1}, {"seed": 2}])
+
+    assert run(build) == "success"
+    assert len(called) == (4 if several else 2)
+    options, directories = zip(*(line.rsplit(" ", 1) for line in marked()), strict=True)
+    assert options == ("--mark only --job train --namespace ml --unreachable-timeout 5",) * 2
+    assert not any(Path(directory).parent.exists() for directory in directories)
+
+
+def test_d6_a_task_that_fails_marks_nothing(run, run_job, marked):
+    run_job.behaves(status=1, report={"job": "train ml uid"})
+    assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "failed"
+    assert marked() == []
+
+
+def test_d6_a_mark_that_takes_too_long_is_given_up(run, marked, tmp_path, monkeypatch, caplog, capfd):
+    monkeypatch.setattr(results, "MARK_SECONDS", 0.1)
+    (tmp_path / "scripts" / "collect-job").write_text("exec sleep 60")
+    assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "success"
+    log = caplog.text + capfd.readouterr().out
+    assert "cannot mark Job train as collected, so the next run of its task will take this result again" in log
