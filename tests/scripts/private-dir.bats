@@ -28,7 +28,7 @@ any_script() {
   bash -c : &
   dead=$!
   wait "$dead"
-  mkdir "$TMPDIR/gke-job.$dead-1" "$TMPDIR/gke-job.$$-1"
+  mkdir "$TMPDIR/gke-job.$dead-1" "$TMPDIR/gke-job.$dead-a_3k" "$TMPDIR/gke-job.$$-1" # the second as the operator names its own
   any_script
   assert_equal "$(ls "$TMPDIR")" "gke-job.$$-1"
 }
