@@ -14,7 +14,7 @@ FAILED, NOT_FINISHED = 1, 75  # exit codes of poll-job
 START_SECONDS = 300  # as follow-job's
 NO_LIMIT = timedelta(days=3650)
 # What the stages after the first do not need: their tasks need not wait for whoever makes it.
-OF_THE_MANIFEST = ("values", "profile", "profile_for", "profiles")
+OF_THE_MANIFEST = ("manifest", "values", "profile", "profile_for", "profiles")
 
 
 class GkeJobGroup(TaskGroup):
@@ -51,7 +51,7 @@ def gke_job_group(
     :param job: as for GkeJobOperator, except for what only a task that stays with its Job can do:
         `schedule_timeout`, `heartbeat`, `max_log_streams` and `on_kill_action`
     """
-    rest = {name: value for name, value in job.items() if name not in OF_THE_MANIFEST}
+    rest = {"template": "", **{name: value for name, value in job.items() if name not in OF_THE_MANIFEST}}
     group = GkeJobGroup(group_id)
     with group:
         # The other tasks read what submit has pushed, whatever is to become of the result.

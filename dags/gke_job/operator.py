@@ -12,9 +12,10 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Literal, get_args
+from typing import Any
 
 from gke_job import kills, results
+from gke_job.arguments import Logs, OnChange, OnKill, Validate, check_choices, check_sources
 from gke_job.cluster import GkeCluster
 from gke_job.command import command
 from gke_job.compat import AirflowException, BashOperator, Context, mask_secret
@@ -22,7 +23,6 @@ from gke_job.report import Report
 from gke_job.values import plain
 
 KILL_SECONDS = 3  # in which run-job ends when it is told to
-OnKill = Literal["auto", "delete", "keep"]
 COMPOSER_VARIABLES = ("GCP_PROJECT", "COMPOSER_LOCATION", "COMPOSER_ENVIRONMENT")
 
 
@@ -48,6 +48,9 @@ class GkeJobOperator(BashOperator):
     A time is a number of seconds or a timedelta.
 
     :param template: name of a file in `templates/` without `.yaml.j2`, or an absolute path (templated)
+    :param manifest: instead of `template` and `values`, a Job as a dict, in the words of the Kubernetes API, or a list
+        of a Job and the ConfigMaps and Services that it owns. The name is set by the toolkit. Do not fill it from an
+        XCom or a param that others can set (templated)
     :param values: what the template is filled with. Jinja strings and XComArgs may stand anywhere in it; an XComArg
         keeps its Python type. Must be JSON: dict, list, str, int, float, bool, None. What a key with a sensitive name
         holds, as Airflow has it (`password`, `token`, ...), shows neither in the log nor in the UI (templated)
@@ -83,6 +86,7 @@ class GkeJobOperator(BashOperator):
 
     template_fields: Sequence[str] = (
         "template",
+        "manifest",
         "values",
         "profile",
         "profile_for",
@@ -91,19 +95,20 @@ class GkeJobOperator(BashOperator):
         "namespace",
     )
     # As BashOperator declares it: no ClassVar.
-    template_fields_renderers = {"values": "json", "profile_for": "json", "cluster": "json"}  # noqa: RUF012
+    template_fields_renderers = {"manifest": "json", "values": "json", "profile_for": "json", "cluster": "json"}  # noqa: RUF012
     template_ext: Sequence[str] = ()  # a value that ends in .sh is a value, not a file to load
 
     def __init__(
         self,
         *,
-        template: str,
+        template: str | None = None,
+        manifest: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         values: Mapping[str, Any] | None = None,
         profile: str | None = None,
         profile_for: Mapping[str, Any] | None = None,
         profiles: str | None = None,
         escalate: bool = False,
-        validate: Literal["offline", "server", "off"] | None = None,
+        validate: Validate | None = None,
         cluster: GkeCluster | None = None,
         namespace: str | None = None,
         timeout: float | timedelta | None = None,
@@ -112,19 +117,20 @@ class GkeJobOperator(BashOperator):
         unreachable_timeout: float | timedelta | None = None,
         heartbeat: float | timedelta | None = None,
         max_log_streams: int | None = None,
-        logs: Literal["all", "failed", "none"] | None = None,
+        logs: Logs | None = None,
         multiple_outputs: bool = True,
         result_required: bool = False,
         skip_on_exit_code: int | Collection[int] | None = None,
-        on_change: Literal["fail", "attach", "replace"] | None = None,
+        on_change: OnChange | None = None,
         on_kill_action: OnKill = "auto",
         **kwargs: Any,
     ) -> None:
         # The keys are pushed here, because Airflow pushes them all; and the exit codes of the scripts skip nothing.
         super().__init__(bash_command="", multiple_outputs=False, skip_on_exit_code=None, **kwargs)
-        if on_kill_action not in get_args(OnKill):
-            raise ValueError(f"on_kill_action is {on_kill_action!r}: it is one of {', '.join(get_args(OnKill))}")
+        check_choices(validate=validate, logs=logs, on_change=on_change, on_kill_action=on_kill_action)
+        check_sources(template, manifest, values, cluster)
         self.template = template
+        self.manifest = manifest
         self.values = values or {}
         self.profile = profile
         self.profile_for = profile_for
@@ -214,10 +220,13 @@ class GkeJobOperator(BashOperator):
         # The name of a Kubernetes service account is no secret, and is often a word of the log such as "default".
         mask_secret({name: value for name, value in values.items() if name != "service_account"})
         profile_for = self.profile_for and ",".join(f"{name}={amount}" for name, amount in self.profile_for.items())
+        files = {"values": values}
+        if self.manifest is not None:
+            files["template"] = plain(self.manifest, "manifest")
         return self._run(
             context,
             script,
-            values=values,
+            files,
             namespace=self.namespace,
             template=self.template,
             profile=self.profile,
@@ -226,14 +235,16 @@ class GkeJobOperator(BashOperator):
             **options,
         )
 
-    def _run(self, context: Context, script: str, *, values: Any = None, **options: Any) -> str:
-        """Runs one of the scripts on the cluster; returns the last line it printed."""
+    def _run(self, context: Context, script: str, files: Mapping[str, Any] | None = None, **options: Any) -> str:
+        """Runs one of the scripts on the cluster; returns the last line it printed.
+
+        :param files: what the script reads as JSON from files, by option
+        """
         cluster = self.cluster_arguments
         self._report = report = Report()
         self._ti = context["ti"]
         try:
-            if values is not None:
-                options["values"] = report.write_values(values)
+            options |= {option: report.write_json(option, content) for option, content in (files or {}).items()}
             if "job" in options:
                 report.write_job(options["job"], options["namespace"])
             self.bash_command = shlex.join(command(script, *cluster, **options))

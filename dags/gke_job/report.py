@@ -33,11 +33,11 @@ class Report:
         """Removes the directory."""
         self._directory.cleanup()
 
-    def write_values(self, values: Any) -> Path:
-        """Writes the values as JSON to a file of mode 0600."""
-        file = self.path / "values.json"
+    def write_json(self, name: str, content: Any) -> Path:
+        """Writes content as JSON to a file of mode 0600."""
+        file = self.path / f"{name}.json"
         file.touch(mode=0o600)
-        file.write_text(json.dumps(values))
+        file.write_text(json.dumps(content))
         return file
 
     def job(self) -> tuple[str, str] | None:

@@ -220,10 +220,12 @@ import json, os, stat, sys
 
 arguments = sys.argv[2:]
 values = arguments[arguments.index("--values") + 1]
+template = arguments[arguments.index("--template") + 1]
 record = {
     "arguments": arguments,
     "environment": dict(os.environ),
     "values": json.load(open(values)),
+    "manifest": json.load(open(template)) if template.endswith(".json") else None,
     "modes": [stat.S_IMODE(os.stat(path).st_mode) for path in (os.path.dirname(values), values)],
 }
 with open(sys.argv[1], "a") as records:

@@ -217,9 +217,33 @@ def test_a_value_that_json_lacks_is_refused_before_anything_runs(run_job):
         operator.execute(CONTEXT)
 
 
-def test_an_on_kill_action_that_does_not_exist_is_refused_when_the_dag_is_parsed():
-    with pytest.raises(ValueError, match=r"^on_kill_action is 'kep': it is one of auto, delete, keep$"):
-        GkeJobOperator(task_id="t", template="batch-job", on_kill_action="kep")
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"on_kill_action": "kep"}, r"^on_kill_action is 'kep': it is one of auto, delete, keep$"),
+        ({"logs": "some"}, r"^logs is 'some': it is one of all, failed, none$"),
+        ({"on_change": "ignore"}, r"^on_change is 'ignore': it is one of fail, attach, replace$"),
+        ({"validate": "yes"}, r"^validate is 'yes': it is one of offline, server, off$"),
+        ({"values": [1]}, r"^values is of type list: give a dict$"),
+        ({"values": "{}"}, r"^values is of type str: give a dict$"),
+        ({"cluster": "ml"}, r"^cluster is 'ml': give a GkeCluster, e.g. "),
+        ({"template": None}, r"^give either template, the name of one, or manifest"),
+        ({"manifest": {"kind": "Job"}}, r"^give either template, the name of one, or manifest"),
+        ({"template": None, "manifest": {}, "values": {"a": 1}}, r"^values are given beside manifest"),
+    ],
+)
+def test_a_wrong_argument_is_refused_when_the_dag_is_parsed(given, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        GkeJobOperator(**{"task_id": "t", "template": "batch-job", **given})
+
+
+def test_a_manifest_is_passed_as_a_file_that_is_no_template(run_job):
+    manifest = {"apiVersion": "batch/v1", "kind": "Job", "spec": {"note": "{{ raw }} $(HOME)"}}
+    GkeJobOperator(task_id="t", manifest=manifest).execute(CONTEXT)
+    (call,) = run_job.calls
+    assert call["values"] == {}
+    assert options(call)["--template"].endswith("/template.json")
+    assert call["manifest"] == manifest
 
 
 def test_what_a_sensitive_name_holds_is_masked_in_the_log(run_job):
