@@ -22,3 +22,15 @@ def read(tmp_path: Path) -> Callable[..., Any]:
         return read_documents(Renderer(tmp_path).render("mine.yaml.j2", {"values": values or {}, "run": {}}))[0]
 
     return read
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a profile table; `profiles` stands for what its file says under that key."""
+
+    def table(profiles: str = "{}", sizes: str = "{}") -> Path:
+        file = tmp_path / "team.yaml"
+        file.write_text(f"profiles: {profiles}\nsizes: {sizes}\n")
+        return file
+
+    return table

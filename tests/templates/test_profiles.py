@@ -5,30 +5,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gke_jobs.rendering.profiles import FIELDS, NO_PROFILE, choose_profile
+from gke_jobs.rendering.profile import FIELDS, NO_PROFILE, conflict_with_spot
+from gke_jobs.rendering.profiles import choose_profile
 from gke_jobs.rendering.render_error import RenderError
 
 TABLE = Path(__file__).parents[2] / "templates" / "profiles.yaml"
 PLAIN = yaml.safe_load(TABLE.read_text())["profiles"]
-NAMES = [*PLAIN, *(f"{name}-spot" for name, profile in PLAIN.items() if "compute_class" not in profile)]
-GPU = {"key": "nvidia.com/gpu", "operator": "Equal", "value": "present", "effect": "NoSchedule"}
+NAMES = [*PLAIN, *(f"{name}-spot" for name, profile in PLAIN.items() if not conflict_with_spot(profile))]
 SPOT = {"key": "cloud.google.com/gke-spot", "operator": "Equal", "value": "true", "effect": "NoSchedule"}
 
 
 def choose(*files: Path, profile=None, profile_for=None, after=None, after_oom=None):
     return choose_profile([TABLE, *files], profile=profile, profile_for=profile_for, after=after, after_oom=after_oom)
-
-
-@pytest.fixture
-def table(tmp_path):
-    """Writes a table; `profiles` stands for what its file says under that key."""
-
-    def table(profiles: str = "{}", sizes: str = "{}") -> Path:
-        file = tmp_path / "team.yaml"
-        file.write_text(f"profiles: {profiles}\nsizes: {sizes}\n")
-        return file
-
-    return table
 
 
 def refusal(*files: Path, **options: str) -> str:
@@ -71,34 +59,11 @@ def test_a_spot_profile_asks_for_spot_nodes_and_the_same_resources(name):
     assert spot["tolerations"] == [*plain["tolerations"], SPOT]
 
 
-def test_a_gpu_is_requested_limited_selected_and_its_taint_tolerated(table):
-    file = table("{g: {gpu: {type: nvidia-l4, count: 2}, resources: {requests: {cpu: 1}}}, any: {gpu: {count: 1}}}")
-    profile = choose(file, profile="g")
-    assert profile["gpu_count"] == 2
-    assert profile["resources"] == {"requests": {"cpu": 1, "nvidia.com/gpu": "2"}, "limits": {"nvidia.com/gpu": "2"}}
-    assert profile["node_selector"] == {"cloud.google.com/gke-accelerator": "nvidia-l4"}
-    assert profile["tolerations"] == [GPU]
-    assert choose(file, profile="any")["node_selector"] == {}
-
-
-def test_local_ssd_is_ephemeral_storage_on_nodes_that_have_it_there(table):
-    profile = choose(table("{l: {local_ssd: 300Gi}}"), profile="l")
-    assert profile["node_selector"] == {"cloud.google.com/gke-ephemeral-storage-local-ssd": "true"}
-    assert profile["resources"] == {"requests": {"ephemeral-storage": "300Gi"}}
-
-
-def test_a_compute_class_is_selected_and_its_taint_tolerated(table):
-    profile = choose(table("{c: {compute_class: mine}}"), profile="c")
-    assert profile["node_selector"] == {"cloud.google.com/compute-class": "mine"}
-    assert [taint["value"] for taint in profile["tolerations"]] == ["mine"]
-
-
-def test_labels_and_tolerations_are_added_to_what_follows_from_the_rest(table):
-    file = table("{p: {spot: true, node_selector: {a: b}, tolerations: [{key: mine}], max_run_seconds: 60}}")
-    profile = choose(file, profile="p")
-    assert profile["node_selector"] == {"cloud.google.com/gke-spot": "true", "a": "b"}
-    assert profile["tolerations"] == [SPOT, {"key": "mine"}]
-    assert profile["max_run_seconds"] == 60
+@pytest.mark.parametrize("field", ["compute_class: c", "flex_start: true", "reservation: {name: r}"])
+def test_what_does_not_go_with_spot_nodes_has_no_spot_profile(table, field):
+    file = table(f"{{p: {{{field}}}}}")
+    what = f"profile p has {field.partition(':')[0]}, {file}"
+    assert refusal(file, profile="p-spot") == f"{what}, which does not go with spot nodes, take it without -spot"
 
 
 def test_an_unknown_profile_is_answered_with_the_known_ones():
@@ -184,44 +149,6 @@ def test_larger_than_a_spot_profile_may_be_one_whose_class_decides_about_spot_no
     file = table("{small: {next: big}, big: {compute_class: c, next: biggest}, biggest: {}}")
     assert choose(file, profile="small-spot", after_oom="small-spot")["name"] == "big"
     assert choose(file, profile="small-spot", after_oom="big")["name"] == "biggest-spot"
-
-
-@pytest.mark.parametrize(
-    ("profiles", "what", "fix"),
-    [
-        ("{p: 5}", "profile p is not a mapping, ", "its fields are resources, gpu, spot, "),
-        ("{p: {node_selektor: {}}}", "profile p has an unknown field node_selektor, ", "its fields are resources, "),
-        ("{p: {node_selector: {a: true}}}", "profile p has a bad node_selector, ", "it is a mapping of label to text"),
-        ("{p: {tolerations: {}}}", "profile p has a bad tolerations, ", "it is a list of tolerations"),
-        ("{p: {tolerations: [a]}}", "profile p has a bad tolerations, ", "it is a list of tolerations"),
-        ("{p: {resources: {request: {}}}}", "profile p has a bad resources, ", "it is requests and limits, each a"),
-        ("{p: {resources: {limits: {cpu: two}}}}", "profile p has a bad resources, ", "it is requests and limits"),
-        ("{p: {resources: {limits: {cpu: true}}}}", "profile p has a bad resources, ", "it is requests and limits"),
-        ("{p: {gpu: nvidia-l4}}", "profile p has a bad gpu, ", "it is type, GKE's name of the accelerator, and count"),
-        ("{p: {gpu: {}}}", "profile p has a bad gpu, ", "it is type"),
-        ("{p: {gpu: {count: 0}}}", "profile p has a bad gpu, ", "it is type"),
-        ("{p: {gpu: {count: true}}}", "profile p has a bad gpu, ", "it is type"),
-        ("{p: {spot: 'yes'}}", "profile p has a bad spot, ", "it is true or false"),
-        ("{p: {local_ssd: true}}", "profile p has a bad local_ssd, ", "it is a quantity, e.g. 300Gi"),
-        ("{p: {compute_class: 5}}", "profile p has a bad compute_class, ", "it is the name of a ComputeClass"),
-        ("{p: {max_run_seconds: 1.5}}", "profile p has a bad max_run_seconds, ", "it is a whole number above 0"),
-        ("{p: {next: huge}}", "profile p leads to 'huge', which is no profile, ", "next is the name of a profile"),
-        ("{p: {next: q}, q: {next: p}}", "profile p leads to p again, ", "let next go from small to large"),
-        ("{p: {compute_class: c, spot: true}}", "profile p has compute_class and spot, ", "leave that to the Comp"),
-        ("{p: {compute_class: c, gpu: {type: t}}}", "profile p has compute_class and gpu.type, ", "leave that to"),
-        ("{p: {compute_class: c, local_ssd: 1Gi}}", "profile p has compute_class and local_ssd, ", "leave that to"),
-        ("{a b: {}}", "profile a b has a bad name, ", "take letters, digits, dots, dashes and underscores"),
-        ("[p]", "profiles is not a mapping, ", "give each of them a name"),
-        ("{p: {}, p: {}}", "the key p is there twice, ", "keep one"),
-        ("{p: [", "invalid YAML: expected ',' or ']', but got '<stream end>', ", "correct it"),
-        ("{p: {max_run_seconds: 1_000}}", "YAML parsers disagree about 1_000, ", "put it in quotes"),
-    ],
-)
-def test_a_profile_that_is_not_as_documented_is_refused_with_file_and_field(table, profiles, what, fix):
-    file = table(profiles)
-    said = refusal(file, profile="cpu-small")
-    assert said.startswith(f"{what}{file}")
-    assert f", {fix}" in said
 
 
 @pytest.mark.parametrize(

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+from gke_jobs.rendering.profile import (
+    FIELDS,
+    NO_PROFILE,
+    Profile,
+    amount,
+    check_profile,
+    conflict_with_spot,
+    is_mapping,
+    is_quantity,
+    is_text,
+    resolve,
+)
 from gke_jobs.rendering.render_error import BAD_INPUT, USAGE, RenderError
 from gke_jobs.rendering.templating import Rendered
 from gke_jobs.rendering.values import Json
 from gke_jobs.rendering.yaml_document import read_documents
 
 SPOT = "-spot"
-GKE = "cloud.google.com/"
-GPU = "nvidia.com/gpu"
-QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|[MGTPE]|[KMGTPE]i)?")
-POWERS = {"m": -1, "": 0, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
-
 NAME = re.compile("[A-Za-z0-9][-A-Za-z0-9_.]*")
-
-Profile = dict[str, Json]
-
-# What a template sees where no profile was asked for.
-NO_PROFILE: Profile = {
-    "name": None,
-    "node_selector": {},
-    "tolerations": [],
-    "resources": {},
-    "max_run_seconds": None,
-    "gpu_count": None,
-}
 
 
 def choose_profile(
@@ -51,52 +45,6 @@ def choose_profile(
     return table.resolve(name)
 
 
-def _is_number(value: Json) -> bool:
-    return type(value) is int and value > 0
-
-
-def _is_text(value: Json) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _is_quantity(value: Json) -> bool:
-    return type(value) in (int, float, str) and QUANTITY.fullmatch(str(value)) is not None
-
-
-def _is_mapping(value: Json, **fields: Callable[[Json], bool]) -> bool:
-    return isinstance(value, dict) and all(key in fields and fields[key](item) for key, item in value.items())
-
-
-def _is_resources(value: Json) -> bool:
-    def are_quantities(given: Json) -> bool:
-        return isinstance(given, dict) and all(map(_is_quantity, given.values()))
-
-    return _is_mapping(value, requests=are_quantities, limits=are_quantities)
-
-
-# What each field of a profile is, in words and as a check.
-FIELDS: dict[str, tuple[str, Callable[[Json], bool]]] = {
-    "resources": ("requests and limits, each a mapping of resource to quantity, e.g. 500m or 12Gi", _is_resources),
-    "gpu": (
-        "type, GKE's name of the accelerator, and count, a whole number above 0",
-        lambda value: value != {} and _is_mapping(value, type=_is_text, count=_is_number),
-    ),
-    "spot": ("true or false", lambda value: isinstance(value, bool)),
-    "local_ssd": ("a quantity, e.g. 300Gi", _is_quantity),
-    "compute_class": ("the name of a ComputeClass", _is_text),
-    "node_selector": (
-        "a mapping of label to text",
-        lambda value: isinstance(value, dict) and all(isinstance(text, str) for text in value.values()),
-    ),
-    "tolerations": (
-        "a list of tolerations, each a mapping as in Kubernetes",
-        lambda value: isinstance(value, list) and all(isinstance(item, dict) for item in value),
-    ),
-    "max_run_seconds": ("a whole number above 0", _is_number),
-    "next": ("the name of a profile", _is_text),
-}
-
-
 class Profiles:
     """The profiles and size tables of some files; those of a later file replace those of an earlier one."""
 
@@ -113,46 +61,19 @@ class Profiles:
             self._check_rows(table, rows)
 
     def resolve(self, name: str) -> Profile:
-        """Return what a template sees of the profile `name`: every field there, empty where the profile has none."""
-        profile = self._find(name)
-        selector: dict[str, str] = {}
-        tolerations: list[Json] = []
-        requests, limits = (dict(profile.get("resources", {}).get(key, {})) for key in ("requests", "limits"))
-        gpu_count = profile["gpu"].get("count", 1) if "gpu" in profile else None
-        if "compute_class" in profile:
-            selector[f"{GKE}compute-class"] = profile["compute_class"]
-            tolerations.append(_taint(f"{GKE}compute-class", profile["compute_class"]))
-        if gpu_count:
-            if "type" in profile["gpu"]:
-                selector[f"{GKE}gke-accelerator"] = profile["gpu"]["type"]
-            tolerations.append(_taint(GPU, "present"))
-            requests[GPU] = limits[GPU] = str(gpu_count)
-        if profile.get("spot"):
-            selector[f"{GKE}gke-spot"] = "true"
-            tolerations.append(_taint(f"{GKE}gke-spot", "true"))
-        if "local_ssd" in profile:
-            selector[f"{GKE}gke-ephemeral-storage-local-ssd"] = "true"
-            requests["ephemeral-storage"] = profile["local_ssd"]
-        resources = {"requests": requests, "limits": limits}
-        return {
-            "name": name,
-            "node_selector": selector | profile.get("node_selector", {}),
-            "tolerations": tolerations + profile.get("tolerations", []),
-            "resources": {key: quantities for key, quantities in resources.items() if quantities},
-            "max_run_seconds": profile.get("max_run_seconds"),
-            "gpu_count": gpu_count,
-        }
+        """Return what a template sees of the profile `name`."""
+        return resolve(name, self._find(name))
 
     def for_size(self, size: str) -> str:
         """Return the smallest profile for `size`, e.g. bytes=73G: a table and a quantity."""
         table, _, quantity = size.partition("=")
-        if not _is_quantity(quantity):
+        if not is_quantity(quantity):
             raise RenderError(USAGE, f"--profile-for is {size!r}, no TABLE=QUANTITY, write e.g. bytes=73G")
         if table not in self._sizes:
             known = ", ".join(self._sizes) or "none"
             raise RenderError(BAD_INPUT, f"unknown size table, {table!r}, take one of: {known}")
         for row in self._sizes[table]:
-            if "at_most" not in row or _amount(quantity) <= _amount(row["at_most"]):
+            if "at_most" not in row or amount(quantity) <= amount(row["at_most"]):
                 return str(row["profile"])
         raise RenderError(
             BAD_INPUT,
@@ -172,7 +93,7 @@ class Profiles:
 
     def _add(self, file: Path) -> None:
         content = _read(file)
-        if not _is_mapping(content, profiles=lambda _: True, sizes=lambda _: True):
+        if not is_mapping(content, profiles=lambda _: True, sizes=lambda _: True):
             raise RenderError(BAD_INPUT, f"profiles are not as documented, {file}, its keys are profiles and sizes")
         for key, into in (("profiles", self._profiles), ("sizes", self._sizes)):
             entries = content.get(key, {})
@@ -188,22 +109,8 @@ class Profiles:
         profile = self._profiles[name]
         if not NAME.fullmatch(name):
             raise self._bad(name, "has a bad name", "take letters, digits, dots, dashes and underscores")
-        if not isinstance(profile, dict):
-            raise self._bad(name, "is not a mapping", f"its fields are {', '.join(FIELDS)}")
-        for field, value in profile.items():
-            if field not in FIELDS:
-                raise self._bad(name, f"has an unknown field {field}", f"its fields are {', '.join(FIELDS)}")
-            words, check = FIELDS[field]
-            if not check(value):
-                raise self._bad(name, f"has a bad {field}", f"it is {words}")
-        if "compute_class" in profile:
-            for field, given in (
-                ("spot", profile.get("spot")),
-                ("gpu.type", profile.get("gpu", {}).get("type")),
-                ("local_ssd", profile.get("local_ssd")),
-            ):
-                if given:
-                    raise self._bad(name, f"has compute_class and {field}", "leave that to the ComputeClass")
+        if problem := check_profile(profile):
+            raise self._bad(name, *problem)
 
     def _check_next(self, name: str) -> None:
         last, seen = name, {name}
@@ -224,12 +131,12 @@ class Profiles:
             raise bad("is no list of rows")
         largest = Decimal(-1)
         for number, row in enumerate(rows, start=1):
-            if not _is_mapping(row, at_most=_is_quantity, profile=_is_text) or "profile" not in row:
+            if not is_mapping(row, at_most=is_quantity, profile=is_text) or "profile" not in row:
                 raise bad(f"has a bad row {number}")
             if "at_most" in row:
-                if _amount(row["at_most"]) <= largest:
+                if amount(row["at_most"]) <= largest:
                     raise bad(f"does not grow in row {number}")
-                largest = _amount(row["at_most"])
+                largest = amount(row["at_most"])
             elif number < len(rows):
                 raise bad(f"has no at_most in row {number}")
             self._find(row["profile"], f", size table {table} in {self._sources[f'sizes.{table}']}")
@@ -242,17 +149,17 @@ class Profiles:
             known = ", ".join(self._profiles)
             advice = f"take one of: {known}; or NAME{SPOT} for spot nodes"
             raise RenderError(BAD_INPUT, f"unknown profile, {name!r}{where}, {advice}")
-        if "compute_class" in self._profiles[base]:
-            raise self._bad(base, "has a compute_class", f"that decides about spot nodes, take it without {SPOT}")
+        if field := conflict_with_spot(self._profiles[base]):
+            raise self._bad(base, f"has {field}", f"which does not go with spot nodes, take it without {SPOT}")
         return self._profiles[base] | {"spot": True}
 
     def _chain(self, name: str) -> list[str]:
-        """The profile `name` and all larger ones, on spot nodes where `name` is, unless a ComputeClass decides that."""
+        """The profile `name` and all larger ones, on spot nodes where `name` is and they can be."""
         chain, profile = [name], self._find(name)
         spot = SPOT if name not in self._profiles else ""
         while following := profile.get("next"):
             profile = self._profiles[following]
-            chain.append(following if "compute_class" in profile else f"{following}{spot}")
+            chain.append(following if conflict_with_spot(profile) else f"{following}{spot}")
         return chain
 
     def _bad(self, name: str, what: str, fix: str) -> RenderError:
@@ -267,13 +174,3 @@ def _read(file: Path) -> Json:
     places = [f"{file} line {number}" for number in range(1, text.count("\n") + 2)]
     documents = read_documents(Rendered(text=text, placeholder=re.compile("(?!)"), values=[], places=places))
     return documents[0] if len(documents) == 1 else None
-
-
-def _amount(quantity: Json) -> Decimal:
-    number, suffix = QUANTITY.fullmatch(str(quantity)).groups(default="")  # type: ignore[union-attr] # it was checked
-    power = POWERS[suffix.removesuffix("i").replace("K", "k")]
-    return Decimal(number) * Decimal(1024 if suffix.endswith("i") else 1000) ** power
-
-
-def _taint(key: str, value: str) -> dict[str, str]:
-    return {"key": key, "operator": "Equal", "value": value, "effect": "NoSchedule"}

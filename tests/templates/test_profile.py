@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import pytest
+from test_profiles import SPOT, choose, refusal
+
+GPU = {"key": "nvidia.com/gpu", "operator": "Equal", "value": "present", "effect": "NoSchedule"}
+TPU = {"key": "google.com/tpu", "operator": "Equal", "value": "present", "effect": "NoSchedule"}
+
+
+def test_a_gpu_is_requested_limited_selected_and_its_taint_tolerated(table):
+    file = table("{g: {gpu: {type: nvidia-l4, count: 2}, resources: {requests: {cpu: 1}}}, any: {gpu: {count: 1}}}")
+    profile = choose(file, profile="g")
+    assert profile["gpu_count"] == 2
+    assert profile["resources"] == {"requests": {"cpu": 1, "nvidia.com/gpu": "2"}, "limits": {"nvidia.com/gpu": "2"}}
+    assert profile["node_selector"] == {"cloud.google.com/gke-accelerator": "nvidia-l4"}
+    assert profile["tolerations"] == [GPU]
+    assert choose(file, profile="any")["node_selector"] == {}
+
+
+def test_a_tpu_slice_is_selected_its_chips_requested_and_limited_and_its_taint_tolerated(table):
+    file = table(
+        "{t: {tpu: {accelerator: tpu-v5-lite-podslice, topology: 2x4, chips: 4}}, "
+        "c: {compute_class: c, tpu: {chips: 8}}}"
+    )
+    profile = choose(file, profile="t-spot")
+    assert profile["resources"] == {"requests": {"google.com/tpu": "4"}, "limits": {"google.com/tpu": "4"}}
+    assert profile["node_selector"] == {
+        "cloud.google.com/gke-tpu-accelerator": "tpu-v5-lite-podslice",
+        "cloud.google.com/gke-tpu-topology": "2x4",
+        "cloud.google.com/gke-spot": "true",
+    }
+    assert profile["tolerations"] == [TPU, SPOT]
+    assert profile["gpu_count"] is None
+    of_a_class = choose(file, profile="c")
+    assert of_a_class["node_selector"] == {"cloud.google.com/compute-class": "c"}
+    assert of_a_class["resources"]["limits"] == {"google.com/tpu": "8"}
+
+
+def test_local_ssd_is_ephemeral_storage_on_nodes_that_have_it_there(table):
+    profile = choose(table("{l: {local_ssd: 300Gi}}"), profile="l")
+    assert profile["node_selector"] == {"cloud.google.com/gke-ephemeral-storage-local-ssd": "true"}
+    assert profile["resources"] == {"requests": {"ephemeral-storage": "300Gi"}}
+
+
+def test_flex_start_is_a_label_of_the_node(table):
+    profile = choose(table("{f: {flex_start: true, max_run_seconds: 604800}, g: {flex_start: false}}"), profile="f")
+    assert profile["node_selector"] == {"cloud.google.com/gke-flex-start": "true"}
+    assert (profile["tolerations"], profile["max_run_seconds"]) == ([], 604800)
+
+
+def test_a_reservation_is_consumed_by_name(table):
+    file = table("{r: {reservation: {name: ml}}, s: {reservation: {name: ml, project: other}, flex_start: false}}")
+    own, shared = choose(file, profile="r"), choose(file, profile="s")
+    assert own["node_selector"] == {
+        "cloud.google.com/reservation-name": "ml",
+        "cloud.google.com/reservation-affinity": "specific",
+    }
+    assert [taint["key"] for taint in own["tolerations"]] == ["cloud.google.com/reservation-name"]
+    assert shared["node_selector"] == {**own["node_selector"], "cloud.google.com/reservation-project": "other"}
+
+
+def test_a_compute_class_is_selected_and_its_taint_tolerated(table):
+    profile = choose(table("{c: {compute_class: mine}}"), profile="c")
+    assert profile["node_selector"] == {"cloud.google.com/compute-class": "mine"}
+    assert [taint["value"] for taint in profile["tolerations"]] == ["mine"]
+
+
+def test_labels_and_tolerations_are_added_to_what_follows_from_the_rest(table):
+    file = table("{p: {spot: true, node_selector: {a: b}, tolerations: [{key: mine}], max_run_seconds: 60}}")
+    profile = choose(file, profile="p")
+    assert profile["node_selector"] == {"cloud.google.com/gke-spot": "true", "a": "b"}
+    assert profile["tolerations"] == [SPOT, {"key": "mine"}]
+    assert profile["max_run_seconds"] == 60
+
+
+@pytest.mark.parametrize(
+    ("profiles", "what", "fix"),
+    [
+        ("{p: 5}", "profile p is not a mapping, ", "its fields are resources, gpu, tpu, spot, "),
+        ("{p: {node_selektor: {}}}", "profile p has an unknown field node_selektor, ", "its fields are resources, "),
+        ("{p: {node_selector: {a: true}}}", "profile p has a bad node_selector, ", "it is a mapping of label to text"),
+        ("{p: {tolerations: {}}}", "profile p has a bad tolerations, ", "it is a list of tolerations"),
+        ("{p: {tolerations: [a]}}", "profile p has a bad tolerations, ", "it is a list of tolerations"),
+        ("{p: {resources: {request: {}}}}", "profile p has a bad resources, ", "it is requests and limits, each a"),
+        ("{p: {resources: {limits: {cpu: two}}}}", "profile p has a bad resources, ", "it is requests and limits"),
+        ("{p: {resources: {limits: {cpu: true}}}}", "profile p has a bad resources, ", "it is requests and limits"),
+        ("{p: {gpu: nvidia-l4}}", "profile p has a bad gpu, ", "it is type, GKE's name of the accelerator, and count"),
+        ("{p: {gpu: {}}}", "profile p has a bad gpu, ", "it is type"),
+        ("{p: {gpu: {count: 0}}}", "profile p has a bad gpu, ", "it is type"),
+        ("{p: {gpu: {count: true}}}", "profile p has a bad gpu, ", "it is type"),
+        ("{p: {tpu: {chips: 4}}}", "profile p has a tpu without accelerator or topology, ", "name both, or a ComputeC"),
+        (
+            "{p: {tpu: {accelerator: t, topology: 2x2}}}",
+            "profile p has a bad tpu, ",
+            "it is accelerator, topology, e.g.",
+        ),
+        ("{p: {tpu: {topology: 2x2x2x2, chips: 4}}}", "profile p has a bad tpu, ", "it is accelerator, topology"),
+        ("{p: {tpu: {topology: 2x0, chips: 4}}}", "profile p has a bad tpu, ", "it is accelerator, topology"),
+        (
+            "{p: {tpu: {accelerator: t, topology: 2x2x1, chips: 8}}}",
+            "profile p has a tpu topology of 4 chips, of which no whole number of Pods has 8 each, ",
+            "let chips be those of one machine",
+        ),
+        (
+            "{p: {gpu: {count: 1}, tpu: {accelerator: t, topology: 2x2, chips: 4}}}",
+            "profile p has gpu and tpu, ",
+            "no machine has both: take one",
+        ),
+        ("{p: {flex_start: 1}}", "profile p has a bad flex_start, ", "it is true or false"),
+        ("{p: {reservation: ml}}", "profile p has a bad reservation, ", "it is name and, of a shared one, project"),
+        ("{p: {reservation: {project: ml}}}", "profile p has a bad reservation, ", "it is name and, of a shared one"),
+        ("{p: {reservation: {name: projects/p/reservations/r}}}", "profile p has a bad reservation, ", "it is name"),
+        ("{p: {spot: true, flex_start: true}}", "profile p has spot and flex_start, ", "a node comes from one of them"),
+        ("{p: {spot: true, reservation: {name: r}}}", "profile p has spot and reservation, ", "a node comes from one"),
+        (
+            "{p: {flex_start: true, reservation: {name: r}}}",
+            "profile p has flex_start and reservation, ",
+            "a node comes",
+        ),
+        (
+            "{p: {flex_start: true, max_run_seconds: 604801}}",
+            "profile p has flex_start and max_run_seconds 604801, ",
+            "such a node runs for at most seven days: let it be at most 604800",
+        ),
+        ("{p: {spot: 'yes'}}", "profile p has a bad spot, ", "it is true or false"),
+        ("{p: {local_ssd: true}}", "profile p has a bad local_ssd, ", "it is a quantity, e.g. 300Gi"),
+        ("{p: {compute_class: 5}}", "profile p has a bad compute_class, ", "it is the name of a ComputeClass"),
+        ("{p: {max_run_seconds: 1.5}}", "profile p has a bad max_run_seconds, ", "it is a whole number above 0"),
+        ("{p: {next: huge}}", "profile p leads to 'huge', which is no profile, ", "next is the name of a profile"),
+        ("{p: {next: q}, q: {next: p}}", "profile p leads to p again, ", "let next go from small to large"),
+        ("{p: {compute_class: c, spot: true}}", "profile p has compute_class and spot, ", "leave that to the Comp"),
+        ("{p: {compute_class: c, gpu: {type: t}}}", "profile p has compute_class and gpu.type, ", "leave that to"),
+        ("{p: {compute_class: c, flex_start: true}}", "profile p has compute_class and flex_start, ", "leave that to"),
+        (
+            "{p: {compute_class: c, reservation: {name: r}}}",
+            "profile p has compute_class and reservation, ",
+            "leave th",
+        ),
+        (
+            "{p: {compute_class: c, tpu: {topology: 2x2, chips: 4}}}",
+            "profile p has compute_class and tpu.topology, ",
+            "leave that to",
+        ),
+        ("{p: {compute_class: c, local_ssd: 1Gi}}", "profile p has compute_class and local_ssd, ", "leave that to"),
+        ("{a b: {}}", "profile a b has a bad name, ", "take letters, digits, dots, dashes and underscores"),
+        ("[p]", "profiles is not a mapping, ", "give each of them a name"),
+        ("{p: {}, p: {}}", "the key p is there twice, ", "keep one"),
+        ("{p: [", "invalid YAML: expected ',' or ']', but got '<stream end>', ", "correct it"),
+        ("{p: {max_run_seconds: 1_000}}", "YAML parsers disagree about 1_000, ", "put it in quotes"),
+    ],
+)
+def test_a_profile_that_is_not_as_documented_is_refused_with_file_and_field(table, profiles, what, fix):
+    file = table(profiles)
+    said = refusal(file, profile="cpu-small")
+    assert said.startswith(f"{what}{file}")
+    assert f", {fix}" in said
