@@ -5,7 +5,7 @@ PYTHON ?= python3
 CLUSTER ?= localgke
 VENV := .build/airflow-$(AIRFLOW)
 BIN := $(VENV)/bin
-UV_VERSION := 0.13.9
+PINS := tests/requirements
 K8S := .build/k8s
 K8S_SOURCES := $(wildcard tests/cluster/*.go tests/cluster/go.* tests/cluster/*/main.go tests/cluster/*/go.* \
   tests/cluster/build* tests/cluster/packages tests/images/*/*.py) tests/cluster/images.py tests/localgke/cluster.yaml
@@ -25,10 +25,12 @@ help: ## this list
 
 install: $(VENV)/.installed node_modules/.installed ## everything the other targets need, into the checkout
 
-$(VENV)/.installed: tests/requirements/airflow-$(AIRFLOW).txt
+# What is installed, and what a package without a wheel is built with, has one of the hashes of the pins.
+$(VENV)/.installed: $(PINS)/airflow-$(AIRFLOW).txt $(PINS)/build.txt $(PINS)/uv.txt
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv pip install --quiet --python $(VENV) --requirement $<
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement $(PINS)/uv.txt
+	$(BIN)/uv pip install --quiet --python $(VENV) --require-hashes --requirement $< \
+	  --require-build-hashes --build-constraints $(PINS)/build.txt
 	touch $@
 
 node_modules/.installed: package-lock.json
@@ -40,7 +42,7 @@ $(K8S)/.built: $(K8S_SOURCES) | install
 	tests/cluster/build-images $(K8S)
 	touch $@
 
-.build/kubectl/.installed: $(VENV)/.installed tests/requirements/kubectl.txt
+.build/kubectl/.installed: $(VENV)/.installed $(PINS)/kubectl.txt
 	tests/conformance/kubectls $(@D)
 	touch $@
 
@@ -119,8 +121,8 @@ k8s-stop: install ## end it and remove every trace
 airflow: install ## the Airflow UI on localhost, with the stand-in behind it
 	tests/demo/airflow
 
-lock: install ## new pins for all Airflow versions
-	tests/requirements/lock
+lock: install ## the newest versions of everything that install installs, with the hashes of their files
+	$(PINS)/lock
 
 clean: ## remove what the other targets made
 	rm -rf .build node_modules
