@@ -60,8 +60,8 @@ test: install ## everything that must pass
 	bats tests/scripts
 
 golden: install ## what the templates render, templates/VALUES.md and the schemas, anew: look at the diff before you commit it
-	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/golden.py
 	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/values_files.py
+	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/golden.py
 
 test-dags: install ## of these, what another AIRFLOW may change: the operator and the DAGs
 	$(BIN)/python -m pytest tests/dags

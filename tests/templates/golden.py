@@ -43,7 +43,7 @@ OPTIONS: dict[str, Any] = {
     "volumes": {
         "/datasets": {"persistentVolumeClaim": {"claimName": "data-sets"}, "readOnly": True, "subPath": "2026"},
         "/nfs": {"nfs": {"server": "10.0.0.2", "path": "/share"}},
-        "/tmp": {"emptyDir": {}},
+        "/tmp": {"emptyDir": {}, "name": "shared"},
     },
     "shared_memory": "8Gi",
     "scratch": "500Gi",
