@@ -22,6 +22,8 @@ from gke_job.compat import AirflowException, BashOperator, Context, mask_secret
 from gke_job.report import Report
 from gke_job.values import plain
 
+# Values that a name of Airflow's list is part of; what they hold is no secret, and often a word of the log.
+NAMES_OF_OBJECTS = ("service_account", "image_pull_secrets", "secret_files")
 KILL_SECONDS = 3  # in which run-job ends when it is told to
 COMPOSER_VARIABLES = ("GCP_PROJECT", "COMPOSER_LOCATION", "COMPOSER_ENVIRONMENT")
 
@@ -217,8 +219,7 @@ class GkeJobOperator(BashOperator):
 
     def _run_with_values(self, context: Context, script: str, **options: Any) -> str:
         values = plain(self.values)
-        # The name of a Kubernetes service account is no secret, and is often a word of the log such as "default".
-        mask_secret({name: value for name, value in values.items() if name != "service_account"})
+        mask_secret({name: value for name, value in values.items() if name not in NAMES_OF_OBJECTS})
         profile_for = self.profile_for and ",".join(f"{name}={amount}" for name, amount in self.profile_for.items())
         files = {"values": values}
         if self.manifest is not None:

@@ -247,10 +247,22 @@ def test_a_manifest_is_passed_as_a_file_that_is_no_template(run_job):
 
 
 def test_what_a_sensitive_name_holds_is_masked_in_the_log(run_job):
-    values = {"env": {"DB_PASSWORD": "hunter2-in-it"}, "service_account": "default"}
+    values = {"env": {"DB_PASSWORD": "hunter2-in-it"}}
     GkeJobOperator(task_id="t", template="batch-job", values=values).execute(CONTEXT)
     assert run_job.calls[0]["values"] == values
-    assert redact("the namespace default, and hunter2-in-it") == "the namespace default, and ***"
+    assert redact("hunter2-in-it") == "***"
+
+
+def test_names_of_service_accounts_and_secrets_are_not_masked(run_job):
+    values = {
+        "service_account": "of-default",
+        "image_pull_secrets": ["of-registry"],
+        "secret_files": {"/etc/token": "of-tokens"},
+        "secret_env": {"TOKEN": {"name": "of-tokens", "key": "of-key"}},
+    }
+    GkeJobOperator(task_id="t", template="batch-job", values=values).execute(CONTEXT)
+    names = "of-default of-registry of-tokens of-key"
+    assert redact(names) == names
 
 
 def test_the_ui_shows_the_rendered_values_without_what_a_sensitive_name_holds(run, run_job, request):
