@@ -66,7 +66,7 @@ def last_results(database: str | Path) -> tuple[str, dict[str, Any]]:
     with sqlite3.connect(database) as connection:
         run_id, state = connection.execute("SELECT run_id, state FROM dag_run ORDER BY id DESC LIMIT 1").fetchone()
         returned = connection.execute(
-            "SELECT task_id, value FROM xcom WHERE run_id = ? AND key = 'return_value'", (run_id,)
+            "SELECT task_id, CAST(value AS TEXT) FROM xcom WHERE run_id = ? AND key = 'return_value'", (run_id,)
         ).fetchall()
     return state, {task: json.loads(value) for task, value in returned}
 

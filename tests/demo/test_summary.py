@@ -53,7 +53,7 @@ def database(tmp_path):
         path = tmp_path / "airflow.db"
         with sqlite3.connect(path) as connection:
             connection.execute("CREATE TABLE dag_run (id INTEGER, run_id TEXT, state TEXT)")
-            connection.execute("CREATE TABLE xcom (run_id TEXT, task_id TEXT, key TEXT, value)")
+            connection.execute("CREATE TABLE xcom (run_id TEXT, task_id TEXT, key TEXT, value JSON)")
             connection.executemany("INSERT INTO dag_run VALUES (?, ?, ?)", [(1, "old", "success"), (2, "new", state)])
             rows = [("old", "report", "return_value", "1"), ("new", "train", "return_value", "2")]
             if result is not None:
