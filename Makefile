@@ -46,6 +46,12 @@ $(K8S)/.built: $(K8S_SOURCES) | install
 	tests/conformance/kubectls $(@D)
 	touch $@
 
+# Only their source is read, whatever Python the tests run with.
+.build/providers/.installed: tests/requirements/providers.txt $(VENV)/.installed
+	rm -rf $(@D)
+	$(BIN)/uv pip install --quiet --target $(@D) --python-version 3.11 --no-deps --no-build --require-hashes --requirement $<
+	touch $@
+
 # RUNLEVEL=1: nothing that is installed so is started.
 APT_INSTALL := apt-get update --quiet=2 && RUNLEVEL=1 apt-get install --yes --quiet=2 --no-install-recommends
 
@@ -55,7 +61,7 @@ THE_CLUSTER := install $(if $(filter k8s,$(CLUSTER)),$(K8S)/.built)
 demo: $(THE_CLUSTER) ## an Airflow DAG trains a model in Jobs on CLUSTER=localgke, the stand-in for GKE, or k8s
 	tests/demo/run $(CLUSTER)
 
-test: install ## everything that must pass
+test: install .build/providers/.installed ## everything that must pass
 	$(BIN)/python -m pytest
 	bats tests/scripts
 
@@ -63,7 +69,7 @@ golden: install ## what the templates render, templates/VALUES.md and the schema
 	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/values_files.py
 	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/golden.py
 
-test-dags: install ## of these, what another AIRFLOW may change: the operator and the DAGs
+test-dags: install .build/providers/.installed ## of these, what another AIRFLOW may change: the operator and the DAGs
 	$(BIN)/python -m pytest tests/dags
 
 test-ui: install ## the example DAG in Airflow's UI, in a headless Chromium; without one it is installed (root, Debian)
