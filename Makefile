@@ -47,7 +47,7 @@ $(K8S)/.built: $(K8S_SOURCES) | install
 	touch $@
 
 # Only their source is read, whatever Python the tests run with.
-.build/providers/.installed: tests/requirements/providers.txt $(VENV)/.installed
+.build/providers/.installed: tests/requirements/providers.txt | $(VENV)/.installed
 	rm -rf $(@D)
 	$(BIN)/uv pip install --quiet --target $(@D) --python-version 3.11 --no-deps --no-build --require-hashes --requirement $<
 	touch $@
