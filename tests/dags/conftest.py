@@ -225,7 +225,7 @@ record = {
     "arguments": arguments,
     "environment": dict(os.environ),
     "values": json.load(open(values)),
-    "manifest": json.load(open(template)) if template.endswith(".json") else None,
+    "manifest": json.load(open(template)) if template.endswith("/template.json") else None,
     "modes": [stat.S_IMODE(os.stat(path).st_mode) for path in (os.path.dirname(values), values)],
 }
 with open(sys.argv[1], "a") as records:
