@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, get_args
 
 from gke_job.cluster import GkeCluster
@@ -41,3 +41,15 @@ def check_sources(template: str | None, manifest: Any, values: Any, cluster: Any
         raise TypeError(
             f"cluster is {cluster!r}: give a GkeCluster, e.g. GkeCluster(project=..., location=..., name=...)"
         )
+
+
+def exit_codes(given: int | Collection[int] | None) -> tuple[int, ...]:
+    """Returns the exit codes of `skip_on_exit_code`.
+
+    :raises ValueError: what is no exit code from 1 to 255
+    """
+    codes = () if given is None else (given,) if isinstance(given, int) else tuple(given)
+    for code in codes:
+        if type(code) is not int or not 1 <= code <= 255:
+            raise ValueError(f"skip_on_exit_code has {code!r}: an exit code is an integer from 1 to 255")
+    return codes

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from gke_job import kills, results
-from gke_job.arguments import Logs, OnChange, OnKill, Validate, check_choices, check_sources
+from gke_job.arguments import Logs, OnChange, OnKill, Validate, check_choices, check_sources, exit_codes
 from gke_job.cluster import GkeCluster
 from gke_job.command import command
 from gke_job.compat import AirflowException, BashOperator, Context, mask_secret
@@ -156,7 +156,7 @@ class GkeJobOperator(BashOperator):
         self.on_kill_action = on_kill_action
         self.pushes_keys = multiple_outputs
         self.result_required = result_required
-        self.skipped_exit_codes = _exit_codes(skip_on_exit_code)
+        self.skipped_exit_codes = exit_codes(skip_on_exit_code)
         others: Any = self.on_success_callback or []  # Airflow 2 takes one, and has None for none
         self.on_success_callback = [results.mark_collected, *([others] if callable(others) else others)]
         self.collected: Report | None = None  # of a complete Job that is not marked yet
@@ -265,9 +265,3 @@ class GkeJobOperator(BashOperator):
             self._report = None
             if self.collected is not report:
                 report.remove()
-
-
-def _exit_codes(given: int | Collection[int] | None) -> tuple[int, ...]:
-    if given is None:
-        return ()
-    return (given,) if isinstance(given, int) else tuple(given)

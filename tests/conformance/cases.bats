@@ -163,7 +163,7 @@ no_job() { # NAME
 @test "own reading: values of more than 131,072 bytes go through a file, and what no container can take is said before" {
   local values=$BATS_TEST_TMPDIR/values.json
   # shellcheck disable=SC2016 # for the shell of the container
-  "$GKE_JOB_PYTHON" -c 'import json; print(json.dumps({"image": "busybox:1.37", "note": "x" * 200000,
+  "$GKE_JOB_PYTHON" -c 'import json; print(json.dumps({"image": "busybox:1.37", "args": ["x" * 100000] * 2,
     "command": ["sh", "-c", "printf %s ${#A} >/dev/termination-log"], "env": {"A": "x" * 131069}}))' >"$values"
   run_script run-job --template batch-job --values "$values" --name large
   assert_success

@@ -48,7 +48,7 @@ apiVersion: batch/v1
 kind: Job
 spec:
   suspend: true
-  backoffLimit: 0
+  backoffLimit: {{ values.retries }}
   ttlSecondsAfterFinished: ${TTL-3600}
   template:
     spec:

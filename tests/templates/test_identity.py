@@ -187,3 +187,8 @@ def test_what_no_label_can_hold_is_replaced_by_a_hash_of_the_whole_id(text, read
 def test_ids_that_lose_what_tells_them_apart_have_labels_that_differ():
     ids = ["a b", "a-b", "a/b", "größe", "grüße", "日本", "東京", "x" * 64, "x" * 65, "x_", "x"]
     assert len({label_value(text) for text in ids}) == len(ids)
+
+
+def test_an_id_with_bytes_that_are_no_text_is_read_with_a_sign_in_their_place():
+    run = Run.from_environment({"AIRFLOW_CTX_DAG_ID": "a\udc80b", "AIRFLOW_CTX_TASK_ID": "t"})
+    assert run.dag_id == "a\ufffdb"

@@ -51,6 +51,8 @@ def test_it_may_be_a_list_with_what_the_job_owns(tmp_path):
     ("content", "values", "said"),
     [
         (JOB, '{"image": "x"}', "values are given, job.json is no template"),
+        ([JOB, {**SERVICE, "spec": "x"}], "{}", "spec is not a mapping, v1 Service in job.json"),
+        ('{"spec": 1e400}', "{}", "manifest is not JSON, job.json: "),
         ("{", "{}", "manifest is not JSON, job.json: "),
         ([], "{}", "manifest has no Jobs"),
         ("[" * 102 + "]" * 102, "{}", "the fields of the manifest are nested more than 100 deep, job.json"),

@@ -97,6 +97,12 @@ def test_a_node_pool_by_name_replaces_the_labels_of_the_profile(template):
     assert pod(template, "gpu-l4", node_pool="p")["nodeSelector"] == {"cloud.google.com/gke-nodepool": "p"}
 
 
+def test_a_name_that_means_something_to_the_renderer_is_a_name_like_any_other():
+    names = {"$merge": "x", "$patch": "delete", "self": "1", "context": "2"}
+    assert pod("batch-job", node_selector=names)["nodeSelector"] == names
+    assert job("batch-job", labels=names)["metadata"]["labels"].items() >= names.items()
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_variable_of_the_user_comes_after_those_of_the_template(template):
     assert list(variables(template, env={"MINE": 1}))[-1] == "MINE"

@@ -15,14 +15,20 @@ MACROS = """
 """
 
 
+AGAIN = "{% from 'm' import one as mine with context %}"
+
+
 @pytest.mark.parametrize(
     ("source", "read"),
     [
         ("plain: text", set()),
         ("{{ values.x }} {% if values.y is defined %}{{ values['z'].deep }}{% endif %}", {"x", "y", "z"}),
-        ("{% import 'm' as m with context %}{{ m.one() }}", {"a", "b"}),
-        ("{% from 'm' import other with context %}{{ other() }}", {"c"}),
-        ("{% from 'm' import other as mine with context %}{{ mine() }}{{ values.x }}", {"c", "x"}),
+        ("{% import 'm' as m with context %}{{ m.one() }}", {"a", "b", "d"}),
+        ("{% from 'm' import other with context %}{{ other() }}", {"c", "d"}),
+        ("{% from 'm' import other as mine with context %}{{ mine() }}{{ values.x }}", {"c", "d", "x"}),
+        ("{% import 'again' as a with context %}{{ a.mine() }}", {"a", "b", "d"}),
+        ("{% import 'm' as m with context %}{{ m['one']() }}", None),
+        ("{% import 'm' as m with context %}{{ (m | attr('one'))() }}", None),
         ("{% include 'm' %}", {"d"}),
         ("{% extends 'm' %}{% block a %}{{ values.x }}{% endblock %}", {"d", "x"}),
         ("{% set v = values.x %}{{ v.y }}", {"x"}),
@@ -36,5 +42,5 @@ MACROS = """
     ],
 )
 def test_values_that_are_read(source, read):
-    environment = Environment(loader=DictLoader({"t": source, "m": MACROS}))
+    environment = Environment(loader=DictLoader({"t": source, "m": MACROS, "again": AGAIN}))
     assert values_read(environment, "t") == read

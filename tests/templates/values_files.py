@@ -15,7 +15,14 @@ PAGE = TEMPLATES / "VALUES.md"
 DEFINITIONS = TEMPLATES / "values.yaml"
 COLUMNS = ("Value", "Type and unit", "Default", "Meaning")
 SCALAR = {"type": ["string", "number", "boolean"], "x-type": "a string"}
-INTEGER = {"type": ["integer", "string"], "pattern": "^-?[0-9]+$", "x-type": "an integer"}
+INTEGER = {"type": ["integer", "string"], "pattern": "^-?[0-9]{1,18}$", "x-type": "an integer"}
+FIELDS = {  # of inner mappings; others are as in Kubernetes
+    "name": {"type": "string"},
+    "key": {"type": "string"},
+    "optional": {"type": "boolean"},
+    "readOnly": {"type": "boolean"},
+    "subPath": {"type": "string"},
+}
 TYPES: dict[str, dict[str, Any]] = {
     "string": {"type": "string"},
     "integer": INTEGER,
@@ -70,7 +77,7 @@ def _property(value: dict[str, Any]) -> dict[str, Any]:
     if fields := value.get("fields"):
         found["additionalProperties"] = {
             "type": "object",
-            "properties": {field.rstrip("!"): {} for field in fields},
+            "properties": {field.rstrip("!"): FIELDS.get(field.rstrip("!"), {}) for field in fields},
             "required": [field.rstrip("!") for field in fields if field.endswith("!")],
             "additionalProperties": False,
         }

@@ -110,8 +110,8 @@ def without_message(results: Iterable[PodResult], completions: int | None) -> in
     """Count what the result of a Job lacks: indexes that left no message, or the one of a Job without indexes."""
     latest = sorted(results, key=_end)
     if completions is None:
-        return 0 if latest and latest[-1].message else 1
-    return completions - sum(bool(result.message) for result in _by_index(latest, completions).values())
+        return 0 if latest and latest[-1].message.strip() else 1
+    return completions - sum(bool(result.message.strip()) for result in _by_index(latest, completions).values())
 
 
 def partial_result(results: Iterable[PodResult], completions: int) -> tuple[list[Json], list[str]]:

@@ -39,6 +39,10 @@ class Run:
         """Read the task instance from the variables of BashOperator; without AIRFLOW_CTX_DAG_ID this is not Airflow."""
         if not environ.get("AIRFLOW_CTX_DAG_ID"):
             return cls()
+        # A variable may hold bytes that are no UTF-8, which no field of Kubernetes can.
+        environ = {
+            name: text.encode(errors="surrogateescape").decode(errors="replace") for name, text in environ.items()
+        }
         return cls(
             environment=environ.get("GKE_JOB_AIRFLOW_ENVIRONMENT") or composer_environment(environ),
             dag_id=environ["AIRFLOW_CTX_DAG_ID"],

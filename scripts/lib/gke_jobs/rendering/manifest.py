@@ -45,9 +45,10 @@ def read_manifest(documents: list[Json], template: str) -> Manifest:
         if _kind(document) not in OWNED:
             fix = f"beside the Job take only {', '.join(OWNED)}"
             raise RenderError(BAD_INPUT, f"manifest holds {_kind(document)}, {template}, {fix}")
-        if not isinstance(document.get("metadata", {}), dict):
-            what = f"metadata is not a mapping, {_kind(document)} in {template}"
-            raise RenderError(BAD_INPUT, f"{what}, write it as Kubernetes has it")
+        for field in ("metadata", "data", "spec"):
+            if not isinstance(document.get(field, {}), dict):
+                what = f"{field} is not a mapping, {_kind(document)} in {template}"
+                raise RenderError(BAD_INPUT, f"{what}, write it as Kubernetes has it")
     _check_job(jobs[0], template)
     return Manifest(jobs[0], others)
 

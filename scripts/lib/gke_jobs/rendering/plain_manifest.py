@@ -15,6 +15,7 @@ def read_plain(file: Path, values: dict[str, Json]) -> list[Json]:
         raise RenderError(BAD_INPUT, f"values are given, {file.name} is no template, give a .yaml.j2 file or no values")
     try:
         content = json.loads(file.read_bytes())
+        json.dumps(content, allow_nan=False)  # which also finds 1e400
     except (OSError, ValueError, RecursionError) as error:
         raise RenderError(BAD_INPUT, f"manifest is not JSON, {file.name}: {error}, give one Job") from None
     check_json(content, "fields of the manifest", file.name)

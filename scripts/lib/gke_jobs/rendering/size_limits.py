@@ -18,7 +18,8 @@ ADVICE = "write large values to object storage and pass their URI"
 
 def refuse_too_large(document: dict[str, Json], template: str) -> None:
     """Raise RenderError when `document`, or a part of it that has a limit, is larger than any cluster takes."""
-    kind, pod = document["kind"], document.get("spec", {}).get("template", {})
+    kind = document["kind"]
+    pod = document["spec"]["template"] if kind == "Job" else {}
     parts = {
         "metadata.annotations": (ANNOTATIONS_BYTES, document["metadata"].get("annotations")),
         "spec.template.metadata.annotations": (ANNOTATIONS_BYTES, pod.get("metadata", {}).get("annotations")),

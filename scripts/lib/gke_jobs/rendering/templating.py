@@ -117,7 +117,7 @@ class Renderer(ImmutableSandboxedEnvironment):
         self._places.append(f"{template} line {line}")
         return f"m{self._nonce}n{len(self._places) - 1}z"
 
-    def call(self, context: Context, called: object, *args: object, **kwargs: object) -> object:
+    def call(self, context: Context, called: object, /, *args: object, **kwargs: object) -> object:
         """Call from a template, as the sandbox allows it; keep apart what a macro returns."""
         result = super().call(context, called, *args, **kwargs)
         return self._keep_text(result) if isinstance(called, Macro | LoopContext | BlockReference) else result

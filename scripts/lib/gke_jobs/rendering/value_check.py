@@ -1,6 +1,6 @@
 """Checks the values of a template: by the JSON Schema beside it, else by which values it reads.
 
-The schema of NAME.yaml.j2 is NAME.schema.json. It may use the keywords of KEYWORDS, and annotations. Three of them are
+The schema of NAME.yaml.j2 is NAME.schema.json. It may use the keywords of FORMS, and annotations. Three of them are
 ours: `x-type` says in an error what a value must be, `x-elsewhere` what another name is called here, and `x-open` marks
 a value that becomes part of the manifest as it is.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from jinja2 import Environment
@@ -19,7 +19,6 @@ from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.templating import SUFFIX
 from gke_jobs.rendering.values import Json
 
-KEYWORDS = {"type", "properties", "additionalProperties", "required", "items", "pattern", "minimum", "maximum", "enum"}
 ANNOTATIONS = {"title", "description", "default", "examples", "deprecated", "$schema", "$id", "$comment"}
 KINDS: dict[type, tuple[str, ...]] = {  # the names of JSON Schema for what json.loads makes
     str: ("string",),
@@ -70,28 +69,64 @@ def _schema(template: Path) -> dict[str, Json] | None:
         schema = json.loads(file.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RenderError(
             BAD_INPUT, f"cannot read the schema of the values, {file.name}: {error}, correct it"
         ) from None
     try:
         _check_schema(schema)
     except _WrongError as error:
-        raise RenderError(BAD_INPUT, f"{error}, {file.name}, use only {', '.join(sorted(KEYWORDS))}") from None
+        raise RenderError(BAD_INPUT, f"{error}, {file.name}, use only {', '.join(sorted(FORMS))}") from None
     return dict(schema)
 
 
 def _check_schema(schema: Json) -> None:
-    """Refuse what would not be checked."""
+    """Refuse what would not be checked, or is no schema."""
     if not isinstance(schema, dict):
         raise _WrongError("a schema is no mapping")
-    for keyword in schema:
-        if keyword not in KEYWORDS | ANNOTATIONS and not keyword.startswith("x-"):
+    for keyword, content in schema.items():
+        if keyword in FORMS and not FORMS[keyword](content):
+            raise _WrongError(f"the schema has {keyword}: {one_line(json.dumps(content))[:50]}, which it cannot be")
+        if keyword not in FORMS.keys() | ANNOTATIONS and not keyword.startswith("x-"):
             raise _WrongError(f"the schema has the keyword {one_line(keyword)}, which is not supported")
     others = schema.get("additionalProperties")
     inner = [schema.get("items"), None if isinstance(others, bool) else others]
     for part in [*schema.get("properties", {}).values(), *(part for part in inner if part is not None)]:
         _check_schema(part)
+
+
+def _are_texts(content: Json) -> bool:
+    return isinstance(content, list) and all(isinstance(item, str) for item in content)
+
+
+def _is_type(content: Json) -> bool:
+    names = [content] if isinstance(content, str) else content
+    return _are_texts(names) and bool(names) and set(names) <= {kind for kinds in KINDS.values() for kind in kinds}
+
+
+def _is_pattern(content: Json) -> bool:
+    try:
+        return isinstance(content, str) and bool(re.compile(content))
+    except re.error:
+        return False
+
+
+def _is_number(content: Json) -> bool:
+    return isinstance(content, int | float) and not isinstance(content, bool) and content == content  # not NaN
+
+
+FORMS: dict[str, Callable[[Json], bool]] = {  # the keywords, and what each may hold
+    "type": _is_type,
+    "properties": lambda content: isinstance(content, dict),
+    "additionalProperties": lambda content: isinstance(content, bool | dict),
+    "required": _are_texts,
+    "items": lambda content: isinstance(content, dict),
+    "pattern": _is_pattern,
+    "minimum": _is_number,
+    "maximum": _is_number,
+    "enum": lambda content: isinstance(content, list),
+    "x-elsewhere": lambda content: isinstance(content, dict),
+}
 
 
 def _check(value: Json, schema: dict[str, Json], path: str) -> None:
@@ -101,7 +136,7 @@ def _check(value: Json, schema: dict[str, Json], path: str) -> None:
         raise _WrongError(f"{path} must be {_words(schema, types)}, not {_kind(value)}")
     if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
         raise _WrongError(f"{path} must be {_words(schema, types)}, not {one_line(value)[:50]!r}")
-    if "enum" in schema and value not in schema["enum"]:
+    if "enum" in schema and not any(type(value) is type(one) and value == one for one in schema["enum"]):
         raise _WrongError(
             f"{path} must be one of {', '.join(map(str, schema['enum']))}, not {one_line(str(value))[:50]!r}"
         )

@@ -10,7 +10,12 @@ def values_read(environment: Environment, template: str) -> set[str] | None:
     reader = _Reader(environment)
     try:
         reader.read(template)
-    except (TemplateError, _UnknownError):  # an error of the template is told when it is rendered
+    except (
+        TemplateError,
+        RecursionError,
+        UnicodeError,
+        _UnknownError,
+    ):  # an error of the template is told when it is rendered
         return None
     return reader.names
 
@@ -22,38 +27,37 @@ class _UnknownError(Exception):
 class _Reader:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
+        self._files: dict[str, nodes.Template] = {}
         self._macros: dict[str, list[nodes.Macro]] = {}
-        self._seen: set[str] = set()
+        self._modules: set[str] = set()  # names that imports have
         self._mentioned: set[str] = set()
         self.names: set[str] = set()
 
     def read(self, template: str) -> None:
-        """Read a template, then the macros that are mentioned there, and there again."""
-        self._file(template, is_called=True)
+        """Read a template and all that it takes in, then the macros that are mentioned there, and there again."""
+        self._take(template)
+        for tree in self._files.values():
+            self._visit(tree)
         while called := self._mentioned & self._macros.keys():
             for name in called:
                 for macro in self._macros.pop(name):
                     for child in macro.iter_child_nodes():
                         self._visit(child)
 
-    def _file(self, name: str, *, is_called: bool) -> None:
-        """Take the macros of a file, and where it is not only imported, what it does itself."""
-        if f"{name} {is_called}" in self._seen:
+    def _take(self, name: str) -> None:
+        if name in self._files:
             return
-        self._seen.add(f"{name} {is_called}")
         if self._environment.loader is None:
             raise _UnknownError
-        source = self._environment.loader.get_source(self._environment, name)[0]
-        tree = self._environment.parse(source, name)
+        tree = self._environment.parse(self._environment.loader.get_source(self._environment, name)[0], name)
+        self._files[name] = tree
         for macro in tree.find_all(nodes.Macro):
             self._macros.setdefault(macro.name, []).append(macro)
+        self._modules |= {module.target for module in tree.find_all(nodes.Import)}
         for other in tree.find_all((nodes.Import, nodes.FromImport, nodes.Include, nodes.Extends)):
             if not isinstance(other.template, nodes.Const):  # type: ignore[attr-defined] # all four have it
                 raise _UnknownError
-            is_part = isinstance(other, nodes.Include | nodes.Extends)
-            self._file(other.template.value, is_called=is_part)  # type: ignore[attr-defined] # likewise
-        if is_called:
-            self._visit(tree)
+            self._take(other.template.value)  # type: ignore[attr-defined] # likewise
 
     def _visit(self, node: nodes.Node) -> None:
         if isinstance(node, nodes.Macro):
@@ -64,12 +68,14 @@ class _Reader:
                 raise _UnknownError
             self.names.add(key)
             return
-        if _is_values(node):
-            raise _UnknownError
-        if isinstance(node, nodes.Name):
-            self._mentioned.add(node.name)
-        elif isinstance(node, nodes.Getattr):
+        if isinstance(node, nodes.Getattr):
             self._mentioned.add(node.attr)
+            if isinstance(node.node, nodes.Name) and node.node.name in self._modules:
+                return
+        elif isinstance(node, nodes.Name):
+            if _is_values(node) or (node.name in self._modules and node.ctx == "load"):
+                raise _UnknownError
+            self._mentioned.add(node.name)
         elif isinstance(node, nodes.FromImport):
             self._mentioned |= {name if isinstance(name, str) else name[0] for name in node.names}
         for child in node.iter_child_nodes():

@@ -96,7 +96,7 @@ class _Reader:
             if key in seen:
                 raise self._error(f"the key {key} is there twice", key_node, "keep one")
             seen.add(key)
-            if key == MERGE:
+            if key_node.value == MERGE:
                 continue
             here = (*path, key)
             self.places[here] = self._place(key_node)
