@@ -20,13 +20,13 @@ JOB = {
 SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "mine"}, "spec": {"clusterIP": "None"}}
 
 
-def rendered(tmp_path, content, values="{}"):
+def rendered(tmp_path, content, values="{}", profile=None):
     file = tmp_path / "job.json"
     file.write_text(content if isinstance(content, str) else json.dumps(content))
     text = render(
         template=str(file),
         values=None,
-        profile=None,
+        profile=profile,
         name="mine",
         namespace=None,
         templates=TEMPLATES,
@@ -64,3 +64,8 @@ def test_what_is_no_manifest_is_refused(tmp_path, content, values, said):
     with pytest.raises(RenderError, match="^" + said.replace("[", r"\[")) as error:
         rendered(tmp_path, content, values)
     assert error.value.status == 65
+
+
+def test_a_profile_that_it_would_not_take_is_refused(tmp_path):
+    with pytest.raises(RenderError, match=r"^a profile is given, job\.json is no template"):
+        rendered(tmp_path, JOB, profile="cpu-small")

@@ -28,14 +28,14 @@ def refused(values, template=BATCH, source=""):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"commnd": ["a"]}, "values.commnd is unknown: did you mean command?"),
-        ({"retires": 3}, "values.retires is unknown: did you mean retries?"),
-        ({"Image": "x"}, "values.Image is unknown: did you mean image?"),
+        ({"commnd": ["a"]}, "values.commnd is unknown (did you mean command?)"),
+        ({"retires": 3}, "values.retires is unknown (did you mean retries?)"),
+        ({"Image": "x"}, "values.Image is unknown (did you mean image?)"),
         ({"qwertz": 1}, "values.qwertz is unknown"),
-        ({"env_vars": {"A": "1"}}, "values.env_vars is unknown: here it is env"),
+        ({"env_vars": {"A": "1"}}, "values.env_vars is unknown (here it is env)"),
         (
             {"startup_timeout_seconds": 5},
-            "values.startup_timeout_seconds is unknown: here it is the option --start-timeout",
+            "values.startup_timeout_seconds is unknown (here it is the option --start-timeout)",
         ),
         ({"a\nb\x1b[2J": 1}, "values.a b\\x1b[2J is unknown"),
         ({"image": 3}, "values.image must be a string, not an integer"),
@@ -57,7 +57,7 @@ def refused(values, template=BATCH, source=""):
         ({"automount_service_account_token": "yes"}, "values.automount_service_account_token must be a boolean"),
         ({"tolerations": {"key": "a"}}, "values.tolerations must be a list of mappings, not a mapping"),
         ({"secret_env": {"A": {"name": "s"}}}, "values.secret_env.A.key is missing"),
-        ({"secret_env": {"A": {"name": "s", "kex": "k"}}}, "values.secret_env.A.kex is unknown: did you mean key?"),
+        ({"secret_env": {"A": {"name": "s", "kex": "k"}}}, "values.secret_env.A.kex is unknown (did you mean key?)"),
         ({"volumes": {"/a": {"hostPath": {"path": "/"}}}}, "values.volumes./a.hostPath is unknown"),
         ({"volumes": {"/a": {"persistentVolumeClam": {}}}}, "did you mean persistentVolumeClaim?"),
     ],
@@ -90,7 +90,8 @@ def test_without_a_schema_each_value_must_be_read(tmp_path):
     assert check_values({"anything": 1}, template, environment(mine="{{ values | tojson }}")) == {"anything": 1}
     said = refused({"dta": 1}, template, source)
     assert said == (
-        "values.dta is unknown: the template does not read it, did you mean data?, mine.yaml.j2, see the template"
+        "values.dta is unknown (the template does not read it; did you mean data?), mine.yaml.j2, "
+        "correct the values or the template"
     )
 
 
@@ -100,6 +101,9 @@ def test_a_schema_of_a_team_says_what_its_template_takes(tmp_path):
     schema.write_text(json.dumps(content))
     assert check_values({"rows": 5, "other": 1}, template, environment()) == {"rows": 5, "other": 1}
     assert "values.rows must be an integer or null, not a string" in refused({"rows": "5"}, template)
+    schema.write_text(json.dumps({"properties": {"word": {"type": "string", "pattern": "^[a-z]+$"}}}))
+    assert "values.word must be text that matches ^[a-z]+$, not 'X'" in refused({"word": "X"}, template)
+    schema.write_text(json.dumps(content))
     assert "values.mode must be one of a, b, not 'c'" in refused({"mode": "c"}, template)
 
 

@@ -9,10 +9,14 @@ from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.values import Json, check_json, without_null
 
 
-def read_plain(file: Path, values: dict[str, Json]) -> list[Json]:
-    """Return the documents of a manifest. RenderError when it is no JSON, or values are given."""
+def read_plain(file: Path, values: dict[str, Json], profile: str | None) -> list[Json]:
+    """Return the documents of a manifest. RenderError when it is no JSON, or values or a profile are given."""
     if values:
         raise RenderError(BAD_INPUT, f"values are given, {file.name} is no template, give a .yaml.j2 file or no values")
+    if profile:
+        raise RenderError(
+            BAD_INPUT, f"a profile is given, {file.name} is no template, write its fields into the manifest"
+        )
     try:
         content = json.loads(file.read_bytes())
         json.dumps(content, allow_nan=False)  # which also finds 1e400

@@ -50,8 +50,8 @@ def check_values(values: dict[str, Json], template: Path, environment: Environme
         else:
             _check_reads(values, template, environment)
     except _WrongError as error:
-        known = "templates/VALUES.md" if schema and "x-elsewhere" in schema else "the template"
-        raise RenderError(BAD_INPUT, f"{error}, {template.name}, see {known}") from None
+        fix = "see templates/VALUES.md" if schema and "x-elsewhere" in schema else "correct the values or the template"
+        raise RenderError(BAD_INPUT, f"{error}, {template.name}, {fix}") from None
     return values
 
 
@@ -135,7 +135,8 @@ def _check(value: Json, schema: dict[str, Json], path: str) -> None:
     if types and not set(KINDS[type(value)]) & set(types):
         raise _WrongError(f"{path} must be {_words(schema, types)}, not {_kind(value)}")
     if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
-        raise _WrongError(f"{path} must be {_words(schema, types)}, not {one_line(value)[:50]!r}")
+        words = schema.get("x-type") or f"text that matches {one_line(schema['pattern'])}"
+        raise _WrongError(f"{path} must be {words}, not {one_line(value)[:50]!r}")
     if "enum" in schema and not any(type(value) is type(one) and value == one for one in schema["enum"]):
         raise _WrongError(
             f"{path} must be one of {', '.join(map(str, schema['enum']))}, not {one_line(str(value))[:50]!r}"
@@ -181,12 +182,12 @@ def _refuse_unknown(
     known = sorted(known)
     for name in given:
         if name not in known:
-            hint = why
+            hints = [why] if why else []
             if name in elsewhere:
-                hint = f"here it is {elsewhere[name]}"
+                hints = [f"here it is {elsewhere[name]}"]
             elif near := get_close_matches(name.lower(), known, n=1):
-                hint = f"{why}{', ' if why else ''}did you mean {near[0]}?"
-            raise _WrongError(f"{path}.{one_line(name)} is unknown" + (f": {hint}" if hint else ""))
+                hints.append(f"did you mean {near[0]}?")
+            raise _WrongError(f"{path}.{one_line(name)} is unknown" + (f" ({'; '.join(hints)})" if hints else ""))
 
 
 def _words(schema: dict[str, Json], types: list[str]) -> str:
