@@ -75,7 +75,7 @@ class SubmitGkeJob(GkeJobOperator):
 
     def execute(self, context: Context) -> Any:
         """Runs submit-job."""
-        names = ("on_change", "validate", "escalate", "unreachable_timeout")
+        names = ("on_change", "validate", "escalate", "fallback", "unreachable_timeout")
         submitted = self._run_with_values(context, "submit-job", **{name: self.options[name] for name in names})
         return dict(zip(("job", "namespace", "uid"), submitted.split(), strict=True))
 

@@ -59,7 +59,9 @@ class GkeJobOperator(BashOperator):
     :param profile: an entry of `templates/profiles.yaml`: where and how big the Job runs (templated)
     :param profile_for: instead of `profile`, what it must be big enough for: `{"bytes": 73_000_000_000}` (templated)
     :param profiles: a YAML file with profiles of the team, laid over `templates/profiles.yaml` (templated)
-    :param escalate: whether a retry takes the next larger profile
+    :param escalate: whether a retry after an OOMKilled takes the next larger profile
+    :param fallback: whether a retry takes the fallback of the profile when the last try was lost to preemption, or got
+        no nodes within `schedule_timeout`
     :param validate: how the manifest is looked at before it is sent
     :param cluster: where it runs; by default the current context of the worker's kubeconfig (fields templated)
     :param namespace: Kubernetes namespace; by default the template's, else the context's (templated)
@@ -110,6 +112,7 @@ class GkeJobOperator(BashOperator):
         profile_for: Mapping[str, Any] | None = None,
         profiles: str | None = None,
         escalate: bool = False,
+        fallback: bool = False,
         validate: Validate | None = None,
         cluster: GkeCluster | None = None,
         namespace: str | None = None,
@@ -142,6 +145,7 @@ class GkeJobOperator(BashOperator):
         self.namespace = namespace
         self.options = {
             "escalate": escalate,
+            "fallback": fallback,
             "validate": validate,
             "timeout": timeout,
             "schedule_timeout": schedule_timeout,

@@ -3,6 +3,7 @@
 
 # shellcheck disable=SC2034 # for the scripts
 readonly COLLECTED_ANNOTATION=gke-job/collected
+readonly UNSCHEDULED_ANNOTATION=gke-job/unscheduled
 readonly GONE_SECONDS=600 # for what is being deleted, which a finalizer may hold for ever
 
 # What submit-job hands on to render-job, and run-job to submit-job.
@@ -12,8 +13,11 @@ readonly RENDER_OPTIONS="template values profile profile-for profiles validate k
 require_render_options() {
   require_options template
   require_choice validate off server offline
-  [[ ! ${option[escalate]} || ${option[profile]}${option[profile_for]} ]] ||
-    die "$EXIT_USAGE" "--escalate needs a profile to begin with: give --profile or --profile-for"
+  local flag
+  for flag in escalate fallback; do
+    [[ ! ${option[$flag]} || ${option[profile]}${option[profile_for]} ]] ||
+      die "$EXIT_USAGE" "--$flag needs a profile to begin with: give --profile or --profile-for"
+  done
 }
 
 # Deletes the Job with this uid and its Pods, and waits until they are gone. Gone already, or another uid: nothing to do.

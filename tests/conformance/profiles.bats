@@ -9,6 +9,8 @@ setup_file() {
 profiles:
   small: {resources: {limits: {memory: 16Mi}}, next: large}
   large: {resources: {limits: {memory: 64Mi}}}
+  nowhere: {node_selector: {no-such: node}, fallback: large}
+  fragile: {resources: {limits: {memory: 16Mi}}, fallback: large, fallback_after: 2}
 sizes:
   rows: [{at_most: 5, profile: small}, {profile: large}]
 END
@@ -62,4 +64,79 @@ submit() { # SHELL-COMMAND OPTION... -> job
   submit 'tail /dev/zero' --profile small
   assert_success
   assert_field "$job" '{.metadata.annotations.gke-job/profile}' small
+}
+
+run_job() { # OPTION...
+  run_script run-job --template batch-job --values "$(values_file 'echo 7 >/dev/termination-log')" --profiles "$profiles" "$@"
+}
+
+@test "after an attempt that got no nodes in time the next one has the fallback of its profile" {
+  run_job --profile nowhere --fallback --schedule-timeout 2 --name moved
+  assert_failure 124
+  assert_regex "${stderr_lines[-1]}" 'Job moved in namespace .* got no nodes in time and is ended; the next run of this task sees that'
+  wait_for_condition Failed moved
+  assert_equal "$(conditions moved)" 'FailureTarget=True:DeadlineExceeded Failed=True:DeadlineExceeded'
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job --profile nowhere --fallback --schedule-timeout 60 --name moved
+  assert_success
+  assert_output 7
+  assert_regex "$stderr" 'the last attempt got no nodes in time on profile nowhere: taking large'
+  assert_field moved '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/unscheduled}' 'large '
+}
+
+@test "an attempt that begins before the Job without nodes has failed replaces it" {
+  submit 'true' --profile nowhere
+  kubectl annotate job "$job" gke-job/unscheduled=true >/dev/null
+  AIRFLOW_CTX_TRY_NUMBER=2 submit 'true' --profile nowhere --fallback
+  assert_success
+  assert_regex "$stderr" 'taking large.*replacing Job .*: it failed'
+  assert_field "$job" '{.metadata.annotations.gke-job/profile}' large
+}
+
+@test "without --fallback, or with --on-kill keep, a Job that got no nodes in time is deleted or kept as ever" {
+  run_job --profile nowhere --schedule-timeout 1 --name removed
+  assert_failure 124
+  wait_until no_job removed
+  run_job --profile nowhere --fallback --on-kill keep --schedule-timeout 1 --name kept
+  assert_failure 124
+  assert_field kept '{.metadata.annotations.gke-job/unscheduled}{.spec.activeDeadlineSeconds}' ''
+}
+
+@test "a Job that waits suspended has no nodes to lack: it is deleted, and does not fall back" {
+  printf '{"image": "busybox:1.37", "command": ["true"], "queue": "none"}' >"$BATS_TEST_TMPDIR/queued.json"
+  run_job --values "$BATS_TEST_TMPDIR/queued.json" --profile nowhere --fallback --schedule-timeout 1 --name queued
+  assert_failure 124
+  wait_until no_job queued
+}
+
+# A distributed Job, which fails when its Pod is evicted.
+submit_distributed() { # TRY -> job
+  cat >"$BATS_TEST_TMPDIR/distributed.json" <<'END'
+{"image": "busybox:1.37", "nodes": 1, "command": ["sh", "-c", "trap 'exit 1' TERM; sleep 600 & wait"]}
+END
+  AIRFLOW_CTX_TRY_NUMBER=$1 submit '' --template distributed-job --values "$BATS_TEST_TMPDIR/distributed.json" \
+    --profile fragile --fallback
+  assert_success
+}
+
+evict_pod_of() { # JOB
+  local pod
+  kubectl wait --for jsonpath='{.status.active}'=1 "job/$1" --timeout 60s
+  pod=$(kubectl get pods --selector "job-name=$1" --output 'jsonpath={.items[0].metadata.name}')
+  kubectl wait --for condition=Ready "pod/$pod" --timeout 60s
+  kubectl create --raw "/api/v1/namespaces/$NAMESPACE/pods/$pod/eviction" --filename - >/dev/null <<END_OF_EVICTION
+{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "$pod", "namespace": "$NAMESPACE"}}
+END_OF_EVICTION
+  wait_for_condition Failed "$1"
+}
+
+@test "after as many attempts as the profile allows were lost to preemption the next one has its fallback" {
+  submit_distributed 1
+  evict_pod_of "$job"
+  submit_distributed 2
+  assert_regex "$stderr" 'the last attempt had profile fragile, with which 1 attempt was lost to preemption: it stays'
+  assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'fragile 1'
+  evict_pod_of "$job"
+  submit_distributed 3
+  assert_regex "$stderr" 'the last attempt had profile fragile, with which 2 attempts were lost to preemption: taking large'
+  assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'large '
 }

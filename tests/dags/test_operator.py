@@ -83,10 +83,11 @@ def test_every_argument_becomes_an_option_of_run_job(run_job):
     }
 
 
-def test_escalate_is_an_option_without_a_value(run_job):
-    GkeJobOperator(task_id="t", template="batch-job", escalate=True).execute(CONTEXT)
+@pytest.mark.parametrize("name", ["escalate", "fallback"])
+def test_what_a_retry_may_change_is_an_option_without_a_value(run_job, name):
+    GkeJobOperator(task_id="t", template="batch-job", **{name: True}).execute(CONTEXT)
     arguments = run_job.calls[0]["arguments"]
-    assert arguments[arguments.index("--escalate") + 1].startswith("--")
+    assert arguments[arguments.index(f"--{name}") + 1].startswith("--")
 
 
 def test_what_is_not_given_is_left_to_run_job(run_job):

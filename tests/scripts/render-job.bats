@@ -75,10 +75,23 @@ write_template() { # CONTAINER
   echo 'profiles: {mine: {node_selector: {pool: mine}}}' >team.yaml
   render_job --template batch-job --values values.json --profiles team.yaml --profile mine
   assert_line '        pool: "mine"'
-  render_job --template batch-job --values values.json --profile cpu-small --after-oom cpu-small
+}
+
+@test "the profile follows from how the last attempt ended" {
+  echo '{"profile": "cpu-small", "oom": true, "escalate": true}' >last.json
+  render_job --template batch-job --values values.json --profile cpu-small --last-attempt last.json
   assert_line '    gke-job/profile: "cpu-large"'
-  render_job --template batch-job --values values.json --profile cpu-small --after cpu-large
+  echo '{"profile": "cpu-large", "lost": 2, "escalate": true}' >last.json
+  render_job --template batch-job --values values.json --profile cpu-small --last-attempt last.json
   assert_line '    gke-job/profile: "cpu-large"'
+  assert_line '    gke-job/lost-attempts: "2"'
+  echo '{"profile": "cpu-large-spot", "lost": 2, "fallback": true}' >last.json
+  render_job --template batch-job --values values.json --profile cpu-large-spot --last-attempt last.json
+  assert_line '    gke-job/profile: "cpu-large"'
+  refute_line --partial 'gke-job/lost-attempts'
+  echo '{"profil": 1}' >last.json
+  render_job --template batch-job --values values.json --profile cpu-small --last-attempt last.json
+  assert_one_error 64 '^render-job: cannot read the last attempt, last.json: .*, let submit-job write it$'
 }
 
 @test "a profile by name and by size is a usage error" {
@@ -190,7 +203,7 @@ END
   render_job --help
   assert_success
   assert_equal "$stderr" ''
-  for option in template values set show-values profile profile-for profiles after after-oom name namespace validate \
+  for option in template values set show-values profile profile-for profiles last-attempt name namespace validate \
     kubernetes-version places help; do assert_output --partial "  --$option "; done
 }
 

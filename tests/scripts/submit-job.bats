@@ -250,9 +250,11 @@ profile_of_job() {
   assert_regex "$stderr" 'the Job of the last attempt is gone, and with it how it ended: beginning with profile small'
 }
 
-@test "--escalate without a profile is a usage error: 64" {
+@test "--escalate and --fallback without a profile are usage errors: 64" {
   submit 'true' --escalate
   assert_one_error 64 'escalate needs a profile to begin with: give --profile or --profile-for'
+  submit 'true' --fallback
+  assert_one_error 64 'fallback needs a profile to begin with: give --profile or --profile-for'
 }
 
 @test "values on standard input serve for every manifest of the run" {

@@ -73,6 +73,12 @@ def test_labels_and_tolerations_are_added_to_what_follows_from_the_rest(table):
     assert profile["max_run_seconds"] == 60
 
 
+def test_an_unknown_fallback_is_answered_with_the_known_profiles(table):
+    file = table("{p: {fallback: huge}}")
+    assert refusal(file, profile="p").startswith(f"unknown profile, 'huge', fallback of p in {file}, take one of: cpu-")
+    assert choose(table("{p: {fallback: cpu-small-spot}}"), profile="p")["name"] == "p"
+
+
 @pytest.mark.parametrize(
     ("profiles", "what", "fix"),
     [
@@ -127,6 +133,9 @@ def test_labels_and_tolerations_are_added_to_what_follows_from_the_rest(table):
         ("{p: {compute_class: 5}}", "profile p has a bad compute_class, ", "it is the name of a ComputeClass"),
         ("{p: {max_run_seconds: 1.5}}", "profile p has a bad max_run_seconds, ", "it is a whole number above 0"),
         ("{p: {next: huge}}", "profile p leads to 'huge', which is no profile, ", "next is the name of a profile"),
+        ("{p: {fallback: p}}", "profile p falls back to itself, ", "fallback is the name of another profile"),
+        ("{p: {fallback: 7}}", "profile p has a bad fallback, ", "it is the name of another profile"),
+        ("{p: {fallback_after: 0}}", "profile p has a bad fallback_after, ", "it is a whole number above 0"),
         ("{p: {next: q}, q: {next: p}}", "profile p leads to p again, ", "let next go from small to large"),
         ("{p: {compute_class: c, spot: true}}", "profile p has compute_class and spot, ", "leave that to the Comp"),
         ("{p: {compute_class: c, gpu: {type: t}}}", "profile p has compute_class and gpu.type, ", "leave that to"),

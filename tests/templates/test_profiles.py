@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gke_jobs.rendering.last_attempt import LastAttempt
 from gke_jobs.rendering.profile import FIELDS, NO_PROFILE, conflict_with_spot
 from gke_jobs.rendering.profiles import choose_profile
 from gke_jobs.rendering.render_error import RenderError
@@ -15,8 +16,16 @@ NAMES = [*PLAIN, *(f"{name}-spot" for name, profile in PLAIN.items() if not conf
 SPOT = {"key": "cloud.google.com/gke-spot", "operator": "Equal", "value": "true", "effect": "NoSchedule"}
 
 
-def choose(*files: Path, profile=None, profile_for=None, after=None, after_oom=None):
-    return choose_profile([TABLE, *files], profile=profile, profile_for=profile_for, after=after, after_oom=after_oom)
+def choose(*files: Path, profile=None, profile_for=None, last=None):
+    return choose_profile([TABLE, *files], profile=profile, profile_for=profile_for, last=last)
+
+
+def escalated(profile: str, *, oom: bool = True) -> LastAttempt:
+    return LastAttempt(profile=profile, oom=oom, escalate=True)
+
+
+def fallen(profile: str, *, escalate: bool = False, **how) -> LastAttempt:
+    return LastAttempt(profile=profile, fallback=True, escalate=escalate, **how)
 
 
 def refusal(*files: Path, **options: str) -> str:
@@ -136,19 +145,52 @@ def test_a_profile_by_name_and_by_size_is_a_usage_error():
     ],
 )
 def test_an_attempt_goes_on_from_the_last_one_where_its_profile_leads_there(last, same, larger):
-    assert choose(profile="cpu-small", after=last)["name"] == same
-    assert choose(profile="cpu-small", after_oom=last)["name"] == larger
-    assert choose(profile_for="bytes=5", after_oom=last)["name"] == larger
+    assert choose(profile="cpu-small", last=escalated(last, oom=False))["name"] == same
+    assert choose(profile="cpu-small", last=escalated(last))["name"] == larger
+    assert choose(profile_for="bytes=5", last=escalated(last))["name"] == larger
 
 
 def test_larger_than_a_spot_profile_is_a_spot_profile():
-    assert choose(profile="cpu-small-spot", after_oom="cpu-large-spot")["name"] == "highmem-spot"
+    assert choose(profile="cpu-small-spot", last=escalated("cpu-large-spot"))["name"] == "highmem-spot"
 
 
 def test_larger_than_a_spot_profile_may_be_one_whose_class_decides_about_spot_nodes(table):
     file = table("{small: {next: big}, big: {compute_class: c, next: biggest}, biggest: {}}")
-    assert choose(file, profile="small-spot", after_oom="small-spot")["name"] == "big"
-    assert choose(file, profile="small-spot", after_oom="big")["name"] == "biggest-spot"
+    assert choose(file, profile="small-spot", last=escalated("small-spot"))["name"] == "big"
+    assert choose(file, profile="small-spot", last=escalated("big"))["name"] == "biggest-spot"
+
+
+FALLING = (
+    "{a: {fallback: b, fallback_after: 2, next: b-large}, b: {next: b-large}, b-large: {fallback: c}, "
+    "c: {compute_class: c, fallback: a}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "name"),
+    [
+        ("b-spot", fallen("b-spot", lost=1), "b"),
+        ("b-spot", fallen("b-spot", unscheduled=True), "b"),
+        ("b-spot", fallen("b-spot"), "b-spot"),
+        ("b-spot", fallen("b", lost=1), "b"),  # has no fallback
+        ("b-spot", fallen("b"), "b"),  # and does not go back
+        ("a", fallen("a", lost=1), "a"),  # not often enough
+        ("a", fallen("a", lost=2), "b"),
+        ("a", fallen("a", unscheduled=True), "b"),
+        ("a-spot", fallen("a-spot", lost=1), "a-spot"),
+        ("a-spot", fallen("a-spot", lost=2), "a"),
+        ("a-spot", fallen("b", lost=1), "b"),
+        ("b", fallen("b-spot", lost=1), "b"),  # another request
+        ("b", fallen("b-large", unscheduled=True), "b"),  # which `next` leads to, without --escalate
+        ("b", fallen("b-large", unscheduled=True, escalate=True), "c"),
+        ("b", fallen("c", lost=1, escalate=True), "a"),  # in a circle
+        ("b-spot", fallen("b-spot", oom=True, lost=1, escalate=True), "b-large-spot"),
+        ("b-spot", fallen("b-large-spot", lost=1, escalate=True), "b-large"),
+        ("b-spot", escalated("b"), "b-spot"),  # which `fallback` leads to, without --fallback
+    ],
+)
+def test_the_fallback_follows_what_was_lost_or_got_no_nodes(table, first, last, name):
+    assert choose(table(FALLING), profile=first, last=last)["name"] == name
 
 
 @pytest.mark.parametrize(

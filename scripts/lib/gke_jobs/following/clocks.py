@@ -73,7 +73,8 @@ class Clocks:
             because = creation.blocked.words if creation.blocked else pods.waiting_words()
             what = "lacks nodes for some of its Pods" if job and job.gang else "has no node"
             over = f"Job {self._job} {what}: the time of --schedule-timeout is over"
-            yield _timeout(over + (f": {because}" if because else ""))
+            is_suspended = job is not None and job.state == "Suspended"
+            yield _timeout(over + (f": {because}" if because else ""), unscheduled=not is_suspended)
         elif self._is_over(self._stuck, limits.start, now):
             longest = min(stuck, key=lambda record: record.since, default=None)
             if longest is not None:
@@ -110,5 +111,5 @@ def _since(before: float | None, now: float, *, is_so: bool) -> float | None:
     return now if before is None else before
 
 
-def _timeout(reason: str) -> Finish:
-    return Finish(exit_codes.TIMEOUT, reason, explain=True)
+def _timeout(reason: str, *, unscheduled: bool = False) -> Finish:
+    return Finish(exit_codes.TIMEOUT, reason, explain=True, unscheduled=unscheduled)

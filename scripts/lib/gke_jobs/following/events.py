@@ -147,12 +147,14 @@ class Finish:
     """The wait is over: the exit code, its reason in one line, and whether the diagnosis is to be printed before.
 
     never_starts: the Job can never start, and is of no more use
+    unscheduled: it is not suspended, and got no nodes in time
     """
 
     status: int
     reason: str
     explain: bool
     never_starts: bool = False
+    unscheduled: bool = False
 
 
 Action = Message | Lines | List | Watch | ReadEvents | StartLog | StopLog | Finish

@@ -1,15 +1,15 @@
 """Follows one Job: prints the logs of its Pods and what happens to it, until it is finished.
 
 command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [--captured FILE] [--never-starts FILE]
-                  [--failure FILE]
-                  [--timeout SECONDS] [--schedule-timeout SECONDS] [--start-timeout SECONDS] [--heartbeat SECONDS]
-                  [--unreachable-timeout SECONDS] [--max-log-streams N] [--logs all|failed|none] -- PROXY
+                  [--failure FILE] [--unscheduled FILE] [--timeout SECONDS] [--schedule-timeout SECONDS]
+                  [--start-timeout SECONDS] [--heartbeat SECONDS] [--unreachable-timeout SECONDS]
+                  [--max-log-streams N] [--logs all|failed|none] -- PROXY
 
 stdout: log lines, each behind the end of its Pod's name; stderr: messages, and the diagnosis of a Job that failed.
 --once: look once, as poll-job does. --captured FILE.json: where to leave the results (captured.py), and in FILE.line
 the result itself, if every Pod of the Job was seen to leave its part. --never-starts FILE: made when the Job can never
-start. --failure FILE: where to leave why it failed (report.py). Exit codes: those of scripts/follow-job and
-scripts/poll-job.
+start. --failure FILE: where to leave why it failed (report.py). --unscheduled FILE: made when a Job that is not
+suspended got no nodes in time. Exit codes: those of scripts/follow-job and scripts/poll-job.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--captured", type=Path)
     parser.add_argument("--never-starts", type=Path)
     parser.add_argument("--failure", type=Path)
+    parser.add_argument("--unscheduled", type=Path)
 
 
 def settings_of(options: JobOptions) -> Settings:
@@ -187,6 +188,8 @@ def _leave(given: Any, follower: Follower, end: Finish) -> None:
                 new.rename(given.captured.with_suffix(".line"))
     if given.never_starts and end.never_starts:
         given.never_starts.touch()
+    if given.unscheduled and end.unscheduled:
+        given.unscheduled.touch()
 
 
 def _leave_failure(file: Path | None, follower: Follower, end: Finish, explanation: str) -> None:

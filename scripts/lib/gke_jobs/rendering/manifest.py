@@ -91,6 +91,7 @@ def stamp(
     run: Run,
     work: str,
     profile: str | None = None,
+    lost_attempts: int = 0,
 ) -> dict[str, Json]:
     """Return `job` with name, namespace, labels and annotations set; `work` is the hash of its manifest.
 
@@ -109,6 +110,7 @@ def stamp(
         labels.TRY_NUMBER: run.try_number,
         labels.MANIFEST_HASH: work,
         **({} if profile is None else {labels.PROFILE: profile}),
+        **({labels.LOST_ATTEMPTS: str(lost_attempts)} if lost_attempts else {}),
     }
     names = {"name": _dns_label(name, "Job name", NAME_LENGTH)}
     if namespace is None:

@@ -116,6 +116,8 @@ FIELDS: dict[str, tuple[str, Callable[[Json], bool]]] = {
     ),
     "max_run_seconds": ("a whole number above 0", _is_number),
     "next": ("the name of a profile", is_text),
+    "fallback": ("the name of another profile", is_text),
+    "fallback_after": ("a whole number above 0", _is_number),
 }
 
 # Each says where capacity comes from, so a profile has one of them. NAME-spot adds spot.

@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
+from gke_jobs.rendering.last_attempt import LastAttempt
 from gke_jobs.rendering.profile import (
     FIELDS,
     NO_PROFILE,
@@ -28,7 +29,7 @@ NAME = re.compile("[A-Za-z0-9][-A-Za-z0-9_.]*")
 
 
 def choose_profile(
-    files: list[Path], *, profile: str | None, profile_for: str | None, after: str | None, after_oom: str | None
+    files: list[Path], *, profile: str | None, profile_for: str | None, last: LastAttempt | None
 ) -> Profile:
     """Return what a template sees of the profile that the options of render-job ask for; RenderError otherwise.
 
@@ -40,8 +41,8 @@ def choose_profile(
         return NO_PROFILE
     table = Profiles(*files)
     name = table.for_size(profile_for) if profile_for is not None else str(profile)
-    if last := after_oom or after:
-        name = table.after(name, last, larger=after_oom is not None)
+    if last is not None:
+        name = table.after(name, last)
     return table.resolve(name)
 
 
@@ -57,6 +58,7 @@ class Profiles:
             self._add(file)
         for name in self._profiles:
             self._check_next(name)
+            self._check_fallback(name)
         for table, rows in self._sizes.items():
             self._check_rows(table, rows)
 
@@ -81,15 +83,19 @@ class Profiles:
             "add a row to sizes, e.g. in a --profiles FILE",
         )
 
-    def after(self, first: str, last: str, *, larger: bool) -> str:
-        """Return what follows when a task that asks for `first` last had `last`: the same, or the next `larger` one.
+    def after(self, first: str, last: LastAttempt) -> str:
+        """Return what follows the last attempt of a task that asks for `first`: the same, the larger one, the fallback.
 
-        Where `first` does not lead to `last`, the task asks for something else than before, and gets it.
+        Where `first` does not lead to that profile, the task asks for something else than before, and gets it.
         """
-        chain = self._chain(first)
-        if last not in chain:
+        had = last.profile
+        if had not in self._reachable(first, last):
             return first
-        return chain[min(chain.index(last) + larger, len(chain) - 1)]
+        if last.oom:
+            return self._larger(had, first) or had
+        if last.unscheduled or last.lost >= self._find(had).get("fallback_after", 1):
+            return self._fallback(had) or had
+        return had
 
     def _add(self, file: Path) -> None:
         content = _read(file)
@@ -122,6 +128,13 @@ class Profiles:
             seen.add(following)
             last = following
 
+    def _check_fallback(self, name: str) -> None:
+        fallback = self._fallback(name)
+        if fallback == name:
+            raise self._bad(name, "falls back to itself", f"fallback is {FIELDS['fallback'][0]}")
+        if fallback:
+            self._find(fallback, f", fallback of {name} in {self._sources[f'profiles.{name}']}")
+
     def _check_rows(self, table: str, rows: Json) -> None:
         def bad(what: str) -> RenderError:
             fix = "write rows {at_most: QUANTITY, profile: NAME} from small to large; only the last may lack at_most"
@@ -153,14 +166,35 @@ class Profiles:
             raise self._bad(base, f"has {field}", f"which does not go with spot nodes, take it without {SPOT}")
         return self._profiles[base] | {"spot": True}
 
-    def _chain(self, name: str) -> list[str]:
-        """The profile `name` and all larger ones, on spot nodes where `name` is and they can be."""
-        chain, profile = [name], self._find(name)
-        spot = SPOT if name not in self._profiles else ""
-        while following := profile.get("next"):
-            profile = self._profiles[following]
-            chain.append(following if conflict_with_spot(profile) else f"{following}{spot}")
-        return chain
+    def _reachable(self, name: str, last: LastAttempt) -> set[str]:
+        """The profile `name` and all that its retries may come to."""
+        reached, left = {name}, [name]
+        while left:
+            known = left.pop()
+            following = {
+                *([self._larger(known, name)] if last.escalate else []),
+                *([self._fallback(known)] if last.fallback else []),
+            }
+            left += following - reached - {""}
+            reached |= following
+        return reached
+
+    def _larger(self, name: str, first: str) -> str:
+        """The next larger profile, on spot nodes where `name` is, or else cannot be and `first` is; '' for none."""
+        profile = self._find(name)
+        following = str(profile.get("next", ""))
+        is_spot = (first if conflict_with_spot(profile) else name) not in self._profiles
+        return (
+            f"{following}{SPOT}"
+            if following and is_spot and not conflict_with_spot(self._profiles[following])
+            else following
+        )
+
+    def _fallback(self, name: str) -> str:
+        """The profile to take where `name` gets no nodes or does not keep them; '' for none."""
+        if name not in self._profiles:
+            return name.removesuffix(SPOT)
+        return str(self._profiles[name].get("fallback", ""))
 
     def _bad(self, name: str, what: str, fix: str) -> RenderError:
         return RenderError(BAD_INPUT, f"profile {name} {what}, {self._sources[f'profiles.{name}']}, {fix}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gke_jobs.rendering.identity import Run, identify
+from gke_jobs.rendering.last_attempt import read as read_last_attempt
 from gke_jobs.rendering.manifest import read_manifest, stamp, stamp_owned
 from gke_jobs.rendering.places import places_of
 from gke_jobs.rendering.plan import summary, write_plan
@@ -31,8 +32,7 @@ def render(
     environ: Mapping[str, str],
     profile_for: str | None = None,
     profiles: str | None = None,
-    after: str | None = None,
-    after_oom: str | None = None,
+    last_attempt: str | None = None,
     settings: Sequence[str] = (),
     validate: str = "off",
     kubernetes_version: str | None = None,
@@ -49,7 +49,8 @@ def render(
     identity = identify(run, work=name or file.name.partition(".")[0], environ=environ)
     name = identity.name if name is None else name
     tables = [templates / "profiles.yaml", *([] if profiles is None else [Path(profiles)])]
-    machine = choose_profile(tables, profile=profile, profile_for=profile_for, after=after, after_oom=after_oom)
+    last = None if last_attempt is None else read_last_attempt(Path(last_attempt))
+    machine = choose_profile(tables, profile=profile, profile_for=profile_for, last=last)
     given = read_values(values, environ, settings)
     found_places: dict[DocumentPath, str] = {}
     if file.suffix == ".json":
@@ -78,6 +79,7 @@ def render(
         run=run,
         work=work.hash,
         profile=machine["name"],
+        lost_attempts=last.lost if last is not None and last.profile == machine["name"] else 0,
     )
     stamped = [job, *stamp_owned(manifest.owned, job)]
     for document in stamped:

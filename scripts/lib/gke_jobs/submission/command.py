@@ -1,7 +1,8 @@
 """Tells submit-job the next step, as one line of words that are checked.
 
 command.py submission CONNECTION --namespace NAME --job NAME --plan DIRECTORY [--created FILE | --unanswered]
-                      [--interrupted SECONDS] [--on-change WHAT] [--escalate] [--unreachable-timeout SECONDS] -- PROXY
+                      [--interrupted SECONDS] [--on-change WHAT] [--escalate] [--fallback]
+                      [--unreachable-timeout SECONDS] -- PROXY
 
 --plan DIRECTORY: what render-job --output has written. What is remembered between two calls is kept there as well.
 --created FILE: what `kubectl create --raw` has answered: the Job that this submit has created. --unanswered: it may
@@ -9,7 +10,8 @@ have created the Job that is there, for its first try was not answered.
 --interrupted SECONDS: print NAME NAMESPACE UID if this submit has created the Job, as far as that can be known in so
 short a time; nothing where there is none. 69 when it is not known.
 
-stdout: create | attach NAME NAMESPACE UID yes|no | replace UID | wait UID | render after|after-oom PROFILE
+stdout: create | attach NAME NAMESPACE UID yes|no | replace UID | wait UID | render
+With `render`, last-attempt.json in the directory of the plan is for render-job --last-attempt.
 With `attach`, the files of what the Job owns name it as their owner, and `yes` asks for them to be created.
 """
 
@@ -28,6 +30,7 @@ from gke_jobs.job_options import JobOptions, parse_job_options
 from gke_jobs.json_access import is_uid, text_at
 from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ScriptError, die, log
+from gke_jobs.rendering import last_attempt
 from gke_jobs.rendering.plan import Plan, read_plan, set_owner
 from gke_jobs.submission.created import created_uid, is_of
 from gke_jobs.submission.decisions import (
@@ -47,7 +50,7 @@ from gke_jobs.submission.decisions import (
     read_facts,
 )
 
-MEMORY = "submission.json"
+MEMORY, LAST_ATTEMPT = "submission.json", "last-attempt.json"
 
 
 def main() -> int:
@@ -71,6 +74,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--interrupted", type=float)
     parser.add_argument("--on-change", default="fail")
     parser.add_argument("--escalate", action="store_true")
+    parser.add_argument("--fallback", action="store_true")
 
 
 def _step(options: JobOptions, plan: Plan) -> str:
@@ -82,6 +86,7 @@ def _step(options: JobOptions, plan: Plan) -> str:
         profile=plan.profile,
         on_change=others.on_change,
         escalate=others.escalate,
+        fallback=others.fallback,
     )
     memory = _recall(others.plan)
     if others.unanswered and memory.found is None:
@@ -105,7 +110,9 @@ def _line(decision: Decision, plan: Plan, options: JobOptions) -> str:
     if isinstance(action, Refuse):
         die(action.status, action.message)
     if isinstance(action, Render):
-        return f"render {'after-oom' if action.oom else 'after'} {action.profile}"
+        file = options.others.plan / LAST_ATTEMPT
+        last_attempt.write(action.last, file)
+        return "render"
     if not is_uid(action.uid):
         die(exit_codes.UNREACHABLE, f"Job {plan.name} has no uid: that is no answer of Kubernetes")
     if isinstance(action, Replace):
@@ -150,5 +157,5 @@ def _recall(directory: Path) -> Memory:
         content = json.loads((directory / MEMORY).read_text())
     except FileNotFoundError:
         return Memory()
-    escalated = content.pop("escalated")
-    return Memory(**content, escalated=(escalated[0], escalated[1]) if escalated else None)
+    rendered = content.pop("rendered")
+    return Memory(**content, rendered=(rendered[0], rendered[1]) if rendered else None)

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 
 from gke_jobs import exit_codes, labels
 from gke_jobs.json_access import Json, at, is_owned_by, list_at, text_at, true_conditions
+from gke_jobs.rendering.last_attempt import LastAttempt
 from gke_jobs.submission.created import created_message
 
 PROFILE = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")  # rendering/profiles.py
+LOST_ATTEMPTS = re.compile("[0-9]{1,6}")
+DISRUPTION = "DisruptionTarget"  # condition of a Pod, and in the message of a Job that fails because of one
 FAILED = frozenset({"Failed", "FailureTarget"})
 SUCCEEDED = frozenset({"Complete", "SuccessCriteriaMet"})
 ENDED = FAILED | {"Complete"}
+SUCCEEDED = frozenset({"Complete", "SuccessCriteriaMet"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,9 @@ class Facts:
     deleting: bool = False
     conditions: frozenset[str] = frozenset()  # those that are True
     oom_killed: bool = False  # a container of one of its Pods
+    lost: bool = False  # it failed because it was preempted
+    lost_attempts: int = 0  # attempts before it, with the same profile, that were lost
+    unscheduled: bool = False  # run-job has ended it because it got no nodes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +46,7 @@ class Request:
     profile: str = ""
     on_change: str = "fail"  # fail, attach or replace
     escalate: bool = False
+    fallback: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +55,12 @@ class Memory:
 
     found: uid of the Job that was there at first, '' for none, None before the first look
     last_profile: of the last Job that had one
-    escalated: (uid, profile asked for before) of the Job for which the manifest was rendered anew
+    rendered: (uid, profile asked for before) of the Job for which the manifest was rendered anew
     """
 
     found: str | None = None
     last_profile: str = ""
-    escalated: tuple[str, str] | None = None
+    rendered: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,10 +92,9 @@ class Wait:
 
 @dataclass(frozen=True)
 class Render:
-    """Render for the profile that comes after that of the last attempt; `oom`: for a larger one. Then look again."""
+    """Render for the profile that comes after that of the last attempt. Then look again."""
 
-    profile: str
-    oom: bool
+    last: LastAttempt
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,7 @@ class Decision:
 def read_facts(job: Json, pods: list[Json]) -> Facts:
     """Return the facts of a Job and its Pods, objects of the API."""
     uid, profile = text_at(job, "metadata", "uid"), text_at(job, "metadata", "annotations", labels.PROFILE)
+    lost = text_at(job, "metadata", "annotations", labels.LOST_ATTEMPTS)
     return Facts(
         uid=uid,
         identity=text_at(job, "metadata", "labels", labels.IDENTITY),
@@ -122,6 +130,10 @@ def read_facts(job: Json, pods: list[Json]) -> Facts:
         deleting=bool(at(job, "metadata", "deletionTimestamp")),
         conditions=frozenset(true_conditions(job)),
         oom_killed=any(_was_oom_killed(pod) for pod in pods if is_owned_by(pod, uid)),
+        lost=_was_lost(job, [pod for pod in pods if is_owned_by(pod, uid)]),
+        lost_attempts=int(lost) if LOST_ATTEMPTS.fullmatch(lost) else 0,
+        unscheduled=text_at(job, "metadata", "annotations", labels.UNSCHEDULED) == "true"
+        and not SUCCEEDED & true_conditions(job).keys(),
     )
 
 
@@ -134,9 +146,24 @@ def _was_oom_killed(pod: Json) -> bool:
     )
 
 
+def _was_lost(job: Json, pods: list[Json]) -> bool:
+    """Whether the Job failed because its Pods were preempted, evicted or drained, as far as that can still be seen."""
+    conditions = true_conditions(job)
+    condition = conditions.get("Failed", conditions.get("FailureTarget"))
+    reason = text_at(condition, "reason")
+    disrupted = [pod for pod in pods if DISRUPTION in true_conditions(pod)]
+    if reason == "PodFailurePolicy":
+        return DISRUPTION in text_at(condition, "message")
+    if reason == "BackoffLimitExceeded":
+        return bool(disrupted) and not any(
+            text_at(pod, "status", "phase") == "Failed" for pod in pods if pod not in disrupted
+        )
+    return reason == "DeadlineExceeded" and bool(disrupted)
+
+
 def needs_pods(facts: Facts, request: Request) -> bool:
     """Whether the decision takes to know how the Pods of the Job ended."""
-    return request.escalate and bool(facts.profile) and bool(facts.conditions & FAILED)
+    return (request.escalate or request.fallback) and bool(facts.profile) and bool(facts.conditions & FAILED)
 
 
 def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
@@ -154,14 +181,14 @@ def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
         message = f"Job {request.name} exists and is not this task's: {advice}"
         return Decision(action=Refuse(exit_codes.DATA, message), memory=memory)
     messages: list[str] = []
-    if request.escalate and facts.profile:
-        oom = facts.oom_killed and bool(facts.conditions & FAILED)
-        if memory.escalated and memory.escalated[0] == facts.uid:
-            messages += _escalated(facts.profile, request.profile, memory.escalated[1], oom=oom)
-            memory = _remember(memory, escalated=(facts.uid, request.profile))
-        elif oom or facts.profile != request.profile:
-            memory = _remember(memory, escalated=(facts.uid, request.profile))
-            return Decision(action=Render(facts.profile, oom), memory=memory)
+    if (request.escalate or request.fallback) and facts.profile:
+        last = _last_attempt(facts, request)
+        if memory.rendered and memory.rendered[0] == facts.uid:
+            messages += _what_follows(last, request.profile, memory.rendered[1])
+            memory = _remember(memory, rendered=(facts.uid, request.profile))
+        elif last.is_reason or facts.profile != request.profile:
+            memory = _remember(memory, rendered=(facts.uid, request.profile))
+            return Decision(action=Render(last), memory=memory)
     if facts.deleting:
         messages.append(f"Job {request.name} is being deleted: waiting until it is gone")
         return Decision(action=Wait(facts.uid), memory=memory, messages=messages)
@@ -172,7 +199,7 @@ def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
 def created(uid: str, request: Request, namespace: str, memory: Memory, try_number: str) -> Decision:
     """Return what follows when this submit has created the Job."""
     messages = []
-    if request.escalate and not memory.last_profile and try_number not in ("", "1"):
+    if (request.escalate or request.fallback) and not memory.last_profile and try_number not in ("", "1"):
         messages.append(
             f"the Job of the last attempt is gone, and with it how it ended: beginning with profile {request.profile}"
         )
@@ -180,15 +207,32 @@ def created(uid: str, request: Request, namespace: str, memory: Memory, try_numb
     return Decision(action=Attach(uid, complete_owned=True), memory=memory, messages=messages)
 
 
-def _escalated(last: str, now: str, before: str, *, oom: bool) -> list[str]:
+def _last_attempt(facts: Facts, request: Request) -> LastAttempt:
+    failed = bool(facts.conditions & FAILED)
+    return LastAttempt(
+        profile=facts.profile,
+        oom=request.escalate and failed and facts.oom_killed,
+        unscheduled=request.fallback and facts.unscheduled,
+        lost=facts.lost_attempts + (failed and facts.lost) if request.fallback else 0,
+        escalate=request.escalate,
+        fallback=request.fallback,
+    )
+
+
+def _what_follows(last: LastAttempt, now: str, before: str) -> list[str]:
     """What to say of the profile that was rendered for; nothing the second time, when `before` is `now`."""
-    if oom and now == last:
-        return [f"the last attempt ended OOMKilled on profile {last}, which has no larger one: it stays"]
-    if now == before:
-        return []
-    if oom:
-        return [f"the last attempt ended OOMKilled on profile {last}: taking {now}"]
-    return [f"the last attempt had profile {last}: it stays"]
+    if last.oom:
+        how, without = f"ended OOMKilled on profile {last.profile}", ", which has no larger one"
+    elif last.unscheduled:
+        how, without = f"got no nodes in time on profile {last.profile}", ", which has no fallback"
+    elif last.lost:
+        attempts = "1 attempt was" if last.lost == 1 else f"{last.lost} attempts were"
+        how, without = f"had profile {last.profile}, with which {attempts} lost to preemption", ""
+    else:
+        return [] if now == before else [f"the last attempt had profile {last.profile}: it stays"]
+    if now == last.profile:
+        return [f"the last attempt {how}{without}: it stays"]
+    return [] if now == before else [f"the last attempt {how}: taking {now}"]
 
 
 def _attach_or_replace(facts: Facts, request: Request, *, was_there: bool) -> tuple[Action, list[str]]:
@@ -202,7 +246,7 @@ def _attach_or_replace(facts: Facts, request: Request, *, was_there: bool) -> tu
         return Refuse(exit_codes.DATA, message), []
     if not was_there and same and facts.conditions & ENDED:
         return attach, [f"attaching to Job {name}: it was created while this run tried to, and has ended already"]
-    if facts.conditions & FAILED:
+    if facts.conditions & FAILED or facts.unscheduled:
         return Replace(facts.uid), [f"replacing Job {name}: it failed"]
     if "Complete" in facts.conditions:
         if facts.collected:

@@ -1,0 +1,45 @@
+"""How the last attempt of a task ended, as far as the profile of the next one depends on it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from gke_jobs.rendering.render_error import USAGE, RenderError
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastAttempt:
+    """The last attempt of a task.
+
+    oom: a container of it was OOMKilled
+    unscheduled: it got no nodes within --schedule-timeout
+    lost: how many attempts with its profile were lost to preemption, with it and those before it
+    escalate, fallback: which of the profiles may follow, those of `next` and those of `fallback`
+    """
+
+    profile: str
+    oom: bool = False
+    unscheduled: bool = False
+    lost: int = 0
+    escalate: bool = False
+    fallback: bool = False
+
+    @property
+    def is_reason(self) -> bool:
+        """Whether the next attempt may have another profile because of it, or has to count it."""
+        return self.oom or self.unscheduled or self.lost > 0
+
+
+def write(last: LastAttempt, file: Path) -> None:
+    """Write it for `read`."""
+    file.write_text(json.dumps(vars(last)))
+
+
+def read(file: Path) -> LastAttempt:
+    """Return what `write` has written; RenderError for anything else."""
+    try:
+        return LastAttempt(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise RenderError(USAGE, f"cannot read the last attempt, {file}: {error}, let submit-job write it") from None
