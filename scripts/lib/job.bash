@@ -13,10 +13,10 @@ readonly RENDER_OPTIONS="template values profile profile-for profiles validate k
 require_render_options() {
   require_options template
   require_choice validate off server offline
-  local flag
-  for flag in escalate fallback; do
-    [[ ! ${option[$flag]} || ${option[profile]}${option[profile_for]} ]] ||
-      die "$EXIT_USAGE" "--$flag needs a profile to begin with: give --profile or --profile-for"
+  local name
+  for name in escalate fallback; do
+    [[ ! ${option[$name]} || ${option[profile]}${option[profile_for]} ]] ||
+      die "$EXIT_USAGE" "--$name needs a profile to begin with: give --profile or --profile-for"
   done
 }
 

@@ -2,9 +2,11 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
+from gke_jobs import labels
 from gke_jobs.deletion.reaping import why_not
 from gke_jobs.deletion.waiting import describe, wait_until_gone
 from gke_jobs.job_options import JobOptions
@@ -162,67 +164,6 @@ def escalate(profile, **how):
     return Render(LastAttempt(profile=profile, escalate=True, **how))
 
 
-def fall_back(profile, **how):
-    return Render(LastAttempt(profile=profile, fallback=True, **how))
-
-
-@pytest.mark.parametrize(
-    ("facts", "step", "rendered", "words"),
-    [
-        (there(**FAILED), None, "small", ""),
-        (there(**FAILED, oom_killed=True), None, "small", ""),
-        (there(profile="small", lost=True), None, "small", ""),  # not failed yet
-        (there(profile="other"), fall_back("other"), "other", "the last attempt had profile other: it stays"),
-        (
-            there(**FAILED, lost=True),
-            fall_back("small", lost=1),
-            "other",
-            "had profile small, with which 1 attempt was lost to preemption: taking other",
-        ),
-        (
-            there(**FAILED, lost=True, lost_attempts=1),
-            fall_back("small", lost=2),
-            "small",
-            "had profile small, with which 2 attempts were lost to preemption: it stays",
-        ),
-        (there(**FAILED, lost_attempts=2), fall_back("small", lost=2), "small", "2 attempts were lost to preemption"),
-        (
-            there(profile="small", unscheduled=True),
-            fall_back("small", unscheduled=True),
-            "other",
-            "got no nodes in time on profile small: taking other.*replacing Job train: it failed",
-        ),
-        (
-            there(**FAILED, unscheduled=True),
-            fall_back("small", unscheduled=True),
-            "small",
-            "got no nodes in time on profile small, which has no fallback: it stays",
-        ),
-    ],
-)
-def test_fallback(facts, step, rendered, words):
-    request = {"fallback": True, "on_change": "fail"}
-    first = decide(facts, asked(profile="small", **request), Memory())
-    if step is None:
-        assert not isinstance(first.action, Render)
-        return
-    assert (first.action, first.messages) == (step, [])
-    second = decide(facts, asked(profile=rendered, **request), first.memory)
-    assert second.action == (ATTACH if facts.profile == "other" else REPLACE)
-    assert re.search(words, " ".join(second.messages))
-
-
-def test_fallback_and_escalation_together():
-    request = asked(profile="small", escalate=True, fallback=True)
-    facts = there(**FAILED, oom_killed=True, lost=True)
-    last = LastAttempt(profile="small", oom=True, lost=1, escalate=True, fallback=True)
-    assert decide(facts, request, Memory()).action == Render(last)
-
-
-def test_a_job_that_was_ended_because_it_got_no_nodes_is_replaced_without_fallback_too():
-    assert decide(there(unscheduled=True), asked(), Memory()).action == REPLACE
-
-
 @pytest.mark.parametrize(
     ("facts", "profile", "step", "rendered", "words"),
     [
@@ -292,42 +233,6 @@ def test_facts_of_a_job():
     job["status"]["conditions"] = [{"type": "Failed", "status": "True"}, {"type": "Complete", "status": "False"}]
     facts = read_facts(job, [])
     assert facts == there("Failed", profile="small", collected=True, deleting=True)
-
-
-DISRUPTED = {"type": "DisruptionTarget", "status": "True"}
-OWNER = {"kind": "Job", "uid": UID, "controller": True}
-
-
-def failed_pod(*conditions, owners=(OWNER,)):
-    return {"metadata": {"ownerReferences": [*owners]}, "status": {"phase": "Failed", "conditions": [*conditions]}}
-
-
-@pytest.mark.parametrize(
-    ("reason", "message", "pods", "lost"),
-    [
-        ("PodFailurePolicy", "Pod ml/x has condition DisruptionTarget matching FailJob rule at index 0", [], True),
-        ("PodFailurePolicy", "Container main for pod ml/x failed with exit code 2 matching FailJob rule", [], False),
-        ("DeadlineExceeded", "", [failed_pod(DISRUPTED)], True),
-        ("DeadlineExceeded", "", [failed_pod()], False),
-        ("DeadlineExceeded", "", [failed_pod(DISRUPTED, owners=())], False),
-        ("BackoffLimitExceeded", "", [failed_pod(DISRUPTED)], True),
-        ("BackoffLimitExceeded", "", [failed_pod(DISRUPTED), failed_pod()], False),
-        ("BackoffLimitExceeded", "", [], False),
-    ],
-)
-def test_which_attempts_were_lost_to_preemption(reason, message, pods, lost):
-    job = job_object(annotations={"gke-job/lost-attempts": "3"})
-    job["status"]["conditions"] = [{"type": "Failed", "status": "True", "reason": reason, "message": message}]
-    facts = read_facts(job, pods)
-    assert (facts.lost, facts.lost_attempts) == (lost, 3)
-
-
-@pytest.mark.parametrize(("condition", "unscheduled"), [("Failed", True), ("SuccessCriteriaMet", False)])
-def test_a_job_that_succeeded_after_all_did_not_lack_nodes(condition, unscheduled):
-    job = job_object(annotations={"gke-job/unscheduled": "true", "gke-job/lost-attempts": "-1"})
-    job["status"]["conditions"] = [{"type": condition, "status": "True"}]
-    facts = read_facts(job, [])
-    assert (facts.unscheduled, facts.lost_attempts) == (unscheduled, 0)
 
 
 @pytest.mark.parametrize("profile", ["--after x", "a b", "$(x)", "-x", "x\n", ["x"], 7])
@@ -494,6 +399,12 @@ def test_which_jobs_are_reaped(job, reason):
     assert reason in found
     assert bool(reason) == bool(found)
     assert found.isprintable()
+
+
+def test_the_annotations_of_the_scripts_are_those_of_the_package():
+    library = (Path(__file__).parents[2] / "scripts" / "lib" / "job.bash").read_text()
+    named = dict(re.findall(r"^readonly ([A-Z]+)_ANNOTATION=(\S+)$", library, re.MULTILINE))
+    assert named == {"COLLECTED": labels.COLLECTED, "UNSCHEDULED": labels.UNSCHEDULED}
 
 
 def test_the_words_of_the_decisions_are_those_of_rendering():

@@ -45,6 +45,22 @@ def test_each_clock(given, pods, limits, ends, start_at, heartbeat):
     assert driver.ended_after == ends
 
 
+@pytest.mark.parametrize(
+    ("given", "limits", "unscheduled"),
+    [
+        (job(), {"schedule": 20}, True),
+        (GANG, {"schedule": 20}, True),
+        (job("Suspended"), {"schedule": 20}, False),
+        (job(), {"timeout": 20}, False),
+    ],
+)
+def test_a_job_that_is_not_suspended_and_lacks_nodes_for_too_long_is_unscheduled(given, limits, unscheduled):
+    driver = Driver(**limits)
+    driver.listed([given], [WAITING])
+    driver.at(20)
+    assert driver.end.unscheduled == unscheduled
+
+
 def test_a_clock_begins_anew_when_its_condition_does():
     driver = Driver(schedule=20, start=20)
     driver.listed([job()], [waiting()])
