@@ -108,8 +108,11 @@ resume() { # NAME
 
 @test "the connection is started anew when it dies, and the end of the Job is not missed" {
   follow_suspended_job reconnected 'echo heard'
-  kill -KILL "$(pgrep --parent "$follower" kubectl)"
-  wait_until pgrep --parent "$(pgrep --parent "$follower")" kubectl
+  local proxy python
+  proxy=$(pgrep --parent "$follower" kubectl)
+  python=$(pgrep --parent "$follower" | grep --invert-match --line-regexp "$proxy")
+  kill -KILL "$proxy"
+  wait_until pgrep --parent "$python" kubectl
   resume reconnected
   wait_for "$follower"
   assert_equal "$status" 0
