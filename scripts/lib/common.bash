@@ -39,6 +39,7 @@ readonly NAMES=(job cluster project location context namespace uid name template
 hurried_since='' # when the script was interrupted, milliseconds; see hurry_up
 
 declare -A option=() # what parse_options found: option[job], option[dry_run], ...; '' where not given
+settings=()          # likewise, the values of --set
 
 # Never fails: what has to be done must not depend on anybody reading the message. A script that must end soon does not
 # wait for a reader.
@@ -89,7 +90,8 @@ exit_for() { # VERDICT
   esac
 }
 
-# Fills `option` from the command line: `--name value` or `--name=value` for the first names, `--name` for the second.
+# Fills `option` and `settings` from the command line: `--name value` or `--name=value` for the first names, `--name` for
+# the second.
 parse_options() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
   local valued=" $1 " flags=" $2 " name
   for name in $1 $2; do option[${name//-/_}]=''; done
@@ -111,16 +113,21 @@ parse_options() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
     elif [[ $valued != *" $name "* ]]; then
       die_unknown_option "--$name" "$valued$flags"
     elif [[ $1 == *=* ]]; then
-      option[${name//-/_}]=${1#*=}
+      take "$name" "${1#*=}"
       shift
     elif (($# > 1)); then
-      option[${name//-/_}]=$2
+      take "$name" "$2"
       shift 2
     else
       die "$EXIT_USAGE" "option $1 has no value: write $1 VALUE; see $PROGRAM --help"
     fi
   done
   check_names
+}
+
+# --set may be given several times.
+take() { # NAME VALUE
+  if [[ $1 == set ]]; then settings+=("$2"); else option[${1//-/_}]=$2; fi
 }
 
 # Names become words of commands, where one that begins with a dash would be an option, and parts of paths.
@@ -192,6 +199,10 @@ pass_on() { # NAME...
   local name
   passed_on=()
   for name in "$@"; do
-    [[ -z ${option[${name//-/_}]} ]] || passed_on+=("--$name" "${option[${name//-/_}]}")
+    if [[ $name == set ]]; then
+      passed_on+=("${settings[@]/#/--set=}")
+    elif [[ ${option[${name//-/_}]} ]]; then
+      passed_on+=("--$name" "${option[${name//-/_}]}")
+    fi
   done
 }

@@ -8,7 +8,7 @@ readonly GONE_SECONDS=600 # for what is being deleted, which a finalizer may hol
 
 # What submit-job hands on to render-job, and run-job to submit-job.
 # shellcheck disable=SC2034 # likewise
-readonly RENDER_OPTIONS="template values profile profile-for profiles validate kubernetes-version"
+readonly RENDER_OPTIONS="template values set profile profile-for profiles validate kubernetes-version"
 
 require_render_options() {
   require_options template

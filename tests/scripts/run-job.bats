@@ -236,17 +236,18 @@ is_creating() {
   printf '%s\n' 'profiles: {mine: {node_selector: {kubernetes.io/os: linux}}}' 'sizes: {rows: [{profile: mine}]}' \
     >"$BATS_TEST_TMPDIR/team.yaml"
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'true' --profiles "$BATS_TEST_TMPDIR/team.yaml" --profile-for rows=5 --escalate \
-    --validate server --name chosen
+    --validate server --name chosen --set labels.team=a --set labels.model=b
   assert_success
+  assert_equal "$(kubectl get job chosen --output 'jsonpath={.metadata.labels.team} {.metadata.labels.model}')" 'a b'
   assert_regex "$stderr" 'the Job of the last attempt is gone, .*: beginning with profile mine'
   assert_equal "$(kubectl get job chosen --output 'jsonpath={.metadata.annotations.gke-job/profile}')" mine
 }
 
 @test "--dry-run --validate server asks the cluster, and shows the rest" {
-  printf '{"image": "busybox:1.37", "pod": {"restartPolicy": "Always"}}' >"$BATS_TEST_TMPDIR/bad.json"
+  printf '{"image": "busybox:1.37", "pod": {"containers": [{"name": "other"}]}}' >"$BATS_TEST_TMPDIR/bad.json"
   run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/bad.json" --dry-run --validate server "${cluster[@]}" \
     --namespace "$NAMESPACE"
-  assert_one_error 65 'spec.template.spec.restartPolicy: .*spec.template.spec.restartPolicy is in _macros.yaml.j2 line [0-9]+$'
+  assert_one_error 65 'containers\[1\].image: Required value.*\.containers\[1\].image is in values.pod.containers, _macros.yaml.j2 line [0-9]+$'
   run_job 'true' --dry-run --validate server "${cluster[@]}" --namespace "$NAMESPACE"
   assert_success
   assert_output --partial 'kind: "Job"'

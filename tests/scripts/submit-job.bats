@@ -65,6 +65,24 @@ finish_job() {
   assert_one_error 65 'still runs, from another manifest .*delete-job --job'
 }
 
+@test "by hand, the message about a running Job of another manifest names --name as a way out" {
+  unset AIRFLOW_CTX_DAG_ID
+  submit 'sleep 60' --name by-hand
+  submit 'sleep 61' --name by-hand
+  assert_one_error 65 'still runs, from another manifest .*: wait for it, give --name NAME to run another one beside it'
+}
+
+@test "--set lays values over those of the file" {
+  submit 'sleep 60' --set env.A=-b=c --set env.B='"x" y' --set=ttl_seconds:=7
+  assert_success
+  submitted
+  run kubectl get job "$job" --output \
+    'jsonpath={.spec.template.spec.containers[0].env} {.spec.ttlSecondsAfterFinished}'
+  assert_output '[{"name":"A","value":"-b=c"},{"name":"B","value":"\"x\" y"}] 7'
+  submit 'sleep 60' --set
+  assert_one_error 64 'option --set has no value'
+}
+
 @test "--on-change attach takes the running Job of another manifest" {
   submit 'sleep 60'
   local first=$output
@@ -278,9 +296,9 @@ profile_of_job() {
   submit 'true' --validate server --dry-run
   assert_success
   assert_line --partial 'kind: "Job"'
-  printf '{"image": "busybox:1.37", "pod": {"restartPolicy": "Always"}}' >"$BATS_TEST_TMPDIR/bad.json"
+  printf '{"image": "busybox:1.37", "pod": {"containers": [{"name": "other"}]}}' >"$BATS_TEST_TMPDIR/bad.json"
   run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/bad.json" --validate server --dry-run
-  assert_one_error 65 'spec.template.spec.restartPolicy: .*spec.template.spec.restartPolicy is in _macros.yaml.j2 line [0-9]+$'
+  assert_one_error 65 'containers\[1\].image: Required value.*\.containers\[1\].image is in values.pod.containers, _macros.yaml.j2 line [0-9]+$'
 }
 
 @test "--validate server takes a Job whose name is taken" {

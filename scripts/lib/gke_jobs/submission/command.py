@@ -84,6 +84,7 @@ def _step(options: JobOptions, plan: Plan) -> str:
         identity=plan.identity,
         hash=plan.hash,
         profile=plan.profile,
+        by_hand=not os.environ.get("AIRFLOW_CTX_DAG_ID"),
         on_change=others.on_change,
         escalate=others.escalate,
         fallback=others.fallback,

@@ -44,6 +44,7 @@ class Request:
     identity: str
     hash: str
     profile: str = ""
+    by_hand: bool = False  # for no task of Airflow: the default name has only template and user in it
     on_change: str = "fail"  # fail, attach or replace
     escalate: bool = False
     fallback: bool = False
@@ -241,7 +242,8 @@ def _attach_or_replace(facts: Facts, request: Request, *, was_there: bool) -> tu
     change = f"from another manifest ({_word(facts.hash)}, now {request.hash})"
     if facts.conditions & SUCCEEDED and not same:
         if was_there:
-            return Replace(facts.uid), [f"replacing Job {name}: it is complete, but {change}"]
+            keep = "; --name NAME keeps it and runs another one" if request.by_hand else ""
+            return Replace(facts.uid), [f"replacing Job {name}: it is complete, but {change}{keep}"]
         message = f"Job {name} was created while this run tried to, {change}, and has ended: run again"
         return Refuse(exit_codes.DATA, message), []
     if not was_there and same and facts.conditions & ENDED:
@@ -258,7 +260,8 @@ def _attach_or_replace(facts: Facts, request: Request, *, was_there: bool) -> tu
         return attach, [f"attaching to Job {name}: it still runs, {change}"]
     if request.on_change == "replace":
         return Replace(facts.uid), [f"replacing Job {name}: it still runs, {change}"]
-    advice = f"wait for it, give --on-change attach or replace, or: delete-job --job {name}"
+    beside = "give --name NAME to run another one beside it, " if request.by_hand else ""
+    advice = f"wait for it, {beside}give --on-change attach or replace, or: delete-job --job {name}"
     return Refuse(exit_codes.DATA, f"Job {name} still runs, {change}: {advice}"), []
 
 
