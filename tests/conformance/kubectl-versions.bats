@@ -54,10 +54,10 @@ works_with() { # 1.33|1.35|newest
   assert_regex "$stderr" 'namespace gke-job-conformance-nowhere does not exist'
   run_job 'true' --context nope
   assert_failure 64
-  echo '{"image": "busybox:1.37", "pod": {"restartPolicy": "Always"}}' >"$BATS_TEST_TMPDIR/values.json"
+  echo '{"image": "busybox:1.37", "pod": {"containers": [{"name": "other"}]}}' >"$BATS_TEST_TMPDIR/values.json"
   run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/values.json"
   assert_failure 65
-  assert_regex "$stderr" 'spec.template.spec.restartPolicy: Required value'
+  assert_regex "$stderr" 'spec.template.spec.containers\[1\].image: Required value'
   use_token worthless
   run_script follow-job --job never-was --context token
   assert_one_error 77 'not logged in'

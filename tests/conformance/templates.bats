@@ -32,10 +32,16 @@ print(json.dumps({"image": "busybox:1.37", "command": ["sh", "-c", command], "re
   assert_output '["$(ITEMS) \"quoted\"",7,{"rate":0.5},null]'
 }
 
-@test "a list without items is complete at once" {
+@test "a list without items is refused" {
   run_template indexed-job 'exit 3' '{"items": []}'
+  assert_one_error 65 'values.items must be a list with at least 1 item, indexed-job.yaml.j2, see templates/VALUES.md'
+}
+
+@test "a volume that is mounted at two paths is one" {
+  run_template batch-job 'echo 7 >/a/file; cat /b/file >/dev/termination-log' \
+    '{"volumes": {"/a": {"emptyDir": {}, "name": "both"}, "/b": {"name": "both", "readOnly": true}}}'
   assert_success
-  assert_output '[]'
+  assert_output 7
 }
 
 @test "an item that fails for good fails the Job, but not before the others have ended" {

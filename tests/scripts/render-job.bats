@@ -52,10 +52,34 @@ write_template() { # CONTAINER
     render_job --template batch-job --set "$setting"
     assert_one_error 64 "^render-job: --set is '$setting', no PATH=TEXT or PATH:=JSON, write e.g. image=busybox$"
   done
-  for setting in 'a:=' 'image.x=1' 'args.2=x'; do
+  for setting in 'a:=' 'image.x=1' 'args.2=x' 'command.1=x'; do
     render_job --template batch-job --values values.json --set 'args:=["a"]' --set "$setting"
     assert_one_error 65 "^render-job: cannot set ${setting%%=*}: .*, --set, in a list write a position"
   done
+}
+
+@test "every wrong value has a line on stderr" {
+  echo '{"image": "busybox", "retires": 1, "scratch": "10 GB", "container": {"name": "x"}}' >values.json
+  render_job --template batch-job --values values.json
+  assert_failure 65
+  assert_equal "$output" ''
+  assert_equal "${#stderr_lines[@]}" 3
+  assert_regex "${stderr_lines[0]}" '^render-job: values.retires is unknown \(did you mean retries\?\), batch-job.yaml.j2, see'
+  assert_regex "${stderr_lines[1]}" "^render-job: values.scratch must be a quantity, e.g. 500m or 12Gi, not '10 GB', "
+  assert_regex "${stderr_lines[2]}" '^render-job: values.container.name cannot be given '
+}
+
+@test "a values file may name its schema, also beside a manifest in JSON" {
+  printf '{"%s": "batch-job.schema.json", "image": "busybox"}' "\$schema" >values.json
+  render_job --template batch-job --values values.json
+  assert_success
+  refute_output --partial schema
+  printf '{"%s": "job.schema.json", "apiVersion": "batch/v1", "kind": "Job", "spec": {"template": {"spec": {}}}}' \
+    "\$schema" >job.json
+  printf '{"%s": "batch-job.schema.json"}' "\$schema" >values.json
+  render_job --template ./job.json --values values.json
+  assert_success
+  refute_output --partial schema
 }
 
 @test "--show-values prints the values, and not those whose name promises a secret" {

@@ -35,10 +35,13 @@ from gke_jobs.rendering.yaml_document import write_document
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
 
-def numbered(value: Any, numbers: Iterator[int], fixed: frozenset[str] = frozenset()) -> Any:
-    """`value` with t0, t1, ... instead of each text, and k2, ... instead of each key but those that are fixed."""
+def numbered(value: Any, numbers: Iterator[int], fixed: frozenset[str] = frozenset(), key_mark: str = "k") -> Any:
+    """`value` with t0, t1, ... instead of each text, and k2, ... instead of each key but those that are fixed.
+
+    key_mark: /p for keys that must be paths
+    """
     if isinstance(value, dict):
-        keys = {key: key if key in fixed else f"k{next(numbers)}" for key in value}
+        keys = {key: key if key in fixed else f"{key_mark}{next(numbers)}" for key in value}
         return {keys[key]: numbered(item, numbers, fixed) for key, item in value.items()}
     if isinstance(value, list):
         return [numbered(item, numbers) for item in value]
@@ -46,11 +49,17 @@ def numbered(value: Any, numbers: Iterator[int], fixed: frozenset[str] = frozens
 
 
 def hostile_places(name: str, value: Any, template: str, numbers: Iterator[int]) -> Any:
-    """`value` with numbers in the places of hostile texts; one that is open becomes part of the manifest as it is."""
+    """`value` with numbers in the places of hostile texts.
+
+    One that is open becomes part of the manifest as it is; a quantity or a choice takes no other text.
+    """
     definition = values_of(template)[name]
-    if definition.get("open"):
+    if definition.get("open") or definition["type"] == "quantity" or "choices" in definition:
         return value
-    return numbered(value, numbers, frozenset(field.rstrip("!") for field in definition.get("fields", [])))
+    if definition["type"] == "path":
+        return f"/p{next(numbers)}"
+    fixed = frozenset(field.rstrip("!") for field in definition.get("fields", []))
+    return numbered(value, numbers, fixed, "/p" if "keys" in definition else "k")
 
 
 # Every value of each template, with a place for a hostile text wherever a text or a key may be.
@@ -92,6 +101,7 @@ def test_a_hostile_value_arrives_exactly_or_is_refused_for_a_reason(read_by_kube
     texts = [json.loads(json.dumps(text)) for text in texts]  # JSON has no two halves of a surrogate pair in a row
     by_name = {f"t{number}": text or "an empty one leaves its field out" for number, text in enumerate(texts)}
     by_name |= {f"k{number}": f"{text}{number}" for number, text in enumerate(texts)}  # no two keys are the same
+    by_name |= {f"/p{number}": f"/{text.replace(':', '')}{number}" for number, text in enumerate(texts)}
     given_values = filled(VALUES[template], by_name)
     expected = filled(harmless(template), by_name)
     reasons = reasons_to_refuse(expected, given_values)

@@ -74,6 +74,16 @@ def test_a_field_in_a_message_is_explained_by_the_line_that_says_it_or_what_is_a
     assert explain(message, places) == explained
 
 
+def test_a_field_of_a_value_that_is_merged_has_the_name_of_the_value(tmp_path):
+    (tmp_path / "mine.yaml.j2").write_text("kind: Job\nspec:\n  a: 1\n  $merge: {{ values.pod }}\n")
+    rendered = Renderer(tmp_path).render("mine.yaml.j2", {"values": {"pod": {"a": 2, "tolerationz": []}}})
+    places = places_of(*read_documents_and_places(rendered))
+    assert explain('unknown field "spec.tolerationz"', places) == (
+        "spec.tolerationz is in values.pod.tolerationz, mine.yaml.j2 line 4"
+    )
+    assert explain("spec.a: bad", places) == "spec.a is in values.pod.a, mine.yaml.j2 line 4"
+
+
 def test_a_field_without_its_position_is_not_guessed_among_several(places):
     assert explain(f"Go struct field Container.{JOB}.containers.resources of type", places) == (
         f"{JOB}.containers.resources is in mine.yaml.j2 line 8"

@@ -43,6 +43,11 @@ def test_it_is_taken_as_it_is(tmp_path):
     assert job["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "gke-job"
 
 
+def test_it_and_its_values_may_name_a_schema_for_editors(tmp_path):
+    [job] = rendered(tmp_path, {"$schema": "./job.json", **JOB}, values='{"$schema": "./x.json"}')
+    assert "$schema" not in job
+
+
 def test_it_may_be_a_list_with_what_the_job_owns(tmp_path):
     assert [document["kind"] for document in rendered(tmp_path, [JOB, SERVICE])] == ["Job", "Service"]
 

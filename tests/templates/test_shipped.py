@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -137,10 +138,70 @@ def test_an_item_of_any_kind_is_text_in_its_file_and_json_in_the_list():
     assert yaml.safe_load(variables("indexed-job", items=items)["ITEMS"].replace("$$", "$")) == items
 
 
-def test_a_list_without_items_is_a_job_with_nothing_to_do():
-    found, files = yaml.safe_load_all(manifest("indexed-job", {"items": []}))
-    assert (found["spec"]["completions"], found["spec"]["parallelism"]) == (0, 0)
-    assert "data" not in files
+def test_a_volume_that_is_mounted_twice_is_one_volume():
+    claim = {"persistentVolumeClaim": {"claimName": "c"}, "name": "v"}
+    given = {
+        "/a": claim,
+        "/b": {"readOnly": True, **claim},
+        "/c": {"name": "v", "subPath": "x"},
+        "/d": {"emptyDir": {}},
+    }
+    found = pod("batch-job", volumes=given)
+    assert [volume["name"] for volume in found["volumes"]] == ["v", "volume-3"]
+    mounts = [(mount["name"], mount["mountPath"]) for mount in found["containers"][0]["volumeMounts"]]
+    assert mounts == [("v", "/a"), ("v", "/b"), ("v", "/c"), ("volume-3", "/d")]
+
+
+def test_a_volume_of_pod_is_mounted_by_its_name():
+    given = {"volumes": [{"name": "host", "hostPath": {"path": "/x"}}]}
+    found = pod("batch-job", pod=given, volumes={"/x": {"name": "host"}})
+    assert found["volumes"] == given["volumes"]
+    assert found["containers"][0]["volumeMounts"] == [{"name": "host", "mountPath": "/x"}]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            {
+                "volumes": {
+                    "/a": {"emptyDir": {}, "name": "v"},
+                    "/b": {"nfs": {"server": "s", "path": "/"}, "name": "v"},
+                }
+            },
+            "name 'v' is there twice among the volumes of the Pod, batch-job.yaml.j2, give each its own name",
+        ),
+        (
+            {"volumes": {"/a": {"emptyDir": {}, "name": "scratch"}}, "scratch": "1Gi"},
+            "name 'scratch' is there twice among the volumes of the Pod",
+        ),
+        (
+            {"volumes": {"/dev/shm": {"emptyDir": {}}}, "shared_memory": "1Gi"},
+            "mountPath '/dev/shm' is there twice among the mounts of container main",
+        ),
+        ({"sidecars": [{"name": "main", "image": "a"}]}, "name 'main' is there twice among the containers of the Pod"),
+    ],
+)
+def test_what_is_there_twice_in_a_pod_is_refused(values, said):
+    with pytest.raises(RenderError, match="^" + re.escape(said)) as error:
+        manifest("batch-job", values)
+    assert error.value.status == 65
+
+
+def test_a_value_that_cannot_be_merged_is_named():
+    said = (
+        r"^values\.pod cannot be merged: volumes\[0\] has no name, by which its list is merged, _macros\.yaml\.j2 line "
+    )
+    with pytest.raises(RenderError, match=said):
+        manifest("batch-job", {"pod": {"volumes": [{"emptyDir": {}}]}})
+
+
+def test_a_sidecar_among_the_init_containers_starts_at_its_place():
+    given = [{"name": "proxy", "image": "p", "restartPolicy": "Always"}, {"name": "fetch", "image": "f"}]
+    found = pod("batch-job", init_containers=given, sidecars=[{"name": "last", "image": "l"}])["initContainers"]
+    assert [(one["name"], one.get("restartPolicy")) for one in found] == [
+        *(("proxy", "Always"), ("fetch", None), ("last", "Always")),
+    ]
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 
 import pytest
 from golden import TEMPLATES
 from jinja2 import DictLoader, Environment
+from values_files import KUBERNETES, kubernetes_fields
 
 from gke_jobs.rendering.render_error import RenderError
-from gke_jobs.rendering.value_check import check_values
+from gke_jobs.rendering.value_check import MOST, TYPING_ERROR, check_values
 
 BATCH, INDEXED = TEMPLATES / "batch-job.yaml.j2", TEMPLATES / "indexed-job.yaml.j2"
 
@@ -19,10 +21,15 @@ def environment(**templates):
 
 
 def refused(values, template=BATCH, source=""):
+    [line] = all_refused(values, template, source)
+    return line
+
+
+def all_refused(values, template=BATCH, source=""):
     with pytest.raises(RenderError) as error:
         check_values(values, template, environment(mine=source))
     assert error.value.status == 65
-    return str(error.value)
+    return error.value.lines
 
 
 @pytest.mark.parametrize(
@@ -58,12 +65,63 @@ def refused(values, template=BATCH, source=""):
         ({"tolerations": {"key": "a"}}, "values.tolerations must be a list of mappings, not a mapping"),
         ({"secret_env": {"A": {"name": "s"}}}, "values.secret_env.A.key is missing"),
         ({"secret_env": {"A": {"name": "s", "kex": "k"}}}, "values.secret_env.A.kex is unknown (did you mean key?)"),
-        ({"volumes": {"/a": {"hostPath": {"path": "/"}}}}, "values.volumes./a.hostPath is unknown"),
+        (
+            {"volumes": {"/a": {"hostPath": {"path": "/"}}}},
+            "values.volumes./a.hostPath is unknown (here it is the value pod, as {volumes: [{name: NAME, hostPath:",
+        ),
+        ({"volumes": {"a": {"emptyDir": {}}}}, "a key of values.volumes must be an absolute path without a colon"),
+        ({"buckets": {"/a:b": "x"}}, "a key of values.buckets must be an absolute path without a colon, e.g. /data"),
+        ({"config_files": {"": "x"}}, "a key of values.config_files must be an absolute path"),
+        ({"secret_files": {"./x": "x"}}, "not './x'"),
+        ({"working_dir": "app"}, "values.working_dir must be an absolute path, e.g. /data, not 'app'"),
+        ({"scratch": "10 GB"}, "values.scratch must be a quantity, e.g. 500m or 12Gi, not '10 GB'"),
+        ({"scratch": "10GB"}, "values.scratch must be a quantity"),
+        ({"scratch": "10Gi\n"}, "values.scratch must be a quantity"),
+        ({"shared_memory": -1}, "values.shared_memory must be at least 0, not -1"),
+        (
+            {"image_pull_policy": "always"},
+            "values.image_pull_policy must be one of Always, IfNotPresent, Never, not 'always'",
+        ),
+        ({"image_pull_policy": ["Always"]}, "must be one of Always, IfNotPresent, Never, not a list"),
+        ({"resources": {"request": {}}}, "values.resources.request is unknown (did you mean requests?)"),
+        ({"resources": {"cpu": 1}}, "values.resources.cpu is unknown (here it is in requests or limits, as {limits:"),
+        ({"resources": {"limits": {"memory": "4 GB"}}}, "values.resources.limits.memory must be a quantity"),
+        ({"resources": {"limits": "4Gi"}}, "values.resources.limits must be a mapping or null, not a string"),
+        ({"pod": {"tolerationz": []}}, "values.pod.tolerationz is unknown (did you mean tolerations?)"),
+        ({"pod": {"node_selector": {}}}, "values.pod.node_selector is unknown (did you mean nodeSelector?)"),
+        ({"pod": {"resources": {"limit": {}}}}, "values.pod.resources.limit is unknown (did you mean limits?)"),
+        ({"pod": {"containers": [{"image": "b"}]}}, "values.pod.containers[0].name is missing: give a string"),
+        ({"pod": {"containers": [{"name": "main", "arg": []}]}}, "values.pod.containers[0].arg is unknown"),
+        ({"pod": {"tolerations": [{"efect": "x"}]}}, "values.pod.tolerations[0].efect is unknown"),
+        ({"pod": {"spec": {}}}, "values.pod.spec cannot be given (the value is the spec: give its fields)"),
+        ({"pod": {"labels": {}}}, "values.pod.labels cannot be given"),
+        ({"pod": {"restartPolicy": "OnFailure"}}, "values.pod.restartPolicy must be Never, not 'OnFailure' (the value"),
+        ({"pod": {"restartPolicy": None}}, "values.pod.restartPolicy must be Never, not null"),
+        ({"container": {"name": "x"}}, "values.container.name cannot be given (the toolkit finds the container by its"),
+        ({"container": {"$patch": "replace"}}, "values.container.$patch cannot be given"),
+        ({"container": {"comand": ["a"]}}, "values.container.comand is unknown (did you mean command?)"),
+        ({"container": {"resources": {"limit": {}}}}, "values.container.resources.limit is unknown"),
+        ({"init_containers": [{"name": "a", "imgae": "b"}]}, "values.init_containers[0].imgae is unknown"),
+        ({"init_containers": [{"image": "b"}]}, "values.init_containers[0].name is missing: give a string"),
+        (
+            {"sidecars": [{"name": "a", "restartPolicy": "OnFailure"}]},
+            "values.sidecars[0].restartPolicy must be Always, not 'OnFailure' (a container that ends before the "
+            "program starts is one of init_containers)",
+        ),
+        ({"sidecars": [{"name": "a", "restartPolicy": None}]}, "values.sidecars[0].restartPolicy must be Always"),
+        ({"sidecars": [{"name": "a", "$patch": "replace"}]}, "values.sidecars[0].$patch cannot be given"),
+        ({"tolerations": [{"keys": "a"}]}, "values.tolerations[0].keys is unknown (did you mean key?)"),
+        (
+            {"env_from": [{"configMapref": {}}]},
+            "values.env_from[0].configMapref is unknown (did you mean configMapRef?)",
+        ),
+        ({"affinity": {"nodeAfinity": {}}}, "values.affinity.nodeAfinity is unknown (did you mean nodeAffinity?)"),
+        ({"topology_spread": [{"maxskew": 1}]}, "values.topology_spread[0].maxskew is unknown (did you mean maxSkew?)"),
         ({"volumes": {"/a": {"persistentVolumeClam": {}}}}, "did you mean persistentVolumeClaim?"),
     ],
 )
 def test_a_value_that_is_not_as_it_should_be_is_named(given, said):
-    assert said in refused({"image": "busybox", **given})
+    assert said in all_refused({"image": "busybox", **given})[0]
 
 
 def test_a_required_value_that_is_missing():
@@ -75,19 +133,76 @@ def test_items_are_a_list_and_no_text_of_which_each_character_is_one():
     assert said.startswith("values.items must be a list, not a string")
 
 
-@pytest.mark.parametrize("given", [{"retries": "3"}, {"retries": None}, {"args": [1, True, "x"]}, {"scratch": 5}])
-def test_what_airflow_makes_of_values_is_taken(given):
-    assert check_values({"image": "busybox", **given}, BATCH, environment()) == {"image": "busybox", **given}
+def test_a_list_of_items_without_any_is_refused():
+    said = refused({"image": "busybox", "items": []}, INDEXED)
+    assert said.startswith("values.items must be a list with at least 1 item, indexed-job.yaml.j2, see ")
 
 
-def test_a_values_file_may_name_its_schema():
-    assert check_values({"image": "a", "$schema": "./batch-job.schema.json"}, BATCH, environment()) == {"image": "a"}
+def test_the_name_by_which_the_pods_find_each_other_stays():
+    values = {"image": "busybox", "nodes": 2, "pod": {"subdomain": "x", "spec": {}}}
+    said = all_refused(values, TEMPLATES / "distributed-job.yaml.j2")
+    assert said[0].startswith("values.pod.subdomain cannot be given (by it the Pods find the one of rank 0)")
+    assert said[1].startswith("values.pod.spec cannot be given")
+
+
+def test_every_wrong_value_has_a_line():
+    said = all_refused({"retires": 1, "env": [], "args": ["a", ["b"], {}], "scratch": "1 GB"})
+    assert [line.split(" ")[0] for line in said] == [
+        *("values.retires", "values.env", "values.args[1]", "values.args[2]", "values.scratch", "values.image"),
+    ]
+    assert all(line.endswith(", batch-job.yaml.j2, see templates/VALUES.md") for line in said)
+
+
+def test_very_many_wrong_values_do_not_fill_the_log():
+    said = all_refused({"image": "a", "args": [[]] * 100_000})
+    assert len(said) == MOST + 1
+    assert said[-1] == f"more than {MOST} values are wrong, batch-job.yaml.j2, see templates/VALUES.md"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"retries": "3"},
+        {"retries": None},
+        {"args": [1, True, "x"]},
+        {"scratch": 5},
+        *(
+            {"scratch": text}
+            for text in ("5", "0.5Gi", ".5", "5.", "1e3", "1E-3", "100m", "5E", "12Ei", "4k", "1u", "2n")
+        ),
+        {"image_pull_policy": None},
+        {"resources": {"limits": {"nvidia.com/gpu": None, "cpu": 1.5}, "requests": None}},
+        {"container": {"resources": {"$patch": "replace", "limits": {"cpu": 1}}}},
+        {"pod": {"containers": [{"name": "other", "$patch": "delete"}], "tolerations": None}},
+        {"pod": {"aFieldOfTomorrow": 1}, "container": {"aFieldOfTomorrow": 1}},
+        {"init_containers": [{"name": "proxy", "restartPolicy": "Always"}]},
+        {"volumes": {"/a": {"emptyDir": {}, "name": "v"}, "/b": {"name": "v"}}},
+    ],
+)
+def test_what_is_right_is_taken(given):
+    check_values({"image": "busybox", **given}, BATCH, environment())
+
+
+KINDS = ("PodSpec", "Container", "Toleration", "EnvFromSource", "Affinity", "TopologySpreadConstraint")
+VERSIONS = sorted(path.name.removeprefix("v").removesuffix(".0-local") for path in KUBERNETES.glob("*-local"))
+
+
+def test_a_field_that_kubernetes_adds_is_no_typing_error():
+    """Of each version that the package has a schema of, no later field is taken for one of its own."""
+    versions = [version for version in VERSIONS if version >= "1.26"]
+    assert len(versions) > 5
+    for kind in KINDS:
+        newest = set(kubernetes_fields(kind))
+        for version in versions:
+            known = kubernetes_fields(kind, version)
+            for name in newest - set(known):
+                assert not get_close_matches(name.lower(), known, cutoff=TYPING_ERROR), (kind, version, name)
 
 
 def test_without_a_schema_each_value_must_be_read(tmp_path):
     template, source = tmp_path / "mine.yaml.j2", "{{ values.data }}"
-    assert check_values({"data": 1}, template, environment(mine=source)) == {"data": 1}
-    assert check_values({"anything": 1}, template, environment(mine="{{ values | tojson }}")) == {"anything": 1}
+    check_values({"data": 1}, template, environment(mine=source))
+    check_values({"anything": 1}, template, environment(mine="{{ values | tojson }}"))
     said = refused({"dta": 1}, template, source)
     assert said == (
         "values.dta is unknown (the template does not read it; did you mean data?), mine.yaml.j2, "
@@ -99,12 +214,36 @@ def test_a_schema_of_a_team_says_what_its_template_takes(tmp_path):
     template, schema = tmp_path / "mine.yaml.j2", tmp_path / "mine.schema.json"
     content = {"properties": {"rows": {"type": ["integer", "null"], "minimum": 1}, "mode": {"enum": ["a", "b"]}}}
     schema.write_text(json.dumps(content))
-    assert check_values({"rows": 5, "other": 1}, template, environment()) == {"rows": 5, "other": 1}
+    check_values({"rows": 5, "other": 1}, template, environment())
     assert "values.rows must be an integer or null, not a string" in refused({"rows": "5"}, template)
     schema.write_text(json.dumps({"properties": {"word": {"type": "string", "pattern": "^[a-z]+$"}}}))
     assert "values.word must be text that matches ^[a-z]+$, not 'X'" in refused({"word": "X"}, template)
     schema.write_text(json.dumps(content))
     assert "values.mode must be one of a, b, not 'c'" in refused({"mode": "c"}, template)
+
+
+def test_a_pattern_that_takes_years_is_given_up(tmp_path):
+    template, schema = tmp_path / "mine.yaml.j2", tmp_path / "mine.schema.json"
+    schema.write_text(json.dumps({"properties": {"word": {"pattern": "^(a+)+$"}}}))
+    check_values({"word": "a" * 40}, template, environment())
+    said = refused({"word": "a" * 40 + "!"}, template)
+    assert said.startswith(
+        "values.word must be shorter, or the pattern ^(a+)+$ simpler: it takes too long to match, mine"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [("^a$", "a\n"), ("a$|b", "a\n"), (r"\$$", "a"), ("^[$]$", "$\n"), (r"^[\]$]$", "$\n"), (r"^\\$", "\\\n")],
+)
+def test_the_end_in_a_pattern_is_the_end_of_the_text_as_in_json_schema(tmp_path, pattern, text):
+    (tmp_path / "mine.schema.json").write_text(json.dumps({"properties": {"word": {"pattern": pattern}}}))
+    assert "values.word must be text that matches" in refused({"word": text}, tmp_path / "mine.yaml.j2")
+    check_values(
+        {"word": text.removesuffix("\n").replace("a", "a$" if pattern == r"\$$" else "a")},
+        tmp_path / "mine.yaml.j2",
+        environment(),
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,6 +257,8 @@ def test_a_schema_of_a_team_says_what_its_template_takes(tmp_path):
         ('{"properties": {"a": {"pattern": "("}}}', 'the schema has pattern: "(", which it cannot be'),
         ('{"properties": {"a": {"enum": 3}}}', "the schema has enum: 3, which it cannot be"),
         ('{"properties": {"a": {"minimum": NaN}}}', "the schema has minimum: NaN, which it cannot be"),
+        ('{"minItems": true}', "the schema has minItems: true, which it cannot be"),
+        ('{"propertyNames": {"format": "date"}}', "the schema has the keyword format, which is not supported"),
         ('{"items": {"format": "date"}}', "the schema has the keyword format, which is not supported"),
     ],
 )

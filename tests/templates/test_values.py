@@ -14,6 +14,12 @@ def test_values_come_from_the_file_before_the_environment(tmp_path):
     assert read_values(None, {}) == {}
 
 
+def test_a_values_file_may_name_its_schema():
+    assert read_values(None, {"GKE_JOB_VALUES": '{"image": "a", "$schema": "./batch-job.schema.json"}'}) == {
+        "image": "a"
+    }
+
+
 @pytest.mark.parametrize(
     ("content", "what"),
     [
@@ -66,8 +72,28 @@ def test_a_setting_without_a_path_is_a_usage_error(setting):
     assert error.value.status == 64
 
 
+def test_a_list_begins_with_its_first_item():
+    with pytest.raises(
+        RenderError, match=r"^cannot set args\.1: there is no list yet, whose first item is 0; a mapping"
+    ):
+        read_values(None, {}, ["args.1=x"])
+
+
 @pytest.mark.parametrize(
-    "setting", ["a:=", "a:=NaN", "a.b=1", "list.3=x", "list.-1=x", "list.x=1", "list.0.x=1", "a=\0", "a=\udcff"]
+    "setting",
+    [
+        "a:=",
+        "a:=NaN",
+        "a.b=1",
+        "new.1=x",
+        "new.0.1=x",
+        "list.3=x",
+        "list.-1=x",
+        "list.x=1",
+        "list.0.x=1",
+        "a=\0",
+        "a=\udcff",
+    ],
 )
 def test_a_setting_that_has_no_place_or_is_no_value_is_refused(setting):
     with pytest.raises(RenderError) as error:

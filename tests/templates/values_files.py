@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import yaml
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -16,6 +17,13 @@ DEFINITIONS = TEMPLATES / "values.yaml"
 COLUMNS = ("Value", "Type and unit", "Default", "Meaning")
 SCALAR = {"type": ["string", "number", "boolean"], "x-type": "a string"}
 INTEGER = {"type": ["integer", "string"], "pattern": "^-?[0-9]{1,18}$", "x-type": "an integer"}
+QUANTITY = {
+    "type": ["string", "number"],
+    "pattern": "^([0-9]+([.][0-9]*)?|[.][0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$",
+    "minimum": 0,
+    "x-type": "a quantity, e.g. 500m or 12Gi",
+}
+QUANTITIES = {"type": ["object", "null"], "additionalProperties": {**QUANTITY, "type": [*QUANTITY["type"], "null"]}}
 FIELDS = {  # of inner mappings; others are as in Kubernetes
     "name": {"type": "string"},
     "key": {"type": "string"},
@@ -27,7 +35,9 @@ TYPES: dict[str, dict[str, Any]] = {
     "string": {"type": "string"},
     "integer": INTEGER,
     "boolean": {"type": "boolean"},
-    "quantity": {"type": ["string", "number"], "x-type": "a quantity, e.g. 500m or 12Gi"},
+    "quantity": QUANTITY,
+    "path": {"type": "string", "pattern": "^/", "x-type": "an absolute path, e.g. /data"},
+    "mount path": {"type": "string", "pattern": "^/[^:]*$", "x-type": "an absolute path without a colon, e.g. /data"},
     "list": {"type": "array"},
     "mapping": {"type": "object"},
     "list of strings": {"type": "array", "items": SCALAR},
@@ -35,7 +45,21 @@ TYPES: dict[str, dict[str, Any]] = {
     "list of mappings": {"type": "array", "items": {"type": "object"}},
     "mapping of strings": {"type": "object", "additionalProperties": SCALAR},
     "mapping of string lists": {"type": "object", "additionalProperties": {"type": "array", "items": SCALAR}},
+    "mapping of mappings": {"type": "object", "additionalProperties": {"type": "object"}},
 }
+BOUNDS = ("minimum", "maximum", "minItems")
+KUBERNETES = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"  # the OpenAPI schemas it publishes
+NEWEST = ".".join(kubernetes_validate.latest_version().split(".")[:2])
+NESTED = {  # fields whose fields are known as well, and whether they are a list of it
+    "affinity": ("Affinity", False),
+    "containers": ("Container", True),
+    "envFrom": ("EnvFromSource", True),
+    "initContainers": ("Container", True),
+    "resources": ("ResourceRequirements", False),
+    "tolerations": ("Toleration", True),
+    "topologySpreadConstraints": ("TopologySpreadConstraint", True),
+}
+RESOURCE_NAMES = ("cpu", "memory", "ephemeral-storage", "nvidia.com/gpu", "google.com/tpu")
 
 
 @cache
@@ -52,7 +76,10 @@ def shipped() -> list[str]:
 
 def values_of(template: str) -> dict[str, dict[str, Any]]:
     """The definition of each value of a template."""
-    return {**definitions()[template]["values"], **definitions()["shared"]}
+    values = {**definitions()[template]["values"], **definitions()["shared"]}
+    for name, refused in definitions()[template].get("refused", {}).items():
+        values[name] = {**values[name], "refused": {**values[name].get("refused", {}), **refused}}
+    return values
 
 
 def schema(template: str) -> str:
@@ -74,25 +101,71 @@ def schema(template: str) -> str:
 def _property(value: dict[str, Any]) -> dict[str, Any]:
     found = {**TYPES[value["type"]]}
     words = found.get("x-type", _a(value["type"]))
-    if fields := value.get("fields"):
-        found["additionalProperties"] = {
-            "type": "object",
+    if value["type"] == "mapping":
+        found |= _fields(value, in_list=False)
+    elif value["type"] == "mapping of mappings":
+        found["additionalProperties"] = {"type": "object", **_fields(value, in_list=False)}
+    elif value["type"] == "list of mappings":
+        found["items"] = {"type": "object", **_fields(value, in_list=True)}
+    if "keys" in value:
+        found["propertyNames"] = TYPES[value["keys"]]
+    if "choices" in value:
+        found["enum"] = value["choices"]
+    described = f"{value['meaning']} (default: {value['default']})"
+    found = {
+        "description": described,
+        **found,
+        **{key: value[key] for key in BOUNDS if key in value},
+        "x-type": words,
+        **({"x-open": True} if _is_open(value) else {}),
+    }
+    return found if value["default"] == "required" else _or_null(found)  # null leaves the field to Kubernetes
+
+
+def _fields(value: dict[str, Any], *, in_list: bool) -> dict[str, Any]:
+    """The part of a schema that is about the fields of a mapping."""
+    found: dict[str, Any] = {}
+    if kind := value.get("kubernetes"):
+        found = kubernetes(kind, in_list=in_list)
+    elif fields := value.get("fields"):
+        found = {
             "properties": {field.rstrip("!"): FIELDS.get(field.rstrip("!"), {}) for field in fields},
             "required": [field.rstrip("!") for field in fields if field.endswith("!")],
             "additionalProperties": False,
         }
-    if value["default"] != "required":  # null leaves the field to Kubernetes
-        types = found["type"] if isinstance(found["type"], list) else [found["type"]]
-        found["type"] = [*types, "null"]
-    bounds = {key: value[key] for key in ("minimum", "maximum") if key in value}
-    described = f"{value['meaning']} (default: {value['default']})"
-    return {
-        "description": described,
-        **found,
-        **bounds,
-        "x-type": words,
-        **({"x-open": True} if _is_open(value) else {}),
-    }
+    for name, only in value.get("only", {}).items():
+        found["properties"] |= {name: {"enum": [only["is"]], "x-hint": only["hint"]}}
+    return found | {f"x-{key}": value[key] for key in ("refused", "elsewhere") if key in value}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return {**schema, "type": [*types, "null"], **({"enum": [*schema["enum"], None]} if "enum" in schema else {})}
+
+
+def kubernetes_fields(kind: str, version: str = NEWEST) -> list[str]:
+    """The fields of a type of the Kubernetes API, from the schemas of the package kubernetes-validate."""
+    file = KUBERNETES / f"v{version}.0-local" / f"{kind.lower()}-v1.json"
+    return sorted(json.loads(file.read_text())["properties"])
+
+
+def kubernetes(kind: str, *, in_list: bool) -> dict[str, Any]:
+    """The part of a schema that is about the fields of a type of the Kubernetes API."""
+    if kind == "ResourceRequirements":  # the only one whose fields are those and no others
+        hints = {name: f"in requests or limits, as {{limits: {{{name}: QUANTITY}}}}" for name in RESOURCE_NAMES}
+        known = {"limits": QUANTITIES, "requests": QUANTITIES, "claims": {"type": ["array", "null"]}}
+        return {"properties": known, "additionalProperties": False, "x-elsewhere": hints}
+    properties: dict[str, Any] = {}
+    for name in kubernetes_fields(kind):
+        inner, is_list = NESTED.get(name, (None, False))
+        schema = {} if inner is None else {"type": "object", **kubernetes(inner, in_list=is_list)}
+        if inner and not is_list:
+            schema["properties"] = {**schema["properties"], "$patch": {}}  # it may be merged
+        properties[name] = schema and _or_null({"type": "array", "items": schema} if is_list else schema)
+    if kind == "Container":
+        properties["name"] = {"type": "string"}
+    required = {"required": ["name"]} if kind == "Container" and in_list else {}
+    return {"properties": properties, **required, "x-near": True, "$comment": f"Fields of Kubernetes {NEWEST}"}
 
 
 def _a(words: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from gke_jobs import labels
@@ -61,6 +62,7 @@ def _check_job(job: dict[str, Json], template: str) -> None:
             if not isinstance(found, dict):
                 raise RenderError(BAD_INPUT, f"{path} is not a mapping, {template}, write it as in a Kubernetes Job")
     _refuse_long_arguments(job["spec"]["template"]["spec"], template)
+    _refuse_doubles(job["spec"]["template"]["spec"], template)
 
 
 def _refuse_long_arguments(pod: dict[str, Json], template: str) -> None:
@@ -75,6 +77,24 @@ def _refuse_long_arguments(pod: dict[str, Json], template: str) -> None:
                     what = f"{field} of container {container.get('name')} has an item of {size} bytes"
                     advice = f"{ARGUMENT_BYTES} is the most: write it to object storage and pass its URI"
                     raise RenderError(BAD_INPUT, f"{what}, {template}, {advice}")
+
+
+def _refuse_doubles(pod: dict[str, Json], template: str) -> None:
+    """Refuse what the API server would refuse as well, but as a line of a macro, not as a value."""
+    containers = [*_list(pod, "initContainers"), *_list(pod, "containers")]
+    fix = "give each its own name; a volume that is mounted twice has its source once, and elsewhere only its name"
+    _refuse_double(_list(pod, "volumes"), "name", f"volumes of the Pod, {template}, {fix}")
+    _refuse_double(containers, "name", f"containers of the Pod, {template}, give each its own name")
+    for container in containers:
+        mounts = f"mounts of container {container.get('name')}" if isinstance(container, dict) else ""
+        _refuse_double(_list(container, "volumeMounts"), "mountPath", f"{mounts}, {template}, give each its own path")
+
+
+def _refuse_double(items: list[Json], key: str, which: str) -> None:
+    found = [item[key] for item in items if isinstance(item, dict) and isinstance(item.get(key), str)]
+    for name, count in Counter(found).items():
+        if count > 1:
+            raise RenderError(BAD_INPUT, f"{key} {name!r} is there twice among the {which}")
 
 
 def _list(mapping: Json, key: str) -> list[Json]:

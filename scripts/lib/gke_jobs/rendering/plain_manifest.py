@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
-from gke_jobs.rendering.values import Json, check_json, without_null
+from gke_jobs.rendering.values import SCHEMA, Json, check_json, without_null
 
 
 def read_plain(file: Path, values: dict[str, Json], profile: str | None) -> list[Json]:
@@ -23,4 +23,8 @@ def read_plain(file: Path, values: dict[str, Json], profile: str | None) -> list
     except (OSError, ValueError, RecursionError) as error:
         raise RenderError(BAD_INPUT, f"manifest is not JSON, {file.name}: {error}, give one Job") from None
     check_json(content, "fields of the manifest", file.name)
-    return [without_null(document) for document in (content if isinstance(content, list) else [content])]
+    documents = [without_null(document) for document in (content if isinstance(content, list) else [content])]
+    for document in documents:
+        if isinstance(document, dict):
+            document.pop(SCHEMA, None)
+    return documents

@@ -206,5 +206,5 @@ def _read(file: Path) -> Json:
     except (OSError, UnicodeDecodeError) as error:
         raise RenderError(BAD_INPUT, f"cannot read the profiles, {file}: {error}, name a YAML file") from None
     places = [f"{file} line {number}" for number in range(1, text.count("\n") + 2)]
-    documents = read_documents(Rendered(text=text, placeholder=re.compile("(?!)"), values=[], places=places))
+    documents = read_documents(Rendered(text=text, placeholder=re.compile("(?!)"), values=[], names=[], places=places))
     return documents[0] if len(documents) == 1 else None

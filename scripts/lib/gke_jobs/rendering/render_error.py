@@ -1,4 +1,4 @@
-"""The one error that rendering raises: a line for people and the exit status that goes with it."""
+"""The one error that rendering raises: lines for people and the exit status that goes with them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ NOT_CONFIGURED = 78
 
 
 class RenderError(Exception):
-    """What is wrong, with which object, and what to do, in one line; `status` as in the exit-code table."""
+    """What is wrong, with which object, and what to do, one line each; `status` as in the exit-code table."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(one_line(message))  # it may name keys and values, which are foreign text
+    def __init__(self, status: int, *messages: str) -> None:
+        self.lines = [one_line(message) for message in messages]  # they may name keys and values, foreign text
+        super().__init__("; ".join(self.lines))
         self.status = status

@@ -60,7 +60,7 @@ def render(
         manifest = work = read_manifest(documents, file.name)
     else:
         renderer = Renderer(file.parent, templates)
-        given = check_values(given, file, renderer)
+        check_values(given, file, renderer)
         context = {"values": given, "profile": machine, "job": {"name": name}}
 
         def rendered(try_number: str) -> Rendered:

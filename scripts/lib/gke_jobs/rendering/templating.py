@@ -31,14 +31,16 @@ SUFFIX = ".yaml.j2"
 
 @dataclass(frozen=True)
 class Rendered:
-    """YAML text; `placeholder` matches one placeholder, its group is an index of `values`.
+    """YAML text; `placeholder` matches one placeholder, its group is an index of `values` and `names`.
 
-    `places` says for each line of the text which template and line it comes from.
+    `names` says how a template calls a value that is a mapping, '' for others. `places` says for each line of the text
+    which template and line it comes from.
     """
 
     text: str
     placeholder: re.Pattern[str]
     values: list[Json]
+    names: list[str]
     places: list[str]
 
     def place(self, line: int) -> str:
@@ -91,12 +93,13 @@ class Renderer(ImmutableSandboxedEnvironment):
         self._folders = {str(folder) for folder in folders}
         self._nonce = secrets.token_hex(8)
         self._values: list[Json] = []
+        self._names: list[str] = []
         self._places: list[str] = []
         self._texts: dict[int, TemplateText] = {}
 
     def render(self, name: str, context: dict[str, dict[str, Json]]) -> Rendered:
         """Render the template `name`; RenderError, with its line, when it or a value is not as it should be."""
-        self._values, self._texts = [], {}
+        self._values, self._names, self._texts = [], [], {}
         try:
             text = self.get_template(name).render({key: named(key, value) for key, value in context.items()})
         except jinja2.TemplateNotFound as error:
@@ -157,6 +160,7 @@ class Renderer(ImmutableSandboxedEnvironment):
         if self._is_ours(value):
             return cast("str", value)
         self._values.append(self._plain(value))
+        self._names.append(value.path if isinstance(value, Named) else "")
         return f"v{self._nonce}n{len(self._values) - 1}z"
 
     def _plain(self, value: object) -> Json:
@@ -199,6 +203,7 @@ class Renderer(ImmutableSandboxedEnvironment):
             text=mark.sub("", text),
             placeholder=re.compile(f"v{self._nonce}n([0-9]+)z"),
             values=self._values,
+            names=self._names,
             places=places[1:],
         )
 

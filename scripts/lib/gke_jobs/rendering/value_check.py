@@ -1,193 +1,134 @@
-"""Checks the values of a template: by the JSON Schema beside it, else by which values it reads.
-
-The schema of NAME.yaml.j2 is NAME.schema.json. It may use the keywords of FORMS, and annotations. Three of them are
-ours: `x-type` says in an error what a value must be, `x-elsewhere` what another name is called here, and `x-open` marks
-a value that becomes part of the manifest as it is.
-"""
+"""Checks the values of a template: by the JSON Schema beside it, see value_schema.py, else by which values it reads."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from jinja2 import Environment
 
 from gke_jobs.plain_text import one_line
+from gke_jobs.rendering.patterns import EndlessError, matches
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
-from gke_jobs.rendering.templating import SUFFIX
+from gke_jobs.rendering.value_schema import KINDS, read_schema
 from gke_jobs.rendering.values import Json
 
-ANNOTATIONS = {"title", "description", "default", "examples", "deprecated", "$schema", "$id", "$comment"}
-KINDS: dict[type, tuple[str, ...]] = {  # the names of JSON Schema for what json.loads makes
-    str: ("string",),
-    bool: ("boolean",),
-    int: ("integer", "number"),
-    float: ("number",),
-    list: ("array",),
-    dict: ("object",),
-    type(None): ("null",),
-}
 WORDS = {"array": "list", "object": "mapping"}
-SCHEMA = "$schema"  # a values file may name its schema, for editors
+MOST = 10  # wrong values are reported at once
+LONGEST_NAME = 100  # for which a near one is looked for
+NEAR = 0.6  # of difflib, for a hint
+TYPING_ERROR = 0.8  # likewise, for an error: the fields that Kubernetes 1.26 to 1.37 added are further from older ones
 
 
-class _WrongError(Exception):
-    """A value that is not as it should be; the message says which and how."""
-
-
-def check_values(values: dict[str, Json], template: Path, environment: Environment) -> dict[str, Json]:
-    """Return the values without `$schema`; RenderError when one is unknown, missing, or of a wrong type.
+def check_values(values: dict[str, Json], template: Path, environment: Environment) -> None:
+    """RenderError, with a line for each, when values are unknown, missing, or not as they should be.
 
     environment: of Jinja, which finds the template by its name
     """
-    values = {name: value for name, value in values.items() if name != SCHEMA}
-    schema = _schema(template)
-    try:
-        if schema is not None:
-            _check(values, schema, "values")
-        else:
-            _check_reads(values, template, environment)
-    except _WrongError as error:
-        fix = "see templates/VALUES.md" if schema and "x-elsewhere" in schema else "correct the values or the template"
-        raise RenderError(BAD_INPUT, f"{error}, {template.name}, {fix}") from None
-    return values
+    schema = read_schema(template)
+    wrong = _wrong_reads(values, template, environment) if schema is None else _wrong(values, schema, "values")
+    found = list(islice(wrong, MOST + 1))
+    if not found:
+        return
+    fix = "see templates/VALUES.md" if schema and "x-elsewhere" in schema else "correct the values or the template"
+    lines = [f"{what}, {template.name}, {fix}" for what in found[:MOST]]
+    more = [f"more than {MOST} values are wrong, {template.name}, {fix}"] if len(found) > MOST else []
+    raise RenderError(BAD_INPUT, *lines, *more)
 
 
-def _check_reads(values: dict[str, Json], template: Path, environment: Environment) -> None:
+def _wrong_reads(values: dict[str, Json], template: Path, environment: Environment) -> Iterator[str]:
     from gke_jobs.rendering.value_reads import values_read  # which a template with a schema does not need
 
     read = values_read(environment, template.name)
-    if read is not None:
-        _refuse_unknown(values, read, {}, "the template does not read it")
+    for name in values:
+        if read is not None and name not in read:
+            yield _unknown(name, read, {}, "values", why="the template does not read it")
 
 
-def _schema(template: Path) -> dict[str, Json] | None:
-    file = template.with_name(f"{template.name.removesuffix(SUFFIX)}.schema.json")
-    try:
-        schema = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise RenderError(
-            BAD_INPUT, f"cannot read the schema of the values, {file.name}: {error}, correct it"
-        ) from None
-    try:
-        _check_schema(schema)
-    except _WrongError as error:
-        raise RenderError(BAD_INPUT, f"{error}, {file.name}, use only {', '.join(sorted(FORMS))}") from None
-    return dict(schema)
-
-
-def _check_schema(schema: Json) -> None:
-    """Refuse what would not be checked, or is no schema."""
-    if not isinstance(schema, dict):
-        raise _WrongError("a schema is no mapping")
-    for keyword, content in schema.items():
-        if keyword in FORMS and not FORMS[keyword](content):
-            raise _WrongError(f"the schema has {keyword}: {one_line(json.dumps(content))[:50]}, which it cannot be")
-        if keyword not in FORMS.keys() | ANNOTATIONS and not keyword.startswith("x-"):
-            raise _WrongError(f"the schema has the keyword {one_line(keyword)}, which is not supported")
-    others = schema.get("additionalProperties")
-    inner = [schema.get("items"), None if isinstance(others, bool) else others]
-    for part in [*schema.get("properties", {}).values(), *(part for part in inner if part is not None)]:
-        _check_schema(part)
-
-
-def _are_texts(content: Json) -> bool:
-    return isinstance(content, list) and all(isinstance(item, str) for item in content)
-
-
-def _is_type(content: Json) -> bool:
-    names = [content] if isinstance(content, str) else content
-    return _are_texts(names) and bool(names) and set(names) <= {kind for kinds in KINDS.values() for kind in kinds}
-
-
-def _is_pattern(content: Json) -> bool:
-    try:
-        return isinstance(content, str) and bool(re.compile(content))
-    except re.error:
-        return False
-
-
-def _is_number(content: Json) -> bool:
-    return isinstance(content, int | float) and not isinstance(content, bool) and content == content  # not NaN
-
-
-FORMS: dict[str, Callable[[Json], bool]] = {  # the keywords, and what each may hold
-    "type": _is_type,
-    "properties": lambda content: isinstance(content, dict),
-    "additionalProperties": lambda content: isinstance(content, bool | dict),
-    "required": _are_texts,
-    "items": lambda content: isinstance(content, dict),
-    "pattern": _is_pattern,
-    "minimum": _is_number,
-    "maximum": _is_number,
-    "enum": lambda content: isinstance(content, list),
-    "x-elsewhere": lambda content: isinstance(content, dict),
-}
-
-
-def _check(value: Json, schema: dict[str, Json], path: str) -> None:
-    types = schema.get("type", [])
-    types = [types] if isinstance(types, str) else types
-    if types and not set(KINDS[type(value)]) & set(types):
-        raise _WrongError(f"{path} must be {_words(schema, types)}, not {_kind(value)}")
-    if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
-        words = schema.get("x-type") or f"text that matches {one_line(schema['pattern'])}"
-        raise _WrongError(f"{path} must be {words}, not {one_line(value)[:50]!r}")
-    if "enum" in schema and not any(type(value) is type(one) and value == one for one in schema["enum"]):
-        raise _WrongError(
-            f"{path} must be one of {', '.join(map(str, schema['enum']))}, not {one_line(str(value))[:50]!r}"
-        )
-    if "minimum" in schema or "maximum" in schema:
-        _check_range(value, schema, path)
-    if isinstance(value, dict):
-        _check_mapping(value, schema, path)
-    if isinstance(value, list) and "items" in schema:
+def _wrong(value: Json, schema: dict[str, Json], path: str) -> Iterator[str]:
+    """Go through what is wrong with a value; `path` says which it is."""
+    must = _must(value, schema)
+    if must:
+        hint = f" ({schema['x-hint']})" if "x-hint" in schema else ""
+        yield f"{path} must be {must}{hint}"
+    elif isinstance(value, dict):
+        yield from _wrong_mapping(value, schema, path)
+    elif isinstance(value, list) and "items" in schema:
         for index, item in enumerate(value):
-            _check(item, schema["items"], f"{path}[{index}]")
+            yield from _wrong(item, schema["items"], f"{path}[{index}]")
 
 
-def _check_range(value: Json, schema: dict[str, Json], path: str) -> None:
+def _must(value: Json, schema: dict[str, Json]) -> str:
+    """Return what a value must be, and is not, apart from what is in it; '' when it is."""
+    types = _types(schema)
+    if "enum" in schema and not any(type(value) is type(one) and value == one for one in schema["enum"]):
+        given = repr(one_line(str(value))[:50]) if isinstance(value, str | int | float) else _kind(value)
+        choices = [str(one) for one in schema["enum"] if one is not None or len(schema["enum"]) == 1]
+        return f"{'' if len(choices) == 1 else 'one of '}{', '.join(choices)}, not {given}"
+    if types and not set(KINDS[type(value)]) & set(types):
+        return f"{_words(schema, types)}, not {_kind(value)}"
+    if isinstance(value, str) and "pattern" in schema:
+        try:
+            if not matches(schema["pattern"], value):
+                words = schema.get("x-type") or f"text that matches {one_line(schema['pattern'])}"
+                return f"{words}, not {one_line(value)[:50]!r}"
+        except EndlessError:
+            return f"shorter, or the pattern {one_line(schema['pattern'])} simpler: it takes too long to match"
+    if isinstance(value, list) and len(value) < schema.get("minItems", 0):
+        return f"a list with at least {schema['minItems']} item{'' if schema['minItems'] == 1 else 's'}"
+    return _must_be_in_range(value, schema)
+
+
+def _must_be_in_range(value: Json, schema: dict[str, Json]) -> str:
     number = value
     if isinstance(value, str):  # which its pattern has taken for a number
         number = int(value) if re.fullmatch("-?[0-9]{1,18}", value) else None
     if isinstance(number, int | float) and not isinstance(number, bool):
         low, high = schema.get("minimum", number), schema.get("maximum", number)
         if not low <= number <= high:
-            limit = f"at least {low}" if number < low else f"at most {high}"
-            raise _WrongError(f"{path} must be {limit}, not {number}")
+            return f"{f'at least {low}' if number < low else f'at most {high}'}, not {number}"
+    return ""
 
 
-def _check_mapping(value: dict[str, Json], schema: dict[str, Json], path: str) -> None:
+def _wrong_mapping(value: dict[str, Json], schema: dict[str, Json], path: str) -> Iterator[str]:
     known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
-    if others is False and not value.keys() <= known.keys():
-        _refuse_unknown(value, known, schema.get("x-elsewhere", {}), "", path)
+    refused = schema.get("x-refused", {})
+    for name, item in value.items():
+        here, part = f"{path}.{one_line(name)}", known.get(name, others)
+        if "propertyNames" in schema and (must := _must(name, schema["propertyNames"])):
+            yield f"a key of {path} must be {must}"
+        elif name in refused:
+            yield f"{here} cannot be given ({refused[name]})"
+        elif part is False or (name not in known and schema.get("x-near") and _near(name, known, TYPING_ERROR)):
+            yield _unknown(name, known, schema.get("x-elsewhere", {}), path)
+        elif isinstance(part, dict):
+            yield from _wrong(item, part, here)
     for name in schema.get("required", []):
         if name not in value:
-            raise _WrongError(f"{path}.{name} is missing: give {_words(known.get(name, {}), [])}")
-    for name, item in value.items():
-        part = known.get(name, others)
-        if isinstance(part, dict):
-            _check(item, part, f"{path}.{one_line(name)}")
+            part = known.get(name, {})
+            yield f"{path}.{name} is missing: give {_words(part, _types(part))}"
 
 
-def _refuse_unknown(
-    given: dict[str, Json], known: Iterable[str], elsewhere: dict[str, str], why: str, path: str = "values"
-) -> None:
+def _unknown(name: str, known: Iterable[str], elsewhere: dict[str, str], path: str, why: str = "") -> str:
+    hints = [why] if why else []
+    if name in elsewhere:
+        hints = [f"here it is {elsewhere[name]}"]
+    elif near := _near(name, known, NEAR):
+        hints.append(f"did you mean {near[0]}?")
+    return f"{path}.{one_line(name)} is unknown" + (f" ({'; '.join(hints)})" if hints else "")
+
+
+def _near(name: str, known: Iterable[str], cutoff: float) -> list[str]:
     from difflib import get_close_matches  # which most runs do not need
 
-    known = sorted(known)
-    for name in given:
-        if name not in known:
-            hints = [why] if why else []
-            if name in elsewhere:
-                hints = [f"here it is {elsewhere[name]}"]
-            elif near := get_close_matches(name.lower(), known, n=1):
-                hints.append(f"did you mean {near[0]}?")
-            raise _WrongError(f"{path}.{one_line(name)} is unknown" + (f" ({'; '.join(hints)})" if hints else ""))
+    return get_close_matches(name.lower(), sorted(known), n=1, cutoff=cutoff) if len(name) <= LONGEST_NAME else []
+
+
+def _types(schema: dict[str, Json]) -> list[str]:
+    types = schema.get("type", [])
+    return [types] if isinstance(types, str) else types
 
 
 def _words(schema: dict[str, Json], types: list[str]) -> str:

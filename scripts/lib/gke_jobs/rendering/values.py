@@ -16,6 +16,8 @@ Json = Any  # what json.loads makes: None, bool, int, float, str, list, or dict 
 MAX_DEPTH = 100  # far above any manifest, far below where Python stops
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
+SCHEMA = "$schema"  # names the schema of a JSON file, for editors
+
 MASK = "***"
 # Parts of the names under which Airflow 3.3 hides a value (shared/secrets_masker, DEFAULT_SENSITIVE_FIELDS).
 SENSITIVE = re.compile(
@@ -28,6 +30,7 @@ def read_values(file: str | None, environ: Mapping[str, str], settings: Sequence
     """Read the object in `file` (`-`: standard input), else in `$GKE_JOB_VALUES`, else an empty one.
 
     `settings` are laid over it: PATH=TEXT or PATH:=JSON, PATH being names and list positions with dots between them.
+    A `$schema` at the top is left out.
     RenderError when it cannot be read, is not one JSON object, or holds text that no container could receive.
     """
     if file is None:
@@ -46,7 +49,7 @@ def read_values(file: str | None, environ: Mapping[str, str], settings: Sequence
     for setting in settings:
         values = _set(values, setting)
     check_json(values, "values", f"{source} or --set" if settings else source)
-    return values
+    return {name: value for name, value in values.items() if name != SCHEMA}
 
 
 def mask(value: Json, key: str = "") -> Json:
@@ -82,6 +85,8 @@ def _with(target: Json, keys: list[str], value: Json) -> Json:
     if not keys:
         return value
     first, *rest = keys
+    if target is None and first.isdecimal() and int(first) > 0:
+        raise ValueError(f"there is no list yet, whose first item is 0; a mapping with the key {first} takes :=")
     if target is None:
         target = [] if first == "0" else {}
     if isinstance(target, dict):

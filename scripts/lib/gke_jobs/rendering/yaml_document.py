@@ -113,15 +113,17 @@ class _Reader:
             return result
         if not whole:
             raise self._error(f"{MERGE} is no value", part, f"write {MERGE}: {{{{ values.NAME }}}}, alone")
-        value = self.rendered.values[int(whole[1])]
+        value, name = self.rendered.values[int(whole[1])], self.rendered.names[int(whole[1])]
         if value is None:
             return result
+        if isinstance(value, dict):
+            self.places |= {(*path, key): f"{name}.{key}, {self._place(part)}" for key in value if name}
         from gke_jobs.rendering.merging import MergeError, merge  # which most manifests do not need
 
         try:
             return merge(result, _value(value, path, keeps_null=True))
         except MergeError as error:
-            raise self._error(f"a value cannot be merged: {error}", part, "correct the value") from None
+            raise self._error(f"{name or 'a value'} cannot be merged: {error}", part, "correct the value") from None
 
     def _key(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode) or node.tag not in AGREED or node.tag == f"{TAG}merge":

@@ -1,0 +1,110 @@
+"""The JSON Schema beside a template: NAME.schema.json of NAME.yaml.j2, and which keywords it may use.
+
+These are the keywords of FORMS, and annotations. Those that begin with `x-` are ours:
+x-type       what a value must be, in the words of an error
+x-hint       why, or what else there is
+x-elsewhere  what a name that is unknown here is called
+x-refused    names that cannot be given, and why
+x-near       true: a name that is not in `properties`, but is close to one that is, is a typing error
+x-open       true: the value becomes part of the manifest as it is
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from gke_jobs.plain_text import one_line
+from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
+from gke_jobs.rendering.templating import SUFFIX
+from gke_jobs.rendering.values import Json
+
+ANNOTATIONS = {"title", "description", "default", "examples", "deprecated", "$schema", "$id", "$comment"}
+KINDS: dict[type, tuple[str, ...]] = {  # the names of JSON Schema for what json.loads makes
+    str: ("string",),
+    bool: ("boolean",),
+    int: ("integer", "number"),
+    float: ("number",),
+    list: ("array",),
+    dict: ("object",),
+    type(None): ("null",),
+}
+
+
+class _SchemaError(Exception):
+    """What is no schema, or would not be checked; the message says what."""
+
+
+def read_schema(template: Path) -> dict[str, Json] | None:
+    """Return the schema of the values of a template, None where it has none. RenderError when it cannot be used."""
+    file = template.with_name(f"{template.name.removesuffix(SUFFIX)}.schema.json")
+    try:
+        schema = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RenderError(
+            BAD_INPUT, f"cannot read the schema of the values, {file.name}: {error}, correct it"
+        ) from None
+    try:
+        _check_schema(schema)
+    except _SchemaError as error:
+        raise RenderError(BAD_INPUT, f"{error}, {file.name}, use only {', '.join(sorted(FORMS))}") from None
+    return dict(schema)
+
+
+def _check_schema(schema: Json) -> None:
+    if not isinstance(schema, dict):
+        raise _SchemaError("a schema is no mapping")
+    for keyword, content in schema.items():
+        if keyword in FORMS and not FORMS[keyword](content):
+            raise _SchemaError(f"the schema has {keyword}: {one_line(json.dumps(content))[:50]}, which it cannot be")
+        if keyword not in FORMS.keys() | ANNOTATIONS and not keyword.startswith("x-"):
+            raise _SchemaError(f"the schema has the keyword {one_line(keyword)}, which is not supported")
+    others = schema.get("additionalProperties")
+    inner = [schema.get("items"), schema.get("propertyNames"), None if isinstance(others, bool) else others]
+    for part in [*schema.get("properties", {}).values(), *(part for part in inner if part is not None)]:
+        _check_schema(part)
+
+
+def _is_mapping(content: Json) -> bool:
+    return isinstance(content, dict)
+
+
+def _are_texts(content: Json) -> bool:
+    return isinstance(content, list) and all(isinstance(item, str) for item in content)
+
+
+def _is_type(content: Json) -> bool:
+    names = [content] if isinstance(content, str) else content
+    return _are_texts(names) and bool(names) and set(names) <= {kind for kinds in KINDS.values() for kind in kinds}
+
+
+def _is_pattern(content: Json) -> bool:
+    try:
+        return isinstance(content, str) and bool(re.compile(content))
+    except (re.error, RecursionError, OverflowError):
+        return False
+
+
+def _is_number(content: Json) -> bool:
+    return isinstance(content, int | float) and not isinstance(content, bool) and content == content  # not NaN
+
+
+FORMS: dict[str, Callable[[Json], bool]] = {  # the keywords, and what each may hold
+    "type": _is_type,
+    "properties": _is_mapping,
+    "propertyNames": _is_mapping,
+    "additionalProperties": lambda content: isinstance(content, bool | dict),
+    "required": _are_texts,
+    "items": _is_mapping,
+    "minItems": lambda content: type(content) is int,
+    "pattern": _is_pattern,
+    "minimum": _is_number,
+    "maximum": _is_number,
+    "enum": lambda content: isinstance(content, list),
+    "x-elsewhere": _is_mapping,
+    "x-refused": _is_mapping,
+}
