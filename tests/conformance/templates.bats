@@ -37,13 +37,6 @@ print(json.dumps({"image": "busybox:1.37", "command": ["sh", "-c", command], "re
   assert_one_error 65 'values.items must be a list with at least 1 item, indexed-job.yaml.j2, see templates/VALUES.md'
 }
 
-@test "a volume that is mounted at two paths is one" {
-  run_template batch-job 'echo 7 >/a/file; cat /b/file >/dev/termination-log' \
-    '{"volumes": {"/a": {"emptyDir": {}, "name": "both"}, "/b": {"name": "both", "readOnly": true}}}'
-  assert_success
-  assert_output 7
-}
-
 @test "an item that fails for good fails the Job, but not before the others have ended" {
   # shellcheck disable=SC2016 # likewise
   run_template indexed-job 'test $(cat $ITEM_FILE) != bad || exit 3; sleep 3' \
@@ -101,4 +94,11 @@ if os.environ["RANK"] == "1":
 time.sleep(600)' '{"nodes": 2}'
   assert_failure 1
   assert_field "group-$BATS_TEST_NUMBER" '{.status.conditions[?(@.type=="Failed")].reason}' BackoffLimitExceeded
+}
+
+@test "a volume that is mounted at two paths is one" {
+  run_template batch-job 'echo 7 >/a/file; cat /b/file >/dev/termination-log' \
+    '{"volumes": {"/a": {"emptyDir": {}, "name": "both"}, "/b": {"name": "both", "readOnly": true}}}'
+  assert_success
+  assert_output 7
 }
