@@ -138,6 +138,12 @@ def test_an_item_of_any_kind_is_text_in_its_file_and_json_in_the_list():
     assert yaml.safe_load(variables("indexed-job", items=items)["ITEMS"].replace("$$", "$")) == items
 
 
+def test_a_list_without_items_is_a_job_with_nothing_to_do():
+    found, files = yaml.safe_load_all(manifest("indexed-job", {"items": []}))
+    assert (found["spec"]["completions"], found["spec"]["parallelism"]) == (0, 0)
+    assert "data" not in files
+
+
 def test_a_volume_that_is_mounted_twice_is_one_volume():
     claim = {"persistentVolumeClaim": {"claimName": "c"}, "name": "v"}
     given = {

@@ -133,11 +133,6 @@ def test_items_are_a_list_and_no_text_of_which_each_character_is_one():
     assert said.startswith("values.items must be a list, not a string")
 
 
-def test_a_list_of_items_without_any_is_refused():
-    said = refused({"image": "busybox", "items": []}, INDEXED)
-    assert said.startswith("values.items must be a list with at least 1 item, indexed-job.yaml.j2, see ")
-
-
 def test_the_name_by_which_the_pods_find_each_other_stays():
     values = {"image": "busybox", "nodes": 2, "pod": {"subdomain": "x", "spec": {}}}
     said = all_refused(values, TEMPLATES / "distributed-job.yaml.j2")

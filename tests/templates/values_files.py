@@ -47,7 +47,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "mapping of string lists": {"type": "object", "additionalProperties": {"type": "array", "items": SCALAR}},
     "mapping of mappings": {"type": "object", "additionalProperties": {"type": "object"}},
 }
-BOUNDS = ("minimum", "maximum", "minItems")
+BOUNDS = ("minimum", "maximum")
 KUBERNETES = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"  # the OpenAPI schemas it publishes
 NEWEST = ".".join(kubernetes_validate.latest_version().split(".")[:2])
 NESTED = {  # fields whose fields are known as well, and whether they are a list of it
