@@ -78,7 +78,7 @@ test-ui: install ## the example DAG in Airflow's UI, in a headless Chromium; wit
 
 test-live: install ## kills, retries and slot-free waiting with a whole Airflow, LocalExecutor's and Celery's; installs Redis likewise
 	command -v redis-server >/dev/null || { $(APT_INSTALL) redis-server; }
-	$(BIN)/python -m pytest tests/live/kills.py tests/live/waits.py
+	$(BIN)/python -m pytest tests/live/kills.py tests/live/waits.py tests/live/fallbacks.py
 	$(BIN)/python -m pytest tests/live/celery_workers.py
 
 bench-slots: install ## 100 Jobs on 4 worker slots, with the operator and with the group; ARGS="--jobs N --seconds N"

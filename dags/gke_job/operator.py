@@ -200,12 +200,17 @@ class GkeJobOperator(BashOperator):
             "GKE_JOB_MAP_INDEX": str(context["ti"].map_index),
             "GKE_JOB_PYTHON": sys.executable,
             "GKE_JOB_REPORT": str(self._report.path) if self._report else "",
+            "GKE_JOB_CLEARED": "true" if self._is_cleared(context["ti"]) else "",
         }
 
     @property
     def cluster_arguments(self) -> list[str]:
         """The options that name the cluster to the scripts."""
         return GkeCluster(**self.cluster).arguments()
+
+    def _is_cleared(self, ti: Any) -> bool:
+        """Whether the task runs because somebody has cleared it: Airflow then gives it all its retries once more."""
+        return bool(ti.try_number == ti.max_tries - (self.retries or 0) + 1 > 1)
 
     def _keeps_job(self) -> bool:
         if os.getppid() != self._supervisor:

@@ -86,6 +86,14 @@ assert_allowed() { # COMMAND...
   assert [ "$(field named '{.metadata.annotations.gke-job/collected}')" ]
   assert_equal "$(kubectl get pods --selector job-name=named --output 'jsonpath={.items[*].metadata.labels.gke-job/identity}')" \
     "$(field named '{.metadata.labels.gke-job/identity}')"
+
+  printf 'profiles: {nowhere: {node_selector: {no-such: node}, fallback: cpu-small}}\n' >"$BATS_TEST_TMPDIR/team.yaml"
+  run_script run-job --context token --namespace "$NAMESPACE" --template batch-job --values "$(values_file true)" --name ended \
+    --profiles "$BATS_TEST_TMPDIR/team.yaml" --profile nowhere --fallback --schedule-timeout 1
+  assert_failure 124
+  assert_field ended '{.metadata.annotations.gke-job/unscheduled}' 1
+  assert_reserved change annotate job ended --overwrite gke-job/unscheduled=2
+  assert_reserved change annotate job ended gke-job/lost-attempts=2
 }
 
 @test "S4: for anybody else run-job ends with 65, which names the policy, and there is no Job" {

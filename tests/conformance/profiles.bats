@@ -73,19 +73,62 @@ run_job() { # OPTION...
 @test "after an attempt that got no nodes in time the next one has the fallback of its profile" {
   run_job --profile nowhere --fallback --schedule-timeout 2 --name moved
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" 'Job moved in namespace .* got no nodes in time and is ended; the next run of this task sees that'
+  assert_regex "${stderr_lines[-1]}" 'Job moved in namespace .* got no nodes within 2 s and is ended; the next run of this task sees that'
   wait_for_condition Failed moved
   assert_equal "$(conditions moved)" 'FailureTarget=True:DeadlineExceeded Failed=True:DeadlineExceeded'
+  assert_field moved '{.metadata.annotations.gke-job/unscheduled}' 2
   AIRFLOW_CTX_TRY_NUMBER=2 run_job --profile nowhere --fallback --schedule-timeout 60 --name moved
   assert_success
   assert_output 7
-  assert_regex "$stderr" 'the last attempt got no nodes in time on profile nowhere: taking large'
+  assert_regex "$stderr" 'the last attempt got no nodes within 2 s on profile nowhere: taking large'
   assert_field moved '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/unscheduled}' 'large '
+}
+
+@test "a mapped task takes the fallback by itself, and none for the others" {
+  local index
+  for index in 0 1; do
+    GKE_JOB_MAP_INDEX=$index submit 'true' --profile nowhere
+    assert_success
+  done
+  kubectl annotate job "$job" gke-job/unscheduled=60 >/dev/null
+  for index in 0 1; do
+    GKE_JOB_MAP_INDEX=$index AIRFLOW_CTX_TRY_NUMBER=2 submit 'true' --profile nowhere --fallback
+    assert_success
+    [[ $index == 0 ]] || refute_regex "$stderr" 'attaching'
+    assert_field "$job" '{.metadata.annotations.gke-job/profile}' "$([[ $index == 0 ]] && echo nowhere || echo large)"
+  done
+}
+
+@test "a task that was cleared begins with its own profile and counts anew, after a Job of another manifest too" {
+  submit 'trap exit TERM; sleep 60 & wait' --profile fragile
+  kubectl annotate job "$job" gke-job/unscheduled=60 gke-job/lost-attempts=1 >/dev/null
+  AIRFLOW_CTX_TRY_NUMBER=2 submit 'trap exit TERM; sleep 61 & wait' --profile fragile --fallback
+  assert_regex "$stderr" 'got no nodes within 60 s on profile fragile, and .* 1 attempt was lost to preemption: taking large'
+  kubectl annotate job "$job" gke-job/unscheduled=60 >/dev/null
+  AIRFLOW_CTX_TRY_NUMBER=3 GKE_JOB_CLEARED=true submit 'true' --profile fragile --fallback
+  assert_success
+  assert_regex "$stderr" 'the task was cleared: beginning with profile fragile, not large of the last attempt'
+  assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'fragile '
+}
+
+@test "annotations that others have written are data: no number counts as none, and no profile is taken from them" {
+  submit 'false' --profile fragile
+  wait_for_condition Failed "$job"
+  # shellcheck disable=SC2016 # as a text
+  kubectl annotate job "$job" --overwrite 'gke-job/lost-attempts=x; touch /tmp/lost' 'gke-job/unscheduled=$(touch /tmp/lost)' >/dev/null
+  AIRFLOW_CTX_TRY_NUMBER=2 submit 'false' --profile fragile --fallback
+  assert_success
+  assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'fragile '
+  wait_for_condition Failed "$job"
+  kubectl annotate job "$job" --overwrite gke-job/lost-attempts=999999999 gke-job/profile=../../etc/passwd >/dev/null
+  AIRFLOW_CTX_TRY_NUMBER=3 submit 'false' --profile fragile --fallback
+  assert_success
+  assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'fragile '
 }
 
 @test "an attempt that begins before the Job without nodes has failed replaces it" {
   submit 'true' --profile nowhere
-  kubectl annotate job "$job" gke-job/unscheduled=true >/dev/null
+  kubectl annotate job "$job" gke-job/unscheduled=60 >/dev/null
   AIRFLOW_CTX_TRY_NUMBER=2 submit 'true' --profile nowhere --fallback
   assert_success
   assert_regex "$stderr" 'taking large.*replacing Job .*: it failed'

@@ -140,6 +140,23 @@ list_abandoned() { # NAME
   assert_regex "$stderr" 'cannot mark Job complete as collected, so the next run of its task will take this result again: permission denied'
 }
 
+@test "with exactly that Role a Job without nodes is ended for the fallback, and without patch on jobs it is deleted" {
+  printf 'profiles: {nowhere: {node_selector: {no-such: node}, fallback: cpu-small}}\n' >"$BATS_TEST_TMPDIR/team.yaml"
+  local options=(--profiles "$BATS_TEST_TMPDIR/team.yaml" --profile nowhere --fallback --schedule-timeout 1)
+  become everything
+  run_job 'true' --name ended "${options[@]}"
+  assert_failure 124
+  assert_regex "$stderr" 'Job ended in namespace .* got no nodes within 1 s and is ended'
+  assert_field ended '{.metadata.annotations.gke-job/unscheduled}' 1
+
+  become patch jobs
+  run_job 'true' --name deleted "${options[@]}"
+  assert_failure 124
+  assert_regex "$stderr" 'cannot end Job deleted so that the next run sees it: permission denied: .* cannot patch resource "jobs"'
+  assert_regex "$stderr" 'its time is over; Job deleted in namespace .* is deleted'
+  wait_until gone job/deleted
+}
+
 @test "without delete on jobs, delete-job: 77" {
   become delete jobs
   run_script delete-job --job complete
@@ -181,7 +198,9 @@ list_abandoned() { # NAME
 
 # Submits a Job that owns a ConfigMap, or a Service, under the name of this test.
 submit_owner() { # indexed-job|distributed-job [OPTION...]
-  printf '{"image": "busybox:1.37", "command": ["sleep", "60"], "items": [1], "nodes": 1}' >"$BATS_TEST_TMPDIR/owner.json"
+  local own='"items": [1]'
+  [[ $1 == indexed-job ]] || own='"nodes": 1'
+  printf '{"image": "busybox:1.37", "command": ["sleep", "60"], %s}' "$own" >"$BATS_TEST_TMPDIR/owner.json"
   run_script submit-job --template "$1" --values "$BATS_TEST_TMPDIR/owner.json" "${@:2}"
 }
 

@@ -41,7 +41,9 @@ def reaped(monkeypatch):
         monkeypatch.setattr(
             janitor, "task_states", lambda ti, dag, run, index, tasks: {t: STATES[t] for t in tasks if t in STATES}
         )
-        ReapGkeJobs(task_id="reap", **arguments).execute({"ti": SimpleNamespace(map_index=-1)})
+        ReapGkeJobs(task_id="reap", **arguments).execute(
+            {"ti": SimpleNamespace(map_index=-1, try_number=1, max_tries=0)}
+        )
         return handed[0]
 
     return reap

@@ -34,6 +34,8 @@ ROW = re.compile(r"^\| `(\w+)` \| (.*?) \| ?(.*?) ?\|$", re.MULTILINE)
 
 class TaskInstance:
     map_index = -1
+    try_number = 1
+    max_tries = 0
     job_id = None
 
     def xcom_push(self, *, key, value):

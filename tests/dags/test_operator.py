@@ -28,6 +28,8 @@ except ImportError:  # Airflow 2.11
 
 class TaskInstance:
     map_index = -1
+    try_number = 1
+    max_tries = 0
     job_id = None
 
 
@@ -88,6 +90,24 @@ def test_what_a_retry_may_change_is_an_option_without_a_value(run_job, name):
     GkeJobOperator(task_id="t", template="batch-job", **{name: True}).execute(CONTEXT)
     arguments = run_job.calls[0]["arguments"]
     assert arguments[arguments.index(f"--{name}") + 1].startswith("--")
+
+
+@pytest.mark.parametrize(
+    ("retries", "max_tries", "try_number", "cleared"),
+    [
+        (2, 2, 1, ""),
+        (2, 2, 3, ""),
+        (2, 5, 4, "true"),  # cleared after the third try
+        (2, 5, 5, ""),
+        (0, 1, 2, "true"),
+        (0, -1, 1, ""),  # `airflow tasks test`
+    ],
+)
+def test_run_job_learns_that_the_task_was_cleared(run_job, retries, max_tries, try_number, cleared):
+    ti = TaskInstance()
+    ti.max_tries, ti.try_number = max_tries, try_number
+    GkeJobOperator(task_id="t", template="batch-job", retries=retries).execute({"ti": ti})
+    assert run_job.calls[0]["environment"]["GKE_JOB_CLEARED"] == cleared
 
 
 def test_what_is_not_given_is_left_to_run_job(run_job):

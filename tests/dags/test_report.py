@@ -18,6 +18,8 @@ except ImportError:  # Airflow 2.11
 class TaskInstance:
     map_index = -1
     try_number = 1
+    max_tries = 0
+    try_number = 1
     job_id = None
 
 

@@ -116,6 +116,9 @@ write_template() { # CONTAINER
   echo '{"profil": 1}' >last.json
   render_job --template batch-job --values values.json --profile cpu-small --last-attempt last.json
   assert_one_error 64 '^render-job: cannot read the last attempt, last.json: .*, let submit-job write it$'
+  echo '{"profile": ["x"], "lost": 1}' >last.json
+  render_job --template batch-job --values values.json --profile cpu-small --last-attempt last.json
+  assert_one_error 64 "^render-job: cannot read the last attempt, last.json: profile is \['x'\], let submit-job write it$"
 }
 
 @test "a profile by name and by size is a usage error" {

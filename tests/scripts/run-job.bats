@@ -239,7 +239,7 @@ is_creating() {
     --validate server --name chosen --set labels.team=a --set labels.model=b
   assert_success
   assert_equal "$(kubectl get job chosen --output 'jsonpath={.metadata.labels.team} {.metadata.labels.model}')" 'a b'
-  assert_regex "$stderr" 'the Job of the last attempt is gone, .*: beginning with profile mine'
+  assert_regex "$stderr" 'no Job of the last attempt is there .*: beginning with profile mine'
   assert_equal "$(kubectl get job chosen --output 'jsonpath={.metadata.annotations.gke-job/profile}')" mine
 }
 

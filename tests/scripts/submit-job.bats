@@ -265,7 +265,7 @@ profile_of_job() {
   assert_success
   submitted
   assert_equal "$(profile_of_job)" small
-  assert_regex "$stderr" 'the Job of the last attempt is gone, and with it how it ended: beginning with profile small'
+  assert_regex "$stderr" 'no Job of the last attempt is there to say how it ended: beginning with profile small'
 }
 
 @test "--escalate and --fallback without a profile are usage errors: 64" {

@@ -6,7 +6,7 @@ import pytest
 from test_submission import ATTACH, FAILED, REPLACE, UID, asked, job_object, there
 
 from gke_jobs.rendering.last_attempt import LastAttempt
-from gke_jobs.submission.decisions import Memory, Render, decide, read_facts
+from gke_jobs.submission.decisions import Memory, Render, Wait, decide, read_facts
 
 
 def fall_back(profile, **how):
@@ -34,16 +34,28 @@ def fall_back(profile, **how):
         ),
         (there(**FAILED, lost_attempts=2), fall_back("small", lost=2), "small", "2 attempts were lost to preemption"),
         (
-            there(profile="small", unscheduled=True),
-            fall_back("small", unscheduled=True),
+            there(profile="small", unscheduled=60),
+            fall_back("small", unscheduled=60),
             "other",
-            "got no nodes in time on profile small: taking other.*replacing Job train: it failed",
+            "got no nodes within 60 s on profile small: taking other.*replacing Job train: it failed",
         ),
         (
-            there(**FAILED, unscheduled=True),
-            fall_back("small", unscheduled=True),
+            there(**FAILED, unscheduled=60),
+            fall_back("small", unscheduled=60),
             "small",
-            "got no nodes in time on profile small, which has no fallback: it stays",
+            "got no nodes within 60 s on profile small, which has no fallback: it stays",
+        ),
+        (
+            there(**FAILED, unscheduled=60, lost_attempts=1),
+            fall_back("small", unscheduled=60, lost=1),
+            "other",
+            "got no nodes within 60 s on profile small, and had profile small, with which 1 attempt was lost",
+        ),
+        (
+            there(**FAILED, lost=True, lost_attempts=999_999),
+            fall_back("small", lost=999_999),
+            "other",
+            "999999 attempts were lost to preemption: taking other",
         ),
     ],
 )
@@ -59,15 +71,47 @@ def test_fallback(facts, step, rendered, words):
     assert re.search(words, " ".join(second.messages))
 
 
-def test_fallback_and_escalation_together():
-    request = asked(profile="small", escalate=True, fallback=True)
-    facts = there(**FAILED, oom_killed=True, lost=True)
-    last = LastAttempt(profile="small", oom=True, lost=1, escalate=True, fallback=True)
-    assert decide(facts, request, Memory()).action == Render(last)
+@pytest.mark.parametrize(
+    ("how", "rendered", "words"),
+    [
+        ({"lost": 1}, "large", "OOMKilled on profile small, and had .* 1 attempt was lost to preemption: taking large"),
+        ({"unscheduled": 9}, "small", "9 s on profile small, which has no larger one and no fallback: it stays"),
+    ],
+)
+def test_fallback_and_escalation_together(how, rendered, words):
+    request = {"escalate": True, "fallback": True}
+    facts = there(**FAILED, oom_killed=True, **how)
+    last = LastAttempt(profile="small", oom=True, escalate=True, fallback=True, **how)
+    first = decide(facts, asked(profile="small", **request), Memory())
+    assert first.action == Render(last)
+    assert re.search(words, " ".join(decide(facts, asked(profile=rendered, **request), first.memory).messages))
 
 
 def test_a_job_that_was_ended_because_it_got_no_nodes_is_replaced_without_fallback_too():
-    assert decide(there(unscheduled=True), asked(), Memory()).action == REPLACE
+    assert decide(there(unscheduled=60), asked(), Memory()).action == REPLACE
+
+
+@pytest.mark.parametrize(
+    ("job", "action"),
+    [
+        ({**FAILED, "lost": True, "lost_attempts": 1}, REPLACE),
+        ({"conditions": frozenset({"Complete"}), "collected": True}, REPLACE),
+        ({"unscheduled": 60}, REPLACE),
+        ({"deleting": True}, Wait(UID)),
+    ],
+)
+def test_a_task_that_was_cleared_begins_with_its_own_profile_and_counts_anew(job, action):
+    request = asked(profile="small", cleared=True, fallback=True, escalate=True, hash="0123")
+    decision = decide(there(**{**job, "profile": "other"}), request, Memory())
+    assert decision.action == action
+    assert decision.messages[0] == ("the task was cleared: beginning with profile small, not other of the last attempt")
+    assert not re.search("profile", " ".join(decide(there(**{**job, "profile": "small"}), request, Memory()).messages))
+
+
+@pytest.mark.parametrize("job", [{}, {"conditions": frozenset({"Complete"})}])
+def test_a_task_that_was_cleared_takes_the_job_that_runs_or_whose_result_it_lacks(job):
+    request = asked(profile="small", cleared=True, fallback=True)
+    assert decide(there(**job, profile="other"), request, Memory()).action == fall_back("other")
 
 
 DISRUPTED = {"type": "DisruptionTarget", "status": "True"}
@@ -83,6 +127,7 @@ def failed_pod(*conditions, owners=(OWNER,)):
     [
         ("PodFailurePolicy", "Pod ml/x has condition DisruptionTarget matching FailJob rule at index 0", [], True),
         ("PodFailurePolicy", "Container main for pod ml/x failed with exit code 2 matching FailJob rule", [], False),
+        ("PodFailurePolicy", "Pod ml/x has condition a.b/DisruptionTarget matching FailJob rule at index 0", [], False),
         ("DeadlineExceeded", "", [failed_pod(DISRUPTED)], True),
         ("DeadlineExceeded", "", [failed_pod()], False),
         ("DeadlineExceeded", "", [failed_pod(DISRUPTED, owners=())], False),
@@ -98,9 +143,23 @@ def test_which_attempts_were_lost_to_preemption(reason, message, pods, lost):
     assert (facts.lost, facts.lost_attempts) == (lost, 3)
 
 
-@pytest.mark.parametrize(("condition", "unscheduled"), [("Failed", True), ("SuccessCriteriaMet", False)])
+@pytest.mark.parametrize(("condition", "unscheduled"), [("Failed", 60), ("SuccessCriteriaMet", 0)])
 def test_a_job_that_succeeded_after_all_did_not_lack_nodes(condition, unscheduled):
-    job = job_object(annotations={"gke-job/unscheduled": "true", "gke-job/lost-attempts": "-1"})
+    job = job_object(annotations={"gke-job/unscheduled": "60"})
     job["status"]["conditions"] = [{"type": condition, "status": "True"}]
+    assert read_facts(job, []).unscheduled == unscheduled
+
+
+STRANGE = ["x; rm", "-1", "1e9", "0x10", "9" * 5000, "\u0663", "1\n", " 1", "", "true", 7, ["1"], {"a": 1}, None]
+
+
+@pytest.mark.parametrize("text", STRANGE)
+def test_an_annotation_that_is_no_number_counts_as_none(text):
+    job = job_object(annotations={"gke-job/unscheduled": text, "gke-job/lost-attempts": text})
     facts = read_facts(job, [])
-    assert (facts.unscheduled, facts.lost_attempts) == (unscheduled, 0)
+    assert (facts.unscheduled, facts.lost_attempts) == (0, 0)
+
+
+def test_a_count_has_an_end():
+    facts = read_facts(job_object(annotations={"gke-job/lost-attempts": "999999999"}), [])
+    assert facts.lost_attempts == 999_999

@@ -186,11 +186,27 @@ FALLING = (
         ("b", fallen("c", lost=1, escalate=True), "a"),  # in a circle
         ("b-spot", fallen("b-spot", oom=True, lost=1, escalate=True), "b-large-spot"),
         ("b-spot", fallen("b-large-spot", lost=1, escalate=True), "b-large"),
+        ("b-spot", fallen("b-large-spot", oom=True, lost=1, escalate=True), "b-large"),  # there is no larger one
+        ("b-spot", fallen("b-large-spot", oom=True, escalate=True), "b-large-spot"),
+        ("b", fallen("unknown", lost=999_999), "b"),
+        ("b", fallen("unknown-spot", unscheduled=9), "b"),
         ("b-spot", escalated("b"), "b-spot"),  # which `fallback` leads to, without --fallback
     ],
 )
 def test_the_fallback_follows_what_was_lost_or_got_no_nodes(table, first, last, name):
     assert choose(table(FALLING), profile=first, last=last)["name"] == name
+
+
+def test_the_fallback_of_a_shipped_profile_is_in_the_file_of_a_team(table):
+    file = table("{gpu-l4: {gpu: {type: nvidia-l4}, fallback: mine}, mine: {compute_class: c}}")
+    assert choose(file, profile="gpu-l4-spot", last=fallen("gpu-l4-spot", lost=1))["name"] == "gpu-l4"
+    assert choose(file, profile="gpu-l4-spot", last=fallen("gpu-l4", lost=1))["name"] == "mine"
+    assert choose(profile="gpu-l4-spot", last=fallen("mine", lost=1))["name"] == "gpu-l4-spot"
+
+
+def test_a_fallback_keeps_nothing_of_the_machine_before_it(table):
+    file = table("{p: {gpu: {type: nvidia-l4}, fallback: tpu-v5e-4}}")
+    assert choose(file, profile="p", last=fallen("p", unscheduled=9)) == choose(profile="tpu-v5e-4")
 
 
 @pytest.mark.parametrize(

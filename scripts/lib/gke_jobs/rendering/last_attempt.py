@@ -14,14 +14,14 @@ class LastAttempt:
     """The last attempt of a task.
 
     oom: a container of it was OOMKilled
-    unscheduled: it got no nodes within --schedule-timeout
+    unscheduled: it got no nodes within so many seconds, its --schedule-timeout; 0 where that is not so
     lost: how many attempts with its profile were lost to preemption, with it and those before it
     escalate, fallback: which of the profiles may follow, those of `next` and those of `fallback`
     """
 
     profile: str
     oom: bool = False
-    unscheduled: bool = False
+    unscheduled: int = 0
     lost: int = 0
     escalate: bool = False
     fallback: bool = False
@@ -29,7 +29,10 @@ class LastAttempt:
     @property
     def is_reason(self) -> bool:
         """Whether the next attempt may have another profile because of it, or has to count it."""
-        return self.oom or self.unscheduled or self.lost > 0
+        return self.oom or self.unscheduled > 0 or self.lost > 0
+
+
+_EXAMPLE = LastAttempt(profile="")
 
 
 def write(last: LastAttempt, file: Path) -> None:
@@ -40,6 +43,11 @@ def write(last: LastAttempt, file: Path) -> None:
 def read(file: Path) -> LastAttempt:
     """Return what `write` has written; RenderError for anything else."""
     try:
-        return LastAttempt(**json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        last = LastAttempt(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise RenderError(USAGE, f"cannot read the last attempt, {file}: {error}, let submit-job write it") from None
+    for name, value in vars(last).items():
+        if type(value) is not type(getattr(_EXAMPLE, name)):
+            message = f"cannot read the last attempt, {file}: {name} is {value!r}, let submit-job write it"
+            raise RenderError(USAGE, message)
+    return last

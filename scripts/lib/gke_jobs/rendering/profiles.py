@@ -91,8 +91,8 @@ class Profiles:
         had = last.profile
         if had not in self._reachable(first, last):
             return first
-        if last.oom:
-            return self._larger(had, first) or had
+        if last.oom and (larger := self._larger(had, first)):
+            return larger
         if last.unscheduled or last.lost >= self._find(had).get("fallback_after", 1):
             return self._fallback(had) or had
         return had

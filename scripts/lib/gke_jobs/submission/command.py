@@ -88,6 +88,7 @@ def _step(options: JobOptions, plan: Plan) -> str:
         on_change=others.on_change,
         escalate=others.escalate,
         fallback=others.fallback,
+        cleared=os.environ.get("GKE_JOB_CLEARED") == "true",
     )
     memory = _recall(others.plan)
     if others.unanswered and memory.found is None:

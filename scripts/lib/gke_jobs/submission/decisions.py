@@ -11,10 +11,10 @@ from gke_jobs.rendering.last_attempt import LastAttempt
 from gke_jobs.submission.created import created_message
 
 PROFILE = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")  # rendering/profiles.py
-LOST_ATTEMPTS = re.compile("[0-9]{1,6}")
+COUNT = re.compile("[0-9]{1,9}")
+MOST_LOST = 999_999  # which a count stays at
 DISRUPTION = "DisruptionTarget"  # condition of a Pod, and in the message of a Job that fails because of one
 FAILED = frozenset({"Failed", "FailureTarget"})
-SUCCEEDED = frozenset({"Complete", "SuccessCriteriaMet"})
 ENDED = FAILED | {"Complete"}
 SUCCEEDED = frozenset({"Complete", "SuccessCriteriaMet"})
 
@@ -33,12 +33,12 @@ class Facts:
     oom_killed: bool = False  # a container of one of its Pods
     lost: bool = False  # it failed because it was preempted
     lost_attempts: int = 0  # attempts before it, with the same profile, that were lost
-    unscheduled: bool = False  # run-job has ended it because it got no nodes
+    unscheduled: int = 0  # run-job has ended it because it got no nodes in so many seconds; 0: it has not
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be submitted. profile: '' for none."""
+    """What is to be submitted. profile: '' for none; cleared: not as a retry, but because somebody cleared the task."""
 
     name: str
     identity: str
@@ -48,6 +48,7 @@ class Request:
     on_change: str = "fail"  # fail, attach or replace
     escalate: bool = False
     fallback: bool = False
+    cleared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +122,7 @@ class Decision:
 def read_facts(job: Json, pods: list[Json]) -> Facts:
     """Return the facts of a Job and its Pods, objects of the API."""
     uid, profile = text_at(job, "metadata", "uid"), text_at(job, "metadata", "annotations", labels.PROFILE)
-    lost = text_at(job, "metadata", "annotations", labels.LOST_ATTEMPTS)
+    succeeded = SUCCEEDED & true_conditions(job).keys()
     return Facts(
         uid=uid,
         identity=text_at(job, "metadata", "labels", labels.IDENTITY),
@@ -132,10 +133,15 @@ def read_facts(job: Json, pods: list[Json]) -> Facts:
         conditions=frozenset(true_conditions(job)),
         oom_killed=any(_was_oom_killed(pod) for pod in pods if is_owned_by(pod, uid)),
         lost=_was_lost(job, [pod for pod in pods if is_owned_by(pod, uid)]),
-        lost_attempts=int(lost) if LOST_ATTEMPTS.fullmatch(lost) else 0,
-        unscheduled=text_at(job, "metadata", "annotations", labels.UNSCHEDULED) == "true"
-        and not SUCCEEDED & true_conditions(job).keys(),
+        lost_attempts=min(_count(job, labels.LOST_ATTEMPTS), MOST_LOST),
+        unscheduled=0 if succeeded else _count(job, labels.UNSCHEDULED),
     )
+
+
+def _count(job: Json, annotation: str) -> int:
+    """Return the number in an annotation, 0 for what is none."""
+    text = text_at(job, "metadata", "annotations", annotation)
+    return int(text) if COUNT.fullmatch(text) else 0
 
 
 def _was_oom_killed(pod: Json) -> bool:
@@ -154,7 +160,7 @@ def _was_lost(job: Json, pods: list[Json]) -> bool:
     reason = text_at(condition, "reason")
     disrupted = [pod for pod in pods if DISRUPTION in true_conditions(pod)]
     if reason == "PodFailurePolicy":
-        return DISRUPTION in text_at(condition, "message")
+        return f"has condition {DISRUPTION} matching" in text_at(condition, "message")
     if reason == "BackoffLimitExceeded":
         return bool(disrupted) and not any(
             text_at(pod, "status", "phase") == "Failed" for pod in pods if pod not in disrupted
@@ -182,7 +188,9 @@ def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
         message = f"Job {request.name} exists and is not this task's: {advice}"
         return Decision(action=Refuse(exit_codes.DATA, message), memory=memory)
     messages: list[str] = []
-    if (request.escalate or request.fallback) and facts.profile:
+    if request.cleared and _is_over(facts):
+        messages += _begins_anew(facts, request)
+    elif (request.escalate or request.fallback) and facts.profile:
         last = _last_attempt(facts, request)
         if memory.rendered and memory.rendered[0] == facts.uid:
             messages += _what_follows(last, request.profile, memory.rendered[1])
@@ -200,9 +208,10 @@ def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
 def created(uid: str, request: Request, namespace: str, memory: Memory, try_number: str) -> Decision:
     """Return what follows when this submit has created the Job."""
     messages = []
-    if (request.escalate or request.fallback) and not memory.last_profile and try_number not in ("", "1"):
+    follows = (request.escalate or request.fallback) and not request.cleared and try_number not in ("", "1")
+    if follows and not memory.last_profile:
         messages.append(
-            f"the Job of the last attempt is gone, and with it how it ended: beginning with profile {request.profile}"
+            f"no Job of the last attempt is there to say how it ended: beginning with profile {request.profile}"
         )
     messages.append(created_message(request.name, namespace))
     return Decision(action=Attach(uid, complete_owned=True), memory=memory, messages=messages)
@@ -213,27 +222,45 @@ def _last_attempt(facts: Facts, request: Request) -> LastAttempt:
     return LastAttempt(
         profile=facts.profile,
         oom=request.escalate and failed and facts.oom_killed,
-        unscheduled=request.fallback and facts.unscheduled,
-        lost=facts.lost_attempts + (failed and facts.lost) if request.fallback else 0,
+        unscheduled=facts.unscheduled if request.fallback else 0,
+        lost=min(facts.lost_attempts + (failed and facts.lost), MOST_LOST) if request.fallback else 0,
         escalate=request.escalate,
         fallback=request.fallback,
     )
 
 
+def _is_over(facts: Facts) -> bool:
+    """Whether the Job is of no use to any attempt after it."""
+    collected = "Complete" in facts.conditions and facts.collected
+    return bool(facts.deleting or facts.conditions & FAILED or facts.unscheduled or collected)
+
+
+def _begins_anew(facts: Facts, request: Request) -> list[str]:
+    if not (request.escalate or request.fallback) or facts.profile in ("", request.profile):
+        return []
+    return [f"the task was cleared: beginning with profile {request.profile}, not {facts.profile} of the last attempt"]
+
+
 def _what_follows(last: LastAttempt, now: str, before: str) -> list[str]:
     """What to say of the profile that was rendered for; nothing the second time, when `before` is `now`."""
-    if last.oom:
-        how, without = f"ended OOMKilled on profile {last.profile}", ", which has no larger one"
-    elif last.unscheduled:
-        how, without = f"got no nodes in time on profile {last.profile}", ", which has no fallback"
-    elif last.lost:
+    how, stays = ", and ".join(_how_it_ended(last)), now == last.profile
+    if now == before and not (how and stays):
+        return []
+    if not stays:
+        return [f"the last attempt {how}: taking {now}"]
+    missing = [*(["larger one"] if last.oom else []), *(["fallback"] if last.unscheduled else [])]
+    without = f", which has no {' and no '.join(missing)}" if missing else ""
+    return [f"the last attempt {how or f'had profile {now}'}{without}: it stays"]
+
+
+def _how_it_ended(last: LastAttempt) -> list[str]:
+    how = [f"ended OOMKilled on profile {last.profile}"] if last.oom else []
+    if last.unscheduled:
+        how += [f"got no nodes within {last.unscheduled} s on profile {last.profile}"]
+    if last.lost:
         attempts = "1 attempt was" if last.lost == 1 else f"{last.lost} attempts were"
-        how, without = f"had profile {last.profile}, with which {attempts} lost to preemption", ""
-    else:
-        return [] if now == before else [f"the last attempt had profile {last.profile}: it stays"]
-    if now == last.profile:
-        return [f"the last attempt {how}{without}: it stays"]
-    return [] if now == before else [f"the last attempt {how}: taking {now}"]
+        how += [f"had profile {last.profile}, with which {attempts} lost to preemption"]
+    return how
 
 
 def _attach_or_replace(facts: Facts, request: Request, *, was_there: bool) -> tuple[Action, list[str]]:

@@ -1,0 +1,108 @@
+"""Which profile the retries of a real Airflow take: after a preemption, without nodes, after OOMKilled."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from live.runs import Airflow, job_of, wait_for
+
+RUNS = {
+    "falls_after_preemptions": "job",
+    "falls_without_nodes": "job",
+    "falls_and_grows": "job",
+    "falls_in_a_group": "group.collect",
+}
+
+
+@pytest.fixture(scope="module")
+def runs(airflow: Airflow) -> None:
+    for dag_id in RUNS:
+        airflow.trigger(dag_id)
+
+
+def profile_of(dag_id: str, try_number: int) -> str | None:
+    """The profile of the Job that a try has, or has left."""
+    annotations = (job_of(dag_id) or {"metadata": {"annotations": {}}})["metadata"]["annotations"]
+    return annotations.get("gke-job/profile") if annotations.get("gke-job/try-number") == str(try_number) else None
+
+
+def running_pod(dag_id: str) -> dict[str, Any] | None:
+    """The Pod of the Job of a DAG, once it runs."""
+    job = job_of(dag_id)
+    done = subprocess.run(["kubectl", "get", "pods", "--output", "json"], stdout=subprocess.PIPE, check=True)
+    for pod in json.loads(done.stdout)["items"]:
+        of_job = job and pod["metadata"]["ownerReferences"][0]["uid"] == job["metadata"]["uid"]
+        if of_job and pod["status"]["phase"] == "Running":
+            return dict(pod)
+    return None
+
+
+def preempt(airflow: Airflow, dag_id: str, task_id: str, *, try_number: int, profile: str) -> None:
+    """Evict the Pod of this try, whose Job must have this profile."""
+    wait_for(
+        lambda: profile_of(dag_id, try_number) and running_pod(dag_id),
+        lambda: f"try {try_number} runs: {job_of(dag_id)}; logs: {airflow.logs(dag_id, task_id)}",
+    )
+    assert profile_of(dag_id, try_number) == profile
+    name, namespace = (running_pod(dag_id) or {})["metadata"]["name"], "default"
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}}
+    path = f"/api/v1/namespaces/{namespace}/pods/{name}/eviction"
+    subprocess.run(
+        ["kubectl", "create", "--raw", path, "--filename", "-"], input=json.dumps(eviction).encode(), check=True
+    )
+
+
+def assert_succeeds(airflow: Airflow, dag_id: str, *, try_number: int, profile: str) -> None:
+    task_id = RUNS[dag_id]
+    wait_for(
+        lambda: airflow.state(dag_id, task_id)[0] in ("success", "failed"),
+        lambda: f"{dag_id} ends: {airflow.state(dag_id, task_id)}; logs: {airflow.logs(dag_id, task_id)}",
+    )
+    assert airflow.state(dag_id, task_id)[0] == "success", airflow.logs(dag_id, task_id)
+    assert profile_of(dag_id, try_number) == profile
+
+
+def test_without_nodes_for_a_time_the_next_try_takes_the_fallback(airflow, runs):
+    assert_succeeds(airflow, "falls_without_nodes", try_number=2, profile="small")
+    assert "got no nodes within 5 s and is ended" in airflow.log("falls_without_nodes", "job", 1)
+    log = airflow.log("falls_without_nodes", "job", 2)
+    assert "the last attempt got no nodes within 5 s on profile nowhere: taking small" in log
+
+
+def test_after_as_many_preemptions_as_the_profile_allows_the_next_try_takes_the_fallback(airflow, runs):
+    dag_id = "falls_after_preemptions"
+    preempt(airflow, dag_id, "job", try_number=1, profile="fragile")
+    preempt(airflow, dag_id, "job", try_number=2, profile="fragile")
+    assert_succeeds(airflow, dag_id, try_number=3, profile="small")
+    assert "with which 1 attempt was lost to preemption: it stays" in airflow.log(dag_id, "job", 2)
+    assert "with which 2 attempts were lost to preemption: taking small" in airflow.log(dag_id, "job", 3)
+
+
+def test_a_task_is_first_oom_killed_and_then_preempted(airflow, runs):
+    dag_id = "falls_and_grows"
+    preempt(airflow, dag_id, "job", try_number=2, profile="large-spot")
+    assert_succeeds(airflow, dag_id, try_number=3, profile="large")
+    assert "ended OOMKilled on profile small-spot: taking large-spot" in airflow.log(dag_id, "job", 2)
+    assert "large-spot, with which 1 attempt was lost to preemption: taking large" in airflow.log(dag_id, "job", 3)
+
+
+def test_a_retry_in_a_group_takes_the_fallback(airflow, runs):
+    dag_id = "falls_in_a_group"
+    preempt(airflow, dag_id, "group.wait", try_number=1, profile="small-spot")
+    assert_succeeds(airflow, dag_id, try_number=2, profile="small")
+    assert "1 attempt was lost to preemption: taking small" in airflow.logs(dag_id, "group.wait")
+
+
+def test_a_task_that_is_cleared_begins_with_its_own_profile(airflow, runs):
+    dag_id = "falls_without_nodes"
+    assert_succeeds(airflow, dag_id, try_number=2, profile="small")
+    airflow.clear(dag_id, "job")
+    wait_for(lambda: profile_of(dag_id, 3), lambda: f"try 3 has a Job; log: {airflow.log(dag_id, 'job', 3)}")
+    assert profile_of(dag_id, 3) == "nowhere"
+    expected = "the task was cleared: beginning with profile nowhere, not small of the last attempt"
+    assert expected in airflow.log(dag_id, "job", 3)
+    assert_succeeds(airflow, dag_id, try_number=4, profile="small")
