@@ -29,6 +29,7 @@ A spot GPU costs a third, and may be taken away at any minute. So the program sa
 SIGTERM, into a bucket that is mounted with Cloud Storage FUSE, and begins with the last one that it finds.
 
 - A preemption is not a failure: the template's `podFailurePolicy` has another Pod made, and `retries` stays untouched.
+- Where no spot node comes within half an hour, the retry takes the profile's fallback, `gpu-l4`: an on-demand node.
 - The directory of the checkpoints is that of this DAG run, so a retry of the task finds them, and another run does not.
 - `shared_memory` is for the data loader's workers; `service_account` reaches the bucket by Workload Identity, so there
   is no key anywhere.
@@ -42,6 +43,8 @@ def finetune_on_spot() -> None:
         task_id="finetune",
         template="batch-job",
         profile="gpu-l4-spot",
+        fallback=True,
+        schedule_timeout=1800,
         cluster=GkeCluster.from_params(),
         namespace="{{ params.namespace }}",
         retries=2,

@@ -61,7 +61,7 @@ class GkeJobOperator(BashOperator):
     :param profiles: a YAML file with profiles of the team, laid over `templates/profiles.yaml` (templated)
     :param escalate: whether a retry after an OOMKilled takes the next larger profile
     :param fallback: whether a retry takes the fallback of the profile when the last try was lost to preemption, or got
-        no nodes within `schedule_timeout`
+        no nodes within `schedule_timeout`; a task that is cleared begins with `profile` again
     :param validate: how the manifest is looked at before it is sent
     :param cluster: where it runs; by default the current context of the worker's kubeconfig (fields templated)
     :param namespace: Kubernetes namespace; by default the template's, else the context's (templated)

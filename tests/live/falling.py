@@ -41,11 +41,9 @@ def say_oom_killed(context: Any) -> None:
     )
     for pod in json.loads(found.stdout)["items"]:
         pod["status"]["containerStatuses"][0]["state"]["terminated"]["reason"] = "OOMKilled"
-        subprocess.run(
-            ["kubectl", "replace", "--subresource", "status", "--filename", "-"],
-            input=json.dumps(pod).encode(),
-            check=True,
-        )
+        patch = json.dumps({"status": {"containerStatuses": pod["status"]["containerStatuses"]}})
+        named = ("--namespace", COMMON["namespace"], "--subresource", "status", "--type", "merge", "--patch", patch)
+        subprocess.run(["kubectl", "patch", "pod", pod["metadata"]["name"], *named], check=True)
 
 
 with DAG("falls_after_preemptions", schedule=None, is_paused_upon_creation=False):

@@ -169,8 +169,12 @@ class _Server:
     async def _patch(self, request: web.Request, target: Target) -> web.StreamResponse:
         patch = await _json(request)
         old = self._store.get(target.resource.name, target.namespace, target.name)
-        obj = decode(target.resource, patches.apply(request.content_type, old, patch))
-        admit_update(target.resource, old, obj)
+        obj = patches.apply(request.content_type, old, patch)
+        if target.subresource == "status":
+            obj = {**old, "status": obj["status"]}
+        else:
+            obj = decode(target.resource, obj)
+            admit_update(target.resource, old, obj)
         return _answer(request, target, self._written(request).update(target.resource.name, obj))
 
     async def _delete(self, request: web.Request, target: Target) -> web.StreamResponse:

@@ -62,6 +62,7 @@ RESOURCES = (
 SUBRESOURCES: dict[str, dict[str, Any]] = {  # of Pods -> what discovery says of it
     "eviction": {"group": "policy", "version": "v1", "kind": "Eviction", "verbs": ("create",)},
     "log": {"kind": "Pod", "verbs": ("get",)},
+    "status": {"kind": "Pod", "verbs": ("get", "patch")},
 }
 BY_PLURAL = {(resource.group, resource.plural): resource for resource in RESOURCES}
 BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}

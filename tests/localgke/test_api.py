@@ -62,6 +62,18 @@ def test_annotate_label_and_patch_change_what_they_say(kubectl):
     assert "the object has been modified" in said
 
 
+def test_a_patch_of_the_status_of_a_pod_changes_nothing_else(kubectl):
+    name = kubectl.name("status")
+    kubectl("create", "-f", "-", manifest=job(name, suspend=False))
+    kubectl("wait", "--for=condition=Complete", f"job/{name}", "--timeout=30s")
+    pod = kubectl("get", "pods", "--selector", f"job-name={name}", "-o", "name").strip()
+    patch = {"metadata": {"labels": {"a": "b"}}, "status": {"reason": "Evicted"}}
+    kubectl("patch", pod, "--subresource=status", "--type=merge", "--patch", json.dumps(patch))
+    got = json.loads(kubectl("get", pod, "-o", "json"))
+    assert (got["status"]["reason"], got["status"]["phase"]) == ("Evicted", "Succeeded")
+    assert "a" not in got["metadata"]["labels"]
+
+
 def test_a_dry_run_says_what_would_be_and_changes_nothing(kubectl):
     name = kubectl.name("dry")
     shown = kubectl("create", "--dry-run=server", "-f", "-", "-o", "jsonpath={.spec.backoffLimit}", manifest=job(name))

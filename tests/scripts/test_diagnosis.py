@@ -32,6 +32,17 @@ def test_the_text_for_a_recording(case):
     assert diagnose(load(case)) == (RECORDINGS / f"{case}.txt").read_text()
 
 
+@pytest.mark.parametrize(("text", "said"), [("1800", True), ("$(x); rm", False)])
+def test_a_job_that_was_ended_for_the_fallback_had_no_deadline_that_was_too_short(text, said):
+    seen = load("deadline")
+    metadata = {**seen.job["metadata"], "annotations": {"gke-job/unscheduled": text}}
+    diagnosis = diagnose(replace(seen, job={**seen.job, "metadata": metadata}))
+    assert ("run-job has ended it, for it got no nodes within 1800 s" in diagnosis) == said
+    assert ("advice: run it again with --fallback" in diagnosis) == said
+    assert ("allow more than 2 s (`deadline_seconds`)" in diagnosis) != said
+    assert "$(x)" not in diagnosis
+
+
 def test_the_environment_of_a_container_is_never_printed():
     assert "hunter2" in (RECORDINGS / "secret_missing.json").read_text()
     assert "hunter2" not in diagnose(load("secret_missing"))

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 Json = Any  # what json.loads makes
+COUNT = re.compile("[0-9]{1,9}")
 UID = re.compile("[0-9a-zA-Z][-0-9a-zA-Z]{0,63}")
 
 
@@ -28,6 +29,12 @@ def int_at(value: Json, *path: str) -> int:
     """Return the whole number at a path, 0 where there is none."""
     found = at(value, *path)
     return found if isinstance(found, int) and not isinstance(found, bool) else 0
+
+
+def count_at(value: Json, *path: str) -> int:
+    """Return the whole number of at most nine digits that the text at a path is, 0 for any other text."""
+    text = text_at(value, *path)
+    return int(text) if COUNT.fullmatch(text) else 0
 
 
 def list_at(value: Json, *path: str) -> list[Json]:

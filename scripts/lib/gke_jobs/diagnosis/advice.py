@@ -45,6 +45,11 @@ class Rule:
 
 JOB = (
     Rule(
+        r"DeadlineExceeded[^\n]*\n.*got no nodes within (\d+) s",
+        r"run it again with --fallback, which takes the fallback of its profile, or allow more than \1 s "
+        "(--schedule-timeout)",
+    ),
+    Rule(
         r"DeadlineExceeded[^\n]*\n.*activeDeadlineSeconds (\d+)",
         r"allow more than \1 s (`deadline_seconds`), or make it faster",
     ),

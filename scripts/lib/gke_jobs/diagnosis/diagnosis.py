@@ -16,8 +16,8 @@ from gke_jobs.diagnosis.pod_facts import BEGINNING, Facts, facts, last_change, l
 from gke_jobs.diagnosis.seen import Seen
 from gke_jobs.following.phases import Phase
 from gke_jobs.following.pods import phase_of
-from gke_jobs.json_access import Json, at, dict_at, int_at, text_at, true_conditions
-from gke_jobs.labels import COMPLETION_INDEX, QUEUE
+from gke_jobs.json_access import Json, at, count_at, dict_at, int_at, text_at, true_conditions
+from gke_jobs.labels import COMPLETION_INDEX, QUEUE, UNSCHEDULED
 from gke_jobs.plain_text import duration, escaped, is_name, log_lines, one_line, parse_time
 
 GROUPS = 5  # of Pods that are alike, shown in full
@@ -87,6 +87,8 @@ def _details(seen: Seen) -> list[str]:
     details = [f"Pods: {', '.join(counts) or 'none'}"]
     if indexes := one_line(text_at(status, "failedIndexes")):
         details.append(f"failed indexes: {indexes}")
+    if seconds := count_at(seen.job, "metadata", "annotations", UNSCHEDULED):
+        details.append(f"run-job has ended it, for it got no nodes within {seconds} s")
     details += [
         f"{key} {int_at(spec, key)}"
         for key in LIMITS

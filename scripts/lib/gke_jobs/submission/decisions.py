@@ -6,12 +6,11 @@ import re
 from dataclasses import dataclass, field
 
 from gke_jobs import exit_codes, labels
-from gke_jobs.json_access import Json, at, is_owned_by, list_at, text_at, true_conditions
+from gke_jobs.json_access import Json, at, count_at, is_owned_by, list_at, text_at, true_conditions
 from gke_jobs.rendering.last_attempt import LastAttempt
 from gke_jobs.submission.created import created_message
 
 PROFILE = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")  # rendering/profiles.py
-COUNT = re.compile("[0-9]{1,9}")
 MOST_LOST = 999_999  # which a count stays at
 DISRUPTION = "DisruptionTarget"  # condition of a Pod, and in the message of a Job that fails because of one
 FAILED = frozenset({"Failed", "FailureTarget"})
@@ -133,15 +132,9 @@ def read_facts(job: Json, pods: list[Json]) -> Facts:
         conditions=frozenset(true_conditions(job)),
         oom_killed=any(_was_oom_killed(pod) for pod in pods if is_owned_by(pod, uid)),
         lost=_was_lost(job, [pod for pod in pods if is_owned_by(pod, uid)]),
-        lost_attempts=min(_count(job, labels.LOST_ATTEMPTS), MOST_LOST),
-        unscheduled=0 if succeeded else _count(job, labels.UNSCHEDULED),
+        lost_attempts=min(count_at(job, "metadata", "annotations", labels.LOST_ATTEMPTS), MOST_LOST),
+        unscheduled=0 if succeeded else count_at(job, "metadata", "annotations", labels.UNSCHEDULED),
     )
-
-
-def _count(job: Json, annotation: str) -> int:
-    """Return the number in an annotation, 0 for what is none."""
-    text = text_at(job, "metadata", "annotations", annotation)
-    return int(text) if COUNT.fullmatch(text) else 0
 
 
 def _was_oom_killed(pod: Json) -> bool:
