@@ -10,6 +10,8 @@ profiles:
   small: {resources: {limits: {memory: 16Mi}}, next: large}
   large: {resources: {limits: {memory: 64Mi}}}
   nowhere: {node_selector: {no-such: node}, fallback: large}
+  meagre: {resources: {limits: {memory: 16Mi}}, next: ample}
+  ample: {resources: {limits: {memory: 64Mi}}, fallback: large}
   fragile: {resources: {limits: {memory: 16Mi}}, fallback: large, fallback_after: 2}
 sizes:
   rows: [{at_most: 5, profile: small}, {profile: large}]
@@ -114,8 +116,8 @@ run_job() { # OPTION...
 @test "annotations that others have written are data: no number counts as none, and no profile is taken from them" {
   submit 'false' --profile fragile
   wait_for_condition Failed "$job"
-  # shellcheck disable=SC2016 # as a text
-  kubectl annotate job "$job" --overwrite 'gke-job/lost-attempts=x; touch /tmp/lost' 'gke-job/unscheduled=$(touch /tmp/lost)' >/dev/null
+  local mark=$BATS_TEST_TMPDIR/mark
+  kubectl annotate job "$job" --overwrite "gke-job/lost-attempts=x; touch $mark" "gke-job/unscheduled=\$(touch $mark)" >/dev/null
   AIRFLOW_CTX_TRY_NUMBER=2 submit 'false' --profile fragile --fallback
   assert_success
   assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'fragile '
@@ -123,6 +125,7 @@ run_job() { # OPTION...
   kubectl annotate job "$job" --overwrite gke-job/lost-attempts=999999999 gke-job/profile=../../etc/passwd >/dev/null
   AIRFLOW_CTX_TRY_NUMBER=3 submit 'false' --profile fragile --fallback
   assert_success
+  assert [ ! -e "$mark" ]
   assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'fragile '
 }
 
@@ -152,12 +155,12 @@ run_job() { # OPTION...
 }
 
 # A distributed Job, which fails when its Pod is evicted.
-submit_distributed() { # TRY -> job
-  cat >"$BATS_TEST_TMPDIR/distributed.json" <<'END'
-{"image": "busybox:1.37", "nodes": 1, "command": ["sh", "-c", "trap 'exit 1' TERM; sleep 600 & wait"]}
+submit_distributed() { # TRY PROFILE [SHELL-COMMAND] -> job
+  cat >"$BATS_TEST_TMPDIR/distributed.json" <<END
+{"image": "busybox:1.37", "nodes": 1, "command": ["sh", "-c", "${3:-trap 'exit 1' TERM; sleep 600 & wait}"]}
 END
   AIRFLOW_CTX_TRY_NUMBER=$1 submit '' --template distributed-job --values "$BATS_TEST_TMPDIR/distributed.json" \
-    --profile fragile --fallback
+    --profile "$2" --fallback --escalate
   assert_success
 }
 
@@ -173,13 +176,25 @@ END_OF_EVICTION
 }
 
 @test "after as many attempts as the profile allows were lost to preemption the next one has its fallback" {
-  submit_distributed 1
+  submit_distributed 1 fragile
   evict_pod_of "$job"
-  submit_distributed 2
+  submit_distributed 2 fragile
   assert_regex "$stderr" 'the last attempt had profile fragile, with which 1 attempt was lost to preemption: it stays'
   assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'fragile 1'
   evict_pod_of "$job"
-  submit_distributed 3
+  submit_distributed 3 fragile
   assert_regex "$stderr" 'the last attempt had profile fragile, with which 2 attempts were lost to preemption: taking large'
   assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'large '
+}
+
+# bats test_tags=needs:memory-limits
+@test "an attempt that was OOMKilled and then one that was lost: the larger profile, then its fallback" {
+  submit_distributed 1 meagre 'tail /dev/zero'
+  wait_for_condition Failed "$job"
+  submit_distributed 2 meagre
+  assert_regex "$stderr" 'the last attempt ended OOMKilled on profile meagre: taking ample'
+  evict_pod_of "$job"
+  submit_distributed 3 meagre
+  assert_regex "$stderr" 'the last attempt had profile ample, with which 1 attempt was lost to preemption: taking large'
+  assert_field "$job" '{.metadata.annotations.gke-job/profile}' large
 }
