@@ -68,7 +68,7 @@ class GkeJobOperator(BashOperator):
     :param timeout: time from submitting to the result; then the Job is deleted and the task fails
     :param schedule_timeout: the same for the time in which no Pod of the Job has a node, of a distributed Job not all
         of them, or a quota keeps Job or Pods from being created
-    :param start_timeout: the same for the time in which a Pod cannot be started on its node (no such image, ...), or
+    :param start_timeout: the same for the time in which a Pod cannot be started (no such image, Secret, ...), or
         the cluster refuses to create Pods
     :param unreachable_timeout: the task fails when the cluster does not answer for so long; the Job goes on
     :param heartbeat: interval from the last message to a progress message

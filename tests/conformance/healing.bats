@@ -33,6 +33,22 @@ pod_of() { # JOB
   kubectl get pods --selector "job-name=$1" --output 'jsonpath={.items[0].metadata.name}'
 }
 
+# The spec of a Job whose Pod mounts a volume at /volume; VOLUME is JSON.
+volume_spec() { # SHELL-COMMAND VOLUME
+  job_spec "$("$GKE_JOB_PYTHON" -c '
+import json, sys
+command, volume = sys.argv[1], json.loads(sys.argv[2])
+main = {"name": "main", "image": "busybox:1.37", "command": ["sh", "-c", command],
+        "volumeMounts": [{"name": "volume", "mountPath": "/volume"}]}
+print(json.dumps({"containers": [main], "volumes": [{"name": "volume", **volume}]}))' "$@")"
+}
+
+create_job_with_volume() { # NAME SHELL-COMMAND VOLUME
+  kubectl create --filename - >/dev/null <<END_OF_JOB
+{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "$1"}, "spec": $(volume_spec "$2" "$3")}
+END_OF_JOB
+}
+
 @test "an image that cannot be pulled and then can: within --start-timeout the Job is waited for" {
   create_job wrong-image 'true' '{}' '{"image": "private.example/model:1"}'
   follow_until wrong-image 'is unable to start on .*: \(ErrImagePull\|ImagePullBackOff\)'
@@ -45,6 +61,43 @@ pod_of() { # JOB
   follow_until late 'is unable to start on .*: CreateContainerConfigError'
   kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}, "data": {"a": "b"}}'
   assert_completes late
+}
+
+@test "a Secret of a volume that comes late: within --start-timeout the Job is waited for" {
+  create_job_with_volume late-secret 'grep hush /volume/token' '{"secret": {"secretName": "late-secret"}}'
+  follow_until late-secret \
+    'is unable to start on .*: FailedMount: MountVolume.SetUp failed for volume "volume" : secret "late-secret" not found; create the secret'
+  kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "late-secret"}, "data": {"token": "aHVzaA=="}}'
+  assert_completes late-secret
+}
+
+@test "a ConfigMap of a volume that is missing for --start-timeout: 78, with advice, and the Job is deleted" {
+  run_script run-job --template "$(job_template "$(volume_spec true '{"configMap": {"name": "never"}}')")" --name no-configmap \
+    --start-timeout 1
+  assert_failure 78
+  assert_regex "$stderr" 'Job no-configmap will never start: for 1 s Pod .* is unable to start on .*: FailedMount: .*configmap "never" not found'
+  assert_regex "$stderr" $'\nadvice: create the configmap never in the Job\'s namespace'
+  assert no_job no-configmap
+}
+
+@test "poll-job --start-timeout: 78 for a Secret of a volume that is missing" {
+  create_job_with_volume polled-volume true '{"secret": {"secretName": "never"}}'
+  local pod
+  wait_until pod_of polled-volume
+  pod=$(pod_of polled-volume)
+  wait_until event "$pod" FailedMount 'MountVolume.SetUp failed for volume "volume" : secret "never" not found'
+  run_script poll-job --job polled-volume --start-timeout 1
+  assert_failure 78
+  assert_regex "$stderr" "Job polled-volume will never start: for 1 s Pod $pod is unable to start on .*: FailedMount"
+}
+
+# bats test_tags=needs:claims
+@test "a PersistentVolumeClaim that is missing for --start-timeout: 78, with advice" {
+  create_job_with_volume no-claim true '{"persistentVolumeClaim": {"claimName": "never"}}'
+  run_script follow-job --job no-claim --start-timeout 1
+  assert_failure 78
+  assert_regex "$stderr" 'Job no-claim will never start: for 1 s Pod .* is unable to start: persistentvolumeclaim "never" not found'
+  assert_regex "$stderr" $'\nadvice: create the persistentvolumeclaim never in the Job\'s namespace'
 }
 
 @test "poll-job --start-timeout stays with a Pod that cannot be started until it can, or for so long" {

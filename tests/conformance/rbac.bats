@@ -196,6 +196,17 @@ list_abandoned() { # NAME
   assert_regex "$output" 'events.*permission denied: .* cannot list resource "events"'
 }
 
+@test "without list on events, follow-job and poll-job wait for a Pod all the same" {
+  create_job mounts true '{"template": {"spec": {
+    "restartPolicy": "Never", "volumes": [{"name": "v", "secret": {"secretName": "never"}}],
+    "containers": [{"name": "main", "image": "busybox:1.37", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]}}}'
+  become list events
+  run_script follow-job --job mounts --start-timeout 1 --timeout 12
+  assert_failure 124
+  run_script poll-job --job mounts --start-timeout 1
+  assert_one_error 75 'Job mounts is not finished'
+}
+
 # Submits a Job that owns a ConfigMap, or a Service, under the name of this test.
 submit_owner() { # indexed-job|distributed-job [OPTION...]
   local own='"items": [1]'

@@ -76,7 +76,7 @@ class ContainerStatus:
         }
 
 
-def write_status(pod: Object, phase: str, containers: list[ContainerStatus]) -> None:
+def write_status(pod: Object, phase: str, containers: list[ContainerStatus], *, has_volumes: bool = True) -> None:
     """Sets the status of a Pod, which keeps what others than the kubelet wrote there."""
     status = pod["status"]
     status.setdefault("startTime", now())
@@ -85,7 +85,7 @@ def write_status(pod: Object, phase: str, containers: list[ContainerStatus]) -> 
     unready = [item.name for item in containers if "running" not in item.state]
     reason = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase, "ContainersNotReady" if unready else "")
     message = f"containers with unready status: [{' '.join(unready)}]" if reason == "ContainersNotReady" else ""
-    set_condition(pod, "PodReadyToStartContainers", str(phase not in TERMINAL))
+    set_condition(pod, "PodReadyToStartContainers", str(has_volumes and phase not in TERMINAL))
     set_condition(pod, "Initialized", "True", "PodCompleted" if phase == "Succeeded" else "")
     for kind in ("Ready", "ContainersReady"):
         set_condition(pod, kind, str(not reason), reason, message)

@@ -42,6 +42,7 @@ class PodWorker:
         self._buckets = buckets
         self._stopping = asyncio.Event()
         self._kill_at = float("inf")
+        self._has_volumes = False
         self._processes: dict[str, Process] = {}
         self._containers = [ContainerStatus(item) for item in pod["spec"]["containers"]]
         (directory / "volumes").mkdir(parents=True)
@@ -80,6 +81,9 @@ class PodWorker:
             lambda: fill_volumes(self._store, self._pod, self.directory / "volumes", self._buckets),
             lambda error: self._record("Warning", "FailedMount", f"MountVolume.SetUp failed for volume {error}"),
         )
+        if not self._stopping.is_set():
+            self._has_volumes = True
+            self._report()
         await asyncio.gather(*map(self._run_container, self._containers))
         for status in self._containers:
             status.give_up()
@@ -216,7 +220,7 @@ class PodWorker:
         meta = self._pod["metadata"]
         pod = self._store.find(PODS, meta["namespace"], meta["name"])
         if pod and pod["metadata"]["uid"] == meta["uid"]:
-            write_status(pod, phase, self._containers)
+            write_status(pod, phase, self._containers, has_volumes=self._has_volumes)
             if phase in TERMINAL and "deletionTimestamp" in pod["metadata"]:
                 deletion.has_ended(pod["metadata"])
             self._store.update(PODS, pod)

@@ -103,6 +103,8 @@ async def test_a_pod_waits_for_the_secret_that_a_volume_needs(cluster: Cluster) 
     missing = ("FailedMount", 'MountVolume.SetUp failed for volume "key" : secret "key" not found')
     await cluster.until(lambda: missing in cluster.events("p"))
     await cluster.waiting("p", "ContainerCreating")
+    conditions = cluster.store.get("pods", "default", "p")["status"]["conditions"]
+    assert {"PodReadyToStartContainers": "False"}.items() <= {one["type"]: one["status"] for one in conditions}.items()
     cluster.create("secrets", "Secret", "key", data={"token": "aHVzaA=="})
     await cluster.phase("p", "Succeeded")
     assert cluster.log("p") == "hush\n"

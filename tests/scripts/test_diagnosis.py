@@ -87,6 +87,48 @@ def test_what_kept_a_container_that_failed_from_its_start_is_over():
     assert "FailedMount" not in shown
 
 
+READY = {"type": "PodReadyToStartContainers", "status": "True"}
+
+
+@pytest.mark.parametrize(
+    ("state", "ready", "shown"),
+    [
+        ({"running": {"startedAt": 5}}, None, False),
+        ({"running": {"startedAt": 10}}, None, False),  # times are whole seconds
+        ({"running": {"startedAt": 15}}, None, True),
+        ({"waiting": {"reason": "ErrImagePull"}}, 5, False),
+        ({"waiting": {"reason": "ContainerCreating"}}, None, True),
+        ({"terminated": {"exitCode": 0, "startedAt": 7, "finishedAt": 5}}, None, False),
+        ({"terminated": {"exitCode": 128, "startedAt": 2e9, "finishedAt": 5}}, None, False),  # 1970: never started
+    ],
+)
+def test_a_volume_that_could_be_mounted_in_the_end_is_not_mentioned(state, ready, shown):
+    seen = load("running")
+
+    def stamp(ago):
+        return "1970-01-01T00:00:00Z" if ago > 1e9 else (seen.now - timedelta(seconds=ago)).isoformat()
+
+    pod = deepcopy(seen.pods[0])
+    ((kind, fields),) = state.items()
+    fields = {key: stamp(value) if key.endswith("At") else value for key, value in fields.items()}
+    pod["status"]["containerStatuses"][0]["state"] = {kind: fields}
+    pod["status"]["conditions"] = [READY | {"lastTransitionTime": stamp(ready)}] if ready else []
+    mount = event(seen, pod, "FailedMount", 'configmap "train-items" not found', ago=10)
+    assert ("FailedMount" in diagnose(replace(seen, pods=[pod], events=[mount]))) == shown
+
+
+def test_a_claim_that_is_missing_has_advice():
+    seen = load("unschedulable")
+    pod = deepcopy(seen.pods[0])
+    words = '0/1 nodes are available: persistentvolumeclaim "data" not found. not found'
+    scheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words}
+    pod["status"]["conditions"] = [scheduled]
+    text = diagnose(replace(seen, pods=[pod], events=[event(seen, pod, "FailedScheduling", words)]))
+    assert "Job train is not finished: 1 Pod unable to start\n" in text
+    (said,) = advice(text)
+    assert said.startswith("create the persistentvolumeclaim data in the Job's namespace, or correct its name")
+
+
 def test_warnings_are_shown_once_each_the_last_five_with_count_and_age():
     seen = load("image_not_found")
     pod = seen.pods[0]

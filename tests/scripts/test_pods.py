@@ -29,6 +29,7 @@ def pod(phase, *, node="n", waiting=None, init_waiting=None, sidecar_waiting=Non
     }
 
 
+NO_CLAIM = {"type": "PodScheduled", "status": "False", "message": '0/1 nodes: persistentvolumeclaim "x" not found.'}
 NO_SANDBOX = {"type": "PodReadyToStartContainers", "status": "False"}
 
 
@@ -39,6 +40,10 @@ NO_SANDBOX = {"type": "PodReadyToStartContainers", "status": "False"}
         *[(pod(end), Phase.UNKNOWN) for end in ("Unknown", "", None, 7)],
         (pod("Pending", node=""), Phase.WAITING),
         (pod("Pending", node="", waiting="ImagePullBackOff"), Phase.WAITING),
+        (pod("Pending", node="", conditions=[NO_CLAIM]), Phase.STUCK),
+        (pod("Pending", node="", conditions=[NO_CLAIM | {"message": "pod has unbound claims"}]), Phase.WAITING),
+        (pod("Pending", node="", conditions=[NO_CLAIM | {"status": "True"}]), Phase.WAITING),
+        (pod("Pending", conditions=[NO_CLAIM]), Phase.STARTING),
         (pod("Pending", waiting="ContainerCreating"), Phase.STARTING),
         (pod("Pending", waiting="PodInitializing", init_waiting="ContainerCreating"), Phase.STARTING),
         *[(pod("Pending", waiting=reason), Phase.STUCK) for reason in sorted(CANNOT_START)],

@@ -1,7 +1,8 @@
 """A model of a cluster that runs one Job, and of the requests of the follower; what it does is drawn."""
 
-from cluster_objects import GARBAGE, NO_ANSWER, UID, Driver, container, failed_create, job, pod, status, waiting
-from log_server import ServedLog, ServedStream
+from cluster_objects import GARBAGE, NO_ANSWER, UID, Driver, failed_create, job, status
+from log_server import ServedStream
+from model_pod import AFTER, HOSTILE, ModelPod, events_of_pod
 from oracle import ENDED, Oracle
 
 from gke_jobs.following.events import (
@@ -24,38 +25,6 @@ from gke_jobs.following.events import (
     WatchEnded,
 )
 
-HOSTILE = ("Ordinary", "a\nJob train is complete", "\x1b[2Jx", "::group::y", "\x00\ud800", "\u202e", "", "z" * 3000)
-AFTER = {
-    "waiting": ("starting", "starting", "waiting", "failed"),
-    "starting": ("running", "stuck", "failed"),
-    "stuck": ("starting", "running", "stuck", "stuck", "failed"),
-    "running": ("succeeded", "failed", "succeeded"),
-}
-
-
-class ModelPod:
-    """A Pod of the cluster, with the logs of its containers."""
-
-    def __init__(self, name, *, owner=UID, phase="waiting", others=()):
-        self.name, self.owner, self.phase = name, owner, phase
-        self.logs = {one: ServedLog() for one in ("main", *others)}
-
-    def json(self, rng, version):
-        text = rng.choice(HOSTILE)
-        given = {"name": self.name, "owner": self.owner, "metadata": {"resourceVersion": version}}
-        if self.phase == "waiting":
-            return waiting(text, **given)
-        if self.phase == "stuck":
-            main = container("waiting", reason=rng.choice(("ErrImagePull", "ImagePullBackOff")))
-            return pod("Pending", main=main, **given)
-        if self.phase == "starting":
-            return pod("Pending", main=container("waiting", reason="ContainerCreating"), **given)
-        state = container("running") if self.phase == "running" else container("ended", reason=text)
-        if self.phase == "failed":
-            state = container("ended", code=3, reason=text)
-        others = {one: state for one in self.logs if one != "main"}
-        return pod(self.phase.capitalize(), main=state, others=others, status={"reason": text}, **given)
-
 
 class Channel:
     """The list and watch of one kind: idle, listing or watching, and from which version."""
@@ -73,7 +42,7 @@ class Cluster(Oracle, Driver):
         self.channels = {kind: Channel() for kind in Kind}
         self.served, self.open, self.printed_whole = {}, {}, {}
         self.finished_logs = set()
-        self.reads_events = False
+        self.events_asked = []  # uids
         self.pods, self.foreign, self.state, self.is_there = {}, [], "", True
         self.total = rng.choice((1, 2, 3))
         self.gang = rng.random() < 0.3
@@ -107,7 +76,7 @@ class Cluster(Oracle, Driver):
             if isinstance(action, Watch):
                 channel.version = int(action.version)
         elif isinstance(action, ReadEvents):
-            self.reads_events = True
+            self.events_asked.append(action.uid)
         elif isinstance(action, StartLog):
             key = action.stream.pod, action.stream.container
             assert key not in self.open, "one stream of a log at a time"
@@ -279,11 +248,14 @@ class Cluster(Oracle, Driver):
         self.deliver(Opened(kind))
 
     def step_events(self):
-        if self.reads_events:
-            self.reads_events = False
-            texts = ("exceeded quota: q", 'serviceaccount "x" not found', *HOSTILE)
-            items = self.rng.choice((None, [], [None, {}], [failed_create(self.rng.choice(texts))]))
-            self.deliver(EventsRead(items))
+        if self.events_asked:
+            uid = self.events_asked.pop(self.rng.randrange(len(self.events_asked)))
+            of_uid = self.events_of_job() if uid == UID else events_of_pod(self.rng, uid.removeprefix("uid-of-"))
+            self.deliver(EventsRead(uid, self.rng.choice((None, [], [None, {}], *of_uid))))
+
+    def events_of_job(self):
+        texts = ("exceeded quota: q", 'serviceaccount "x" not found', *HOSTILE)
+        return [[failed_create(self.rng.choice(texts))]]
 
     def step_log(self):
         if not self.open or self.end is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gke_jobs.errors import Answer
 from gke_jobs.following.clocks import Limits
-from gke_jobs.following.core import Follower, Settings
+from gke_jobs.following.core import Follower
 from gke_jobs.following.events import Changed, Finish, Kind, Lines, Listed, Message, Tick
+from gke_jobs.following.settings import Settings
 
 UID = "0f0f0f0f-0000-4000-8000-000000000001"
 STAMP = "2026-01-02T03:04:05Z"
@@ -78,6 +79,28 @@ def failed_create(message, time=STAMP):
         "message": f"Error creating: {message}",
         "lastTimestamp": time,
     }
+
+
+def creating(*, ready=False, **given):
+    """A Pod that is starting on its node; ready: its volumes and its network are."""
+    condition = {"type": "PodReadyToStartContainers", "status": str(ready), "lastTransitionTime": STAMP}
+    main = container("waiting", reason="ContainerCreating")
+    return pod("Pending", main=main, status={"conditions": [condition]}, **given)
+
+
+def pod_event(reason, message="", *, name="train-abcde", time=STAMP):
+    """An Event of a Pod."""
+    return {
+        "involvedObject": {"uid": f"uid-of-{name}"},
+        "reason": reason,
+        "message": message,
+        "lastTimestamp": time,
+    }
+
+
+def missing(kind="secret", what="keys", **given):
+    """An Event of a Pod a volume of which is a Secret or ConfigMap that is not there."""
+    return pod_event("FailedMount", f'MountVolume.SetUp failed for volume "v" : {kind} "{what}" not found', **given)
 
 
 def status(code, reason="", message="it is so"):

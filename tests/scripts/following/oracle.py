@@ -3,7 +3,7 @@
 from cluster_objects import GARBAGE, UID
 
 from gke_jobs.errors import LOGIN_SECONDS
-from gke_jobs.following.events import Changed, Kind, Listed, Opened, WatchEnded
+from gke_jobs.following.events import Changed, EventsRead, Kind, Listed, Opened, WatchEnded
 
 PLACED, ENDED = ("starting", "stuck", "running"), ("succeeded", "failed")
 DRAIN_SECONDS = 12.0  # from a verdict to the end: two for a last list, ten for logs
@@ -16,6 +16,7 @@ class Oracle:
     def begin_oracle(self):
         self.known_job, self.known_pods, self.success_since, self.decided = None, {}, None, None
         self.lacks_since, self.known_since, self.last_answer = None, 0.0, float("-inf")
+        self.mounting, self.lacking = set(), set()  # Pods that start and have no volumes; for want of a Secret
         self.asked = {}  # (Pod, container) -> when its log was asked for
 
     def note(self, event):
@@ -31,7 +32,9 @@ class Oracle:
                 channel.failing = None if event.answer is None else channel.failing
             elif channel.failing is None:
                 channel.failing = self.now
-        if isinstance(event, Listed) and event.kind is Kind.JOB:
+        if isinstance(event, EventsRead):
+            self.note_events(event)
+        elif isinstance(event, Listed) and event.kind is Kind.JOB:
             self.note_job(event.items[0] if event.items else None, is_deleted=False)
         elif isinstance(event, Listed):
             owned = [item for item in event.items if self.is_ours(item)]
@@ -74,14 +77,34 @@ class Oracle:
         elif is_deleted:
             self.decided = self.now, 1 if self.success_since is None else 0
 
+    def note_events(self, event):
+        name = event.uid.removeprefix("uid-of-")
+        if name not in self.mounting or event.items is None or self.known_pods[name][0] == "removed":
+            return
+        reasons = [(one or {}).get("reason") for one in event.items]
+        is_lacking = "Pulling" not in reasons and any("secret" in (one or {}).get("message", "") for one in event.items)
+        (self.lacking.add if is_lacking else self.lacking.discard)(name)
+        self.now_is(name, "stuck" if is_lacking else "starting")
+
+    def now_is(self, name, phase):
+        before, _ = self.known_pods.get(name, ("", 0))
+        if before not in ("removed", phase):
+            self.known_pods[name] = phase, self.now
+
     def note_pod(self, item):
         name, phase = item["metadata"]["name"], item["status"]["phase"].lower()
         if phase == "pending":
             reason = item["status"]["containerStatuses"][0]["state"].get("waiting", {}).get("reason", "")
             phase = "waiting" if not item["spec"]["nodeName"] else "starting" if "Creating" in reason else "stuck"
-        before, _ = self.known_pods.get(name, ("", 0))
-        if before not in ("removed", phase):
-            self.known_pods[name] = phase, self.now
+        conditions = item["status"].get("conditions", [])
+        is_ready = any(one["type"] == "PodReadyToStartContainers" and one["status"] == "True" for one in conditions)
+        if phase == "starting" and not is_ready:
+            self.mounting.add(name)
+            phase = "stuck" if name in self.lacking else phase
+        else:
+            self.mounting.discard(name)
+            self.lacking.discard(name)
+        self.now_is(name, phase)
 
     def watch_conditions(self):
         """Take note since when which condition of a clock holds."""

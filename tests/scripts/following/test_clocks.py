@@ -1,7 +1,7 @@
 """The clocks of a wait, exactly at their limits, from any begin."""
 
 import pytest
-from cluster_objects import Driver, failed_create, job, pod, stuck, texts, waiting
+from cluster_objects import UID, Driver, failed_create, job, pod, stuck, texts, waiting
 
 from gke_jobs.following.events import EventsRead
 
@@ -77,7 +77,7 @@ def test_the_reason_of_a_clock_says_what_it_waits_for():
     for_an_image.listed([job()], [stuck()])
     blocked.listed([job()])
     blocked.at(2)
-    blocked.give(EventsRead([failed_create("pods is forbidden: a policy is against it")]))
+    blocked.give(EventsRead(UID, [failed_create("pods is forbidden: a policy is against it")]))
     for driver in (for_a_node, for_an_image, blocked):
         driver.at(50)
     assert for_a_node.end.reason == "Job train has no node: the time of --schedule-timeout is over: 0/3 nodes: no GPU."

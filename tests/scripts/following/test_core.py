@@ -1,7 +1,20 @@
 """The wait semantics of a Job: what the core does on each kind of event."""
 
 import pytest
-from cluster_objects import STAMP, UID, Driver, container, failed_create, job, pod, stuck, texts, waiting
+from cluster_objects import (
+    STAMP,
+    UID,
+    Driver,
+    container,
+    creating,
+    failed_create,
+    job,
+    pod,
+    pod_event,
+    stuck,
+    texts,
+    waiting,
+)
 
 from gke_jobs.following.events import (
     Changed,
@@ -274,7 +287,10 @@ def test_s7_text_of_others_is_one_clean_line(text):
     for item in hostile:
         driver.pod(item)
     driver.at(20)
-    driver.give(EventsRead([failed_create(text)]))
+    driver.give(EventsRead(UID, [failed_create(text)]))
+    driver.pod(creating(name="d"))
+    for message in (text, f'MountVolume.SetUp failed for volume "v" : secret "{text}" not found'):
+        driver.give(EventsRead("uid-of-d", [pod_event("FailedMount", message, name="d")]))
     driver.job(job(status={"conditions": [{"type": "Failed", "status": "True", "message": text}]}))
     driver.at(100)
     said = [*driver.messages, driver.end.reason]

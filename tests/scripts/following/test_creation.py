@@ -17,11 +17,11 @@ def alone(given=None, pods=(), **settings):
 
 def test_events_are_asked_for_while_pods_are_missing():
     driver = alone()
-    assert ReadEvents() in driver.at(2)
-    assert ReadEvents() not in driver.at(6.9)
-    assert ReadEvents() in driver.at(7)
+    assert ReadEvents(UID) in driver.at(2)
+    assert ReadEvents(UID) not in driver.at(6.9)
+    assert ReadEvents(UID) in driver.at(7)
     driver.pod(pod("Running"))
-    assert ReadEvents() not in driver.at(1000)
+    assert ReadEvents(UID) not in driver.at(1000)
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,9 @@ def test_events_are_asked_for_while_pods_are_missing():
 def test_v2_pods_that_cannot_be_created(message, code, after):
     driver = alone(schedule=102, start=50)
     driver.at(2)
-    (said,) = texts(driver.give(EventsRead([failed_create(message)])))
+    (said,) = texts(driver.give(EventsRead(UID, [failed_create(message)])))
     assert said.startswith("its Pods cannot be created: ")
-    driver.give(EventsRead([failed_create(message)]))
+    driver.give(EventsRead(UID, [failed_create(message)]))
     driver.at(500)
     assert len(driver.messages) == 2
     assert driver.ended_after == (after, code)
@@ -47,7 +47,7 @@ def test_v2_pods_that_cannot_be_created(message, code, after):
 def test_pods_that_could_be_created_later_end_the_clock():
     driver = alone(start=50)
     driver.at(2)
-    driver.give(EventsRead([failed_create("something denies it")]))
+    driver.give(EventsRead(UID, [failed_create("something denies it")]))
     driver.at(40)
     driver.pod(pod("Running"))
     driver.at(500)
@@ -58,7 +58,10 @@ def test_events_of_other_objects_and_garbage_say_nothing():
     driver = alone()
     driver.at(2)
     foreign = {**failed_create("x"), "involvedObject": {"uid": "another"}}
-    assert driver.give(EventsRead([foreign, None, 7, {}, {"involvedObject": {"uid": UID}}]), EventsRead(None)) == []
+    assert (
+        driver.give(EventsRead(UID, [foreign, None, 7, {}, {"involvedObject": {"uid": UID}}]), EventsRead(UID, None))
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,7 @@ def test_events_of_other_objects_and_garbage_say_nothing():
 def test_a_pod_that_is_not_to_be_created_is_not_missing(spec, status):
     driver = alone(job(spec=spec, status=status), [pod("Running")])
     driver.at(2)
-    driver.give(EventsRead([failed_create("something denies it", FUTURE)]))
+    driver.give(EventsRead(UID, [failed_create("something denies it", FUTURE)]))
     driver.at(5000)
     assert (driver.messages, driver.end) == (["Job train is active", "Pod train-abcde is running on node-1"], None)
 
@@ -83,6 +86,6 @@ def test_a_pod_that_is_not_to_be_created_is_not_missing(spec, status):
 def test_after_a_failure_the_time_until_the_next_pod_is_not_counted():
     driver = alone(job(status={"failed": 1}, spec={"backoffLimit": 6}), [pod("Failed")], start=50)
     driver.at(2)
-    driver.give(EventsRead([failed_create("something denies it", FUTURE)]))
+    driver.give(EventsRead(UID, [failed_create("something denies it", FUTURE)]))
     driver.at(5000)
     assert driver.ended_after == (412, 78)

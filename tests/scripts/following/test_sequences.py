@@ -29,7 +29,8 @@ def run(cluster, steps):
         *[cluster.step_watch] * 10 * patience,
         *[cluster.step_log] * 10 * patience,
         *[cluster.step_write] * 4 * patience,
-        *[cluster.step_foreign, cluster.step_garbage, cluster.step_events],
+        *[cluster.step_events] * 3 * patience,
+        *[cluster.step_foreign, cluster.step_garbage],
     )
     for _ in range(steps):
         if cluster.end is not None:

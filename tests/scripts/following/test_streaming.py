@@ -186,10 +186,18 @@ def test_a_watch_that_something_drops_silently_is_noticed(server, streaming, nev
 def test_the_events_of_the_job(server, streaming):
     server.answers[EVENTS] = whole({"items": [{"reason": "x"}]})
     streaming.read_events(UID)
-    assert until(streaming, EventsRead) == [EventsRead([{"reason": "x"}])]
+    assert until(streaming, EventsRead) == [EventsRead(UID, [{"reason": "x"}])]
     server.answers[EVENTS] = whole({}, 500)
     streaming.read_events(UID)
-    assert until(streaming, EventsRead) == [EventsRead(None)]
+    assert until(streaming, EventsRead) == [EventsRead(UID, None)]
+
+
+def test_the_events_of_a_pod_do_not_take_the_place_of_those_of_the_job(server, streaming):
+    server.answers[EVENTS] = whole({"items": []})
+    streaming.read_events(UID)
+    streaming.read_events("uid-of-a-pod")
+    found = [streaming.next(10), streaming.next(10)]
+    assert {event.uid for event in found} == {UID, "uid-of-a-pod"}
 
 
 def test_a_log_comes_in_the_cuts_of_the_server(server, streaming):

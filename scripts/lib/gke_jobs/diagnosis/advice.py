@@ -72,7 +72,7 @@ GONE = (
     ),
 )
 MISSING = Rule(
-    r"(secret|configmap|service ?account) \"([^\"]+)\" not found",
+    r"(secret|configmap|service ?account|persistentvolumeclaim) \"([^\"]+)\" not found",
     r"create the \1 \2 in the Job's namespace, or correct its name in the template or its values",
 )
 # Why the Job controller cannot create Pods.

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from gke_jobs.diagnosis import advice
 from gke_jobs.diagnosis.advice import Rule, advise
 from gke_jobs.diagnosis.event_lines import EventLine, event_lines, events_since
-from gke_jobs.diagnosis.pod_facts import BEGINNING, Facts, facts, last_change, logs_to_read, messages, pod_name
+from gke_jobs.diagnosis.pod_facts import Facts, facts, first_start, last_change, logs_to_read, messages, pod_name
 from gke_jobs.diagnosis.seen import Seen
+from gke_jobs.event_times import BEGINNING
 from gke_jobs.following.phases import Phase
 from gke_jobs.following.pods import phase_of
 from gke_jobs.json_access import Json, at, count_at, dict_at, int_at, text_at, true_conditions
@@ -156,7 +157,7 @@ def _doing(pod: Json) -> str:
 def _pods_block(seen: Seen, group: list[Json]) -> Block:
     pod = group[0]
     known = facts(pod)
-    about = events_since(known.began, seen.events_of(text_at(pod, "metadata", "uid")))
+    about = events_since(known.began, first_start(pod), seen.events_of(text_at(pod, "metadata", "uid")))
     events = event_lines(about, seen.now, "\n".join(known.lines))
     lines = [_pod_headline(seen, pod)]
     if len(group) > 1:
@@ -177,7 +178,8 @@ def _pod_advice(pod: Json, known: Facts, events: list[EventLine]) -> str | None:
     if phase is Phase.WAITING:
         return _advise_by_events(advice.NODE, events) or advise(advice.NODE, ["\n".join(known.of_node)])
     if phase in (Phase.STARTING, Phase.STUCK):
-        return advise(advice.START, ends) or _advise_by_events(advice.START, events)
+        found = advise(advice.START, [*ends, "\n".join(known.of_node)])
+        return found or _advise_by_events(advice.START, events)
     by_node, by_program = (advice.DISRUPTION, ["\n".join(known.of_pod)]), (advice.PROGRAM, ends[:1])
     first, second = (by_program, by_node) if known.program_first else (by_node, by_program)
     return advise(*first) or (None if known.program_first else advise(*second))

@@ -6,13 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from gke_jobs.diagnosis.pod_facts import BEGINNING, scheduler_words
-from gke_jobs.json_access import Json, dict_at, int_at, text_at
-from gke_jobs.plain_text import duration, one_line, parse_time
+from gke_jobs.diagnosis.pod_facts import scheduler_words
+from gke_jobs.event_times import BEGINNING, last_seen
+from gke_jobs.json_access import Json, int_at, text_at
+from gke_jobs.plain_text import duration, one_line
 
 EVENTS = 5  # of one object
 # Events of type Normal that explain something nevertheless.
 TELLING = {"TriggeredScaleUp", "NotTriggerScaleUp", "Preempted", "TaintManagerEviction"}
+# What keeps all containers of a Pod from their start.
+BEFORE_STARTS = {"FailedMount", "FailedMapVolume", "FailedAttachVolume", "FailedCreatePodSandBox"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,16 +35,25 @@ def event_lines(events: Iterable[Json], now: datetime, known: str = "") -> list[
         parts = message, message.partition(": ")[2]  # many begin with `Error: `
         tells = text_at(event, "type") == "Warning" or reason in TELLING
         if tells and (reason or message) and not any(part and part in known for part in parts):
-            key, time = (reason, message), _time(event)
+            key, time = (reason, message), last_seen(event)
             counts[key] = counts.get(key, 0) + _count(event)
             latest[key] = max(latest.get(key, time), time)
     newest = sorted(counts, key=lambda key: latest[key])[-EVENTS:]
     return [_line(*key, counts[key], latest[key], now) for key in newest]
 
 
-def events_since(began: datetime, events: Iterable[Json]) -> list[Json]:
-    """Return the events that were last seen then or later: what kept a container from its start before is over."""
-    return [event for event in events if _time(event) == BEGINNING or _time(event) >= began]
+def events_since(began: datetime, started: datetime | None, events: Iterable[Json]) -> list[Json]:
+    """Return the events that explain something still.
+
+    began: what was last seen before is over, as the container that failed had started then
+    started: when the first container had started, None where none has: what keeps a Pod from that is over
+    """
+    return [
+        event
+        for event in events
+        if (last_seen(event) == BEGINNING or last_seen(event) >= began)
+        and not (started and text_at(event, "reason") in BEFORE_STARTS and last_seen(event) <= started)
+    ]
 
 
 def _line(reason: str, message: str, count: int, last: datetime, now: datetime) -> EventLine:
@@ -53,14 +65,3 @@ def _line(reason: str, message: str, count: int, last: datetime, now: datetime) 
 
 def _count(event: Json) -> int:
     return max(1, int_at(event, "series", "count") or int_at(event, "count"))
-
-
-def _time(event: Json) -> datetime:
-    """Return when the event was last seen; the fields for that depend on who made it. BEGINNING when none says."""
-    fields = (
-        text_at(event, "series", "lastObservedTime"),
-        text_at(event, "lastTimestamp"),
-        text_at(event, "eventTime"),
-        text_at(dict_at(event, "metadata"), "creationTimestamp"),
-    )
-    return next((time for field in fields if (time := parse_time(field))), BEGINNING)

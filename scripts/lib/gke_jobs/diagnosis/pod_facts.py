@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from gke_jobs.containers import Container, containers, main_container
+from gke_jobs.event_times import BEGINNING
 from gke_jobs.following.phases import Phase
 from gke_jobs.following.pods import phase_of
 from gke_jobs.json_access import Json, dict_at, int_at, list_at, text_at, true_conditions
@@ -31,7 +32,6 @@ DISRUPTIONS = {
     "DeletionByPodGC": "removed, because its node is gone",
     "TerminationByKubelet": "ended by its node, which shut down or ran short of a resource",
 }
-BEGINNING = datetime.min.replace(tzinfo=timezone.utc)
 END = datetime.max.replace(tzinfo=timezone.utc)
 
 
@@ -117,6 +117,16 @@ def logs_to_read(pod: Json) -> list[tuple[str, bool]]:
         elif container.is_running:
             others.append((container.name, False))
     return (failed or others)[:LOGS]
+
+
+def first_start(pod: Json) -> datetime | None:
+    """Return when the first container started, or when its volumes and network were ready; None where they are not."""
+    stamps = [text_at(true_conditions(pod).get("PodReadyToStartContainers"), "lastTransitionTime")]
+    for one in containers(pod):
+        # The start of one that could not be started is 1970.
+        stamps += [text_at(end, key) for end in (one.ended_before, one.ended) for key in ("startedAt", "finishedAt")]
+        stamps.append(text_at(one.status, "state", "running", "startedAt"))
+    return min((time for stamp in stamps if (time := parse_time(stamp)) and time.year > 1970), default=None)
 
 
 def last_change(pod: Json) -> datetime | None:

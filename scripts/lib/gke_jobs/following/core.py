@@ -7,10 +7,9 @@ that `deadline` returns.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from gke_jobs import exit_codes
-from gke_jobs.following.clocks import Clocks, Limits
+from gke_jobs.following.clocks import Clocks
 from gke_jobs.following.creation import Creation
 from gke_jobs.following.events import (
     Action,
@@ -31,8 +30,10 @@ from gke_jobs.following.events import (
 )
 from gke_jobs.following.jobs import Job, news, read_job
 from gke_jobs.following.log_streams import LogStreams
+from gke_jobs.following.mounts import Mounts
 from gke_jobs.following.pods_seen import PodsSeen
 from gke_jobs.following.reconnecting import Reconnecting
+from gke_jobs.following.settings import Settings
 from gke_jobs.json_access import Json, is_owned_by, text_at
 from gke_jobs.messages import not_found
 from gke_jobs.plain_text import one_line
@@ -40,25 +41,6 @@ from gke_jobs.plain_text import one_line
 ENDING_SECONDS = 2.0  # after SuccessCriteriaMet, until it is logged that the Job waits for its Pods
 LOST_SECONDS = 30.0  # after SuccessCriteriaMet, for a Pod that does not end because its node is lost
 RELIST_SECONDS = 2.0  # for a last list of the Pods, when the Job has ended
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What is followed, and how. Times in seconds.
-
-    namespace: for messages
-    uid: of the Job, '' for the one that has the name now; once: to look only once (poll-job), and at Pods only
-    where limits.start is given
-    """
-
-    job: str
-    namespace: str
-    uid: str
-    limits: Limits
-    unreachable: float
-    max_log_streams: int
-    logs: str
-    once: bool = False
 
 
 class Follower:
@@ -76,6 +58,7 @@ class Follower:
         self.pods = PodsSeen(quiet=settings.once, start_seconds=settings.limits.start)
         self._clocks = Clocks(settings.job, settings.limits, now)
         self._creation = Creation()
+        self._mounts = Mounts(once=settings.once)
         self._begun = self._over = False
         self._pods_begun = self._pods_listed = False
         self._succeeding: float | None = None  # since when SuccessCriteriaMet
@@ -103,7 +86,8 @@ class Follower:
         """When `handle` is to be called with a Tick, if nothing happens before."""
         times = [self._logs.next_time()]
         if self._verdict is None:
-            times += [self._watches.next_time(), self._clocks.next_time(), self._creation.ask_at, self.pods.next_time()]
+            times += [self._watches.next_time(), self._clocks.next_time(), self.pods.next_time()]
+            times += [self._creation.ask_at, self._mounts.ask_at]
             if self._succeeding is not None:
                 seconds = LOST_SECONDS if self._said_ending else ENDING_SECONDS
                 times.append(self._succeeding + seconds)
@@ -147,7 +131,7 @@ class Follower:
         elif isinstance(event, Changed):
             yield from self._changed(event, now)
         elif isinstance(event, EventsRead):
-            yield from self._creation.read(event.items, self._job, self.pods, now)
+            yield from self._events_read(event, now)
         yield from self._advance(now)
 
     def _begin(self, now: float) -> Iterator[Action]:
@@ -171,6 +155,8 @@ class Follower:
         if self._job is None:
             yield from self._clocks.check(None, self.pods, self._creation, now)
             return
+        if uid := self._mounts.pod_to_ask(self._job, self.pods, now):
+            yield ReadEvents(uid)
         if self._settings.once and self._has_looked():
             state = "suspended" if self._job.state == "Suspended" else "not finished"
             counts = f"{self._job.active} active, {self._job.succeeded} succeeded, {self._job.failed} failed"
@@ -179,7 +165,7 @@ class Follower:
             return
         yield from self.pods.overdue(now)
         if self._creation.is_to_ask(self._job, self.pods, now):
-            yield ReadEvents()
+            yield ReadEvents(self._uid)
         if self._succeeding is not None:
             yield from self._await_pods(self._succeeding, now)
             if self._verdict is not None:
@@ -201,7 +187,16 @@ class Follower:
     def _has_looked(self) -> bool:
         if not self._settings.limits.start:
             return True
-        return self._pods_listed and not self.pods.stuck() and not self._creation.blocked
+        is_stuck = self.pods.stuck() or self._mounts.is_asking or self._creation.blocked
+        return self._pods_listed and not is_stuck
+
+    def _events_read(self, event: EventsRead, now: float) -> Iterator[Action]:
+        if self._verdict is not None:
+            return
+        if event.uid == self._uid:
+            yield from self._creation.read(event.items, self._job, self.pods, now)
+        else:
+            yield from self._mounts.read(event.uid, event.items, self.pods, now)
 
     def _listed(self, event: Listed, now: float) -> Iterator[Action]:
         if event.kind is Kind.PODS:

@@ -55,8 +55,9 @@ class WatchEnded:
 
 @dataclass(frozen=True)
 class EventsRead:
-    """The Kubernetes Events of the Job came, None where they could not be read."""
+    """The Kubernetes Events of the object with this uid came, None where they could not be read."""
 
+    uid: str
     items: Sequence[Json] | None
 
 
@@ -124,7 +125,9 @@ class Watch:
 
 @dataclass(frozen=True)
 class ReadEvents:
-    """Ask for the Kubernetes Events of the Job."""
+    """Ask for the Kubernetes Events of the object with this uid: the Job, or one of its Pods."""
+
+    uid: str
 
 
 @dataclass(frozen=True)

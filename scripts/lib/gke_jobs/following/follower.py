@@ -28,7 +28,7 @@ from typing import Any
 from gke_jobs import captured, exit_codes
 from gke_jobs.connection import Connection
 from gke_jobs.following.clocks import Limits
-from gke_jobs.following.core import Follower, Settings
+from gke_jobs.following.core import Follower
 from gke_jobs.following.events import (
     Action,
     Finish,
@@ -43,6 +43,7 @@ from gke_jobs.following.events import (
     Watch,
 )
 from gke_jobs.following.jobs import Job
+from gke_jobs.following.settings import Settings
 from gke_jobs.following.streaming import Streaming
 from gke_jobs.job_options import JobOptions, parse_job_options
 from gke_jobs.labels import CONTROLLER_UID
@@ -169,7 +170,7 @@ def _do(action: Action, follower: Follower, streaming: Streaming, output: Output
     elif isinstance(action, Watch):
         streaming.watch(action.kind, follower.uid, action.version)
     elif isinstance(action, ReadEvents):
-        streaming.read_events(follower.uid)
+        streaming.read_events(action.uid)
     elif isinstance(action, StartLog):
         streaming.read_log(action.stream, action.since)
     elif isinstance(action, StopLog):

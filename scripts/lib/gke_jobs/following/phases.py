@@ -10,7 +10,7 @@ class Phase(Enum):
 
     WAITING = "waiting for a node"  # the scheduler, the autoscaler, Kueue
     STARTING = "starting"  # on its node: volumes, network, image
-    STUCK = "unable to start"  # on its node; often heals: tolerated for --start-timeout
+    STUCK = "unable to start"  # on its node, or for want of a claim; often heals: tolerated for --start-timeout
     RUNNING = "running"
     RESTARTING = "restarting"  # a container ended and waits to be started again
     SUCCEEDED = "succeeded"

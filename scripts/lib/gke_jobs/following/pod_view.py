@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 
 from gke_jobs.containers import Container, containers, main_container
+from gke_jobs.diagnosis.advice import MISSING
 from gke_jobs.following.phases import Phase
-from gke_jobs.following.pods import phase_of, was_disrupted
-from gke_jobs.json_access import Json, dict_at, int_at, list_at, text_at, true_conditions
+from gke_jobs.following.pods import missing_claim, phase_of, scheduler_message, was_disrupted
+from gke_jobs.json_access import Json, dict_at, int_at, text_at, true_conditions
 from gke_jobs.labels import COMPLETION_INDEX
 from gke_jobs.plain_text import one_line
 
@@ -70,7 +71,7 @@ def read_pod(pod: Json) -> Pod:
         node=node,
         phase=phase,
         words=_words(pod, phase, node, found),
-        details=_details(found) if phase is Phase.STUCK else "",
+        details=_details(found, one_line(missing_claim(pod))) if phase is Phase.STUCK else "",
         containers=tuple(_view(one, is_main=one.name == main) for one in found),
         disrupted=one_line(was_disrupted(pod)) if phase is Phase.SUCCEEDED else "",
         stamps=_stamps(pod, found),
@@ -101,13 +102,22 @@ def _words(pod: Json, phase: Phase, node: str, found: list[Container]) -> str:
         return f"is on {node or 'a node'}, which does not answer"
     if phase is Phase.RUNNING:
         return f"is running on {node}"
+    if phase is Phase.STUCK and not node:
+        return f"is {phase.value}: {one_line(missing_claim(pod))}"
     waiting = " ".join(dict.fromkeys(reason for one in found if (reason := _waiting(one)) not in NORMAL))
     return f"is {phase.value} on {node}{_because(waiting)}"
 
 
-def _details(found: list[Container]) -> str:
+def _details(found: list[Container], claim: str) -> str:
     said = [one_line(text_at(one.waiting, "message")) for one in found if _waiting(one) not in NORMAL]
-    return _because(next(filter(None, said), ""))
+    message = next(filter(None, said), "")
+    return f"{_because(message)}{remedy(message or claim)}"
+
+
+def remedy(words: str) -> str:
+    """Return what to do about an object that is not found, to follow the words for that; '' where it is none."""
+    advice = MISSING.advise(words)
+    return f"; {advice}" if advice else ""
 
 
 def _because(reason: str) -> str:
@@ -116,10 +126,7 @@ def _because(reason: str) -> str:
 
 def scheduler_words(pod: Json) -> str:
     """Return why no node takes a Pod, '' while the scheduler has said nothing."""
-    for condition in list_at(pod, "status", "conditions"):
-        if text_at(condition, "type") == "PodScheduled" and text_at(condition, "status") == "False":
-            return PREEMPTION.sub("", one_line(text_at(condition, "message")))
-    return ""
+    return PREEMPTION.sub("", one_line(scheduler_message(pod)))
 
 
 def _waiting(container: Container) -> str:

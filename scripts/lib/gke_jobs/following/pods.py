@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gke_jobs.containers import Container, containers
 from gke_jobs.following.phases import Phase
 from gke_jobs.json_access import Json, int_at, list_at, text_at
@@ -14,6 +16,7 @@ CANNOT_START = {
     *("RegistryUnavailable", "SignatureValidationFailed"),
     *("CreateContainerConfigError", "CreateContainerError", "RunContainerError"),
 }
+MISSING_CLAIM = re.compile(r'persistentvolumeclaim "[^"]+" not found')  # in the words of the scheduler
 CRASHES = "CrashLoopBackOff"
 MAX_GRACE_SECONDS = 10**9
 
@@ -29,10 +32,24 @@ def phase_of(pod: Json) -> Phase:
     if phase != "Pending":
         return Phase.UNKNOWN
     if not text_at(pod, "spec", "nodeName"):
-        return Phase.WAITING
+        return Phase.STUCK if missing_claim(pod) else Phase.WAITING
     if any(text_at(one.waiting, "reason") in CANNOT_START for one in found) or _has_no_sandbox(pod):
         return Phase.STUCK
     return Phase.RESTARTING if any(map(_crashes, found)) else Phase.STARTING
+
+
+def scheduler_message(pod: Json) -> str:
+    """Return why no node takes a Pod, as it came; '' while the scheduler has said nothing."""
+    for condition in list_at(pod, "status", "conditions"):
+        if text_at(condition, "type") == "PodScheduled" and text_at(condition, "status") == "False":
+            return text_at(condition, "message")
+    return ""
+
+
+def missing_claim(pod: Json) -> str:
+    """Return what the scheduler says about a PersistentVolumeClaim that is not there, '' where it says nothing."""
+    found = MISSING_CLAIM.search(scheduler_message(pod))
+    return found[0] if found else ""
 
 
 def was_disrupted(pod: Json) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gke_jobs.following.events import Action, Message
 from gke_jobs.following.failures import PodFailure, exit_codes, failure_of
 from gke_jobs.following.jobs import Job
 from gke_jobs.following.phases import Phase
-from gke_jobs.following.pod_view import ContainerView, Pod, read_pod
+from gke_jobs.following.pod_view import ContainerView, Pod, read_pod, remedy
 from gke_jobs.json_access import Json, text_at
 from gke_jobs.plain_text import one_line
 from gke_jobs.results import PodResult, result_of
 
+NUMBERS = re.compile(r"[0-9a-f-]{8,}|\d+")  # ids and counts in words that say the same nevertheless
 SIDE_SECONDS = 5.0  # after the end of the program, until it is logged that another container goes on
 LIVE = (Phase.WAITING, Phase.STARTING, Phase.STUCK, Phase.RUNNING, Phase.RESTARTING, Phase.UNKNOWN)
 PLACED = (Phase.STARTING, Phase.STUCK, Phase.RUNNING, Phase.RESTARTING, Phase.UNKNOWN)
@@ -23,16 +25,24 @@ PLACED = (Phase.STARTING, Phase.STUCK, Phase.RUNNING, Phase.RESTARTING, Phase.UN
 class PodRecord:
     """One Pod, and what happened to it when.
 
+    read: the Pod as its own status has it; missing: what one of its volumes is to hold and is not there, '' for nothing
     since: of the present phase, monotonic seconds; history: each phase with the time it was seen, likewise
     stamps: when what happened, as the API said it in any state of the Pod
     """
 
     pod: Pod
+    read: Pod
     since: float
+    missing: str = ""
     history: list[tuple[Phase, float]] = field(default_factory=list)
     stamps: dict[str, str] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)  # in this phase: what alternates is logged once
     left_alone: float | None = None  # since when the program has ended and another container has not
+
+    @property
+    def waits_for_volumes(self) -> bool:
+        """Whether its volumes or its network may keep it from its start."""
+        return self.read.phase is Phase.STARTING and "pulling" not in self.read.stamps
 
 
 class PodsSeen:
@@ -108,28 +118,52 @@ class PodsSeen:
             self._failures[pod.uid] = failure
         record = self._records.get(pod.uid)
         if record is None:
-            record = self._records[pod.uid] = PodRecord(pod, now, [(pod.phase, now)])
+            record = self._records[pod.uid] = PodRecord(pod, pod, now, history=[(pod.phase, now)])
         elif record.pod.phase is Phase.REMOVED:
             return  # an event that is late
-        elif record.pod.phase is not pod.phase:
-            record.since = now
-            record.said.clear()
-            record.history.append((pod.phase, now))
-        record.pod = pod
+        record.read = pod
         record.stamps |= pod.stamps
-        if pod.phase is Phase.STUCK:
-            limit = f"; given up after {self._start_seconds:g} s (--start-timeout)" if self._start_seconds else ""
-            yield from _say(record, pod.words, f"{pod.details}{limit}")
-        elif not self._quiet:
-            yield from _say(record, pod.words)
+        yield from self._changed(record, now)
         if not self._quiet:
             yield from _say_of_ends(record, now)
         if is_deleted:
             yield from self._remove(record, now)
 
+    def without_volumes(self) -> list[PodRecord]:
+        """Return the Pods that have a node and may wait for their volumes, in the order in which they were seen."""
+        return [record for record in self._present() if record.waits_for_volumes]
+
+    def lack_volumes(self, uid: str, words: str, *, is_missing: bool, now: float) -> Iterator[Action]:
+        """Take what keeps a Pod from its start; '' for nothing. is_missing: an object that its volumes name."""
+        record = self._records.get(uid)
+        if record is None or record.pod.phase is Phase.REMOVED or not record.waits_for_volumes:
+            return
+        record.missing = words if is_missing else ""
+        yield from self._changed(record, now)
+        if words and not is_missing:
+            yield from _say(record, f"{record.pod.words}: {words}", key=NUMBERS.sub("", words))
+
+    def _changed(self, record: PodRecord, now: float) -> Iterator[Action]:
+        pod = record.read
+        if not record.waits_for_volumes:
+            record.missing = ""
+        if record.missing:
+            words = f"is unable to start on {pod.node}: {record.missing}"
+            pod = replace(pod, phase=Phase.STUCK, words=words, details=remedy(words))
+        if record.pod.phase is not pod.phase:
+            record.since = now
+            record.said.clear()
+            record.history.append((pod.phase, now))
+        record.pod = pod
+        if pod.phase is Phase.STUCK:
+            limit = f"; given up after {self._start_seconds:g} s (--start-timeout)" if self._start_seconds else ""
+            yield from _say(record, pod.words, f"{pod.details}{limit}")
+        elif not self._quiet:
+            yield from _say(record, pod.words)
+
     def _remove(self, record: PodRecord, now: float) -> Iterator[Action]:
         was_live = record.pod.phase is not Phase.SUCCEEDED
-        record.pod = _removed(record.pod)
+        record.pod = replace(record.pod, phase=Phase.REMOVED, words="is removed", details="")
         record.since, record.left_alone = now, None
         record.history.append((Phase.REMOVED, now))
         if was_live and not self._quiet:
@@ -153,9 +187,12 @@ class PodsSeen:
         return [record for record in self._records.values() if record.pod.phase is not Phase.REMOVED]
 
 
-def _say(record: PodRecord, words: str, details: str = "") -> Iterator[Action]:
-    """Log words that were not logged in this phase, with details that may differ each time."""
-    said = words.replace("ImagePullBackOff", "ErrImagePull")  # the same trouble, between two tries
+def _say(record: PodRecord, words: str, details: str = "", *, key: str = "") -> Iterator[Action]:
+    """Log words that were not logged in this phase, with details that may differ each time.
+
+    key: what they have in common with those that say the same
+    """
+    said = key or words.replace("ImagePullBackOff", "ErrImagePull")  # the same trouble, between two tries
     if said not in record.said:
         record.said.add(said)
         yield Message(f"{record.pod.title} {words}{details}")
@@ -176,18 +213,3 @@ def _say_of_ends(record: PodRecord, now: float) -> Iterator[Action]:
 def _others(pod: Pod) -> list[ContainerView]:
     """Return the containers beside the program that run, and that the end of the Pod waits for."""
     return [one for one in pod.containers if one.running and one.holds_pod and not one.is_main]
-
-
-def _removed(pod: Pod) -> Pod:
-    return Pod(
-        uid=pod.uid,
-        name=pod.name,
-        index=pod.index,
-        node=pod.node,
-        phase=Phase.REMOVED,
-        words="is removed",
-        details="",
-        containers=pod.containers,
-        disrupted=pod.disrupted,
-        stamps=pod.stamps,
-    )

@@ -68,7 +68,7 @@ class Streaming:
 
     def read_events(self, uid: str) -> None:
         """Ask for the Kubernetes Events of an object; EventsRead follows."""
-        self._start("events", lambda token: self._read_events(token, uid))
+        self._start(("events of", uid), lambda token: self._read_events(token, uid))
 
     def read_log(self, log: LogId, since: str) -> None:
         """Read a log as it is written; Opened, LogPiece and one LogEnded follow."""
@@ -150,9 +150,9 @@ class Streaming:
                 events_path(self._namespace), {"fieldSelector": f"involvedObject.uid={uid}", "limit": "500"}
             )
         except ApiError:
-            self._events.put((token, EventsRead(None)))
+            self._events.put((token, EventsRead(uid, None)))
             return
-        self._events.put((token, EventsRead(list_at(found, "items"))))
+        self._events.put((token, EventsRead(uid, list_at(found, "items"))))
 
     def _read_log(self, token: Token, log: LogId, since: str) -> None:
         query = {"container": log.container, "follow": "true", "timestamps": "true"}

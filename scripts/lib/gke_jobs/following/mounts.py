@@ -1,0 +1,83 @@
+"""Why a Pod does not start that has a node: a Secret or ConfigMap of a volume that is missing, a disk, the network.
+
+The status of a Pod does not say; its Events do. They are asked for only while a Pod takes long to start.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from gke_jobs.event_times import last_seen
+from gke_jobs.following.events import Action
+from gke_jobs.following.jobs import Job
+from gke_jobs.following.pods_seen import PodsSeen
+from gke_jobs.json_access import Json, is_uid, text_at
+from gke_jobs.plain_text import one_line
+
+# Seconds from when a Pod starts until its Events are asked for, again and again. The last keeps a long wait within two
+# requests a minute, of which the watches take 1.7.
+PAUSES = (10.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+TROUBLES = {"FailedMount", "FailedMapVolume", "FailedAttachVolume", "FailedCreatePodSandBox"}
+STARTS = {"Pulling", "Pulled", "Created", "Started"}  # which come when the volumes are there
+SUMMARY = "Unable to attach or mount volumes"  # which names no cause
+MISSING = re.compile(
+    r'^(\(combined from similar events\): )?MountVolume\.SetUp failed .*(secret|configmap) "[^"]+" not found'
+)
+RETRY = timedelta(seconds=180)  # the kubelet tries a volume again after two minutes at the latest
+
+
+class Mounts:
+    """Whether a Pod waits for its volumes, of those that start the one that has for longest.
+
+    ask_at: when to ask for its Events; is_asking: whether they are on their way
+    """
+
+    def __init__(self, *, once: bool) -> None:
+        self.ask_at: float | None = None
+        self.is_asking = False
+        self._first = 0.0 if once else PAUSES[0]
+        self._uid, self._asked, self._asked_at = "", 0, float("-inf")
+        self._mounted: set[str] = set()  # Pods whose Events say that their volumes are there
+
+    def pod_to_ask(self, job: Job, pods: PodsSeen, now: float) -> str:
+        """Return the uid of the Pod whose Events are to be asked for now, '' for none."""
+        waiting = [] if job.is_ending else pods.without_volumes()
+        record = next((one for one in waiting if one.pod.uid not in self._mounted and is_uid(one.pod.uid)), None)
+        if record is None:
+            self.ask_at = None
+            return ""
+        if self.ask_at is None or record.pod.uid != self._uid:
+            self._uid, self._asked = record.pod.uid, 0
+            self.ask_at = max(record.since + self._first, self._asked_at + PAUSES[0])
+        if now < self.ask_at:
+            return ""
+        self._asked = min(self._asked + 1, len(PAUSES) - 1)
+        self._asked_at, self.ask_at, self.is_asking = now, now + PAUSES[self._asked], True
+        return self._uid
+
+    def read(self, uid: str, events: Sequence[Json] | None, pods: PodsSeen, now: float) -> Iterator[Action]:
+        """Take the Events of a Pod."""
+        self.is_asking = False
+        if events is None:
+            return
+        ours = [event for event in events if text_at(event, "involvedObject", "uid") == uid]
+        if any(text_at(event, "reason") in STARTS for event in ours):
+            self._mounted.add(uid)
+            ours = []
+        trouble = _trouble(ours)
+        is_missing = MISSING.search(text_at(trouble, "message")) is not None
+        words = f"{text_at(trouble, 'reason')}: {one_line(text_at(trouble, 'message'))}" if trouble else ""
+        yield from pods.lack_volumes(uid, words, is_missing=is_missing, now=now)
+
+
+def _trouble(events: Sequence[Json]) -> Json:
+    """Return the Event that says best why a Pod does not start now, None for none."""
+    found = sorted((event for event in events if text_at(event, "reason") in TROUBLES), key=last_seen)
+    causes = [event for event in found if not text_at(event, "message").startswith(SUMMARY)]
+    for event in reversed(causes):
+        # Of two volumes that fail, one may be tried again sooner than the other.
+        if MISSING.search(text_at(event, "message")) and last_seen(causes[-1]) - last_seen(event) <= RETRY:
+            return event
+    return next(reversed(causes or found), None)

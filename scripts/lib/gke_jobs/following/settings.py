@@ -1,0 +1,26 @@
+"""What the follower of one Job is to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gke_jobs.following.clocks import Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is followed, and how. Times in seconds.
+
+    namespace: for messages
+    uid: of the Job, '' for the one that has the name now; once: to look only once (poll-job), and at Pods only
+    where limits.start is given
+    """
+
+    job: str
+    namespace: str
+    uid: str
+    limits: Limits
+    unreachable: float
+    max_log_streams: int
+    logs: str
+    once: bool = False
