@@ -66,4 +66,4 @@ with DAG("falls_and_grows", schedule=None, is_paused_upon_creation=False):
     GkeJobOperator(task_id="job", profile="small-spot", escalate=True, pre_execute=say_oom_killed, **arguments)
 
 with DAG("falls_in_a_group", schedule=None, is_paused_upon_creation=False):
-    gke_job_group("group", profile="small-spot", poke_interval=5, **distributed(1))
+    gke_job_group("group", profile="small-spot", poke_interval=10, **distributed(1))
