@@ -18,7 +18,7 @@ from gke_job.compat import AirflowException, AirflowFailException, AirflowSkipEx
 # Usage, bad values, manifest or result, no such template, permission denied, will never start: the table in README.md.
 NO_RETRY_HELPS = (64, 65, 66, 77, 78)
 MESSAGE_CHARACTERS = 1000
-FEWEST_CHARACTERS = 200  # of the reason and of the advice, whatever else there is
+FEWEST_CHARACTERS = 200  # of the reason, the cause and the advice, whatever else there is
 
 
 class Report:
@@ -68,13 +68,16 @@ class Report:
 
     def _message(self, status: int, cluster: str) -> str:
         end = f" (exit code {status}{'; no retry helps' if status in NO_RETRY_HELPS else ''})"
-        job, logs, advice = self.job(), self._text("logs"), self._failure().get("advice")
+        job, logs, failure = self.job(), self._text("logs"), self._failure()
         rest = [f"Job: {job[0]} in namespace {job[1]}"] if job else []
         rest += [f"cluster: {cluster}"] if cluster else []
         rest += [f"logs: {logs}"] if logs else []
-        room = max(2 * FEWEST_CHARACTERS, MESSAGE_CHARACTERS - len(end) - len("\n".join(["", "advice: ", *rest])))
-        said = [f"advice: {_cut(_line(advice), room // 2)}"] if isinstance(advice, str) and advice else []
-        reason = _cut(self._text("reason") or "the script has not said why: see the log", room - sum(map(len, said)))
+        found = {name: text for name in ("cause", "advice") if isinstance(text := failure.get(name), str) and text}
+        fixed = "\n".join([end, *(f"{name}: " for name in found), *rest])
+        room = max((1 + len(found)) * FEWEST_CHARACTERS, MESSAGE_CHARACTERS - len(fixed))
+        texts = {name: _cut(_line(text), room // (1 + len(found))) for name, text in found.items()}
+        said, room = [f"{name}: {text}" for name, text in texts.items()], room - sum(map(len, texts.values()))
+        reason = _cut(self._text("reason") or "the script has not said why: see the log", room)
         return str(redact("\n".join([reason + end, *said, *rest])))
 
     def _failure(self) -> dict[str, Any]:

@@ -25,11 +25,12 @@ class TaskInstance:
 
 CONTEXT = {"ti": TaskInstance()}
 LOGS = "https://console.cloud.google.com/logs/query;query=x?project=p"
+CAUSE = "Pod train-abcde: container main: OOMKilled, exit code 137 (SIGKILL), memory limit 1Gi"
 REPORT = {
     "job": "train ml 11111111-1111-1111-1111-111111111111",
     "logs": f"{LOGS}\n",
     "reason": "Job train failed: Job has reached the specified backoff limit\n",
-    "failure.json": json.dumps({"advice": "raise the memory limit", "exit_codes": [137]}),
+    "failure.json": json.dumps({"cause": CAUSE, "advice": "raise the memory limit", "exit_codes": [137]}),
 }
 
 
@@ -40,11 +41,12 @@ def failure(**arguments) -> AirflowException:
     return error.value
 
 
-def test_d4_the_exception_has_the_reason_the_advice_the_job_the_cluster_and_the_logs(run_job):
+def test_d4_the_exception_has_the_reason_the_cause_the_advice_the_job_the_cluster_and_the_logs(run_job):
     run_job.behaves(status=1, report=REPORT)
     error = failure(cluster=GkeCluster(project="p", location="l", name="c"))
     assert str(error).splitlines() == [
         "Job train failed: Job has reached the specified backoff limit (exit code 1)",
+        f"cause: {CAUSE}",
         "advice: raise the memory limit",
         "Job: train in namespace ml",
         "cluster: --project p --location l --cluster c",
@@ -69,11 +71,12 @@ def test_d4_a_script_that_leaves_nothing_whole_is_a_failure_all_the_same(run_job
 
 def test_d4_hostile_texts_are_short_lines(run_job):
     hostile = "\x1b[2J::endgroup::\r\n\u202e" + "x" * 5000
-    report = {"reason": hostile, "logs": LOGS, "failure.json": json.dumps({"advice": hostile, "exit_codes": ["1", {}]})}
+    found = {"cause": hostile, "advice": hostile, "exit_codes": ["1", {}]}
+    report = {"reason": hostile, "logs": LOGS, "failure.json": json.dumps(found)}
     run_job.behaves(status=1, report={**REPORT, **report})
     text = str(failure(skip_on_exit_code=1))
     assert len(text) <= 1000
-    assert len(text.splitlines()) == 4
+    assert len(text.splitlines()) == 5
     assert all(line.isprintable() and "::" not in line for line in text.splitlines())
 
 
@@ -134,8 +137,10 @@ def test_d4_the_exception_has_what_the_real_scripts_say(run, on_cluster, cluster
                 raise
 
     assert run(lambda: Noting(**on_cluster("exit 127"), **cluster.by_gcloud())) == "failed"
-    reason, advice, its_job, *place = seen[0].splitlines()
+    reason, cause, advice, its_job, *place = seen[0].splitlines()
     assert reason.endswith(": Job has reached the specified backoff limit (exit code 1)")
+    assert cause.startswith("cause: Pod ")
+    assert cause.endswith(": container main: exit code 127")
     assert advice.startswith("advice: ")
     assert its_job.startswith("Job: ")
     assert its_job.endswith(" in namespace default")

@@ -307,7 +307,8 @@ use_report() {
   run_job 'exit 127' --name broken
   assert_failure 1
   assert_regex "$(reported reason)" '^Job broken failed: Job has reached the specified backoff limit'
-  assert_regex "$(reported failure.json)" '^\{"advice": "[^"]+.*", "exit_codes": \[127\]\}$'
+  assert_regex "$(reported failure.json)" \
+    '^\{"cause": "Pod broken-[a-z0-9]+: container main: exit code 127", "advice": "[^"]+.*", "exit_codes": \[127\]\}$'
 }
 
 @test "D4: of a run without a Job the caller finds the reason" {

@@ -145,8 +145,9 @@ def test_a_server_that_does_not_answer_is_given_up(monkeypatch):
 
 def test_a_mistake_of_ours_does_not_stop_the_caller(monkeypatch):
     monkeypatch.setattr(explain, "diagnose", lambda seen: 1 / 0)
-    text = explain.explain(FakeConnection({}), "ml", "train", "1")
-    assert text == "Job train cannot be explained: ZeroDivisionError: division by zero; see: kubectl describe job\n"
+    found = explain.explain(FakeConnection({}), "ml", "train", "1")
+    words = "Job train cannot be explained: ZeroDivisionError: division by zero; see: kubectl describe job\n"
+    assert (found.text, found.cause) == (words, "")
 
 
 # Whatever is in any field, the diagnosis is text: harmless, and line by line ours.

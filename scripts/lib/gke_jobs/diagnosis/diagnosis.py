@@ -15,6 +15,7 @@ from gke_jobs.diagnosis.event_lines import EventLine, event_lines, events_since
 from gke_jobs.diagnosis.pod_facts import Facts, facts, first_start, last_change, logs_to_read, messages, pod_name
 from gke_jobs.diagnosis.seen import Seen
 from gke_jobs.event_times import BEGINNING
+from gke_jobs.following.mounts import SUMMARY
 from gke_jobs.following.phases import Phase
 from gke_jobs.following.pods import phase_of
 from gke_jobs.json_access import Json, at, count_at, dict_at, int_at, text_at, true_conditions
@@ -62,6 +63,24 @@ def diagnose(seen: Seen) -> str:
     lines += [f"advice: {said}" for said in dict.fromkeys(block.advice for block in found) if said]
     # Each part is sanitized; once more as a whole, since two parts may make a mark that neither was.
     return "".join(f"{escaped(line)}\n" for line in lines)
+
+
+def cause(seen: Seen) -> str:
+    """Return in one line what made a Pod of the Job fail, or what it waits for; '' where no Pod tells.
+
+    Of several Pods it is that of the one that failed last, as long as nobody deleted it.
+    """
+    pods = [group[0] for group in pod_groups(seen.pods or [])]
+    for pod in sorted(pods, key=_telling):
+        known = facts(pod)
+        lines = known.lines or [event.words for event in reversed(_events_about(seen, pod, known))]
+        if found := next((line for line in lines if SUMMARY not in line), "".join(lines[:1])):
+            return escaped(f"{_pod_title(pod)}: {found}")
+    return ""
+
+
+def _telling(pod: Json) -> tuple[int, bool]:
+    return URGENCY.get(phase_of(pod), LEAST_URGENT), bool(at(pod, "metadata", "deletionTimestamp"))
 
 
 def _job_block(seen: Seen) -> Block:
@@ -157,8 +176,7 @@ def _doing(pod: Json) -> str:
 def _pods_block(seen: Seen, group: list[Json]) -> Block:
     pod = group[0]
     known = facts(pod)
-    about = events_since(known.began, first_start(pod), seen.events_of(text_at(pod, "metadata", "uid")))
-    events = event_lines(about, seen.now, "\n".join(known.lines))
+    events = _events_about(seen, pod, known)
     lines = [_pod_headline(seen, pod)]
     if len(group) > 1:
         lines = [
@@ -170,6 +188,11 @@ def _pods_block(seen: Seen, group: list[Json]) -> Block:
     for container, _ in logs_to_read(pod):
         lines += _log(seen, text_at(pod, "metadata", "name"), container)
     return Block(lines, _pod_advice(pod, known, events), URGENCY.get(phase_of(pod), LEAST_URGENT))
+
+
+def _events_about(seen: Seen, pod: Json, known: Facts) -> list[EventLine]:
+    about = events_since(known.began, first_start(pod), seen.events_of(text_at(pod, "metadata", "uid")))
+    return event_lines(about, seen.now, "\n".join(known.lines))
 
 
 def _pod_advice(pod: Json, known: Facts, events: list[EventLine]) -> str | None:
@@ -200,9 +223,13 @@ def _pod_headline(seen: Seen, pod: Json) -> str:
         when = f"{duration(change, seen.now)} ago{after}"
     else:
         when = f"{duration(change, seen.now)} old"
-    index = one_line(text_at(dict_at(pod, "metadata", "annotations"), COMPLETION_INDEX))
     place = f" ({node})" if node and phase is Phase.UNKNOWN else f" on {node}" if node else ""
-    return f"Pod {pod_name(pod)}{f' (index {index})' if index else ''}: {_doing(pod)}{place}, {when}"
+    return f"{_pod_title(pod)}: {_doing(pod)}{place}, {when}"
+
+
+def _pod_title(pod: Json) -> str:
+    index = one_line(text_at(dict_at(pod, "metadata", "annotations"), COMPLETION_INDEX))
+    return f"Pod {pod_name(pod)}" + (f" (index {index})" if index else "")
 
 
 def _log(seen: Seen, pod: str, container: str) -> list[str]:

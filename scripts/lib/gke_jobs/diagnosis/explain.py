@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Set
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from gke_jobs.connection import Connection
-from gke_jobs.diagnosis.diagnosis import diagnose
+from gke_jobs.diagnosis.diagnosis import cause, diagnose
 from gke_jobs.diagnosis.reading import read
 from gke_jobs.job_options import JobOptions, find_job, parse_job_options
 from gke_jobs.json_access import text_at
@@ -19,18 +20,27 @@ from gke_jobs.messages import ScriptError, log
 from gke_jobs.plain_text import one_line
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """The diagnosis of a Job as lines of text, and the cause of its trouble in one line, '' where that is not known."""
+
+    text: str
+    cause: str = ""
+
+
 def explain(
     connection: Connection, namespace: str, name: str, uid: str, *, shown_logs: Set[tuple[str, str]] = frozenset()
-) -> str:
-    """Return the diagnosis of the Job with this uid as lines of text. Takes at most 20 s, raises nothing.
+) -> Explanation:
+    """Return the diagnosis of the Job with this uid. Takes at most 20 s, raises nothing.
 
     shown_logs: (Pod, container) whose log was shown already
     """
     try:
-        return diagnose(read(connection, namespace, name, uid, datetime.now(timezone.utc), shown_logs=shown_logs))
+        seen = read(connection, namespace, name, uid, datetime.now(timezone.utc), shown_logs=shown_logs)
+        return Explanation(diagnose(seen), cause(seen))
     except Exception as error:  # a mistake of ours, on the way to a verdict, which it must not hold up
         why = one_line(f"{type(error).__name__}: {error}")
-        return f"Job {one_line(name)} cannot be explained: {why}; see: kubectl describe job\n"
+        return Explanation(f"Job {one_line(name)} cannot be explained: {why}; see: kubectl describe job\n")
 
 
 def main() -> int:
@@ -41,6 +51,6 @@ def main() -> int:
     except ScriptError as error:
         log(str(error))
         return error.status
-    text = explain(options.connection, options.namespace, options.job, text_at(job, "metadata", "uid"))
-    sys.stdout.buffer.write(text.encode())
+    found = explain(options.connection, options.namespace, options.job, text_at(job, "metadata", "uid"))
+    sys.stdout.buffer.write(found.text.encode())
     return 0

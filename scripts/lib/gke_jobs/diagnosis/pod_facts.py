@@ -184,7 +184,9 @@ def _container_facts(container: Container) -> Iterator[str]:
     if container.has_failed:
         yield f"{_title(container)}: {_end(container, container.ended)}"
     if waiting and reason not in STARTING:
-        yield f"{_title(container)}: {reason}: {one_line(text_at(waiting, 'message'))}"
+        message, image = one_line(text_at(waiting, "message")), one_line(text_at(container.spec, "image"))
+        of = f" of {image}" if "Image" in reason and image not in message else ""
+        yield f"{_title(container)}: {reason}{of}: {message}"
     if container.ended_before:
         restarts = int_at(container.status, "restartCount")
         yield f"{_title(container)}: restarted, {restarts} so far; before: {_end(container, container.ended_before)}"

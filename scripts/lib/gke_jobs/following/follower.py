@@ -23,10 +23,9 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gke_jobs import captured, exit_codes
-from gke_jobs.connection import Connection
 from gke_jobs.following.clocks import Limits
 from gke_jobs.following.core import Follower
 from gke_jobs.following.events import (
@@ -50,6 +49,9 @@ from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ScriptError, log, log_or_fail
 from gke_jobs.plain_text import json_line
 from gke_jobs.results import PodResult, ResultError, indexes_with_result, job_result
+
+if TYPE_CHECKING:
+    from gke_jobs.diagnosis.explain import Explanation
 
 START_SECONDS, HEARTBEAT_SECONDS = 300.0, 300.0
 MAX_LOG_STREAMS = 10
@@ -133,8 +135,9 @@ def follow(options: JobOptions) -> int:
     finally:
         output.unfold()
     _leave(options.others, follower, end)
-    explanation = _explanation(options.connection, options.namespace, options.job, follower) if end.explain else ""
-    output.text(explanation)
+    explanation = _explanation(options, follower) if end.explain else None
+    if explanation:
+        output.text(explanation.text)
     _leave_failure(options.others.failure, follower, end, explanation)
     log_or_fail(end.reason)
     return end.status
@@ -193,11 +196,15 @@ def _leave(given: Any, follower: Follower, end: Finish) -> None:
         given.unscheduled.touch()
 
 
-def _leave_failure(file: Path | None, follower: Follower, end: Finish, explanation: str) -> None:
+def _leave_failure(file: Path | None, follower: Follower, end: Finish, explanation: Explanation | None) -> None:
     if file and end.status:
-        advice = [line.removeprefix(ADVICE) for line in explanation.splitlines() if line.startswith(ADVICE)]
+        lines, cause = (explanation.text.splitlines(), explanation.cause) if explanation else ([], "")
+        failure = {
+            "cause": cause if cause.partition(": ")[2] not in end.reason else "",
+            "advice": next((line.removeprefix(ADVICE) for line in lines if line.startswith(ADVICE)), ""),
+            "exit_codes": follower.pods.exit_codes(),
+        }
         with suppress(OSError):
-            failure = {"advice": next(iter(advice), ""), "exit_codes": follower.pods.exit_codes()}
             file.write_text(json.dumps(failure))
 
 
@@ -214,10 +221,11 @@ def whole_result(job: Job | None, results: list[PodResult]) -> str:
         return ""
 
 
-def _explanation(connection: Connection, namespace: str, job: str, follower: Follower) -> str:
+def _explanation(options: JobOptions, follower: Follower) -> Explanation:
     from gke_jobs.diagnosis.explain import explain  # which a Job that succeeds does not need
 
-    return explain(connection, namespace, job, follower.uid, shown_logs=follower.shown_logs())
+    shown = follower.shown_logs()
+    return explain(options.connection, options.namespace, options.job, follower.uid, shown_logs=shown)
 
 
 class Output:
