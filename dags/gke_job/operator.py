@@ -14,8 +14,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from gke_job import kills, results
-from gke_job.arguments import Logs, OnChange, OnKill, Validate, check_choices, check_sources, exit_codes
+from gke_job import arguments, kills, results
+from gke_job.arguments import Logs, OnChange, OnKill, Validate
 from gke_job.cluster import GkeCluster
 from gke_job.command import command
 from gke_job.compat import AirflowException, BashOperator, Context, mask_secret
@@ -76,7 +76,8 @@ class GkeJobOperator(BashOperator):
     :param logs: whose logs are printed: those of all containers, of those that failed, or none
     :param multiple_outputs: whether of a result that is a JSON object each key is an XCom as well, so that
         `job.output["loss"]` is one of its values. A key that is no plain name (1 to 250 letters, digits, `_`, `.`, `-`;
-        not `.`, `..` or `return_value`) is in the return value only. A result that is no object is no error
+        not `.`, `..` or `return_value`) is in the return value only. Read what may be null from the return value: Airflow
+        3 fails a task that is given an XCom of None. A result that is no object is no error
     :param result_required: whether the task fails, without a retry, when the Job is complete and its container, or that
         of any index of an Indexed Job, has left no result
     :param skip_on_exit_code: exit codes of the container for which the task is skipped, not failed, when the Job fails:
@@ -130,10 +131,14 @@ class GkeJobOperator(BashOperator):
         on_kill_action: OnKill = "auto",
         **kwargs: Any,
     ) -> None:
+        arguments.check_others(kwargs)
         # The keys are pushed here, because Airflow pushes them all; and the exit codes of the scripts skip nothing.
         super().__init__(bash_command="", multiple_outputs=False, skip_on_exit_code=None, **kwargs)
-        check_choices(validate=validate, logs=logs, on_change=on_change, on_kill_action=on_kill_action)
-        check_sources(template, manifest, values, cluster)
+        arguments.check_environment(self.env, self.append_env)
+        arguments.check_choices(validate=validate, logs=logs, on_change=on_change, on_kill_action=on_kill_action)
+        arguments.check_sources(template, manifest, values, cluster)
+        arguments.check_profile(manifest, profile, profile_for, profiles)
+        arguments.check_switches(multiple_outputs=multiple_outputs, result_required=result_required)
         self.template = template
         self.manifest = manifest
         self.values = values or {}
@@ -157,10 +162,11 @@ class GkeJobOperator(BashOperator):
             "on_change": on_change,
             "on_kill": "keep" if on_kill_action == "keep" else "delete",
         }
+        arguments.check_options(self.options, has_profile=bool(profile or profile_for))
         self.on_kill_action = on_kill_action
         self.pushes_keys = multiple_outputs
         self.result_required = result_required
-        self.skipped_exit_codes = exit_codes(skip_on_exit_code)
+        self.skipped_exit_codes = arguments.exit_codes(skip_on_exit_code)
         others: Any = self.on_success_callback or []  # Airflow 2 takes one, and has None for none
         self.on_success_callback = [results.mark_collected, *([others] if callable(others) else others)]
         self.collected: Report | None = None  # of a complete Job that is not marked yet
@@ -229,7 +235,6 @@ class GkeJobOperator(BashOperator):
     def _run_with_values(self, context: Context, script: str, **options: Any) -> str:
         values = plain(self.values)
         mask_secret({name: value for name, value in values.items() if name not in NAMES_OF_OBJECTS})
-        profile_for = self.profile_for and ",".join(f"{name}={amount}" for name, amount in self.profile_for.items())
         files = {"values": values}
         if self.manifest is not None:
             files["template"] = plain(self.manifest, "manifest")
@@ -240,7 +245,7 @@ class GkeJobOperator(BashOperator):
             namespace=self.namespace,
             template=self.template,
             profile=self.profile,
-            profile_for=profile_for,
+            profile_for=arguments.size_option(self.profile_for),
             profiles=self.profiles,
             **options,
         )

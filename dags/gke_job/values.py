@@ -17,9 +17,8 @@ def plain(value: Any, path: str = "values") -> Any:
     :raises TypeError: a value that JSON lacks, or a key that is no string
     :raises ValueError: a number that JSON lacks: NaN or an infinity
     """
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{path} is {value}, a number that JSON lacks; pass null or a string")
     if value is None or isinstance(value, (str, bool, int, float)):
+        check_numbers(value, path)
         return value
     if isinstance(value, Mapping):
         for key in value:
@@ -29,6 +28,22 @@ def plain(value: Any, path: str = "values") -> Any:
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
         return [plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
     raise TypeError(f"{path} is of type {_name(value)}, which JSON lacks; convert it, e.g. to a string")
+
+
+def check_numbers(value: Any, path: str) -> None:
+    """Refuses numbers that JSON lacks, in dicts and lists, too; Airflow would fail to serialize the DAG.
+
+    :param path: where the value is, for the error
+    :raises ValueError: NaN or an infinity
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{path} is {value}, a number that JSON lacks; pass null or a string")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            check_numbers(item, f"{path}[{key!r}]")
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            check_numbers(item, f"{path}[{index}]")
 
 
 def _name(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from datetime import timedelta
@@ -13,7 +14,7 @@ from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.utils.session import create_session
 
 from gke_job import GkeCluster, GkeJobOperator
-from gke_job.compat import AirflowException, AirflowFailException
+from gke_job.compat import AIRFLOW_2, AirflowException, AirflowFailException
 from gke_job.operator import airflow_environment
 from gke_jobs.rendering.identity import Run
 
@@ -42,12 +43,15 @@ def options(call: dict) -> dict[str, str]:
     return {name: value for name, value in zip(names, given, strict=True) if name != "--values"}
 
 
+def options_without_flags(call: dict, *flags: str) -> dict[str, str]:
+    return options({**call, "arguments": [word for word in call["arguments"] if word[2:] not in flags]})
+
+
 def test_every_argument_becomes_an_option_of_run_job(run_job):
     GkeJobOperator(
         task_id="t",
         template="batch-job",
         profile="gpu-l4",
-        profile_for={"bytes": 73_000_000_000},
         profiles="/team/profiles.yaml",
         validate="server",
         cluster=GkeCluster(project="p", location="europe-west4", name="c"),
@@ -68,7 +72,6 @@ def test_every_argument_becomes_an_option_of_run_job(run_job):
         "--cluster": "c",
         "--template": "batch-job",
         "--profile": "gpu-l4",
-        "--profile-for": "bytes=73000000000",
         "--profiles": "/team/profiles.yaml",
         "--validate": "server",
         "--namespace": "ml",
@@ -87,7 +90,9 @@ def test_every_argument_becomes_an_option_of_run_job(run_job):
 
 @pytest.mark.parametrize("name", ["escalate", "fallback"])
 def test_what_a_retry_may_change_is_an_option_without_a_value(run_job, name):
-    GkeJobOperator(task_id="t", template="batch-job", **{name: True}).execute(CONTEXT)
+    operator = GkeJobOperator(task_id="t", template="batch-job", profile_for={"bytes": 73_000_000_000}, **{name: True})
+    operator.execute(CONTEXT)
+    assert options_without_flags(run_job.calls[0], name)["--profile-for"] == "bytes=73000000000"
     arguments = run_job.calls[0]["arguments"]
     assert arguments[arguments.index(f"--{name}") + 1].startswith("--")
 
@@ -114,11 +119,6 @@ def test_what_is_not_given_is_left_to_run_job(run_job):
     GkeJobOperator(task_id="t", template="batch-job").execute(CONTEXT)
     assert options(run_job.calls[0]) == {"--template": "batch-job", "--on-kill": "delete", "--mark": "later"}
     assert run_job.calls[0]["values"] == {}
-
-
-def test_a_time_of_nothing_is_left_to_run_job_to_refuse(run_job):
-    GkeJobOperator(task_id="t", template="batch-job", timeout=0).execute(CONTEXT)
-    assert options(run_job.calls[0])["--timeout"] == "0"
 
 
 def test_a_shell_sees_no_syntax_in_an_argument(run_job):
@@ -181,6 +181,23 @@ def test_a_key_of_the_result_can_be_handed_on_alone(run, run_job):
 
     assert run(build) == "success"
     assert run_job.calls[1]["values"] == {"rows": 3}
+
+
+NULL = '{{ ti.xcom_pull("measure")["n"] is none }}'
+
+
+@pytest.mark.parametrize(("given", "state"), [(NULL, "success"), (None, "success" if AIRFLOW_2 else "failed")])
+def test_a_null_of_the_result_is_read_from_the_return_value(run, run_job, given, state):
+    run_job.behaves(output='{"n": null, "m": 1}')
+
+    def build() -> None:
+        measure = GkeJobOperator(task_id="measure", template="batch-job")
+        n = given or measure.output["n"]
+        GkeJobOperator(task_id="use", template="batch-job", values={"n": n, "m": measure.output["m"]})
+
+    assert run(build) == state
+    passed = {"n": "True" if given else None, "m": 1}
+    assert [call["values"] for call in run_job.calls[1:]] == ([passed] if state == "success" else [])
 
 
 def test_a_result_that_is_no_object_is_the_return_value_alone(run, run_job):
@@ -247,18 +264,56 @@ def test_a_value_that_json_lacks_is_refused_before_anything_runs(run_job):
         ({"validate": "yes"}, r"^validate is 'yes': it is one of offline, server, off$"),
         ({"values": [1]}, r"^values is of type list: give a dict$"),
         ({"values": "{}"}, r"^values is of type str: give a dict$"),
-        ({"skip_on_exit_code": "99"}, r"^skip_on_exit_code has '9': an exit code is an integer from 1 to 255$"),
+        ({"skip_on_exit_code": "42"}, r"^skip_on_exit_code is '42': give an integer from 1 to 255, or a list of them$"),
+        ({"skip_on_exit_code": ["9"]}, r"^skip_on_exit_code has '9': an exit code is an integer from 1 to 255$"),
         ({"skip_on_exit_code": True}, r"^skip_on_exit_code has True: "),
         ({"skip_on_exit_code": [300]}, r"^skip_on_exit_code has 300: "),
         ({"cluster": "ml"}, r"^cluster is 'ml': give a GkeCluster, e.g. "),
         ({"template": None}, r"^give either template, the name of one, or manifest"),
         ({"manifest": {"kind": "Job"}}, r"^give either template, the name of one, or manifest"),
         ({"template": None, "manifest": {}, "values": {"a": 1}}, r"^values are given beside manifest"),
+        ({"template": None, "manifest": {}, "profile": "cpu-small"}, r"^profile is given beside manifest"),
+        ({"values": {"a": [{"b": math.nan}]}}, r"^values\['a'\]\[0\]\['b'\] is nan, a number that JSON lacks"),
+        ({"template": None, "manifest": [{"a": math.inf}]}, r"^manifest\[0\]\['a'\] is inf, a number that JSON lacks"),
+        ({"timeout": "1h"}, r"^timeout is '1h': give seconds from 1 to 999999999, or a timedelta$"),
+        ({"timeout": 0}, "^timeout is 0: "),
+        ({"schedule_timeout": -1}, "^schedule_timeout is -1: "),
+        ({"start_timeout": timedelta(milliseconds=500)}, "^start_timeout is datetime.timedelta"),
+        ({"unreachable_timeout": True}, "^unreachable_timeout is True: "),
+        ({"heartbeat": math.nan}, "^heartbeat is nan: "),
+        ({"max_log_streams": 0}, "^max_log_streams is 0: give an integer from 1$"),
+        ({"profile": "gpu-l4", "profile_for": {"bytes": 1}}, "^profile and profile_for both choose a profile"),
+        ({"profile_for": "bytes=1"}, "^profile_for is 'bytes=1': give a dict with one size"),
+        ({"profile_for": {"bytes": 1, "rows": 2}}, "^profile_for is .*: give a dict with one size"),
+        ({"escalate": True}, "^escalate needs a profile to begin with"),
+        ({"fallback": "yes"}, "^fallback is 'yes': give True or False$"),
+        ({"result_required": "no"}, "^result_required is 'no': give True or False$"),
+        ({"multiple_outputs": None}, "^multiple_outputs is None: give True or False$"),
+        ({"env": {"A": "1"}}, r"^env is the environment of run-job .*: for the container write values\['env'\], for "),
+        ({"default_args": {"env": {"A": "1"}}}, "^env is the environment of run-job"),
+        ({"image": "x"}, r"^GkeJobOperator has no such arguments, image: write values\['image'\]$"),
+        ({"env_vars": {}, "args": []}, r"env_vars: write values\['env'\]; args: write values\['args'\]$"),
+        ({"cmds": ["a"], "project_id": "p"}, r"cmds: write values\['command'\]; project_id: write cluster=GkeCluster"),
+        ({"nonsense": 1}, "nonsense: remove it$"),
     ],
 )
 def test_a_wrong_argument_is_refused_when_the_dag_is_parsed(given, said):
     with pytest.raises((TypeError, ValueError), match=said):
         GkeJobOperator(**{"task_id": "t", "template": "batch-job", **given})
+
+
+def test_arguments_that_airflow_renders_are_checked_when_they_are_rendered(run_job):
+    rendered = {"profile": "{{ params.profile }}", "profile_for": "{{ params.size }}"}
+    operator = GkeJobOperator(task_id="t", template="batch-job", **rendered)
+    operator.profile, operator.profile_for = "", "bytes=1"  # as Airflow renders them
+    with pytest.raises(TypeError, match=r"^profile_for is 'bytes=1': give a dict"):
+        operator.execute(CONTEXT)
+
+
+def test_the_environment_of_run_job_can_be_added_to(run_job):
+    GkeJobOperator(task_id="t", template="batch-job", env={"A": "1"}, append_env=True).execute(CONTEXT)
+    environment = run_job.calls[0]["environment"]
+    assert (environment["A"], "PATH" in environment) == ("1", True)
 
 
 def test_a_manifest_is_passed_as_a_file_that_is_no_template(run_job):
@@ -316,7 +371,7 @@ COMPOSER = {"GCP_PROJECT": "ml", "COMPOSER_LOCATION": "europe-west4", "COMPOSER_
 EXPLICIT = {"GKE_JOB_AIRFLOW_ENVIRONMENT": "mine"}
 
 
-@pytest.mark.parametrize("options", [{}, {"env": {"A": "b"}}])
+@pytest.mark.parametrize("options", [{}, {"env": {"A": "b"}, "append_env": True}])
 @pytest.mark.parametrize(("variables", "name"), [(COMPOSER, "ml/europe-west4/prod"), (COMPOSER | EXPLICIT, "mine")])
 def test_d5_on_composer_the_environment_is_named_after_it_unless_it_has_a_name(
     run_job, monkeypatch, options, variables, name
