@@ -126,6 +126,60 @@ def test_of_the_autoscalers_events_the_last_gives_the_advice():
     assert advice(diagnose(replace(seen, events=[failed, scaled]))) == ["a node is on its way: wait"]
 
 
+TAINT = "0/3 nodes are available: 1 node(s) had untolerated taint {nvidia.com/gpu: present}"
+OTHERS = "2 node(s) didn't match Pod's node affinity/selector."
+SHOW = "compare --profile, `node_pool` and `node_selector` with: kubectl get nodes --show-labels"
+
+
+@pytest.mark.parametrize("reason", ["FailedScheduling", "NotTriggerScaleUp", None])
+@pytest.mark.parametrize(
+    ("message", "labels", "said"),
+    [
+        (OTHERS, {"a": "b", "c": "d"}, f"no node has all of the labels a=b, c=d: {SHOW}"),
+        (OTHERS, {"a": "b"}, f"no node has the label a=b: {SHOW}"),
+        (
+            f"{TAINT}, {OTHERS}",
+            {"a": "b", "c": "d"},
+            f"no node that the Pod tolerates has all of the labels a=b, c=d: {SHOW}; where a node has that, ",
+        ),
+        (
+            TAINT,
+            {"a": "b"},
+            f"no node that the Pod tolerates has the label a=b: {SHOW}; where a node has that, tolerate ",
+        ),
+        (TAINT, {}, "add a toleration for the taint (`tolerations`), or take another --profile"),
+    ],
+)
+def test_the_advice_for_a_pod_that_no_node_takes_has_all_labels_that_it_asks_for(reason, message, labels, said):
+    seen = load("unschedulable")
+    pod = deepcopy(seen.pods[0])
+    pod["spec"]["nodeSelector"] = labels
+    scheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    pod["status"]["conditions"] = [{**scheduled, "message": "0/3 nodes are available." if reason else message}]
+    events = [event(seen, pod, reason, message)] if reason else []
+    (found,) = advice(diagnose(replace(seen, pods=[pod], events=events)))
+    assert found.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            'configmap "x" not found',
+            "create the configmap x in the Job's namespace, or correct its name: `config_files`",
+        ),
+        ("couldn't find key B in Secret ml/x", "add the key B to the Secret ml/x, or correct its name: `secret_env`"),
+        ("references non-existent config key: B", "add the key B to the ConfigMap of the volume, or correct its name"),
+    ],
+)
+def test_the_advice_for_what_is_missing_names_the_values_that_ask_for_it(message, said):
+    seen = load("secret_missing")
+    pod = deepcopy(seen.pods[0])
+    pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = message
+    (found,) = advice(diagnose(replace(seen, pods=[pod])))
+    assert found.startswith(said)
+
+
 def test_s7_a_command_in_the_advice_has_only_checked_names():
     seen = load("suspended")
     job = deepcopy(seen.job)

@@ -110,4 +110,4 @@ def test_a_pod_that_cannot_be_started_is_logged_with_its_message_and_the_limit()
     item["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = "no such image"
     driver.listed([job()], [item])
     (said,) = [text for text in driver.messages if "unable to start" in text]
-    assert said.endswith(": ImagePullBackOff: no such image; given up after 5 s (--start-timeout)")
+    assert said.endswith(": ImagePullBackOff: no such image; will be given up after 5 s (--start-timeout)")

@@ -71,13 +71,32 @@ GONE = (
         r""": gcloud logging read 'resource.labels.pod_name="\1"'""",
     ),
 )
-MISSING = Rule(
-    r"(secret|configmap|service ?account|persistentvolumeclaim) \"([^\"]+)\" not found",
-    r"create the \1 \2 in the Job's namespace, or correct its name in the template or its values",
+# Which values have the names of objects, by what the cluster calls them.
+NAMED_IN = {
+    "secret": "`secret_env`, `secret_files` or `env_from`",
+    "configmap": "`config_files` or `env_from`",
+    "service ?account": "`service_account`",
+    "persistentvolumeclaim": "`volumes`",
+}
+MISSING = tuple(
+    Rule(
+        rf"({kind}) \"([^\"]+)\" not found",
+        rf"create the \1 \2 in the Job's namespace, or correct its name: {values}, or the template",
+    )
+    for kind, values in NAMED_IN.items()
+)
+MISSING_KEY = tuple(
+    Rule(pattern, rf"add the key \1 to the {kind}, or correct its name: {values}, or the template")
+    for pattern, kind, values in (
+        (r"couldn't find key (\S+) in Secret (\S+)", r"Secret \2", "`secret_env`"),
+        (r"couldn't find key (\S+) in ConfigMap (\S+)", r"ConfigMap \2", "`container`, with env"),
+        (r"references non-existent secret key: ([^\s,]+)", "Secret of the volume", "`volumes`"),
+        (r"references non-existent config key: ([^\s,]+)", "ConfigMap of the volume", "`volumes`"),
+    )
 )
 # Why the Job controller cannot create Pods.
 CREATION = (
-    MISSING,
+    *MISSING,
     Rule(r"violates PodSecurity", "give the template the fields that the message names, as the shipped templates have"),
     Rule(r"exceeded quota", "wait for other Jobs to end, request less (`resources`), or have the ResourceQuota raised"),
 )
@@ -101,9 +120,15 @@ NODE = (
         r"Insufficient (\S+[^\s.,])",
         r"no node has so much \1 free: wait, request less (`resources`), or take another --profile",
     ),
+    # A node with a taint that is not tolerated may be of another pool: the scheduler looks at taints first.
     Rule(
-        r"didn't match Pod's node affinity/selector.*the label (\S+)",
-        r"no node has \1: compare --profile and `node_pool` with: kubectl get nodes --show-labels",
+        r"(?:untolerated taint|had taint).*its node must have (the label|all of the labels) ([^\n]+)",
+        r"no node that the Pod tolerates has \1 \2: compare --profile, `node_pool` and `node_selector` with: kubectl get "
+        "nodes --show-labels; where a node has that, tolerate its taint (`tolerations`)",
+    ),
+    Rule(
+        r"didn't match Pod's node affinity/selector.*its node must have (the label|all of the labels) ([^\n]+)",
+        r"no node has \1 \2: compare --profile, `node_pool` and `node_selector` with: kubectl get nodes --show-labels",
     ),
     Rule(r"untolerated taint|had taint", "add a toleration for the taint (`tolerations`), or take another --profile"),
 )
@@ -129,11 +154,8 @@ START = (
     ),
     Rule(r"ErrImageNeverPull", "the node does not have the image: set imagePullPolicy to IfNotPresent"),
     Rule(r"no match for platform|exec format error", "build the `image` for the architecture of the nodes"),
-    MISSING,
-    Rule(
-        r"couldn't find key (\S+) in (Secret|ConfigMap) (\S+)",
-        r"add the key \1 to the \2 \3, or correct its name in the template",
-    ),
+    *MISSING,
+    *MISSING_KEY,
     Rule(r"runAsNonRoot", "give `run_as_user` a user id other than 0: the image says root, or only a name"),
 )
 # Why a node or its owner ended a Pod.

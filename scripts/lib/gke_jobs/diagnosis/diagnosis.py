@@ -199,7 +199,9 @@ def _pod_advice(pod: Json, known: Facts, events: list[EventLine]) -> str | None:
     """Return what to do about what a Pod does now: what it went through before is over."""
     phase, ends = phase_of(pod), ["\n".join(found) for found in known.of_containers]
     if phase is Phase.WAITING:
-        return _advise_by_events(advice.NODE, events) or advise(advice.NODE, ["\n".join(known.of_node)])
+        wishes = known.of_node[1:]
+        found = advise(advice.NODE, ["\n".join([event.words, *wishes]) for event in reversed(events)])
+        return found or advise(advice.NODE, ["\n".join(known.of_node)])
     if phase in (Phase.STARTING, Phase.STUCK):
         found = advise(advice.START, [*ends, "\n".join(known.of_node)])
         return found or _advise_by_events(advice.START, events)

@@ -172,7 +172,8 @@ def _wishes(spec: Json) -> list[str]:
     ][:WISHES]
     labels = [one_line(f"{key}={value}") for key, value in dict_at(spec, "nodeSelector").items()][:WISHES]
     found = ["it requests " + ", ".join(wanted)] if wanted else []
-    return found + (["its node must have the label " + ", ".join(labels)] if labels else [])
+    which = "the label" if len(labels) == 1 else "all of the labels"
+    return found + ([f"its node must have {which} " + ", ".join(labels)] if labels else [])
 
 
 def _title(container: Container) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from gke_jobs.containers import Container, containers, main_container
-from gke_jobs.diagnosis.advice import MISSING
+from gke_jobs.diagnosis.advice import MISSING, advise
 from gke_jobs.following.phases import Phase
 from gke_jobs.following.pods import missing_claim, phase_of, scheduler_message, was_disrupted
 from gke_jobs.json_access import Json, dict_at, int_at, text_at, true_conditions
@@ -116,7 +116,7 @@ def _details(found: list[Container], claim: str) -> str:
 
 def remedy(words: str) -> str:
     """Return what to do about an object that is not found, to follow the words for that; '' where it is none."""
-    advice = MISSING.advise(words)
+    advice = advise(MISSING, [words])
     return f"; {advice}" if advice else ""
 
 

@@ -156,7 +156,7 @@ class PodsSeen:
             record.history.append((pod.phase, now))
         record.pod = pod
         if pod.phase is Phase.STUCK:
-            limit = f"; given up after {self._start_seconds:g} s (--start-timeout)" if self._start_seconds else ""
+            limit = f"; will be given up after {self._start_seconds:g} s (--start-timeout)" if self._start_seconds else ""
             yield from _say(record, pod.words, f"{pod.details}{limit}")
         elif not self._quiet:
             yield from _say(record, pod.words)
