@@ -101,8 +101,8 @@ def test_a_claim_that_is_missing_is_waited_for_like_an_image():
     (said,) = [text for text in driver.messages if text.startswith("Pod")]
     assert said == (
         'Pod train-abcde is unable to start: persistentvolumeclaim "data" not found; '
-        "create the persistentvolumeclaim data in the Job's namespace, or correct its name: `volumes`, or the template; "
-        "will be given up after 60 s (--start-timeout)"
+        "create the persistentvolumeclaim data in the Job's namespace, or correct its name: `volumes`, or the "
+        "template; will be given up after 60 s (--start-timeout)"
     )
     driver.at(500)
     assert driver.ended_after == (60, 78)

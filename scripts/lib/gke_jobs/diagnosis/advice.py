@@ -123,8 +123,8 @@ NODE = (
     # A node with a taint that is not tolerated may be of another pool: the scheduler looks at taints first.
     Rule(
         r"(?:untolerated taint|had taint).*its node must have (the label|all of the labels) ([^\n]+)",
-        r"no node that the Pod tolerates has \1 \2: compare --profile, `node_pool` and `node_selector` with: kubectl get "
-        "nodes --show-labels; where a node has that, tolerate its taint (`tolerations`)",
+        r"no node that the Pod tolerates has \1 \2: compare --profile, `node_pool` and `node_selector` with: kubectl "
+        "get nodes --show-labels; where a node has that, tolerate its taint (`tolerations`)",
     ),
     Rule(
         r"didn't match Pod's node affinity/selector.*its node must have (the label|all of the labels) ([^\n]+)",

@@ -156,7 +156,8 @@ class PodsSeen:
             record.history.append((pod.phase, now))
         record.pod = pod
         if pod.phase is Phase.STUCK:
-            limit = f"; will be given up after {self._start_seconds:g} s (--start-timeout)" if self._start_seconds else ""
+            seconds = self._start_seconds
+            limit = f"; will be given up after {seconds:g} s (--start-timeout)" if seconds else ""
             yield from _say(record, pod.words, f"{pod.details}{limit}")
         elif not self._quiet:
             yield from _say(record, pod.words)
