@@ -12,7 +12,6 @@ import yaml
 
 from gke_job import paths
 from gke_job.cluster import GkeCluster
-from gke_job.compat import BashOperator
 from gke_job.values import check_numbers
 
 Validate = Literal["offline", "server", "off"]
@@ -62,13 +61,13 @@ def check_sources(template: str | None, manifest: Any, values: Any, cluster: Any
         )
 
 
-def check_others(given: Collection[str]) -> None:
-    """Refuses arguments that no operator has, and names the value or argument that is meant.
+def check_others(operator: type, given: Collection[str]) -> None:
+    """Refuses arguments that an operator does not have, and names the value or argument that is meant.
 
-    :param given: the names of those that are for BashOperator
+    :param given: the names of those that are for its base classes
     :raises TypeError: names each of them
     """
-    unknown = [name for name in given if name not in _arguments_of_airflow()]
+    unknown = [name for name in given if name not in _arguments(operator)]
     if not unknown:
         return
     values, elsewhere = _values()
@@ -80,8 +79,8 @@ def check_others(given: Collection[str]) -> None:
 
 
 @cache
-def _arguments_of_airflow() -> frozenset[str]:
-    kinds = [kind for kind in BashOperator.__mro__ if "__init__" in vars(kind)]
+def _arguments(operator: type) -> frozenset[str]:
+    kinds = [kind for kind in operator.__mro__ if "__init__" in vars(kind)]
     found = [one for kind in kinds for one in inspect.signature(vars(kind)["__init__"]).parameters.values()]
     return frozenset(one.name for one in found if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD))
 

@@ -131,7 +131,7 @@ class GkeJobOperator(BashOperator):
         on_kill_action: OnKill = "auto",
         **kwargs: Any,
     ) -> None:
-        arguments.check_others(kwargs)
+        arguments.check_others(type(self), kwargs)
         # The keys are pushed here, because Airflow pushes them all; and the exit codes of the scripts skip nothing.
         super().__init__(bash_command="", multiple_outputs=False, skip_on_exit_code=None, **kwargs)
         arguments.check_environment(self.env, self.append_env)

@@ -62,3 +62,9 @@ def test_what_cannot_be_started_is_waited_for_as_long_as_by_the_operator_unless_
     with DAG("told", schedule=None):
         told = gke_job_group("g", template="batch-job", start_timeout=5)
     assert told.children["g.wait"].options["start_timeout"] == 5
+
+
+def test_only_the_tasks_that_submit_choose_a_profile():
+    with DAG("chosen", schedule=None):
+        chosen = gke_job_group("g", template="batch-job", profile="gpu-l4-spot", escalate=True, fallback=True)
+    assert [chosen.children[f"g.{name}"].options["fallback"] for name in ("submit", "clean_up")] == [True, False]
