@@ -86,7 +86,7 @@ class GkeJobOperator(BashOperator):
     :param on_kill_action: whether a killed task deletes its Job or keeps it running, for the next try to attach to;
         auto: deletes it when somebody has marked or cleared the task, when it took longer than `execution_timeout`, and
         when there is no next try; keeps it when the worker is being stopped. A worker that dies always keeps it
-    :param kwargs: as for BashOperator
+    :param kwargs: as for BashOperator; `env` is that of run-job, not of the container, and needs `append_env=True`
     """
 
     template_fields: Sequence[str] = (

@@ -311,6 +311,18 @@ use_report() {
     '^\{"cause": "Pod broken-[a-z0-9]+: container main: exit code 127", "advice": "[^"]+.*", "exit_codes": \[127\]\}$'
 }
 
+@test "D4: the caller finds the image that cannot be pulled, and no cause that the reason has already" {
+  use_report
+  run_script run-job --template batch-job --namespace "$NAMESPACE" --name no-image --set image=no-such-image:1 --start-timeout 1
+  assert_failure 78
+  assert_regex "$(reported failure.json)" '^\{"cause": "Pod no-image-[a-z0-9]+: container main: (ErrImagePull|ImagePullBackOff): .*no-such-image:1'
+  run_script run-job --template batch-job --namespace "$NAMESPACE" --name nowhere --set image=busybox --profile gpu-a100-spot \
+    --schedule-timeout 2
+  assert_failure 124
+  assert_regex "$(reported reason)" "time of --schedule-timeout is over: .*didn't match Pod's node affinity/selector"
+  assert_regex "$(reported failure.json)" '^\{"cause": "", "advice": "no node has all of the labels '
+}
+
 @test "D4: of a run without a Job the caller finds the reason" {
   use_report
   run_script run-job --template nope

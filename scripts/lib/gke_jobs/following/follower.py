@@ -200,7 +200,7 @@ def _leave_failure(file: Path | None, follower: Follower, end: Finish, explanati
     if file and end.status:
         lines, cause = (explanation.text.splitlines(), explanation.cause) if explanation else ([], "")
         failure = {
-            "cause": cause if cause.partition(": ")[2] not in end.reason else "",
+            "cause": "" if cause.split(": ", 2)[-1] in end.reason else cause,  # behind Pod, and reason or container
             "advice": next((line.removeprefix(ADVICE) for line in lines if line.startswith(ADVICE)), ""),
             "exit_codes": follower.pods.exit_codes(),
         }
