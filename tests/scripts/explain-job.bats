@@ -24,7 +24,7 @@ explain_as_a_follower() { # JOB UID
 from gke_jobs.diagnosis.explain import explain
 from gke_jobs.options import take_connection
 connection, names = take_connection(sys.argv[1:])
-print(explain(connection, *names), end=str())" "${connection[@]}" "${option[namespace]}" "$2" "$3" -- "${proxy_command[@]}"' \
+print(explain(connection, *names).text, end=str())" "${connection[@]}" "${option[namespace]}" "$2" "$3" -- "${proxy_command[@]}"' \
     "$REPOSITORY/scripts/explain-job" "$REPOSITORY" "$1" "$2"
 }
 
