@@ -52,6 +52,55 @@ def test_it_may_be_a_list_with_what_the_job_owns(tmp_path):
     assert [document["kind"] for document in rendered(tmp_path, [JOB, SERVICE])] == ["Job", "Service"]
 
 
+def test_the_job_refers_to_what_it_owns_by_the_names_of_the_manifest(tmp_path):
+    pod = {
+        "subdomain": "train",
+        "containers": [
+            {
+                "name": "train",
+                "envFrom": [{"configMapRef": {"name": "train"}}, {"configMapRef": {"name": "trainer"}}],
+                "env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "train-files", "key": "train"}}}],
+                "args": ["train"],
+            }
+        ],
+        "volumes": [
+            {"name": "train", "configMap": {"name": "train-files"}},
+            {"name": "both", "projected": {"sources": [{"configMap": {"name": "train"}}]}},
+            {"name": "other", "secret": {"secretName": "train"}},
+        ],
+    }
+    content = [
+        {**JOB, "metadata": {"name": "train"}, "spec": {"template": {"spec": pod}}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "data": {"subdomain": "train"}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "train-files"}},
+        {**SERVICE, "metadata": {"name": "train"}, "spec": {"selector": {"batch.kubernetes.io/job-name": "train"}}},
+    ]
+    job, config, files, service = rendered(tmp_path, content)
+    assert [found["metadata"]["name"] for found in (job, config, files, service)] == [
+        *("mine", "mine", "mine-files", "mine")
+    ]
+    found = job["spec"]["template"]["spec"]
+    [container] = found["containers"]
+    assert (found["subdomain"], container["name"], container["args"]) == ("mine", "train", ["train"])
+    assert [one["configMapRef"]["name"] for one in container["envFrom"]] == ["mine", "trainer"]
+    assert container["env"][0]["valueFrom"]["configMapKeyRef"] == {"name": "mine-files", "key": "train"}
+    volumes = [
+        {"name": "train", "configMap": {"name": "mine-files"}},
+        {"name": "both", "projected": {"sources": [{"configMap": {"name": "mine"}}]}},
+        {"name": "other", "secret": {"secretName": "train"}},
+    ]
+    assert found["volumes"] == volumes
+    assert service["spec"]["selector"] == {"batch.kubernetes.io/job-name": "mine"}
+    assert config["data"] == {"subdomain": "train"}
+
+
+def test_what_is_not_named_like_the_job_is_refused(tmp_path):
+    with pytest.raises(
+        RenderError, match=r"^name of a Service does not begin .* without Jinja the Job's metadata\.name"
+    ):
+        rendered(tmp_path, [{**JOB, "metadata": {"name": "train"}}, {**SERVICE, "metadata": {"name": "trainer"}}])
+
+
 @pytest.mark.parametrize(
     ("content", "values", "said"),
     [

@@ -170,7 +170,8 @@ def _stamp_owned(document: dict[str, Json], job: dict[str, Json]) -> dict[str, J
     metadata, kind = document.get("metadata", {}), document["kind"]
     name = metadata.get("name", job["name"])
     if name != job["name"] and not str(name).startswith(f"{job['name']}-"):
-        advice = "write {{ job.name }} or {{ job.name }}-SUFFIX: by its name it is known whose it is"
+        fix = "write {{ job.name }} or {{ job.name }}-SUFFIX, in a manifest without Jinja the Job's metadata.name"
+        advice = f"{fix}: by its name it is known whose it is"
         raise RenderError(BAD_INPUT, f"name of a {kind} does not begin with that of its Job, {name!r}, {advice}")
     names = {"name": _dns_label(name, f"name of a {kind}", LABEL_LENGTH)}
     if kind == "Service" and name[0].isdigit():

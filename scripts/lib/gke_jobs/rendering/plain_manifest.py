@@ -1,16 +1,28 @@
-"""A manifest that is no template: a JSON file with a Job, or a list of a Job and what it owns. No Jinja, no values."""
+"""A manifest that is no template: a JSON file with a Job, or a list of a Job and what it owns. No Jinja, no values.
+
+The Job gets another name than metadata.name. Where the manifest refers to the Job or to what it owns, the new name
+takes the place of that one.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+from gke_jobs.json_access import at, text_at
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.values import SCHEMA, Json, check_json, without_null
 
 
-def read_plain(file: Path, values: dict[str, Json], profile: str | None) -> list[Json]:
-    """Return the documents of a manifest. RenderError when it is no JSON, or values or a profile are given."""
+CONFIG_MAP_REFERENCES = ("configMap", "configMapRef", "configMapKeyRef")  # fields whose `name` is that of a ConfigMap
+JOB_NAME_LABELS = ("batch.kubernetes.io/job-name", "job-name")
+
+
+def read_plain(file: Path, values: dict[str, Json], profile: str | None, name: str) -> list[Json]:
+    """Return the documents of a manifest, in which the Job is called `name`.
+
+    RenderError when it is no JSON, or values or a profile are given.
+    """
     if values:
         raise RenderError(BAD_INPUT, f"values are given, {file.name} is no template, give a .yaml.j2 file or no values")
     if profile:
@@ -27,4 +39,44 @@ def read_plain(file: Path, values: dict[str, Json], profile: str | None) -> list
     for document in documents:
         if isinstance(document, dict):
             document.pop(SCHEMA, None)
-    return documents
+    return _with_name(documents, name)
+
+
+def _with_name(documents: list[Json], name: str) -> list[Json]:
+    """Return the documents with `name` in the place of the Job's own name, where that is the name of something here."""
+    written = next((text_at(document, "metadata", "name") for document in documents if _is(document, "Job")), "")
+    if not written:
+        return documents
+    of_config_maps, of_services = (
+        {
+            own: f"{name}{own.removeprefix(written)}"
+            for document in documents
+            if _is(document, kind)
+            and f"{(own := text_at(document, 'metadata', 'name') or written)}-".startswith(f"{written}-")
+        }
+        for kind in ("ConfigMap", "Service")
+    )
+
+    def renamed(value: Json) -> Json:
+        if isinstance(value, list):
+            return [renamed(item) for item in value]
+        return {key: renamed_field(key, item) for key, item in value.items()} if isinstance(value, dict) else value
+
+    def renamed_field(key: str, value: Json) -> Json:
+        if key in CONFIG_MAP_REFERENCES and text_at(value, "name") in of_config_maps:
+            return renamed(value) | {"name": of_config_maps[value["name"]]}
+        if key == "subdomain" and isinstance(value, str):
+            return of_services.get(value, value)
+        return name if key in JOB_NAME_LABELS and value == written else renamed(value)
+
+    def owned(document: Json) -> Json:
+        names = of_config_maps if _is(document, "ConfigMap") else of_services if _is(document, "Service") else {}
+        own = text_at(document, "metadata", "name")
+        return document | {"metadata": document["metadata"] | {"name": names[own]}} if own in names else document
+
+    # The data of a ConfigMap are no fields of Kubernetes.
+    return [owned(document if _is(document, "ConfigMap") else renamed(document)) for document in documents]
+
+
+def _is(document: Json, kind: str) -> bool:
+    return at(document, "kind") == kind

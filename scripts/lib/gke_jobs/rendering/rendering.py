@@ -56,7 +56,7 @@ def render(
     if file.suffix == ".json":
         from gke_jobs.rendering.plain_manifest import read_plain  # which a template does not need
 
-        documents = read_plain(file, given, machine["name"])
+        documents = read_plain(file, given, machine["name"], name)
         manifest = work = read_manifest(documents, file.name)
     else:
         renderer = Renderer(file.parent, templates)
