@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from values_files import values_of
 
 from gke_jobs.labels import OURS
-from gke_jobs.rendering.manifest import ARGUMENT_BYTES
+from gke_jobs.rendering.pod_check import ARGUMENT_BYTES
 from gke_jobs.rendering.render_error import RenderError
 from gke_jobs.rendering.rendering import render
 from gke_jobs.rendering.size_limits import ANNOTATIONS_BYTES

@@ -162,34 +162,6 @@ def test_a_manifest_that_is_not_one_job_is_refused(documents, what):
     assert error.value.status == 65
 
 
-def with_container(**fields: object) -> dict:
-    return changed("spec.template.spec.containers", [{"name": "main", **fields}])
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [{"args": ["a", "x" * 131_072]}, {"command": ["é" * 65_536]}, {"env": [{"name": "A", "value": "x" * 131_070}]}],
-)
-def test_an_argument_or_variable_that_no_program_can_be_started_with_is_refused(fields):
-    with pytest.raises(
-        RenderError, match=r"of container main has an item of 13107\d bytes, t, 131071 is the most"
-    ) as error:
-        read_manifest([with_container(**fields)], "t")
-    assert error.value.status == 65
-
-
-def test_an_argument_is_measured_as_it_is_once_kubernetes_has_expanded_it():
-    read_manifest([with_container(args=["$$" * 131_071])], "t")
-    with pytest.raises(RenderError, match="args of container main has an item of 131072 bytes"):
-        read_manifest([with_container(args=["$$" * 131_072])], "t")
-
-
-def test_the_longest_argument_and_variable_pass_and_so_does_what_the_api_server_refuses():
-    read_manifest([with_container(args=["x" * 131_071], env=[{"name": "A", "value": "x" * 131_069}])], "t")
-    read_manifest([with_container(args="x" * 200_000)], "t")
-    read_manifest([changed("spec.template.spec.containers", ["x"])], "t")
-
-
 def test_the_hash_is_of_the_spec_and_of_what_the_job_owns():
     alone = Manifest(JOB, []).hash
     assert alone == Manifest(changed("metadata", {}), []).hash != Manifest(changed("spec.parallelism", 2), []).hash

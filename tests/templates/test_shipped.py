@@ -185,10 +185,30 @@ def test_a_volume_of_pod_is_mounted_by_its_name():
             {"volumes": {"/dev/shm": {"emptyDir": {}}}, "shared_memory": "1Gi"},
             "mountPath '/dev/shm' is there twice among the mounts of container main",
         ),
+        (
+            {"env": {"A": "1"}, "secret_env": {"A": {"name": "s", "key": "k"}}},
+            "name 'A' is there twice among the variables of container main, batch-job.yaml.j2",
+        ),
         ({"sidecars": [{"name": "main", "image": "a"}]}, "name 'main' is there twice among the containers of the Pod"),
     ],
 )
 def test_what_is_there_twice_in_a_pod_is_refused(values, said):
+    with pytest.raises(RenderError, match="^" + re.escape(said)) as error:
+        manifest("batch-job", values)
+    assert error.value.status == 65
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"volumes": {"/a": {}}}, "volume 'volume-0', mounted at /a, has no source, batch-job.yaml.j2"),
+        ({"volumes": {"/a": {"readOnly": True}}}, "volume 'volume-0', mounted at /a, has no source"),
+        ({"volumes": {"/a": {"emptyDir": None}}}, "volume 'volume-0', mounted at /a, has no source"),
+        ({"volumes": {"/a": {"name": "nope"}}}, "no volume 'nope', mounted at /a, batch-job.yaml.j2"),
+        ({"pod": {"volumes": [{"name": "m"}]}}, "volume 'm' has no source"),
+    ],
+)
+def test_a_volume_without_a_source_is_refused(values, said):
     with pytest.raises(RenderError, match="^" + re.escape(said)) as error:
         manifest("batch-job", values)
     assert error.value.status == 65

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 
 from gke_jobs import labels
 from gke_jobs.rendering.identity import LABEL_LENGTH, NAME_LENGTH, Identity, Run, digest, label_value
+from gke_jobs.rendering.pod_check import check_pod
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.values import Json
-
-ARGUMENT_BYTES = 131_071  # Linux starts no program with a longer argument, or a longer variable with its name
-
 
 # What a Job may own. Never a Secret: its content would have been a value, which logs, XComs and --dry-run show.
 OWNED = ("v1 ConfigMap", "v1 Service")
@@ -61,45 +58,7 @@ def _check_job(job: dict[str, Json], template: str) -> None:
             found = found.get(key, {} if key == "metadata" else None)
             if not isinstance(found, dict):
                 raise RenderError(BAD_INPUT, f"{path} is not a mapping, {template}, write it as in a Kubernetes Job")
-    _refuse_long_arguments(job["spec"]["template"]["spec"], template)
-    _refuse_doubles(job["spec"]["template"]["spec"], template)
-
-
-def _refuse_long_arguments(pod: dict[str, Json], template: str) -> None:
-    """Refuse a container that could never be started. What is no list of containers the API server refuses."""
-    for container in [*_list(pod, "initContainers"), *_list(pod, "containers")]:
-        for field in ("command", "args", "env"):
-            for item in _list(container, field):
-                name = f"{item.get('name')}=" if isinstance(item, dict) else ""
-                text = str(item.get("value") if isinstance(item, dict) else item)
-                size = len((name + text.replace("$$", "$")).encode())  # Kubernetes expands the value, not the name
-                if size > ARGUMENT_BYTES:
-                    what = f"{field} of container {container.get('name')} has an item of {size} bytes"
-                    advice = f"{ARGUMENT_BYTES} is the most: write it to object storage and pass its URI"
-                    raise RenderError(BAD_INPUT, f"{what}, {template}, {advice}")
-
-
-def _refuse_doubles(pod: dict[str, Json], template: str) -> None:
-    """Refuse what the API server would refuse as well, but as a line of a macro, not as a value."""
-    containers = [*_list(pod, "initContainers"), *_list(pod, "containers")]
-    fix = "give each its own name; a volume that is mounted twice has its source once, and elsewhere only its name"
-    _refuse_double(_list(pod, "volumes"), "name", f"volumes of the Pod, {template}, {fix}")
-    _refuse_double(containers, "name", f"containers of the Pod, {template}, give each its own name")
-    for container in containers:
-        mounts = f"mounts of container {container.get('name')}" if isinstance(container, dict) else ""
-        _refuse_double(_list(container, "volumeMounts"), "mountPath", f"{mounts}, {template}, give each its own path")
-
-
-def _refuse_double(items: list[Json], key: str, which: str) -> None:
-    found = [item[key] for item in items if isinstance(item, dict) and isinstance(item.get(key), str)]
-    for name, count in Counter(found).items():
-        if count > 1:
-            raise RenderError(BAD_INPUT, f"{key} {name!r} is there twice among the {which}")
-
-
-def _list(mapping: Json, key: str) -> list[Json]:
-    found = mapping.get(key) if isinstance(mapping, dict) else None
-    return found if isinstance(found, list) else []
+    check_pod(job["spec"]["template"]["spec"], template)
 
 
 def stamp(

@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from gke_jobs.json_access import at, text_at
+from gke_jobs.json_access import text_at
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.values import SCHEMA, Json, check_json, without_null
-
 
 CONFIG_MAP_REFERENCES = ("configMap", "configMapRef", "configMapKeyRef")  # fields whose `name` is that of a ConfigMap
 JOB_NAME_LABELS = ("batch.kubernetes.io/job-name", "job-name")
@@ -79,4 +78,4 @@ def _with_name(documents: list[Json], name: str) -> list[Json]:
 
 
 def _is(document: Json, kind: str) -> bool:
-    return at(document, "kind") == kind
+    return text_at(document, "kind") == kind

@@ -1,0 +1,68 @@
+"""What is wrong with the Pod of a manifest before a cluster has seen it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from gke_jobs.json_access import at, list_at, text_at
+from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
+from gke_jobs.rendering.values import Json
+
+ARGUMENT_BYTES = 131_071  # Linux starts no program with a longer argument, or a longer variable with its name
+
+
+def check_pod(pod: dict[str, Json], template: str) -> None:
+    """Refuse a Pod that would not be what is meant, or could not be started. What is no list the API server refuses."""
+    containers = [*list_at(pod, "initContainers"), *list_at(pod, "containers")]
+    _refuse_long_arguments(containers, template)
+    _refuse_doubles(pod, containers, template)
+    _refuse_volumes_without_source(pod, containers, template)
+
+
+def _refuse_long_arguments(containers: list[Json], template: str) -> None:
+    for container in containers:
+        for field in ("command", "args", "env"):
+            for item in list_at(container, field):
+                name = f"{item.get('name')}=" if isinstance(item, dict) else ""
+                text = str(item.get("value") if isinstance(item, dict) else item)
+                size = len((name + text.replace("$$", "$")).encode())  # Kubernetes expands the value, not the name
+                if size > ARGUMENT_BYTES:
+                    what = f"{field} of container {container.get('name')} has an item of {size} bytes"
+                    advice = f"{ARGUMENT_BYTES} is the most: write it to object storage and pass its URI"
+                    raise RenderError(BAD_INPUT, f"{what}, {template}, {advice}")
+
+
+def _refuse_doubles(pod: dict[str, Json], containers: list[Json], template: str) -> None:
+    """Refuse what the API server would refuse as well, but as a line of a macro, not as a value; and variables."""
+    fix = "give each its own name; a volume that is mounted twice has its source once, and elsewhere only its name"
+    _refuse_double(list_at(pod, "volumes"), "name", f"volumes of the Pod, {template}, {fix}")
+    _refuse_double(containers, "name", f"containers of the Pod, {template}, give each its own name")
+    for container in containers:
+        of = f"of container {at(container, 'name')}, {template}"
+        _refuse_double(list_at(container, "volumeMounts"), "mountPath", f"mounts {of}, give each its own path")
+        fix = "give it once: the last one would win; the value container, with env, replaces a variable of the template"
+        _refuse_double(list_at(container, "env"), "name", f"variables {of}, {fix}")
+
+
+def _refuse_volumes_without_source(pod: dict[str, Json], containers: list[Json], template: str) -> None:
+    """Refuse what Kubernetes would make an emptyDir, which ends with its Pod, and a mount of no volume."""
+    mounts = [mount for container in containers for mount in list_at(container, "volumeMounts")]
+    for volume in list_at(pod, "volumes"):
+        if isinstance(volume, dict) and not volume.keys() - {"name"}:
+            paths = [text_at(mount, "mountPath") for mount in mounts if at(mount, "name") == at(volume, "name")]
+            where = f", mounted at {', '.join(paths)}," if paths else ""
+            fix = "give it one, as persistentVolumeClaim, or emptyDir: {} for what may be lost with the Pod"
+            raise RenderError(BAD_INPUT, f"volume {at(volume, 'name')!r}{where} has no source, {template}, {fix}")
+    known = {text_at(volume, "name") for volume in list_at(pod, "volumes")}
+    for mount in mounts:
+        if (name := text_at(mount, "name")) not in known:
+            what = f"no volume {name!r}, mounted at {text_at(mount, 'mountPath')}"
+            fix = "give it a source, or the name of a volume that is there"
+            raise RenderError(BAD_INPUT, f"{what}, {template}, {fix}")
+
+
+def _refuse_double(items: list[Json], key: str, which: str) -> None:
+    found = [item[key] for item in items if isinstance(item, dict) and isinstance(item.get(key), str)]
+    for name, count in Counter(found).items():
+        if count > 1:
+            raise RenderError(BAD_INPUT, f"{key} {name!r} is there twice among the {which}")

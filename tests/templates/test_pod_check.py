@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from gke_jobs.rendering.pod_check import check_pod
+from gke_jobs.rendering.render_error import RenderError
+
+MOUNT = {"name": "v", "mountPath": "/a"}
+
+
+def pod(*volumes: object, **container: object) -> dict:
+    return {"containers": [{"name": "main", **container}], "volumes": list(volumes)}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (pod({"name": "v"}), "volume 'v' has no source, t, give it one, as persistentVolumeClaim, or emptyDir: {} for"),
+        (pod({"name": "v"}, volumeMounts=[MOUNT]), "volume 'v', mounted at /a, has no source, t"),
+        (pod({"name": "w", "emptyDir": {}}, volumeMounts=[MOUNT]), "no volume 'v', mounted at /a, t, give it a source"),
+        (
+            pod(env=[{"name": "A", "value": "1"}] * 2),
+            "name 'A' is there twice among the variables of container main, t",
+        ),
+    ],
+)
+def test_what_kubernetes_would_take_for_something_else_is_refused(given, said):
+    with pytest.raises(RenderError, match="^" + re.escape(said)) as error:
+        check_pod(given, "t")
+    assert error.value.status == 65
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pod({"name": "v", "emptyDir": {}}, volumeMounts=[MOUNT]),
+        pod(env=[{"name": "A"}, {"name": "B"}]),
+        {"containers": ["x"], "volumes": "x"},
+        {},
+    ],
+)
+def test_any_other_pod_is_left_to_the_api_server(given):
+    check_pod(given, "t")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"args": ["a", "x" * 131_072]}, {"command": ["é" * 65_536]}, {"env": [{"name": "A", "value": "x" * 131_070}]}],
+)
+def test_an_argument_or_variable_that_no_program_can_be_started_with_is_refused(fields):
+    said = r"of container main has an item of 13107\d bytes, t, 131071 is the most"
+    with pytest.raises(RenderError, match=said) as error:
+        check_pod(pod(**fields), "t")
+    assert error.value.status == 65
+
+
+def test_an_argument_is_measured_as_it_is_once_kubernetes_has_expanded_it():
+    check_pod(pod(args=["$$" * 131_071]), "t")
+    with pytest.raises(RenderError, match="args of container main has an item of 131072 bytes"):
+        check_pod(pod(args=["$$" * 131_072]), "t")
+
+
+def test_the_longest_argument_and_variable_pass():
+    check_pod(pod(args=["x" * 131_071], env=[{"name": "A", "value": "x" * 131_069}]), "t")
+    check_pod(pod(args="x" * 200_000), "t")
