@@ -48,14 +48,18 @@ write_template() { # CONTAINER
 }
 
 @test "a --set without a path or without a place is refused" {
-  for setting in image =x 'a..b=1' ':=1'; do
-    render_job --template batch-job --set "$setting"
-    assert_one_error 64 "^render-job: --set is '$setting', no PATH=TEXT or PATH:=JSON, write e.g. image=busybox$"
+  for setting in image = 'a..b=' ':='; do
+    render_job --template batch-job --set "${setting/%=/=hush}"
+    assert_one_error 64 "^render-job: --set is '${setting/%=/=...}', no PATH=TEXT or PATH:=JSON, write e.g. image=busybox$"
   done
-  for setting in 'a:=' 'image.x=1' 'args.2=x' 'command.1=x'; do
+  for setting in 'image.x=hush' 'args.2=hush' 'command.1=hush'; do
     render_job --template batch-job --values values.json --set 'args:=["a"]' --set "$setting"
-    assert_one_error 65 "^render-job: cannot set ${setting%%=*}: .*, --set, in a list write a position"
+    assert_one_error 65 "^render-job: cannot --set ${setting%%=*}: there is no "
+    refute_regex "$stderr" hush
   done
+  render_job --template batch-job --values values.json --set retries:=hush
+  assert_one_error 65 '^render-job: value of --set retries:= is not JSON: Expecting value: .*, write retries=TEXT for text'
+  refute_regex "$stderr" hush
 }
 
 @test "every wrong value has a line on stderr" {

@@ -107,6 +107,7 @@ def test_what_is_not_named_like_the_job_is_refused(tmp_path):
         (JOB, '{"image": "x"}', "values are given, job.json is no template"),
         ([JOB, {**SERVICE, "spec": "x"}], "{}", "spec is not a mapping, v1 Service in job.json"),
         ('{"spec": 1e400}', "{}", "manifest is not JSON, job.json: "),
+        ('{"kind": "Job", "kind": "Job"}', "{}", "manifest is not JSON, job.json: the key 'kind' is there twice"),
         ("{", "{}", "manifest is not JSON, job.json: "),
         ([], "{}", "manifest has no Jobs"),
         ("[" * 102 + "]" * 102, "{}", "the fields of the manifest are nested more than 100 deep, job.json"),

@@ -29,6 +29,8 @@ def test_a_values_file_may_name_its_schema():
         ("[" * 100_000, "values are not JSON, GKE_JOB_VALUES: "),
         ('{"a": "\udcff"}', "values are not JSON, GKE_JOB_VALUES: "),  # a byte that is no UTF-8
         ('{"a":' * 101 + "1" + "}" * 101, "the values are nested more than 100 deep, GKE_JOB_VALUES, "),
+        ('{"a": 1, "a": 1}', "values are not JSON, GKE_JOB_VALUES: the key 'a' is there twice in one object"),
+        ('{"a": [{"b": 1, "b": 2}]}', "values are not JSON, GKE_JOB_VALUES: the key 'b' is there twice"),
         ("[1]", "values are not a JSON object, GKE_JOB_VALUES, "),
         ("null", "values are not a JSON object, GKE_JOB_VALUES, "),
         ('{"a": [{"b": "x\\u0000"}]}', "values.a[0].b holds a NUL character, GKE_JOB_VALUES, "),
@@ -54,6 +56,7 @@ def test_values_that_no_manifest_could_hold_are_refused(content, what):
         ("args.0=x", {"a": "old", "list": [1, 2], "args": ["x"]}),
         ("list.0=x", {"a": "old", "list": ["x", 2]}),
         ("list.2=x", {"a": "old", "list": [1, 2, "x"]}),
+        (r"env.a\.b/c=x", {"a": "old", "list": [1, 2], "env": {"a.b/c": "x"}}),
         ("deep.0.x=y", {"a": "old", "list": [1, 2], "deep": [{"x": "y"}]}),
     ],
 )
@@ -74,7 +77,7 @@ def test_a_setting_without_a_path_is_a_usage_error(setting):
 
 def test_a_list_begins_with_its_first_item():
     with pytest.raises(
-        RenderError, match=r"^cannot set args\.1: there is no list yet, whose first item is 0; a mapping"
+        RenderError, match=r"^cannot --set args\.1: there is no list yet, whose first item is 0; a mapping"
     ):
         read_values(None, {}, ["args.1=x"])
 
@@ -100,6 +103,26 @@ def test_a_setting_that_has_no_place_or_is_no_value_is_refused(setting):
         read_values(None, {"GKE_JOB_VALUES": '{"a": "old", "list": [1, 2]}'}, [setting])
     assert error.value.status == 65
     assert "--set" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            ["env.T=hush", "env.T.x=1"],
+            r"^cannot --set env\.T\.x: there is no x in what is neither a mapping nor a list",
+        ),
+        (["a:=[1, 2]", "a.5=hush"], r"^cannot --set a\.5: there is no place 5 in a list, write a position from 0 to 2"),
+        (["a:=hush"], r"^value of --set a:= is not JSON: Expecting value: line 1 column 1 \(char 0\), write a=TEXT"),
+        (['a:=["hush", "b"'], r"^value of --set a:= is not JSON: "),
+        (['a:={"b": "hush", "b": 2}'], r"^value of --set a:= is not JSON: the key 'b' is there twice in one object"),
+        (["a..b=hush"], r"^--set is 'a\.\.b=\.\.\.', no PATH=TEXT"),
+    ],
+)
+def test_the_error_of_a_setting_does_not_show_what_it_holds(settings, said):
+    with pytest.raises(RenderError, match=said) as error:
+        read_values(None, {}, settings)
+    assert "hush" not in str(error.value)
 
 
 def test_what_has_the_name_of_a_secret_is_masked_whatever_its_type():

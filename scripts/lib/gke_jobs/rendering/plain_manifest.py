@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gke_jobs.json_access import text_at
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
-from gke_jobs.rendering.values import SCHEMA, Json, check_json, without_null
+from gke_jobs.rendering.values import SCHEMA, Json, check_json, load_json, without_null
 
 CONFIG_MAP_REFERENCES = ("configMap", "configMapRef", "configMapKeyRef")  # fields whose `name` is that of a ConfigMap
 JOB_NAME_LABELS = ("batch.kubernetes.io/job-name", "job-name")
@@ -29,7 +29,7 @@ def read_plain(file: Path, values: dict[str, Json], profile: str | None, name: s
             BAD_INPUT, f"a profile is given, {file.name} is no template, write its fields into the manifest"
         )
     try:
-        content = json.loads(file.read_bytes())
+        content = load_json(file.read_bytes())
         json.dumps(content, allow_nan=False)  # which also finds 1e400
     except (OSError, ValueError, RecursionError) as error:
         raise RenderError(BAD_INPUT, f"manifest is not JSON, {file.name}: {error}, give one Job") from None

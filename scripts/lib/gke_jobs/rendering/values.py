@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from gke_jobs.plain_text import one_line
 from gke_jobs.rendering.render_error import BAD_INPUT, USAGE, RenderError
 
 Json = Any  # what json.loads makes: None, bool, int, float, str, list, or dict with text as keys
 
 MAX_DEPTH = 100  # far above any manifest, far below where Python stops
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+
+DOT = re.compile(r"(?<!\\)\.")  # between the keys of a --set
 
 SCHEMA = "$schema"  # names the schema of a JSON file, for editors
 
@@ -27,9 +31,10 @@ SENSITIVE = re.compile(
 
 
 def read_values(file: str | None, environ: Mapping[str, str], settings: Sequence[str] = ()) -> dict[str, Json]:
-    """Read the object in `file` (`-`: standard input), else in `$GKE_JOB_VALUES`, else an empty one.
+    r"""Read the object in `file` (`-`: standard input), else in `$GKE_JOB_VALUES`, else an empty one.
 
-    `settings` are laid over it: PATH=TEXT or PATH:=JSON, PATH being names and list positions with dots between them.
+    `settings` are laid over it: PATH=TEXT or PATH:=JSON, PATH being names and list positions with dots between them;
+    a dot that belongs to a name is written `\.`.
     A `$schema` at the top is left out.
     RenderError when it cannot be read, is not one JSON object, or holds text that no container could receive.
     """
@@ -40,7 +45,7 @@ def read_values(file: str | None, environ: Mapping[str, str], settings: Sequence
     else:
         source, content = file, _read(file)
     try:
-        read = json.loads(content, parse_constant=_refuse_constant)
+        read = load_json(content)
     except (ValueError, RecursionError) as error:
         raise RenderError(BAD_INPUT, f"values are not JSON, {source}: {error}, give one JSON object") from None
     if not isinstance(read, dict):
@@ -67,17 +72,37 @@ def mask(value: Json, key: str = "") -> Json:
     return value
 
 
+def load_json(text: str | bytes) -> Json:
+    """Read JSON; ValueError when it is none, has a key twice in one object, or RecursionError when it is too deep."""
+    return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {one_line(twice)[:50]!r} is there twice in one object")
+    return found
+
+
 def _set(values: dict[str, Json], setting: str) -> dict[str, Json]:
+    """Return `values` with a setting laid over. What it holds may be a secret: no error shows it."""
     path, equals, content = setting.partition("=")
-    keys = path.removesuffix(":").split(".")
+    is_json, path = path.endswith(":"), path.removesuffix(":")
+    keys = [key.replace("\\.", ".") for key in DOT.split(path)]
     if not equals or not all(keys):
-        raise RenderError(USAGE, f"--set is {setting!r}, no PATH=TEXT or PATH:=JSON, write e.g. image=busybox")
+        given = f"{path}{':' * is_json}{'=...' if equals else ''}"
+        raise RenderError(USAGE, f"--set is {given!r}, no PATH=TEXT or PATH:=JSON, write e.g. image=busybox")
     try:
-        value = json.loads(content, parse_constant=_refuse_constant) if path.endswith(":") else content
+        value = load_json(content) if is_json else content
+    except (ValueError, RecursionError) as error:
+        fix = f"write {path}=TEXT for text, or quote the JSON for the shell, as '{path}:=[\"a\", 1]'"
+        raise RenderError(BAD_INPUT, f"value of --set {path}:= is not JSON: {error}, {fix}") from None
+    try:
         return dict(_with(values, keys, value))
     except (ValueError, RecursionError) as error:
-        fix = "in a list write a position that is there, or the next one"
-        raise RenderError(BAD_INPUT, f"cannot set {path}: {error}, --set, {fix}") from None
+        fix = "a dot that belongs to a key is written \\."
+        raise RenderError(BAD_INPUT, f"cannot --set {path}: {error}; {fix}") from None
 
 
 def _with(target: Json, keys: list[str], value: Json) -> Json:
@@ -91,10 +116,12 @@ def _with(target: Json, keys: list[str], value: Json) -> Json:
         target = [] if first == "0" else {}
     if isinstance(target, dict):
         return target | {first: _with(target.get(first), rest, value)}
-    if isinstance(target, list) and first.isdecimal() and int(first) <= len(target):
+    if not isinstance(target, list):
+        raise ValueError(f"there is no {first} in what is neither a mapping nor a list, leave one of both out")
+    if first.isdecimal() and int(first) <= len(target):
         position = int(first)
         return [*target[:position], _with(next(iter(target[position:]), None), rest, value), *target[position + 1 :]]
-    raise ValueError(f"there is no place {first} in {json.dumps(target)[:50]}")
+    raise ValueError(f"there is no place {first} in a list, write a position from 0 to {len(target)}")
 
 
 def without_null(value: Json) -> Json:
