@@ -51,15 +51,18 @@ def numbered(value: Any, numbers: Iterator[int], fixed: frozenset[str] = frozens
 def hostile_places(name: str, value: Any, template: str, numbers: Iterator[int]) -> Any:
     """`value` with numbers in the places of hostile texts.
 
-    One that is open becomes part of the manifest as it is; a quantity or a choice takes no other text.
+    One that is open becomes part of the manifest as it is; a quantity, a choice, a label or a bucket takes no
+    other text.
     """
     definition = values_of(template)[name]
-    if definition.get("open") or definition["type"] == "quantity" or "choices" in definition:
+    if definition.get("open") or definition["type"] in ("quantity", "mapping of labels") or "choices" in definition:
         return value
+    if definition["type"] == "mapping of buckets":
+        return {f"/p{next(numbers)}": bucket for bucket in value.values()}
     if definition["type"] == "path":
         return f"/p{next(numbers)}"
     fixed = frozenset(field.rstrip("!") for field in definition.get("fields", []))
-    return numbered(value, numbers, fixed, "/p" if "keys" in definition else "k")
+    return numbered(value, numbers, fixed, "/p" if definition.get("keys") == "mount path" else "k")
 
 
 # Every value of each template, with a place for a hostile text wherever a text or a key may be.

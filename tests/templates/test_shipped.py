@@ -58,7 +58,7 @@ def test_exactly_the_values_that_it_reads_are_defined_and_reviewed(template):
 )
 def test_a_required_value_that_is_missing_is_named(template, name, monkeypatch):
     monkeypatch.delitem(REQUIRED[template], name)
-    with pytest.raises(RenderError, match=rf"^values\.{name} is missing: give an? \w+, {template}\.yaml\.j2"):
+    with pytest.raises(RenderError, match=rf"^values\.{name} is missing: give an? [-\w ]+, {template}\.yaml\.j2"):
         manifest(template, {})
 
 
@@ -101,7 +101,7 @@ def test_a_node_pool_by_name_replaces_the_labels_of_the_profile(template):
 def test_a_name_that_means_something_to_the_renderer_is_a_name_like_any_other():
     names = {"$merge": "x", "$patch": "delete", "self": "1", "context": "2"}
     assert pod("batch-job", node_selector=names)["nodeSelector"] == names
-    assert job("batch-job", labels=names)["metadata"]["labels"].items() >= names.items()
+    assert job("batch-job", annotations=names)["metadata"]["annotations"].items() >= names.items()
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

@@ -45,8 +45,8 @@ def all_refused(values, template=BATCH, source=""):
             "values.startup_timeout_seconds is unknown (here it is the option --start-timeout)",
         ),
         ({"a\nb\x1b[2J": 1}, "values.a b\\x1b[2J is unknown"),
-        ({"image": 3}, "values.image must be a string, not an integer"),
-        ({"image": None}, "values.image must be a string, not null"),
+        ({"image": 3}, "values.image must be a non-empty string, not an integer"),
+        ({"image": None}, "values.image must be a non-empty string, not null"),
         ({"command": "python train.py"}, "values.command must be a list of strings, not a string"),
         ({"args": ["a", ["b"]]}, "values.args[1] must be a string, not a list"),
         ({"args": [None]}, "values.args[0] must be a string, not null"),
@@ -71,6 +71,18 @@ def all_refused(values, template=BATCH, source=""):
         ),
         ({"volumes": {"a": {"emptyDir": {}}}}, "a key of values.volumes must be an absolute path without a colon"),
         ({"buckets": {"/a:b": "x"}}, "a key of values.buckets must be an absolute path without a colon, e.g. /data"),
+        (
+            {"buckets": {"/a": "gs://b"}},
+            "values.buckets./a must be the name of a bucket without gs:// and without a path",
+        ),
+        ({"buckets": {"/a": "b/p"}}, "without a path, which is one below the directory, not 'b/p'"),
+        ({"image": ""}, "values.image must be a non-empty string, not ''"),
+        ({"no_retry_exit_codes": [1, 0]}, "values.no_retry_exit_codes[1] must be at least 1, not 0"),
+        ({"labels": {"a": "a b"}}, "values.labels.a must be at most 63 letters, digits, dashes, underscores and dots"),
+        ({"labels": {"a": "x" * 64}}, "values.labels.a must be at most 63 letters"),
+        ({"labels": {"a b": "a"}}, "a key of values.labels must be the key of a label, as team or example.com/team"),
+        ({"labels": {"gke-job/x": "a"}}, "not of gke-job/, which are the toolkit's own, not 'gke-job/x'"),
+        ({"annotations": {"gke-job/x": "a"}}, "a key of values.annotations must be another than one of gke-job/"),
         ({"config_files": {"": "x"}}, "a key of values.config_files must be an absolute path"),
         ({"secret_files": {"./x": "x"}}, "not './x'"),
         ({"working_dir": "app"}, "values.working_dir must be an absolute path, e.g. /data, not 'app'"),
@@ -125,7 +137,7 @@ def test_a_value_that_is_not_as_it_should_be_is_named(given, said):
 
 
 def test_a_required_value_that_is_missing():
-    assert refused({}) == "values.image is missing: give a string, batch-job.yaml.j2, see templates/VALUES.md"
+    assert refused({}) == "values.image is missing: give a non-empty string, batch-job.yaml.j2, see templates/VALUES.md"
 
 
 def test_items_are_a_list_and_no_text_of_which_each_character_is_one():
@@ -158,6 +170,9 @@ def test_very_many_wrong_values_do_not_fill_the_log():
     "given",
     [
         {"retries": "3"},
+        {"buckets": {"/a": "ml-data_1.example.com", "/b": "_"}},
+        {"labels": {"example.com/team": "", "a": 42, "B_c.d": "x" * 63, "e": True}},
+        {"annotations": {"example.com/a b": "gke-job/x\n"}},
         {"retries": None},
         {"args": [1, True, "x"]},
         {"scratch": 5},

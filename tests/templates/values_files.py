@@ -24,6 +24,21 @@ QUANTITY = {
     "x-type": "a quantity, e.g. 500m or 12Gi",
 }
 QUANTITIES = {"type": ["object", "null"], "additionalProperties": {**QUANTITY, "type": [*QUANTITY["type"], "null"]}}
+LABEL = {  # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+    **SCALAR,
+    "pattern": "^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$",
+    "x-type": "at most 63 letters, digits, dashes, underscores and dots, a letter or digit at both ends",
+}
+LABEL_KEY = {
+    "pattern": "^(?!gke-job/)([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+    "x-type": "the key of a label, as team or example.com/team, not of gke-job/, which are the toolkit's own",
+}
+ANNOTATION_KEY = {"pattern": "^(?!gke-job/)", "x-type": "another than one of gke-job/, which are the toolkit's own"}
+BUCKET = {
+    **SCALAR,
+    "pattern": "^(_|[a-z0-9][-a-z0-9_.]*[a-z0-9])$",
+    "x-type": "the name of a bucket without gs:// and without a path, which is one below the directory",
+}
 FIELDS = {  # of inner mappings; others are as in Kubernetes
     "name": {"type": "string"},
     "key": {"type": "string"},
@@ -33,10 +48,12 @@ FIELDS = {  # of inner mappings; others are as in Kubernetes
 }
 TYPES: dict[str, dict[str, Any]] = {
     "string": {"type": "string"},
+    "non-empty string": {"type": "string", "pattern": "[^ ]", "x-type": "a non-empty string"},
     "integer": INTEGER,
     "boolean": {"type": "boolean"},
     "quantity": QUANTITY,
     "path": {"type": "string", "pattern": "^/", "x-type": "an absolute path, e.g. /data"},
+    "annotation key": ANNOTATION_KEY,
     "mount path": {"type": "string", "pattern": "^/[^:]*$", "x-type": "an absolute path without a colon, e.g. /data"},
     "list": {"type": "array"},
     "mapping": {"type": "object"},
@@ -44,6 +61,8 @@ TYPES: dict[str, dict[str, Any]] = {
     "list of integers": {"type": "array", "items": INTEGER},
     "list of mappings": {"type": "array", "items": {"type": "object"}},
     "mapping of strings": {"type": "object", "additionalProperties": SCALAR},
+    "mapping of labels": {"type": "object", "propertyNames": LABEL_KEY, "additionalProperties": LABEL},
+    "mapping of buckets": {"type": "object", "additionalProperties": BUCKET},
     "mapping of string lists": {"type": "object", "additionalProperties": {"type": "array", "items": SCALAR}},
     "mapping of mappings": {"type": "object", "additionalProperties": {"type": "object"}},
 }
@@ -90,7 +109,10 @@ def schema(template: str) -> str:
         "title": f"Values of {template}",
         "description": "Made from values.yaml by `make golden`; edit that.",
         "type": "object",
-        "properties": {name: _property(value) for name, value in values.items()},
+        "properties": {
+            "$schema": {"type": "string", "description": "this schema, for editors; it is no value"},
+            **{name: _property(value) for name, value in values.items()},
+        },
         "required": [name for name, value in values.items() if value["default"] == "required"],
         "additionalProperties": False,
         "x-elsewhere": definitions()["elsewhere"],
@@ -111,11 +133,15 @@ def _property(value: dict[str, Any]) -> dict[str, Any]:
         found["propertyNames"] = TYPES[value["keys"]]
     if "choices" in value:
         found["enum"] = value["choices"]
+    bounds = {key: value[key] for key in BOUNDS if key in value}
+    if value["type"] == "list of integers":
+        found["items"] = {**found["items"], **bounds}
+        bounds = {}
     described = f"{value['meaning']} (default: {value['default']})"
     found = {
         "description": described,
         **found,
-        **{key: value[key] for key in BOUNDS if key in value},
+        **bounds,
         "x-type": words,
         **({"x-open": True} if _is_open(value) else {}),
     }
@@ -185,7 +211,8 @@ def page() -> str:
         parts += [f"## {template}\n", f"{found[template]['about']}\n", _table(found[template]["values"]), f"{notes}\n"]
     parts += ["## Every template\n", _table(found["shared"])]
     parts += [
-        "A value that is null leaves its field to Kubernetes.\n",
+        "A value that is null, of those that are not required, leaves its field to Kubernetes. That is so for the "
+        "values of these tables, not for what is in a list or a mapping of them.\n",
         "**open**: the value becomes part of the manifest as it is. It can change what the Job may do: its image, its "
         "user, its volumes. Write it in the DAG; do not fill it from an XCom or a param that others can set.\n",
     ]

@@ -170,7 +170,9 @@ def _theirs(metadata: dict[str, Json], path: str, *, allowed: str | None = None)
                 fix = 'write "true", or leave it out'
                 raise RenderError(BAD_INPUT, f"{key} is {value!r}, {path}, {fix}")
         elif key.startswith(labels.OURS):
-            raise RenderError(BAD_INPUT, f"{key} is the toolkit's own, {path}, remove it from the template")
+            raise RenderError(
+                BAD_INPUT, f"{key} is the toolkit's own, {path}, remove it from the template or its values"
+            )
     return theirs
 
 
