@@ -86,6 +86,7 @@ OPTIONS: dict[str, Any] = {
     "pod": {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.0.0.10"]}, "enableServiceLinks": False},
     "retries": 5,
 }
+MACHINES = {"tpu-v5e-16": 4, "tpu-v5e-16-spot": 4}  # of a slice: as many Pods start together, or none
 OWN_OPTIONS: dict[str, dict[str, Any]] = {
     "batch-job": {},
     "indexed-job": {"parallelism": 2, "max_failed_items": 1},
@@ -127,7 +128,11 @@ def golden_files(template: str) -> dict[str, str]:
             _change(template, {name: value}, base.get(name, {}), f"{name}: {json.dumps(value)}")
             for name, value in given.items()
         ),
-        "profiles.diff": "".join(_change(template, {}, {}, name, name) for name in NAMES),
+        "profiles.diff": "".join(
+            _change(template, {}, {"nodes": MACHINES[name]} if name in MACHINES else {}, name, name)
+            for name in NAMES
+            if name not in MACHINES or template == "distributed-job"
+        ),
     }
 
 

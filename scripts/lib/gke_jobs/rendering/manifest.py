@@ -9,6 +9,7 @@ from gke_jobs import labels
 from gke_jobs.rendering.identity import LABEL_LENGTH, NAME_LENGTH, Identity, Run, digest, label_value
 from gke_jobs.rendering.pod_check import check_pod
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
+from gke_jobs.rendering.tpu_slice import check_slice
 from gke_jobs.rendering.values import Json
 
 # What a Job may own. Never a Secret: its content would have been a value, which logs, XComs and --dry-run show.
@@ -59,6 +60,7 @@ def _check_job(job: dict[str, Json], template: str) -> None:
             if not isinstance(found, dict):
                 raise RenderError(BAD_INPUT, f"{path} is not a mapping, {template}, write it as in a Kubernetes Job")
     check_pod(job["spec"]["template"]["spec"], template)
+    check_slice(job, template)
 
 
 def stamp(

@@ -8,15 +8,14 @@ from decimal import Decimal
 from math import prod
 from typing import NamedTuple
 
+from gke_jobs.rendering.tpu_slice import CHIPS, TOPOLOGY
 from gke_jobs.rendering.values import Json
 
 GKE = "cloud.google.com/"
 GPU = "nvidia.com/gpu"
-TPU = "google.com/tpu"
 TPU_LABELS = ("accelerator", "topology")  # cloud.google.com/gke-tpu-...
 QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|[MGTPE]|[KMGTPE]i)?")
 POWERS = {"m": -1, "": 0, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
-TOPOLOGY = re.compile(r"[1-9][0-9]{0,3}(x[1-9][0-9]{0,3}){1,2}")
 CLOUD_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")  # of a reservation, a project; also the value of a label
 
 # https://cloud.google.com/kubernetes-engine/docs/concepts/dws: a flex-start node runs for at most seven days.
@@ -195,7 +194,7 @@ def resolve(name: str, profile: Profile) -> Profile:
         for field in TPU_LABELS:
             if field in profile["tpu"]:
                 take(f"gke-tpu-{field}", profile["tpu"][field], tainted=False)
-        request(TPU, profile["tpu"]["chips"])
+        request(CHIPS, profile["tpu"]["chips"])
     if profile.get("spot"):
         take("gke-spot", "true", tainted=True)
     if profile.get("flex_start"):
