@@ -8,7 +8,7 @@ from difflib import get_close_matches
 import pytest
 from golden import TEMPLATES
 from jinja2 import DictLoader, Environment
-from values_files import KUBERNETES, kubernetes_fields
+from values_files import KUBERNETES, VOLUME_SOURCES, kubernetes_fields
 
 from gke_jobs.rendering.render_error import RenderError
 from gke_jobs.rendering.value_check import MOST, TYPING_ERROR, check_values
@@ -45,7 +45,7 @@ def all_refused(values, template=BATCH, source=""):
             "values.startup_timeout_seconds is unknown (here it is the option --start-timeout)",
         ),
         ({"a\nb\x1b[2J": 1}, "values.a b\\x1b[2J is unknown"),
-        ({"image": 3}, "values.image must be a non-empty string, not an integer"),
+        ({"image": 3}, "values.image must be a non-empty string, not the number 3"),
         ({"image": None}, "values.image must be a non-empty string, not null"),
         ({"command": "python train.py"}, "values.command must be a list of strings, not a string"),
         ({"args": ["a", ["b"]]}, "values.args[1] must be a string, not a list"),
@@ -53,8 +53,8 @@ def all_refused(values, template=BATCH, source=""):
         ({"env": ["A=1"]}, "values.env must be a mapping of strings, not a list"),
         ({"env": {"A": {"b": 1}}}, "values.env.A must be a string, not a mapping"),
         ({"retries": "many"}, "values.retries must be an integer, not 'many'"),
-        ({"retries": True}, "values.retries must be an integer, not a boolean"),
-        ({"retries": 1.5}, "values.retries must be an integer, not a number"),
+        ({"retries": True}, "values.retries must be an integer, not the boolean true"),
+        ({"retries": 1.5}, "values.retries must be an integer, not the number 1.5"),
         ({"retries": -1}, "values.retries must be at least 0, not -1"),
         ({"retries": "-1"}, "values.retries must be at least 0, not -1"),
         ({"run_as_user": "0" * 19}, "values.run_as_user must be an integer, not '0000000000000000000'"),
@@ -83,6 +83,22 @@ def all_refused(values, template=BATCH, source=""):
         ({"labels": {"a b": "a"}}, "a key of values.labels must be the key of a label, as team or example.com/team"),
         ({"labels": {"gke-job/x": "a"}}, "not of gke-job/, which are the toolkit's own, not 'gke-job/x'"),
         ({"annotations": {"gke-job/x": "a"}}, "a key of values.annotations must be another than one of gke-job/"),
+        ({"hostNetwork": True}, "values.hostNetwork is unknown (here it is pod, with hostNetwork)"),
+        ({"securityContext": {}}, "values.securityContext is unknown (here it is pod, with securityContext)"),
+        ({"livenessProbe": {}}, "values.livenessProbe is unknown (here it is container, with livenessProbe)"),
+        ({"envFrom": []}, "values.envFrom is unknown (here it is env_from)"),
+        ({"priorityClassName": "a"}, "values.priorityClassName is unknown (here it is priority_class)"),
+        ({"items": [1]}, "values.items is unknown (here it is a value of the template indexed-job)"),
+        (
+            {"secret_env": {"A": {"name": "s", "key": "k", "secret": "x"}}},
+            "values.secret_env.A.secret is unknown (there is name, key, optional)",
+        ),
+        ({"env_from": [{"configMap": {}}]}, "values.env_from[0].configMap cannot be given (it is configMapRef)"),
+        (
+            {"volumes": {"/a": {"persistentVolumeClaim": {"claim_name": "c"}}}},
+            "claim_name is unknown (did you mean",
+        ),
+        ({"tolerations": [{"effect": "NoScedule"}]}, "values.tolerations[0].effect must be one of NoSchedule, Prefer"),
         ({"config_files": {"": "x"}}, "a key of values.config_files must be an absolute path"),
         ({"secret_files": {"./x": "x"}}, "not './x'"),
         ({"working_dir": "app"}, "values.working_dir must be an absolute path, e.g. /data, not 'app'"),
@@ -193,7 +209,10 @@ def test_what_is_right_is_taken(given):
     check_values({"image": "busybox", **given}, BATCH, environment())
 
 
-KINDS = ("PodSpec", "Container", "Toleration", "EnvFromSource", "Affinity", "TopologySpreadConstraint")
+KINDS = (
+    *("PodSpec", "Container", "Toleration", "EnvFromSource", "Affinity", "TopologySpreadConstraint"),
+    *(kind for kind in VOLUME_SOURCES.values() if kind != "ImageVolumeSource"),  # which older ones have not at all
+)
 VERSIONS = sorted(path.name.removeprefix("v").removesuffix(".0-local") for path in KUBERNETES.glob("*-local"))
 
 

@@ -78,6 +78,19 @@ NESTED = {  # fields whose fields are known as well, and whether they are a list
     "tolerations": ("Toleration", True),
     "topologySpreadConstraints": ("TopologySpreadConstraint", True),
 }
+TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+VOLUME_SOURCES = {  # fields of a volume, whose fields are known as well
+    "configMap": "ConfigMapVolumeSource",
+    "csi": "CSIVolumeSource",
+    "downwardAPI": "DownwardAPIVolumeSource",
+    "emptyDir": "EmptyDirVolumeSource",
+    "ephemeral": "EphemeralVolumeSource",
+    "image": "ImageVolumeSource",
+    "nfs": "NFSVolumeSource",
+    "persistentVolumeClaim": "PersistentVolumeClaimVolumeSource",
+    "projected": "ProjectedVolumeSource",
+    "secret": "SecretVolumeSource",
+}
 RESOURCE_NAMES = ("cpu", "memory", "ephemeral-storage", "nvidia.com/gpu", "google.com/tpu")
 
 
@@ -115,9 +128,21 @@ def schema(template: str) -> str:
         },
         "required": [name for name, value in values.items() if value["default"] == "required"],
         "additionalProperties": False,
-        "x-elsewhere": definitions()["elsewhere"],
+        "x-elsewhere": elsewhere(template),
     }
     return json.dumps(content, indent=1) + "\n"
+
+
+def elsewhere(template: str) -> dict[str, str]:
+    """What a name that is no value of a template is called: of Kubernetes, of another template, or of an operator."""
+    found = {name: f"container, with {name}" for name in kubernetes_fields("Container")}
+    found |= {name: f"pod, with {name}" for name in kubernetes_fields("PodSpec")}
+    for other in shipped():
+        found |= dict.fromkeys(definitions()[other]["values"], f"a value of the template {other}")
+    known = values_of(template)
+    found |= {name: value for name in found if (value := re.sub("([A-Z])", r"_\1", name).lower()) in known}
+    found |= definitions()["elsewhere"]
+    return {name: found[name] for name in sorted(found.keys() - known.keys())}
 
 
 def _property(value: dict[str, Any]) -> dict[str, Any]:
@@ -155,13 +180,19 @@ def _fields(value: dict[str, Any], *, in_list: bool) -> dict[str, Any]:
         found = kubernetes(kind, in_list=in_list)
     elif fields := value.get("fields"):
         found = {
-            "properties": {field.rstrip("!"): FIELDS.get(field.rstrip("!"), {}) for field in fields},
+            "properties": {field.rstrip("!"): _field(field.rstrip("!")) for field in fields},
             "required": [field.rstrip("!") for field in fields if field.endswith("!")],
             "additionalProperties": False,
         }
     for name, only in value.get("only", {}).items():
         found["properties"] |= {name: {"enum": [only["is"]], "x-hint": only["hint"]}}
     return found | {f"x-{key}": value[key] for key in ("refused", "elsewhere") if key in value}
+
+
+def _field(name: str) -> dict[str, Any]:
+    if name in VOLUME_SOURCES:
+        return _or_null({"type": "object", **kubernetes(VOLUME_SOURCES[name], in_list=False)})
+    return FIELDS.get(name, {})
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
@@ -188,6 +219,8 @@ def kubernetes(kind: str, *, in_list: bool) -> dict[str, Any]:
         if inner and not is_list:
             schema["properties"] = {**schema["properties"], "$patch": {}}  # it may be merged
         properties[name] = schema and _or_null({"type": "array", "items": schema} if is_list else schema)
+    if kind == "Toleration":
+        properties["effect"] = {"enum": [*TAINT_EFFECTS, "", None]}
     if kind == "Container":
         properties["name"] = {"type": "string"}
     required = {"required": ["name"]} if kind == "Container" and in_list else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -17,6 +18,7 @@ from gke_jobs.rendering.values import Json
 
 WORDS = {"array": "list", "object": "mapping"}
 MOST = 10  # wrong values are reported at once
+FEW = 5  # so many known names are listed where none is near
 LONGEST_NAME = 100  # for which a near one is looked for
 NEAR = 0.6  # of difflib, for a hint
 TYPING_ERROR = 0.8  # likewise, for an error: the fields that Kubernetes 1.26 to 1.37 added are further from older ones
@@ -117,6 +119,8 @@ def _unknown(name: str, known: Iterable[str], elsewhere: dict[str, str], path: s
         hints = [f"here it is {elsewhere[name]}"]
     elif near := _near(name, known, NEAR):
         hints.append(f"did you mean {near[0]}?")
+    elif 0 < len(fields := list(known)) <= FEW:
+        hints.append(f"there is {', '.join(fields)}")
     return f"{path}.{one_line(name)} is unknown" + (f" ({'; '.join(hints)})" if hints else "")
 
 
@@ -140,6 +144,8 @@ def _words(schema: dict[str, Json], types: list[str]) -> str:
 def _kind(value: Json) -> str:
     if value is None:
         return "null"
+    if isinstance(value, bool | int | float):
+        return f"the {'boolean' if isinstance(value, bool) else 'number'} {one_line(json.dumps(value))[:50]}"
     kind = KINDS[type(value)][0]
     return _a(WORDS.get(kind, kind))
 
