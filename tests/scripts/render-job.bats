@@ -311,19 +311,19 @@ END
 @test "a document that is not a Job is refused" {
   printf 'apiVersion: v1\nkind: Pod\n' >mine.yaml.j2
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: manifest has no Jobs \(v1 Pod\), mine.yaml.j2, leave one Job of apiVersion batch/v1$'
+  assert_one_error 65 '^render-job: manifest has no Job, but v1 Pod, mine.yaml.j2, give one of kind Job and apiVersion batch/v1$'
 }
 
 @test "a manifest without a document is refused" {
   echo '# nothing' >mine.yaml.j2
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: manifest has no Jobs \(nothing in it\), mine.yaml.j2, leave one Job of apiVersion batch/v1$'
+  assert_one_error 65 '^render-job: manifest has no Job, but nothing, mine.yaml.j2, give one of kind Job and apiVersion batch/v1$'
 }
 
 @test "a manifest with several Jobs is refused" {
   printf '%s\n' 'apiVersion: batch/v1' 'kind: Job' --- 'apiVersion: batch/v1' 'kind: Job' >mine.yaml.j2
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: manifest has 2 Jobs \(batch/v1 Job, batch/v1 Job\), mine.yaml.j2, leave one Job'
+  assert_one_error 65 '^render-job: manifest has 2 Jobs, mine.yaml.j2, give one of kind Job'
 }
 
 @test "a Python without jinja2 is said so" {

@@ -109,7 +109,7 @@ def test_what_is_not_named_like_the_job_is_refused(tmp_path):
         ('{"spec": 1e400}', "{}", "manifest is not JSON, job.json: "),
         ('{"kind": "Job", "kind": "Job"}', "{}", "manifest is not JSON, job.json: the key 'kind' is there twice"),
         ("{", "{}", "manifest is not JSON, job.json: "),
-        ([], "{}", "manifest has no Jobs"),
+        ([], "{}", "manifest has no Job, but nothing, job.json"),
         ("[" * 102 + "]" * 102, "{}", "the fields of the manifest are nested more than 100 deep, job.json"),
         ({**JOB, "kind": "\0"}, "{}", "fields of the manifest.kind holds a NUL character, job.json"),
         ("[" * 100_000, "{}", "manifest is not JSON, job.json: "),

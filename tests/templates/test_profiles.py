@@ -236,9 +236,9 @@ def test_a_size_table_with_an_unknown_profile_is_refused(table):
 def test_a_file_that_is_no_table_is_refused(tmp_path, content):
     file = tmp_path / "team.yaml"
     file.write_text(content)
-    assert (
-        refusal(file, profile="cpu-small") == f"profiles are not as documented, {file}, its keys are profiles and sizes"
-    )
+    what = "profiles are not as documented" if content else "there are no profiles"
+    fix = "give a mapping with the keys profiles, sizes or both"
+    assert refusal(file, profile="cpu-small") == f"{what}, {file}, {fix}"
 
 
 def test_a_missing_table_is_named(tmp_path):

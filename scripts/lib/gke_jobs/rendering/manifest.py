@@ -34,9 +34,10 @@ def read_manifest(documents: list[Json], template: str) -> Manifest:
     jobs = [document for document in documents if _kind(document) == "batch/v1 Job"]
     others = [document for document in documents if _kind(document) != "batch/v1 Job"]
     if len(jobs) != 1:
-        kinds = ", ".join(_kind(document) for document in documents) or "nothing in it"
-        fix = "leave one Job of apiVersion batch/v1"
-        raise RenderError(BAD_INPUT, f"manifest has {len(jobs) or 'no'} Jobs ({kinds}), {template}, {fix}")
+        what = f"{len(jobs)} Jobs" if jobs else "no Job"
+        there = "" if jobs else f", but {', '.join(map(_kind, documents)) or 'nothing'}"
+        fix = "give one of kind Job and apiVersion batch/v1"
+        raise RenderError(BAD_INPUT, f"manifest has {what}{there}, {template}, {fix}")
     for document in others:
         if _kind(document) == "v1 Secret":
             fix = "make it by other means and name it in the template: what is rendered is shown"
@@ -150,8 +151,8 @@ def _stamp_owned(document: dict[str, Json], job: dict[str, Json]) -> dict[str, J
 
 def _kind(document: Json) -> str:
     if not isinstance(document, dict):
-        return f"a {type(document).__name__}"
-    return f"{document.get('apiVersion', '(no apiVersion)')} {document.get('kind', '(no kind)')}"
+        return "a list" if isinstance(document, list) else "text" if isinstance(document, str) else str(document)
+    return f"{document.get('apiVersion', 'no apiVersion')} {document.get('kind', 'no kind')}"
 
 
 def _without(mapping: dict[str, Json], *keys: str) -> dict[str, Json]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from math import prod
 from typing import NamedTuple
 
@@ -132,8 +134,24 @@ def check_profile(profile: Json) -> Problem | None:
             return Problem(f"has an unknown field {field}", f"its fields are {', '.join(FIELDS)}")
         words, check = FIELDS[field]
         if not check(value):
-            return Problem(f"has a bad {field}", f"it is {words}")
+            return Problem(f"has a bad {field}{_culprit(value, check)}", f"it is {words}")
     return _check_together(profile)
+
+
+def _culprit(value: Json, check: Callable[[Json], bool]) -> str:
+    """Return what is wrong in a field, `.limits.memory: "4GB"`: the part without which, or with another, it passes."""
+    if not isinstance(value, dict):
+        return f": {json.dumps(value)[:50]}"
+    for key, item in value.items():
+        others = {name: other for name, other in value.items() if name != key}
+        passes = partial(_passes, check, others, key)
+        if check(others) or passes(1) or passes("a"):
+            return f".{key}{_culprit(item, passes)}"
+    return ""
+
+
+def _passes(check: Callable[[Json], bool], others: dict[str, Json], key: str, part: Json) -> bool:
+    return check(others | {key: part})
 
 
 def conflict_with_spot(profile: Profile) -> str:

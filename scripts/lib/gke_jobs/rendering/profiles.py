@@ -100,7 +100,8 @@ class Profiles:
     def _add(self, file: Path) -> None:
         content = _read(file)
         if not is_mapping(content, profiles=lambda _: True, sizes=lambda _: True):
-            raise RenderError(BAD_INPUT, f"profiles are not as documented, {file}, its keys are profiles and sizes")
+            what = "there are no profiles" if not content else "profiles are not as documented"
+            raise RenderError(BAD_INPUT, f"{what}, {file}, give a mapping with the keys profiles, sizes or both")
         for key, into in (("profiles", self._profiles), ("sizes", self._sizes)):
             entries = content.get(key, {})
             if not isinstance(entries, dict):
@@ -207,4 +208,4 @@ def _read(file: Path) -> Json:
         raise RenderError(BAD_INPUT, f"cannot read the profiles, {file}: {error}, name a YAML file") from None
     places = [f"{file} line {number}" for number in range(1, text.count("\n") + 2)]
     documents = read_documents(Rendered(text=text, placeholder=re.compile("(?!)"), values=[], names=[], places=places))
-    return documents[0] if len(documents) == 1 else None
+    return documents[0] if len(documents) == 1 else documents
