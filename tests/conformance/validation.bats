@@ -52,10 +52,13 @@ assert_refused() { # SPEC POD-SPEC REGEXP
     'spec.completions: Required value: when completion mode is Indexed'
 }
 
-@test "a mount of a volume that is not there is refused: 65" {
-  assert_refused '{}' '{"containers": [{"name": "main", "image": "busybox:1.37",
-    "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}' \
-    'spec.template.spec.containers\[0\].volumeMounts\[0\].name: Not found: "data"'
+@test "a mount of a volume that is not there is refused by the API server as well" {
+  template '{}' '{"containers": [{"name": "main", "image": "busybox:1.37",
+    "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}'
+  sed 's/"kind": "Job"/&, "metadata": {"name": "refused"}/' "$BATS_TEST_TMPDIR/job.yaml.j2" >"$BATS_TEST_TMPDIR/job.json"
+  run kubectl create --filename "$BATS_TEST_TMPDIR/job.json"
+  assert_failure
+  assert_output --partial 'spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data"'
 }
 
 # Submits a Job of lines with these values; REGEXP is what Kubernetes says, and LINE where the template says the field.
