@@ -202,7 +202,7 @@ def _leave_failure(file: Path | None, follower: Follower, end: Finish, explanati
         failure = {
             "cause": "" if cause.split(": ", 2)[-1] in end.reason else cause,  # behind Pod, and reason or container
             "advice": next((line.removeprefix(ADVICE) for line in lines if line.startswith(ADVICE)), ""),
-            "exit_codes": follower.pods.exit_codes(),
+            "exit_codes": follower.pods.exit_codes(follower.job),
         }
         with suppress(OSError):
             file.write_text(json.dumps(failure))

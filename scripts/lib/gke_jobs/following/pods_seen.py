@@ -69,9 +69,10 @@ class PodsSeen:
         """Return what the Pods that succeeded have left."""
         return list(self._results.values())
 
-    def exit_codes(self) -> list[int]:
-        """Return the exit codes with which the Pods of a failed Job ended."""
-        return exit_codes(self._failures.values(), {str(result.index) for result in self._results.values()})
+    def exit_codes(self, job: Job | None) -> list[int]:
+        """Return the exit codes with which the Pods ended because of which the Job failed."""
+        reason = job.code if job and job.state in ("Failed", "FailureTarget") else ""
+        return exit_codes(self._failures.values(), {str(result.index) for result in self._results.values()}, reason)
 
     def count(self, phases: Iterable[Phase]) -> int:
         """Count the Pods in one of these phases."""
