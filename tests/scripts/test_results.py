@@ -61,7 +61,10 @@ def results(*pods):
         ("\n", None),
         ("", None),
         (None, None),
-        (str(10**40), 10**40),
+        (str(2**64 - 1), 2**64 - 1),
+        (str(-(2**63)), -(2**63)),
+        ('{"__type": 1, "__version__": 2}', {"__type": 1, "__version__": 2}),
+        ('"\\ud83d\\ude00"', "\U0001f600"),
         ('{"a": 1, "a": 2}', {"a": 2}),
         (json.dumps(["x" * 4090]), ["x" * 4090]),
         ("[" * DEEPEST + "]" * DEEPEST, json.loads("[" * DEEPEST + "]" * DEEPEST)),
@@ -75,7 +78,10 @@ def test_a_message_that_is_json_is_the_result_and_other_text_is_a_string(message
 def test_the_first_digits_of_a_number_that_was_cut_are_no_result(message):
     with pytest.raises(ResultError, match="result cut at 4096 bytes"):
         job_result(results(pod(message)), None)
-    assert job_result(results(pod(message[:-1])), None) == json.loads(message[:-1])
+
+
+def test_a_number_shorter_than_the_limit_is_whole():
+    assert job_result(results(pod("0." + "7" * 4093)), None) == 0.7777777777777778
 
 
 @pytest.mark.parametrize("levels", [DEEPEST + 1, 1500, 2048])
@@ -84,6 +90,26 @@ def test_s8_a_result_that_is_nested_too_deeply_is_an_error(levels, begin, end):
     message = begin * (levels - 1) + "[" + "]" + end * (levels - 1)
     with pytest.raises(ResultError, match=f"nested more than {DEEPEST} levels deep, Pod pod-1, "):
         job_result(results(pod(message)), None)
+
+
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        ('{"loss": "\\ud800"}', "half of a surrogate pair"),
+        ('[{"\\udfff": 1}]', "half of a surrogate pair"),
+        ('"a\\u0000b"', "a NUL character"),
+        ("a\0b", "a NUL character"),
+        (str(2**64), "a whole number of more than 64 bits"),
+        ('{"a": [%d]}' % (-(2**63) - 1), "a whole number of more than 64 bits"),
+        ('{"a": {"__classname__": "x"}}', "the key __classname__, which is reserved for Airflow"),
+        ('[{"__id__": 1}]', "the key __id__, which is reserved for Airflow"),
+        ('{"a": {"__type": "builtins.tuple", "__var": [1]}}', "the key __type, which is reserved for Airflow"),
+    ],
+)
+def test_a_result_that_no_xcom_can_hold_is_an_error(message, why):
+    with pytest.raises(ResultError) as error:
+        job_result(results(pod(message)), None)
+    assert str(error.value) == f"result has {why}, Pod pod-1, no XCom can hold it: leave it in another form"
 
 
 def test_the_result_is_that_of_the_pod_that_succeeded_last():

@@ -20,6 +20,7 @@ from gke_jobs.containers import containers, main_container
 from gke_jobs.json_access import Json, at, dict_at, int_at, list_at, text_at
 from gke_jobs.labels import COMPLETION_INDEX
 from gke_jobs.plain_text import one_line, parse_time
+from gke_jobs.storable import why_not_storable
 
 MESSAGE_BYTES = 4096  # of a container
 POD_BYTES = 12288  # of all containers of a Pod, in equal shares
@@ -127,9 +128,16 @@ def indexes_with_result(results: Iterable[PodResult], completions: int) -> int:
 
 
 def value_of(result: PodResult) -> Json:
-    """Return what a message is as JSON. ResultError where it was cut, or is too deep."""
+    """Return what a message is as JSON. ResultError where it was cut, is too deep, or can be no XCom."""
     if not result.message.strip():
         return None
+    value = _read(result)
+    if why := why_not_storable(value):
+        raise ResultError(f"result has {why}, Pod {result.name}, no XCom can hold it: leave it in another form")
+    return value
+
+
+def _read(result: PodResult) -> Json:
     try:
         value = json.loads(result.message, parse_constant=_refuse)
         json.dumps(value, allow_nan=False)
