@@ -24,7 +24,7 @@ class FakeConnection:
         self.answers = answers
         self.asked = []
 
-    def get_json(self, path, query=None, seconds=30.0):
+    def get_json(self, path, query=None, seconds=30.0, most=None):
         return self._answer(path, query or {})
 
     def get_bytes(self, path, query=None, seconds=30.0):

@@ -116,6 +116,31 @@ def test_a_log_that_cannot_be_had_is_said(answer, said):
     assert f"  the log of main could not be read: {said}\n" in text
 
 
+@pytest.mark.parametrize("what", ["uid-of-the-job", "of-its-pods"])
+def test_more_events_than_are_read_are_reported(what):
+    def events(query):
+        is_of_job = f"involvedObject.uid={seen.uid}," in query["fieldSelector"]
+        more = is_of_job == (what == "uid-of-the-job")
+        return {"items": [{"reason": "x"}] * 50, "metadata": {"continue": "token" if more else ""}}
+
+    seen, connection = server("killed", **{EVENTS: events})
+    text = diagnose(reading.read(connection, "ml", "train", seen.uid, seen.now))
+    assert "\nnot all events could be read: one object has more than 500\n" in text
+
+
+def test_events_that_were_read_before_an_error_are_shown():
+    def events(query):
+        if "continue" in query:
+            raise error(500)
+        uid = query["fieldSelector"].partition(",")[0].removeprefix("involvedObject.uid=")
+        found = {"type": "Warning", "reason": "Odd", "message": "so", "involvedObject": {"uid": uid}}
+        return {"items": [found], "metadata": {"continue": "token"}}
+
+    text = diagnose(read("killed", **{EVENTS: events})[0])
+    assert "event Odd" in text
+    assert "\nnot all events could be read: one object has more than 1\n" in text
+
+
 def test_pods_are_read_page_by_page_and_no_more_than_needed(monkeypatch):
     seen, connection = server("exit_code")
     page = {"items": connection.answers[PODS]["items"], "metadata": {"continue": "token"}}

@@ -100,7 +100,7 @@ def test_s8_a_result_that_is_nested_too_deeply_is_an_error(levels, begin, end):
         ('"a\\u0000b"', "a NUL character"),
         ("a\0b", "a NUL character"),
         (str(2**64), "a whole number of more than 64 bits"),
-        ('{"a": [%d]}' % (-(2**63) - 1), "a whole number of more than 64 bits"),
+        (f'{{"a": [{-(2**63) - 1}]}}', "a whole number of more than 64 bits"),
         ('{"a": {"__classname__": "x"}}', "the key __classname__, which is reserved for Airflow"),
         ('[{"__id__": 1}]', "the key __id__, which is reserved for Airflow"),
         ('{"a": {"__type": "builtins.tuple", "__var": [1]}}', "the key __type, which is reserved for Airflow"),

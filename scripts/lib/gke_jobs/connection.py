@@ -82,24 +82,37 @@ class Connection:
         self._proxy = proxy
         self._lock = threading.Lock()  # of one restart at a time
 
-    def get_json(self, path: str, query: dict[str, str] | None = None, seconds: float = ANSWER_SECONDS) -> Json:
-        """Return the JSON at a path. ApiError when there is none within so many seconds."""
-        body = self.get_bytes(path, query, seconds)
+    def get_json(
+        self,
+        path: str,
+        query: dict[str, str] | None = None,
+        seconds: float = ANSWER_SECONDS,
+        most: int | None = None,
+    ) -> Json:
+        """Return the JSON at a path. ApiError when there is none within so many seconds and bytes."""
+        body = self.get_bytes(path, query, seconds, most)
         try:
             return json.loads(body)
         except (ValueError, RecursionError):
             raise ApiError(Answer(code=None, reason="", message="the answer is not JSON")) from None
 
-    def get_bytes(self, path: str, query: dict[str, str] | None = None, seconds: float = ANSWER_SECONDS) -> bytes:
-        """Return what is at a path, whole. ApiError when there is nothing within so many seconds."""
+    def get_bytes(
+        self,
+        path: str,
+        query: dict[str, str] | None = None,
+        seconds: float = ANSWER_SECONDS,
+        most: int | None = None,
+    ) -> bytes:
+        """Return what is at a path, whole. ApiError when there is nothing within so many seconds and bytes."""
+        most = most or ANSWER_BYTES
         deadline = time.monotonic() + seconds
         body = bytearray()
         stream = self.open(path, query, seconds)
         try:
             for piece in stream.pieces():
                 body += piece
-                if len(body) > ANSWER_BYTES:
-                    raise ApiError(Answer(code=None, reason="", message=f"more than {ANSWER_BYTES} bytes"))
+                if len(body) > most:
+                    raise ApiError(Answer(code=None, reason="", message=f"more than {most} bytes"))
                 if time.monotonic() > deadline:
                     raise ApiError(Answer(code=None, reason="", message=f"no whole answer within {seconds:g} s"))
         finally:

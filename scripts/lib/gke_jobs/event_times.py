@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 
 from gke_jobs.json_access import Json, text_at
 from gke_jobs.plain_text import parse_time
 
 BEGINNING = datetime.min.replace(tzinfo=timezone.utc)
+CLOCKS_DIFFER = timedelta(minutes=5)  # by that at most
 
 
 def last_seen(event: Json) -> datetime:
     """Return when the Event was last seen; the fields for that depend on who made it. BEGINNING when none says."""
+    return next(_times(event), BEGINNING)
+
+
+def is_in_future(event: Json, now: datetime) -> bool:
+    """Whether the Event has a time that nobody can have seen: it is forged, and would be newer than any other."""
+    return any(time > now + CLOCKS_DIFFER for time in _times(event))
+
+
+def _times(event: Json) -> Iterator[datetime]:
     fields = (
         text_at(event, "series", "lastObservedTime"),
         text_at(event, "lastTimestamp"),
         text_at(event, "eventTime"),
         text_at(event, "metadata", "creationTimestamp"),
     )
-    return next((time for field in fields if (time := parse_time(field))), BEGINNING)
+    return (time for field in fields if (time := parse_time(field)))

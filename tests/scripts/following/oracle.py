@@ -126,7 +126,8 @@ class Oracle:
         wanted = min(self.total, max(0, self.total - self.known_job["status"]["succeeded"]))
         if self.count(*PLACED) >= (max(1, wanted) if self.gang else 1):
             return False
-        is_quota = hasattr(self, "core") and self.core._creation.is_quota
+        creation = self.core._creation if hasattr(self, "core") else None
+        is_quota = bool(creation and creation.is_quota and self.now >= creation.since)
         return bool(self.known_state() == "Suspended" or is_quota or self.count("waiting") or not self.count(*ENDED))
 
     def due(self):

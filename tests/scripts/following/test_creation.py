@@ -6,6 +6,7 @@ from cluster_objects import UID, Driver, failed_create, job, pod, texts
 from gke_jobs.following.events import EventsRead, ReadEvents
 
 FUTURE = "2999-01-01T00:00:00Z"
+QUOTA = 'pods "x" is forbidden: exceeded quota: q'
 
 
 def alone(given=None, pods=(), **settings):
@@ -27,7 +28,7 @@ def test_events_are_asked_for_while_pods_are_missing():
 @pytest.mark.parametrize(
     ("message", "code", "after"),
     [
-        ('pods "x" is forbidden: exceeded quota: q', 124, 102),
+        (QUOTA, 124, 102),
         ('pods "x" is forbidden: error looking up service account ns/x: serviceaccount "x" not found', 78, 52),
         ('admission webhook "w" denied the request: no', 78, 52),
         ('pods "x" is forbidden: maximum cpu usage per Container is 1', 78, 52),
@@ -89,3 +90,22 @@ def test_after_a_failure_the_time_until_the_next_pod_is_not_counted():
     driver.give(EventsRead(UID, [failed_create("something denies it", FUTURE)]))
     driver.at(5000)
     assert driver.ended_after == (412, 78)
+
+
+def test_a_quota_after_a_failure_does_not_end_a_job_that_waits_for_its_next_try():
+    driver = alone(job(status={"failed": 1}, spec={"backoffLimit": 6}), [pod("Failed")], schedule=60)
+    driver.at(2)
+    driver.give(EventsRead(UID, [failed_create(QUOTA, FUTURE)]))
+    driver.at(361)
+    assert driver.end is None
+    driver.pod(pod("Running", name="train-next"))
+    driver.at(5000)
+    assert driver.end is None
+
+
+def test_a_quota_after_a_failure_ends_a_job_that_has_no_next_try():
+    driver = alone(job(status={"failed": 1}, spec={"backoffLimit": 6}), [pod("Failed")], schedule=60)
+    driver.at(2)
+    driver.give(EventsRead(UID, [failed_create(QUOTA, FUTURE)]))
+    driver.at(5000)
+    assert driver.ended_after == (442, 124)  # 6 minutes, and up to 30 s until the next reading of the Events

@@ -192,6 +192,36 @@ def test_the_events_of_the_job(server, streaming):
     assert until(streaming, EventsRead) == [EventsRead(UID, None)]
 
 
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"lastTimestamp": "2999-01-01T00:00:00Z"},
+        {"lastTimestamp": "2026-01-01T00:00:00Z", "eventTime": "2999-01-01T00:00:00.000000Z"},
+        {"series": {"lastObservedTime": "2999-01-01T00:00:00Z"}},
+    ],
+)
+def test_events_of_the_future_are_left_out(server, streaming, times):
+    past = {"reason": "x", "lastTimestamp": "2026-01-01T00:00:00Z"}
+    server.answers[EVENTS] = whole({"items": [{"reason": "forged", **times}, past]})
+    streaming.read_events(UID)
+    assert until(streaming, EventsRead) == [EventsRead(UID, [past])]
+
+
+def test_events_are_read_page_by_page_and_no_more_than_needed(server, streaming):
+    server.answers[EVENTS] = whole({"items": [{"reason": "x"}] * 50, "metadata": {"continue": "token"}})
+    streaming.read_events(UID)
+    assert until(streaming, EventsRead) == [EventsRead(UID, [{"reason": "x"}] * 500)]
+    assert [("continue=token" in line, "limit=50" in line) for line in server.asked] == [(False, True)] + [
+        (True, True)
+    ] * 9
+
+
+def test_a_page_of_events_has_at_most_2_mib(server, streaming):
+    server.answers[EVENTS] = endless(b"x" * 65536)
+    streaming.read_events(UID)
+    assert until(streaming, EventsRead) == [EventsRead(UID, None)]
+
+
 def test_the_events_of_a_pod_do_not_take_the_place_of_those_of_the_job(server, streaming):
     server.answers[EVENTS] = whole({"items": []})
     streaming.read_events(UID)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from gke_jobs.connection import Connection, events_path, jobs_path, log_path, pods_path
+from gke_jobs.connection import Connection, jobs_path, log_path, pods_path
 from gke_jobs.diagnosis.diagnosis import GROUPS, LOG_LINES, gone_pods, pod_groups
 from gke_jobs.diagnosis.pod_facts import logs_to_read
 from gke_jobs.diagnosis.seen import Seen
 from gke_jobs.errors import ApiError, Verdict, classify
+from gke_jobs.event_pages import read_events
 from gke_jobs.json_access import Json, is_owned_by, list_at, text_at
 from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.plain_text import one_line
@@ -66,14 +67,16 @@ def read(
     read_at_once(job, pods, events)
     found = job.value if text_at(job.value, "metadata", "uid") == uid else {}  # else another one that took the name
     found_pods, more_pods = pods.value or ([], False)
+    found_events, more_events = events.value or ([], "")
+    whys = {"job": job.unread, "pods": pods.unread, "events": events.unread or more_events}
     seen = Seen(
         name=name,
         uid=uid,
         job=None if job.unread else found,
         pods=None if pods.unread else found_pods,
-        events=events.value or [],
+        events=found_events,
         more_pods=more_pods,
-        unread={what: one.unread for what, one in (("job", job), ("pods", pods), ("events", events)) if one.unread},
+        unread={what: why for what, why in whys.items() if why},
         shown_logs=shown_logs,
         now=now,
     )
@@ -107,10 +110,11 @@ class _Reader:
             if len(found) >= MOST_PODS or time.monotonic() > deadline:
                 return found, True
 
-    def events(self, field: str) -> list[Json]:
-        """Return the events that explain something about one object."""
-        query = {"fieldSelector": f"{field},{EVENTS_THAT_EXPLAIN}", "limit": str(PAGE)}
-        return list_at(self.connection.get_json(events_path(self.namespace), query, STEP_SECONDS), "items")
+    def events(self, field: str) -> tuple[list[Json], str]:
+        """Return the events that explain something about one object, and why not all of them."""
+        selector = f"{field},{EVENTS_THAT_EXPLAIN}"
+        found, more = read_events(self.connection, self.namespace, selector, STEP_SECONDS)
+        return found, f"one object has more than {len(found)}" if more else ""
 
     def log(self, pod: str, container: str, *, previous: bool) -> bytes:
         query = {"container": container, "tailLines": str(LOG_LINES), "limitBytes": str(LOG_BYTES)}
@@ -129,10 +133,11 @@ class _Reader:
                     logs[pod, container] = self._log_of(pod, container, previous)
         events += [self._events_of("name", pod) for pod in gone_pods(seen)[:MOST_GONE]]
         read_at_once(*events, *logs.values())
-        unread = next((one.unread for one in events if one.unread), "")
+        found: list[tuple[list[Json], str]] = [one.value or ([], one.unread) for one in events]
+        unread = next((why for _, why in found if why), "")
         return replace(
             seen,
-            events=[*seen.events, *(event for one in events for event in one.value or [])],
+            events=[*seen.events, *(event for some, _ in found for event in some)],
             logs={key: one.value for key, one in logs.items() if one.value is not None},
             unread={"events": unread, **seen.unread} if unread else seen.unread,
             unread_logs={key: one.unread or "the Pod is gone" for key, one in logs.items() if one.value is None},

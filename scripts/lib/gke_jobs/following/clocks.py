@@ -60,7 +60,7 @@ class Clocks:
     def check(self, job: Job | None, pods: PodsSeen, creation: Creation, now: float) -> Iterator[Action]:
         """Yield what the clocks say: a Finish where one has run out, or a progress message."""
         limits = self._limits
-        self._waiting = _since(self._waiting, now, is_so=job is not None and _lacks_nodes(job, pods, creation))
+        self._waiting = _since(self._waiting, now, is_so=job is not None and _lacks_nodes(job, pods, creation, now))
         stuck = pods.stuck() if job is not None and not job.is_ending else []
         since = [record.since for record in stuck]
         if creation.blocked is not None and not creation.is_quota:
@@ -96,13 +96,14 @@ class Clocks:
         return now >= since + limit
 
 
-def _lacks_nodes(job: Job, pods: PodsSeen, creation: Creation) -> bool:
+def _lacks_nodes(job: Job, pods: PodsSeen, creation: Creation, now: float) -> bool:
     """Whether the Job waits for nodes: none of its Pods has one, of a gang not all of them have."""
     if job.is_ending:
         return False
     if pods.count(PLACED) >= (max(1, job.wanted) if job.gang else 1):
         return False
-    return job.state == "Suspended" or creation.is_quota or pods.count([Phase.WAITING]) > 0 or not pods.count(ENDED)
+    is_certain = creation.is_quota and now >= creation.since
+    return job.state == "Suspended" or is_certain or pods.count([Phase.WAITING]) > 0 or not pods.count(ENDED)
 
 
 def _since(before: float | None, now: float, *, is_so: bool) -> float | None:

@@ -7,9 +7,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone
 
-from gke_jobs.connection import Connection, events_path, jobs_path, log_path, pods_path
+from gke_jobs.connection import ANSWER_SECONDS, Connection, jobs_path, log_path, pods_path
 from gke_jobs.errors import Answer, ApiError, from_status
+from gke_jobs.event_pages import read_events
+from gke_jobs.event_times import is_in_future
 from gke_jobs.following.events import (
     Changed,
     Event,
@@ -146,13 +149,12 @@ class Streaming:
 
     def _read_events(self, token: Token, uid: str) -> None:
         try:
-            found = self._connection.get_json(
-                events_path(self._namespace), {"fieldSelector": f"involvedObject.uid={uid}", "limit": "500"}
-            )
+            found, _ = read_events(self._connection, self._namespace, f"involvedObject.uid={uid}", ANSWER_SECONDS)
         except ApiError:
             self._events.put((token, EventsRead(uid, None)))
             return
-        self._events.put((token, EventsRead(uid, list_at(found, "items"))))
+        now = datetime.now(timezone.utc)
+        self._events.put((token, EventsRead(uid, [event for event in found if not is_in_future(event, now)])))
 
     def _read_log(self, token: Token, log: LogId, since: str) -> None:
         query = {"container": log.container, "follow": "true", "timestamps": "true"}
