@@ -243,3 +243,8 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, content):
 
 def test_a_missing_table_is_named(tmp_path):
     assert refusal(tmp_path / "none.yaml", profile="a").startswith(f"cannot read the profiles, {tmp_path}/none.yaml")
+
+
+def test_a_profile_with_half_of_a_surrogate_pair_is_refused_with_its_line(table):
+    file = table('\n  odd: {cpu: "1", memory: "\\ud800"}')
+    assert f"half of a surrogate pair, {file} line 2, " in refusal(file, profile="odd")

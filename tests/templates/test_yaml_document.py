@@ -245,8 +245,36 @@ def test_the_line_is_that_of_the_template_after_loops_and_in_macros(read):
 
 def test_an_alias_is_read_and_one_in_a_circle_is_refused(read):
     assert read("a: &x [1]\nb: *x") == {"a": [1], "b": [1]}
-    with pytest.raises(RenderError, match=r"nested without end"):
+    with pytest.raises(RenderError, match=r"nested more than 100 deep, mine.yaml.j2 line 1, "):
         read("a: &x [*x]")
+
+
+@pytest.mark.parametrize("levels", [101, 300, 1000])
+@pytest.mark.parametrize(("begin", "end"), [("[", "]"), ("{a: ", "}")])
+def test_what_is_nested_too_deeply_is_refused(read, levels, begin, end):
+    with pytest.raises(RenderError, match=r"nested more than 100 deep, mine.yaml.j2 line \d, "):
+        read(f"a: 1\nb: {begin * levels}{end * levels}")
+    assert read(f"b: {begin * 99}1{end * 99}")
+
+
+@pytest.mark.parametrize(("begin", "key", "end"), [("[", "", "]"), ("{", "k{}: ", "}")])
+def test_aliases_that_stand_for_too_much_are_refused(read, begin, key, end):
+    lines = ["a0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9]"]
+    lines += [
+        f"a{n}: &a{n} {begin}" + ", ".join(f"{key.format(k)}*a{n - 1}" for k in range(9)) + end for n in range(1, 9)
+    ]
+    with pytest.raises(
+        RenderError, match=r"more than 100000 fields and items, mine.yaml.j2 line 1, take fewer aliases"
+    ):
+        read("\n".join(lines))
+
+
+@pytest.mark.parametrize(("escape", "what"), [(r"\0", "a NUL character"), (r"\ud800", "half of a surrogate pair")])
+@pytest.mark.parametrize("text", ['b: "x{}"', '"{}": 1', 'b: ["{}"]', 'b: "{}{{{{ values.x }}}}"'])
+def test_text_that_no_container_can_receive_is_refused_with_its_line(read, escape, what, text):
+    with pytest.raises(RenderError) as error:
+        read("a: 1\n" + text.format(escape), {"x": "5"})
+    assert str(error.value) == f"text holds {what}, mine.yaml.j2 line 2, remove it: no container can receive it"
 
 
 def test_control_characters_in_a_template_are_refused(read):

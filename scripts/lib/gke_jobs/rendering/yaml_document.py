@@ -19,10 +19,12 @@ import yaml
 
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.templating import Rendered
-from gke_jobs.rendering.values import Json
+from gke_jobs.rendering.values import MAX_DEPTH, NOT_TEXT, Json
 
 Path = tuple[str | int, ...]
 
+MOST_NODES = 100_000  # that aliases stand for, far above any manifest
+FLATTER = "make it flatter, and no alias a part of itself"
 MERGE = "$merge"
 TAG = "tag:yaml.org,2002:"
 # What each kind of plain scalar may look like, so that PyYAML and the parsers of Kubernetes agree on it.
@@ -65,7 +67,8 @@ def read_documents_and_places(rendered: Rendered) -> tuple[list[Json], dict[Path
     except yaml.YAMLError as error:
         raise RenderError(BAD_INPUT, f"invalid YAML: {error}, {rendered.place(0)}, correct it") from None
     except RecursionError:
-        raise RenderError(BAD_INPUT, f"nested without end, {rendered.place(0)}, remove aliases in circles") from None
+        what = f"nested more than {MAX_DEPTH} deep"
+        raise RenderError(BAD_INPUT, f"{what}, {rendered.place(0)}, {FLATTER}") from None
     return documents, places
 
 
@@ -78,8 +81,14 @@ class _Reader:
     def __init__(self, rendered: Rendered) -> None:
         self.rendered = rendered
         self.places: dict[Path, str] = {}
+        self._nodes = 0
 
     def read(self, node: yaml.Node, path: Path) -> Json:
+        self._nodes += 1
+        if self._nodes > MOST_NODES:
+            raise self._error(f"more than {MOST_NODES} fields and items", node, "take fewer aliases")
+        if len(path) > MAX_DEPTH:
+            raise self._error(f"nested more than {MAX_DEPTH} deep", node, FLATTER)
         if isinstance(node, yaml.MappingNode) and node.tag == f"{TAG}map":
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == f"{TAG}seq":
@@ -150,6 +159,9 @@ class _Reader:
         return text if node.tag == f"{TAG}str" or _is_expanded(path) else json.loads(text)
 
     def _interpolate(self, node: yaml.ScalarNode, path: Path) -> str:
+        if found := NOT_TEXT.search(node.value):
+            what = "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
+            raise self._error(f"text holds {what}", node, "remove it: no container can receive it")
         parts = self.rendered.placeholder.split(node.value)
         if node.tag != f"{TAG}str" and (node.style is not None or len(parts) > 1):
             raise self._error(f"text has the YAML tag {node.tag}", node, "remove it")
