@@ -68,6 +68,13 @@ def test_a_part_is_merged_as_kubectl_merges_a_patch(name):
     assert _sorted(merge(POD, PATCHES[name])) == _sorted(json.loads(done.stdout)["spec"])
 
 
+def test_unlike_with_kubectl_new_items_come_last_and_replace_in_an_item_is_about_that_item():
+    base = {"volumes": [{"name": "v", "emptyDir": {}}, {"name": "w", "emptyDir": {}}]}
+    part = {"volumes": [{"name": "new"}, {"name": "v", "$patch": "replace", "hostPath": {"path": "/x"}}]}
+    volumes = [{"name": "v", "hostPath": {"path": "/x"}}, {"name": "w", "emptyDir": {}}, {"name": "new"}]
+    assert merge(base, part) == {"volumes": volumes}
+
+
 def _sorted(spec):
     """Lists that have a merge key in the order of their keys: kubectl puts new items first."""
     spec = dict(spec)

@@ -52,9 +52,13 @@ TYPES: dict[str, dict[str, Any]] = {
     "integer": INTEGER,
     "boolean": {"type": "boolean"},
     "quantity": QUANTITY,
-    "path": {"type": "string", "pattern": "^/", "x-type": "an absolute path, e.g. /data"},
     "annotation key": ANNOTATION_KEY,
-    "mount path": {"type": "string", "pattern": "^/[^:]*$", "x-type": "an absolute path without a colon, e.g. /data"},
+    "path": {"type": "string", "pattern": r"^/[^\u0000-\u001f\u007f]*$", "x-type": "an absolute path, e.g. /data"},
+    "mount path": {
+        "type": "string",
+        "pattern": r"^/(?!(.*/)?[.][.](/|$))[^:\u0000-\u001f\u007f]*$",
+        "x-type": "an absolute path without a colon or .., e.g. /data",
+    },
     "list": {"type": "array"},
     "mapping": {"type": "object"},
     "list of strings": {"type": "array", "items": SCALAR},
@@ -184,6 +188,9 @@ def _fields(value: dict[str, Any], *, in_list: bool) -> dict[str, Any]:
             "required": [field.rstrip("!") for field in fields if field.endswith("!")],
             "additionalProperties": False,
         }
+    for name, refused in value.get("merged", {}).items():
+        items = {**found["properties"][name]["items"], "x-refused": refused}
+        found["properties"] |= {name: {**found["properties"][name], "type": "array", "items": items}}
     for name, only in value.get("only", {}).items():
         found["properties"] |= {name: {"enum": [only["is"]], "x-hint": only["hint"]}}
     return found | {f"x-{key}": value[key] for key in ("refused", "elsewhere") if key in value}
