@@ -234,6 +234,18 @@ def test_created(try_number, last, said):
     assert decision.messages[-1] == "created Job train ml"
 
 
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ("", "no Job of the last attempt is there to say how it ended: beginning with profile small"),
+        (UID, "the Job of the last attempt names no profile: beginning with profile small"),
+    ],
+)
+def test_created_without_the_profile_of_the_last_attempt(found, said):
+    request = asked(escalate=True, profile="small")
+    assert created("another", request, "ml", Memory(found=found), "2").messages[0] == said
+
+
 def job_object(**metadata):
     return {"kind": "Job", "metadata": {"uid": UID, "name": "train", **metadata}, "status": {}}
 

@@ -104,7 +104,7 @@ FORMS: dict[str, Callable[[Json], bool]] = {  # the keywords, and what each may 
     "pattern": _is_pattern,
     "minimum": _is_number,
     "maximum": _is_number,
-    "enum": lambda content: isinstance(content, list),
+    "enum": lambda content: isinstance(content, list) and len(content) > 0,
     "x-elsewhere": _is_mapping,
     "x-refused": _is_mapping,
 }

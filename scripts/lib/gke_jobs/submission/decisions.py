@@ -203,9 +203,10 @@ def created(uid: str, request: Request, namespace: str, memory: Memory, try_numb
     messages = []
     follows = (request.escalate or request.fallback) and not request.cleared and try_number not in ("", "1")
     if follows and not memory.last_profile:
-        messages.append(
-            f"no Job of the last attempt is there to say how it ended: beginning with profile {request.profile}"
-        )
+        what = "the Job of the last attempt names no profile"
+        if not memory.found:
+            what = "no Job of the last attempt is there to say how it ended"
+        messages.append(f"{what}: beginning with profile {request.profile}")
     messages.append(created_message(request.name, namespace))
     return Decision(action=Attach(uid, complete_owned=True), memory=memory, messages=messages)
 
