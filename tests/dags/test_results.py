@@ -9,6 +9,7 @@ import pytest
 
 from gke_job import GkeJobOperator, gke_job_group, results
 from gke_job.results import is_plain
+from gke_jobs import storable
 
 try:
     from airflow.sdk import DAG, task
@@ -195,3 +196,12 @@ def test_d6_a_mark_that_takes_too_long_is_given_up(run, marked, tmp_path, monkey
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "success"
     log = caplog.text + capfd.readouterr().out
     assert "cannot mark Job train as collected, so the next run of its task will take this result again" in log
+
+
+def test_the_keys_that_are_refused_are_those_of_airflows_serializer():
+    try:
+        from airflow.sdk import serde
+    except ImportError:  # Airflow 3.1 and before
+        from airflow.serialization import serde
+    assert (serde.CLASSNAME, serde.SCHEMA_ID) == storable.RESERVED
+    assert {serde.OLD_TYPE, serde.OLD_DATA} == storable.OLD_FORM
