@@ -70,7 +70,10 @@ def all_refused(values, template=BATCH, source=""):
             "values.volumes./a.hostPath is unknown (here it is the value pod, as {volumes: [{name: NAME, hostPath:",
         ),
         ({"volumes": {"a": {"emptyDir": {}}}}, "a key of values.volumes must be an absolute path without a colon"),
-        ({"buckets": {"/a:b": "x"}}, "a key of values.buckets must be an absolute path without a colon or .., e.g. /data"),
+        (
+            {"buckets": {"/a:b": "x"}},
+            "a key of values.buckets must be an absolute path without a colon or .., e.g. /data",
+        ),
         (
             {"buckets": {"/a": "gs://b"}},
             "values.buckets./a must be the name of a bucket without gs:// and without a path",
