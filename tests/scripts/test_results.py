@@ -61,8 +61,7 @@ def results(*pods):
         ("\n", None),
         ("", None),
         (None, None),
-        (str(2**64 - 1), 2**64 - 1),
-        (str(-(2**63)), -(2**63)),
+        (str(10**40), 10**40),
         ('{"__type": 1, "__version__": 2}', {"__type": 1, "__version__": 2}),
         ('"\\ud83d\\ude00"', "\U0001f600"),
         ('{"a": 1, "a": 2}', {"a": 2}),
@@ -78,10 +77,7 @@ def test_a_message_that_is_json_is_the_result_and_other_text_is_a_string(message
 def test_the_first_digits_of_a_number_that_was_cut_are_no_result(message):
     with pytest.raises(ResultError, match="result cut at 4096 bytes"):
         job_result(results(pod(message)), None)
-
-
-def test_a_number_shorter_than_the_limit_is_whole():
-    assert job_result(results(pod("0." + "7" * 4093)), None) == 0.7777777777777778
+    assert job_result(results(pod(message[:-1])), None) == json.loads(message[:-1])
 
 
 @pytest.mark.parametrize("levels", [DEEPEST + 1, 1500, 2048])
@@ -99,8 +95,6 @@ def test_s8_a_result_that_is_nested_too_deeply_is_an_error(levels, begin, end):
         ('[{"\\udfff": 1}]', "half of a surrogate pair"),
         ('"a\\u0000b"', "a NUL character"),
         ("a\0b", "a NUL character"),
-        (str(2**64), "a whole number of more than 64 bits"),
-        (f'{{"a": [{-(2**63) - 1}]}}', "a whole number of more than 64 bits"),
         ('{"a": {"__classname__": "x"}}', "the key __classname__, which is reserved for Airflow"),
         ('[{"__id__": 1}]', "the key __id__, which is reserved for Airflow"),
         ('{"a": {"__type": "builtins.tuple", "__var": [1]}}', "the key __type, which is reserved for Airflow"),

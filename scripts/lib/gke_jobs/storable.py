@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from gke_jobs.json_access import Json
 
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")  # UTF-8 has no half of a surrogate pair, jsonb of PostgreSQL no NUL
-LEAST, MOST = -(2**63), 2**64 - 1  # msgpack, which a task of Airflow 3 speaks with its supervisor
 # Airflow's serializer refuses them, and its deserializer makes of them any class that it may import.
 RESERVED = ("__classname__", "__id__")
 OLD_FORM = {"__type", "__var"}  # likewise, both together
@@ -30,8 +29,6 @@ def _parts(value: Json) -> Iterator[Json]:
 def _why_not(part: Json) -> str:
     if isinstance(part, str) and (found := NOT_TEXT.search(part)):
         return "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
-    if isinstance(part, int) and not LEAST <= part <= MOST:
-        return "a whole number of more than 64 bits"
     if isinstance(part, dict):
         keys = [key for key in RESERVED if key in part]
         if keys or part.keys() >= OLD_FORM:
