@@ -42,7 +42,6 @@ OPTIONS: dict[str, Any] = {
     "buckets": {"/data": "ml-data", "/models": "ml-models"},
     "volumes": {
         "/datasets": {"persistentVolumeClaim": {"claimName": "data-sets"}, "readOnly": True, "subPath": "2026"},
-        "/nfs": {"nfs": {"server": "10.0.0.2", "path": "/share"}},
         "/tmp": {"emptyDir": {}, "name": "shared"},
     },
     "shared_memory": "8Gi",
