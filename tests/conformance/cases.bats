@@ -27,6 +27,7 @@ run_job() { # SHELL-COMMAND [OPTION...]
 start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   local values
   values=$(values_file "$1")
+  rm -f -- "$BATS_TEST_TMPDIR/err" # of the run before
   setsid env --default-signal=HUP,INT,TERM bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "${@:2}" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   runner=$!
