@@ -227,7 +227,7 @@ class GkeJobOperator(BashOperator):
         return self.on_kill_action == "keep"
 
     def _returned(self, context: Context, result: str) -> Any:
-        value = json.loads(result)
+        value = json.loads(result, parse_int=results.integer)
         if self.do_xcom_push and self.pushes_keys and isinstance(value, dict):
             results.push_keys(value, context, self.log)
         return value

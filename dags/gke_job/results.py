@@ -18,8 +18,14 @@ from gke_job.compat import Context
 # A key goes into the URL of Airflow 3's task API unquoted.
 PLAIN_KEY = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,250}", re.ASCII)
 RESERVED = "return_value"
+SMALLEST, LARGEST = -(2**63), 2**64 - 1  # integers that msgpack has, by which a task of Airflow 3 hands XComs over
 SHOWN_KEYS, SHOWN_CHARACTERS = 5, 40
 MARK_SECONDS = 15  # Airflow 3 kills a task that goes on for 20 s after its success
+
+
+def integer(digits: str) -> int | str:
+    """Returns an integer of a result; its digits where Airflow 3 could not store it, which has 64 bits for one."""
+    return int(digits) if len(digits) <= 20 and SMALLEST <= int(digits) <= LARGEST else digits
 
 
 def is_plain(key: str) -> bool:

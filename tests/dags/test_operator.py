@@ -211,6 +211,12 @@ def test_a_result_that_is_no_object_is_the_return_value_alone(run, run_job):
     assert run_job.calls[1]["values"] == {"all": [1, 2]}
 
 
+def test_an_integer_of_more_than_64_bits_is_text(run_job):
+    run_job.behaves(output=f'{{"large": {2**64}, "small": 1}}')
+    job = GkeJobOperator(task_id="t", template="batch-job", do_xcom_push=False)
+    assert job.execute(CONTEXT) == {"large": "18446744073709551616", "small": 1}
+
+
 def test_a_job_without_a_result_returns_none(run_job):
     run_job.behaves(output="null\n")
     assert GkeJobOperator(task_id="t", template="batch-job").execute(CONTEXT) is None

@@ -121,6 +121,20 @@ def test_d3_of_a_group_only_what_its_own_tasks_need_is_stored(given):
     assert not group.children["g.collect"].do_xcom_push
 
 
+@pytest.mark.parametrize(
+    ("digits", "found"),
+    [
+        ("18446744073709551615", 2**64 - 1),
+        ("18446744073709551616", "18446744073709551616"),
+        ("-9223372036854775808", -(2**63)),
+        ("-9223372036854775809", "-9223372036854775809"),
+        ("1" * 5000, "1" * 5000),
+    ],
+)
+def test_an_integer_that_airflow_cannot_store_is_text(digits, found):
+    assert results.integer(digits) == found
+
+
 @pytest.mark.parametrize("step", ["loss", "return_value", "post_execute"])
 def test_d6_what_fails_after_the_job_is_tried_again_with_the_same_job(
     run, on_cluster, cluster, fails_once, dag_id, tmp_path, step, capfd, caplog
