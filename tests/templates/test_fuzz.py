@@ -176,9 +176,11 @@ def longest(documents: list[dict[str, Any]]) -> str:
 
 
 def reasons_to_refuse(documents: list[dict[str, Any]], values: dict[str, Any]) -> list[str]:
-    """Why no cluster could run it: no program takes such a text, or one so long, or the whole is too large."""
+    """Why no cluster could run it: no image, a text that no program takes, or one so long, or all is too large."""
     if any(NOT_TEXT.search(text) for text in texts_in(values)):
         return ["no text"]
+    if not values["image"].strip(" "):
+        return ["no image"]
     if any(key.startswith(OURS) for key in values.get("annotations", {})):
         return ["reserved"]
     reasons = ["large"] if len(json.dumps(documents)) > ANNOTATIONS_BYTES - 1000 else []
