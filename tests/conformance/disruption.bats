@@ -20,7 +20,7 @@ teardown() {
 teardown_file() { delete_namespace; }
 
 # Creates a Job of one Pod that runs until it is ended, and follows it; the Pod in its place finds its name in a
-# ConfigMap, and succeeds. SPEC is JSON laid over that of the Job.
+# ConfigMap, and succeeds. SPEC is JSON that overrides that of the Job.
 start_to_disrupt() { # JOB SPEC -> follower, pod, node
   # shellcheck disable=SC2016 # for the shell of the container
   create_job "$1" '[ "$DISRUPTED" ] || { echo running; trap "exit 1" TERM; sleep 600 & wait; }; echo 7 >/dev/termination-log' \

@@ -13,7 +13,7 @@ setup() {
 
 teardown_file() { delete_namespace; }
 
-# Runs a Job of a template whose container runs a shell command; MORE is JSON laid over the values.
+# Runs a Job of a template whose container runs a shell command; MORE is JSON that overrides the values.
 run_template() { # TEMPLATE SHELL-COMMAND MORE
   "$GKE_JOB_PYTHON" -c '
 import json, sys
@@ -54,7 +54,7 @@ print(json.dumps({"image": "busybox:1.37", "command": ["sh", "-c", command], "re
   assert_field 4-indexed-job '{.status.failedIndexes} {.status.completedIndexes} {.status.failed}' '1 0 2'
 }
 
-# Runs a distributed Job whose containers run a Python program; MORE is JSON laid over the values. Its Service has the name
+# Runs a distributed Job whose containers run a Python program; MORE is JSON that overrides the values. Its Service has the name
 # of the Job, which is why it does not begin with a digit.
 run_group() { # PROGRAM MORE
   "$GKE_JOB_PYTHON" -c '

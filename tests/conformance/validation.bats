@@ -11,7 +11,7 @@ setup() { load test_helper; }
 
 teardown_file() { delete_namespace; }
 
-# Writes a Job as a template without values; SPEC and POD-SPEC are JSON laid over those of the Job.
+# Writes a Job as a template without values; SPEC and POD-SPEC are JSON that overrides those of the Job.
 template() { # SPEC POD-SPEC
   "$GKE_JOB_PYTHON" -c '
 import json, sys

@@ -26,7 +26,7 @@ use_own_namespace() {
   kubectl config set-context --current --namespace "$name" >/dev/null
 }
 
-# Creates a Job whose container runs a shell command; SPEC and CONTAINER are JSON laid over those of the Job.
+# Creates a Job whose container runs a shell command; SPEC and CONTAINER are JSON that overrides those of the Job.
 create_job() { # NAME SHELL-COMMAND [SPEC [CONTAINER]]
   "$GKE_JOB_PYTHON" -c '
 import json, sys

@@ -1,4 +1,4 @@
-"""The profile tables, templates/profiles.yaml and those laid over it: which machine a kind of work needs, as data."""
+"""The profile tables, templates/profiles.yaml and those that override it: the machine that a kind of work needs."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def values_read(environment: Environment, template: str) -> set[str] | None:
         RecursionError,
         UnicodeError,
         _UnknownError,
-    ):  # an error of the template is told when it is rendered
+    ):  # rendering reports an error of the template
         return None
     return reader.names
 

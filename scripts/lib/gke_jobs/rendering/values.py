@@ -33,7 +33,7 @@ SENSITIVE = re.compile(
 def read_values(file: str | None, environ: Mapping[str, str], settings: Sequence[str] = ()) -> dict[str, Json]:
     r"""Read the object in `file` (`-`: standard input), else in `$GKE_JOB_VALUES`, else an empty one.
 
-    `settings` are laid over it: PATH=TEXT or PATH:=JSON, PATH being names and list positions with dots between them;
+    `settings` override it: PATH=TEXT or PATH:=JSON, PATH being names and list positions with dots between them;
     a dot that belongs to a name is written `\.`.
     A `$schema` at the top is left out.
     RenderError when it cannot be read, is not one JSON object, or holds text that no container could receive.
@@ -86,7 +86,7 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 
 def _set(values: dict[str, Json], setting: str) -> dict[str, Json]:
-    """Return `values` with a setting laid over. What it holds may be a secret: no error shows it."""
+    """Return `values` with one setting applied. What it holds may be a secret: no error shows it."""
     path, equals, content = setting.partition("=")
     is_json, path = path.endswith(":"), path.removesuffix(":")
     keys = [key.replace("\\.", ".") for key in DOT.split(path)]
