@@ -1,4 +1,4 @@
-# Every target is one call; `make help` lists them. AIRFLOW=3.1 or 2.11 picks another supported Airflow.
+# Every target is one call; `make help` lists them. AIRFLOW=3.2, 3.1 or 2.11 picks another supported Airflow.
 SHELL := bash
 AIRFLOW ?= 3.3
 PYTHON ?= python3

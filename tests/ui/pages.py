@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page
 
 
 class Airflow3:
-    """The UI of Airflow 3.1 and 3.3."""
+    """The UI of Airflow 3."""
 
     PARTS: ClassVar = {"log": "", "values": "/rendered_templates", "xcom": "/xcom"}
 
