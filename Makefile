@@ -76,12 +76,16 @@ test-ui: install ## the example DAG in Airflow's UI, in a headless Chromium; wit
 	command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
 	$(BIN)/python -m pytest tests/ui/ui.py
 
-test-live: install ## kills, retries and slot-free waiting with a whole Airflow, LocalExecutor's and Celery's; installs Redis likewise
-	command -v redis-server >/dev/null || { $(APT_INSTALL) redis-server; }
-	$(BIN)/python -m pytest tests/live/kills.py tests/live/waits.py tests/live/fallbacks.py
-	$(BIN)/python -m pytest tests/live/celery_workers.py
+# Redis and PostgreSQL are installed as Chromium is; the programs of PostgreSQL are not in PATH.
+INSTALL_SERVICES := { command -v redis-server && compgen -G '/usr/lib/postgresql/*/bin/postgres'; } >/dev/null || \
+  { $(APT_INSTALL) redis-server postgresql; }
+
+test-live: install ## kills, retries, workers and triggerers with a whole Airflow as Composer's: Celery, Redis, PostgreSQL
+	$(INSTALL_SERVICES)
+	$(BIN)/python -m pytest $(addprefix tests/live/,kills.py waits.py fallbacks.py celery_workers.py triggerers.py)
 
 bench-slots: install ## 100 Jobs on 4 worker slots, with the operator and with the group; ARGS="--jobs N --seconds N"
+	$(INSTALL_SERVICES)
 	$(BIN)/python tests/live/slots.py $(ARGS)
 
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint

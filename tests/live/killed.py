@@ -1,4 +1,4 @@
-"""DAGs whose Jobs run until somebody ends them; kills.py says how."""
+"""DAGs whose Jobs run until somebody ends them; kills.py and celery_workers.py say how."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ TASKS = {
     "task_killed": {"retries": 1},
     "kept": {"on_kill_action": "keep"},
     "run_timed_out": {"retries": 1},
+    "worker_replaced": {"retries": 1, "queue": "replaced"},
+    "worker_replaced_without_a_next_try": {"queue": "replaced"},
 }
 
 for name, arguments in TASKS.items():
@@ -43,5 +45,6 @@ for name, arguments in TASKS.items():
             **arguments,
         )
 
-with DAG("reaps", schedule=None, is_paused_upon_creation=False):
-    ReapGkeJobs(task_id="reap", namespace=os.environ["NAMESPACE"], dry_run=False)
+for name in ("reaps", "reaps_after_a_worker"):
+    with DAG(name, schedule=None, is_paused_upon_creation=False):
+        ReapGkeJobs(task_id="reap", namespace=os.environ["NAMESPACE"], dry_run=False)

@@ -20,17 +20,11 @@ JOB = {
         "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}},
     },
 }
-# LocalExecutor stops the scheduler while its queue is full, which some 50 tasks make it.
-AS_MANY_AS_SLOTS = {
-    "schedule": None,
-    "is_paused_upon_creation": False,
-    "max_active_tasks": int(os.environ["AIRFLOW__CORE__PARALLELISM"]),
-}
 
-with DAG("operator", **AS_MANY_AS_SLOTS):
+with DAG("operator", schedule=None, is_paused_upon_creation=False):
     for number in range(int(os.environ["SLOTS_JOBS"])):
         GkeJobOperator(task_id=f"job_{number}", **JOB)
 
-with DAG("group", **AS_MANY_AS_SLOTS):
+with DAG("group", schedule=None, is_paused_upon_creation=False):
     for number in range(int(os.environ["SLOTS_JOBS"])):
         gke_job_group(f"job_{number}", retries=1, **JOB)

@@ -1,7 +1,9 @@
-"""A whole Airflow that runs for tests: scheduler, LocalExecutor and, from Airflow 3 on, API server and DAG processor.
+"""A whole Airflow that runs for tests, as Composer's does: CeleryExecutor with Redis, PostgreSQL, scheduler, two
+workers, triggerer and, from Airflow 3 on, API server and DAG processor.
 
 Its DAG folder is made as deploy-dags and Composer make it, with the DAGs of the tests in it. It asks for heartbeats
-often, so that the loss of a worker is noticed within seconds.
+often, so that the loss of a worker or triggerer is noticed within seconds. Each part can be stopped, killed and started
+again. Needs redis-server, and PostgreSQL.
 """
 
 from __future__ import annotations
@@ -12,61 +14,105 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from live.processes import descendants, free_port, kill, processes, read, stat, wait_for
+from live.services import postgresql, redis
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
-PATIENCE = 120  # seconds until what should happen counts as not happening
-
-
-def wait_for(what: Callable[[], Any], message: Callable[[], str]) -> Any:
-    """What `what` returns once that is true."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := what()):
-        assert time.monotonic() < deadline, f"not within {PATIENCE} s: {message()}"
-        time.sleep(0.2)
-    return found
+REPLACED = "replaced"  # the queue of the worker that the tests replace
 
 
 @contextlib.contextmanager
-def running_airflow(*dag_files: str, parallelism: int, kind: type[Airflow] | None = None) -> Iterator[Airflow]:
-    """An Airflow with these files of this directory, and the stand-in for GKE as kubectl's current context."""
-    with tempfile.TemporaryDirectory(prefix="live-airflow-") as directory:
+def running_airflow(*dag_files: str, slots: int) -> Iterator[Airflow]:
+    """An Airflow with these files of this directory, and the stand-in for GKE as kubectl's current context.
+
+    :param slots: how many tasks the default queue's worker runs at once
+    """
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="live-airflow-"))
         state = Path(directory, "localgke")
         localgke = [sys.executable, "-m", "localgke"]
         subprocess.run([*localgke, "start", "--state", state], check=True)
+        stack.callback(subprocess.run, [*localgke, "stop", "--state", state], check=True)
         lines = (state / "env").read_text().splitlines()
         os.environ |= dict(line.removeprefix("export ").split("=", 1) for line in lines)
         os.environ["NAMESPACE"] = "default"
+        database, broker = stack.enter_context(postgresql()), stack.enter_context(redis())
         home = Path(directory, "airflow")
         (home / "tmp").mkdir(parents=True)
-        airflow = (kind or Airflow)(home, parallelism=parallelism)
+        airflow = Airflow(home, slots=slots, database=database, broker=broker)
         airflow.deploy(*(Path(__file__).with_name(name) for name in dag_files))
-        try:
-            airflow.start()
-            yield airflow
-        finally:
-            airflow.stop()
-            subprocess.run([*localgke, "stop", "--state", state], check=True)
+        stack.callback(airflow.end)
+        airflow.start()
+        yield airflow
+
+
+class Part:
+    """A part of Airflow that runs: a process in a session of its own, and what it has started."""
+
+    def __init__(self, log: Path, *arguments: str) -> None:
+        self._log = log
+        self._arguments = arguments
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again when it has ended."""
+        airflow = Path(sys.executable).with_name("airflow")
+        with self._log.open("ab") as file:
+            self._process = subprocess.Popen(
+                [airflow, *self._arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The id of its first process."""
+        return self._process.pid
+
+    def said(self) -> str:
+        """What it has logged since its first start."""
+        return self._log.read_text()
+
+    def stop(self) -> None:
+        """Ask it to end, as Composer does at first; returns at once."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def has_ended(self) -> bool:
+        """Whether its first process has."""
+        return self._process.poll() is not None
+
+    def kill(self) -> None:
+        """Kill it with all that it has started, as the end of its container does."""
+        kill(self.pid, *descendants(self.pid))
+        self._process.wait()
 
 
 class Airflow:
     """The Airflow that runs, and what a person can do with it."""
 
-    def __init__(self, home: Path, *, parallelism: int) -> None:
+    scheduler: Part
+    triggerer: Part
+    worker: Part  # of the default queue
+    replaced_worker: Part  # of the queue REPLACED
+
+    def __init__(self, home: Path, *, slots: int, database: str, broker: str) -> None:
         self.home = home
         self.dags = home / "dags"
-        self.parts: list[subprocess.Popen[bytes]] = []
+        self.slots = slots
+        self.parts: list[Part] = []
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         os.environ |= {
@@ -74,22 +120,22 @@ class Airflow:
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
             "AIRFLOW__API__PORT": str(port),
             "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__CELERY__BROKER_URL": f"{broker}/0",
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"{broker}/1",
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__PARALLELISM": str(parallelism),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            # SQLite locks no rows: what a task of 2.11 schedules after it, the scheduler would schedule and count, too.
-            "AIRFLOW__SCHEDULER__SCHEDULE_AFTER_TASK_EXECUTION": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2:{database}",
             "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "2",
             "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "20",
             "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "2",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+            "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+            "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
-            # SQLite does for the few tasks here; Airflow 2 has an executor of its own for it, which runs one at a time.
-            "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
             "PYTHONWARNINGS": "ignore",
             "TMPDIR": str(home / "tmp"),  # what is killed leaves its values there
         }
@@ -104,15 +150,34 @@ class Airflow:
             shutil.copyfile(source, self.dags / source.name)
 
     def start(self) -> None:
-        """Start all parts; returns when tasks can be run."""
+        """Start all parts; returns when DAGs can be triggered."""
         self.command("db", "migrate")
-        if AIRFLOW_2:
-            self.part("scheduler", "--skip-serve-logs")
-            return
-        self.part("api-server")
-        self.part("dag-processor")
-        wait_for(self.answers, lambda: f"the API server answers; see {self.home}/api-server.log")
-        self.part("scheduler", "--skip-serve-logs")
+        if not AIRFLOW_2:
+            self.part("api-server", "api-server")
+            self.part("dag-processor", "dag-processor")
+        self.scheduler = self.part("scheduler", "scheduler", "--skip-serve-logs")
+        self.worker = self.start_worker("worker", queue="default", slots=self.slots)
+        self.replaced_worker = self.start_worker("replaced-worker", queue=REPLACED, slots=2)
+        self.triggerer = self.start_triggerer("triggerer")
+        if not AIRFLOW_2:
+            wait_for(self.answers, lambda: f"the API server answers; see {self.home}/api-server.log")
+
+    def start_worker(self, name: str, *, queue: str, slots: int) -> Part:
+        """Start a Celery worker that runs the tasks of a queue."""
+        return self.part(
+            name,
+            *("celery", "worker", "--skip-serve-logs", "--celery-hostname", f"{name}@%h"),
+            *("--queues", queue, "--concurrency", str(slots), "--pid", str(self.home / f"{name}.pid")),
+        )
+
+    def start_triggerer(self, name: str) -> Part:
+        """Start a triggerer, beside those that run."""
+        return self.part(name, "triggerer", "--skip-serve-logs")
+
+    def part(self, name: str, *arguments: str) -> Part:
+        """Start a part of Airflow."""
+        self.parts.append(Part(self.home / f"{name}.log", *arguments))
+        return self.parts[-1]
 
     def answers(self) -> bool:
         """Whether the API server does."""
@@ -128,36 +193,20 @@ class Airflow:
         )
         assert done.returncode == 0, done.stdout
 
-    def part(self, *arguments: str) -> int:
-        """Start a part of Airflow; returns the id of its process."""
-        return self.process(Path(sys.executable).with_name("airflow"), *arguments, log=arguments[0])
-
-    def process(self, *command: str | Path, log: str) -> int:
-        """Start a process in a session of its own; returns its id."""
-        with (self.home / f"{log}.log").open("ab") as file:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        self.parts.append(process)
-        return process.pid
-
-    def stop(self) -> None:
+    def end(self) -> None:
         """Kill all parts and whatever they have started."""
         while ours := [pid for pid in processes() if self._is_ours(pid)]:
-            for pid in ours:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            kill(*ours)
             for part in self.parts:
-                part.poll()
+                part.has_ended()
 
     def _is_ours(self, pid: int) -> bool:
         """By its session or, for what has one of its own, by its environment; a renamed process has lost that."""
-        stat = read(pid, "stat").rpartition(b")")[2].split()
-        sessions = [part.pid for part in self.parts]
-        mark = f"AIRFLOW_HOME={self.home}".encode()
-        if not stat or stat[0] == b"Z":
+        fields = stat(pid)
+        if not fields or fields[0] == b"Z":
             return False
-        return int(stat[3]) in sessions or mark in read(pid, "environ").split(b"\0")
+        mark = f"AIRFLOW_HOME={self.home}".encode()
+        return int(fields[3]) in {part.pid for part in self.parts} or mark in read(pid, "environ").split(b"\0")
 
     def api(self, method: str, path: str, **body: Any) -> Any:
         """Ask the REST API of Airflow 3; 404 is None."""
@@ -215,6 +264,17 @@ class Airflow:
             ti = session.query(TaskInstance).filter_by(dag_id=dag_id, task_id=task_id, run_id="run").one()
             return str(ti.state), ti.try_number
 
+    def triggerer_of(self, dag_id: str, task_id: str) -> int | None:
+        """The id of the triggerer that waits for a deferred task of the run."""
+        from airflow.models.taskinstance import TaskInstance
+        from airflow.models.trigger import Trigger
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            found = session.query(Trigger).join(TaskInstance, TaskInstance.trigger_id == Trigger.id)
+            trigger = found.filter(TaskInstance.dag_id == dag_id, TaskInstance.task_id == task_id).one_or_none()
+            return trigger and trigger.triggerer_id
+
     def log(self, dag_id: str, task_id: str, try_number: int = 1) -> str:
         """The log of a try, as far as it is written."""
         place = f"dag_id={dag_id}/run_id=run/task_id={task_id}/attempt={try_number}.log"
@@ -230,47 +290,6 @@ class Airflow:
         from airflow.models.serialized_dag import SerializedDagModel
 
         return SerializedDagModel.get_dag(dag_id)
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def processes() -> Iterator[int]:
-    """The ids of all processes."""
-    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-
-
-def read(pid: int, name: str) -> bytes:
-    """A file in /proc of a process, empty when it has ended."""
-    try:
-        return Path(f"/proc/{pid}/{name}").read_bytes()
-    except OSError:
-        return b""
-
-
-def parent(pid: int) -> int:
-    """The process that started another one."""
-    return int(read(pid, "stat").rpartition(b")")[2].split()[1])
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that a process has started, and theirs."""
-    stats = ((other, read(other, "stat").rpartition(b")")[2].split()) for other in processes())
-    children = [other for other, fields in stats if fields and int(fields[1]) == pid]
-    return [found for child in children for found in (child, *descendants(child))]
-
-
-def run_job_of(dag_id: str) -> int | None:
-    """The process of run-job that serves a DAG: the leader of its process group."""
-    mark = f"AIRFLOW_CTX_DAG_ID={dag_id}".encode()
-    for pid in processes():
-        if b"run-job" in read(pid, "cmdline") and mark in read(pid, "environ").split(b"\0") and os.getpgid(pid) == pid:
-            return pid
-    return None
 
 
 def job_of(dag_id: str) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """Measures how long many Jobs take that all wait for worker slots: with the operator, and with the group.
 
-`python slots.py [--jobs N] [--seconds N] [--parallelism N]`; each Job does nothing for so many seconds.
+`python slots.py [--jobs N] [--seconds N] [--slots N]`; each Job does nothing for so many seconds.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--jobs", type=int, default=100)
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--parallelism", type=int, default=4)
+    parser.add_argument("--slots", type=int, default=4)
     options = parser.parse_args()
     os.environ |= {"SLOTS_JOBS": str(options.jobs), "SLOTS_SECONDS": str(options.seconds)}
-    with running_airflow("many.py", parallelism=options.parallelism) as airflow:
+    with running_airflow("many.py", slots=options.slots) as airflow:
         for dag_id in ("group", "operator"):
             airflow.trigger(dag_id)
             began, said, most = time.monotonic(), 0.0, 0
@@ -50,9 +50,7 @@ def main() -> None:
                     print(f"{dag_id}: {passed:.0f} s, {running} Jobs run", flush=True)
                 time.sleep(1)
             took = time.monotonic() - began
-            print(
-                f"{dag_id}: {state}, {options.jobs} Jobs of {options.seconds} s on {options.parallelism} slots", end=""
-            )
+            print(f"{dag_id}: {state}, {options.jobs} Jobs of {options.seconds} s on {options.slots} slots", end="")
             print(f" in {took:.0f} s; at most {most} Jobs ran at once", flush=True)
 
 

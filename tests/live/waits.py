@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from live.runs import job_of, uid_of, wait_for
+from live.processes import wait_for
+from live.runs import job_of, uid_of
 
 RUNS = ("waits", "waits_again", "waits_until_marked", "waits_too_long", "waits_for_an_image")
 

@@ -1,0 +1,79 @@
+"""Processes as /proc shows them: those of Airflow, of run-job, and what they have started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 120  # seconds until what should happen counts as not happening
+
+
+def wait_for(what: Callable[[], Any], message: Callable[[], str]) -> Any:
+    """What `what` returns once that is true."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := what()):
+        assert time.monotonic() < deadline, f"not within {PATIENCE} s: {message()}"
+        time.sleep(0.2)
+    return found
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def processes() -> Iterator[int]:
+    """The ids of all processes."""
+    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def read(pid: int, name: str) -> bytes:
+    """A file in /proc of a process, empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+def stat(pid: int) -> list[bytes]:
+    """State, parent, process group, session and more of a process, empty when it has ended."""
+    return read(pid, "stat").rpartition(b")")[2].split()
+
+
+def parent(pid: int) -> int:
+    """The process that started another one."""
+    return int(stat(pid)[1])
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and theirs."""
+    children = [other for other in processes() if (fields := stat(other)) and int(fields[1]) == pid]
+    return [found for child in children for found in (child, *descendants(child))]
+
+
+def kill(*pids: int) -> None:
+    """SIGKILL to processes, some of which may have ended."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def run_job_of(dag_id: str) -> int | None:
+    """The process of run-job that serves a DAG of the Airflow of this process: the leader of its process group."""
+    marks = {f"AIRFLOW_CTX_DAG_ID={dag_id}".encode(), f"AIRFLOW_HOME={os.environ['AIRFLOW_HOME']}".encode()}
+    for pid in processes():
+        if (
+            b"run-job" in read(pid, "cmdline")
+            and marks <= {*read(pid, "environ").split(b"\0")}
+            and os.getpgid(pid) == pid
+        ):
+            return pid
+    return None
