@@ -46,8 +46,8 @@ def airflow_database():
 
 @pytest.fixture(scope="session", autouse=True)
 def one_api_server():
-    """Airflow 3.1 makes the API of `dag.test()` anew for each task, which takes seconds; later ones do it once."""
-    if AIRFLOW_VERSION.startswith("3.1."):
+    """Airflow 3.1 and 3.2 make the API of `dag.test()` anew for each task, which takes seconds; 3.3 makes it once."""
+    if AIRFLOW_VERSION.startswith(("3.1.", "3.2.")):
         from airflow.sdk.execution_time import supervisor
 
         supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
