@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from gke_jobs import exit_codes
@@ -60,7 +60,9 @@ class Clocks:
     def check(self, job: Job | None, pods: PodsSeen, creation: Creation, now: float) -> Iterator[Action]:
         """Yield what the clocks say: a Finish where one has run out, or a progress message."""
         limits = self._limits
-        self._waiting = _since(self._waiting, now, is_so=job is not None and _lacks_nodes(job, pods, creation, now))
+        is_quota = creation.is_quota and now >= creation.since
+        waits = job is not None and lacks_nodes(job, pods.count, is_quota=is_quota)
+        self._waiting = _since(self._waiting, now, is_so=waits)
         stuck = pods.stuck() if job is not None and not job.is_ending else []
         since = [record.since for record in stuck]
         if creation.blocked is not None and not creation.is_quota:
@@ -96,14 +98,16 @@ class Clocks:
         return now >= since + limit
 
 
-def _lacks_nodes(job: Job, pods: PodsSeen, creation: Creation, now: float) -> bool:
-    """Whether the Job waits for nodes: none of its Pods has one, of a gang not all of them have."""
+def lacks_nodes(job: Job, count: Callable[[Iterable[Phase]], int], *, is_quota: bool) -> bool:
+    """Whether the Job waits for nodes: none of its Pods has one, of a gang not all of them have.
+
+    count: how many Pods are in one of these phases; is_quota: whether a quota keeps its Pods from being created
+    """
     if job.is_ending:
         return False
-    if pods.count(PLACED) >= (max(1, job.wanted) if job.gang else 1):
+    if count(PLACED) >= (max(1, job.wanted) if job.gang else 1):
         return False
-    is_certain = creation.is_quota and now >= creation.since
-    return job.state == "Suspended" or is_certain or pods.count([Phase.WAITING]) > 0 or not pods.count(ENDED)
+    return job.state == "Suspended" or is_quota or count([Phase.WAITING]) > 0 or not count(ENDED)
 
 
 def _since(before: float | None, now: float, *, is_so: bool) -> float | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from gke_jobs.following.clocks import lacks_nodes
 from gke_jobs.following.events import Action, Changed, Event, Kind, Listed, Opened, WatchEnded
-from gke_jobs.following.jobs import read_job
+from gke_jobs.following.jobs import Job, read_job
 from gke_jobs.following.phases import Phase
 from gke_jobs.following.pod_view import Pod, read_pod
+from gke_jobs.following.pods_seen import LIVE
 from gke_jobs.following.reconnecting import Reconnecting
 from gke_jobs.json_access import Json, dict_at, list_at, text_at
 from gke_jobs.plain_text import one_line
@@ -39,6 +42,7 @@ class Overview:
         self._watches = Reconnecting(f"the Jobs of namespace {namespace}", unreachable)
         self._entries: dict[str, _Entry] = {}
         self._listed: set[Kind] = set()
+        self._is_reachable = True
 
     def begin(self, now: float) -> list[Action | Report]:
         """Begin to list Jobs and Pods."""
@@ -50,7 +54,13 @@ class Overview:
 
     def handle(self, event: Event, now: float) -> list[Action | Report]:
         """Take an event; return what is to be done and reported."""
-        return [*self._handle(event, now), *self._watches.act(now)]
+        return [*self._handle(event, now), *self._watches.act(now), *self._reachability()]
+
+    def _reachability(self) -> Iterator[Report]:
+        trouble = self._watches.trouble
+        if self._is_reachable == bool(trouble):
+            self._is_reachable = not trouble
+            yield Report({"event": "unreachable", "message": trouble} if trouble else {"event": "reachable"})
 
     def _handle(self, event: Event, now: float) -> Iterator[Action | Report]:
         if isinstance(event, Opened) and isinstance(event.what, Kind):
@@ -127,7 +137,12 @@ def describe(item: Json, pods: list[Pod]) -> dict[str, Json]:
     """Return what is reported of a Job and its Pods; all text is sanitized."""
     job = read_job(item)
     told = next((pod for phase in TOLD for pod in pods if pod.phase is phase), None)
-    counts = {phase.name.lower(): number for phase in Phase if (number := sum(pod.phase is phase for pod in pods))}
+    tally = Counter(pod.phase for pod in pods)
+
+    def count(phases: Iterable[Phase]) -> int:
+        return sum(tally[phase] for phase in phases)
+
+    counts = {phase.name.lower(): tally[phase] for phase in Phase if tally[phase]}
     conditions = [
         {
             key: one_line(text_at(condition, key))
@@ -149,6 +164,16 @@ def describe(item: Json, pods: list[Pod]) -> dict[str, Json]:
         "active": job.active,
         "succeeded": job.succeeded,
         "failed": job.failed,
+        "lacks_nodes": lacks_nodes(job, count, is_quota=False),
+        "cannot_start": _cannot_start(job, count),
         "pods": counts,
         "why": f"{told.title} {told.words}" if told else "",
     }
+
+
+def _cannot_start(job: Job, count: Callable[[Iterable[Phase]], int]) -> bool:
+    """Whether a Pod is stuck, or a Job that is to have Pods has none. Why it has none, its Events say."""
+    if job.is_ending:
+        return False
+    lacks_pods = job.started and not job.state and job.wanted > 0 and not count(LIVE)
+    return lacks_pods or count([Phase.STUCK]) > 0

@@ -43,6 +43,11 @@ class Reconnecting:
         self._opened: set[Kind] = set()  # what was watched before, and so was allowed
         self._heard = float("-inf")  # when it has answered last, to any of them
 
+    @property
+    def trouble(self) -> str:
+        """What was logged of watches that fail, '' when none does, or none has failed more than once."""
+        return next((watched.words for watched in self._watched.values() if watched.words), "")
+
     def begin(self, kind: Kind, now: float) -> Action:
         """Begin to list and watch, or list anew."""
         self._watched[kind] = _Watched(begun=now)
