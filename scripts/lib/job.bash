@@ -23,11 +23,16 @@ require_render_options() {
 # Deletes the Job with this uid and its Pods, and waits until they are gone. Gone already, or another uid: nothing to do.
 # Call it after open_connection.
 delete_job() { # NAME NAMESPACE UID
+  send_deletion "$@"
+  wait_until_gone "$@"
+}
+
+# The same without the wait.
+send_deletion() { # NAME NAMESPACE UID
   local deletion body
   log "deleting Job $1 and its Pods; this waits until they have ended"
   prepare_deletion "$1" "$2" "$3" Foreground
   change "delete Job $1" "${deletion[@]}" # refused: somebody else was faster
-  wait_until_gone "$1" "$2" "$3"
 }
 
 wait_until_gone() { # NAME NAMESPACE UID

@@ -96,3 +96,27 @@ END
   assert_output "$running"
   assert_regex "$stderr" "passing over an entry without the name, namespace and uid of a Job: '--raw=/x'"
 }
+
+@test "a Job that is held by a finalizer does not keep the next one from being deleted" {
+  local held next
+  held=$(submit a-held 'sleep 60')
+  next=$(submit b-next 'sleep 60')
+  kubectl patch job "$held" --type merge --patch '{"metadata": {"finalizers": ["test/held"]}}' >/dev/null
+  "$GKE_JOB_PYTHON" -c 'import json, sys
+print(json.dumps([{"job": name, "namespace": sys.argv[1], "uid": uid} for name, uid in zip(sys.argv[2::2], sys.argv[3::2])]))' \
+    "$NAMESPACE" "$held" "$(uid_of "$held")" "$next" "$(uid_of "$next")" >"$list"
+  bash "$REPOSITORY/scripts/reap-jobs" --jobs "$list" --airflow-environment test >/dev/null 2>&1 3>&- &
+  wait_until is_deleted "$next"
+  exists "$held"
+  kubectl patch job "$held" --type merge --patch '{"metadata": {"finalizers": null}}' >/dev/null
+  wait_for $!
+  assert_equal "$status" 0
+}
+
+uid_of() { # JOB
+  kubectl get job "$1" --output jsonpath='{.metadata.uid}'
+}
+
+is_deleted() { # JOB
+  [[ ! $(kubectl get job "$1" --ignore-not-found --output jsonpath='{.metadata.name}={.metadata.deletionTimestamp}') == *= ]]
+}
