@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 __all__ = [
@@ -11,16 +12,21 @@ __all__ = [
     "AirflowFailException",
     "AirflowSkipException",
     "BaseSensorOperator",
+    "BaseTrigger",
     "BashOperator",
     "Context",
     "Param",
     "TaskGroup",
+    "TriggerEvent",
     "has_supervisor",
     "is_first_look",
     "mask_secret",
     "redact",
+    "task_state",
     "task_states",
 ]
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 try:
     from airflow.providers.standard.operators.bash import BashOperator
@@ -64,6 +70,29 @@ def task_states(ti: Any, dag_id: str, run_id: str, map_index: int, task_ids: lis
         dag_id=dag_id, task_ids=task_ids, run_ids=[run_id], map_index=map_index if mapped else None
     ).get(run_id, {})
     return {name.removesuffix(f"_{map_index}") if mapped else name: state for name, state in found.items()}
+
+
+async def task_state(ti: Any) -> str | None:
+    """What a task instance is now, asked by its trigger; None where it is cleared, or is not there any more.
+
+    It must not be cancelled: Airflow 3.1 would take the answer for that to the next question, and end the triggerer.
+
+    :param ti: as Airflow gives it to the trigger
+    """
+
+    def ask() -> str | None:
+        asker = ti
+        if not AIRFLOW_2:
+            from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+            asker = RuntimeTaskInstance
+        return task_states(asker, ti.dag_id, ti.run_id, ti.map_index, [ti.task_id]).get(ti.task_id)
+
+    if AIRFLOW_2:
+        return await asyncio.to_thread(ask)
+    from asgiref.sync import sync_to_async  # whose threads the task SDK knows
+
+    return await sync_to_async(ask)()
 
 
 def is_first_look(context: Context) -> bool:

@@ -75,7 +75,7 @@ class Report:
         found = {name: text for name in ("cause", "advice") if isinstance(text := failure.get(name), str) and text}
         fixed = "\n".join([end, *(f"{name}: " for name in found), *rest])
         room = max((1 + len(found)) * FEWEST_CHARACTERS, MESSAGE_CHARACTERS - len(fixed))
-        texts = {name: _cut(_line(text), room // (1 + len(found))) for name, text in found.items()}
+        texts = {name: _cut(one_line(text), room // (1 + len(found))) for name, text in found.items()}
         said, room = [f"{name}: {text}" for name, text in texts.items()], room - sum(map(len, texts.values()))
         reason = _cut(self._text("reason") or "the script has not said why: see the log", room)
         return str(redact("\n".join([reason + end, *said, *rest])))
@@ -89,12 +89,12 @@ class Report:
 
     def _text(self, name: str) -> str:
         try:
-            return _line((self.path / name).read_text(errors="replace"))
+            return one_line((self.path / name).read_text(errors="replace"))
         except OSError:
             return ""
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """Returns text as one line that opens no group of Airflow's log view."""
     line = "".join(char if char.isprintable() else " " for char in text.strip())
     return line.replace("::", ": :").replace("##", "# #")

@@ -1,0 +1,77 @@
+"""Runs the toolkit's scripts from an event loop, which nothing here blocks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+
+from gke_job.report import one_line
+
+PIECE_BYTES = 1 << 16
+LONGEST_LINE = 32 << 20  # bytes; watch-jobs names every Job of a namespace in one line
+LOGGED_CHARACTERS = 2000
+END_SECONDS = 5.0  # from SIGTERM to SIGKILL
+
+
+async def start(line: Sequence[str], environment: str, stdin: bytes = b"") -> Process:
+    """Starts a script, as `command` returns its command line.
+
+    :param environment: the name of the Airflow environment
+    :param stdin: what it reads
+    """
+    variables = {**os.environ, "GKE_JOB_PYTHON": sys.executable, "GKE_JOB_AIRFLOW_ENVIRONMENT": environment}
+    variables.pop("GKE_JOB_REPORT", None)
+    process = await asyncio.create_subprocess_exec(
+        *line,
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=variables,
+        start_new_session=True,  # the Ctrl-C that ends a triggerer is not for its scripts
+    )
+    if process.stdin:
+        process.stdin.write(stdin)
+        process.stdin.close()
+    return process
+
+
+async def lines(stream: asyncio.StreamReader | None) -> AsyncIterator[bytes]:
+    """Yields whole lines, without their newlines; one that is longer than LONGEST_LINE is left out."""
+    line, is_too_long = bytearray(), False
+    while stream and (piece := await stream.read(PIECE_BYTES)):
+        first, *others = piece.split(b"\n")
+        line += first
+        for other in others:
+            if not is_too_long:
+                yield bytes(line)
+            line, is_too_long = bytearray(other), False
+        if len(line) > LONGEST_LINE:
+            line, is_too_long = bytearray(), True
+
+
+def text_of(line: bytes) -> str:
+    """Returns a line of a script as it may be logged."""
+    return one_line(line[:LOGGED_CHARACTERS].decode(errors="replace"))
+
+
+async def end(process: Process, seconds: float = END_SECONDS) -> None:
+    """Ends a script, and waits until it has ended; after so many seconds, or when this is cancelled, with SIGKILL.
+
+    The programs that it has started end with it.
+    """
+    if process.returncode is not None:
+        return
+    try:
+        process.terminate()
+        await asyncio.wait_for(process.wait(), seconds)
+    except ProcessLookupError:
+        await process.wait()
+    except (asyncio.TimeoutError, asyncio.CancelledError):
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
