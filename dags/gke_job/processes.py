@@ -59,16 +59,16 @@ def text_of(line: bytes) -> str:
     return one_line(line[:LOGGED_CHARACTERS].decode(errors="replace"))
 
 
-async def end(process: Process, seconds: float = END_SECONDS) -> None:
-    """Ends a script, and waits until it has ended; after so many seconds, or when this is cancelled, with SIGKILL.
+async def end(process: Process) -> None:
+    """Ends a script, and waits until it has ended; the programs that it has started end with it.
 
-    The programs that it has started end with it.
+    With SIGTERM, and with SIGKILL after END_SECONDS, or when this is cancelled.
     """
     if process.returncode is not None:
         return
     try:
         process.terminate()
-        await asyncio.wait_for(process.wait(), seconds)
+        await asyncio.wait_for(process.wait(), END_SECONDS)
     except ProcessLookupError:
         await process.wait()
     except (asyncio.TimeoutError, asyncio.CancelledError):
