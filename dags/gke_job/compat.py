@@ -83,9 +83,12 @@ async def task_state(ti: Any) -> str | None:
     def ask() -> str | None:
         asker = ti
         if not AIRFLOW_2:
-            from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+            from airflow.sdk.execution_time import task_runner
 
-            asker = RuntimeTaskInstance
+            reader = getattr(task_runner.SUPERVISOR_COMMS, "_reader_task", None)  # of Airflow 3.2 and 3.3
+            if reader is not None and reader.done():
+                raise ConnectionError("the triggerer is being stopped")
+            asker = task_runner.RuntimeTaskInstance
         return task_states(asker, ti.dag_id, ti.run_id, ti.map_index, [ti.task_id]).get(ti.task_id)
 
     if AIRFLOW_2:

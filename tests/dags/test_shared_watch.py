@@ -10,10 +10,10 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from pathlib import Path
 
 import pytest
+from deferred_jobs import kubectl, marked, scripts_named, suspended_jobs, until
 
 from gke_job import paths, processes, shared_watch
 from gke_job.trigger import GkeJobTrigger
@@ -29,33 +29,6 @@ def trigger(namespace="ml", uid=UID, **given):
 
 async def fired(one):
     return [event.payload["why"] async for event in one.run()]
-
-
-async def until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        await asyncio.sleep(0.02)
-
-
-def marked(mark: str) -> list[int]:
-    """The processes that have inherited a mark, but this one."""
-    word = f"GKE_JOB_TEST_MARK={mark}".encode()
-    found = [int(place.name) for place in Path("/proc").glob("[0-9]*") if word in content(place / "environ")]
-    return [pid for pid in found if pid != os.getpid()]
-
-
-def scripts_named(name: str, mark: str) -> list[int]:
-    """Those of them that are bash with a script of this name."""
-    words = {pid: content(Path(f"/proc/{pid}/cmdline")).split(b"\0") for pid in marked(mark)}
-    return [pid for pid, line in words.items() if len(line) > 1 and line[1].endswith(f"/scripts/{name}".encode())]
-
-
-def content(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:  # the process has ended
-        return b""
 
 
 @pytest.fixture
@@ -214,35 +187,6 @@ def test_it_works_in_a_thread_as_in_the_triggerer_of_airflow_2(script):
     thread.start()
     thread.join()
     assert result == [["finished"]]
-
-
-def kubectl(*arguments, stdin=None):
-    return subprocess.run(["kubectl", *arguments], check=True, stdout=subprocess.PIPE, text=True, input=stdin).stdout
-
-
-def namespace_object(name: str) -> dict:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-
-
-def suspended_jobs(namespace: str, number: int) -> list[str]:
-    """Creates Jobs as the toolkit labels them, that have no Pods; returns their uids."""
-    template = {
-        "metadata": {"labels": {"gke-job/identity": "test"}},
-        "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox:1.37"}]},
-    }
-    items = [
-        {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "metadata": {"name": f"job-{index}", "labels": {"app.kubernetes.io/managed-by": "gke-job"}},
-            "spec": {"suspend": True, "template": template},
-        }
-        for index in range(number)
-    ]
-    kubectl("create", "--filename", "-", stdin=json.dumps(namespace_object(namespace)))
-    kubectl("create", "--namespace", namespace, "--filename", "-", stdin="\n".join(map(json.dumps, items)))
-    uids = kubectl("get", "jobs", "--namespace", namespace, "--output", "jsonpath={.items[*].metadata.uid}")
-    return uids.split()
 
 
 @pytest.fixture
