@@ -27,6 +27,14 @@ exists() { # JOB
   [[ $(kubectl get job "$1" --ignore-not-found) ]]
 }
 
+uid_of() { # JOB
+  kubectl get job "$1" --output jsonpath='{.metadata.uid}'
+}
+
+is_deleted() { # JOB
+  [[ ! $(kubectl get job "$1" --ignore-not-found --output jsonpath='{.metadata.name}={.metadata.deletionTimestamp}') == *= ]]
+}
+
 @test "deletes the unfinished Jobs of the list, and only of its environment" {
   local running finished foreign unlisted
   running=$(submit running 'sleep 60')
@@ -111,12 +119,4 @@ print(json.dumps([{"job": name, "namespace": sys.argv[1], "uid": uid} for name, 
   kubectl patch job "$held" --type merge --patch '{"metadata": {"finalizers": null}}' >/dev/null
   wait_for $!
   assert_equal "$status" 0
-}
-
-uid_of() { # JOB
-  kubectl get job "$1" --output jsonpath='{.metadata.uid}'
-}
-
-is_deleted() { # JOB
-  [[ ! $(kubectl get job "$1" --ignore-not-found --output jsonpath='{.metadata.name}={.metadata.deletionTimestamp}') == *= ]]
 }
