@@ -101,7 +101,7 @@ class _LaterStage(SubmitGkeJob):
         try:
             self._run_stage(context, "poll-job", **options)
         except AirflowException:
-            status = self.subprocess_hook.sub_process.returncode
+            status = self.runner.status
             if status not in (FAILED, NOT_FINISHED):
                 raise
             return bool(status == FAILED)

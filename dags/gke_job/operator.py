@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import shlex
-import signal
-import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from gke_job import arguments, kills, results
 from gke_job.arguments import Logs, OnChange, OnKill, Validate
 from gke_job.cluster import GkeCluster
 from gke_job.command import command
-from gke_job.compat import AirflowException, BashOperator, Context, mask_secret
+from gke_job.compat import AirflowException, BashOperator, Context
+from gke_job.masking import mask
 from gke_job.report import Report
+from gke_job.runner import Runner
 from gke_job.values import plain
 
-# Values that a name of Airflow's list is part of; what they hold is no secret, and often a word of the log.
-NAMES_OF_OBJECTS = ("service_account", "image_pull_secrets", "secret_files")
-KILL_SECONDS = 3  # in which run-job ends when it is told to
 COMPOSER_VARIABLES = ("GCP_PROJECT", "COMPOSER_LOCATION", "COMPOSER_ENVIRONMENT")
 
 
@@ -170,7 +166,6 @@ class GkeJobOperator(BashOperator):
         others: Any = self.on_success_callback or []  # Airflow 2 takes one, and has None for none
         self.on_success_callback = [results.mark_collected, *([others] if callable(others) else others)]
         self.collected: Report | None = None  # of a complete Job that is not marked yet
-        self._report: Report | None = None  # of the script that runs
         self._ti: Any = None
         self._supervisor = 0
 
@@ -182,19 +177,21 @@ class GkeJobOperator(BashOperator):
         :raises AirflowException: run-job ended with another exit code than 0
         """
         options = {**self.options, "result_required": self.result_required, "mark": "later"}
-        return self._returned(context, self._run_with_values(context, "run-job", **options))
+        try:
+            return self._returned(context, self._run_with_values(context, "run-job", **options))
+        except AirflowException as error:
+            # Frames below this one do not help the reader of the log.
+            raise error.with_traceback(None) from None
+
+    @cached_property
+    def runner(self) -> Runner:
+        """What runs the scripts."""
+        return Runner(self.log)
 
     def on_kill(self) -> None:
         """Ends run-job, and waits until it has deleted the Job or has let go of it."""
-        process = self.subprocess_hook.sub_process
-        if process is None or process.poll() is not None:
-            return
-        if self._keeps_job():
-            os.killpg(process.pid, signal.SIGPWR)  # process leads a group; run-job --help tells what the signal means
-        else:
-            super().on_kill()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=KILL_SECONDS)
+        if self.runner.is_running():
+            self.runner.end(keep_job=self._keeps_job())
 
     def get_env(self, context: Context) -> dict[str, str]:
         """Returns the worker's environment and what identifies this task instance to the scripts."""
@@ -205,7 +202,6 @@ class GkeJobOperator(BashOperator):
             "GKE_JOB_AIRFLOW_ENVIRONMENT": environment,
             "GKE_JOB_MAP_INDEX": str(context["ti"].map_index),
             "GKE_JOB_PYTHON": sys.executable,
-            "GKE_JOB_REPORT": str(self._report.path) if self._report else "",
             "GKE_JOB_CLEARED": "true" if self._is_cleared(context["ti"]) else "",
         }
 
@@ -234,7 +230,7 @@ class GkeJobOperator(BashOperator):
 
     def _run_with_values(self, context: Context, script: str, **options: Any) -> str:
         values = plain(self.values)
-        mask_secret({name: value for name, value in values.items() if name not in NAMES_OF_OBJECTS})
+        mask(values)
         files = {"values": values}
         if self.manifest is not None:
             files["template"] = plain(self.manifest, "manifest")
@@ -256,26 +252,28 @@ class GkeJobOperator(BashOperator):
         :param files: what the script reads as JSON from files, by option
         """
         cluster = self.cluster_arguments
-        self._report = report = Report()
+        report = Report()
         self._ti = context["ti"]
         try:
             options |= {option: report.write_json(option, content) for option, content in (files or {}).items()}
             if "job" in options:
                 report.write_job(options["job"], options["namespace"])
-            self.bash_command = shlex.join(command(script, *cluster, **options))
+            line = command(script, *cluster, **options)
+            self.bash_command = shlex.join(line)
             self._supervisor = kills.tie_to_supervisor(self._ti)
-            # Unwrapped, because what guards `execute` in Airflow 2 warns of a call by a subclass, too.
-            result = str(inspect.unwrap(BashOperator.execute)(self, context))
+            result = self.runner.run(
+                line,
+                report,
+                environment=self.get_env(context),
+                cluster=" ".join(map(str, cluster)),
+                skipped=self.skipped_exit_codes,
+                cwd=self.cwd,
+                encoding=self.output_encoding,
+            )
             if options.get("mark") == "later":
                 self.collected = report
-            return result
-        except AirflowException as error:
-            process = self.subprocess_hook.sub_process
-            if type(error) is not AirflowException or process is None or not process.returncode:
-                raise
-            raise report.error(process.returncode, " ".join(cluster), self.skipped_exit_codes) from None
+            return str(self.output_processor(result))
         finally:
             self._ti = None  # a signal reaches the task while it runs, a time-out when it has been broken off
-            self._report = None
             if self.collected is not report:
                 report.remove()

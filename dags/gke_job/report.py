@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -18,6 +19,7 @@ from gke_job.compat import AirflowException, AirflowFailException, AirflowSkipEx
 # Usage, bad values, manifest or result, no such template, permission denied, will never start: the table in README.md.
 NO_RETRY_HELPS = (64, 65, 66, 77, 78)
 MESSAGE_CHARACTERS = 1000
+SPEAKER = re.compile(r"\A[a-z-]+: ")  # `run-job: `, `advice: `
 FEWEST_CHARACTERS = 200  # of the reason, the cause and the advice, whatever else there is
 
 
@@ -65,6 +67,10 @@ class Report:
             return AirflowSkipException(f"skipped: the container exited with {', '.join(map(str, sorted(set(codes))))}")
         kind = AirflowFailException if status in NO_RETRY_HELPS else AirflowException
         return kind(self._message(status, cluster))
+
+    def is_said(self, line: str, error: AirflowException) -> bool:
+        """Tells whether the text of the exception has what this line of the script says."""
+        return one_line(SPEAKER.sub("", line)) in str(error)
 
     def _message(self, status: int, cluster: str) -> str:
         end = f" (exit code {status}{'; no retry helps' if status in NO_RETRY_HELPS else ''})"

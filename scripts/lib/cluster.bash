@@ -134,7 +134,7 @@ start_proxy() {
 ask() { # COMMAND ARGUMENT...
   local status=0 IFS=''
   if ! has_room "$PRIVATE_DIR/answer"; then
-    log "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
+    warn "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
     return "$EXIT_INTERRUPTED"
   fi
   start KILL "${COMMAND[@]}" "$1" "${connection[@]}" "${@:2}" -- "${proxy_command[@]}" \
@@ -200,11 +200,12 @@ change() { # WHAT-FOR KUBECTL-ARGUMENT...
     # What is waited out for long is not logged each time.
     if [[ $(<"$PRIVATE_DIR/said") != "$said" ]] || ((left <= 0 || SECONDS - told >= HEARTBEAT_SECONDS)); then
       said=$(<"$PRIVATE_DIR/said") told=$SECONDS
+      ((left > 0)) || said=${said/#<4>/<3>} # the last word of this script
       printf '%s\n' "$said" >&2
     fi
     ((left > 0)) || end_of_patience "$outcome" "$what_for"
     ((delay <= left)) || delay=$left
-    log "trying again in $delay s"
+    warn "trying again in $delay s"
     pause "$delay"
     delay=$((delay < 30 ? delay * 2 : 30))
   done

@@ -41,15 +41,25 @@ hurried_since='' # when the script was interrupted, milliseconds; see hurry_up
 declare -A option=() # what parse_options found: option[job], option[dry_run], ...; '' where not given
 settings=()          # likewise, the values of --set
 
+# With GKE_JOB_LEVELS the caller gives each message a level in its log: the prefix that sd-daemon(3) describes. `level` is
+# that of the functions that call log: 4 for a warning, 3 for an error, empty for information.
+level=''
+
 # Never fails: what has to be done must not depend on anybody reading the message. A script that must end soon does not
 # wait for a reader.
 log() { # MESSAGE...
-  local IFS=' '
+  local IFS=' ' prefix=''
+  [[ ! $level || ! ${GKE_JOB_LEVELS-} ]] || prefix="<$level>"
   if [[ $hurried_since ]]; then
-    timeout 0.3 printf '%s: %s\n' "$PROGRAM" "$*" >&2 2>/dev/null || true
+    timeout 0.3 printf '%s%s: %s\n' "$prefix" "$PROGRAM" "$*" >&2 2>/dev/null || true
   else
-    printf '%s: %s\n' "$PROGRAM" "$*" >&2 2>/dev/null || true
+    printf '%s%s: %s\n' "$prefix" "$PROGRAM" "$*" >&2 2>/dev/null || true
   fi
+}
+
+warn() { # MESSAGE...
+  local level=4
+  log "$@"
 }
 
 # Leaves something for the program that has started the run and named a directory for it: see gke_jobs/report.py.
@@ -60,7 +70,7 @@ report() { # NAME TEXT
 # Ends the script when a command fails that nothing had to be done about: its exit code may be one that means something
 # else to Airflow. Those of our own scripts go on.
 end_unexpectedly() {
-  local status=$?
+  local status=$? level=3
   case $status in
     6[4-9] | 7[578] | 124 | 129 | 130 | 143) exit "$status" ;;
     141) exit "$EXIT_INTERRUPTED" ;; # nobody reads what is printed
@@ -70,6 +80,7 @@ end_unexpectedly() {
 }
 
 die() { # STATUS MESSAGE...
+  local level=3
   report reason "${*:2}"
   log "${*:2}"
   exit "$1"

@@ -13,7 +13,7 @@ import pytest
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.utils.session import create_session
 
-from gke_job import GkeCluster, GkeJobOperator
+from gke_job import GkeCluster, GkeJobOperator, masking
 from gke_job.compat import AIRFLOW_2, AirflowException, AirflowFailException
 from gke_job.operator import airflow_environment
 from gke_jobs.rendering.identity import Run
@@ -153,7 +153,7 @@ def test_values_keep_their_types_through_xcom_and_only_the_dag_authors_jinja_is_
 def test_airflow_has_nothing_to_warn_of(run, run_job, caplog, capfd):
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "success"
     log = caplog.text + capfd.readouterr().out  # Airflow 2.11 logs to the former, 3 to the latter
-    assert "Running command" in log
+    assert "a line of the log" in log
     assert "cannot be called outside" not in log
 
 
@@ -336,6 +336,21 @@ def test_what_a_sensitive_name_holds_is_masked_in_the_log(run_job):
     GkeJobOperator(task_id="t", template="batch-job", values=values).execute(CONTEXT)
     assert run_job.calls[0]["values"] == values
     assert redact("hunter2-in-it") == "***"
+
+
+def test_airflow_warns_of_a_short_secret_only_where_there_is_one(run_job, monkeypatch):
+    masked = []
+    monkeypatch.setattr(masking, "mask_secret", lambda text, name: masked.append((name, text)))
+    values = {"image": "i", "args": ["a"], "env": {"TOKEN": "abc", "password": ["x", "y"], "SEED": 7}}
+    GkeJobOperator(task_id="t", template="batch-job", values=values).execute(CONTEXT)
+    assert masked == [("TOKEN", "abc"), ("password", "x"), ("password", "y")]
+
+
+def test_the_traceback_of_a_failed_task_ends_at_the_operator(run_job):
+    run_job.behaves(status=1)
+    with pytest.raises(AirflowException) as error:
+        GkeJobOperator(task_id="t", template="batch-job").execute(CONTEXT)
+    assert [entry.name for entry in error.traceback][-1] == "execute"
 
 
 def test_names_of_service_accounts_and_secrets_are_not_masked(run_job):

@@ -69,12 +69,26 @@ no_job() { # NAME
   assert_regex "$stderr" "attaching to Job $job: it still runs"
 }
 
-@test "under Airflow the Pods' logs are a group that its UI folds away, and what went wrong is not in it" {
-  run_job 'echo broken; exit 3'
-  assert_regex "$stderr" $'\n::group::Job [^\n]*\n.*\\| broken\n.*::endgroup::\n.*exit code 3.*\n'
-  unset AIRFLOW_CTX_DAG_ID
-  run_job 'true' --name by-hand
-  refute_regex "$stderr" '::'
+@test "with GKE_JOB_LEVELS warnings and errors have a level, and lines of a container have none" {
+  export GKE_JOB_LEVELS=yes
+  run_job 'echo "<3>mine"; exit 127' --name leveled
+  assert_regex "$stderr" $'\n[a-z0-9]{5} \\| <3>mine\n'
+  assert_regex "$stderr" $'\n<4>follow-job: Pod leveled-[a-z0-9]+ has failed with exit code 127\n'
+  assert_regex "$stderr" $'\n<4>  container main: exit code 127\n'
+  assert_regex "$stderr" $'\n<3>advice: '
+  assert_regex "$stderr" $'\n<3>follow-job: Job leveled failed: [^\n]*$'
+  assert_regex "$stderr" '(^|.)submit-job: created Job leveled'
+  run_job 'true' --name leveled --values missing.json
+  assert_regex "$stderr" '^<3>render-job: '
+  unset GKE_JOB_LEVELS
+  run_job 'exit 1' --name plain
+  refute_regex "$stderr" '<[34]>'
+}
+
+@test "of a program that cannot be reached for good the last word is an error, as of any script that gives up" {
+  GKE_JOB_LEVELS=yes run_job 'true' --name unreachable --namespace no-such-namespace
+  assert_failure
+  assert_regex "$stderr" $'(^|\n)<3>submit-job: cannot create Job unreachable: [^\n]*$'
 }
 
 @test "says where the Google Cloud console shows the Job and its logs" {

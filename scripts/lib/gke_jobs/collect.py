@@ -20,7 +20,7 @@ from gke_jobs.connection import pods_path
 from gke_jobs.job_options import JobOptions, find_job, parse_job_options
 from gke_jobs.json_access import Json, at, int_at, is_owned_by, text_at, true_conditions
 from gke_jobs.labels import CONTROLLER_UID
-from gke_jobs.messages import ScriptError, die, log
+from gke_jobs.messages import ERROR, WARNING, ScriptError, die, log
 from gke_jobs.plain_text import json_line
 from gke_jobs.results import (
     PodResult,
@@ -41,10 +41,10 @@ def main() -> int:
     try:
         _collect(parse_job_options(sys.argv[1:], _add_options))
     except ResultError as error:
-        log(str(error))
+        log(str(error), ERROR)
         return exit_codes.DATA
     except ScriptError as error:
-        log(str(error))
+        log(str(error), ERROR)
         return error.status
     return 0
 
@@ -93,16 +93,16 @@ def _collect(options: JobOptions) -> None:
 def _part(results: list[PodResult], completions: int) -> str:
     values, errors = partial_result(results, completions)
     for error in errors:
-        log(error)
+        log(error, WARNING)
     missing = completions - indexes_with_result(results, completions) + len(errors)
-    log(f"the Job failed: {missing} of {completions} indexes have no result, null stands for each")
+    log(f"the Job failed: {missing} of {completions} indexes have no result, null stands for each", WARNING)
     return json_line(values)
 
 
 def _tell_of_missing(results: list[PodResult], completions: int | None, succeeded: int) -> None:
     found = len(results) if completions is None else indexes_with_result(results, completions)
     if missing := max(0, succeeded - found):
-        log(f"{missing} of {succeeded} Pods that succeeded are gone, their results are missing")
+        log(f"{missing} of {succeeded} Pods that succeeded are gone, their results are missing", WARNING)
 
 
 def _completions(job: Json) -> int | None:

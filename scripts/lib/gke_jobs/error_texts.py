@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gke_jobs.errors import CODES, PLUGIN_LOG, Answer, Meaning, Verdict, classify, from_status, sentence
 from gke_jobs.json_access import Json, text_at
-from gke_jobs.messages import log
+from gke_jobs.messages import WARNING, log
 from gke_jobs.plain_text import one_line
 
 READ_BYTES = 256 << 10  # of what a program wrote, of its begin and of its end
@@ -105,7 +105,8 @@ def main() -> int:
     answer = from_kubectl(stderr) if options.source == "kubectl" else from_gcloud(stderr)
     meaning = classify(answer)
     if meaning.verdict not in (Verdict.EXISTS, Verdict.CONFLICT, Verdict.ABSENT):
-        log(f"cannot {one_line(options.purpose)}: {sentence(meaning)}{_where(options.places, answer, meaning)}")
+        where = _where(options.places, answer, meaning)
+        log(f"cannot {one_line(options.purpose)}: {sentence(meaning)}{where}", WARNING)
     print(meaning.verdict.value)
     return 0
 

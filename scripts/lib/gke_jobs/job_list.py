@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from gke_jobs import labels
 from gke_jobs.connection import jobs_path
 from gke_jobs.json_access import Json, at, dict_at, text_at, true_conditions
-from gke_jobs.messages import ScriptError, log
+from gke_jobs.messages import ERROR, ScriptError, log
 from gke_jobs.options import take_connection
 from gke_jobs.plain_text import duration, json_line, one_line, parse_time
 from gke_jobs.reads import UNREACHABLE_SECONDS, Reader
@@ -84,7 +84,7 @@ def main() -> int:
         query = {"labelSelector": f"{labels.MANAGED_BY}={labels.MANAGER}"}
         found = reader.list("list the Jobs", jobs_path(options.namespace), query)
     except ScriptError as error:
-        log(str(error))
+        log(str(error), ERROR)
         return error.status
     now = datetime.now(timezone.utc)
     jobs = [describe(job, now) for job in sorted(found, key=lambda job: text_at(job, "metadata", "creationTimestamp"))]

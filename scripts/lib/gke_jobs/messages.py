@@ -9,6 +9,9 @@ from typing import NoReturn
 
 from gke_jobs.report import report
 
+# The caller gives each message a level in its log: the prefix that sd-daemon(3) describes.
+HAS_LEVELS = bool(os.environ.get("GKE_JOB_LEVELS"))
+ERROR, WARNING = ("<3>", "<4>") if HAS_LEVELS else ("", "")
 PROGRAM = os.environ.get("GKE_JOB_PROGRAM", "gke-job")  # set by scripts/lib/common.bash
 
 
@@ -20,19 +23,19 @@ class ScriptError(Exception):
         self.status = status
 
 
-def log(message: str) -> None:
+def log(message: str, level: str = "") -> None:
     """Write one line to stderr. The caller has sanitized what comes from outside.
 
     Never fails: what has to be done must not depend on anybody reading the message.
     """
     with suppress(OSError):
-        log_or_fail(message)
+        log_or_fail(message, level)
 
 
-def log_or_fail(message: str) -> None:
+def log_or_fail(message: str, level: str = "") -> None:
     """Do the same; OSError where nobody reads any more, or the disk that takes the messages is full."""
     report("reason", message)
-    sys.stderr.write(f"{PROGRAM}: {message}\n")
+    sys.stderr.write(f"{level}{PROGRAM}: {message}\n")
     sys.stderr.flush()
 
 

@@ -10,7 +10,7 @@ from gke_jobs import exit_codes
 from gke_jobs.connection import Connection
 from gke_jobs.errors import LOGIN_SECONDS, ApiError, Verdict, classify, sentence
 from gke_jobs.json_access import Json, list_at, text_at
-from gke_jobs.messages import die, log
+from gke_jobs.messages import WARNING, die, log
 
 UNREACHABLE_SECONDS = 600.0
 PAGE = 500
@@ -55,7 +55,7 @@ class Reader:
                     EXIT_CODES.get(meaning.verdict, exit_codes.UNREACHABLE),
                     f"cannot {purpose}: {sentence(meaning)}",
                 )
-            log(f"{said}; trying again in {delay:g} s")
+            log(f"{said}; trying again in {delay:g} s", WARNING)
             self.sleep(min(delay, left))
             delay = min(delay * 2, LONGEST_DELAY)
 

@@ -11,7 +11,7 @@ from gke_jobs import exit_codes
 from gke_jobs.connection import jobs_path
 from gke_jobs.job_options import parse_job_options
 from gke_jobs.json_access import is_uid, text_at
-from gke_jobs.messages import ScriptError, die, log
+from gke_jobs.messages import ERROR, ScriptError, die, log
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
         if job is not None and not is_uid(uid):
             die(exit_codes.UNREACHABLE, f"Job {options.job} has no uid: that is no answer of Kubernetes")
     except ScriptError as error:
-        log(str(error))
+        log(str(error), ERROR)
         return error.status
     if uid:
         print(uid)

@@ -13,7 +13,7 @@ from gke_jobs import labels
 from gke_jobs.connection import jobs_path
 from gke_jobs.job_options import parse_job_options
 from gke_jobs.json_access import Json, text_at, true_conditions
-from gke_jobs.messages import ScriptError, log
+from gke_jobs.messages import ERROR, ScriptError, log
 from gke_jobs.plain_text import one_line
 
 
@@ -36,7 +36,7 @@ def main() -> int:
         options = parse_job_options(sys.argv[1:], _add_options)
         job = options.reader.get(f"look at Job {options.job}", jobs_path(options.namespace, options.job))
     except ScriptError as error:
-        log(str(error))
+        log(str(error), ERROR)
         return error.status
     reason = why_not(job, options.uid, options.others.airflow_environment)
     if reason:

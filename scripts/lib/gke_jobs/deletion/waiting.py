@@ -17,7 +17,7 @@ from gke_jobs.connection import jobs_path, pods_path
 from gke_jobs.job_options import JobOptions, parse_job_options
 from gke_jobs.json_access import Json, is_owned_by, list_at, text_at
 from gke_jobs.labels import CONTROLLER_UID
-from gke_jobs.messages import ScriptError, die, log
+from gke_jobs.messages import ERROR, ScriptError, die, log
 from gke_jobs.plain_text import one_line
 
 PAUSE_SECONDS = 0.5
@@ -87,7 +87,7 @@ def main() -> int:
         options = parse_job_options(sys.argv[1:], _add_options)
         wait_until_gone(options, options.others.timeout)
     except ScriptError as error:
-        log(str(error))
+        log(str(error), ERROR)
         return error.status
     return 0
 

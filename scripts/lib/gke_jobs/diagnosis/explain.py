@@ -16,7 +16,7 @@ from gke_jobs.diagnosis.diagnosis import cause, diagnose
 from gke_jobs.diagnosis.reading import read
 from gke_jobs.job_options import JobOptions, find_job, parse_job_options
 from gke_jobs.json_access import text_at
-from gke_jobs.messages import ScriptError, log
+from gke_jobs.messages import ERROR, ScriptError, log
 from gke_jobs.plain_text import one_line
 
 
@@ -49,7 +49,7 @@ def main() -> int:
         options: JobOptions = parse_job_options(sys.argv[1:])
         job = find_job(options, f"explain Job {options.job}")
     except ScriptError as error:
-        log(str(error))
+        log(str(error), ERROR)
         return error.status
     found = explain(options.connection, options.namespace, options.job, text_at(job, "metadata", "uid"))
     sys.stdout.buffer.write(found.text.encode())

@@ -27,6 +27,7 @@ from gke_jobs.following.events import (
     ReadEvents,
     StopLog,
     WatchEnded,
+    warning,
 )
 from gke_jobs.following.jobs import Job, news, read_job
 from gke_jobs.following.log_streams import LogStreams
@@ -177,7 +178,7 @@ class Follower:
         """Wait for the Pods of a Job that has met its success criteria, but not for long."""
         name = f"Job {self._settings.job}"
         if now >= since + LOST_SECONDS:
-            yield Message(f"a Pod of {name} has not ended; its node may be lost")
+            yield warning(f"a Pod of {name} has not ended; its node may be lost")
         elif not self._said_ending and now >= since + ENDING_SECONDS:
             self._said_ending = True
             yield Message(f"{name} has met its success criteria; its Pods are ending")

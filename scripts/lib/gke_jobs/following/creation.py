@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gke_jobs.errors import Meaning, Verdict, cause_of_no_pods, sentence
-from gke_jobs.following.events import Action, Message
+from gke_jobs.following.events import Action, warning
 from gke_jobs.following.jobs import Job
 from gke_jobs.following.phases import Phase
 from gke_jobs.following.pods_seen import LIVE, PodsSeen
@@ -62,7 +62,7 @@ class Creation:
         if self.blocked is None or (self.blocked.verdict is Verdict.QUOTA) != (meaning.verdict is Verdict.QUOTA):
             self.since = now + (LONGEST_BACKOFF if job.failed or pods.count([Phase.FAILED]) else 0.0)
         if self.blocked is None or self.blocked.verdict is not meaning.verdict:
-            yield Message(f"its Pods cannot be created: {sentence(meaning)}")
+            yield warning(f"its Pods cannot be created: {sentence(meaning)}")
         self.blocked = meaning
 
 

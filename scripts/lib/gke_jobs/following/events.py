@@ -6,7 +6,7 @@ Times are seconds of a monotonic clock; the core reads none itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from gke_jobs.errors import Answer
@@ -99,6 +99,12 @@ class Message:
     """Log a line about the Job."""
 
     text: str
+    is_warning: bool = field(default=False, compare=False)
+
+
+def warning(text: str) -> Message:
+    """Return a message that is a warning."""
+    return Message(text, is_warning=True)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ from gke_jobs.following.settings import Settings
 from gke_jobs.following.streaming import Streaming
 from gke_jobs.job_options import JobOptions, parse_job_options
 from gke_jobs.labels import CONTROLLER_UID
-from gke_jobs.messages import ScriptError, log, log_or_fail
+from gke_jobs.messages import ERROR, WARNING, ScriptError, log, log_or_fail
 from gke_jobs.plain_text import json_line
 from gke_jobs.results import PodResult, ResultError, indexes_with_result, job_result
 
@@ -80,12 +80,12 @@ def _run() -> int:
         options = parse_job_options(sys.argv[1:], _add_options)
         return follow(options)
     except ScriptError as error:
-        log(str(error))
+        log(str(error), ERROR)
         return error.status
     except BrokenPipeError:  # nobody reads any more
         return exit_codes.INTERRUPTED
     except OSError as error:
-        log(f"cannot go on: {error.strerror or type(error).__name__}: free some space, or name another TMPDIR")
+        log(f"cannot go on: {error.strerror or type(error).__name__}: free some space, or name another TMPDIR", ERROR)
         return exit_codes.INTERRUPTED
 
 
@@ -126,20 +126,15 @@ def follow(options: JobOptions) -> int:
     if options.others.timeout:  # the core has no clock while nobody reads what is printed
         signal.signal(signal.SIGALRM, lambda *_: os._exit(exit_codes.TIMEOUT))
         signal.setitimer(signal.ITIMER_REAL, options.others.timeout + LATE_SECONDS)
-    is_airflow = bool(os.environ.get("AIRFLOW_CTX_DAG_ID")) and not options.others.once
-    output = Output(f"Job {options.job}: its Pods and their logs", is_folded=is_airflow)
     follower = Follower(settings_of(options), time.monotonic())
     streaming = Streaming(options.connection, options.namespace, lambda kind, uid: _selector(options.job, kind, uid))
-    try:
-        end = _follow(follower, streaming, output)
-    finally:
-        output.unfold()
+    end = _follow(follower, streaming)
     _leave(options.others, follower, end)
     explanation = _explanation(options, follower) if end.explain else None
     if explanation:
-        output.text(explanation.text)
+        print_explanation(explanation.text)
     _leave_failure(options.others.failure, follower, end, explanation)
-    log_or_fail(end.reason)
+    log_or_fail(end.reason, ERROR if end.status not in (0, exit_codes.NOT_FINISHED) else "")
     return end.status
 
 
@@ -149,25 +144,23 @@ def _selector(job: str, kind: Kind, uid: str) -> dict[str, str]:
     return {"labelSelector": f"{CONTROLLER_UID}={uid}"}
 
 
-def _follow(follower: Follower, streaming: Streaming, output: Output) -> Finish:
+def _follow(follower: Follower, streaming: Streaming) -> Finish:
     actions = follower.handle(Tick(), time.monotonic())
     while True:
         for action in actions:
             if isinstance(action, Finish):
                 return action
-            _do(action, follower, streaming, output)
+            _do(action, follower, streaming)
         deadline = follower.deadline()
         event = streaming.next(None if deadline is None else deadline - time.monotonic())
         actions = follower.handle(event, time.monotonic())
 
 
-def _do(action: Action, follower: Follower, streaming: Streaming, output: Output) -> None:
-    if isinstance(action, Lines | Message):
-        output.fold()
+def _do(action: Action, follower: Follower, streaming: Streaming) -> None:
     if isinstance(action, Lines):
-        output.lines(action.data)
+        print_lines(action.data)
     elif isinstance(action, Message):
-        log_or_fail(action.text)
+        log_or_fail(action.text, WARNING if action.is_warning else "")
     elif isinstance(action, List):
         streaming.list(action.kind, follower.uid)
     elif isinstance(action, Watch):
@@ -228,30 +221,17 @@ def _explanation(options: JobOptions, follower: Follower) -> Explanation:
     return explain(options.connection, options.namespace, options.job, follower.uid, shown_logs=shown)
 
 
-class Output:
-    """Where people read: in the log of an Airflow task what is about Pods can be folded away."""
+def print_explanation(text: str) -> None:
+    """Write the diagnosis to stderr: warnings. The first advice is an error, as the last message: both end the run."""
+    advice = ERROR
+    for line in text.splitlines(keepends=True):
+        is_advice = line.startswith(ADVICE)
+        sys.stderr.write(f"{advice if is_advice else WARNING}{line}")
+        advice = WARNING if is_advice else advice
+    sys.stderr.flush()
 
-    def __init__(self, title: str, *, is_folded: bool) -> None:
-        self._title, self._is_folded, self._is_open = title, is_folded, False
 
-    def fold(self) -> None:
-        """Begin what Airflow's UI shows as one line until it is clicked, unless it has begun."""
-        if self._is_folded and not self._is_open:
-            self._is_open = True
-            self.text(f"::group::{self._title}\n")
-
-    def unfold(self) -> None:
-        """End it."""
-        if self._is_open:
-            self._is_open = False
-            self.text("::endgroup::\n")
-
-    def text(self, text: str) -> None:
-        """Write text to stderr."""
-        sys.stderr.write(text)
-        sys.stderr.flush()
-
-    def lines(self, data: bytes) -> None:
-        """Write log lines to stdout, in one piece where the system allows it."""
-        while data:
-            data = data[os.write(1, data) :]
+def print_lines(data: bytes) -> None:
+    """Write log lines to stdout, in one piece where the system allows it."""
+    while data:
+        data = data[os.write(1, data) :]

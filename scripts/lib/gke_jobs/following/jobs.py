@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gke_jobs.following.events import Action, Message
+from gke_jobs.following.events import Action, Message, warning
 from gke_jobs.json_access import Json, at, dict_at, int_at, text_at, true_conditions
 from gke_jobs.labels import GANG, QUEUE
 from gke_jobs.plain_text import is_name, one_line
@@ -103,17 +103,17 @@ def news(name: str, before: Job | None, job: Job) -> Iterator[Action]:
         return
     if state == "FailureTarget":
         if was != state:
-            yield Message(f"Job {name} is failing: its Pods are being ended")
+            yield warning(f"Job {name} is failing: its Pods are being ended")
     elif state == "Suspended":
         if was != state:
             until = f"Kueue admits it from queue {job.queue}" if job.queue else "it is resumed"
             yield Message(f"Job {name} is suspended: it waits until {until}")
     elif (before.failed if before else 0) < job.failed <= job.backoff_limit:  # beyond its limit it is about to fail
         if job.backoff_limit < UNLIMITED:
-            yield Message(f"Job {name} goes on after a failure: retry {job.failed} of {job.backoff_limit}")
+            yield warning(f"Job {name} goes on after a failure: retry {job.failed} of {job.backoff_limit}")
         elif job.lost > (before.lost if before else 0):
-            yield Message(f"Job {name} goes on without the indexes that failed for good: {job.lost} so far")
+            yield warning(f"Job {name} goes on without the indexes that failed for good: {job.lost} so far")
         else:
-            yield Message(f"Job {name} goes on after a failure: Pods that failed so far: {job.failed}")
+            yield warning(f"Job {name} goes on after a failure: Pods that failed so far: {job.failed}")
     elif was in (None, "Suspended"):
         yield Message(f"Job {name} is active")

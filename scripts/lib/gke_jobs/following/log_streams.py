@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gke_jobs.errors import Answer, Verdict, classify
-from gke_jobs.following.events import Action, Lines, LogEnded, LogId, LogPiece, Message, StartLog, StopLog
+from gke_jobs.following.events import Action, Lines, LogEnded, LogId, LogPiece, Message, StartLog, StopLog, warning
 from gke_jobs.following.logs import ContainerLog
 from gke_jobs.following.pod_view import ContainerView, Pod
 from gke_jobs.plain_text import is_name
@@ -115,7 +115,7 @@ class LogStreams:
             yield Lines(lines)
         if log.text.has_gap:
             log.text.has_gap = False
-            yield Message(f"{log.title} may lack lines here: the node no longer has those before")
+            yield warning(f"{log.title} may lack lines here: the node no longer has those before")
 
     def opened(self, stream: LogId, now: float) -> None:
         """Take note that the server has begun to answer."""
@@ -140,7 +140,7 @@ class LogStreams:
             log.done = True
             yield Message(f"{log.title} is gone from its node")
         elif is_final and not is_whole:
-            yield Message(f"{log.title} cannot be read to its end: {words}")
+            yield warning(f"{log.title} cannot be read to its end: {words}")
         if log.done:
             return
         pause = SILENT_SECONDS / (ATTEMPTS - 1) if self.is_draining else log.pause
@@ -210,7 +210,7 @@ class LogStreams:
         for log in self._logs.values():
             if not log.done and now >= _given_up_at(log, self._drained_since):
                 yield from _give_up(log)
-                yield Message(f"{log.title} could not be read to its end in time")
+                yield warning(f"{log.title} could not be read to its end in time")
 
     @property
     def is_draining(self) -> bool:

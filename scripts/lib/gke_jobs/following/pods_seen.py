@@ -19,6 +19,7 @@ NUMBERS = re.compile(r"[0-9a-f-]{8,}|\d+")  # ids and counts in words that say t
 SIDE_SECONDS = 5.0  # after the end of the program, until it is logged that another container goes on
 LIVE = (Phase.WAITING, Phase.STARTING, Phase.STUCK, Phase.RUNNING, Phase.RESTARTING, Phase.UNKNOWN)
 PLACED = (Phase.STARTING, Phase.STUCK, Phase.RUNNING, Phase.RESTARTING, Phase.UNKNOWN)
+TROUBLE = (Phase.STUCK, Phase.RESTARTING, Phase.FAILED, Phase.UNKNOWN, Phase.REMOVED)  # a warning each
 
 
 @dataclass
@@ -197,7 +198,8 @@ def _say(record: PodRecord, words: str, details: str = "", *, key: str = "") -> 
     said = key or words.replace("ImagePullBackOff", "ErrImagePull")  # the same trouble, between two tries
     if said not in record.said:
         record.said.add(said)
-        yield Message(f"{record.pod.title} {words}{details}")
+        is_warning = record.pod.phase in TROUBLE or bool(record.pod.disrupted)
+        yield Message(f"{record.pod.title} {words}{details}", is_warning)
 
 
 def _say_of_ends(record: PodRecord, now: float) -> Iterator[Action]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gke_jobs.errors import LOGIN_SECONDS, Answer, Verdict, classify, exit_code, sentence
-from gke_jobs.following.events import Action, Finish, Kind, List, Message, Watch
+from gke_jobs.following.events import Action, Finish, Kind, List, Message, Watch, warning
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
 SHORT_WATCH = 1.0  # a watch that ends sooner is begun again only after so many seconds
@@ -112,7 +112,7 @@ class Reconnecting:
         is_news = text != watched.words and watched.failures > 1
         if is_news and (self._worked or meaning.verdict is Verdict.TRANSIENT):
             if all(text != other.words for other in self._watched.values()):
-                yield Message(f"{text}; retrying for up to {patience:g} s")
+                yield warning(f"{text}; retrying for up to {patience:g} s")
             watched.words = text
         watched.retry = min(now + watched.pause, since + patience)  # the last try is when the time is over
         watched.pause = min(2 * watched.pause, LONGEST_PAUSE)

@@ -29,7 +29,7 @@ from gke_jobs.errors import ApiError, Verdict, classify
 from gke_jobs.job_options import JobOptions, parse_job_options
 from gke_jobs.json_access import is_uid, text_at
 from gke_jobs.labels import CONTROLLER_UID
-from gke_jobs.messages import ScriptError, die, log
+from gke_jobs.messages import ERROR, ScriptError, die, log
 from gke_jobs.rendering import last_attempt
 from gke_jobs.rendering.plan import Plan, read_plan, set_owner
 from gke_jobs.submission.created import created_uid, is_of
@@ -60,7 +60,7 @@ def main() -> int:
         plan = read_plan(options.others.plan)
         line = _interrupted(options, plan) if options.others.interrupted else _step(options, plan)
     except ScriptError as error:
-        log(str(error))
+        log(str(error), ERROR)
         return error.status
     if line:
         print(line)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gke_jobs import exit_codes, labels
 from gke_jobs.json_access import Json, dict_at, list_at, text_at
-from gke_jobs.messages import ScriptError, die, log
+from gke_jobs.messages import ERROR, ScriptError, die, log
 from gke_jobs.rendering.plan import read_plan
 
 
@@ -75,6 +75,6 @@ def main() -> int:
     try:
         print(judge(found, planned, name=options.object, identity=plan.identity, uid=options.uid))
     except ScriptError as error:
-        log(str(error))
+        log(str(error), ERROR)
         return error.status
     return 0

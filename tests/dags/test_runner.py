@@ -1,0 +1,110 @@
+"""The runner: levels, what is repeated, kills."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+
+import pytest
+
+from gke_job.compat import AirflowException
+from gke_job.report import Report
+from gke_job.runner import Runner
+
+
+@pytest.fixture
+def log(caplog) -> logging.Logger:
+    logger = logging.getLogger("test_runner")
+    logger.propagate = True
+    caplog.set_level(logging.INFO, logger="test_runner")
+    return logger
+
+
+@pytest.fixture
+def report():
+    report = Report()
+    yield report
+    report.remove()
+
+
+@pytest.fixture
+def run(log, report):
+    """Runs lines of Bash as a script; the runner is an attribute."""
+
+    def run(script: str, **options) -> str:
+        return run.runner.run(["bash", "-c", script], report, environment=dict(os.environ), cluster="", **options)
+
+    run.runner = Runner(log)
+    return run
+
+
+def lines(caplog) -> list[tuple[str, str]]:
+    return [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "test_runner"]
+
+
+def test_the_last_line_is_returned_and_a_message_has_its_level(run, caplog):
+    script = "echo 'run-job: a' >&2; echo '<4>run-job: b' >&2; echo '<3>run-job: c' >&2; echo 'x | <3>d'; echo 5"
+    assert run(script) == "5"
+    assert lines(caplog) == [
+        ("INFO", "run-job: a"),
+        ("WARNING", "run-job: b"),
+        ("INFO", "x | <3>d"),
+        ("INFO", "5"),
+        ("ERROR", "run-job: c"),
+    ]
+
+
+def test_an_error_that_the_exception_has_is_not_logged_too(run, caplog):
+    script = """
+      echo 'Job j failed: why' >"$GKE_JOB_REPORT/reason"
+      echo '{"advice": "do this"}' >"$GKE_JOB_REPORT/failure.json"
+      printf '%s\\n' '<3>advice: do this' '<3>run-job: other' '<3>follow-job: Job j failed: why' 'run-job: deleted'
+      exit 1"""
+    with pytest.raises(AirflowException, match=r"^Job j failed: why \(exit code 1\)\nadvice: do this$"):
+        run(script)
+    assert lines(caplog) == [("INFO", "run-job: deleted"), ("ERROR", "run-job: other")]
+    assert run.runner.status == 1
+
+
+def test_an_error_is_logged_where_the_run_is_broken_off(run, caplog):
+    class TimeOver(BaseException):
+        pass
+
+    def raises(_: Report) -> None:
+        raise TimeOver
+
+    with pytest.raises(TimeOver):
+        run("echo '<3>run-job: a'; echo j ns u >$GKE_JOB_REPORT/job; echo go", on_job=raises)
+    assert ("ERROR", "run-job: a") in lines(caplog)
+
+
+def test_who_waits_for_the_job_hears_of_it_once_while_the_script_runs(run, tmp_path):
+    seen = []
+
+    def on_job(report: Report) -> None:
+        seen.append(report.job())
+        (tmp_path / "go-on").touch()
+
+    script = f'echo a; echo j ns u >$GKE_JOB_REPORT/job; echo b; until [ -e "{tmp_path}/go-on" ]; do :; done; echo c'
+    assert run(script, on_job=on_job) == "c"
+    assert seen == [("j", "ns")]
+
+
+@pytest.mark.parametrize(("keep_job", "status"), [(True, 10), (False, 11)])
+def test_a_script_that_is_ended_hears_whether_its_job_is_kept(run, tmp_path, keep_job, status):
+    is_ready = tmp_path / "ready"
+    os.mkfifo(is_ready)
+
+    def end() -> None:
+        is_ready.read_text()
+        assert run.runner.is_running()
+        run.runner.end(keep_job=keep_job)
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    with pytest.raises(AirflowException):
+        run(f"trap 'exit 10' PWR; trap 'exit 11' TERM; echo >'{is_ready}'; sleep 60 & wait")
+    ending.join()
+    assert run.runner.status == status
+    assert not run.runner.is_running()
