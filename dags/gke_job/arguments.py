@@ -40,7 +40,7 @@ def check_choices(**given: str | None) -> None:
             raise ValueError(f"{name} is {value!r}: it is one of {', '.join(known)}")
 
 
-def check_sources(template: str | None, manifest: Any, values: Any, cluster: Any) -> None:
+def check_sources(template: str | None, manifest: Any, values: Any, map_values: Any, cluster: Any) -> None:
     """Refuses what cannot say which Job runs where.
 
     :raises ValueError: there is neither a template nor a manifest, or values beside a manifest; or a number in them
@@ -49,11 +49,12 @@ def check_sources(template: str | None, manifest: Any, values: Any, cluster: Any
     """
     if (template is None) == (manifest is None):
         raise ValueError("give either template, the name of one, or manifest, a Job as a dict")
-    if manifest is not None and values:
+    if manifest is not None and (values or map_values):
         raise ValueError("values are given beside manifest, which takes none: write them into it")
-    if isinstance(values, (str, int, float, list, tuple, set)):
-        raise TypeError(f"values is of type {type(values).__name__}: give a dict")
-    check_numbers(values, "values")
+    for name, given in {"values": values, "map_values": map_values}.items():
+        if isinstance(given, (str, int, float, list, tuple, set)):
+            raise TypeError(f"{name} is of type {type(given).__name__}: give a dict")
+        check_numbers(given, name)
     check_numbers(manifest, "manifest")
     if cluster is not None and not isinstance(cluster, (GkeCluster, Mapping)):
         raise TypeError(

@@ -14,7 +14,7 @@ FAILED, NOT_FINISHED = 1, 75  # exit codes of poll-job
 START_SECONDS = 300  # as follow-job's
 NO_LIMIT = timedelta(days=3650)
 # What the stages after the first do not need: their tasks need not wait for whoever makes it.
-OF_THE_MANIFEST = ("manifest", "values", "profile", "profile_for", "profiles", "escalate", "fallback")
+OF_THE_MANIFEST = ("manifest", "values", "map_values", "profile", "profile_for", "profiles", "escalate", "fallback")
 
 
 class GkeJobGroup(TaskGroup):
@@ -72,6 +72,8 @@ def gke_job_group(
 
 class SubmitGkeJob(GkeJobOperator):
     """Creates the Job, or attaches to it; returns `{"job": name, "namespace": ..., "uid": ...}`."""
+
+    operator_extra_links = ()
 
     def execute(self, context: Context) -> Any:
         """Runs submit-job."""

@@ -28,6 +28,7 @@ class ReapGkeJobs(GkeJobOperator):
     """
 
     template_fields = ("cluster", "namespace", "only_say")
+    operator_extra_links = ()
 
     def __init__(self, *, dry_run: Any = True, **kwargs: Any) -> None:
         super().__init__(template="", **kwargs)

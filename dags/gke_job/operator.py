@@ -8,19 +8,22 @@ import shlex
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from gke_job import arguments, kills, results
 from gke_job.arguments import Logs, OnChange, OnKill, Validate
 from gke_job.cluster import GkeCluster
 from gke_job.command import command
-from gke_job.compat import AirflowException, BashOperator, Context
+from gke_job.compat import AIRFLOW_2, AirflowException, BashOperator, Context
+from gke_job.links import LINKS
 from gke_job.masking import mask
+from gke_job.repeat import log_repetition
 from gke_job.report import Report
 from gke_job.runner import Runner
-from gke_job.values import plain
+from gke_job.values import merged, plain
 
+OF_SUBMIT_JOB = ("escalate", "fallback", "validate", "timeout", "schedule_timeout", "unreachable_timeout", "on_change")
 COMPOSER_VARIABLES = ("GCP_PROJECT", "COMPOSER_LOCATION", "COMPOSER_ENVIRONMENT")
 
 
@@ -52,6 +55,8 @@ class GkeJobOperator(BashOperator):
     :param values: what the template is filled with. Jinja strings and XComArgs may stand anywhere in it; an XComArg
         keeps its Python type. Must be JSON: dict, list, str, int, float, bool, None. What a key with a sensitive name
         holds, as Airflow has it (`password`, `token`, ...), shows neither in the log nor in the UI (templated)
+    :param map_values: what each of mapped tasks has of its own, merged over the `values` of `partial`; a dict in both
+        is merged in the same way (templated)
     :param profile: an entry of `templates/profiles.yaml`: where and how big the Job runs (templated)
     :param profile_for: instead of `profile`, what it must be big enough for: `{"bytes": 73_000_000_000}` (templated)
     :param profiles: a YAML file with profiles of the team, which override `templates/profiles.yaml` (templated)
@@ -78,6 +83,9 @@ class GkeJobOperator(BashOperator):
         of any index of an Indexed Job, has left no result
     :param skip_on_exit_code: exit codes of the container for which the task is skipped, not failed, when the Job fails:
         one or several. That of the Pod that failed last counts; of an Indexed Job, that of each failed index
+    :param wait_for_completion: False: the task succeeds when the Job is submitted, and returns `{"name": ...,
+        "namespace": ..., "uid": ..., "cluster": {...}}`, which is the XCom `job` as well. Nobody deletes the Job then,
+        and its times count for the submission alone
     :param on_change: when this task still runs a Job of another manifest: fail, attach to it, or replace it
     :param on_kill_action: whether a killed task deletes its Job or keeps it running, for the next try to attach to;
         auto: deletes it when somebody has marked or cleared the task, when it took longer than `execution_timeout`, and
@@ -89,6 +97,7 @@ class GkeJobOperator(BashOperator):
         "template",
         "manifest",
         "values",
+        "map_values",
         "profile",
         "profile_for",
         "profiles",
@@ -96,7 +105,8 @@ class GkeJobOperator(BashOperator):
         "namespace",
     )
     # As BashOperator declares it: no ClassVar.
-    template_fields_renderers = {"manifest": "json", "values": "json", "profile_for": "json", "cluster": "json"}  # noqa: RUF012
+    template_fields_renderers = dict.fromkeys(("manifest", "values", "map_values", "profile_for", "cluster"), "json")
+    operator_extra_links = () if AIRFLOW_2 else LINKS
     template_ext: Sequence[str] = ()  # a value that ends in .sh is a value, not a file to load
 
     def __init__(
@@ -105,6 +115,7 @@ class GkeJobOperator(BashOperator):
         template: str | None = None,
         manifest: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         values: Mapping[str, Any] | None = None,
+        map_values: Mapping[str, Any] | None = None,
         profile: str | None = None,
         profile_for: Mapping[str, Any] | None = None,
         profiles: str | None = None,
@@ -122,6 +133,7 @@ class GkeJobOperator(BashOperator):
         logs: Logs | None = None,
         multiple_outputs: bool = True,
         result_required: bool = False,
+        wait_for_completion: bool = True,
         skip_on_exit_code: int | Collection[int] | None = None,
         on_change: OnChange | None = None,
         on_kill_action: OnKill = "auto",
@@ -132,12 +144,17 @@ class GkeJobOperator(BashOperator):
         super().__init__(bash_command="", multiple_outputs=False, skip_on_exit_code=None, **kwargs)
         arguments.check_environment(self.env, self.append_env)
         arguments.check_choices(validate=validate, logs=logs, on_change=on_change, on_kill_action=on_kill_action)
-        arguments.check_sources(template, manifest, values, cluster)
+        arguments.check_sources(template, manifest, values, map_values, cluster)
         arguments.check_profile(manifest, profile, profile_for, profiles)
-        arguments.check_switches(multiple_outputs=multiple_outputs, result_required=result_required)
+        arguments.check_switches(
+            multiple_outputs=multiple_outputs,
+            result_required=result_required,
+            wait_for_completion=wait_for_completion,
+        )
         self.template = template
         self.manifest = manifest
         self.values = values or {}
+        self.map_values = map_values or {}
         self.profile = profile
         self.profile_for = profile_for
         self.profiles = profiles
@@ -162,10 +179,12 @@ class GkeJobOperator(BashOperator):
         self.on_kill_action = on_kill_action
         self.pushes_keys = multiple_outputs
         self.result_required = result_required
+        self.wait_for_completion = wait_for_completion
         self.skipped_exit_codes = arguments.exit_codes(skip_on_exit_code)
         others: Any = self.on_success_callback or []  # Airflow 2 takes one, and has None for none
         self.on_success_callback = [results.mark_collected, *([others] if callable(others) else others)]
         self.collected: Report | None = None  # of a complete Job that is not marked yet
+        self.submitted: dict[str, Any] | None = None  # the XCom `job`
         self._ti: Any = None
         self._supervisor = 0
 
@@ -178,6 +197,8 @@ class GkeJobOperator(BashOperator):
         """
         options = {**self.options, "result_required": self.result_required, "mark": "later"}
         try:
+            if not self.wait_for_completion:
+                return self._submit(context)
             return self._returned(context, self._run_with_values(context, "run-job", **options))
         except AirflowException as error:
             # Frames below this one do not help the reader of the log.
@@ -228,23 +249,31 @@ class GkeJobOperator(BashOperator):
             results.push_keys(value, context, self.log)
         return value
 
+    def _submit(self, context: Context) -> dict[str, Any]:
+        options = {name: self.options[name] for name in OF_SUBMIT_JOB}
+        return self._note_job(context, *self._run_with_values(context, "submit-job", **options).split())
+
+    def _note_job(self, context: Context, name: str, namespace: str, uid: str) -> dict[str, Any]:
+        self.submitted = {"name": name, "namespace": namespace, "uid": uid, "cluster": self.cluster}
+        if self.do_xcom_push:
+            results.push_job(self.submitted, context, self)
+        return self.submitted
+
     def _run_with_values(self, context: Context, script: str, **options: Any) -> str:
-        values = plain(self.values)
+        values = merged(plain(self.values), plain(self.map_values or {}, "map_values"))
         mask(values)
         files = {"values": values}
         if self.manifest is not None:
             files["template"] = plain(self.manifest, "manifest")
-        return self._run(
-            context,
-            script,
-            files,
-            namespace=self.namespace,
-            template=self.template,
-            profile=self.profile,
-            profile_for=arguments.size_option(self.profile_for),
-            profiles=self.profiles,
-            **options,
-        )
+        options |= {
+            "namespace": self.namespace,
+            "template": self.template,
+            "profile": self.profile,
+            "profile_for": arguments.size_option(self.profile_for),
+            "profiles": self.profiles,
+        }
+        log_repetition(self.log, self.cluster_arguments, files, options)
+        return self._run(context, script, files, **options)
 
     def _run(self, context: Context, script: str, files: Mapping[str, Any] | None = None, **options: Any) -> str:
         """Runs one of the scripts on the cluster; returns the last line it printed.
@@ -269,6 +298,7 @@ class GkeJobOperator(BashOperator):
                 skipped=self.skipped_exit_codes,
                 cwd=self.cwd,
                 encoding=self.output_encoding,
+                on_job=partial(self._note_job, context),
             )
             if options.get("mark") == "later":
                 self.collected = report

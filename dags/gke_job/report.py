@@ -42,10 +42,10 @@ class Report:
         file.write_text(json.dumps(content))
         return file
 
-    def job(self) -> tuple[str, str] | None:
-        """Returns name and namespace of the Job; None where there is none."""
-        words = self._text("job").split()
-        return (words[0], words[1]) if len(words) >= 2 else None
+    def job(self) -> tuple[str, str, str] | None:
+        """Returns name, namespace and uid of the Job, "" for a uid that is not known; None where there is none."""
+        words = [*self._text("job").split(), ""]
+        return (words[0], words[1], words[2]) if len(words) >= 3 else None
 
     def write_job(self, job: str, namespace: str) -> None:
         """Writes down which Job a script is run for, as run-job does by itself."""

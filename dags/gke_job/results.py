@@ -17,7 +17,8 @@ from gke_job.compat import Context
 
 # A key goes into the URL of Airflow 3's task API unquoted.
 PLAIN_KEY = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,250}", re.ASCII)
-RESERVED = "return_value"
+RESERVED = ("return_value", "job")
+LINK = "_link_"  # how the keys of Airflow 3's extra links begin
 SMALLEST, LARGEST = -(2**63), 2**64 - 1  # integers that msgpack has, by which a task of Airflow 3 hands XComs over
 SHOWN_KEYS, SHOWN_CHARACTERS = 5, 40
 MARK_SECONDS = 15  # Airflow 3 kills a task that goes on for 20 s after its success
@@ -30,7 +31,7 @@ def integer(digits: str) -> int | str:
 
 def is_plain(key: str) -> bool:
     """Whether a key of a result can be that of an XCom."""
-    return key != RESERVED and PLAIN_KEY.fullmatch(key) is not None
+    return key not in RESERVED and not key.startswith(LINK) and PLAIN_KEY.fullmatch(key) is not None
 
 
 def push_keys(result: dict[str, Any], context: Context, log: Any) -> None:
@@ -44,6 +45,16 @@ def push_keys(result: dict[str, Any], context: Context, log: Any) -> None:
         log.warning("in return_value only, because they are no plain names or are reserved: keys %s%s", shown, more)
 
 
+def push_job(job: dict[str, Any], context: Context, task: Any) -> None:
+    """Pushes the XCom `job`, and the links to it, while the Job runs. A failure is logged: the Job goes on."""
+    try:
+        context["ti"].xcom_push(key="job", value=job)
+        for link in task.operator_extra_links:
+            context["ti"].xcom_push(key=link.xcom_key, value=link.get_link(task, ti_key=context["ti"]))
+    except Exception as error:  # an XCom backend may raise anything
+        task.log.warning("cannot store the XCom job: %s", type(error).__name__)
+
+
 def mark_collected(context: Context) -> None:
     """Marks the Job as collected; the first callback of a task's success."""
     task: Any = context["ti"].task
@@ -52,7 +63,7 @@ def mark_collected(context: Context) -> None:
         return
     try:
         if job := report.job():
-            _mark(*job, kubeconfig=report.path / "kubeconfig", task=task, context=context)
+            _mark(*job[:2], kubeconfig=report.path / "kubeconfig", task=task, context=context)
     finally:
         report.remove()
 

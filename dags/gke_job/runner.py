@@ -41,7 +41,7 @@ class Runner:
         skipped: Collection[int] = (),
         cwd: str | None = None,
         encoding: str = "utf-8",
-        on_job: Callable[[Report], None] | None = None,
+        on_job: Callable[[str, str, str], Any] | None = None,
     ) -> str:
         """Runs a script to its end; returns the last line that it printed.
 
@@ -51,7 +51,7 @@ class Runner:
         :param cluster: where its Job is, for people
         :param skipped: exit codes of containers for which the task is skipped
         :param cwd: where it runs; by default the directory of the report
-        :param on_job: called once, when the script has reported which Job it works on
+        :param on_job: called once with name, namespace and uid, when the script has reported which Job it works on
         :raises AirflowException: the one for its exit code, which report.py makes
         """
         self._process = process = Popen(  # noqa: S603 # no shell reads the words of the line
@@ -68,9 +68,9 @@ class Runner:
         try:
             for last in _lines(process, encoding):
                 self._print(last, held)
-                if on_job and report.job():
+                if on_job and (job := report.job()) and job[2]:
                     call, on_job = on_job, None
-                    call(report)
+                    call(*job)
             self.status = process.wait()
             if self.status:
                 error = report.error(self.status, cluster, skipped)

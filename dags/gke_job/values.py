@@ -46,5 +46,15 @@ def check_numbers(value: Any, path: str) -> None:
             check_numbers(item, f"{path}[{index}]")
 
 
+def merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns values with those of `over` in their place; a dict in both is merged in the same way."""
+    both = {
+        key: merged(values[key], value)
+        for key, value in over.items()
+        if isinstance(value, Mapping) and isinstance(values.get(key), Mapping)
+    }
+    return {**values, **over, **both}
+
+
 def _name(value: object) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")

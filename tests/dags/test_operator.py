@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from airflow.models import TaskInstance
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.utils.session import create_session
 
@@ -27,14 +28,19 @@ except ImportError:  # Airflow 2.11
     from airflow.utils.task_group import TaskGroup
 
 
-class TaskInstance:
+class Instance:
     map_index = -1
     try_number = 1
     max_tries = 0
     job_id = None
+    try_number = 1
+    max_tries = 0
+
+    def xcom_push(self, key, value):
+        raise AssertionError(f"{key} is pushed outside of a run")
 
 
-CONTEXT = {"ti": TaskInstance()}
+CONTEXT = {"ti": Instance()}
 
 
 def options(call: dict) -> dict[str, str]:
@@ -269,6 +275,8 @@ def test_a_value_that_json_lacks_is_refused_before_anything_runs(run_job):
         ({"on_change": "ignore"}, r"^on_change is 'ignore': it is one of fail, attach, replace$"),
         ({"validate": "yes"}, r"^validate is 'yes': it is one of offline, server, off$"),
         ({"values": [1]}, r"^values is of type list: give a dict$"),
+        ({"map_values": [1]}, r"^map_values is of type list: give a dict$"),
+        ({"template": None, "manifest": {}, "map_values": {"a": 1}}, r"^values are given beside manifest"),
         ({"values": "{}"}, r"^values is of type str: give a dict$"),
         ({"skip_on_exit_code": "42"}, r"^skip_on_exit_code is '42': give an integer from 1 to 255, or a list of them$"),
         ({"skip_on_exit_code": ["9"]}, r"^skip_on_exit_code has '9': an exit code is an integer from 1 to 255$"),
@@ -423,6 +431,32 @@ def test_mapped_tasks_differ_in_values_and_map_index_and_share_a_cluster(run, ru
     assert sorted(seen) == [("0", 1), ("1", 2)]
     assert {options(call)["--project"] for call in run_job.calls} == {"p-1"}
     assert cluster.project == "{{ params.project }}"
+
+
+def test_a_mapped_task_merges_its_map_values_over_the_common_values_and_is_named_by_them(run, run_job, dag_id):
+    def build() -> None:
+        @task
+        def grid() -> list:
+            return [{"env": {"SEED": 1}}, {"env": {"SEED": 2}, "retries": 0}]
+
+        common = {"image": "{{ params.image }}", "env": {"ROWS": 5, "SEED": 0}}
+        job = GkeJobOperator.partial(
+            task_id="t",
+            template="batch-job",
+            values=common,
+            map_index_template="seed {{ task.map_values['env']['SEED'] }}",
+        )
+        job.expand(map_values=grid())
+
+    assert run(build, params={"image": "i:1"}) == "success"
+    seen = sorted((call["environment"]["GKE_JOB_MAP_INDEX"], call["values"]) for call in run_job.calls)
+    assert seen == [
+        ("0", {"image": "i:1", "env": {"ROWS": 5, "SEED": 1}}),
+        ("1", {"image": "i:1", "env": {"ROWS": 5, "SEED": 2}, "retries": 0}),
+    ]
+    with create_session() as session:
+        named = session.query(TaskInstance.rendered_map_index).filter_by(dag_id=dag_id, task_id="t").all()
+    assert sorted(name for (name,) in named) == ["seed 1", "seed 2"]
 
 
 def test_a_mapped_tasks_results_reach_values_as_a_list(run, run_job):

@@ -71,7 +71,7 @@ def test_an_error_is_logged_where_the_run_is_broken_off(run, caplog):
     class TimeOver(BaseException):
         pass
 
-    def raises(_: Report) -> None:
+    def raises(*_: str) -> None:
         raise TimeOver
 
     with pytest.raises(TimeOver):
@@ -82,13 +82,13 @@ def test_an_error_is_logged_where_the_run_is_broken_off(run, caplog):
 def test_who_waits_for_the_job_hears_of_it_once_while_the_script_runs(run, tmp_path):
     seen = []
 
-    def on_job(report: Report) -> None:
-        seen.append(report.job())
+    def on_job(*job: str) -> None:
+        seen.append(job)
         (tmp_path / "go-on").touch()
 
     script = f'echo a; echo j ns u >$GKE_JOB_REPORT/job; echo b; until [ -e "{tmp_path}/go-on" ]; do :; done; echo c'
     assert run(script, on_job=on_job) == "c"
-    assert seen == [("j", "ns")]
+    assert seen == [("j", "ns", "u")]
 
 
 @pytest.mark.parametrize(("keep_job", "status"), [(True, 10), (False, 11)])

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from gke_job.values import plain
+from gke_job.values import merged, plain
 
 
 @pytest.mark.parametrize("value", [None, True, 3, 0.5, "", "'\"\n{{", [], {}, {"a": [{"b": [1, None]}]}])
@@ -38,3 +38,16 @@ def test_what_json_lacks_is_refused_with_its_place_and_type(value, error):
 def test_a_number_that_json_lacks_is_refused(number):
     with pytest.raises(ValueError, match=r"^values\['loss'\] is (nan|-?inf), a number that JSON lacks"):
         plain({"loss": number})
+
+
+def test_values_of_a_mapped_task_are_merged_over_the_others_dict_by_dict():
+    values = {"image": "i", "env": {"SEED": 1, "ROWS": 5}, "args": ["a", "b"], "volumes": {"/a": 1}}
+    over = {"env": {"SEED": 2, "DEEP": {"x": 1}}, "args": ["c"], "volumes": None, "new": {"y": 2}}
+    assert merged(values, over) == {
+        "image": "i",
+        "env": {"SEED": 2, "ROWS": 5, "DEEP": {"x": 1}},
+        "args": ["c"],
+        "volumes": None,
+        "new": {"y": 2},
+    }
+    assert values["env"] == {"SEED": 1, "ROWS": 5}

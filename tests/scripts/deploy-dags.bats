@@ -47,6 +47,14 @@ $rsync $REPOSITORY/dags gs://prod-bucket/dags"
   assert_equal "$(find "$DAGS" -name '*.pyc')" ''
 }
 
+@test "--plugin copies the plugin for Airflow 2.11, which is one file" {
+  run_script deploy-dags --bucket "gs://bucket-$BATS_TEST_NUMBER"
+  assert [ ! -e "$DAGS/../plugins" ]
+  run_script deploy-dags --bucket "gs://bucket-$BATS_TEST_NUMBER/dags" --plugin
+  assert_success
+  cmp "$REPOSITORY/dags/gke_job/links.py" "$DAGS/../plugins/gke_job_links.py"
+}
+
 @test "other DAGs in the bucket stay" {
   echo 'theirs' >"$DAGS/other_team.py"
   run_script deploy-dags --bucket "gs://bucket-$BATS_TEST_NUMBER/dags/"

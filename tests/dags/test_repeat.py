@@ -1,0 +1,73 @@
+"""The command in the log that repeats a run from a shell."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from gke_job import GkeJobOperator, paths
+from gke_job.repeat import repetition
+
+CLUSTER = ["--project", "p", "--location", "l", "--cluster", "c"]
+
+
+@pytest.fixture
+def scripts(run_job):
+    return None
+
+
+def test_it_has_the_options_of_the_task_but_for_those_that_are_airflows(scripts):
+    options = {"template": "batch-job", "profile": "gpu l4", "fallback": True, "mark": "later", "on_kill": "delete"}
+    line = repetition(CLUSTER, {"values": {"image": "it's"}}, options)
+    pipe, command = line.split(" | ")
+    assert command == (
+        "scripts/run-job --project p --location l --cluster c --template batch-job --profile 'gpu l4' --fallback"
+        " --values -"
+    )
+    said = subprocess.run(["bash", "-c", pipe], check=True, capture_output=True, text=True).stdout
+    assert json.loads(said) == {"image": "it's"}
+
+
+def test_what_a_sensitive_name_holds_is_masked(scripts):
+    line = repetition([], {"values": {"env": {"DB_PASSWORD": "hunter4"}}}, {"template": "t"})
+    assert "hunter4" not in line
+    assert "***" in line
+
+
+def test_a_value_opens_no_group_of_the_log_and_stays_the_same(scripts):
+    values = {"args": ["::group::x", "##[group]y", "a:::b"]}
+    line = repetition([], {"values": values}, {"template": "t"})
+    assert "::" not in line
+    assert "##[" not in line
+    said = subprocess.run(["bash", "-c", line.split(" | ")[0]], check=True, capture_output=True, text=True).stdout
+    assert json.loads(said) == values
+
+
+def test_values_that_are_large_are_left_to_the_ui(scripts):
+    line = repetition([], {"values": {"text": "x" * 5000}}, {"template": "t"})
+    assert line == (
+        "scripts/run-job --template t --values values.json"
+        "  # put the field 'values' of the rendered template into values.json"
+    )
+
+
+def test_a_manifest_is_written_to_a_file_first(scripts):
+    line = repetition([], {"values": {}, "template": {"kind": "Job"}}, {"template": None, "namespace": "ml"})
+    assert line == 'printf %s \'{"kind":"Job"}\' >job.json; scripts/run-job --template ./job.json --namespace ml'
+
+
+def test_the_command_in_the_log_runs_the_same_job_again(run, on_cluster, cluster, tmp_path, caplog, capfd):
+    job = on_cluster('echo "\\"$WORD\\"" > /dev/termination-log')
+    job["values"]["env"] = {"WORD": "{{ task.task_id }}-word"}
+    assert run(lambda: GkeJobOperator(**job)) == "success"
+    log = caplog.text + capfd.readouterr().out
+    (line,) = {line[line.index("printf %s ") :] for line in log.splitlines() if "| scripts/run-job" in line}
+    line = line.split("   [airflow")[0].split(" [airflow.task")[0]  # Airflow 3 logs its logger behind the message
+    checkout = paths.script("run-job").parent.parent
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=checkout, env=cluster.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == "t-word"
