@@ -14,6 +14,8 @@ except ImportError:  # Airflow 2.11
 
 
 @dag(
+    description="Trains gradient-boosted trees on CPU, on a machine as big as the data needs",
+    tags=["gke_job"],
     schedule=None,
     params={
         **GkeCluster.params(),

@@ -12,6 +12,8 @@ except ImportError:  # Airflow 2.11
 
 
 @dag(
+    description="Fine-tunes a model on a spot GPU, and goes on from its last checkpoint when the node is taken away",
+    tags=["gke_job"],
     schedule=None,
     params={
         **GkeCluster.params(),

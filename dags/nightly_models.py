@@ -60,5 +60,6 @@ training_dags(
     cluster=GkeCluster.from_params(),
     params=GkeCluster.params(),
     doc_md=DOC,
+    tags=["gke_job"],
     on_failure_callback=tell,
 )

@@ -14,6 +14,8 @@ except ImportError:  # Airflow 2.11
 
 with DAG(
     "reap_jobs",
+    description="Deletes, every hour, Jobs that run although their task is over",
+    tags=["gke_job"],
     schedule="@hourly",
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,

@@ -15,6 +15,8 @@ except ImportError:  # Airflow 2.11
 
 
 @dag(
+    description="Tries hyper-parameters side by side, one Pod each, and takes the best",
+    tags=["gke_job"],
     schedule=None,
     params={
         **GkeCluster.params(),

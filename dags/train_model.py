@@ -19,6 +19,8 @@ LARGEST_PROFILE = "highmem"
 
 
 @dag(
+    description="Trains a model in Kubernetes Jobs, on nodes as big as the data needs",
+    tags=["gke_job"],
     schedule=None,
     params={
         **GkeCluster.params(),

@@ -12,6 +12,8 @@ except ImportError:  # Airflow 2.11
 
 
 @dag(
+    description="Trains one model on two nodes at once, as torchrun would",
+    tags=["gke_job"],
     schedule=None,
     params={
         **GkeCluster.params(),

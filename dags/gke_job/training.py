@@ -16,6 +16,10 @@ from gke_job.operator import GkeJobOperator
 LONG_AGO = datetime(2026, 1, 1, tzinfo=timezone.utc)  # so that a schedule counts from when the DAG is switched on
 PROGRAMS = ("measure", "train", "evaluate")
 SIZES = ("measure", "profile", "profile_for")
+# Arguments of GkeJobOperator that a Training has fields for, that training_dag takes, or that its Jobs have no use for.
+DESCRIBED = ("values", "profile", "profile_for", "escalate", "timeout", "retries")
+OF_THE_DAG = ("cluster", "namespace")
+NO_USE = ("task_id", "manifest", "map_values", "wait_for_completion")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +40,13 @@ class Training:
     :param profile_for: instead of these, what it must be big enough for: `{"bytes": 73_000_000_000}`
     :param escalate: whether a retry after an OOMKilled takes the next larger profile
     :param values: more values of the template `batch-job`, for all Jobs: service_account, queue, env, ...
+    :param job: more arguments of GkeJobOperator, for all Jobs: fallback, schedule_timeout, on_kill_action, pool, ...
     :param schedule: as for a DAG
     :param retries: of each task
     :param timeout: time from submitting the training Job to its result, in seconds or a timedelta
     :param slot_free: whether train is a `gke_job_group`, which holds no worker slot while the Job runs
     :raises TypeError: a program is not a list
-    :raises ValueError: more than one of measure, profile and profile_for is given
+    :raises ValueError: more than one of measure, profile and profile_for is given, or `job` has what it must not
     """
 
     model: str
@@ -54,6 +59,7 @@ class Training:
     profile_for: Mapping[str, Any] | None = None
     escalate: bool = False
     values: Mapping[str, Any] = field(default_factory=dict)
+    job: Mapping[str, Any] = field(default_factory=dict)
     schedule: Any = None
     retries: int = 1
     timeout: float | timedelta | None = None
@@ -64,6 +70,9 @@ class Training:
             if isinstance(program := getattr(self, name), str):
                 raise TypeError(f"Training of {self.model!r}: {name} is the text {program!r}; give a list of arguments")
         given = [name for name in SIZES if getattr(self, name)]
+        if refused := sorted({*DESCRIBED, *OF_THE_DAG, *NO_USE} & set(self.job)):
+            fix = "use the field of Training or the argument of training_dag, where there is one"
+            raise ValueError(f"Training of {self.model!r}: job has {', '.join(refused)}: {fix}")
         if len(given) > 1:
             raise ValueError(f"Training of {self.model!r}: {' and '.join(given)} are given; give one of them")
 
@@ -84,6 +93,7 @@ def training_dag(
         "start_date": LONG_AGO,
         "catchup": False,
         "max_active_runs": 1,
+        "description": f"Trains {training.model} in Kubernetes Jobs",
         "doc_md": _doc(training),
         **dag,
         "params": {
@@ -140,7 +150,7 @@ def _job(training: Training, program: Sequence[str], **env: str) -> dict[str, An
         "command": list(program),
         "env": {**training.values.get("env", {}), **ours},
     }
-    return {"template": "batch-job", "values": values}
+    return {"template": "batch-job", "values": values, **training.job}
 
 
 def _doc(training: Training) -> str:

@@ -47,7 +47,10 @@ def test_airflow_does_not_pass_over_an_example_when_it_looks_for_dags(deployed, 
 
 @pytest.mark.parametrize("dag_id", DAGS)
 def test_an_example_is_short_and_explains_itself(bag, dag_id):
-    assert bag.dags[dag_id].doc_md
+    dag = bag.dags[dag_id]
+    assert dag.doc_md
+    assert dag.description
+    assert set(dag.tags) == {"gke_job"}
     assert len(Path(bag.dags[dag_id].fileloc).read_text().splitlines()) < 80
 
 

@@ -104,7 +104,7 @@ def test_a_script_that_is_ended_hears_whether_its_job_is_kept(run, tmp_path, kee
     ending = threading.Thread(target=end)
     ending.start()
     with pytest.raises(AirflowException):
-        run(f"trap 'exit 10' PWR; trap 'exit 11' TERM; echo >'{is_ready}'; sleep 60 & wait")
+        run(f"trap 'exit 10' PWR; trap 'exit 11' TERM; echo >'{is_ready}'; while :; do sleep 60 & wait; done")
     ending.join()
     assert run.runner.status == status
     assert not run.runner.is_running()

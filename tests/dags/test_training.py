@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import timedelta
 
 import pytest
 
-from gke_job import GkeCluster, Training, training_dag, training_dags
+from gke_job import GkeCluster, GkeJobOperator, Training, training_dag, training_dags
+from gke_job.training import DESCRIBED, NO_USE, OF_THE_DAG
 
 
 def training(**fields):
@@ -77,6 +79,48 @@ def test_what_is_described_reaches_the_tasks():
     assert schedule(dag) == "@daily"
     assert not dag.catchup
     assert dag.start_date
+
+
+MORE = {
+    "template": "distributed-job",
+    "profiles": "/team/profiles.yaml",
+    "fallback": True,
+    "validate": "server",
+    "schedule_timeout": 600,
+    "start_timeout": 30,
+    "unreachable_timeout": 60,
+    "heartbeat": 5,
+    "max_log_streams": 3,
+    "logs": "failed",
+    "multiple_outputs": False,
+    "result_required": True,
+    "skip_on_exit_code": 42,
+    "on_change": "attach",
+    "on_kill_action": "keep",
+}
+
+
+def test_every_argument_of_the_operator_can_be_given_for_the_jobs():
+    of_operator = set(inspect.signature(GkeJobOperator.__init__).parameters) - {"self", "kwargs"}
+    assert of_operator <= {*MORE, *DESCRIBED, *OF_THE_DAG, *NO_USE}
+    dag = training_dag(training(measure=["m"], evaluate=["e"], job={**MORE, "queue": "gpu", "pool_slots": 2}))
+    for task in dag.tasks:
+        same = GkeJobOperator(task_id="same", **MORE)
+        assert task.options == same.options
+        names = ("template", "profiles", "pushes_keys", "result_required", "skipped_exit_codes", "on_kill_action")
+        assert [getattr(task, name) for name in names] == [getattr(same, name) for name in names]
+        assert (task.queue, task.pool_slots) == ("gpu", 2)
+
+
+@pytest.mark.parametrize("name", [*DESCRIBED, *OF_THE_DAG, *NO_USE])
+def test_what_is_described_elsewhere_is_refused_among_the_arguments(name):
+    with pytest.raises(ValueError, match=f"^Training of 'm': job has {name}: use the field of Training or "):
+        training(job={name: 1})
+
+
+def test_a_dag_has_a_description():
+    assert training_dag(training()).description == "Trains m in Kubernetes Jobs"
+    assert training_dag(training(), description="ours").description == "ours"
 
 
 def test_a_table_is_a_dag_for_each_model_and_no_model_stands_in_it_twice():
