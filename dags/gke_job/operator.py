@@ -77,8 +77,8 @@ class GkeJobOperator(BashOperator):
     :param logs: whose logs are printed: those of all containers, of those that failed, or none
     :param multiple_outputs: whether of a result that is a JSON object each key is an XCom as well, so that
         `job.output["loss"]` is one of its values. A key that is no plain name (1 to 250 letters, digits, `_`, `.`, `-`;
-        not `.`, `..` or `return_value`) is in the return value only. Read what may be null from the return value:
-        Airflow 3 fails a task that is given an XCom of None. A result that is no object is no error
+        not `.`, `..`, `return_value`, `job` or `_link_...`) is in the return value only. Read what may be null from the
+        return value: Airflow 3 fails a task that is given an XCom of None. A result that is no object is no error
     :param result_required: whether the task fails, without a retry, when the Job is complete and its container, or that
         of any index of an Indexed Job, has left no result
     :param skip_on_exit_code: exit codes of the container for which the task is skipped, not failed, when the Job fails:

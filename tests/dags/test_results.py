@@ -57,7 +57,8 @@ def fails_once(monkeypatch):
 @pytest.mark.parametrize(
     ("key", "plain"),
     [("loss", True), ("val.loss-2_a", True), ("7", True), ("k" * 250, True), ("k" * 251, False), ("", False)]
-    + [(key, False) for key in ("x?y", "a#b", "a/b", "..", ".", "a b", "a\n", "\u00e9", "%2e", "return_value")],
+    + [(key, False) for key in ("x?y", "a#b", "a/b", "..", ".", "a b", "a\n", "\u00e9", "%2e", "return_value")]
+    + [("job", False), ("_link_JobLink", False)],
 )
 def test_which_keys_can_be_xcoms(key, plain):
     assert is_plain(key) == plain
