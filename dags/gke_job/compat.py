@@ -11,6 +11,7 @@ __all__ = [
     "AirflowException",
     "AirflowFailException",
     "AirflowSkipException",
+    "AirflowTaskTimeout",
     "BaseSensorOperator",
     "BaseTrigger",
     "BashOperator",
@@ -18,6 +19,7 @@ __all__ = [
     "Param",
     "TaskGroup",
     "TriggerEvent",
+    "conf",
     "has_supervisor",
     "is_first_look",
     "mask_secret",
@@ -26,6 +28,7 @@ __all__ = [
     "task_states",
 ]
 
+from airflow.configuration import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 try:
@@ -46,9 +49,19 @@ except ImportError:
     AIRFLOW_2 = True
 
 try:
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+    from airflow.sdk.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowSkipException,
+        AirflowTaskTimeout,
+    )
 except ImportError:  # Airflow 2.11, 3.1
-    from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+    from airflow.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowSkipException,
+        AirflowTaskTimeout,
+    )
 
 
 def task_states(ti: Any, dag_id: str, run_id: str, map_index: int, task_ids: list[str]) -> dict[str, str | None]:

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property, partial
@@ -15,7 +16,8 @@ from gke_job import arguments, kills, results
 from gke_job.arguments import Logs, OnChange, OnKill, Validate
 from gke_job.cluster import GkeCluster
 from gke_job.command import command
-from gke_job.compat import AIRFLOW_2, AirflowException, BashOperator, Context
+from gke_job.compat import AIRFLOW_2, AirflowException, AirflowTaskTimeout, BashOperator, Context, conf
+from gke_job.deferral import LIMITS, START_SECONDS, UNREACHABLE_SECONDS, Deferral, seconds
 from gke_job.links import LINKS
 from gke_job.masking import mask
 from gke_job.repeat import log_repetition
@@ -23,6 +25,7 @@ from gke_job.report import Report
 from gke_job.runner import Runner
 from gke_job.values import merged, plain
 
+NOT_FINISHED, TIMED_OUT = 75, 124  # exit codes of run-job
 OF_SUBMIT_JOB = ("escalate", "fallback", "validate", "timeout", "schedule_timeout", "unreachable_timeout", "on_change")
 COMPOSER_VARIABLES = ("GCP_PROJECT", "COMPOSER_LOCATION", "COMPOSER_ENVIRONMENT")
 
@@ -86,6 +89,11 @@ class GkeJobOperator(BashOperator):
     :param wait_for_completion: False: the task succeeds when the Job is submitted, and returns `{"name": ...,
         "namespace": ..., "uid": ..., "cluster": {...}}`, which is the XCom `job` as well. Nobody deletes the Job then,
         and its times count for the submission alone
+    :param deferrable: whether the task waits in the triggerer and holds no worker slot while the Job runs; by default
+        as `default_deferrable` of the section `operators` in airflow.cfg. Everything else stays as it is, but for the
+        logs: they are printed at the end, and every `logging_interval`
+    :param logging_interval: time between two resumptions of a deferred task that print the logs so far; by default
+        they are printed at the end
     :param on_change: when this task still runs a Job of another manifest: fail, attach to it, or replace it
     :param on_kill_action: whether a killed task deletes its Job or keeps it running, for the next try to attach to;
         auto: deletes it when somebody has marked or cleared the task, when it took longer than `execution_timeout`, and
@@ -134,6 +142,8 @@ class GkeJobOperator(BashOperator):
         multiple_outputs: bool = True,
         result_required: bool = False,
         wait_for_completion: bool = True,
+        deferrable: bool | None = None,
+        logging_interval: float | timedelta | None = None,
         skip_on_exit_code: int | Collection[int] | None = None,
         on_change: OnChange | None = None,
         on_kill_action: OnKill = "auto",
@@ -161,7 +171,7 @@ class GkeJobOperator(BashOperator):
         # Airflow renders an object in place, and tasks share this one; it renders a dict to a new dict.
         self.cluster = dict(vars(cluster or GkeCluster()))
         self.namespace = namespace
-        self.options = {
+        self.options: dict[str, Any] = {
             "escalate": escalate,
             "fallback": fallback,
             "validate": validate,
@@ -180,6 +190,10 @@ class GkeJobOperator(BashOperator):
         self.pushes_keys = multiple_outputs
         self.result_required = result_required
         self.wait_for_completion = wait_for_completion
+        if deferrable is None:
+            deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
+        self.deferrable = deferrable
+        self.logging_interval = logging_interval
         self.skipped_exit_codes = arguments.exit_codes(skip_on_exit_code)
         others: Any = self.on_success_callback or []  # Airflow 2 takes one, and has None for none
         self.on_success_callback = [results.mark_collected, *([others] if callable(others) else others)]
@@ -197,12 +211,59 @@ class GkeJobOperator(BashOperator):
         """
         options = {**self.options, "result_required": self.result_required, "mark": "later"}
         try:
+            if self.deferrable and self.wait_for_completion:
+                self._defer(self._begin(context))
             if not self.wait_for_completion:
                 return self._submit(context)
             return self._returned(context, self._run_with_values(context, "run-job", **options))
         except AirflowException as error:
             # Frames below this one do not help the reader of the log.
             raise error.with_traceback(None) from None
+
+    def resume(self, context: Context, event: dict[str, Any], **deferral: Any) -> Any:
+        """Checks the Job of a deferred task, and returns its result or waits on.
+
+        :param event: of GkeJobTrigger
+        :param deferral: the fields of Deferral
+        :raises AirflowTaskTimeout: `execution_timeout` is over
+        """
+        wait = Deferral(**deferral).resumed(event)
+        now = time.time()
+        names = ("timeout", "schedule_timeout", "start_timeout", "unreachable_timeout", "max_log_streams", "logs")
+        options = {name: self.options[name] for name in (*names, "fallback", "on_kill")}
+        options |= {"result_required": self.result_required, "mark": "later", **wait.options(now)}
+        files = {"check_state": wait.check}
+        try:
+            result = self._run(context, "run-job", files, **options)
+        except AirflowException as error:
+            if self.runner.status == TIMED_OUT and wait.is_task_over(now):
+                raise AirflowTaskTimeout(f"execution_timeout is over: {error}") from None
+            if self.runner.status != NOT_FINISHED:
+                raise error.with_traceback(None) from None
+        else:
+            return self._returned(context, result)
+        self._defer(wait.checked(files["check_state"]))
+        return None
+
+    def _begin(self, context: Context) -> Deferral:
+        """Submits the Job of a task that is to be deferred."""
+        begun, ti = time.time(), context["ti"]
+        job = self._submit(context)
+        limits = {name: seconds(self.options.get(name)) for name in LIMITS}
+        limits["start_timeout"] = limits["start_timeout"] or START_SECONDS
+        limits["unreachable_timeout"] = limits["unreachable_timeout"] or UNREACHABLE_SECONDS
+        limits["logging_interval"] = seconds(self.logging_interval)
+        return Deferral(
+            job=job,
+            environment=self.get_env(context)["GKE_JOB_AIRFLOW_ENVIRONMENT"],
+            begun=begun,
+            task_ends=(ti.start_date + self.execution_timeout).timestamp() if self.execution_timeout else None,
+            limits=limits,
+            deletes=self.on_kill_action != "keep",
+        )
+
+    def _defer(self, wait: Deferral) -> None:
+        self.defer(trigger=wait.trigger(), method_name="resume", kwargs=wait.as_json())
 
     @cached_property
     def runner(self) -> Runner:
@@ -275,10 +336,11 @@ class GkeJobOperator(BashOperator):
         log_repetition(self.log, self.cluster_arguments, files, options)
         return self._run(context, script, files, **options)
 
-    def _run(self, context: Context, script: str, files: Mapping[str, Any] | None = None, **options: Any) -> str:
+    def _run(self, context: Context, script: str, files: dict[str, Any] | None = None, **options: Any) -> str:
         """Runs one of the scripts on the cluster; returns the last line it printed.
 
-        :param files: what the script reads as JSON from files, by option
+        :param files: what the script reads as JSON from files, by option; the content of `check_state`, which it writes
+            as well, is replaced
         """
         cluster = self.cluster_arguments
         report = Report()
@@ -304,6 +366,8 @@ class GkeJobOperator(BashOperator):
                 self.collected = report
             return str(self.output_processor(result))
         finally:
+            if files and "check_state" in files:
+                files["check_state"] = report.read_json("check_state")
             self._ti = None  # a signal reaches the task while it runs, a time-out when it has been broken off
             if self.collected is not report:
                 report.remove()

@@ -42,6 +42,14 @@ class Report:
         file.write_text(json.dumps(content))
         return file
 
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Returns the JSON object of a file; an empty one where there is none."""
+        try:
+            found = json.loads((self.path / f"{name}.json").read_text(errors="replace"))
+        except (OSError, ValueError):  # the disk was full
+            return {}
+        return found if isinstance(found, dict) else {}
+
     def job(self) -> tuple[str, str, str] | None:
         """Returns name, namespace and uid of the Job, "" for a uid that is not known; None where there is none."""
         words = [*self._text("job").split(), ""]
@@ -53,7 +61,7 @@ class Report:
 
     def exit_codes(self) -> list[int]:
         """Returns the exit codes of the Pods that failed: see `skip_on_exit_code` of the operator."""
-        codes = self._failure().get("exit_codes")
+        codes = self.read_json("failure").get("exit_codes")
         return [code for code in codes if isinstance(code, int)] if isinstance(codes, list) else []
 
     def error(self, status: int, cluster: str, skipped: Collection[int]) -> AirflowException:
@@ -74,7 +82,7 @@ class Report:
 
     def _message(self, status: int, cluster: str) -> str:
         end = f" (exit code {status}{'; no retry helps' if status in NO_RETRY_HELPS else ''})"
-        job, logs, failure = self.job(), self._text("logs"), self._failure()
+        job, logs, failure = self.job(), self._text("logs"), self.read_json("failure")
         rest = [f"Job: {job[0]} in namespace {job[1]}"] if job else []
         rest += [f"cluster: {cluster}"] if cluster else []
         rest += [f"logs: {logs}"] if logs else []
@@ -85,13 +93,6 @@ class Report:
         said, room = [f"{name}: {text}" for name, text in texts.items()], room - sum(map(len, texts.values()))
         reason = _cut(self._text("reason") or "the script has not said why: see the log", room)
         return str(redact("\n".join([reason + end, *said, *rest])))
-
-    def _failure(self) -> dict[str, Any]:
-        try:
-            found = json.loads(self._text("failure.json") or "{}")
-        except ValueError:  # the disk was full
-            return {}
-        return found if isinstance(found, dict) else {}
 
     def _text(self, name: str) -> str:
         try:

@@ -1,0 +1,93 @@
+"""How a task waits for its Job in the triggerer: what the trigger is given, and run-job when the task is resumed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from gke_job.trigger import GkeJobTrigger
+
+START_SECONDS, UNREACHABLE_SECONDS = 300, 600  # the defaults of run-job
+LIMITS = ("timeout", "schedule_timeout", "start_timeout", "unreachable_timeout", "logging_interval")
+
+
+def seconds(time: float | timedelta | None) -> float | None:
+    """Returns a time in seconds."""
+    return time.total_seconds() if isinstance(time, timedelta) else time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deferral:
+    """The wait of one try of a task for its Job; JSON, because Airflow keeps it in its database.
+
+    :param job: the XCom `job`: name, namespace, uid and cluster
+    :param environment: the name of this Airflow environment
+    :param begun: when the Job was submitted, in seconds since the epoch
+    :param task_ends: when `execution_timeout` is over, likewise; None without one
+    :param limits: seconds by the names of LIMITS; None for no limit
+    :param deletes: whether the Job is deleted when the task is ended
+    :param since: since when the Job lacks nodes or cannot start, as the last trigger has reported it
+    :param check: what the last check has left for the next one; `run-job --check-state`
+    """
+
+    job: dict[str, Any]
+    environment: str
+    begun: float
+    task_ends: float | None
+    limits: dict[str, float | None]
+    deletes: bool
+    since: dict[str, float | None] = field(default_factory=dict)
+    check: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what makes it anew."""
+        return asdict(self)
+
+    def resumed(self, event: Mapping[str, Any]) -> Deferral:
+        """Returns the wait after an event of its trigger."""
+        return replace(self, since=dict(event["since"]))
+
+    def checked(self, check: dict[str, Any]) -> Deferral:
+        """Returns the wait after a check that has found the Job unfinished."""
+        return replace(self, check=check)
+
+    def is_task_over(self, now: float) -> bool:
+        """Whether `execution_timeout` is over."""
+        return self.task_ends is not None and now >= self.task_ends
+
+    def trigger(self) -> GkeJobTrigger:
+        """Returns the trigger that waits on."""
+        timeout = self.limits["timeout"]
+        ends = [end for end in (self.task_ends, None if timeout is None else self.begun + timeout) if end is not None]
+        return GkeJobTrigger(
+            cluster=self.job["cluster"],
+            namespace=self.job["namespace"],
+            job=self.job["name"],
+            uid=self.job["uid"],
+            environment=self.environment,
+            limits={"timeout_at": min(ends, default=None), **{name: self.limits[name] for name in LIMITS[1:]}},
+            since=self.since,
+            deletes=self.deletes,
+        )
+
+    def options(self, now: float) -> dict[str, Any]:
+        """Returns the options with which run-job checks the Job."""
+        options: dict[str, Any] = {
+            "job": self.job["name"],
+            "namespace": self.job["namespace"],
+            "uid": self.job["uid"],
+            "once": True,
+            "waited": _waited(self.begun, now),
+            "waited_for_nodes": _waited(self.since.get("lacks_nodes"), now),
+            "waited_to_start": _waited(self.since.get("cannot_start"), now),
+        }
+        if self.is_task_over(now):
+            options["timeout"] = 1
+        return options
+
+
+def _waited(since: float | None, now: float) -> int | None:
+    return None if since is None else max(0, math.ceil(now - since))

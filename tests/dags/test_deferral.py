@@ -1,0 +1,91 @@
+"""What the trigger is given, and run-job when the task is resumed."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from gke_job.deferral import Deferral, seconds
+
+LIMITS = {
+    "timeout": 100.0,
+    "schedule_timeout": 10.0,
+    "start_timeout": 300.0,
+    "unreachable_timeout": 600.0,
+    "logging_interval": 60.0,
+}
+
+
+def deferral(**fields):
+    given = {
+        "job": {"name": "train", "namespace": "ml", "uid": "u-1", "cluster": {"context": "c"}},
+        "environment": "p/r/n",
+        "begun": 1000.0,
+        "task_ends": None,
+        "limits": LIMITS,
+        "deletes": True,
+    }
+    return Deferral(**{**given, **fields})
+
+
+def test_the_trigger_waits_for_the_job_with_the_limits_of_the_task():
+    _, given = deferral(since={"lacks_nodes": 1001.0, "cannot_start": None}).trigger().serialize()
+    assert given == {
+        "cluster": {"context": "c"},
+        "namespace": "ml",
+        "job": "train",
+        "uid": "u-1",
+        "environment": "p/r/n",
+        "limits": {
+            "timeout_at": 1100.0,
+            "schedule_timeout": 10.0,
+            "start_timeout": 300.0,
+            "unreachable_timeout": 600.0,
+            "logging_interval": 60.0,
+        },
+        "since": {"lacks_nodes": 1001.0, "cannot_start": None},
+        "deletes": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("timeout", "task_ends", "at"),
+    [(None, None, None), (100.0, None, 1100.0), (None, 1050.0, 1050.0), (100.0, 1050.0, 1050.0), (10.0, 1050.0, 1010.0)],
+)
+def test_the_earlier_of_timeout_and_execution_timeout_ends_the_wait(timeout, task_ends, at):
+    wait = deferral(limits={**LIMITS, "timeout": timeout}, task_ends=task_ends)
+    assert wait.trigger().limits["timeout_at"] == at
+
+
+def test_a_check_knows_how_long_the_wait_has_lasted_rounded_up():
+    event = {"why": "logs", "message": "", "since": {"lacks_nodes": 1010.5, "cannot_start": None}}
+    assert deferral().resumed(event).options(1020.25) == {
+        "job": "train",
+        "namespace": "ml",
+        "uid": "u-1",
+        "once": True,
+        "waited": 21,
+        "waited_for_nodes": 10,
+        "waited_to_start": None,
+    }
+
+
+def test_a_clock_that_was_set_back_does_not_count():
+    assert deferral().options(999.0)["waited"] == 0
+
+
+@pytest.mark.parametrize(("now", "timeout"), [(1049.9, None), (1050.0, 1)])
+def test_a_check_after_execution_timeout_ends_the_job(now, timeout):
+    assert deferral(task_ends=1050.0).options(now).get("timeout") == timeout
+
+
+def test_it_comes_back_from_the_database_as_it_was():
+    wait = deferral().checked({"logs": {}})
+    assert Deferral(**json.loads(json.dumps(wait.as_json()))) == wait
+
+
+@pytest.mark.parametrize(("time", "found"), [(None, None), (2.5, 2.5), (timedelta(minutes=1), 60.0)])
+def test_a_time_is_seconds_or_a_timedelta(time, found):
+    assert seconds(time) == found

@@ -1,0 +1,119 @@
+"""A task that waits in the triggerer, with the real scripts on the stand-in; `dag.test()` runs its triggers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from gke_job import GkeJobOperator
+from gke_job.compat import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+
+try:
+    from airflow.sdk.execution_time.xcom import XCom
+except ImportError:  # Airflow 2.11
+    from airflow.models.xcom import XCom
+
+LINES = "for line in 1 2 3; do echo line-$line; sleep 1; done"
+
+
+class Job(GkeJobOperator):
+    """Keeps the exception with which a task ends."""
+
+    ended: BaseException | None = None
+
+    def resume(self, *args, **kwargs):
+        try:
+            return super().resume(*args, **kwargs)
+        except (AirflowException, AirflowTaskTimeout) as error:
+            type(self).ended = error
+            raise
+
+
+@pytest.fixture
+def stored(monkeypatch) -> dict:
+    """The XComs that are stored."""
+    xcoms, store = {}, XCom.set
+
+    def note(*args, **kwargs):
+        xcoms[kwargs.get("key") or args[0]] = kwargs.get("value") or args[1]
+        return store(*args, **kwargs)
+
+    monkeypatch.setattr(XCom, "set", note)
+    return xcoms
+
+
+@pytest.fixture
+def deferred(run, on_cluster, cluster, caplog, capfd):
+    """Runs a deferred task whose Job runs a shell command; returns the state of the run, and the log."""
+
+    def deferred(shell_command: str, **arguments) -> tuple[str, str]:
+        Job.ended = None
+        task = {**on_cluster(shell_command), **cluster.by_gcloud(), "deferrable": True, **arguments}
+        state = run(lambda: Job(**task))
+        return state, caplog.text + capfd.readouterr().out
+
+    return deferred
+
+
+def test_the_result_the_job_and_the_logs_are_those_of_a_task_that_waits(deferred, stored, cluster, dag_id):
+    state, log = deferred("echo hello; echo '{\"loss\": 1}' >/dev/termination-log")
+    assert state == "success"
+    (job,) = cluster.jobs_of(dag_id)
+    assert stored["job"]["uid"] == job["metadata"]["uid"]
+    assert stored["return_value"] == {"loss": 1}
+    assert stored["loss"] == 1
+    assert log.count("| hello") == 1
+    assert job["metadata"]["annotations"]["gke-job/collected"]
+
+
+def test_a_failed_job_fails_the_task_with_its_reason(deferred):
+    assert deferred("echo goodbye; exit 3")[0] == "failed"
+    assert type(Job.ended) is AirflowException
+    assert "BackoffLimitExceeded" in str(Job.ended) or "backoff limit" in str(Job.ended)
+
+
+def test_an_exit_code_may_skip_the_task(deferred):
+    assert deferred("exit 42", skip_on_exit_code=42)[0] == "success"
+    assert type(Job.ended) is AirflowSkipException
+
+
+def test_a_missing_result_fails_the_task(deferred):
+    assert deferred("true", result_required=True)[0] == "failed"
+    assert type(Job.ended) is AirflowFailException
+
+
+def test_a_pod_that_cannot_start_ends_the_wait_and_the_job(deferred, cluster, dag_id, on_cluster):
+    values = {**on_cluster("true")["values"], "secret_env": {"A": {"name": "missing", "key": "k"}}}
+    assert deferred("true", values=values, start_timeout=2)[0] == "failed"
+    assert type(Job.ended) is AirflowFailException
+    assert "will never start" in str(Job.ended)
+    assert "missing" in str(Job.ended)
+    assert cluster.jobs_of(dag_id) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "kind"),
+    [({"timeout": 4}, AirflowException), ({"execution_timeout": timedelta(seconds=4)}, AirflowTaskTimeout)],
+    ids=["timeout", "execution_timeout"],
+)
+def test_a_job_whose_time_is_over_is_deleted_and_its_logs_are_printed(deferred, cluster, dag_id, limit, kind):
+    state, log = deferred("echo hello; sleep 600", **limit)
+    assert state == "failed"
+    assert type(Job.ended) is kind
+    assert log.count("| hello") == 1
+    assert cluster.jobs_of(dag_id) == []
+
+
+def test_a_job_without_nodes_ends_after_schedule_timeout(deferred, cluster, dag_id, on_cluster):
+    values = {**on_cluster("true")["values"], "node_selector": {"kind": "none"}}
+    assert deferred("true", values=values, schedule_timeout=2)[0] == "failed"
+    assert "--schedule-timeout" in str(Job.ended)
+    assert cluster.jobs_of(dag_id) == []
+
+
+def test_logs_are_printed_every_logging_interval_and_no_line_twice(deferred):
+    state, log = deferred(LINES, logging_interval=1)
+    assert state == "success"
+    assert [log.count(f"| line-{number}") for number in (1, 2, 3)] == [1, 1, 1]
+    assert log.count("is not finished") >= 1
