@@ -84,7 +84,7 @@ test-live: install ## kills, retries, workers and triggerers with a whole Airflo
 	$(INSTALL_SERVICES)
 	$(BIN)/python -m pytest $(addprefix tests/live/,kills.py waits.py fallbacks.py celery_workers.py triggerers.py)
 
-bench-slots: install ## 100 Jobs on 4 worker slots, with the operator and with the group; ARGS="--jobs N --seconds N"
+bench-slots: install ## 100 Jobs on 4 worker slots, deferred and not; ARGS="--jobs N --seconds N"
 	$(INSTALL_SERVICES)
 	$(BIN)/python tests/live/slots.py $(ARGS)
 

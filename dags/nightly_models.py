@@ -51,7 +51,7 @@ MODELS = [
         values={"env": {"ROWS": 2000, "SEED": 8, "ROUNDS": 2}},
         schedule="0 3 * * 6",
         timeout=24 * 3600,
-        slot_free=True,
+        deferrable=True,
     ),
 ]
 

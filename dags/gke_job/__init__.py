@@ -1,7 +1,6 @@
 """Kubernetes Jobs on a GKE cluster as Airflow tasks."""
 
 from gke_job.cluster import GkeCluster
-from gke_job.group import gke_job_group
 from gke_job.janitor import ReapGkeJobs
 from gke_job.operator import GkeJobOperator
 from gke_job.training import Training, training_dag, training_dags
@@ -11,7 +10,6 @@ __all__ = [
     "GkeJobOperator",
     "ReapGkeJobs",
     "Training",
-    "gke_job_group",
     "training_dag",
     "training_dags",
 ]

@@ -17,11 +17,9 @@ __all__ = [
     "BashOperator",
     "Context",
     "Param",
-    "TaskGroup",
     "TriggerEvent",
     "conf",
     "has_supervisor",
-    "is_first_look",
     "mask_secret",
     "redact",
     "task_state",
@@ -33,7 +31,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 try:
     from airflow.providers.standard.operators.bash import BashOperator
-    from airflow.sdk import DAG, BaseSensorOperator, Context, Param, TaskGroup
+    from airflow.sdk import DAG, BaseSensorOperator, Context, Param
     from airflow.sdk.log import mask_secret, redact
 
     AIRFLOW_2 = False
@@ -44,7 +42,6 @@ except ImportError:
     from airflow.sensors.base import BaseSensorOperator
     from airflow.utils.context import Context
     from airflow.utils.log.secrets_masker import mask_secret, redact
-    from airflow.utils.task_group import TaskGroup
 
     AIRFLOW_2 = True
 
@@ -109,19 +106,6 @@ async def task_state(ti: Any) -> str | None:
     from asgiref.sync import sync_to_async  # whose threads the task SDK knows
 
     return await sync_to_async(ask)()
-
-
-def is_first_look(context: Context) -> bool:
-    """Whether a sensor has not been rescheduled in this try yet."""
-    if AIRFLOW_2:
-        from airflow.models.taskreschedule import TaskReschedule
-        from airflow.utils.session import create_session
-
-        ti = context["ti"]
-        of_ti = {name: getattr(ti, name) for name in ("dag_id", "task_id", "run_id", "map_index", "try_number")}
-        with create_session() as session:
-            return not session.query(TaskReschedule).filter_by(**of_ti).count()
-    return not context.get("task_reschedule_count")
 
 
 def has_supervisor(ti: Any) -> bool:

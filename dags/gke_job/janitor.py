@@ -57,8 +57,6 @@ class ReapGkeJobs(GkeJobOperator):
             )
             return False
         tasks = [job["task_id"]]
-        if job["task_id"].endswith(".submit"):  # of gke_job_group, where another task waits for the Job
-            tasks.append(job["task_id"].removesuffix("submit") + "wait")
         states = task_states(context["ti"], job["dag_id"], job["run_id"], int(map_index), tasks)
         return all(state in OVER for state in states.values())
 

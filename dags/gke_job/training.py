@@ -10,7 +10,6 @@ from typing import Any
 
 from gke_job.cluster import GkeCluster
 from gke_job.compat import DAG, Param
-from gke_job.group import gke_job_group
 from gke_job.operator import GkeJobOperator
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=timezone.utc)  # so that a schedule counts from when the DAG is switched on
@@ -44,7 +43,7 @@ class Training:
     :param schedule: as for a DAG
     :param retries: of each task
     :param timeout: time from submitting the training Job to its result, in seconds or a timedelta
-    :param slot_free: whether train is a `gke_job_group`, which holds no worker slot while the Job runs
+    :param deferrable: whether train holds no worker slot while its Job runs, as for GkeJobOperator
     :raises TypeError: a program is not a list
     :raises ValueError: more than one of measure, profile and profile_for is given, or `job` has what it must not
     """
@@ -63,7 +62,7 @@ class Training:
     schedule: Any = None
     retries: int = 1
     timeout: float | timedelta | None = None
-    slot_free: bool = False
+    deferrable: bool | None = None
 
     def __post_init__(self) -> None:
         for name in PROGRAMS:
@@ -131,13 +130,13 @@ def _make_tasks(training: Training, **where: Any) -> None:
         **_job(training, training.train),
         "escalate": training.escalate,
         "timeout": training.timeout,
+        "deferrable": training.deferrable,
         **size,
         **where,
     }
-    train = gke_job_group("train", **job) if training.slot_free else GkeJobOperator(task_id="train", **job)
+    train = GkeJobOperator(task_id="train", **job)
     if training.evaluate:
-        output: Any = train.output
-        trained = f"{{{{ ti.xcom_pull(task_ids='{output.operator.task_id}') | tojson }}}}"
+        trained = "{{ ti.xcom_pull(task_ids='train') | tojson }}"
         job = _job(training, training.evaluate, TRAINED=trained)
         train >> GkeJobOperator(task_id="evaluate", **job, **size, **where)
 

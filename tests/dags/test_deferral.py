@@ -52,7 +52,13 @@ def test_the_trigger_waits_for_the_job_with_the_limits_of_the_task():
 
 @pytest.mark.parametrize(
     ("timeout", "task_ends", "at"),
-    [(None, None, None), (100.0, None, 1100.0), (None, 1050.0, 1050.0), (100.0, 1050.0, 1050.0), (10.0, 1050.0, 1010.0)],
+    [
+        (None, None, None),
+        (100.0, None, 1100.0),
+        (None, 1050.0, 1050.0),
+        (100.0, 1050.0, 1050.0),
+        (10.0, 1050.0, 1010.0),
+    ],
 )
 def test_the_earlier_of_timeout_and_execution_timeout_ends_the_wait(timeout, task_ends, at):
     wait = deferral(limits={**LIMITS, "timeout": timeout}, task_ends=task_ends)

@@ -10,7 +10,7 @@ import pytest
 
 from gke_job import ReapGkeJobs, janitor
 
-STATES = {"over": "success", "alive": "running", "cleared": None, "g.submit": "success", "g.wait": "up_for_reschedule"}
+STATES = {"over": "success", "alive": "running", "cleared": None, "deferred": "deferred"}
 
 
 def job(task_id: str, **differs: str) -> dict[str, str]:
@@ -53,8 +53,8 @@ def test_a_job_is_an_orphan_when_its_task_is_over_or_unknown(reaped):
     assert reaped(job("over"), job("alive"), job("cleared"), job("unknown"))[0] == ["over", "unknown"]
 
 
-def test_a_job_of_a_group_has_a_task_that_waits(reaped):
-    assert reaped(job("g.submit"))[0] == []
+def test_a_job_of_a_deferred_task_is_none(reaped):
+    assert reaped(job("deferred"))[0] == []
 
 
 @pytest.mark.parametrize(

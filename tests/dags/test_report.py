@@ -6,13 +6,8 @@ import json
 
 import pytest
 
-from gke_job import GkeCluster, GkeJobOperator, gke_job_group
+from gke_job import GkeCluster, GkeJobOperator
 from gke_job.compat import AirflowException, AirflowFailException, AirflowSkipException
-
-try:
-    from airflow.sdk import DAG
-except ImportError:  # Airflow 2.11
-    from airflow import DAG
 
 
 class TaskInstance:
@@ -101,22 +96,6 @@ def test_the_exit_codes_of_the_container_decide_whether_the_task_is_skipped(run_
 def test_the_exit_code_of_run_job_skips_nothing(run_job, status):
     run_job.behaves(status=status, report=REPORT)
     assert not isinstance(failure(skip_on_exit_code=[137, 64, 124, 99]), AirflowSkipException)
-
-
-def test_of_a_group_the_wait_is_skipped_and_names_the_job(run_job, tmp_path):
-    run_job.behaves(status=1, report={"failure.json": json.dumps({"advice": "", "exit_codes": [42]})})
-    (tmp_path / "scripts" / "poll-job").write_text("exit 1")
-    follow = f'cp -r "{tmp_path}/report/." "$GKE_JOB_REPORT"; exit 1'
-    (tmp_path / "scripts" / "follow-job").write_text(follow)
-    for given, raised, words in [
-        (42, AirflowSkipException, "42"),
-        (None, AirflowException, "Job: train in namespace ml"),
-    ]:
-        with DAG("d", schedule=None):
-            wait = gke_job_group("g", template="batch-job", skip_on_exit_code=given).children["g.wait"]
-        wait.job = {"job": "train", "namespace": "ml", "uid": "u"}
-        with pytest.raises(raised, match=words):
-            wait.poke(CONTEXT)
 
 
 def test_a_required_result_is_an_option_of_run_job(run_job):

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from gke_job import GkeJobOperator, gke_job_group, results
+from gke_job import GkeJobOperator, results
 from gke_job.results import is_plain
 from gke_jobs import storable
 
 try:
-    from airflow.sdk import DAG, task
+    from airflow.sdk import task
     from airflow.sdk.execution_time.xcom import XCom
 except ImportError:  # Airflow 2.11
-    from airflow import DAG
     from airflow.decorators import task
     from airflow.models.xcom import XCom
 
@@ -112,14 +111,6 @@ def test_d3_without_do_xcom_push_nothing_is_stored_and_nothing_fails(run, run_jo
     run_job.behaves(output='{"loss": 1, "x?y": 2}')
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job", **given)) == "success"
     assert pushed == []
-
-
-@pytest.mark.parametrize("given", [{"do_xcom_push": False}, {"default_args": {"do_xcom_push": False}}])
-def test_d3_of_a_group_only_what_its_own_tasks_need_is_stored(given):
-    with DAG("d", schedule=None, default_args=given.get("default_args", {})):
-        group = gke_job_group("g", template="batch-job", **given)
-    assert group.children["g.submit"].do_xcom_push
-    assert not group.children["g.collect"].do_xcom_push
 
 
 @pytest.mark.parametrize(

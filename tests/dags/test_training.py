@@ -50,12 +50,15 @@ def test_params_of_the_author_stand_beside_ours():
     assert sorted(training_dag(training(), params={"project": "p", "data": "d"}).params) == ["data", "image", "project"]
 
 
-def test_the_evaluation_gets_the_result_of_the_training_whichever_task_has_it():
-    for slot_free, holder in ((False, "train"), (True, "train.collect")):
-        dag = training_dag(training(evaluate=["evaluate"], slot_free=slot_free))
-        trained = dag.get_task("evaluate").values["env"]["TRAINED"]
-        assert trained == f"{{{{ ti.xcom_pull(task_ids='{holder}') | tojson }}}}"
-        assert "evaluate" in dag.get_task(holder).downstream_task_ids
+def test_the_evaluation_gets_the_result_of_the_training():
+    dag = training_dag(training(evaluate=["evaluate"]))
+    assert dag.get_task("evaluate").values["env"]["TRAINED"] == "{{ ti.xcom_pull(task_ids='train') | tojson }}"
+    assert "evaluate" in dag.get_task("train").downstream_task_ids
+
+
+def test_the_training_alone_may_be_deferred():
+    dag = training_dag(training(measure=["measure"], evaluate=["evaluate"], deferrable=True))
+    assert [dag.get_task(name).deferrable for name in ("measure", "train", "evaluate")] == [False, True, False]
 
 
 def test_what_is_described_reaches_the_tasks():

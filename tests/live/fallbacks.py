@@ -10,12 +10,7 @@ import pytest
 
 from live.runs import Airflow, job_of, wait_for
 
-RUNS = {
-    "falls_after_preemptions": "job",
-    "falls_without_nodes": "job",
-    "falls_and_grows": "job",
-    "falls_in_a_group": "group.collect",
-}
+RUNS = ("falls_after_preemptions", "falls_without_nodes", "falls_and_grows", "falls_deferred")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +52,7 @@ def preempt(airflow: Airflow, dag_id: str, task_id: str, *, try_number: int, pro
 
 
 def assert_succeeds(airflow: Airflow, dag_id: str, *, try_number: int, profile: str) -> None:
-    task_id = RUNS[dag_id]
+    task_id = "job"
     wait_for(
         lambda: airflow.state(dag_id, task_id)[0] in ("success", "failed"),
         lambda: f"{dag_id} ends: {airflow.state(dag_id, task_id)}; logs: {airflow.logs(dag_id, task_id)}",
@@ -90,11 +85,11 @@ def test_a_task_is_first_oom_killed_and_then_preempted(airflow, runs):
     assert "large-spot, with which 1 attempt was lost to preemption: taking large" in airflow.log(dag_id, "job", 3)
 
 
-def test_a_retry_in_a_group_takes_the_fallback(airflow, runs):
-    dag_id = "falls_in_a_group"
-    preempt(airflow, dag_id, "group.wait", try_number=1, profile="small-spot")
+def test_a_retry_of_a_deferred_task_takes_the_fallback(airflow, runs):
+    dag_id = "falls_deferred"
+    preempt(airflow, dag_id, "job", try_number=1, profile="small-spot")
     assert_succeeds(airflow, dag_id, try_number=2, profile="small")
-    assert "1 attempt was lost to preemption: taking small" in airflow.logs(dag_id, "group.wait")
+    assert "1 attempt was lost to preemption: taking small" in airflow.logs(dag_id, "job")
 
 
 def test_a_task_that_is_cleared_begins_with_its_own_profile(airflow, runs):

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from gke_job import GkeJobOperator, gke_job_group
+from gke_job import GkeJobOperator
 
 try:
     from airflow.sdk import DAG
@@ -65,5 +65,5 @@ with DAG("falls_and_grows", schedule=None, is_paused_upon_creation=False):
     arguments["values"]["command"][2] = "[ {{ ti.try_number }} = 1 ] && exit 137; " + arguments["values"]["command"][2]
     GkeJobOperator(task_id="job", profile="small-spot", escalate=True, pre_execute=say_oom_killed, **arguments)
 
-with DAG("falls_in_a_group", schedule=None, is_paused_upon_creation=False):
-    gke_job_group("group", profile="small-spot", poke_interval=10, **distributed(1))
+with DAG("falls_deferred", schedule=None, is_paused_upon_creation=False):
+    GkeJobOperator(task_id="job", profile="small-spot", deferrable=True, **distributed(1))

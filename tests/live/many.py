@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gke_job import GkeJobOperator, gke_job_group
+from gke_job import GkeJobOperator
 
 try:
     from airflow.sdk import DAG
@@ -21,10 +21,10 @@ JOB = {
     },
 }
 
-with DAG("operator", schedule=None, is_paused_upon_creation=False):
+with DAG("waiting", schedule=None, is_paused_upon_creation=False):
     for number in range(int(os.environ["SLOTS_JOBS"])):
         GkeJobOperator(task_id=f"job_{number}", **JOB)
 
-with DAG("group", schedule=None, is_paused_upon_creation=False):
+with DAG("deferred", schedule=None, is_paused_upon_creation=False):
     for number in range(int(os.environ["SLOTS_JOBS"])):
-        gke_job_group(f"job_{number}", retries=1, **JOB)
+        GkeJobOperator(task_id=f"job_{number}", deferrable=True, **JOB)

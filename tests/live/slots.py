@@ -1,4 +1,4 @@
-"""Measures how long many Jobs take that all wait for worker slots: with the operator, and with the group.
+"""Measures how long many Jobs take that all wait for worker slots: waiting in the worker, and deferred.
 
 `python slots.py [--jobs N] [--seconds N] [--slots N]`; each Job does nothing for so many seconds.
 """
@@ -39,7 +39,7 @@ def main() -> None:
     options = parser.parse_args()
     os.environ |= {"SLOTS_JOBS": str(options.jobs), "SLOTS_SECONDS": str(options.seconds)}
     with running_airflow("many.py", slots=options.slots) as airflow:
-        for dag_id in ("group", "operator"):
+        for dag_id in ("deferred", "waiting"):
             airflow.trigger(dag_id)
             began, said, most = time.monotonic(), 0.0, 0
             while (state := run_state(dag_id)) in ("queued", "running"):

@@ -1,11 +1,12 @@
-"""DAGs with Jobs that are waited for without a worker slot; waits.py says what must come of them."""
+"""DAGs whose tasks wait for their Jobs in the triggerer; waits.py says what must come of them."""
 
 from __future__ import annotations
 
 import os
 from datetime import timedelta
+from typing import Any
 
-from gke_job import gke_job_group
+from gke_job import GkeJobOperator
 
 try:
     from airflow.sdk import DAG, task
@@ -13,13 +14,20 @@ except ImportError:  # Airflow 2.11
     from airflow import DAG
     from airflow.decorators import task
 
-# The Job, from the number of the try that has submitted it.
-JOBS = {
-    "waits": "echo a line of the log; sleep 8; echo '{\"n\": 42}' >/dev/termination-log",
-    "waits_again": "echo try {{ ti.try_number }}; sleep 1; test {{ ti.try_number }} = 2",
-    "waits_until_marked": "sleep 600",
-    "waits_too_long": "sleep 600",
-    "waits_for_an_image": "true",
+# The Job, and the arguments of its task.
+JOBS: dict[str, tuple[str, dict[str, Any]]] = {
+    "waits": ("echo a line of the log; sleep 8; echo '{\"n\": 42}' >/dev/termination-log", {}),
+    "waits_again": ("echo try {{ ti.try_number }}; sleep 1; test {{ ti.try_number }} = 2", {}),
+    "waits_until_failed": ("sleep 600", {}),
+    "waits_until_success": ("sleep 600", {}),
+    "waits_until_cleared": ("test {{ ti.try_number }} = 1 && sleep 600; true", {}),
+    "waits_until_run_ends": ("sleep 600", {}),
+    "waits_and_is_kept": ("sleep 600", {"on_kill_action": "keep"}),
+    "waits_too_long": ("sleep 600", {"timeout": 15, "retries": 0}),
+    "waits_longer_than_airflow": ("sleep 600", {"execution_timeout": timedelta(seconds=30), "retries": 0}),
+    "waits_for_an_image": ("true", {"start_timeout": 2}),
+    "waits_over_triggerers": ("until [ {{ ti.try_number }} = 2 ]; do sleep 1; done", {}),
+    "waits_and_prints": ("for i in $(seq 20); do echo line-$i-; sleep 1; done", {"logging_interval": 5}),
 }
 IMAGES = {"waits_for_an_image": "no-such-image"}
 
@@ -29,18 +37,16 @@ def use(n: int) -> None:
     print("used", n)
 
 
-for name, shell_command in JOBS.items():
-    with DAG(name, schedule=None, is_paused_upon_creation=False):
-        group = gke_job_group(
-            "group",
+for name, (shell_command, arguments) in JOBS.items():
+    limit = timedelta(seconds=60) if name == "waits_until_run_ends" else None
+    with DAG(name, schedule=None, is_paused_upon_creation=False, dagrun_timeout=limit):
+        job = GkeJobOperator(
+            task_id="job",
             template="batch-job",
             namespace=os.environ["NAMESPACE"],
             values={"image": IMAGES.get(name, "busybox:1.37"), "command": ["sh", "-c", shell_command], "retries": 0},
-            poke_interval=10,
-            start_timeout=2 if name in IMAGES else 300,
-            timeout=15 if name == "waits_too_long" else None,
-            retries=1,
-            retry_delay=timedelta(0),
+            deferrable=True,
+            **{"retries": 1, "retry_delay": timedelta(0), **arguments},
         )
         if name == "waits":
-            use(group.output["n"])
+            use(job.output["n"])
