@@ -104,7 +104,7 @@ strings: $(THE_CLUSTER) ## hostile texts in every field while the scripts run, o
 	tests/stress/strings $(CLUSTER) $(ARGS)
 
 fuzz: install ## 10,000 hostile values through each template, 10,000 sequences of events through the follower, others every time
-	$(BIN)/python -m pytest tests/templates/test_fuzz.py tests/scripts/following/test_sequences.py --hypothesis-profile whole
+	$(BIN)/python -m pytest tests/templates/test_fuzz.py tests/scripts/following/test_*sequences.py --hypothesis-profile whole
 
 bench: $(THE_CLUSTER) ## what waiting for a Job costs, beside KubernetesJobOperator; CLUSTER=localgke or k8s; ARGS="--jobs N --seconds N"
 	$(MAKE) --silent install AIRFLOW=bench

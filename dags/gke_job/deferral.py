@@ -42,13 +42,10 @@ class Deferral:
     since: dict[str, float | None] = field(default_factory=dict)
     check: dict[str, Any] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        """Returns what makes it anew."""
-        return asdict(self)
-
-    def resumed(self, event: Mapping[str, Any]) -> Deferral:
-        """Returns the wait after an event of its trigger."""
-        return replace(self, since=dict(event["since"]))
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Deferral:
+        """Returns the wait to which an event of a trigger belongs."""
+        return cls(**{**event["task"], "since": dict(event["since"])})
 
     def checked(self, check: dict[str, Any]) -> Deferral:
         """Returns the wait after a check that has found the Job unfinished."""
@@ -71,6 +68,7 @@ class Deferral:
             limits={"timeout_at": min(ends, default=None), **{name: self.limits[name] for name in LIMITS[1:]}},
             since=self.since,
             deletes=self.deletes,
+            task=asdict(self),
         )
 
     def options(self, now: float) -> dict[str, Any]:

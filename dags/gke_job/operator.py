@@ -220,14 +220,13 @@ class GkeJobOperator(BashOperator):
             # Frames below this one do not help the reader of the log.
             raise error.with_traceback(None) from None
 
-    def resume(self, context: Context, event: dict[str, Any], **deferral: Any) -> Any:
+    def resume(self, context: Context, event: dict[str, Any]) -> Any:
         """Checks the Job of a deferred task, and returns its result or waits on.
 
         :param event: of GkeJobTrigger
-        :param deferral: the fields of Deferral
         :raises AirflowTaskTimeout: `execution_timeout` is over
         """
-        wait = Deferral(**deferral).resumed(event)
+        wait = Deferral.of(event)
         now = time.time()
         names = ("timeout", "schedule_timeout", "start_timeout", "unreachable_timeout", "max_log_streams", "logs")
         options = {name: self.options[name] for name in (*names, "fallback", "on_kill")}
@@ -263,7 +262,7 @@ class GkeJobOperator(BashOperator):
         )
 
     def _defer(self, wait: Deferral) -> None:
-        self.defer(trigger=wait.trigger(), method_name="resume", kwargs=wait.as_json())
+        self.defer(trigger=wait.trigger(), method_name="resume")
 
     @cached_property
     def runner(self) -> Runner:

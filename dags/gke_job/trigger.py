@@ -19,9 +19,9 @@ from gke_job.waiting import Fire, Limits, Since, View, Waiting
 class GkeJobTrigger(BaseTrigger):
     """Fires one event when a worker has something to do for a Job; what there is, the worker finds out anew.
 
-    The payload of the event: `{"why": WORD, "message": TEXT, "since": {"lacks_nodes": EPOCH, "cannot_start": EPOCH}}`.
-    WORD is finished, gone, timeout, schedule_timeout, start_timeout, unreachable, logs or watch_failed; `since` is for
-    the next trigger of the same Job.
+    The payload of the event: `{"why": WORD, "message": TEXT, "since": {"lacks_nodes": EPOCH, "cannot_start": EPOCH},
+    "task": {...}}`. WORD is finished, gone, timeout, schedule_timeout, start_timeout, unreachable, logs or
+    watch_failed; `since` is for the next trigger of the same Job.
 
     :param cluster: the fields of GkeCluster
     :param namespace: of the Job
@@ -32,6 +32,7 @@ class GkeJobTrigger(BaseTrigger):
     :param since: of the event of the trigger before, None for the first
     :param deletes: whether the Job is deleted when the task is ended while it is deferred: by a person, or because the
         time of the deferral is over
+    :param task: what the resumed task is to know; a part of the event, because `dag.test()` passes on nothing else
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class GkeJobTrigger(BaseTrigger):
         limits: Mapping[str, float | None] | None = None,
         since: Mapping[str, float | None] | None = None,
         deletes: bool = True,
+        task: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.cluster = dict(cluster)
@@ -55,12 +57,14 @@ class GkeJobTrigger(BaseTrigger):
         self.limits = dict(limits or {})
         self.since = dict(since or {})
         self.deletes = deletes
+        self.of_task = dict(task or {})
         self._waits = False  # and so has not handed an event to Airflow
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Returns what makes it anew in a triggerer."""
         names = ("cluster", "namespace", "job", "uid", "environment", "limits", "since", "deletes")
-        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
+        given = {name: getattr(self, name) for name in names}
+        return f"{__name__}.{type(self).__name__}", {**given, "task": self.of_task}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Waits, and fires."""
@@ -71,7 +75,7 @@ class GkeJobTrigger(BaseTrigger):
             fire = await self._wait(waiting, waiter)
         finally:
             waiter.leave()
-        yield TriggerEvent(waiting.payload(fire))  # type: ignore[no-untyped-call]
+        yield TriggerEvent({**waiting.payload(fire), "task": self.of_task})  # type: ignore[no-untyped-call]
         self._waits = False  # Airflow, which has come back, has the event
 
     async def cleanup(self) -> None:

@@ -3,10 +3,27 @@
 
 # shellcheck disable=SC2034 # for the scripts
 readonly FOLLOW_OPTIONS="timeout schedule-timeout start-timeout heartbeat max-log-streams logs"
+# shellcheck disable=SC2034 # likewise
+readonly CHECK_OPTIONS="waited waited-for-nodes waited-to-start check-state" # what --once takes besides
 
 require_follow_options() {
   require_numbers timeout schedule-timeout start-timeout heartbeat max-log-streams
   require_choice logs all failed none
+}
+
+require_check_options() {
+  local name
+  for name in waited waited-for-nodes waited-to-start; do
+    [[ ${option[${name//-/_}]} =~ ^(0|[1-9][0-9]{0,8})?$ ]] ||
+      die "$EXIT_USAGE" "option --$name is '${option[${name//-/_}]}': it takes a whole number of at most 9 digits"
+  done
+  if [[ ${option[once]} ]]; then
+    require_options uid # of a check nobody may take another Job for this one
+    return
+  fi
+  for name in $CHECK_OPTIONS; do
+    [[ ! ${option[${name//-/_}]} ]] || die "$EXIT_USAGE" "option --$name is of a check: give --once as well"
+  done
 }
 
 # Runs the follower and ends with its exit code. In a stage of run-job, which has the private directory and the connection,

@@ -91,6 +91,22 @@ END_OF_JOB
   assert_regex "$stderr" "Job polled-volume will never start: for 1 s Pod $pod is unable to start on .*: FailedMount"
 }
 
+@test "run-job --once: 78 for a Secret of a volume that is missing, when --waited-to-start is over, and the Job is deleted" {
+  create_job_with_volume checked-volume true '{"secret": {"secretName": "never"}}'
+  local pod uid
+  uid=$(field checked-volume '{.metadata.uid}')
+  wait_until pod_of checked-volume
+  pod=$(pod_of checked-volume)
+  wait_until event "$pod" FailedMount 'MountVolume.SetUp failed for volume "volume" : secret "never" not found'
+  run_script run-job --job checked-volume --uid "$uid" --once --start-timeout 60 --waited-to-start 30
+  assert_failure 75
+  assert_regex "$stderr" "Pods: 1 unable to start; Pod $pod is unable to start on .*: FailedMount: .*secret \"never\" not found"
+  run_script run-job --job checked-volume --uid "$uid" --once --start-timeout 60 --waited-to-start 60
+  assert_failure 78
+  assert_regex "$stderr" "Job checked-volume will never start: for 60 s Pod $pod is unable to start on .*: FailedMount"
+  assert no_job checked-volume
+}
+
 # bats test_tags=needs:claims
 @test "a PersistentVolumeClaim that is missing for --start-timeout: 78, with advice" {
   create_job_with_volume no-claim true '{"persistentVolumeClaim": {"claimName": "never"}}'

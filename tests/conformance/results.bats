@@ -124,10 +124,6 @@ LEAVES_2='echo 2 >/dev/termination-log'
   assert_output 1
 }
 
-succeeded() { # JOB NUMBER
-  [[ $(field "$1" '{.status.succeeded}') == "$2" ]]
-}
-
 @test "V5: a Pod that is removed before its result is collected leaves it all the same to who followed it" {
   # shellcheck disable=SC2016 # for the shell of the container
   local template pod work='[ $JOB_COMPLETION_INDEX = 0 ] || sleep 6; echo $((JOB_COMPLETION_INDEX + 10)) >/dev/termination-log'

@@ -92,6 +92,10 @@ job_template() { # SPEC
   printf '%s\n' "$BATS_TEST_TMPDIR/job.yaml.j2"
 }
 
+succeeded() { # JOB NUMBER
+  [[ $(field "$1" '{.status.succeeded}') == "$2" ]]
+}
+
 no_job() { # NAME
   [[ -z $(kubectl get job "$1" --ignore-not-found --output name) ]]
 }

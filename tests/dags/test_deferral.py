@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
@@ -47,6 +47,7 @@ def test_the_trigger_waits_for_the_job_with_the_limits_of_the_task():
         },
         "since": {"lacks_nodes": 1001.0, "cannot_start": None},
         "deletes": True,
+        "task": asdict(deferral(since={"lacks_nodes": 1001.0, "cannot_start": None})),
     }
 
 
@@ -66,8 +67,9 @@ def test_the_earlier_of_timeout_and_execution_timeout_ends_the_wait(timeout, tas
 
 
 def test_a_check_knows_how_long_the_wait_has_lasted_rounded_up():
-    event = {"why": "logs", "message": "", "since": {"lacks_nodes": 1010.5, "cannot_start": None}}
-    assert deferral().resumed(event).options(1020.25) == {
+    since = {"lacks_nodes": 1010.5, "cannot_start": None}
+    event = {"why": "logs", "message": "", "since": since, "task": asdict(deferral())}
+    assert Deferral.of(event).options(1020.25) == {
         "job": "train",
         "namespace": "ml",
         "uid": "u-1",
@@ -87,9 +89,9 @@ def test_a_check_after_execution_timeout_ends_the_job(now, timeout):
     assert deferral(task_ends=1050.0).options(now).get("timeout") == timeout
 
 
-def test_it_comes_back_from_the_database_as_it_was():
+def test_what_a_check_has_left_is_given_to_the_next_one():
     wait = deferral().checked({"logs": {}})
-    assert Deferral(**json.loads(json.dumps(wait.as_json()))) == wait
+    assert Deferral.of({"since": {}, "task": wait.trigger().serialize()[1]["task"]}) == wait
 
 
 @pytest.mark.parametrize(("time", "found"), [(None, None), (2.5, 2.5), (timedelta(minutes=1), 60.0)])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +17,17 @@ try:
 except ImportError:  # Airflow 2.11
     from airflow.models.xcom import XCom
 
-LINES = "for line in 1 2 3; do echo line-$line; sleep 1; done"
-
 
 class Job(GkeJobOperator):
-    """Keeps the exception with which a task ends."""
+    """Keeps the exception with which a task ends, and makes a file when it is deferred again."""
 
     ended: BaseException | None = None
+    deferred_again: Path
+
+    def _defer(self, wait):
+        if wait.check:
+            self.deferred_again.touch()
+        super()._defer(wait)
 
     def resume(self, *args, **kwargs):
         try:
@@ -44,11 +51,19 @@ def stored(monkeypatch) -> dict:
 
 
 @pytest.fixture
-def deferred(run, on_cluster, cluster, caplog, capfd):
+def again() -> Iterator[Path]:
+    """The file, where a container can see it: not below the directories of pytest."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory, "deferred-again")
+
+
+@pytest.fixture
+def deferred(run, on_cluster, cluster, caplog, capfd, again):
     """Runs a deferred task whose Job runs a shell command; returns the state of the run, and the log."""
 
     def deferred(shell_command: str, **arguments) -> tuple[str, str]:
-        Job.ended = None
+        Job.ended, Job.deferred_again = None, again
         task = {**on_cluster(shell_command), **cluster.by_gcloud(), "deferrable": True, **arguments}
         state = run(lambda: Job(**task))
         return state, caplog.text + capfd.readouterr().out
@@ -112,8 +127,9 @@ def test_a_job_without_nodes_ends_after_schedule_timeout(deferred, cluster, dag_
     assert cluster.jobs_of(dag_id) == []
 
 
-def test_logs_are_printed_every_logging_interval_and_no_line_twice(deferred):
-    state, log = deferred(LINES, logging_interval=1)
+def test_logs_are_printed_every_logging_interval_and_no_line_twice(deferred, again):
+    command = f"echo first; until [ -e {again} ]; do sleep 0.1; done; echo second"
+    state, log = deferred(command, logging_interval=1, timeout=120)
     assert state == "success"
-    assert [log.count(f"| line-{number}") for number in (1, 2, 3)] == [1, 1, 1]
-    assert log.count("is not finished") >= 1
+    assert log.count("| first") == log.count("| second") == 1
+    assert log.index("| first") < log.index("is not finished") < log.index("| second")

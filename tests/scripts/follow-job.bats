@@ -26,6 +26,19 @@ teardown() {
   assert_regex "$stderr" 'Pod failed-.* has failed with exit code 3'
 }
 
+@test "--once: 75 where the Job is not finished, with the lines since the last check on stdout" {
+  local uid
+  uid=$(create_job checked 'echo started; sleep 60')
+  wait_until sh -c 'kubectl logs job/checked | grep --quiet started'
+  run_script follow-job --job checked --uid "$uid" --once --check-state "$BATS_TEST_TMPDIR/state"
+  assert_failure 75
+  assert_output --regexp '^.{5} \| started$'
+  assert_regex "${stderr_lines[-1]}" '^follow-job: Job checked is not finished after [0-9]+ s; Pods: 1 running$'
+  run_script follow-job --job checked --uid "$uid" --once --check-state "$BATS_TEST_TMPDIR/state"
+  assert_failure 75
+  assert_output ''
+}
+
 @test "ends at once when the Job was finished before" {
   create_job before 'echo hello'
   kubectl wait --for condition=Complete job/before --timeout 30s

@@ -21,7 +21,10 @@ ARITHMETIC = {
     # what Bash has itself
     *("SECONDS", "EUID"),
 }
-OPTIONS = {"timeout", "schedule_timeout", "start_timeout", "heartbeat", "unreachable_timeout"}  # by require_numbers
+OPTIONS = {
+    *("timeout", "schedule_timeout", "start_timeout", "heartbeat", "unreachable_timeout"),  # by require_numbers
+    "waited",  # by require_check_options
+}
 SUBSCRIPTS = {"@", "*", "0", "-1", "number", "number + 1"}  # counters of ours
 OPTION_NAME = re.compile(r"[a-z_]+|\$name|\$\{(?:1|name)//-/_\}")  # that parse_options has found in a list of ours
 # What looks like one of the things below and is none, or is harmless, each with its reason.

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gke_jobs.containers import main_container
+from gke_jobs.plain_text import one_line
 from gke_jobs.results import (
     DEEPEST,
     MOST_INDEXES,
@@ -216,7 +217,7 @@ JSON = st.recursive(
 @given(st.data())
 def test_a_result_survives_the_file(data):
     made = PodResult(
-        name=data.draw(st.text()),
+        name=one_line(data.draw(st.text())),
         uid=data.draw(st.text(min_size=1)),
         index=data.draw(st.none() | st.integers(0, 10**9)),
         finished_at=data.draw(st.text()),

@@ -56,15 +56,16 @@ class PodResult:
 def from_json(value: Json) -> PodResult | None:
     """Return what to_json has made; None for anything else."""
     index = at(value, "index")
-    if not isinstance(value, dict) or not text_at(value, "uid") or not (index is None or isinstance(index, int)):
+    is_index = index is None or (isinstance(index, int) and not isinstance(index, bool) and 0 <= index < 10**10)
+    if not isinstance(value, dict) or not text_at(value, "uid") or not is_index:
         return None
     return PodResult(
-        name=text_at(value, "name"),
+        name=one_line(text_at(value, "name")),
         uid=text_at(value, "uid"),
         index=index,
         finished_at=text_at(value, "finished_at"),
         message=text_at(value, "message"),
-        limit=int_at(value, "limit"),
+        limit=min(max(int_at(value, "limit"), 0), MESSAGE_BYTES),
     )
 
 

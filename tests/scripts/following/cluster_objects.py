@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gke_jobs.errors import Answer
-from gke_jobs.following.clocks import Limits
+from gke_jobs.following.clocks import Limits, Waited
 from gke_jobs.following.core import Follower
 from gke_jobs.following.events import Changed, Finish, Kind, Lines, Listed, Message, Tick
 from gke_jobs.following.settings import Settings
@@ -114,10 +114,20 @@ GARBAGE = (None, 7, "x", [], {}, {"metadata": {"name": "train"}}, {"metadata": [
 
 
 class Driver:
-    """Calls the core with events at times, and with a Tick exactly when it asks for one."""
+    """Calls the core with events at times, and with a Tick exactly when it asks for one. before: of a check."""
 
     def __init__(
-        self, *, uid=UID, once=False, logs="all", streams=10, unreachable=UNREACHABLE, start_at=54321.0, **limits
+        self,
+        *,
+        uid=UID,
+        once=False,
+        logs="all",
+        streams=10,
+        unreachable=UNREACHABLE,
+        start_at=54321.0,
+        before=None,
+        waited=(),
+        **limits,
     ):
         given = {"timeout": None, "schedule": None, "start": 300.0, "heartbeat": 1e6, **limits}
         self.settings = Settings(
@@ -129,9 +139,10 @@ class Driver:
             max_log_streams=streams,
             logs=logs,
             once=once,
+            waited=Waited(**dict(waited)),
         )
         self.start = self.now = start_at
-        self.core = Follower(self.settings, start_at)
+        self.core = Follower(self.settings, start_at, before)
         self.actions = []
         self.give(Tick())
 

@@ -239,6 +239,14 @@ def test_a_log_comes_in_the_cuts_of_the_server(server, streaming):
     assert "sinceTime=2026-01-02T03%3A04%3A05%2B02%3A00" in server.asked[0]
 
 
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_log_is_followed_or_read_as_it_is_now(server, streaming, follows):
+    server.answers[LOG] = chunked(b"2026 one\n")
+    streaming.read_log(FIRST, "", follows=follows)
+    until(streaming, LogEnded)
+    assert ("follow=true" in server.asked[0]) == follows
+
+
 def test_a_log_that_is_cut_ends_by_an_error(server, streaming):
     server.answers[LOG] = chunked(b"2026 on", is_whole=False)
     streaming.read_log(FIRST, "")

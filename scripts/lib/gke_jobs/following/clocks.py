@@ -30,11 +30,27 @@ class Limits:
     heartbeat: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Waited:
+    """Seconds before this process began, in which others have waited for the Job.
+
+    total: of the whole wait; for_nodes: in which the Job has lacked nodes, which counts if it still does; to_start:
+    in which a Pod could not be started or created, likewise
+    """
+
+    total: float = 0.0
+    for_nodes: float = 0.0
+    to_start: float = 0.0
+
+
+NOT_WAITED = Waited()
+
+
 class Clocks:
     """The clocks of one wait; `check` is called after each event and at `next_time`."""
 
-    def __init__(self, job: str, limits: Limits, now: float) -> None:
-        self._job, self._limits, self._begun = job, limits, now
+    def __init__(self, job: str, limits: Limits, now: float, waited: Waited = NOT_WAITED) -> None:
+        self._job, self._limits, self._begun, self._waited = job, limits, now - waited.total, waited
         self._logged_at = now
         self._waiting: float | None = None  # since when the Pods have no node
         self._stuck: float | None = None  # since when a Pod cannot be started, or none can be created
@@ -62,12 +78,12 @@ class Clocks:
         limits = self._limits
         is_quota = creation.is_quota and now >= creation.since
         waits = job is not None and lacks_nodes(job, pods.count, is_quota=is_quota)
-        self._waiting = _since(self._waiting, now, is_so=waits)
+        self._waiting = _since(self._waiting, now - self._waited.for_nodes, is_so=waits)
         stuck = pods.stuck() if job is not None and not job.is_ending else []
         since = [record.since for record in stuck]
         if creation.blocked is not None and not creation.is_quota:
             since.append(creation.since)
-        self._stuck = min(since, default=None)
+        self._stuck = min(since) - self._waited.to_start if since else None
         self._alarms = []
         if self._is_over(self._begun, limits.timeout, now):
             yield _timeout(f"Job {self._job} is not finished: the time of --timeout is over")
@@ -86,10 +102,12 @@ class Clocks:
             reason = f"Job {self._job} will never start: for {limits.start:g} s {why}"
             yield Finish(exit_codes.CONFIG, reason, explain=True, never_starts=True)
         elif now >= self._logged_at + limits.heartbeat:
-            counts = [f"{number} {phase.value}" for phase in SHOWN if (number := pods.count([phase]))]
-            yield Message(
-                f"Job {self._job} is not finished after {now - self._begun:.0f} s; Pods: {', '.join(counts) or 'none'}"
-            )
+            yield Message(self.progress(pods, now))
+
+    def progress(self, pods: PodsSeen, now: float) -> str:
+        """Return how long the wait has lasted, and what the Pods do."""
+        counts = [f"{number} {phase.value}" for phase in SHOWN if (number := pods.count([phase]))]
+        return f"Job {self._job} is not finished after {now - self._begun:.0f} s; Pods: {', '.join(counts) or 'none'}"
 
     def _is_over(self, since: float | None, limit: float | None, now: float) -> bool:
         if since is None or limit is None:
@@ -110,10 +128,10 @@ def lacks_nodes(job: Job, count: Callable[[Iterable[Phase]], int], *, is_quota: 
     return job.state == "Suspended" or is_quota or count([Phase.WAITING]) > 0 or not count(ENDED)
 
 
-def _since(before: float | None, now: float, *, is_so: bool) -> float | None:
+def _since(before: float | None, begun: float, *, is_so: bool) -> float | None:
     if not is_so:
         return None
-    return now if before is None else before
+    return begun if before is None else before
 
 
 def _timeout(reason: str, *, unscheduled: bool = False) -> Finish:

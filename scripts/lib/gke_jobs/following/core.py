@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gke_jobs import exit_codes
+from gke_jobs.following.check_state import CheckState
+from gke_jobs.following.checks import Check
 from gke_jobs.following.clocks import Clocks
 from gke_jobs.following.creation import Creation
+from gke_jobs.following.ending import Ending
 from gke_jobs.following.events import (
     Action,
     Changed,
@@ -27,45 +30,46 @@ from gke_jobs.following.events import (
     ReadEvents,
     StopLog,
     WatchEnded,
-    warning,
 )
-from gke_jobs.following.jobs import Job, news, read_job
+from gke_jobs.following.jobs import Job, end_of_removed, news, read_job, unfinished
 from gke_jobs.following.log_streams import LogStreams
 from gke_jobs.following.mounts import Mounts
 from gke_jobs.following.pods_seen import PodsSeen
 from gke_jobs.following.reconnecting import Reconnecting
 from gke_jobs.following.settings import Settings
+from gke_jobs.following.succeeding import Succeeding
 from gke_jobs.json_access import Json, is_owned_by, text_at
 from gke_jobs.messages import not_found
 from gke_jobs.plain_text import one_line
 
-ENDING_SECONDS = 2.0  # after SuccessCriteriaMet, until it is logged that the Job waits for its Pods
-LOST_SECONDS = 30.0  # after SuccessCriteriaMet, for a Pod that does not end because its node is lost
-RELIST_SECONDS = 2.0  # for a last list of the Pods, when the Job has ended
-
 
 class Follower:
-    """The state of one wait. `handle` is to be called with a Tick first."""
+    """The state of one wait, or check (checks.py). `handle` is to be called with a Tick first.
 
-    def __init__(self, settings: Settings, now: float) -> None:
+    before: what the checks before this one have left; None for a wait
+    """
+
+    def __init__(self, settings: Settings, now: float, before: CheckState | None = None) -> None:
         self._settings = settings
         self._uid = settings.uid
         self._job: Job | None = None
         self.job_json: Json = {}  # as it was seen last
         self._watches = Reconnecting(f"Job {settings.job}", settings.unreachable)
-        self._logs = LogStreams(
-            job=settings.job, most=settings.max_log_streams, shown="none" if settings.once else settings.logs
-        )
-        self.pods = PodsSeen(quiet=settings.once, start_seconds=settings.limits.start)
-        self._clocks = Clocks(settings.job, settings.limits, now)
-        self._creation = Creation()
-        self._mounts = Mounts(once=settings.once)
+        most = settings.max_log_streams
+        printed = None if before is None else before.logs
+        self._logs = LogStreams(job=settings.job, most=most, shown=settings.shown_logs, before=printed)
+        results = before.results if before is not None else ()
+        self.pods = PodsSeen(quiet=settings.once, start_seconds=settings.limits.start, results=results)
+        self._clocks = Clocks(settings.job, settings.limits, now, settings.waited)
+        self._creation = Creation(at_once=before is not None)
+        self._mounts = Mounts(once=settings.once or before is not None)
+        self._check: Check | None = None
+        if before is not None:
+            self._check = Check(settings.job, now, self._clocks, self.pods, self._creation, self._mounts)
         self._begun = self._over = False
         self._pods_begun = self._pods_listed = False
-        self._succeeding: float | None = None  # since when SuccessCriteriaMet
-        self._said_ending = False
-        self._verdict: Finish | None = None  # what comes when the logs are read
-        self._relisting: float | None = None  # until when the last list of the Pods is waited for
+        self._succeeding = Succeeding(settings.job)
+        self._ending = Ending(logs=self._logs, pods=self.pods, watches=self._watches)
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take an event; return what is to be done. After a Finish nothing is."""
@@ -86,14 +90,13 @@ class Follower:
     def deadline(self) -> float | None:
         """When `handle` is to be called with a Tick, if nothing happens before."""
         times = [self._logs.next_time()]
-        if self._verdict is None:
-            times += [self._watches.next_time(), self._clocks.next_time(), self.pods.next_time()]
-            times += [self._creation.ask_at, self._mounts.ask_at]
-            if self._succeeding is not None:
-                seconds = LOST_SECONDS if self._said_ending else ENDING_SECONDS
-                times.append(self._succeeding + seconds)
+        if self._ending.has_begun:
+            times.append(self._ending.next_time())
+        elif self._check is not None:
+            times += [self._watches.next_time(), self._check.gives_up_at()]
         else:
-            times.append(self._relisting)
+            times += [self._watches.next_time(), self._clocks.next_time(), self.pods.next_time()]
+            times += [self._creation.ask_at, self._mounts.ask_at, self._succeeding.next_time()]
         return min((time for time in times if time is not None), default=None)
 
     @property
@@ -110,6 +113,10 @@ class Follower:
         """Return (Pod, container) of the logs that were printed."""
         return self._logs.shown_logs()
 
+    def check_state(self) -> CheckState | None:
+        """Return what the next check is to know; None where the Pods are not known."""
+        return CheckState(logs=self._logs.positions(), results=self.pods.results()) if self._pods_listed else None
+
     def _handle(self, event: Event, now: float) -> Iterator[Action]:
         if not self._begun:
             yield from self._begin(now)
@@ -123,10 +130,10 @@ class Follower:
             else:
                 self._logs.opened(event.what, now)
         elif isinstance(event, WatchEnded):
-            if self._verdict is None:
+            if not self._ending.has_begun:
                 yield from self._watches.ended(event.kind, event.answer, now)
             elif event.kind is Kind.PODS:
-                self._relisting = None
+                self._ending.relisted()
         elif isinstance(event, Listed):
             yield from self._listed(event, now)
         elif isinstance(event, Changed):
@@ -148,10 +155,13 @@ class Follower:
 
     def _advance(self, now: float) -> Iterator[Action]:
         """Do what is due, whatever the event was."""
-        if self._verdict is not None:
-            yield from self._drain(now)
+        if self._ending.has_begun:
+            yield from self._ending.act(now)
             return
         yield from self._watches.act(now)
+        if self._check is not None:
+            yield from self._decide(self._check, now)
+            return
         yield from self._logs.act(now)
         if self._job is None:
             yield from self._clocks.check(None, self.pods, self._creation, now)
@@ -159,31 +169,27 @@ class Follower:
         if uid := self._mounts.pod_to_ask(self._job, self.pods, now):
             yield ReadEvents(uid)
         if self._settings.once and self._has_looked():
-            state = "suspended" if self._job.state == "Suspended" else "not finished"
-            counts = f"{self._job.active} active, {self._job.succeeded} succeeded, {self._job.failed} failed"
-            reason = f"Job {self._settings.job} is {state}; Pods: {counts}"
-            yield Finish(exit_codes.NOT_FINISHED, reason, explain=False)
+            yield Finish(exit_codes.NOT_FINISHED, unfinished(self._settings.job, self._job), explain=False)
             return
         yield from self.pods.overdue(now)
         if self._creation.is_to_ask(self._job, self.pods, now):
             yield ReadEvents(self._uid)
-        if self._succeeding is not None:
-            yield from self._await_pods(self._succeeding, now)
-            if self._verdict is not None:
-                yield from self._drain(now)
-                return
+        yield from self._succeeding.act(now)
+        if self._succeeding.has_begun and (self._succeeding.is_over(now) or self._clocks.is_out_of_time(now)):
+            yield from self._conclude(0, f"Job {self._settings.job} has met its success criteria", now)
+            yield from self._ending.act(now)
+            return
         yield from self._clocks.check(self._job, self.pods, self._creation, now)
 
-    def _await_pods(self, since: float, now: float) -> Iterator[Action]:
-        """Wait for the Pods of a Job that has met its success criteria, but not for long."""
-        name = f"Job {self._settings.job}"
-        if now >= since + LOST_SECONDS:
-            yield warning(f"a Pod of {name} has not ended; its node may be lost")
-        elif not self._said_ending and now >= since + ENDING_SECONDS:
-            self._said_ending = True
-            yield Message(f"{name} has met its success criteria; its Pods are ending")
-        if now >= since + LOST_SECONDS or self._clocks.is_out_of_time(now):
-            yield from self._conclude(0, f"{name} has met its success criteria", now)
+    def _decide(self, check: Check, now: float) -> Iterator[Action]:
+        """Decide when all is read that a verdict takes; then read the logs."""
+        if self._job is not None:
+            yield from check.asks(self._job, now)
+        verdict = check.verdict(self._job, now)
+        if verdict is not None:
+            yield from check.said if verdict.status != exit_codes.NOT_FINISHED else ()
+            yield from self._ending.begin(verdict, None, now)
+            yield from self._ending.act(now)
 
     def _has_looked(self) -> bool:
         if not self._settings.limits.start:
@@ -192,7 +198,7 @@ class Follower:
         return self._pods_listed and not is_stuck
 
     def _events_read(self, event: EventsRead, now: float) -> Iterator[Action]:
-        if self._verdict is not None:
+        if self._ending.has_begun:
             return
         if event.uid == self._uid:
             yield from self._creation.read(event.items, self._job, self.pods, now)
@@ -200,16 +206,34 @@ class Follower:
             yield from self._mounts.read(event.uid, event.items, self.pods, now)
 
     def _listed(self, event: Listed, now: float) -> Iterator[Action]:
+        if self._check is not None and not self._ending.has_begun:
+            yield from self._watches.answered(event.kind, now)
+            if lists := self._check.take(event):
+                self._check.said += self._take_list(lists[Kind.PODS], now)
+                yield from self._take_list(lists[Kind.JOB], now)
+                yield from self._wait_for_success(self._check, now)
+            return
+        yield from self._take_list(event, now)
+        if not self._ending.has_begun:
+            yield from self._watches.listed(event.kind, event.version, now)
+
+    def _wait_for_success(self, check: Check, now: float) -> Iterator[Action]:
+        """Make a wait of a check of a Job that has met its success criteria: it ends soon."""
+        if self._succeeding.has_begun and not self._ending.has_begun:
+            self._check = None
+            yield from check.said
+            for listed in check.lists.values():
+                yield from self._watches.listed(listed.kind, listed.version, now)
+
+    def _take_list(self, event: Listed, now: float) -> Iterator[Action]:
         if event.kind is Kind.PODS:
             self._pods_listed = True
-            self._relisting = None
+            self._ending.relisted()
             yield from self.pods.replace([pod for pod in event.items if is_owned_by(pod, self._uid)], now)
             self._take_logs(now)
         else:
             found = next((job for job in event.items if text_at(job, "metadata", "name") == self._settings.job), None)
             yield from self._job_changed(found, now)
-        if self._verdict is None:
-            yield from self._watches.listed(event.kind, event.version, now)
 
     def _changed(self, event: Changed, now: float) -> Iterator[Action]:
         self._watches.seen(event.kind, text_at(event.item, "metadata", "resourceVersion"), now)
@@ -228,7 +252,7 @@ class Follower:
             self._logs.want(pod, now)
 
     def _job_changed(self, found: Json, now: float, *, is_deleted: bool = False) -> Iterator[Action]:
-        if self._verdict is not None:
+        if self._ending.has_begun:
             return
         job = read_job(found) if found is not None else None
         name = self._settings.job
@@ -247,11 +271,11 @@ class Follower:
         elif job.state == "Failed":
             yield from self._conclude(exit_codes.JOB_FAILED, f"Job {name} failed: {job.reason}", now)
         else:
-            if job.state == "SuccessCriteriaMet" and self._succeeding is None:
-                self._succeeding = now
+            if job.state == "SuccessCriteriaMet":
+                self._succeeding.begin(now)
             if is_deleted:
                 yield from self._removed(f"Job {name}", "is deleted", "was deleted before it was finished", now)
-            elif not self._settings.once:
+            elif not self._settings.once and self._check is None:
                 yield from news(name, before, job)
 
     def _gone(self, now: float) -> Iterator[Action]:
@@ -261,34 +285,14 @@ class Follower:
         yield from self._removed(name, "is gone", unknown, now)
 
     def _removed(self, name: str, how: str, unfinished: str, now: float) -> Iterator[Action]:
-        """Decide by what was seen last."""
-        if self._succeeding is not None:
-            yield from self._conclude(0, f"{name} had met its success criteria and {how}", now)
-        elif self._job is not None and self._job.state == "FailureTarget":
-            reason = f"{name} was failing and {how}: {self._job.reason}"
-            yield from self._conclude(exit_codes.JOB_FAILED, reason, now, explain=False)
-        else:
-            yield from self._conclude(exit_codes.JOB_FAILED, f"{name} {unfinished}", now, explain=False)
+        status, words = end_of_removed(self._job, how, unfinished, is_succeeding=self._succeeding.has_begun)
+        yield from self._conclude(status, f"{name} {words}", now, explain=False)
 
     def _conclude(self, status: int, reason: str, now: float, *, explain: bool = True) -> Iterator[Action]:
         """Begin the end: read what is left of the logs, then finish."""
-        explain = explain and status != 0 and not self._settings.once
-        self._verdict = Finish(status, reason, explain=explain)
+        verdict = Finish(status, reason, explain=explain and status != 0 and not self._settings.once)
         if self._settings.once:
-            yield self._verdict
+            yield verdict
             return
-        if self._pods_begun and self.pods.are_behind(self._job):
-            self._relisting = now + RELIST_SECONDS
-            yield self._watches.begin(Kind.PODS, now)
-            return
-        yield from self._logs.drain(now)
-
-    def _drain(self, now: float) -> Iterator[Action]:
-        if self._relisting is not None and now >= self._relisting:
-            self._relisting = None
-        if self._relisting is None and not self._logs.is_draining:
-            yield from self._logs.drain(now)
-        yield from self._logs.act(now)
-        yield from self._logs.drained(now)
-        if self._verdict is not None and self._logs.is_draining and self._logs.is_drained:
-            yield self._verdict
+        yield from self._check.said if self._check is not None else ()
+        yield from self._ending.begin(verdict, self._job if self._pods_begun else None, now)

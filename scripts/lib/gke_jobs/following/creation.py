@@ -22,18 +22,26 @@ class Creation:
     """Whether the Pods of the Job can be created.
 
     blocked: why not; since: since when that is so for certain, monotonic seconds; ask_at: when to ask for the Events
+    at_once: ask for them as soon as Pods are missing
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_once: bool = False) -> None:
+        self._first_pause = 0.0 if at_once else PAUSES[0]
         self.blocked: Meaning | None = None
         self.since = 0.0
         self.ask_at: float | None = None
         self._asked = 0
+        self._is_answered = False
 
     @property
     def is_quota(self) -> bool:
         """Whether it is a quota, which other Jobs give back."""
         return self.blocked is not None and self.blocked.verdict is Verdict.QUOTA
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether Pods are missing, and it is not known yet why."""
+        return self.ask_at is not None and not self._is_answered
 
     def is_to_ask(self, job: Job, pods: PodsSeen, now: float) -> bool:
         """Whether the Events are to be asked for now."""
@@ -41,7 +49,7 @@ class Creation:
             self.blocked, self.ask_at, self._asked = None, None, 0
             return False
         if self.ask_at is None:
-            self.ask_at = now + PAUSES[0]
+            self.ask_at = now + self._first_pause
         if now < self.ask_at:
             return False
         self._asked += 1
@@ -50,6 +58,7 @@ class Creation:
 
     def read(self, events: Sequence[Json] | None, job: Job | None, pods: PodsSeen, now: float) -> Iterator[Action]:
         """Take the Events of the Job, the reason of the newest decides."""
+        self._is_answered = True
         if events is None or job is None or self.ask_at is None:
             return
         ours = [event for event in events if text_at(event, "involvedObject", "uid") == job.uid]

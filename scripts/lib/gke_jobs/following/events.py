@@ -138,10 +138,11 @@ class ReadEvents:
 
 @dataclass(frozen=True)
 class StartLog:
-    """Read a log to its end, from a time on (RFC 3339, '' from its beginning)."""
+    """Read a log, from a time on (RFC 3339, '' from its beginning). follows: to its end, else to what is there now."""
 
     stream: LogId
     since: str
+    follows: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Follows one Job: prints the logs of its Pods and what happens to it, until it is finished.
 
 command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [--captured FILE] [--never-starts FILE]
-                  [--failure FILE] [--unscheduled FILE] [--timeout SECONDS] [--schedule-timeout SECONDS]
+                  [--failure FILE] [--unscheduled FILE] [--check] [--waited SECONDS] [--waited-for-nodes SECONDS]
+                  [--waited-to-start SECONDS] [--check-state FILE] [--timeout SECONDS] [--schedule-timeout SECONDS]
                   [--start-timeout SECONDS] [--heartbeat SECONDS] [--unreachable-timeout SECONDS]
                   [--max-log-streams N] [--logs all|failed|none] -- PROXY
 
@@ -9,7 +10,8 @@ stdout: log lines, each behind the end of its Pod's name; stderr: messages, and 
 --once: look once, as poll-job does. --captured FILE.json: where to leave the results (captured.py), and in FILE.line
 the result itself, if every Pod of the Job was seen to leave its part. --never-starts FILE: made when the Job can never
 start. --failure FILE: where to leave why it failed (report.py). --unscheduled FILE: made when a Job that is not
-suspended got no nodes in time. Exit codes: those of scripts/follow-job and scripts/poll-job.
+suspended got no nodes in time. --check: check once, as follow-job --once does, with the options that it has for that.
+Exit codes: those of scripts/follow-job and scripts/poll-job.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gke_jobs import captured, exit_codes
-from gke_jobs.following.clocks import Limits
+from gke_jobs.following import check_state
+from gke_jobs.following.checks import ANSWER_SECONDS
+from gke_jobs.following.clocks import Limits, Waited
 from gke_jobs.following.core import Follower
 from gke_jobs.following.events import (
     Action,
@@ -42,12 +46,13 @@ from gke_jobs.following.events import (
     Watch,
 )
 from gke_jobs.following.jobs import Job
+from gke_jobs.following.log_streams import CHECK_SECONDS
 from gke_jobs.following.settings import Settings
 from gke_jobs.following.streaming import Streaming
 from gke_jobs.job_options import JobOptions, parse_job_options
 from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ERROR, WARNING, ScriptError, log, log_or_fail
-from gke_jobs.plain_text import json_line
+from gke_jobs.plain_text import json_line, one_line
 from gke_jobs.results import PodResult, ResultError, indexes_with_result, job_result
 
 if TYPE_CHECKING:
@@ -99,6 +104,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--never-starts", type=Path)
     parser.add_argument("--failure", type=Path)
     parser.add_argument("--unscheduled", type=Path)
+    parser.add_argument("--check", action="store_true")
+    for name in ("waited", "waited-for-nodes", "waited-to-start"):
+        parser.add_argument(f"--{name}", type=float, default=0.0)
+    parser.add_argument("--check-state", type=Path)
 
 
 def settings_of(options: JobOptions) -> Settings:
@@ -118,22 +127,26 @@ def settings_of(options: JobOptions) -> Settings:
         max_log_streams=given.max_log_streams,
         logs=given.logs,
         once=given.once,
+        waited=Waited(total=given.waited, for_nodes=given.waited_for_nodes, to_start=given.waited_to_start),
     )
 
 
 def follow(options: JobOptions) -> int:
     """Follow the Job to its end; return the exit code."""
-    if options.others.timeout:  # the core has no clock while nobody reads what is printed
+    given = options.others
+    if given.timeout:  # the core has no clock while nobody reads what is printed
+        left = max(0.0, given.timeout - given.waited) + (ANSWER_SECONDS + CHECK_SECONDS if given.check else 0.0)
         signal.signal(signal.SIGALRM, lambda *_: os._exit(exit_codes.TIMEOUT))
-        signal.setitimer(signal.ITIMER_REAL, options.others.timeout + LATE_SECONDS)
-    follower = Follower(settings_of(options), time.monotonic())
+        signal.setitimer(signal.ITIMER_REAL, left + LATE_SECONDS)
+    before = check_state.read(given.check_state, options.uid) if given.check else None
+    follower = Follower(settings_of(options), time.monotonic(), before)
     streaming = Streaming(options.connection, options.namespace, lambda kind, uid: _selector(options.job, kind, uid))
     end = _follow(follower, streaming)
-    _leave(options.others, follower, end)
+    _leave(given, follower, end)
     explanation = _explanation(options, follower) if end.explain else None
     if explanation:
         print_explanation(explanation.text)
-    _leave_failure(options.others.failure, follower, end, explanation)
+    _leave_failure(given.failure, follower, end, explanation)
     log_or_fail(end.reason, ERROR if end.status not in (0, exit_codes.NOT_FINISHED) else "")
     return end.status
 
@@ -168,7 +181,7 @@ def _do(action: Action, follower: Follower, streaming: Streaming) -> None:
     elif isinstance(action, ReadEvents):
         streaming.read_events(action.uid)
     elif isinstance(action, StartLog):
-        streaming.read_log(action.stream, action.since)
+        streaming.read_log(action.stream, action.since, follows=action.follows)
     elif isinstance(action, StopLog):
         streaming.stop_log(action.stream)
 
@@ -183,6 +196,13 @@ def _leave(given: Any, follower: Follower, end: Finish) -> None:
                 new = given.captured.with_suffix(".new")
                 new.write_text(line)
                 new.rename(given.captured.with_suffix(".line"))
+    if given.check_state and (state := follower.check_state()) is not None:
+        try:
+            check_state.write(given.check_state, follower.uid, state)
+        except OSError as error:
+            file = one_line(str(given.check_state))
+            again = "the next check prints these log lines again, and lacks the results of Pods removed by then"
+            log(f"cannot write {file}: {error.strerror}: {again}")
     if given.never_starts and end.never_starts:
         given.never_starts.touch()
     if given.unscheduled and end.unscheduled:

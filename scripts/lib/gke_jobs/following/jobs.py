@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gke_jobs import exit_codes
 from gke_jobs.following.events import Action, Message, warning
 from gke_jobs.json_access import Json, at, dict_at, int_at, text_at, true_conditions
 from gke_jobs.labels import GANG, QUEUE
@@ -94,6 +95,21 @@ def _count(indexes: str) -> int:
     """Count completion indexes as Kubernetes writes them: 1,3-5."""
     ranges = re.finditer(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", indexes)
     return sum(int(last or first) - int(first) + 1 for first, last in (found.groups() for found in ranges))
+
+
+def end_of_removed(last: Job | None, how: str, unfinished: str, *, is_succeeding: bool) -> tuple[int, str]:
+    """Return how a Job that is not there any more has ended, by what was seen last: exit code and words."""
+    if is_succeeding:
+        return exit_codes.SUCCEEDED, f"had met its success criteria and {how}"
+    if last is not None and last.state == "FailureTarget":
+        return exit_codes.JOB_FAILED, f"was failing and {how}: {last.reason}"
+    return exit_codes.JOB_FAILED, unfinished
+
+
+def unfinished(name: str, job: Job) -> str:
+    """Return what is logged of a Job that is not finished where it is read only once."""
+    state = "suspended" if job.state == "Suspended" else "not finished"
+    return f"Job {name} is {state}; Pods: {job.active} active, {job.succeeded} succeeded, {job.failed} failed"
 
 
 def news(name: str, before: Job | None, job: Job) -> Iterator[Action]:

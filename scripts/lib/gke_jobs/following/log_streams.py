@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gke_jobs.errors import Answer, Verdict, classify
 from gke_jobs.following.events import Action, Lines, LogEnded, LogId, LogPiece, Message, StartLog, StopLog, warning
+from gke_jobs.following.log_positions import LogState, Position
 from gke_jobs.following.logs import ContainerLog
 from gke_jobs.following.pod_view import ContainerView, Pod
 from gke_jobs.plain_text import is_name
@@ -16,6 +17,7 @@ END_SECONDS = 5.0  # after the end of a container, for its stream to end; a stre
 ATTEMPTS = 3  # to read the end, once the container has ended; by then an API server that has started lets all in
 SILENT_SECONDS = 2.0  # when the Job has ended, a log is given up if nothing but errors comes of it for so long
 DRAIN_SECONDS = 10.0  # when the Job has ended, no log is read for longer
+CHECK_SILENT_SECONDS, CHECK_SECONDS = 5.0, 60.0  # the same in a check, which may have hours of a log to read
 
 
 @dataclass
@@ -35,7 +37,8 @@ class _Log:
     resumes: float | None = 0.0
     asked: float = 0.0
     heard: float | None = None
-    complete: bool = False  # the present stream was begun when the container had ended
+    complete: bool = False  # the present stream ends with what it is to bring: the container had ended, or in a check
+    was_read: bool = False  # nothing more comes of this run of the container
     attempts: int = 0
     pause: float = FIRST_PAUSE
     said: set[str] = field(default_factory=set)
@@ -57,18 +60,40 @@ class _Log:
 
 
 class LogStreams:
-    """The logs of the Pods of a Job. most: streams at once; shown: all, failed or none."""
+    """The logs of the Pods of a Job.
 
-    def __init__(self, *, job: str, most: int, shown: str) -> None:
+    most: streams at once; shown: all, failed or none
+    before: how far each log was printed, for a check, which reads once what is there, after `drain`; None to follow
+    """
+
+    def __init__(self, *, job: str, most: int, shown: str, before: Mapping[str, LogState] | None = None) -> None:
         self._job, self._most, self._shown = job, most, shown
+        self._is_check, self._before = before is not None, before or {}
+        self._silent, self._longest = (
+            (CHECK_SILENT_SECONDS, CHECK_SECONDS) if self._is_check else (SILENT_SECONDS, DRAIN_SECONDS)
+        )
         self._logs: dict[tuple[str, str], _Log] = {}
         self._drained_since: float | None = None
+        self._is_last = not self._is_check  # no other process reads on
         self._allowed = False  # a log could be read before
 
     def shown_logs(self) -> set[tuple[str, str]]:
         """Return (Pod, container) of each log of which all that could be had was printed, and that was not empty."""
-        done = [log for log in self._logs.values() if log.done and not log.text.is_gone and log.text.since]
-        return {(log.pod, log.container) for log in done}
+        done = [log for log in self._logs.values() if log.done and not log.text.is_gone]
+        return {(log.pod, log.container) for log in done if log.text.since or (log.was_read and not log.stream)}
+
+    def positions(self) -> dict[str, LogState]:
+        """Return how far each log of the Pods that are there was printed, for the next check; the oldest first."""
+        states = {
+            self._key(log.pod, log.container): LogState(
+                restarts=log.restarts, position=None if log.was_read and log.ended else log.text.position
+            )
+            for log in self._logs.values()
+        }
+        return {key: states[key] for key in [*(key for key in self._before if key in states), *states]}
+
+    def _key(self, pod: str, container: str) -> str:
+        return f"{pod.removeprefix(f'{self._job}-')} {container}"
 
     def want(self, pod: Pod, now: float) -> None:
         """Take note of the containers of a Pod: those that run or have run have logs."""
@@ -83,7 +108,7 @@ class LogStreams:
                     continue
                 log = self._new(pod, container)
             if container.restarts > log.restarts:  # its next run writes a log of its own; lines go by their times
-                log.restarts, log.attempts, log.ended = container.restarts, 0, False
+                log.restarts, log.attempts, log.ended, log.was_read = container.restarts, 0, False, False
                 log.text.expect_new_run()
                 if log.done:
                     log.done, log.resumes = False, now
@@ -94,12 +119,16 @@ class LogStreams:
     def _new(self, pod: Pod, container: ContainerView) -> _Log:
         prefix = pod.name.removeprefix(f"{self._job}-")
         prefix += "" if container.is_main else f" {container.name}"
+        before = self._before.get(self._key(pod.name, container.name), LogState(restarts=0, position=Position()))
         log = _Log(
             pod=pod.name,
             container=container.name,
             title=f"the log of {pod.title}, {container.kind} {container.name},",
-            text=ContainerLog(f"{prefix} | ".encode()),
+            text=ContainerLog(f"{prefix} | ".encode(), before.position),
             order=(not container.is_main, len(self._logs)),
+            restarts=before.restarts,
+            done=before.position is None,
+            was_read=before.position is None,
         )
         self._logs[pod.name, container.name] = log
         return log
@@ -131,15 +160,16 @@ class LogStreams:
         is_whole = event.answer is None and log.complete
         is_answered = event.answer is None or event.answer.code is not None
         log.attempts += log.complete and (is_answered or self.is_draining)  # in an outage no attempt is lost
-        is_final = log.attempts >= ATTEMPTS or (event.answer is not None and self._is_final(event.answer, log))
+        is_lost = event.answer is not None and self._is_final(event.answer, log)
+        is_final = is_lost or log.attempts >= ATTEMPTS
         log.done = is_whole or is_final
-        if lines := log.text.end(is_whole=log.done):
-            yield Lines(lines)
+        log.was_read = is_whole or (is_lost and not self._is_check)
+        yield from self._end_text(log, now)
         words = _words(event.answer)
         if log.text.is_gone:
-            log.done = True
+            log.done = log.was_read = True
             yield Message(f"{log.title} is gone from its node")
-        elif is_final and not is_whole:
+        elif is_lost or (is_final and not is_whole and self._is_last):
             yield warning(f"{log.title} cannot be read to its end: {words}")
         if log.done:
             return
@@ -149,6 +179,13 @@ class LogStreams:
         if event.answer is not None and words not in log.said:
             log.said.add(words)
             yield Message(f"{log.title} is read on when it can be: {words}")
+
+    def _end_text(self, log: _Log, now: float) -> Iterator[Action]:
+        """End a stream, and the last line with it unless its rest may follow: in another stream, or the next check."""
+        is_whole = log.done and (self._is_last or (log.was_read and log.ended))
+        lines = log.text.progress(now, at_once=True) if log.done and not is_whole else b""
+        if lines := lines + log.text.end(is_whole=is_whole):
+            yield Lines(lines)
 
     def _is_final(self, answer: Answer, log: _Log) -> bool:
         # Not any NotFound: a kubelet that has just started does not know its Pods yet.
@@ -162,6 +199,8 @@ class LogStreams:
 
     def act(self, now: float) -> Iterator[Action]:
         """Begin the streams that are due, as far as there is room, and print progress bars."""
+        if self._is_check and not self.is_draining:
+            return
         for log in self._logs.values():
             if log.dropped_at is not None and now >= log.dropped_at:
                 yield StopLog(log.id)
@@ -172,20 +211,22 @@ class LogStreams:
             if room > 0 and log.resumes is not None and log.resumes <= now:
                 room -= 1
                 log.stream += 1
-                log.resumes, log.asked, log.heard, log.complete = None, now, None, log.ended
-                yield StartLog(log.id, log.text.since)
+                log.resumes, log.asked, log.heard, log.complete = None, now, None, log.ended or self._is_check
+                yield StartLog(log.id, log.text.since, follows=not self._is_check)
         for log in self._logs.values():
             if log.is_open and (lines := log.text.progress(now)):
                 yield Lines(lines)
 
     def next_time(self) -> float | None:
         """When `act` or `drained` is to be called again, if nothing happens."""
+        if self._is_check and not self.is_draining:
+            return None
         times = [log.resumes for log in self._waiting() if log.resumes is not None] if self._room() > 0 else []
         times += [log.dropped_at for log in self._logs.values() if log.dropped_at is not None]
         bars = [log.text.progress_at for log in self._logs.values() if log.is_open]
         times += [time for time in bars if time is not None]
         if self._drained_since is not None:
-            times += [_given_up_at(log, self._drained_since) for log in self._logs.values() if not log.done]
+            times += [self._given_up_at(log, self._drained_since) for log in self._logs.values() if not log.done]
         return min(times, default=None)
 
     def _waiting(self) -> list[_Log]:
@@ -194,12 +235,15 @@ class LogStreams:
     def _room(self) -> int:
         return self._most - sum(log.is_open for log in self._logs.values())
 
-    def drain(self, now: float) -> Iterator[Action]:
-        """Begin to come to an end: from now on only containers that have ended are read, and none is waited for."""
-        self._drained_since = now
+    def drain(self, now: float, *, is_last: bool = True) -> Iterator[Action]:
+        """Begin to come to an end: from now on only containers that have ended are read, and none is waited for.
+
+        In a check it is the beginning: all is read that is there. is_last: no other check follows
+        """
+        self._drained_since, self._is_last = now, is_last
         for log in self._logs.values():
-            if not log.done and not log.ended:
-                yield from _give_up(log)
+            if not log.done and not log.ended and not self._is_check:
+                yield from self._give_up(log, now)
             elif not log.done and log.resumes is not None:
                 log.resumes = now
 
@@ -208,9 +252,10 @@ class LogStreams:
         if self._drained_since is None:
             return
         for log in self._logs.values():
-            if not log.done and now >= _given_up_at(log, self._drained_since):
-                yield from _give_up(log)
-                yield warning(f"{log.title} could not be read to its end in time")
+            if not log.done and now >= self._given_up_at(log, self._drained_since):
+                yield from self._give_up(log, now)
+                rest = "" if self._is_last else "; the next check reads on"
+                yield warning(f"{log.title} could not be read to its end in time{rest}")
 
     @property
     def is_draining(self) -> bool:
@@ -222,23 +267,20 @@ class LogStreams:
         """Whether there is nothing more to read."""
         return all(log.done for log in self._logs.values())
 
+    def _given_up_at(self, log: _Log, begun: float) -> float:
+        """When a log is given up, if nothing more comes of it. begun: when the Job had ended."""
+        if not log.is_open:
+            return begun + self._longest
+        # A request that nothing has answered for long is not waited for: a node that does not answer delays nothing.
+        is_dead = log.heard is None and begun - log.asked >= DRAIN_SECONDS
+        silent = log.asked if is_dead else max(log.asked, log.heard or begun, begun)
+        return min(begun + self._longest, silent + self._silent)
 
-def _given_up_at(log: _Log, begun: float) -> float:
-    """When a log is given up, if nothing more comes of it. begun: when the Job had ended."""
-    if not log.is_open:
-        return begun + DRAIN_SECONDS
-    # A request that nothing has answered for long is not waited for: a node that does not answer delays nothing.
-    is_dead = log.heard is None and begun - log.asked >= DRAIN_SECONDS
-    silent = log.asked if is_dead else max(log.asked, log.heard or begun, begun)
-    return min(begun + DRAIN_SECONDS, silent + SILENT_SECONDS)
-
-
-def _give_up(log: _Log) -> Iterator[Action]:
-    if log.is_open:
-        yield StopLog(log.id)
-    log.done = True
-    if lines := log.text.end(is_whole=True):
-        yield Lines(lines)
+    def _give_up(self, log: _Log, now: float) -> Iterator[Action]:
+        if log.is_open:
+            yield StopLog(log.id)
+        log.done = True
+        yield from self._end_text(log, now)
 
 
 def _words(answer: Answer | None) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from gke_jobs.following.log_positions import Position, nanoseconds
 from gke_jobs.plain_text import container_line
 
 LONGEST = 1 << 20  # bytes of a line; what is longer goes on in a line of its own
@@ -26,11 +27,13 @@ class ContainerLog:
     is_gone: the node no longer has the log; has_gap: lines may be missing, asked once
     """
 
-    def __init__(self, prefix: bytes) -> None:
+    def __init__(self, prefix: bytes, position: Position | None = None) -> None:
+        position = position or Position()
         self._prefix = prefix
-        self._second, self._zone = b"", b""  # of the newest line
-        self._copied: Counter[bytes] = Counter()  # the times of the lines since then
-        self._resumed = b"", 0  # the time of the line in which the last stream broke, and how much of it was printed
+        self._second, self._zone = position.second, position.zone  # of the newest line
+        self._copied = Counter(position.copied)  # the times of the lines since then
+        self._before = position.before  # lines of that second, before this nanosecond of it, were printed as well
+        self._resumed = position.resumed  # the time of the line in which the last stream broke, how much was printed
         self._is_new_run = False
         self.is_gone = False
         self.has_gap = False
@@ -40,6 +43,17 @@ class ContainerLog:
     def since(self) -> str:
         """From which time on the next stream is to be read, '' for all."""
         return (self._second + self._zone).decode() if self._second else ""
+
+    @property
+    def position(self) -> Position:
+        """How far the log was printed. To be asked for between two streams."""
+        return Position(
+            second=self._second,
+            zone=self._zone,
+            copied=dict(self._copied),
+            before=self._before,
+            resumed=self._resumed,
+        )
 
     def expect_new_run(self) -> None:
         """Take note that the container was started again: the log of the run before is not read on."""
@@ -75,7 +89,7 @@ class ContainerLog:
         out.append(self.progress(now))
         return b"".join(out)
 
-    def progress(self, now: float) -> bytes:
+    def progress(self, now: float, *, at_once: bool = False) -> bytes:
         """Return the last state of a progress bar that has no newline yet, at most once in PROGRESS_SECONDS."""
         end = self._text.rfind(b"\r") + 1
         if not end:
@@ -83,7 +97,7 @@ class ContainerLog:
             return b""
         if self._shown_at is None:
             self._shown_at = now
-        if now < self._shown_at + PROGRESS_SECONDS:
+        if now < self._shown_at + PROGRESS_SECONDS and not at_once:
             return b""
         out: list[bytes] = []
         self._print(out, end)
@@ -121,6 +135,8 @@ class ContainerLog:
         elif self._again[self._stamp] > 0:
             self._again[self._stamp] -= 1
             self._skip = True
+        elif match[1] == self._second and nanoseconds(self._stamp) < self._before:
+            self._skip = True
         else:
             self._skip = False
             if self._copied and not self._has_news and self._again == self._copied:
@@ -155,7 +171,7 @@ class ContainerLog:
         match = STAMP.match(self._stamp)
         second, zone = (match[1], match[2]) if match else (b"", b"")
         if second > self._second:
-            self._second, self._zone = second, zone
+            self._second, self._zone, self._before = second, zone, 0
             self._copied.clear()
         if second == self._second:
             self._copied[self._stamp] += 1

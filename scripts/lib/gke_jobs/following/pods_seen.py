@@ -50,12 +50,15 @@ class PodsSeen:
     """All Pods of the Job that were seen, by uid, those that are removed too.
 
     quiet: log only what cannot start; start_seconds: after which the Job is given up for that, for messages
+    results: what Pods have left that others have seen
     """
 
-    def __init__(self, *, quiet: bool = False, start_seconds: float | None = None) -> None:
+    def __init__(
+        self, *, quiet: bool = False, start_seconds: float | None = None, results: Iterable[PodResult] = ()
+    ) -> None:
         self._quiet, self._start_seconds = quiet, start_seconds
         self._records: dict[str, PodRecord] = {}
-        self._results: dict[str, PodResult] = {}
+        self._results = {result.uid: result for result in results}
         self._failures: dict[str, PodFailure] = {}
 
     def all(self) -> list[Pod]:
@@ -67,8 +70,9 @@ class PodsSeen:
         return list(self._records.values())
 
     def results(self) -> list[PodResult]:
-        """Return what the Pods that succeeded have left."""
-        return list(self._results.values())
+        """Return what the Pods that succeeded have left, first of those that are gone."""
+        there = {record.pod.uid for record in self._present()}
+        return sorted(self._results.values(), key=lambda result: result.uid in there)
 
     def exit_codes(self, job: Job | None) -> list[int]:
         """Return the exit codes with which the Pods ended because of which the Job failed."""

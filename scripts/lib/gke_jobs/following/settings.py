@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gke_jobs.following.clocks import Limits
+from gke_jobs.following.clocks import NOT_WAITED, Limits, Waited
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +14,7 @@ class Settings:
     namespace: for messages
     uid: of the Job, '' for the one that has the name now; once: to look only once (poll-job), and at Pods only
     where limits.start is given
+    waited: by others before, for a check
     """
 
     job: str
@@ -24,3 +25,9 @@ class Settings:
     max_log_streams: int
     logs: str
     once: bool = False
+    waited: Waited = NOT_WAITED
+
+    @property
+    def shown_logs(self) -> str:
+        """Whose logs are printed: all, failed or none."""
+        return "none" if self.once else self.logs

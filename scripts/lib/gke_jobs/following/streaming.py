@@ -73,9 +73,12 @@ class Streaming:
         """Ask for the Kubernetes Events of an object; EventsRead follows."""
         self._start(("events of", uid), lambda token: self._read_events(token, uid))
 
-    def read_log(self, log: LogId, since: str) -> None:
-        """Read a log as it is written; Opened, LogPiece and one LogEnded follow."""
-        self._start((log.pod, log.container), lambda token: self._read_log(token, log, since))
+    def read_log(self, log: LogId, since: str, *, follows: bool = True) -> None:
+        """Read a log as it is written, or what is there now; Opened, LogPiece and one LogEnded follow."""
+        query = {"container": log.container, "timestamps": "true"}
+        query |= {"follow": "true"} if follows else {}
+        query |= {"sinceTime": since} if since else {}
+        self._start((log.pod, log.container), lambda token: self._read_log(token, log, query))
 
     def stop_log(self, log: LogId) -> None:
         """Read a log no longer; nothing of it follows."""
@@ -156,10 +159,7 @@ class Streaming:
         now = datetime.now(timezone.utc)
         self._events.put((token, EventsRead(uid, [event for event in found if not is_in_future(event, now)])))
 
-    def _read_log(self, token: Token, log: LogId, since: str) -> None:
-        query = {"container": log.container, "follow": "true", "timestamps": "true"}
-        if since:
-            query["sinceTime"] = since
+    def _read_log(self, token: Token, log: LogId, query: Query) -> None:
         answer: Answer | None = None
         try:
             stream = self._open(token, log_path(self._namespace, log.pod), query, LOG_SECONDS)

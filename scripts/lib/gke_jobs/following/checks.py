@@ -1,0 +1,69 @@
+"""One check of a Job, whose waiter is elsewhere: what is read for it, and how it ends where the Job has not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gke_jobs import exit_codes
+from gke_jobs.following.clocks import Clocks
+from gke_jobs.following.creation import Creation
+from gke_jobs.following.events import Action, Finish, Kind, Listed, ReadEvents
+from gke_jobs.following.jobs import Job
+from gke_jobs.following.mounts import Mounts
+from gke_jobs.following.pods_seen import PodsSeen
+
+ANSWER_SECONDS = 30.0  # for the lists to come, where the time for the whole wait was over before
+
+
+@dataclass
+class Check:
+    """The state of one check.
+
+    job: its name; begun: when the check was; said: what is to be logged of the Pods where the check ends the wait
+    lists: what was read
+    """
+
+    job: str
+    begun: float
+    clocks: Clocks
+    pods: PodsSeen
+    creation: Creation
+    mounts: Mounts
+    said: list[Action] = field(default_factory=list)
+    lists: dict[Kind, Listed] = field(default_factory=dict)
+    _has_asked: bool = False
+
+    def take(self, event: Listed) -> dict[Kind, Listed]:
+        """Take a list; return all when all are there: no verdict comes before it is known which logs there are."""
+        self.lists[event.kind] = event
+        return self.lists if len(self.lists) == len(Kind) else {}
+
+    def asks(self, job: Job, now: float) -> Iterator[Action]:
+        """Ask once for the Events that are needed: of the Job, and of one Pod that may wait for its volumes."""
+        if self._has_asked:
+            return
+        self._has_asked = True
+        if uid := self.mounts.pod_to_ask(job, self.pods, now):
+            yield ReadEvents(uid)
+        if self.creation.is_to_ask(job, self.pods, now):
+            yield ReadEvents(job.uid)
+
+    def gives_up_at(self) -> float | None:
+        """When the time for the whole wait ends a check for which the lists or the Events do not come."""
+        return None if self.clocks.ends_at is None else max(self.clocks.ends_at, self.begun + ANSWER_SECONDS)
+
+    def verdict(self, job: Job | None, now: float) -> Finish | None:
+        """Return how the check of an unfinished Job ends, by a clock or with 75; None while something is to be read."""
+        gives_up_at = self.gives_up_at()
+        is_reading = job is None or self.creation.is_asking or self.mounts.is_asking
+        if is_reading and (gives_up_at is None or now < gives_up_at):
+            return None
+        for action in self.clocks.check(job, self.pods, self.creation, now):
+            if isinstance(action, Finish):
+                return action
+        stuck = [f"{record.pod.title} {record.pod.words}" for record in self.pods.stuck()[:1]]
+        reasons = stuck or [self.pods.waiting_words()]
+        reasons += ["it is suspended"] if job is not None and job.state == "Suspended" else []
+        reason = "; ".join(filter(None, [self.clocks.progress(self.pods, now), *reasons]))
+        return Finish(exit_codes.NOT_FINISHED, reason, explain=False)

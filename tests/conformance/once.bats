@@ -1,0 +1,68 @@
+#!/usr/bin/env bats
+# run-job --once: checks of a Job that nobody waits for meanwhile, each in a process of its own.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace
+}
+
+setup() { load test_helper; }
+
+teardown_file() { delete_namespace; }
+
+# Checks a Job until it is finished: appends the lines to $out; fills status, output, stderr, and checks, their number.
+check_to_end() { # JOB UID [OPTION...]
+  out=$BATS_TEST_TMPDIR/out checks=0 status=75
+  while ((status == 75)); do
+    run_script run-job --job "$1" --uid "$2" --once --check-state "$BATS_TEST_TMPDIR/state" "${@:3}"
+    sed --quiet '/ | /p' <<<"$stderr" >>"$out"
+    checks=$((checks + 1))
+  done
+}
+
+@test "A#12136: over all checks of a Job each line is printed once, and the last one has the result" {
+  # shellcheck disable=SC2016 # for the shell of the container
+  local uid work='for n in $(seq 40); do echo line $n; printf "half "; sleep 0.25; echo whole; done; echo 7 >/dev/termination-log'
+  uid=$(create_job counts "$work")
+  check_to_end counts "$uid"
+  assert_equal "$status" 0
+  assert_equal "$output" 7
+  ((checks > 1))
+  # shellcheck disable=SC2016 # for the shell
+  assert_equal "$(sed 's/^.* | //' "$out")" "$(for n in $(seq 40); do printf 'line %s\nhalf whole\n' "$n"; done)"
+}
+
+@test "the logs of all Pods of a Job that fails are printed once, and the last check has the diagnosis" {
+  local uid
+  uid=$(create_job tries 'echo try; sleep 1; exit 3' '{"backoffLimit": 2}')
+  check_to_end tries "$uid" --max-log-streams 1
+  assert_equal "$status" 1
+  assert_equal "$(wc --lines <"$out")" 3
+  assert_equal "$(sort --unique "$out" | wc --lines)" 3
+  assert_regex "$stderr" 'container main: exit code 3'
+  assert_regex "${stderr_lines[-1]}" 'Job tries failed: Job has reached the specified backoff limit'
+}
+
+@test "V5: a Pod that is removed between two checks leaves its result to the last one" {
+  # shellcheck disable=SC2016 # for the shell of the container
+  local uid pod work='[ $JOB_COMPLETION_INDEX = 0 ] || sleep 6; echo $((JOB_COMPLETION_INDEX + 10)) >/dev/termination-log'
+  uid=$(create_job removed "$work" '{"completionMode": "Indexed", "completions": 2, "parallelism": 2}')
+  wait_until succeeded removed 1
+  run_script run-job --job removed --uid "$uid" --once --check-state "$BATS_TEST_TMPDIR/state"
+  assert_failure 75
+  pod=$(kubectl get pods --selector job-name=removed,batch.kubernetes.io/job-completion-index=0 --output name)
+  kubectl delete "$pod"
+  check_to_end removed "$uid"
+  assert_equal "$status" 0
+  assert_equal "$output" '[10,11]'
+}
+
+@test "A#43938: a Job whose time is over is deleted when its log so far is printed" {
+  local uid
+  uid=$(create_job endless 'echo started; sleep 600')
+  wait_until sh -c 'kubectl logs job/endless | grep --quiet started'
+  check_to_end endless "$uid" --timeout 100 --waited 100
+  assert_equal "$status $checks" '124 1'
+  assert_regex "$(<"$out")" '^.{5} \| started$'
+  wait_until no_job endless
+}
