@@ -52,8 +52,8 @@ def stored(monkeypatch) -> dict:
 
 @pytest.fixture
 def again() -> Iterator[Path]:
-    """The file, where a container can see it: not below the directories of pytest."""
-    with tempfile.TemporaryDirectory() as directory:
+    """The file, where a container of the stand-in sees it: it has a /tmp of its own."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
         Path(directory).chmod(0o755)
         yield Path(directory, "deferred-again")
 
