@@ -12,7 +12,6 @@ from gke_job.report import one_line
 
 GONE_SECONDS = 10.0  # after which a Job that the watch does not know is not there
 RELOOK_SECONDS = 60.0  # from the beginning of a wait until what may have ended the wait before can end this one
-LOST_SECONDS = 30.0  # after SuccessCriteriaMet, as in gke_jobs.following.core
 Why = Literal["finished", "gone", "timeout", "schedule_timeout", "start_timeout", "unreachable", "logs", "watch_failed"]
 
 
@@ -96,7 +95,6 @@ class Waiting:
     def __init__(self, job: str, limits: Limits, since: Since, now: float) -> None:
         self._job, self._limits, self._begun = job, limits, now
         self.since = since
-        self._succeeding: float | None = None
         self._alarms: list[float] = []
 
     def next_time(self) -> float | None:
@@ -120,7 +118,6 @@ class Waiting:
             lacks_nodes=_since(self.since.lacks_nodes, now, is_so=seen.lacks_nodes),
             cannot_start=_since(self.since.cannot_start, now, is_so=seen.cannot_start),
         )
-        self._succeeding = _since(self._succeeding, now, is_so=seen.state == "SuccessCriteriaMet")
 
     def _why(self, view: View, now: float) -> tuple[Why | None, str]:
         job, limits = f"Job {self._job}", self._limits
@@ -128,14 +125,14 @@ class Waiting:
         blind_since = None if view.blind_since is None else max(view.blind_since, self._begun)
         if view.seen is not None and view.seen.finished:
             return "finished", f"{job} is finished: {view.seen.state}"
+        if view.seen is not None and view.seen.state == "SuccessCriteriaMet":  # the check waits for the last Pods
+            return "finished", f"{job} has met its success criteria"
         if view.gone:
             return "gone", f"{job} is gone"
         if view.failed and self._is_over(self._begun, RELOOK_SECONDS, now):
             return "watch_failed", f"cannot watch {job}: {view.failed}"
         if self._is_over(view.missing_since, GONE_SECONDS, now):
             return "gone", f"{job} is not among the Jobs of its namespace"
-        if self._is_over(self._succeeding, LOST_SECONDS, now):
-            return "finished", f"{job} has met its success criteria; a Pod of it has not ended"
         if self._is_over(limits.timeout_at, 0.0, now):
             return "timeout", f"{job} is not finished: its time is over"
         if self._is_over(self.since.lacks_nodes, limits.schedule_timeout, now, again=True):

@@ -32,6 +32,7 @@ def fires(view, after, **given):
     [
         (View(seen=Seen(finished=True, state="Complete")), "finished"),
         (View(seen=Seen(finished=True, state="Failed")), "finished"),
+        (View(seen=Seen(state="SuccessCriteriaMet")), "finished"),
         (View(gone=True), "gone"),
         (View(gone=True, seen=RUNS), "gone"),
         (View(gone=True, seen=Seen(finished=True, state="Complete")), "finished"),
@@ -54,7 +55,6 @@ def test_what_fires_at_once(view, why):
         (View(failed="permission denied"), 60, "watch_failed"),
         (View(seen=RUNS), 500, "logs"),
         (View(missing_since=BEGUN), 10, "gone"),
-        (View(seen=Seen(state="SuccessCriteriaMet")), 30, "finished"),
         (View(seen=LACKS_NODES), 100, "schedule_timeout"),
         (View(seen=CANNOT_START), 50, "start_timeout"),
         (View(seen=RUNS, blind_since=BEGUN), 200, "unreachable"),

@@ -1,7 +1,7 @@
 """What watch-jobs reports of many Jobs."""
 
 import pytest
-from cluster_objects import NO_ANSWER, job, pod, stuck, waiting
+from cluster_objects import NO_ANSWER, creating, job, pod, stuck, waiting
 
 from gke_jobs.following.events import Changed, Kind, Listed, WatchEnded
 from gke_jobs.following.overview import Overview, Report
@@ -69,6 +69,8 @@ def test_a_job_lacks_nodes_as_the_schedule_clock_counts_it(found, pods, lacks_no
         (job(), [pod("Failed")], True),
         (job(), [stuck()], True),
         (job(), [stuck(name="a"), pod("Running", name="b")], True),
+        (job(), [creating()], True),
+        (job(), [creating(ready=True)], False),
         (job(), [waiting()], False),
         (job(), [pod("Running")], False),
         (job(status={"startTime": None}), [], False),

@@ -165,15 +165,15 @@ def describe(item: Json, pods: list[Pod]) -> dict[str, Json]:
         "succeeded": job.succeeded,
         "failed": job.failed,
         "lacks_nodes": lacks_nodes(job, count, is_quota=False),
-        "cannot_start": _cannot_start(job, count),
+        "cannot_start": _cannot_start(job, pods, count),
         "pods": counts,
         "why": f"{told.title} {told.words}" if told else "",
     }
 
 
-def _cannot_start(job: Job, count: Callable[[Iterable[Phase]], int]) -> bool:
-    """Whether a Pod is stuck, or a Job that is to have Pods has none. Why it has none, its Events say."""
+def _cannot_start(job: Job, pods: list[Pod], count: Callable[[Iterable[Phase]], int]) -> bool:
+    """Whether a Pod is stuck or waits for its volumes, or a Job that is to have Pods has none: Events tell why."""
     if job.is_ending:
         return False
     lacks_pods = job.started and not job.state and job.wanted > 0 and not count(LIVE)
-    return lacks_pods or count([Phase.STUCK]) > 0
+    return lacks_pods or count([Phase.STUCK]) > 0 or any(pod.waits_for_volumes for pod in pods)

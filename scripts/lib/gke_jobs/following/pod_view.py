@@ -59,6 +59,11 @@ class Pod:
         """The Pod as messages name it."""
         return f"Pod {self.name}" + (f" (index {self.index})" if self.index else "")
 
+    @property
+    def waits_for_volumes(self) -> bool:
+        """Whether its volumes or its network may keep it from its start."""
+        return self.phase is Phase.STARTING and "pulling" not in self.stamps
+
 
 def read_pod(pod: Json) -> Pod:
     """Return what the follower knows of a Pod."""

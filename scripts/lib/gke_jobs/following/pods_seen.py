@@ -40,11 +40,6 @@ class PodRecord:
     said: set[str] = field(default_factory=set)  # in this phase: what alternates is logged once
     left_alone: float | None = None  # since when the program has ended and another container has not
 
-    @property
-    def waits_for_volumes(self) -> bool:
-        """Whether its volumes or its network may keep it from its start."""
-        return self.read.phase is Phase.STARTING and "pulling" not in self.read.stamps
-
 
 class PodsSeen:
     """All Pods of the Job that were seen, by uid, those that are removed too.
@@ -137,12 +132,12 @@ class PodsSeen:
 
     def without_volumes(self) -> list[PodRecord]:
         """Return the Pods that have a node and may wait for their volumes, in the order in which they were seen."""
-        return [record for record in self._present() if record.waits_for_volumes]
+        return [record for record in self._present() if record.read.waits_for_volumes]
 
     def lack_volumes(self, uid: str, words: str, *, is_missing: bool, now: float) -> Iterator[Action]:
         """Take what keeps a Pod from its start; '' for nothing. is_missing: an object that its volumes name."""
         record = self._records.get(uid)
-        if record is None or record.pod.phase is Phase.REMOVED or not record.waits_for_volumes:
+        if record is None or record.pod.phase is Phase.REMOVED or not record.read.waits_for_volumes:
             return
         record.missing = words if is_missing else ""
         yield from self._changed(record, now)
@@ -151,7 +146,7 @@ class PodsSeen:
 
     def _changed(self, record: PodRecord, now: float) -> Iterator[Action]:
         pod = record.read
-        if not record.waits_for_volumes:
+        if not record.read.waits_for_volumes:
             record.missing = ""
         if record.missing:
             words = f"is unable to start on {pod.node}: {record.missing}"
