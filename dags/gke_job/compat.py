@@ -10,6 +10,7 @@ __all__ = [
     "DAG",
     "AirflowException",
     "AirflowFailException",
+    "AirflowSensorTimeout",
     "AirflowSkipException",
     "AirflowTaskTimeout",
     "BaseSensorOperator",
@@ -17,6 +18,7 @@ __all__ = [
     "BashOperator",
     "Context",
     "Param",
+    "PokeReturnValue",
     "TriggerEvent",
     "conf",
     "has_supervisor",
@@ -31,7 +33,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 try:
     from airflow.providers.standard.operators.bash import BashOperator
-    from airflow.sdk import DAG, BaseSensorOperator, Context, Param
+    from airflow.sdk import DAG, BaseSensorOperator, Context, Param, PokeReturnValue
     from airflow.sdk.log import mask_secret, redact
 
     AIRFLOW_2 = False
@@ -39,7 +41,7 @@ except ImportError:
     from airflow.models.dag import DAG
     from airflow.models.param import Param
     from airflow.operators.bash import BashOperator
-    from airflow.sensors.base import BaseSensorOperator
+    from airflow.sensors.base import BaseSensorOperator, PokeReturnValue
     from airflow.utils.context import Context
     from airflow.utils.log.secrets_masker import mask_secret, redact
 
@@ -49,6 +51,7 @@ try:
     from airflow.sdk.exceptions import (
         AirflowException,
         AirflowFailException,
+        AirflowSensorTimeout,
         AirflowSkipException,
         AirflowTaskTimeout,
     )
@@ -56,6 +59,7 @@ except ImportError:  # Airflow 2.11, 3.1
     from airflow.exceptions import (
         AirflowException,
         AirflowFailException,
+        AirflowSensorTimeout,
         AirflowSkipException,
         AirflowTaskTimeout,
     )

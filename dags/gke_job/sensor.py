@@ -1,0 +1,148 @@
+"""The Airflow sensor that waits for a Job which another task has submitted."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+import time
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from gke_job.arguments import exit_codes
+from gke_job.cluster import GkeCluster
+from gke_job.command import command
+from gke_job.compat import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    BaseSensorOperator,
+    Context,
+    PokeReturnValue,
+    conf,
+)
+from gke_job.deferral import UNREACHABLE_SECONDS
+from gke_job.report import Report
+from gke_job.runner import Runner
+from gke_job.trigger import GkeJobTrigger
+
+FAILED, NOT_FINISHED = 1, 75  # exit codes of poll-job
+FIELDS = ("name", "namespace", "uid", "cluster")
+
+
+class GkeJobSensor(BaseSensorOperator):
+    """Waits until a Job is complete, and returns its result; the Job may be one of another DAG.
+
+    It changes nothing: the Job is not deleted when the sensor is killed or its `timeout` is over, and its result is
+    not marked as collected. It prints no logs of Pods: the task that has submitted the Job and Cloud Logging have them.
+
+    :param job: the XCom `job` of a GkeJobOperator: `{"name": ..., "namespace": ..., "uid": ..., "cluster": {...}}`,
+        e.g. `submit.output` of one with `wait_for_completion=False` (templated)
+    :param result_required: as for GkeJobOperator
+    :param skip_on_exit_code: likewise
+    :param deferrable: whether it waits in the triggerer; by default as `default_deferrable` of the section `operators`
+        in airflow.cfg. `poke_interval` and `mode` have no meaning then
+    :param kwargs: as for any sensor: `timeout`, `mode`, `poke_interval`, ...
+    :raises ValueError: what `skip_on_exit_code` has is no exit code
+    """
+
+    template_fields: Sequence[str] = ("job",)
+    template_fields_renderers = {"job": "json"}  # noqa: RUF012 # as BaseSensorOperator declares it
+
+    def __init__(
+        self,
+        *,
+        job: Any,
+        result_required: bool = False,
+        skip_on_exit_code: int | Collection[int] | None = None,
+        deferrable: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job = job
+        self.result_required = result_required
+        self.skipped_exit_codes = exit_codes(skip_on_exit_code)
+        if deferrable is None:
+            deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
+        self.deferrable = deferrable
+
+    @cached_property
+    def runner(self) -> Runner:
+        """What runs the scripts."""
+        return Runner(self.log)
+
+    def execute(self, context: Context) -> Any:
+        """Waits in the worker, or in the triggerer.
+
+        :raises AirflowException: the Job has failed, or cannot be read
+        """
+        if not self.deferrable:
+            # Unwrapped, because what guards `execute` in Airflow 2 warns of a call by a subclass, too.
+            return inspect.unwrap(BaseSensorOperator.execute)(self, context)
+        return self.resume(context, {"ends": time.time() + self.timeout})
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Checks the Job once."""
+        is_done, result = self._check()
+        return PokeReturnValue(is_done, result)
+
+    def resume(self, context: Context, event: Mapping[str, Any]) -> Any:
+        """Checks the Job, and returns its result or waits on in the triggerer.
+
+        :param event: of GkeJobTrigger
+        """
+        is_done, result = self._check()
+        if is_done:
+            return result
+        ends = event.get("task", event)["ends"]
+        if time.time() >= ends:
+            raise AirflowSensorTimeout(f"Job {self.job['name']} is not finished after {self.timeout:g} s")
+        trigger = GkeJobTrigger(
+            cluster=self.job["cluster"],
+            namespace=self.job["namespace"],
+            job=self.job["name"],
+            uid=self.job["uid"],
+            environment="",
+            limits={"timeout_at": ends, "unreachable_timeout": UNREACHABLE_SECONDS},
+            deletes=False,
+            task={"ends": ends},
+        )
+        self.defer(trigger=trigger, method_name="resume")
+        return None
+
+    def on_kill(self) -> None:
+        """Ends the script that runs."""
+        if self.runner.is_running():
+            self.runner.end(keep_job=True)
+
+    def _check(self) -> tuple[bool, Any]:
+        if not isinstance(self.job, Mapping) or not all(self.job.get(field) for field in FIELDS):
+            raise AirflowFailException(f"job is {self.job!r}: give the XCom `job` of a GkeJobOperator")
+        try:
+            self._run("poll-job")
+        except AirflowException as error:
+            if self.runner.status == NOT_FINISHED:
+                return False, None
+            if self.runner.status == FAILED:
+                self._run("follow-job", logs="none")  # says why, and raises
+            raise error.with_traceback(None) from None
+        result = self._run("collect-job", mark="later", result_required=self.result_required)
+        return True, json.loads(result)
+
+    def _run(self, script: str, **options: Any) -> str:
+        cluster = GkeCluster(**self.job["cluster"]).arguments()
+        of_job = {"job": self.job["name"], "namespace": self.job["namespace"], "uid": self.job["uid"]}
+        report = Report()
+        try:
+            report.write_job(self.job["name"], self.job["namespace"])
+            return self.runner.run(
+                command(script, *cluster, **of_job, **options),
+                report,
+                environment={**os.environ, "GKE_JOB_PYTHON": sys.executable},
+                cluster=" ".join(cluster),
+                skipped=self.skipped_exit_codes,
+            )
+        finally:
+            report.remove()
