@@ -20,6 +20,8 @@ MAX_LOGGED = 250  # characters of what a Job says of itself
 class ReapGkeJobs(GkeJobOperator):
     """Deletes the unfinished Jobs of this Airflow environment in one namespace whose task instance is over or removed.
 
+    A Job of a task with `wait_for_completion=False` is none of them.
+
     `list-jobs` tells which Jobs there are, Airflow whose tasks are over, and `reap-jobs` looks at each once more before
     it deletes it. Jobs of other environments, and those made by hand, are not touched. The log tells what was done.
 
@@ -38,7 +40,11 @@ class ReapGkeJobs(GkeJobOperator):
         """Runs list-jobs, asks Airflow, runs reap-jobs."""
         environment = self.get_env(context)["GKE_JOB_AIRFLOW_ENVIRONMENT"]
         jobs = json.loads(self._run(context, "list-jobs", namespace=self.namespace, json=True))
-        ours = [job for job in jobs if job["environment"] == environment and job["state"] not in FINISHED]
+        ours = [
+            job
+            for job in jobs
+            if job["environment"] == environment and job["state"] not in FINISHED and job["detached"] != "true"
+        ]
         orphans = [job for job in ours if self._is_orphan(context, job)]
         self.log.info("%d Jobs, of which %d run for a task that is over", len(jobs), len(orphans))
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:

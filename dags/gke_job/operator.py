@@ -283,6 +283,7 @@ class GkeJobOperator(BashOperator):
             "GKE_JOB_AIRFLOW_ENVIRONMENT": environment,
             "GKE_JOB_MAP_INDEX": str(context["ti"].map_index),
             "GKE_JOB_PYTHON": sys.executable,
+            "GKE_JOB_DETACHED": "" if self.wait_for_completion else "true",
             "GKE_JOB_CLEARED": "true" if self._is_cleared(context["ti"]) else "",
         }
 

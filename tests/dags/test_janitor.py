@@ -15,7 +15,7 @@ STATES = {"over": "success", "alive": "running", "cleared": None, "deferred": "d
 
 def job(task_id: str, **differs: str) -> dict[str, str]:
     identity = {"environment": "airflow", "dag_id": "d", "task_id": task_id, "run_id": "r", "map_index": "-1"}
-    return {"job": task_id, "namespace": "ml", "uid": "u", "state": "Running", **identity, **differs}
+    return {"job": task_id, "namespace": "ml", "uid": "u", "state": "Running", "detached": "", **identity, **differs}
 
 
 COMPOSER = {"GCP_PROJECT": "ml", "COMPOSER_LOCATION": "europe-west4", "COMPOSER_ENVIRONMENT": "prod"}
@@ -51,6 +51,10 @@ def reaped(monkeypatch):
 
 def test_a_job_is_an_orphan_when_its_task_is_over_or_unknown(reaped):
     assert reaped(job("over"), job("alive"), job("cleared"), job("unknown"))[0] == ["over", "unknown"]
+
+
+def test_a_job_that_its_task_does_not_wait_for_is_none(reaped):
+    assert reaped(job("over", detached="true"))[0] == []
 
 
 def test_a_job_of_a_deferred_task_is_none(reaped):

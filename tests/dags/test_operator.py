@@ -115,7 +115,7 @@ def test_what_a_retry_may_change_is_an_option_without_a_value(run_job, name):
     ],
 )
 def test_run_job_learns_that_the_task_was_cleared(run_job, retries, max_tries, try_number, cleared):
-    ti = TaskInstance()
+    ti = Instance()
     ti.max_tries, ti.try_number = max_tries, try_number
     GkeJobOperator(task_id="t", template="batch-job", retries=retries).execute({"ti": ti})
     assert run_job.calls[0]["environment"]["GKE_JOB_CLEARED"] == cleared

@@ -131,6 +131,7 @@ def test_a_job_that_cannot_be_submitted_fails_the_task_that_does_not_wait(run_jo
 def test_the_real_scripts_submit_a_job_and_it_runs_on(run, on_cluster, cluster, dag_id, stored):
     assert run(lambda: GkeJobOperator(wait_for_completion=False, **on_cluster("sleep 60"))) == "success"
     (job,) = cluster.jobs_of(dag_id)
+    assert job["metadata"]["annotations"]["gke-job/detached"] == "true"
     assert not any(condition["type"] in ("Complete", "Failed") for condition in job["status"].get("conditions", []))
     assert stored["return_value"] == {
         "name": job["metadata"]["name"],

@@ -26,6 +26,7 @@ OWNER = {  # as identity.Run has them
     "task_id": labels.TASK_ID,
     "run_id": labels.RUN_ID,
     "map_index": labels.MAP_INDEX,
+    "detached": labels.DETACHED,
 }
 
 

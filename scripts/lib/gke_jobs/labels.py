@@ -18,6 +18,7 @@ TASK_ID = "gke-job/task-id"
 RUN_ID = "gke-job/run-id"
 MAP_INDEX = "gke-job/map-index"
 TRY_NUMBER = "gke-job/try-number"
+DETACHED = "gke-job/detached"  # "true": the task has ended by design, and the Job goes on
 
 MANAGED_BY = "app.kubernetes.io/managed-by"  # label
 MANAGER = "gke-job"  # its value

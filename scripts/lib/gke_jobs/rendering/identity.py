@@ -33,6 +33,7 @@ class Run:
     logical_date: str = ""
     map_index: str = ""
     try_number: str = ""
+    detached: str = ""  # "true": the task ends when the Job is submitted
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Run:
@@ -52,6 +53,7 @@ class Run:
             logical_date=environ.get("AIRFLOW_CTX_LOGICAL_DATE") or environ.get("AIRFLOW_CTX_EXECUTION_DATE", ""),
             map_index=environ.get("GKE_JOB_MAP_INDEX") or "-1",
             try_number=environ.get("AIRFLOW_CTX_TRY_NUMBER", ""),
+            detached=environ.get("GKE_JOB_DETACHED", ""),
         )
 
     def as_dict(self) -> dict[str, str]:

@@ -90,6 +90,7 @@ def stamp(
         labels.RUN_ID: run.run_id,
         labels.MAP_INDEX: run.map_index,
         labels.TRY_NUMBER: run.try_number,
+        **({labels.DETACHED: run.detached} if run.detached else {}),
         labels.MANIFEST_HASH: work,
         **({} if profile is None else {labels.PROFILE: profile}),
         **({labels.LOST_ATTEMPTS: str(lost_attempts)} if lost_attempts else {}),
