@@ -16,7 +16,7 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=timezone.utc)  # so that a schedule count
 PROGRAMS = ("measure", "train", "evaluate")
 SIZES = ("measure", "profile", "profile_for")
 # Arguments of GkeJobOperator that a Training has fields for, that training_dag takes, or that its Jobs have no use for.
-DESCRIBED = ("values", "profile", "profile_for", "escalate", "timeout", "retries")
+DESCRIBED = ("values", "profile", "profile_for", "escalate", "timeout", "deferrable", "retries")
 OF_THE_DAG = ("cluster", "namespace")
 NO_USE = ("task_id", "manifest", "map_values", "wait_for_completion")
 

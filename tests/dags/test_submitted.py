@@ -120,6 +120,8 @@ def test_without_waiting_the_task_ends_when_the_job_is_submitted_and_returns_it(
 def test_a_job_that_cannot_be_submitted_fails_the_task_that_does_not_wait(run_job, tmp_path):
     class Instance:
         map_index = -1
+        try_number = 1
+        max_tries = 0
         job_id = None
 
     submits(tmp_path, 69)

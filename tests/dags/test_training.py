@@ -95,6 +95,7 @@ MORE = {
     "heartbeat": 5,
     "max_log_streams": 3,
     "logs": "failed",
+    "logging_interval": 60,
     "multiple_outputs": False,
     "result_required": True,
     "skip_on_exit_code": 42,
@@ -110,7 +111,15 @@ def test_every_argument_of_the_operator_can_be_given_for_the_jobs():
     for task in dag.tasks:
         same = GkeJobOperator(task_id="same", **MORE)
         assert task.options == same.options
-        names = ("template", "profiles", "pushes_keys", "result_required", "skipped_exit_codes", "on_kill_action")
+        names = (
+            "template",
+            "profiles",
+            "logging_interval",
+            "pushes_keys",
+            "result_required",
+            "skipped_exit_codes",
+            "on_kill_action",
+        )
         assert [getattr(task, name) for name in names] == [getattr(same, name) for name in names]
         assert (task.queue, task.pool_slots) == ("gpu", 2)
 
