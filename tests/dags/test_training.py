@@ -109,7 +109,7 @@ def test_every_argument_of_the_operator_can_be_given_for_the_jobs():
     assert of_operator <= {*MORE, *DESCRIBED, *OF_THE_DAG, *NO_USE}
     dag = training_dag(training(measure=["m"], evaluate=["e"], job={**MORE, "queue": "gpu", "pool_slots": 2}))
     for task in dag.tasks:
-        same = GkeJobOperator(task_id="same", **MORE)
+        same = GkeJobOperator(task_id="same", profile="cpu-small", **MORE)
         assert task.options == same.options
         names = (
             "template",
