@@ -10,7 +10,8 @@ from typing import Any
 
 from gke_job.trigger import GkeJobTrigger
 
-START_SECONDS, UNREACHABLE_SECONDS = 300, 600  # the defaults of run-job
+UNREACHABLE_SECONDS = 600
+DEFAULTS = {"start_timeout": 300, "unreachable_timeout": UNREACHABLE_SECONDS}  # those of run-job
 LIMITS = ("timeout", "schedule_timeout", "start_timeout", "unreachable_timeout", "logging_interval")
 
 
@@ -41,6 +42,18 @@ class Deferral:
     deletes: bool
     since: dict[str, float | None] = field(default_factory=dict)
     check: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, *, times: Mapping[str, float | timedelta | None], **fields: Any) -> Deferral:
+        """Returns the wait of a task that has submitted its Job.
+
+        :param times: the arguments of the operator, by the names of LIMITS
+        :param fields: the others of this class
+        """
+        limits = {name: seconds(times[name]) for name in LIMITS}
+        for name, default in DEFAULTS.items():
+            limits[name] = limits[name] or default
+        return cls(limits=limits, **fields)
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> Deferral:

@@ -17,7 +17,8 @@ from gke_job.arguments import Logs, OnChange, OnKill, Validate
 from gke_job.cluster import GkeCluster
 from gke_job.command import command
 from gke_job.compat import AIRFLOW_2, AirflowException, AirflowTaskTimeout, BashOperator, Context, conf
-from gke_job.deferral import LIMITS, START_SECONDS, UNREACHABLE_SECONDS, Deferral, seconds
+from gke_job.deferral import Deferral
+from gke_job.instance import airflow_environment, cleared
 from gke_job.links import LINKS
 from gke_job.masking import mask
 from gke_job.repeat import log_repetition
@@ -27,19 +28,6 @@ from gke_job.values import merged, plain
 
 NOT_FINISHED, TIMED_OUT = 75, 124  # exit codes of run-job
 OF_SUBMIT_JOB = ("escalate", "fallback", "validate", "timeout", "schedule_timeout", "unreachable_timeout", "on_change")
-COMPOSER_VARIABLES = ("GCP_PROJECT", "COMPOSER_LOCATION", "COMPOSER_ENVIRONMENT")
-
-
-def airflow_environment(environ: Mapping[str, str]) -> str:
-    """Returns the name of this Airflow: the explicit one, else PROJECT/REGION/NAME in Composer, else `airflow`.
-
-    :param environ: of the worker; `gke_jobs.rendering.identity` reads it in the same way
-    """
-    if explicit := environ.get("GKE_JOB_AIRFLOW_ENVIRONMENT"):
-        return explicit
-    if not environ.get("COMPOSER_ENVIRONMENT"):
-        return "airflow"
-    return "/".join(environ[name] for name in COMPOSER_VARIABLES if environ.get(name))
 
 
 class GkeJobOperator(BashOperator):
@@ -212,7 +200,7 @@ class GkeJobOperator(BashOperator):
         options = {**self.options, "result_required": self.result_required, "mark": "later"}
         try:
             if self.deferrable and self.wait_for_completion:
-                self._defer(self._begin(context))
+                self._submit_and_defer(context)
             if not self.wait_for_completion:
                 return self._submit(context)
             return self._returned(context, self._run_with_values(context, "run-job", **options))
@@ -244,22 +232,18 @@ class GkeJobOperator(BashOperator):
         self._defer(wait.checked(files["check_state"]))
         return None
 
-    def _begin(self, context: Context) -> Deferral:
-        """Submits the Job of a task that is to be deferred."""
-        begun, ti = time.time(), context["ti"]
+    def _submit_and_defer(self, context: Context) -> None:
+        begun = time.time()
         job = self._submit(context)
-        limits = {name: seconds(self.options.get(name)) for name in LIMITS}
-        limits["start_timeout"] = limits["start_timeout"] or START_SECONDS
-        limits["unreachable_timeout"] = limits["unreachable_timeout"] or UNREACHABLE_SECONDS
-        limits["logging_interval"] = seconds(self.logging_interval)
-        return Deferral(
+        wait = Deferral.begin(
             job=job,
-            environment=self.get_env(context)["GKE_JOB_AIRFLOW_ENVIRONMENT"],
+            environment=airflow_environment(self.get_env(context)),
             begun=begun,
-            task_ends=(ti.start_date + self.execution_timeout).timestamp() if self.execution_timeout else None,
-            limits=limits,
+            task_ends=self.execution_timeout and (context["ti"].start_date + self.execution_timeout).timestamp(),
+            times={**self.options, "logging_interval": self.logging_interval},
             deletes=self.on_kill_action != "keep",
         )
+        self._defer(wait)
 
     def _defer(self, wait: Deferral) -> None:
         self.defer(trigger=wait.trigger(), method_name="resume")
@@ -277,24 +261,21 @@ class GkeJobOperator(BashOperator):
     def get_env(self, context: Context) -> dict[str, str]:
         """Returns the worker's environment and what identifies this task instance to the scripts."""
         env = super().get_env(context)
-        environment = env.get("GKE_JOB_AIRFLOW_ENVIRONMENT") or airflow_environment(os.environ)
+        ti: Any = context["ti"]
+        waits_in_triggerer = self.deferrable and self.wait_for_completion
         return {
             **env,
-            "GKE_JOB_AIRFLOW_ENVIRONMENT": environment,
-            "GKE_JOB_MAP_INDEX": str(context["ti"].map_index),
+            "GKE_JOB_AIRFLOW_ENVIRONMENT": airflow_environment(env),
+            "GKE_JOB_MAP_INDEX": str(ti.map_index),
             "GKE_JOB_PYTHON": sys.executable,
             "GKE_JOB_DETACHED": "" if self.wait_for_completion else "true",
-            "GKE_JOB_CLEARED": "true" if self._is_cleared(context["ti"]) else "",
+            "GKE_JOB_CLEARED": cleared(ti, self.retries, replaces=waits_in_triggerer and self.on_kill_action != "keep"),
         }
 
     @property
     def cluster_arguments(self) -> list[str]:
         """The options that name the cluster to the scripts."""
         return GkeCluster(**self.cluster).arguments()
-
-    def _is_cleared(self, ti: Any) -> bool:
-        """Whether the task runs because somebody has cleared it: Airflow then gives it all its retries once more."""
-        return bool(ti.try_number == ti.max_tries - (self.retries or 0) + 1 > 1)
 
     def _keeps_job(self) -> bool:
         if os.getppid() != self._supervisor:

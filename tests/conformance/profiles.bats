@@ -107,7 +107,7 @@ run_job() { # OPTION...
   AIRFLOW_CTX_TRY_NUMBER=2 submit 'trap exit TERM; sleep 61 & wait' --profile fragile --fallback
   assert_regex "$stderr" 'got no nodes within 60 s on profile fragile, and .* 1 attempt was lost to preemption: taking large'
   kubectl annotate job "$job" gke-job/unscheduled=60 >/dev/null
-  AIRFLOW_CTX_TRY_NUMBER=3 GKE_JOB_CLEARED=true submit 'true' --profile fragile --fallback
+  AIRFLOW_CTX_TRY_NUMBER=3 GKE_JOB_CLEARED=attach submit 'true' --profile fragile --fallback
   assert_success
   assert_regex "$stderr" 'the task was cleared: beginning with profile fragile, not large of the last attempt'
   assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'fragile '

@@ -16,7 +16,7 @@ from airflow.utils.session import create_session
 
 from gke_job import GkeCluster, GkeJobOperator, masking
 from gke_job.compat import AIRFLOW_2, AirflowException, AirflowFailException
-from gke_job.operator import airflow_environment
+from gke_job.instance import airflow_environment
 from gke_jobs.rendering.identity import Run
 
 try:
@@ -108,9 +108,9 @@ def test_what_a_retry_may_change_is_an_option_without_a_value(run_job, name):
     [
         (2, 2, 1, ""),
         (2, 2, 3, ""),
-        (2, 5, 4, "true"),  # cleared after the third try
+        (2, 5, 4, "attach"),  # cleared after the third try
         (2, 5, 5, ""),
-        (0, 1, 2, "true"),
+        (0, 1, 2, "attach"),
         (0, -1, 1, ""),  # `airflow tasks test`
     ],
 )
@@ -119,6 +119,21 @@ def test_run_job_learns_that_the_task_was_cleared(run_job, retries, max_tries, t
     ti.max_tries, ti.try_number = max_tries, try_number
     GkeJobOperator(task_id="t", template="batch-job", retries=retries).execute({"ti": ti})
     assert run_job.calls[0]["environment"]["GKE_JOB_CLEARED"] == cleared
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cleared"),
+    [
+        ({"deferrable": True}, "replace"),
+        ({"deferrable": True, "on_kill_action": "keep"}, "attach"),
+        ({"deferrable": True, "wait_for_completion": False}, "attach"),
+    ],
+)
+def test_submit_job_of_a_cleared_task_learns_whether_the_task_waits_in_the_triggerer(run_job, arguments, cleared):
+    ti = Instance()
+    ti.max_tries, ti.try_number = 1, 2
+    operator = GkeJobOperator(task_id="t", template="batch-job", **arguments)
+    assert operator.get_env({"ti": ti})["GKE_JOB_CLEARED"] == cleared
 
 
 def test_what_is_not_given_is_left_to_run_job(run_job):

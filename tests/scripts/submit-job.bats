@@ -182,6 +182,19 @@ finish_job() {
   assert_not_equal "$uid" "$first"
 }
 
+@test "a Job of an earlier try that still runs is replaced where a cleared task begins anew" {
+  submit 'sleep 60'
+  submitted
+  local first=$uid
+  GKE_JOB_CLEARED=attach AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60'
+  submitted
+  assert_equal "$uid" "$first"
+  GKE_JOB_CLEARED=replace AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60'
+  submitted
+  assert_not_equal "$uid" "$first"
+  assert_regex "$stderr" 'replacing Job .* of try 1: the task was cleared'
+}
+
 @test "a collected Job is replaced: the task was cleared" {
   submit 'true'
   submitted

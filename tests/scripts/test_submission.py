@@ -45,6 +45,7 @@ def asked(**fields):
 
 
 OTHER = {"hash": "bbbb"}
+CLEARED = {"cleared": True, "begins_anew": True, "try_number": 3}
 ATTACH, COLLECT, REPLACE = Attach(UID, complete_owned=True), Attach(UID, complete_owned=False), Replace(UID)
 CASES = [
     ("there is none", None, {}, Create(), ""),
@@ -92,6 +93,13 @@ CASES = [
         REPLACE,
         "complete, but from another",
     ),
+    ("cleared: of an earlier try", there(try_number=2), CLEARED, REPLACE, "Job train of try 2: the task was cleared"),
+    ("cleared: the same, other manifest", there(try_number=2, **OTHER), CLEARED, REPLACE, "the task was cleared"),
+    ("cleared: of this try", there(try_number=3), CLEARED, ATTACH, "it still runs"),
+    ("cleared: of no try", there(), CLEARED, ATTACH, "it still runs"),
+    ("cleared: succeeded", there("SuccessCriteriaMet", try_number=2), CLEARED, ATTACH, "it still runs"),
+    ("cleared: complete", there("Complete", try_number=2), CLEARED, COLLECT, "its result was never collected"),
+    ("cleared, to attach", there(try_number=2), {**CLEARED, "begins_anew": False}, ATTACH, "it still runs"),
     ("failed", there("Failed"), {}, REPLACE, "replacing Job train: it failed"),
     ("failing", there("FailureTarget"), {}, REPLACE, "it failed"),
     ("failed, other manifest", there("Failed", **OTHER), {}, REPLACE, "it failed"),
@@ -225,10 +233,17 @@ def test_without_escalate_no_pods_are_read_and_nothing_is_rendered_anew():
     assert decide(facts, asked(profile="other"), Memory()).action == REPLACE
 
 
-@pytest.mark.parametrize(("try_number", "last", "said"), [("", "", 1), ("1", "", 1), ("2", "", 2), ("2", "small", 1)])
+def test_a_cleared_task_that_replaces_a_job_begins_with_its_own_profile():
+    facts = there(profile="large", try_number=2)
+    decision = decide(facts, asked(profile="small", escalate=True, **CLEARED), Memory())
+    assert decision.action == REPLACE
+    assert "beginning with profile small, not large" in decision.messages[0]
+
+
+@pytest.mark.parametrize(("try_number", "last", "said"), [(0, "", 1), (1, "", 1), (2, "", 2), (2, "small", 1)])
 def test_created(try_number, last, said):
-    request = asked(escalate=True, profile="small")
-    decision = created(UID, request, "ml", Memory(found="", last_profile=last), try_number)
+    request = asked(escalate=True, profile="small", try_number=try_number)
+    decision = created(UID, request, "ml", Memory(found="", last_profile=last))
     assert decision.action == ATTACH
     assert len(decision.messages) == said
     assert decision.messages[-1] == "created Job train ml"
@@ -242,8 +257,8 @@ def test_created(try_number, last, said):
     ],
 )
 def test_created_without_the_profile_of_the_last_attempt(found, said):
-    request = asked(escalate=True, profile="small")
-    assert created("another", request, "ml", Memory(found=found), "2").messages[0] == said
+    request = asked(escalate=True, profile="small", try_number=2)
+    assert created("another", request, "ml", Memory(found=found)).messages[0] == said
 
 
 def job_object(**metadata):

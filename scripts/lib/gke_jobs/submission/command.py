@@ -27,7 +27,7 @@ from gke_jobs import exit_codes
 from gke_jobs.connection import jobs_path, pods_path
 from gke_jobs.errors import ApiError, Verdict, classify
 from gke_jobs.job_options import JobOptions, parse_job_options
-from gke_jobs.json_access import is_uid, text_at
+from gke_jobs.json_access import count_at, is_uid, text_at
 from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ERROR, ScriptError, die, log
 from gke_jobs.rendering import last_attempt
@@ -50,6 +50,7 @@ from gke_jobs.submission.decisions import (
     read_facts,
 )
 
+CLEARED = ("attach", "replace")  # what a cleared task does with the Job of an earlier try that still runs
 MEMORY, LAST_ATTEMPT = "submission.json", "last-attempt.json"
 
 
@@ -88,14 +89,16 @@ def _step(options: JobOptions, plan: Plan) -> str:
         on_change=others.on_change,
         escalate=others.escalate,
         fallback=others.fallback,
-        cleared=os.environ.get("GKE_JOB_CLEARED") == "true",
+        cleared=os.environ.get("GKE_JOB_CLEARED") in CLEARED,
+        begins_anew=os.environ.get("GKE_JOB_CLEARED") == "replace",
+        try_number=count_at({"try": os.environ.get("AIRFLOW_CTX_TRY_NUMBER", "")}, "try"),
     )
     memory = _recall(others.plan)
     if others.unanswered and memory.found is None:
         memory = Memory(found="")
     uid = created_uid(others.created, plan) if others.created else ""
     if uid:
-        decision = created(uid, request, options.namespace, memory, os.environ.get("AIRFLOW_CTX_TRY_NUMBER", ""))
+        decision = created(uid, request, options.namespace, memory)
     else:
         decision = decide(_read(options, request), request, memory)
     content = json.dumps(vars(decision.memory))

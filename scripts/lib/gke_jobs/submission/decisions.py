@@ -33,11 +33,16 @@ class Facts:
     lost: bool = False  # it failed because it was preempted
     lost_attempts: int = 0  # attempts before it, with the same profile, that were lost
     unscheduled: int = 0  # run-job has ended it because it got no nodes in so many seconds; 0: it has not
+    try_number: int = 0  # of the task when it was created; 0: not known
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be submitted. profile: '' for none; cleared: not as a retry, but because somebody cleared the task."""
+    """What is to be submitted.
+
+    profile: '' for none; cleared: not as a retry, but because somebody cleared the task; begins_anew: then a Job of an
+    earlier try that still runs is replaced; try_number: of the task, 0 for none
+    """
 
     name: str
     identity: str
@@ -48,6 +53,8 @@ class Request:
     escalate: bool = False
     fallback: bool = False
     cleared: bool = False
+    begins_anew: bool = False
+    try_number: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +141,7 @@ def read_facts(job: Json, pods: list[Json]) -> Facts:
         lost=_was_lost(job, [pod for pod in pods if is_owned_by(pod, uid)]),
         lost_attempts=min(count_at(job, "metadata", "annotations", labels.LOST_ATTEMPTS), MOST_LOST),
         unscheduled=0 if succeeded else count_at(job, "metadata", "annotations", labels.UNSCHEDULED),
+        try_number=count_at(job, "metadata", "annotations", labels.TRY_NUMBER),
     )
 
 
@@ -181,7 +189,7 @@ def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
         message = f"Job {request.name} exists and is not this task's: {advice}"
         return Decision(action=Refuse(exit_codes.DATA, message), memory=memory)
     messages: list[str] = []
-    if request.cleared and _is_over(facts):
+    if request.cleared and (_is_over(facts) or _is_superseded(facts, request)):
         messages += _begins_anew(facts, request)
     elif (request.escalate or request.fallback) and facts.profile:
         last = _last_attempt(facts, request)
@@ -198,10 +206,10 @@ def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
     return Decision(action=action, memory=memory, messages=messages + said)
 
 
-def created(uid: str, request: Request, namespace: str, memory: Memory, try_number: str) -> Decision:
+def created(uid: str, request: Request, namespace: str, memory: Memory) -> Decision:
     """Return what follows when this submit has created the Job."""
     messages = []
-    follows = (request.escalate or request.fallback) and not request.cleared and try_number not in ("", "1")
+    follows = (request.escalate or request.fallback) and not request.cleared and request.try_number > 1
     if follows and not memory.last_profile:
         what = "the Job of the last attempt names no profile"
         if not memory.found:
@@ -227,6 +235,11 @@ def _is_over(facts: Facts) -> bool:
     """Whether the Job is of no use to any attempt after it."""
     collected = "Complete" in facts.conditions and facts.collected
     return bool(facts.deleting or facts.conditions & FAILED or facts.unscheduled or collected)
+
+
+def _is_superseded(facts: Facts, request: Request) -> bool:
+    """Whether the Job of an earlier try still runs, and the task was cleared to begin anew."""
+    return request.begins_anew and 0 < facts.try_number < request.try_number and not facts.conditions & SUCCEEDED
 
 
 def _begins_anew(facts: Facts, request: Request) -> list[str]:
@@ -275,6 +288,8 @@ def _attach_or_replace(facts: Facts, request: Request, *, was_there: bool) -> tu
         if facts.collected:
             return Replace(facts.uid), [f"replacing Job {name}: it is complete, and its result was collected"]
         return attach, [f"attaching to Job {name}: it is complete and its result was never collected"]
+    if _is_superseded(facts, request):
+        return Replace(facts.uid), [f"replacing Job {name} of try {facts.try_number}: the task was cleared"]
     if same:
         return attach, [f"attaching to Job {name}: it still runs"]
     if request.on_change == "attach":
