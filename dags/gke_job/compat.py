@@ -24,6 +24,7 @@ __all__ = [
     "has_supervisor",
     "mask_secret",
     "redact",
+    "resumed_with",
     "task_state",
     "task_states",
 ]
@@ -119,3 +120,18 @@ def has_supervisor(ti: Any) -> bool:
     from airflow.sdk.execution_time import task_runner
 
     return type(getattr(task_runner, "SUPERVISOR_COMMS", None)).__name__ == "CommsDecoder"
+
+
+def resumed_with() -> dict[str, Any]:
+    """Returns the arguments with which Airflow 2.11 is to resume the task of this process, {} where it is not to.
+
+    It may end a task by `on_kill` before it calls its method; the later versions do not.
+    """
+    if not AIRFLOW_2:
+        return {}
+    from airflow.operators.python import get_current_context
+
+    try:
+        return get_current_context()["ti"].next_kwargs or {}
+    except AirflowException:  # no task runs yet
+        return {}

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from gke_job.compat import resumed_with
 from gke_job.trigger import GkeJobTrigger
 
 UNREACHABLE_SECONDS = 600
@@ -90,7 +91,6 @@ class Deferral:
             "job": self.job["name"],
             "namespace": self.job["namespace"],
             "uid": self.job["uid"],
-            "once": True,
             "waited": _waited(self.begun, now),
             "waited_for_nodes": _waited(self.since.get("lacks_nodes"), now),
             "waited_to_start": _waited(self.since.get("cannot_start"), now),
@@ -98,6 +98,12 @@ class Deferral:
         if self.is_task_over(now):
             options["timeout"] = 1
         return options
+
+
+def job_of_resumed_task() -> dict[str, Any] | None:
+    """Returns the XCom `job` of a task that Airflow has ended before it was resumed."""
+    event = resumed_with().get("event")
+    return Deferral.of(event).job if event else None
 
 
 def _waited(since: float | None, now: float) -> int | None:

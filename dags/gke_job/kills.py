@@ -7,11 +7,15 @@ and in who is left to see it; README.md of this directory's parent has a table o
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import threading
+from subprocess import PIPE, STDOUT, Popen
 from typing import Any
 
+from gke_job.cluster import GkeCluster
+from gke_job.command import command
 from gke_job.compat import has_supervisor, task_states
 
 PR_SET_PDEATHSIG = 1
@@ -38,6 +42,25 @@ def is_awaited(ti: Any) -> bool:
     Where Airflow does not answer it is being stopped, so the same holds as for a task instance that is running.
     """
     return ti.try_number <= ti.max_tries and _ask(ti) in GOES_ON
+
+
+def delete_job(job: dict[str, Any] | None, environment: dict[str, str], log: Any) -> None:
+    """Deletes the Job of a task that ends while none of its scripts runs, unless the Job is finished.
+
+    The script goes on when Airflow kills this process.
+
+    :param job: the XCom `job`; None where there is no Job yet
+    :param environment: of the script
+    """
+    if job is None:
+        return
+    name = environment["GKE_JOB_AIRFLOW_ENVIRONMENT"]
+    line = command("reap-jobs", *GkeCluster(**job["cluster"]).arguments(), jobs="/dev/stdin", airflow_environment=name)
+    listed = json.dumps([{"job": job["name"], "namespace": job["namespace"], "uid": job["uid"]}])
+    with Popen(line, stdin=PIPE, stdout=PIPE, stderr=STDOUT, env=environment, start_new_session=True) as process:  # noqa: S603 # no shell reads the words of the line
+        said, _ = process.communicate(listed.encode())
+    for text in said.decode(errors="replace").splitlines():
+        log.warning("%s", text)
 
 
 def _ask(ti: Any) -> str | None:

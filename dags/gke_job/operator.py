@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any
 
-from gke_job import arguments, kills, results
+from gke_job import arguments, deferral, kills, results
 from gke_job.arguments import Logs, OnChange, OnKill, Validate
 from gke_job.cluster import GkeCluster
 from gke_job.command import command
@@ -187,6 +187,7 @@ class GkeJobOperator(BashOperator):
         self.on_success_callback = [results.mark_collected, *([others] if callable(others) else others)]
         self.collected: Report | None = None  # of a complete Job that is not marked yet
         self.submitted: dict[str, Any] | None = None  # the XCom `job`
+        self.checked: dict[str, Any] = {}  # what a check of the Job has left for the next one
         self._ti: Any = None
         self._supervisor = 0
 
@@ -197,12 +198,13 @@ class GkeJobOperator(BashOperator):
         :raises AirflowFailException: run-job ended with an exit code for which no retry helps
         :raises AirflowException: run-job ended with another exit code than 0
         """
+        self._ti = context["ti"]
         options = {**self.options, "result_required": self.result_required, "mark": "later"}
         try:
-            if self.deferrable and self.wait_for_completion:
-                self._submit_and_defer(context)
             if not self.wait_for_completion:
                 return self._submit(context)
+            if self.deferrable:
+                return self._submit_and_defer(context, options)
             return self._returned(context, self._run_with_values(context, "run-job", **options))
         except AirflowException as error:
             # Frames below this one do not help the reader of the log.
@@ -215,13 +217,13 @@ class GkeJobOperator(BashOperator):
         :raises AirflowTaskTimeout: `execution_timeout` is over
         """
         wait = Deferral.of(event)
+        self._ti, self.submitted = context["ti"], wait.job
         now = time.time()
         names = ("timeout", "schedule_timeout", "start_timeout", "unreachable_timeout", "max_log_streams", "logs")
         options = {name: self.options[name] for name in (*names, "fallback", "on_kill")}
         options |= {"result_required": self.result_required, "mark": "later", **wait.options(now)}
-        files = {"check_state": wait.check}
         try:
-            result = self._run(context, "run-job", files, **options)
+            result = self._run(context, "run-job", check=wait.check, **options)
         except AirflowException as error:
             if self.runner.status == TIMED_OUT and wait.is_task_over(now):
                 raise AirflowTaskTimeout(f"execution_timeout is over: {error}") from None
@@ -229,21 +231,26 @@ class GkeJobOperator(BashOperator):
                 raise error.with_traceback(None) from None
         else:
             return self._returned(context, result)
-        self._defer(wait.checked(files["check_state"]))
+        self._defer(wait.checked(self.checked))
         return None
 
-    def _submit_and_defer(self, context: Context) -> None:
+    def _submit_and_defer(self, context: Context, options: dict[str, Any]) -> Any:
         begun = time.time()
-        job = self._submit(context)
+        try:
+            return self._returned(context, self._run_with_values(context, "run-job", check={}, **options))
+        except AirflowException:
+            if self.runner.status != NOT_FINISHED or not self.submitted:
+                raise
         wait = Deferral.begin(
-            job=job,
+            job=self.submitted,
             environment=airflow_environment(self.get_env(context)),
             begun=begun,
             task_ends=self.execution_timeout and (context["ti"].start_date + self.execution_timeout).timestamp(),
             times={**self.options, "logging_interval": self.logging_interval},
             deletes=self.on_kill_action != "keep",
+            check=self.checked,
         )
-        self._defer(wait)
+        return self._defer(wait)
 
     def _defer(self, wait: Deferral) -> None:
         self.defer(trigger=wait.trigger(), method_name="resume")
@@ -254,35 +261,47 @@ class GkeJobOperator(BashOperator):
         return Runner(self.log)
 
     def on_kill(self) -> None:
-        """Ends run-job, and waits until it has deleted the Job or has let go of it."""
+        """Ends run-job, and waits until it has deleted the Job or has let go of it.
+
+        Between two scripts of a task that waits in the triggerer, deletes the Job itself.
+        """
         if self.runner.is_running():
             self.runner.end(keep_job=self._keeps_job())
+        elif self._waits_in_triggerer and not self._keeps_job():
+            environment = self._environment({**os.environ, **(self.env or {})})
+            kills.delete_job(self.submitted or deferral.job_of_resumed_task(), environment, self.log)
 
     def get_env(self, context: Context) -> dict[str, str]:
         """Returns the worker's environment and what identifies this task instance to the scripts."""
-        env = super().get_env(context)
         ti: Any = context["ti"]
-        waits_in_triggerer = self.deferrable and self.wait_for_completion
         return {
-            **env,
-            "GKE_JOB_AIRFLOW_ENVIRONMENT": airflow_environment(env),
+            **self._environment(super().get_env(context)),
             "GKE_JOB_MAP_INDEX": str(ti.map_index),
-            "GKE_JOB_PYTHON": sys.executable,
             "GKE_JOB_DETACHED": "" if self.wait_for_completion else "true",
-            "GKE_JOB_CLEARED": cleared(ti, self.retries, replaces=waits_in_triggerer and self.on_kill_action != "keep"),
+            "GKE_JOB_CLEARED": cleared(
+                ti, self.retries, replaces=self._waits_in_triggerer and self.on_kill_action != "keep"
+            ),
         }
+
+    def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        name = airflow_environment(environ)
+        return {**environ, "GKE_JOB_AIRFLOW_ENVIRONMENT": name, "GKE_JOB_PYTHON": sys.executable}
 
     @property
     def cluster_arguments(self) -> list[str]:
         """The options that name the cluster to the scripts."""
         return GkeCluster(**self.cluster).arguments()
 
+    @property
+    def _waits_in_triggerer(self) -> bool:
+        return self.deferrable and self.wait_for_completion
+
     def _keeps_job(self) -> bool:
-        if os.getppid() != self._supervisor:
+        if self._supervisor and os.getppid() != self._supervisor:
             return True
         if self.on_kill_action == "auto":
-            timed_out = self._ti is None
-            return not timed_out and kills.is_awaited(self._ti)
+            is_timed_out = isinstance(sys.exc_info()[1], AirflowTaskTimeout)  # as Airflow calls on_kill then
+            return not is_timed_out and kills.is_awaited(self._ti)
         return self.on_kill_action == "keep"
 
     def _returned(self, context: Context, result: str) -> Any:
@@ -301,7 +320,9 @@ class GkeJobOperator(BashOperator):
             results.push_job(self.submitted, context, self)
         return self.submitted
 
-    def _run_with_values(self, context: Context, script: str, **options: Any) -> str:
+    def _run_with_values(
+        self, context: Context, script: str, *, check: dict[str, Any] | None = None, **options: Any
+    ) -> str:
         values = merged(plain(self.values), plain(self.map_values or {}, "map_values"))
         mask(values)
         files = {"values": values}
@@ -315,24 +336,34 @@ class GkeJobOperator(BashOperator):
             "profiles": self.profiles,
         }
         log_repetition(self.log, self.cluster_arguments, files, options)
-        return self._run(context, script, files, **options)
+        return self._run(context, script, files, check=check, **options)
 
-    def _run(self, context: Context, script: str, files: dict[str, Any] | None = None, **options: Any) -> str:
+    def _run(
+        self,
+        context: Context,
+        script: str,
+        files: Mapping[str, Any] | None = None,
+        *,
+        check: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> str:
         """Runs one of the scripts on the cluster; returns the last line it printed.
 
-        :param files: what the script reads as JSON from files, by option; the content of `check_state`, which it writes
-            as well, is replaced
+        :param files: what the script reads as JSON from files, by option
+        :param check: the script checks the Job once, and this is what the check before has left, {} for the first one.
+            What this one leaves is in `checked`
         """
         cluster = self.cluster_arguments
         report = Report()
-        self._ti = context["ti"]
         try:
             options |= {option: report.write_json(option, content) for option, content in (files or {}).items()}
+            if check is not None:
+                options |= {"once": True, "check_state": report.write_json("check_state", check)}
             if "job" in options:
                 report.write_job(options["job"], options["namespace"])
             line = command(script, *cluster, **options)
             self.bash_command = shlex.join(line)
-            self._supervisor = kills.tie_to_supervisor(self._ti)
+            self._supervisor = kills.tie_to_supervisor(context["ti"])
             result = self.runner.run(
                 line,
                 report,
@@ -347,8 +378,6 @@ class GkeJobOperator(BashOperator):
                 self.collected = report
             return str(self.output_processor(result))
         finally:
-            if files and "check_state" in files:
-                files["check_state"] = report.read_json("check_state")
-            self._ti = None  # a signal reaches the task while it runs, a time-out when it has been broken off
+            self.checked = report.read_json("check_state")
             if self.collected is not report:
                 report.remove()

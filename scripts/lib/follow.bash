@@ -17,10 +17,7 @@ require_check_options() {
     [[ ${option[${name//-/_}]} =~ ^(0|[1-9][0-9]{0,8})?$ ]] ||
       die "$EXIT_USAGE" "option --$name is '${option[${name//-/_}]}': it takes a whole number of at most 9 digits"
   done
-  if [[ ${option[once]} ]]; then
-    require_options uid # of a check nobody may take another Job for this one
-    return
-  fi
+  [[ ! ${option[once]} ]] || return 0
   for name in $CHECK_OPTIONS; do
     [[ ! ${option[${name//-/_}]} ]] || die "$EXIT_USAGE" "option --$name is of a check: give --once as well"
   done

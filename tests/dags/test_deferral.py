@@ -73,7 +73,6 @@ def test_a_check_knows_how_long_the_wait_has_lasted_rounded_up():
         "job": "train",
         "namespace": "ml",
         "uid": "u-1",
-        "once": True,
         "waited": 21,
         "waited_for_nodes": 10,
         "waited_to_start": None,

@@ -19,14 +19,13 @@ except ImportError:  # Airflow 2.11
 
 
 class Job(GkeJobOperator):
-    """Keeps the exception with which a task ends, and makes a file when it is deferred again."""
+    """Keeps the exception with which a task ends, and makes a file named by its number at each deferral."""
 
     ended: BaseException | None = None
-    deferred_again: Path
+    deferrals: Path
 
     def _defer(self, wait):
-        if wait.check:
-            self.deferred_again.touch()
+        (self.deferrals / str(1 + len([*self.deferrals.iterdir()]))).touch()
         super()._defer(wait)
 
     def resume(self, *args, **kwargs):
@@ -51,22 +50,24 @@ def stored(monkeypatch) -> dict:
 
 
 @pytest.fixture
-def again() -> Iterator[Path]:
-    """The file, where a container of the stand-in sees it: it has a /tmp of its own."""
+def deferrals() -> Iterator[Path]:
+    """The files of the deferrals, where the container of the stand-in sees them: it has a /tmp of its own."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
         Path(directory).chmod(0o755)
-        yield Path(directory, "deferred-again")
+        yield Path(directory)
 
 
 @pytest.fixture
-def deferred(run, on_cluster, cluster, caplog, capfd, again):
-    """Runs a deferred task whose Job runs a shell command; returns the state of the run, and the log."""
+def deferred(run, on_cluster, cluster, capfd, deferrals):
+    """Runs a deferred task whose Job runs a shell command once the task is deferred; returns state and log."""
 
     def deferred(shell_command: str, **arguments) -> tuple[str, str]:
-        Job.ended, Job.deferred_again = None, again
-        task = {**on_cluster(shell_command), **cluster.by_gcloud(), "deferrable": True, **arguments}
+        Job.ended, Job.deferrals = None, deferrals
+        command = f"until [ -e {deferrals}/1 ]; do sleep 0.1; done; {shell_command}"
+        task = {**on_cluster(command), **cluster.by_gcloud(), "deferrable": True, **arguments}
         state = run(lambda: Job(**task))
-        return state, caplog.text + capfd.readouterr().out
+        assert Path(deferrals, "1").exists(), "the task was deferred"
+        return state, capfd.readouterr().out
 
     return deferred
 
@@ -109,7 +110,7 @@ def test_a_pod_that_cannot_start_ends_the_wait_and_the_job(deferred, cluster, da
 
 @pytest.mark.parametrize(
     ("limit", "kind"),
-    [({"timeout": 4}, AirflowException), ({"execution_timeout": timedelta(seconds=4)}, AirflowTaskTimeout)],
+    [({"timeout": 10}, AirflowException), ({"execution_timeout": timedelta(seconds=10)}, AirflowTaskTimeout)],
     ids=["timeout", "execution_timeout"],
 )
 def test_a_job_whose_time_is_over_is_deleted_and_its_logs_are_printed(deferred, cluster, dag_id, limit, kind):
@@ -127,9 +128,19 @@ def test_a_job_without_nodes_ends_after_schedule_timeout(deferred, cluster, dag_
     assert cluster.jobs_of(dag_id) == []
 
 
-def test_logs_are_printed_every_logging_interval_and_no_line_twice(deferred, again):
-    command = f"echo first; until [ -e {again} ]; do sleep 0.1; done; echo second"
+def test_logs_are_printed_every_logging_interval_and_no_line_twice(deferred, deferrals):
+    command = f"echo first; until [ -e {deferrals}/3 ]; do sleep 0.1; done; echo second"
     state, log = deferred(command, logging_interval=1, timeout=120)
     assert state == "success"
     assert log.count("| first") == log.count("| second") == 1
-    assert log.index("| first") < log.index("is not finished") < log.index("| second")
+    assert log.index("| first") < log.index("| second")
+
+
+def test_a_time_that_is_over_between_submission_and_deferral_deletes_the_job(run, on_cluster, cluster, dag_id):
+    class TooLate(GkeJobOperator):
+        def _defer(self, wait):
+            raise AirflowTaskTimeout("execution_timeout is over")
+
+    task = {**on_cluster("sleep 600"), **cluster.by_gcloud(), "deferrable": True}
+    assert run(lambda: TooLate(**task, execution_timeout=timedelta(hours=1))) == "failed"
+    assert cluster.jobs_of(dag_id) == []

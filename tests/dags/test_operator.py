@@ -136,6 +136,13 @@ def test_submit_job_of_a_cleared_task_learns_whether_the_task_waits_in_the_trigg
     assert operator.get_env({"ti": ti})["GKE_JOB_CLEARED"] == cleared
 
 
+def test_a_deferrable_task_whose_job_is_finished_at_once_is_not_deferred(run_job):
+    run_job.behaves(output="3")
+    operator = GkeJobOperator(task_id="t", template="batch-job", deferrable=True, do_xcom_push=False)
+    assert operator.execute(CONTEXT) == 3
+    assert "--once" in run_job.calls[0]["arguments"]
+
+
 def test_what_is_not_given_is_left_to_run_job(run_job):
     GkeJobOperator(task_id="t", template="batch-job").execute(CONTEXT)
     assert options(run_job.calls[0]) == {"--template": "batch-job", "--on-kill": "delete", "--mark": "later"}

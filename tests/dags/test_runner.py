@@ -93,8 +93,9 @@ def test_who_waits_for_the_job_hears_of_it_once_while_the_script_runs(run, tmp_p
 
 @pytest.mark.parametrize(("keep_job", "status"), [(True, 10), (False, 11)])
 def test_a_script_that_is_ended_hears_whether_its_job_is_kept(run, tmp_path, keep_job, status):
-    is_ready = tmp_path / "ready"
+    is_ready, never = tmp_path / "ready", tmp_path / "never"
     os.mkfifo(is_ready)
+    os.mkfifo(never)
 
     def end() -> None:
         is_ready.read_text()
@@ -104,7 +105,7 @@ def test_a_script_that_is_ended_hears_whether_its_job_is_kept(run, tmp_path, kee
     ending = threading.Thread(target=end)
     ending.start()
     with pytest.raises(AirflowException):
-        run(f"trap 'exit 10' PWR; trap 'exit 11' TERM; echo >'{is_ready}'; while :; do sleep 60 & wait; done")
+        run(f"trap 'exit 10' PWR; trap 'exit 11' TERM; echo >'{is_ready}'; read <>'{never}'")
     ending.join()
     assert run.runner.status == status
     assert not run.runner.is_running()
