@@ -241,11 +241,13 @@ class GkeJobOperator(BashOperator):
         except AirflowException:
             if self.runner.status != NOT_FINISHED or not self.submitted:
                 raise
+        start_date = context["ti"].start_date  # None in `dag.test()` of Airflow 2.11
+        started = start_date.timestamp() if start_date else begun
         wait = Deferral.begin(
             job=self.submitted,
             environment=airflow_environment(self.get_env(context)),
             begun=begun,
-            task_ends=self.execution_timeout and (context["ti"].start_date + self.execution_timeout).timestamp(),
+            task_ends=self.execution_timeout and started + self.execution_timeout.total_seconds(),
             times={**self.options, "logging_interval": self.logging_interval},
             deletes=self.on_kill_action != "keep",
             check=self.checked,
