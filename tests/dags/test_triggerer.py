@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,11 +116,15 @@ def start_triggerer(cluster, monkeypatch, tmp_path):
     for name, value in cluster.environment.items():
         monkeypatch.setenv(name, value)
     started = []
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    shutil.copy(REPOSITORY / "dags/gke_job/triggerer_path.py", plugins)
+    folders = {"DAGS_FOLDER": str(REPOSITORY / "dags"), "PLUGINS_FOLDER": str(plugins)}
 
     def start_triggerer():
         airflow = Path(sys.executable).with_name("airflow")
         log = (tmp_path / f"triggerer-{len(started)}.log").open("wb")
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "dags")}
+        environment = {**os.environ, **{f"AIRFLOW__CORE__{name}": folder for name, folder in folders.items()}}
         line = [airflow, "triggerer", "--skip-serve-logs"]
         started.append(subprocess.Popen(line, env=environment, stdout=log, stderr=log, start_new_session=True))
         return started[-1]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
+from live.jobs import uid_of
 from live.kills import wait_until_adopted
 from live.processes import run_job_of, wait_for
-from live.runs import uid_of
 
 RUNS = ("worker_replaced", "worker_replaced_without_a_next_try")
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from typing import Any
-
 import pytest
 
-from live.runs import Airflow, job_of, wait_for
+from live.jobs import evict, job_of, running_pod
+from live.processes import wait_for
+from live.runs import Airflow
 
 RUNS = ("falls_after_preemptions", "falls_without_nodes", "falls_and_grows", "falls_deferred")
 
@@ -25,17 +23,6 @@ def profile_of(dag_id: str, try_number: int) -> str | None:
     return annotations.get("gke-job/profile") if annotations.get("gke-job/try-number") == str(try_number) else None
 
 
-def running_pod(dag_id: str) -> dict[str, Any] | None:
-    """The Pod of the Job of a DAG, once it runs."""
-    job = job_of(dag_id)
-    done = subprocess.run(["kubectl", "get", "pods", "--output", "json"], stdout=subprocess.PIPE, check=True)
-    for pod in json.loads(done.stdout)["items"]:
-        of_job = job and pod["metadata"]["ownerReferences"][0]["uid"] == job["metadata"]["uid"]
-        if of_job and pod["status"]["phase"] == "Running":
-            return dict(pod)
-    return None
-
-
 def preempt(airflow: Airflow, dag_id: str, task_id: str, *, try_number: int, profile: str) -> None:
     """Evict the Pod of this try, whose Job must have this profile."""
     wait_for(
@@ -43,12 +30,9 @@ def preempt(airflow: Airflow, dag_id: str, task_id: str, *, try_number: int, pro
         lambda: f"try {try_number} runs: {job_of(dag_id)}; logs: {airflow.logs(dag_id, task_id)}",
     )
     assert profile_of(dag_id, try_number) == profile
-    name, namespace = (running_pod(dag_id) or {})["metadata"]["name"], "default"
-    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}}
-    path = f"/api/v1/namespaces/{namespace}/pods/{name}/eviction"
-    subprocess.run(
-        ["kubectl", "create", "--raw", path, "--filename", "-"], input=json.dumps(eviction).encode(), check=True
-    )
+    pod = running_pod(dag_id)
+    assert pod
+    evict(pod)
 
 
 def assert_succeeds(airflow: Airflow, dag_id: str, *, try_number: int, profile: str) -> None:

@@ -12,8 +12,9 @@ from importlib.metadata import version
 
 import pytest
 
+from live.jobs import uid_of
 from live.processes import parent, run_job_of, wait_for
-from live.runs import Airflow, uid_of
+from live.runs import Airflow
 
 # Airflow 3.1 and 3.2 tell a task nothing when its supervisor is to stop; the task sees only that the supervisor ends.
 TELLS_OF_STOPS = not version("apache-airflow").startswith(("3.1.", "3.2."))

@@ -9,7 +9,6 @@ again. Needs redis-server, and PostgreSQL.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import shutil
@@ -141,11 +140,14 @@ class Airflow:
         }
 
     def deploy(self, *sources: Path) -> None:
-        """Fill the DAG folder: the toolkit, and these files."""
+        """Fill the DAG folder, with the toolkit and these files, and the folder of plugins."""
         ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
         for source in ("dags/gke_job", "scripts", "templates"):
             target = self.dags / Path(source).name
             shutil.copytree(REPOSITORY / source, target, ignore=ignore, copy_function=shutil.copyfile)
+        plugins = self.home / "plugins"
+        plugins.mkdir()
+        shutil.copyfile(REPOSITORY / "dags/gke_job/triggerer_path.py", plugins / "gke_job_triggerer_path.py")
         for source in sources:
             shutil.copyfile(source, self.dags / source.name)
 
@@ -290,16 +292,3 @@ class Airflow:
         from airflow.models.serialized_dag import SerializedDagModel
 
         return SerializedDagModel.get_dag(dag_id)
-
-
-def job_of(dag_id: str) -> dict[str, Any] | None:
-    """The Job of a DAG."""
-    done = subprocess.run(["kubectl", "get", "jobs", "--output", "json"], stdout=subprocess.PIPE, check=True)
-    jobs = json.loads(done.stdout)["items"]
-    return next((job for job in jobs if job["metadata"]["annotations"]["gke-job/dag-id"] == dag_id), None)
-
-
-def uid_of(dag_id: str) -> str | None:
-    """The uid of the Job of a DAG."""
-    job = job_of(dag_id)
-    return job and job["metadata"]["uid"]

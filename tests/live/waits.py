@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from live.jobs import job_of, uid_of
 from live.processes import descendants, read, wait_for
-from live.runs import Airflow, job_of, uid_of
+from live.runs import Airflow
 
 RUNS = (
     "waits",

@@ -47,12 +47,13 @@ $rsync $REPOSITORY/dags gs://prod-bucket/dags"
   assert_equal "$(find "$DAGS" -name '*.pyc')" ''
 }
 
-@test "--plugin copies the plugin for Airflow 2.11, which is one file" {
+@test "--plugin copies the plugins, each of which is one file" {
   run_script deploy-dags --bucket "gs://bucket-$BATS_TEST_NUMBER"
   assert [ ! -e "$DAGS/../plugins" ]
   run_script deploy-dags --bucket "gs://bucket-$BATS_TEST_NUMBER/dags" --plugin
   assert_success
   cmp "$REPOSITORY/dags/gke_job/links.py" "$DAGS/../plugins/gke_job_links.py"
+  cmp "$REPOSITORY/dags/gke_job/triggerer_path.py" "$DAGS/../plugins/gke_job_triggerer_path.py"
 }
 
 @test "other DAGs in the bucket stay" {

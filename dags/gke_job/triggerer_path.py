@@ -1,0 +1,24 @@
+"""A plugin, as `plugins/gke_job_triggerer_path.py`: lets the triggerer of Airflow 3 import the package.
+
+There the DAGs folder is in `sys.path` of workers and DAG processor, but not of the triggerer
+(https://github.com/apache/airflow/issues/65455), which loads the plugins when it starts. Imports nothing of the package.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from airflow.configuration import conf
+from airflow.plugins_manager import AirflowPlugin
+
+
+class GkeJobTriggererPath(AirflowPlugin):
+    """What Airflow looks for in the folder `plugins`."""
+
+    name = "gke_job_triggerer_path"
+
+
+dags = str(Path(conf.get_mandatory_value("core", "dags_folder")).expanduser())
+if dags not in sys.path:
+    sys.path.append(dags)
