@@ -82,7 +82,7 @@ INSTALL_SERVICES := { command -v redis-server && compgen -G '/usr/lib/postgresql
 
 test-live: install ## kills, retries, workers and triggerers with a whole Airflow as Composer's: Celery, Redis, PostgreSQL
 	$(INSTALL_SERVICES)
-	$(BIN)/python -m pytest $(addprefix tests/live/,kills.py waits.py fallbacks.py celery_workers.py triggerers.py)
+	$(BIN)/python -m pytest $(addprefix tests/live/,kills.py waits.py fallbacks.py workers.py restarts.py)
 
 bench-slots: install ## 100 Jobs on 4 worker slots, deferred and not; ARGS="--jobs N --seconds N"
 	$(INSTALL_SERVICES)
@@ -94,7 +94,8 @@ lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 conformance: $(THE_CLUSTER) .build/kubectl/.installed ## the cases that hold on every cluster, on CLUSTER=localgke, k8s or current; ARGS go to bats
 	tests/conformance/run $(CLUSTER) $(ARGS)
 
-kills: $(THE_CLUSTER) ## kills run-job at random moments on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
+kills: $(THE_CLUSTER) ## kills run-job at random moments on CLUSTER=localgke or k8s; ARGS="[--airflow] --count N --seed N"
+	$(if $(findstring --airflow,$(ARGS)),$(INSTALL_SERVICES))
 	tests/stress/kills $(CLUSTER) $(ARGS)
 
 stress: $(THE_CLUSTER) ## 300 Jobs while things go wrong at random on CLUSTER=localgke or k8s; ARGS="--count N --seed N"

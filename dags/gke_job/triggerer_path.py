@@ -1,7 +1,8 @@
 """A plugin, as `plugins/gke_job_triggerer_path.py`: lets the triggerer of Airflow 3 import the package.
 
 There the DAGs folder is in `sys.path` of workers and DAG processor, but not of the triggerer
-(https://github.com/apache/airflow/issues/65455), which loads the plugins when it starts. Imports nothing of the package.
+(https://github.com/apache/airflow/issues/65455), which loads the plugins when it starts. This one imports nothing of
+the package.
 """
 
 from __future__ import annotations

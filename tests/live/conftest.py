@@ -9,5 +9,7 @@ from live.runs import running_airflow
 
 @pytest.fixture(scope="session")
 def airflow():
-    with running_airflow("killed.py", "waiting.py", "falling.py", "falling.yaml", slots=16) as airflow:
+    with running_airflow(
+        "killed.py", "waiting.py", "held.py", "staying.py", "falling.py", "falling.yaml", slots=16
+    ) as airflow:
         yield airflow

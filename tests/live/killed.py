@@ -1,4 +1,4 @@
-"""DAGs whose Jobs run until somebody ends them; kills.py and celery_workers.py say how."""
+"""DAGs whose Jobs run until somebody ends them; kills.py and workers.py say how."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ TASKS = {
     "marked_success": {"retries": 1},
     "cleared": {},
     "timed_out": {"retries": 1, "execution_timeout": timedelta(seconds=45)},
+    "took_too_long": {"timeout": 30},
     "worker_stopped": {"retries": 1},
     "worker_stopped_without_a_next_try": {},
     "worker_stopped_where_kills_delete": {"retries": 1, "on_kill_action": "delete"},
@@ -26,6 +27,7 @@ TASKS = {
     "run_timed_out": {"retries": 1},
     "worker_replaced": {"retries": 1, "queue": "replaced"},
     "worker_replaced_without_a_next_try": {"queue": "replaced"},
+    "worker_killed": {"retries": 1, "queue": "killed"},
 }
 
 for name, arguments in TASKS.items():

@@ -33,6 +33,7 @@ KILLS = {
     "marked_success": lambda airflow, task: airflow.mark("marked_success", "job", "success"),
     "cleared": lambda airflow, task: airflow.clear("cleared", "job"),
     "timed_out": lambda airflow, task: None,
+    "took_too_long": lambda airflow, task: None,
     "worker_stopped": stop_worker,
     "worker_stopped_without_a_next_try": stop_worker,
     "worker_stopped_where_kills_delete": stop_worker,
@@ -72,13 +73,19 @@ def wait_until_adopted(airflow: Airflow, dag_id: str, uid: str) -> None:
     assert uid_of(dag_id) == uid
 
 
-@pytest.mark.parametrize(
-    ("dag_id", "state"), [("marked_failed", "failed"), ("marked_success", "success"), ("run_timed_out", "skipped")]
-)
-def test_a_task_that_is_marked_or_whose_run_is_over_loses_its_job_and_is_not_tried_again(airflow, uids, dag_id, state):
+STATES = {
+    "marked_failed": "failed",
+    "marked_success": "success",
+    "run_timed_out": "skipped",
+    "took_too_long": "failed",
+}
+
+
+@pytest.mark.parametrize(("dag_id", "state"), STATES.items())
+def test_a_task_that_is_over_loses_its_job_and_is_not_tried_again(airflow, uids, dag_id, state):
     wait_until_gone(airflow, dag_id, uids[dag_id])
     wait_for(lambda: run_job_of(dag_id) is None, lambda: "run-job ends")
-    assert airflow.state(dag_id, "job") == (state, 1)
+    wait_for(lambda: airflow.state(dag_id, "job") == (state, 1), lambda: f"it is {airflow.state(dag_id, 'job')}")
     assert uid_of(dag_id) is None
 
 

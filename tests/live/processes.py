@@ -68,12 +68,20 @@ def kill(*pids: int) -> None:
 
 def run_job_of(dag_id: str) -> int | None:
     """The process of run-job that serves a DAG of the Airflow of this process: the leader of its process group."""
+    return next((pid for pid in scripts_of(dag_id) if b"run-job" in read(pid, "cmdline")), None)
+
+
+def scripts_of(dag_id: str) -> list[int]:
+    """The processes of the scripts that serve a DAG of the Airflow of this process, each of which leads a group."""
     marks = {f"AIRFLOW_CTX_DAG_ID={dag_id}".encode(), f"AIRFLOW_HOME={os.environ['AIRFLOW_HOME']}".encode()}
-    for pid in processes():
-        if (
-            b"run-job" in read(pid, "cmdline")
-            and marks <= {*read(pid, "environ").split(b"\0")}
-            and os.getpgid(pid) == pid
-        ):
-            return pid
-    return None
+    return [pid for pid in processes() if marks <= environment(pid) and stat(pid)[2:3] == [b"%d" % pid]]
+
+
+def environment(pid: int) -> set[bytes]:
+    """The variables of a process, empty when it has ended; a renamed process has lost them."""
+    return {*read(pid, "environ").split(b"\0")}
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process has not ended."""
+    return bool((fields := stat(pid)) and fields[0] != b"Z")

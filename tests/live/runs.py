@@ -1,5 +1,5 @@
-"""A whole Airflow that runs for tests, as Composer's does: CeleryExecutor with Redis, PostgreSQL, scheduler, two
-workers, triggerer and, from Airflow 3 on, API server and DAG processor.
+"""A whole Airflow that runs for tests, as Composer's does: CeleryExecutor with Redis, PostgreSQL, scheduler, worker,
+triggerer and, from Airflow 3 on, API server and DAG processor.
 
 Its DAG folder is made as deploy-dags and Composer make it, with the DAGs of the tests in it. It asks for heartbeats
 often, so that the loss of a worker or triggerer is noticed within seconds. Each part can be stopped, killed and started
@@ -12,7 +12,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -23,12 +22,12 @@ from typing import Any
 
 import httpx
 
-from live.processes import descendants, free_port, kill, processes, read, stat, wait_for
+from live.parts import Part
+from live.processes import environment, free_port, is_alive, kill, processes, stat, wait_for
 from live.services import postgresql, redis
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
-REPLACED = "replaced"  # the queue of the worker that the tests replace
 
 
 @contextlib.contextmanager
@@ -56,56 +55,12 @@ def running_airflow(*dag_files: str, slots: int) -> Iterator[Airflow]:
         yield airflow
 
 
-class Part:
-    """A part of Airflow that runs: a process in a session of its own, and what it has started."""
-
-    def __init__(self, log: Path, *arguments: str) -> None:
-        self._log = log
-        self._arguments = arguments
-        self.start()
-
-    def start(self) -> None:
-        """Start it, again when it has ended."""
-        airflow = Path(sys.executable).with_name("airflow")
-        with self._log.open("ab") as file:
-            self._process = subprocess.Popen(
-                [airflow, *self._arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    @property
-    def pid(self) -> int:
-        """The id of its first process."""
-        return self._process.pid
-
-    def said(self) -> str:
-        """What it has logged since its first start."""
-        return self._log.read_text()
-
-    def stop(self) -> None:
-        """Ask it to end, as Composer does at first; returns at once."""
-        self._process.send_signal(signal.SIGTERM)
-
-    def has_ended(self) -> bool:
-        """Whether its first process has."""
-        return self._process.poll() is not None
-
-    def kill(self) -> None:
-        """Kill it with all that it has started, as the end of its container does."""
-        kill(self.pid, *descendants(self.pid))
-        self._process.wait()
-
-
 class Airflow:
     """The Airflow that runs, and what a person can do with it."""
 
     scheduler: Part
     triggerer: Part
     worker: Part  # of the default queue
-    replaced_worker: Part  # of the queue REPLACED
 
     def __init__(self, home: Path, *, slots: int, database: str, broker: str) -> None:
         self.home = home
@@ -159,7 +114,6 @@ class Airflow:
             self.part("dag-processor", "dag-processor")
         self.scheduler = self.part("scheduler", "scheduler", "--skip-serve-logs")
         self.worker = self.start_worker("worker", queue="default", slots=self.slots)
-        self.replaced_worker = self.start_worker("replaced-worker", queue=REPLACED, slots=2)
         self.triggerer = self.start_triggerer("triggerer")
         if not AIRFLOW_2:
             wait_for(self.answers, lambda: f"the API server answers; see {self.home}/api-server.log")
@@ -204,11 +158,10 @@ class Airflow:
 
     def _is_ours(self, pid: int) -> bool:
         """By its session or, for what has one of its own, by its environment; a renamed process has lost that."""
-        fields = stat(pid)
-        if not fields or fields[0] == b"Z":
+        if not is_alive(pid):
             return False
-        mark = f"AIRFLOW_HOME={self.home}".encode()
-        return int(fields[3]) in {part.pid for part in self.parts} or mark in read(pid, "environ").split(b"\0")
+        of_part = int(stat(pid)[3]) in {part.pid for part in self.parts}
+        return of_part or f"AIRFLOW_HOME={self.home}".encode() in environment(pid)
 
     def api(self, method: str, path: str, **body: Any) -> Any:
         """Ask the REST API of Airflow 3; 404 is None."""
@@ -221,8 +174,8 @@ class Airflow:
         assert answer.is_success, answer.text
         return answer.json()
 
-    def trigger(self, dag_id: str) -> None:
-        """Start the run `run` of a DAG once Airflow knows it; a DAG of the tests is not paused."""
+    def trigger(self, dag_id: str, run_id: str = "run") -> None:
+        """Start a run of a DAG once Airflow knows it; a DAG of the tests is not paused."""
         if AIRFLOW_2:
             from airflow.api.common.trigger_dag import trigger_dag
             from airflow.models import DagModel
@@ -231,10 +184,10 @@ class Airflow:
                 lambda: DagModel.get_current(dag_id) and self._serialized(dag_id),
                 lambda: f"DAG {dag_id} is known; see {self.home}/scheduler.log",
             )
-            trigger_dag(dag_id, run_id="run")
+            trigger_dag(dag_id, run_id=run_id)
         else:
             wait_for(lambda: self.api("GET", f"/dags/{dag_id}"), lambda: f"DAG {dag_id} is known")
-            self.api("POST", f"/dags/{dag_id}/dagRuns", dag_run_id="run", logical_date=None)
+            self.api("POST", f"/dags/{dag_id}/dagRuns", dag_run_id=run_id, logical_date=None)
 
     def mark(self, dag_id: str, task_id: str, state: str) -> None:
         """Mark a task of the run as `failed` or `success`, as a person does in the UI."""

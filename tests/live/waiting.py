@@ -26,7 +26,6 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "waits_too_long": ("sleep 600", {"timeout": 15, "retries": 0}),
     "waits_longer_than_airflow": ("sleep 600", {"execution_timeout": timedelta(seconds=30), "retries": 0}),
     "waits_for_an_image": ("true", {"start_timeout": 2}),
-    "waits_over_triggerers": ("until [ {{ ti.try_number }} = 2 ]; do sleep 1; done", {}),
     "waits_and_prints": ("for i in $(seq 20); do echo line-$i-; sleep 1; done", {"logging_interval": 5}),
 }
 IMAGES = {"waits_for_an_image": "no-such-image"}

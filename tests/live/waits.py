@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from live.jobs import job_of, uid_of
+from live.parts import Part
 from live.processes import descendants, read, wait_for
 from live.runs import Airflow
 
@@ -66,16 +67,16 @@ def wait_until_gone(airflow: Airflow, dag_id: str, uid: str | None) -> None:
     )
 
 
-def watches(airflow: Airflow) -> int:
-    """How many watch-jobs the triggerer runs."""
-    found = (read(pid, "cmdline").split(b"\0") for pid in descendants(airflow.triggerer.pid))
+def watches(triggerer: Part) -> int:
+    """How many watch-jobs a triggerer runs."""
+    found = (read(pid, "cmdline").split(b"\0") for pid in descendants(triggerer.pid))
     return sum(b"bash" in line[0] and any(word.endswith(b"/watch-jobs") for word in line) for line in found if line)
 
 
 def test_all_deferred_tasks_share_one_watch(airflow, runs):
     for dag_id in TO_END:
         wait_until_deferred(airflow, dag_id)
-    wait_for(lambda: watches(airflow) == 1, lambda: f"there is one watch: {watches(airflow)}")
+    wait_for(lambda: watches(airflow.triggerer) == 1, lambda: f"there is one watch: {airflow.triggerer.said()}")
 
 
 @pytest.mark.parametrize(("dag_id", "state"), [("waits_until_failed", "failed"), ("waits_until_success", "success")])

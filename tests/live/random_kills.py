@@ -1,0 +1,219 @@
+"""Kills workers and triggerers of a real Airflow at random moments; exits with 1 when it is not as it must be then.
+
+Runs of a DAG go on all the time, half of whose tasks wait for their Jobs in one of two workers, and half, deferred, in
+one of two triggerers. --seed draws each kill: the worker or the triggerer; SIGTERM, and SIGKILL after a grace period as
+in a container, or SIGKILL at once, to it and all that it has started; and how long it is left alone before. It is
+started again at once. After the last kill, what must hold:
+
+- each task succeeds, with its result;
+- each has had one Job, which has had one Pod: no kill starts work again;
+- no Job runs, and no process of the toolkit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from live.jobs import found
+from live.parts import Part
+from live.processes import environment, processes, read, wait_for
+from live.runs import Airflow, running_airflow
+
+DAG_ID = "killed_at_random"
+AT_ONCE = 2  # runs of the DAG
+LONGEST_PAUSE, LONGEST_GRACE = 12.0, 6.0  # seconds
+PROGRESS = 10  # kills between two progress messages
+# A task that a dead worker has taken from the broker is to be queued again soon, and as often as needed.
+SETTINGS = {"TASK_QUEUED_TIMEOUT": 30, "TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": 5, "NUM_STUCK_IN_QUEUED_RETRIES": 1000}
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One kill as drawn. part: an index; grace: seconds from SIGTERM to SIGKILL, None for no SIGTERM."""
+
+    part: int
+    pause: float
+    grace: float | None
+
+    @classmethod
+    def draw(cls, seed: int, number: int, parts: int) -> Kill:
+        """Draw the kill with this number."""
+        dice = random.Random(f"{seed}:{number}")
+        grace = dice.uniform(0, LONGEST_GRACE) if dice.random() < 0.5 else None
+        return cls(part=dice.randrange(parts), pause=dice.uniform(0, LONGEST_PAUSE), grace=grace)
+
+    def carry_out(self, part: Part) -> None:
+        """Kill the part, and start it again."""
+        if self.grace is not None:
+            part.stop()
+            deadline = time.monotonic() + self.grace
+            while not part.has_ended() and time.monotonic() < deadline:
+                time.sleep(0.1)
+        part.kill()
+        part.start()
+
+
+class Work:
+    """The uids of the Jobs that each task has ever had, and of the Pods of each Job."""
+
+    def __init__(self) -> None:
+        self.jobs: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self.pods: defaultdict[str, set[str]] = defaultdict(set)
+
+    @contextmanager
+    def watched(self) -> Iterator[Work]:
+        """Watch until the end of the context."""
+        paths = {
+            "/apis/batch/v1/namespaces/default/jobs": self._note_job,
+            "/api/v1/namespaces/default/pods": self._note_pod,
+        }
+        watches, threads = [], []
+        for path, note in paths.items():
+            command = ["kubectl", "get", "--raw", f"{path}?watch=1&timeoutSeconds=86400"]
+            watches.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            threads.append(threading.Thread(target=self._read, args=(watches[-1], note)))
+            threads[-1].start()
+        try:
+            yield self
+            assert all(watch.poll() is None for watch in watches), "a watch of this program has ended"
+        finally:
+            for watch, thread in zip(watches, threads, strict=True):
+                watch.kill()
+                thread.join()
+
+    def _read(self, watch: subprocess.Popen[str], note: Any) -> None:
+        with watch:
+            for line in watch.stdout or ():
+                note(json.loads(line)["object"]["metadata"])
+
+    def _note_job(self, metadata: dict[str, Any]) -> None:
+        run, task = (metadata["annotations"][f"gke-job/{name}"] for name in ("run-id", "task-id"))
+        self.jobs[run, task].add(metadata["uid"])
+
+    def _note_pod(self, metadata: dict[str, Any]) -> None:
+        self.pods[metadata["ownerReferences"][0]["uid"]].add(metadata["uid"])
+
+
+def states() -> dict[tuple[str, str], tuple[str, int]]:
+    """State and try number of each task, by its run and task id."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        found = session.query(TaskInstance.run_id, TaskInstance.task_id, TaskInstance.state, TaskInstance.try_number)
+        return {(run, task): (str(state), number) for run, task, state, number in found.filter_by(dag_id=DAG_ID)}
+
+
+def results() -> dict[tuple[str, str], str]:
+    """The result of each task that has one, as text."""
+    from airflow.utils.session import create_session
+    from sqlalchemy import text
+
+    with create_session() as session:
+        rows = session.execute(text("SELECT run_id, task_id, value FROM xcom WHERE key = 'return_value'")).all()
+    return {
+        (run, task): bytes(value).decode() if isinstance(value, memoryview) else str(value) for run, task, value in rows
+    }
+
+
+def unfinished(tasks: dict[tuple[str, str], tuple[str, int]]) -> set[tuple[str, str]]:
+    """The tasks that are not at an end."""
+    return {task for task, (state, _) in tasks.items() if state not in ("success", "failed", "upstream_failed")}
+
+
+def scripts() -> list[str]:
+    """The command lines of the toolkit's processes."""
+    mark = f"AIRFLOW_HOME={os.environ['AIRFLOW_HOME']}".encode()
+    lines = (read(pid, "cmdline").replace(b"\0", b" ").decode() for pid in processes() if mark in environment(pid))
+    return [line for line in lines if "/dags/scripts/" in line or line.startswith("kubectl ")]
+
+
+def running_jobs() -> list[str]:
+    """The names of the Jobs that are not finished."""
+    return [job["metadata"]["name"] for job in found("jobs") if not job["status"].get("conditions")]
+
+
+def settle(what: str, left: Callable[[], Any]) -> list[str]:
+    """Wait until nothing is left; returns what is wrong."""
+    try:
+        wait_for(lambda: not left(), lambda: f"{what}: {left()}")
+    except AssertionError as error:
+        return [str(error)]
+    return []
+
+
+def wrong(work: Work, runs: list[str], tasks_of_run: int) -> list[str]:
+    """What is not as it must be."""
+    ended, had = states(), results()
+    said = []
+    for task in [(run, f"job_{number}") for run in runs for number in range(tasks_of_run)]:
+        state, number = ended.get(task, ("missing", 0))
+        jobs = work.jobs[task]
+        pods = {pod for job in jobs for pod in work.pods[job]}
+        expected = task[1].removeprefix("job_")
+        if (state, had.get(task), len(jobs), len(pods)) != ("success", expected, 1, 1):
+            found = f"{state} in try {number}, result {had.get(task)}, {len(jobs)} Jobs, {len(pods)} Pods"
+            said.append(f"{task[1]} of {task[0]}: {found}")
+    return said
+
+
+def kill_parts(airflow: Airflow, kills: list[Kill], tasks_of_run: int) -> list[str]:
+    """Carry out all kills while runs of the DAG go on; returns these runs."""
+    workers = [airflow.worker, airflow.start_worker("second-worker", queue="default", slots=airflow.slots)]
+    parts = [*workers, airflow.triggerer, airflow.start_triggerer("second-triggerer")]
+    runs: list[str] = []
+    began = time.monotonic()
+    for number, kill in enumerate(kills, start=1):
+        while len(unfinished(states())) <= (AT_ONCE - 1) * tasks_of_run:
+            runs.append(f"run-{len(runs)}")
+            airflow.trigger(DAG_ID, runs[-1])
+            wait_for(lambda: any(run == runs[-1] for run, _ in states()), lambda: f"{runs[-1]} has tasks")
+        time.sleep(kill.pause)
+        kill.carry_out(parts[kill.part])
+        if number % PROGRESS == 0:
+            print(f"{number} of {len(kills)} kills, {len(runs)} runs, {time.monotonic() - began:.0f} s", flush=True)
+    return runs
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--count", type=int, default=100, help="kills")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--tasks", type=int, default=6, help="of a run of the DAG")
+    options = parser.parse_args()
+    print(f"seed {options.seed}", flush=True)
+    kills = [Kill.draw(options.seed, number, 4) for number in range(options.count)]
+    os.environ |= {f"AIRFLOW__SCHEDULER__{name}": str(value) for name, value in SETTINGS.items()}
+    os.environ["RANDOM_KILLS_TASKS"] = str(options.tasks)
+    with running_airflow("killed_at_random.py", slots=8) as airflow, Work().watched() as work:
+        began = time.monotonic()
+        runs = kill_parts(airflow, kills, options.tasks)
+        said = [*settle("tasks are unfinished", lambda: unfinished(states())), *settle("Jobs run", running_jobs)]
+        said += settle("processes are left", scripts)
+        said += wrong(work, runs, options.tasks)
+        took = time.monotonic() - began
+        tries = sum(number for _, number in states().values())
+    for line in said:
+        print(f"WRONG {line}", flush=True)
+    of_workers, stopped = sum(kill.part < 2 for kill in kills), sum(kill.grace is not None for kill in kills)
+    print(f"{len(kills)} kills: {of_workers} of workers, {len(kills) - of_workers} of triggerers", end="")
+    print(f"; {stopped} with SIGTERM first")
+    jobs = sum(map(len, work.jobs.values()))
+    print(f"{len(runs) * options.tasks} tasks, {tries} tries, {jobs} Jobs, {len(said)} wrong; {took:.0f} s")
+    return 1 if said else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

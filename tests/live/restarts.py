@@ -1,0 +1,117 @@
+"""Jobs go on, and their tasks too, when triggerers and schedulers are stopped or die, and with two triggerers at once.
+
+One Job is waited for in a worker, which must not notice; the other one by a deferred task.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from live.jobs import job_of, running_pod, uid_of
+from live.parts import Part
+from live.processes import processes, read, run_job_of, wait_for
+from live.runs import Airflow
+from live.waits import wait_for_state, wait_until_deferred, watches
+
+WAITING, DEFERRED = "stays_waiting", "stays_deferred"
+
+
+@pytest.fixture(scope="module")
+def uids(airflow: Airflow) -> dict[str, str | None]:
+    """The uids of the Jobs, which run."""
+    for dag_id in (WAITING, DEFERRED):
+        airflow.trigger(dag_id)
+    wait_for(lambda: running_pod(WAITING) and run_job_of(WAITING), lambda: airflow.logs(WAITING, "job"))
+    wait_for(lambda: running_pod(DEFERRED), lambda: airflow.logs(DEFERRED, "job"))
+    wait_until_deferred(airflow, DEFERRED)
+    return {dag_id: uid_of(dag_id) for dag_id in (WAITING, DEFERRED)}
+
+
+@pytest.fixture(scope="module")
+def second(airflow: Airflow, uids: dict[str, str | None]) -> Part:
+    """Another triggerer beside the first one."""
+    return airflow.start_triggerer("second-triggerer")
+
+
+def wait_until_taken_over(airflow: Airflow, before: int | None, by: Part) -> None:
+    """Wait until another triggerer than the one with the id `before` waits for the deferred task."""
+    wait_for(
+        lambda: airflow.triggerer_of(DEFERRED, "job") not in (None, before),
+        lambda: f"another triggerer takes over from {before}: {by.said()}",
+    )
+    wait_for(lambda: watches(by) == 1, lambda: f"it watches: {by.said()}")
+
+
+def end_job(dag_id: str) -> None:
+    """Have the container of the Job end with success: the stand-in's containers are processes of this machine."""
+    for pid in processes():
+        if read(pid, "cmdline").startswith(b"sh\0") and read(pid, "cmdline").endswith(b"\0%s\0" % dag_id.encode()):
+            os.kill(pid, signal.SIGTERM)
+
+
+def assert_untouched(airflow: Airflow, uids: dict[str, str | None]) -> None:
+    """Both tasks are in their first try, and have the Jobs that they had."""
+    assert {dag_id: uid_of(dag_id) for dag_id in uids} == uids
+    assert airflow.state(DEFERRED, "job") == ("deferred", 1)
+    assert airflow.state(WAITING, "job") == ("running", 1)
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_another_triggerer_takes_over_and_the_job_goes_on(airflow, uids, how):
+    before = airflow.triggerer_of(DEFERRED, "job")
+    if how == "stopped":
+        airflow.triggerer.stop()
+        wait_for(airflow.triggerer.has_ended, lambda: f"the triggerer ends: {airflow.triggerer.said()}")
+    airflow.triggerer.kill()
+    airflow.triggerer.start()
+    wait_until_taken_over(airflow, before, airflow.triggerer)
+    assert_untouched(airflow, uids)
+
+
+def test_of_two_triggerers_the_other_one_takes_over(airflow, uids, second):
+    before = airflow.triggerer_of(DEFERRED, "job")
+    airflow.triggerer.kill()
+    wait_until_taken_over(airflow, before, second)
+    assert_untouched(airflow, uids)
+    airflow.triggerer.start()
+
+
+def test_a_triggerer_that_has_hung_lets_go_of_what_another_one_has_taken_over(airflow, uids, second):
+    before = airflow.triggerer_of(DEFERRED, "job")
+    second.pause()
+    wait_until_taken_over(airflow, before, airflow.triggerer)
+    second.go_on()
+    wait_for(lambda: watches(second) == 0, lambda: f"it waits no more: {second.said()}")
+    assert_untouched(airflow, uids)
+
+
+def test_a_scheduler_that_is_stopped_and_started_finds_the_tasks_as_they_are(airflow, uids):
+    airflow.scheduler.stop()
+    wait_for(airflow.scheduler.has_ended, lambda: f"the scheduler ends: {airflow.scheduler.said()}")
+    airflow.scheduler.kill()
+    airflow.scheduler.start()
+    airflow.trigger("waits_for_the_scheduler")
+    wait_for_state(airflow, "waits_for_the_scheduler", "success", "nothing")
+    assert_untouched(airflow, uids)
+
+
+def test_jobs_that_end_while_there_is_no_scheduler_and_two_triggerers_have_results_once(airflow, uids, second):
+    airflow.scheduler.kill()
+    assert_untouched(airflow, uids)
+    for dag_id in uids:
+        end_job(dag_id)
+        wait_for(
+            lambda dag_id=dag_id: job_of(dag_id)["status"].get("completionTime"),
+            lambda dag_id=dag_id: f"the Job is complete: {job_of(dag_id)}",
+        )
+    airflow.scheduler.start()
+    for dag_id, uid in uids.items():
+        wait_for_state(airflow, dag_id, "success")
+        assert airflow.state(dag_id, "job")[1] == 1
+        assert uid_of(dag_id) == uid
+        log = airflow.logs(dag_id, "job")
+        assert log.count("| the first line") == log.count("| the last line") == 1, log
+    second.kill()
