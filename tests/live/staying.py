@@ -1,4 +1,4 @@
-"""DAGs whose Jobs run until their processes get a SIGTERM, and succeed then; restarts.py says what they must survive."""
+"""DAGs whose Jobs run until they get a SIGTERM, and succeed then; restarts.py says what they must survive."""
 
 from __future__ import annotations
 

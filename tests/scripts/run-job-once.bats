@@ -172,6 +172,23 @@ has_logged() { # LINE
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "this run was interrupted; Job $job in namespace $NAMESPACE is deleted"
 }
 
+@test "interrupted before a check begins it deletes the Job" {
+  submit 'sleep 60'
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  # shellcheck disable=SC2016 # for the script
+  printf '%s\n' '#!/bin/bash' "PATH=$PATH" '[[ $* != *proxy* ]] || { : >"$STARTED"; exec sleep 60; }' 'exec kubectl "$@"' \
+    >"$BATS_TEST_TMPDIR/bin/kubectl"
+  chmod +x "$BATS_TEST_TMPDIR/bin/kubectl"
+  STARTED=$BATS_TEST_TMPDIR/started PATH=$BATS_TEST_TMPDIR/bin:$PATH bash "$REPOSITORY/scripts/run-job" --job "$job" --uid "$uid" \
+    --namespace "$NAMESPACE" --once 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  local runner=$!
+  wait_until test -e "$BATS_TEST_TMPDIR/started"
+  kill -TERM "$runner"
+  wait_for "$runner"
+  assert_equal "$status" 143
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "this run was interrupted; Job $job in namespace $NAMESPACE is deleted"
+}
+
 is_struck() {
   (($(requests struck) > 0))
 }
