@@ -28,7 +28,7 @@ from typing import Any
 
 from live.jobs import found
 from live.parts import Part
-from live.processes import environment, processes, read, wait_for
+from live.processes import descendants, environment, processes, read, wait_for
 from live.runs import Airflow, running_airflow
 
 DAG_ID = "killed_at_random"
@@ -136,7 +136,9 @@ def unfinished(tasks: dict[tuple[str, str], tuple[str, int]]) -> set[tuple[str, 
 def scripts() -> list[str]:
     """The command lines of the toolkit's processes."""
     mark = f"AIRFLOW_HOME={os.environ['AIRFLOW_HOME']}".encode()
-    lines = (read(pid, "cmdline").replace(b"\0", b" ").decode() for pid in processes() if mark in environment(pid))
+    others = {os.getpid(), *descendants(os.getpid())}
+    pids = (pid for pid in processes() if pid not in others and mark in environment(pid))
+    lines = (read(pid, "cmdline").replace(b"\0", b" ").decode() for pid in pids)
     return [line for line in lines if "/dags/scripts/" in line or line.startswith("kubectl ")]
 
 
