@@ -47,6 +47,6 @@ for name, arguments in TASKS.items():
             **arguments,
         )
 
-for name in ("reaps", "reaps_after_a_worker"):
+for name in ("reaps", "reaps_after_a_worker", "reaps_after_a_triggerer"):
     with DAG(name, schedule=None, is_paused_upon_creation=False):
         ReapGkeJobs(task_id="reap", namespace=os.environ["NAMESPACE"], dry_run=False)

@@ -16,17 +16,18 @@ from live.processes import processes, read, run_job_of, wait_for
 from live.runs import Airflow
 from live.waits import wait_for_state, wait_until_deferred, watches
 
-WAITING, DEFERRED = "stays_waiting", "stays_deferred"
+WAITING, DEFERRED, ALONE = "stays_waiting", "stays_deferred", "stays_alone"
 
 
 @pytest.fixture(scope="module")
 def uids(airflow: Airflow) -> dict[str, str | None]:
     """The uids of the Jobs, which run."""
-    for dag_id in (WAITING, DEFERRED):
+    for dag_id in (WAITING, DEFERRED, ALONE):
         airflow.trigger(dag_id)
     wait_for(lambda: running_pod(WAITING) and run_job_of(WAITING), lambda: airflow.logs(WAITING, "job"))
     wait_for(lambda: running_pod(DEFERRED), lambda: airflow.logs(DEFERRED, "job"))
     wait_until_deferred(airflow, DEFERRED)
+    wait_until_deferred(airflow, ALONE)
     return {dag_id: uid_of(dag_id) for dag_id in (WAITING, DEFERRED)}
 
 
@@ -59,12 +60,28 @@ def assert_untouched(airflow: Airflow, uids: dict[str, str | None]) -> None:
     assert airflow.state(WAITING, "job") == ("running", 1)
 
 
-@pytest.mark.parametrize("how", ["killed", "stopped"])
-def test_another_triggerer_takes_over_and_the_job_goes_on(airflow, uids, how):
+def test_another_triggerer_takes_over_from_one_that_was_killed_and_the_job_goes_on(airflow, uids):
+    before, uid = airflow.triggerer_of(DEFERRED, "job"), uid_of(ALONE)
+    airflow.triggerer.kill()
+    airflow.mark(ALONE, "job", "failed")
+    airflow.triggerer.start()
+    wait_until_taken_over(airflow, before, airflow.triggerer)
+    assert_untouched(airflow, uids)
+    assert uid_of(ALONE) == uid
+
+
+def test_the_janitor_deletes_the_job_of_a_task_that_was_marked_while_no_triggerer_had_it(airflow, uids):
+    dag_id = "reaps_after_a_triggerer"
+    airflow.trigger(dag_id)
+    wait_for_state(airflow, dag_id, "success", "reap")
+    assert uid_of(ALONE) is None
+    assert_untouched(airflow, uids)
+
+
+def test_another_triggerer_takes_over_from_one_that_was_stopped_and_the_job_goes_on(airflow, uids):
     before = airflow.triggerer_of(DEFERRED, "job")
-    if how == "stopped":
-        airflow.triggerer.stop()
-        wait_for(airflow.triggerer.has_ended, lambda: f"the triggerer ends: {airflow.triggerer.said()}")
+    airflow.triggerer.stop()
+    wait_for(airflow.triggerer.has_ended, lambda: f"the triggerer ends: {airflow.triggerer.said()}")
     airflow.triggerer.kill()
     airflow.triggerer.start()
     wait_until_taken_over(airflow, before, airflow.triggerer)

@@ -15,7 +15,7 @@ except ImportError:  # Airflow 2.11
 
 END = "echo 42 >/dev/termination-log; echo the last line; exit 0"
 
-for name, deferrable in {"stays_waiting": False, "stays_deferred": True}.items():
+for name, deferrable in {"stays_waiting": False, "stays_deferred": True, "stays_alone": True}.items():
     with DAG(name, schedule=None, is_paused_upon_creation=False):
         GkeJobOperator(
             task_id="job",
