@@ -1,9 +1,9 @@
 """Kills workers and triggerers of a real Airflow at random moments; exits with 1 when it is not as it must be then.
 
 Runs of a DAG go on all the time, half of whose tasks wait for their Jobs in one of two workers, and half, deferred, in
-one of two triggerers. --seed draws each kill: the worker or the triggerer; SIGTERM, and SIGKILL after a grace period as
-in a container, or SIGKILL at once, to it and all that it has started; and how long it is left alone before. It is
-started again at once. After the last kill, what must hold:
+one of two triggerers. --seed draws each kill: a worker that has a task or a triggerer that watches, and which of them;
+SIGTERM, and SIGKILL after a grace period as in a container, or SIGKILL at once, to it and all that it has started; and
+how long it is left alone before. It is started again at once. After the last kill, what must hold:
 
 - each task succeeds, with its result;
 - each has had one Job, which has had one Pod: no kill starts work again;
@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,7 @@ from live.runs import Airflow, running_airflow
 
 DAG_ID = "killed_at_random"
 AT_ONCE = 2  # runs of the DAG
-LONGEST_PAUSE, LONGEST_GRACE = 12.0, 6.0  # seconds
+LONGEST_PAUSE, LONGEST_GRACE = 6.0, 6.0  # seconds
 PROGRESS = 10  # kills between two progress messages
 # A task that a dead worker has taken from the broker is to be queued again soon, and as often as needed.
 SETTINGS = {"TASK_QUEUED_TIMEOUT": 30, "TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": 5, "NUM_STUCK_IN_QUEUED_RETRIES": 1000}
@@ -41,18 +41,26 @@ SETTINGS = {"TASK_QUEUED_TIMEOUT": 30, "TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": 5, 
 
 @dataclass(frozen=True)
 class Kill:
-    """One kill as drawn. part: an index; grace: seconds from SIGTERM to SIGKILL, None for no SIGTERM."""
+    """One kill as drawn.
 
-    part: int
+    kind: of the part; choice: which of those that have work; grace: seconds from SIGTERM to SIGKILL, None for no SIGTERM
+    """
+
+    kind: str
+    choice: float
     pause: float
     grace: float | None
 
     @classmethod
-    def draw(cls, seed: int, number: int, parts: int) -> Kill:
+    def draw(cls, seed: int, number: int) -> Kill:
         """Draw the kill with this number."""
         dice = random.Random(f"{seed}:{number}")
-        grace = dice.uniform(0, LONGEST_GRACE) if dice.random() < 0.5 else None
-        return cls(part=dice.randrange(parts), pause=dice.uniform(0, LONGEST_PAUSE), grace=grace)
+        return cls(
+            kind=dice.choice(["worker", "worker", "triggerer"]),
+            choice=dice.random(),
+            pause=dice.uniform(0, LONGEST_PAUSE),
+            grace=dice.uniform(0, LONGEST_GRACE) if dice.random() < 0.5 else None,
+        )
 
     def carry_out(self, part: Part) -> None:
         """Kill the part, and start it again."""
@@ -133,12 +141,12 @@ def unfinished(tasks: dict[tuple[str, str], tuple[str, int]]) -> set[tuple[str, 
     return {task for task, (state, _) in tasks.items() if state not in ("success", "failed", "upstream_failed")}
 
 
-def scripts() -> list[str]:
-    """The command lines of the toolkit's processes."""
+def scripts(pids: Iterable[int] | None = None) -> list[str]:
+    """The command lines of the toolkit's processes, among these or all."""
     mark = f"AIRFLOW_HOME={os.environ['AIRFLOW_HOME']}".encode()
-    others = {os.getpid(), *descendants(os.getpid())}
-    pids = (pid for pid in processes() if pid not in others and mark in environment(pid))
-    lines = (read(pid, "cmdline").replace(b"\0", b" ").decode() for pid in pids)
+    ours = {os.getpid(), *descendants(os.getpid())} if pids is None else set()
+    others = (pid for pid in (processes() if pids is None else pids) if pid not in ours and mark in environment(pid))
+    lines = (read(pid, "cmdline").replace(b"\0", b" ").decode() for pid in others)
     return [line for line in lines if "/dags/scripts/" in line or line.startswith("kubectl ")]
 
 
@@ -174,16 +182,22 @@ def wrong(work: Work, runs: list[str], tasks_of_run: int) -> list[str]:
 def kill_parts(airflow: Airflow, kills: list[Kill], tasks_of_run: int) -> list[str]:
     """Carry out all kills while runs of the DAG go on; returns these runs."""
     workers = [airflow.worker, airflow.start_worker("second-worker", queue="default", slots=airflow.slots)]
-    parts = [*workers, airflow.triggerer, airflow.start_triggerer("second-triggerer")]
+    triggerers = [airflow.triggerer, airflow.start_triggerer("second-triggerer")]
+    parts = {"worker": workers, "triggerer": triggerers}
     runs: list[str] = []
     began = time.monotonic()
-    for number, kill in enumerate(kills, start=1):
+
+    def with_work(kind: str) -> list[Part]:
         while len(unfinished(states())) <= (AT_ONCE - 1) * tasks_of_run:
             runs.append(f"run-{len(runs)}")
             airflow.trigger(DAG_ID, runs[-1])
             wait_for(lambda: any(run == runs[-1] for run, _ in states()), lambda: f"{runs[-1]} has tasks")
+        return [part for part in parts[kind] if scripts(part.processes())]
+
+    for number, kill in enumerate(kills, start=1):
+        busy = wait_for(lambda kill=kill: with_work(kill.kind), lambda kill=kill: f"a {kill.kind} has work: {states()}")
         time.sleep(kill.pause)
-        kill.carry_out(parts[kill.part])
+        kill.carry_out(busy[int(kill.choice * len(busy))])
         if number % PROGRESS == 0:
             print(f"{number} of {len(kills)} kills, {len(runs)} runs, {time.monotonic() - began:.0f} s", flush=True)
     return runs
@@ -196,7 +210,7 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=6, help="of a run of the DAG")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
-    kills = [Kill.draw(options.seed, number, 4) for number in range(options.count)]
+    kills = [Kill.draw(options.seed, number) for number in range(options.count)]
     os.environ |= {f"AIRFLOW__SCHEDULER__{name}": str(value) for name, value in SETTINGS.items()}
     os.environ["RANDOM_KILLS_TASKS"] = str(options.tasks)
     with running_airflow("killed_at_random.py", slots=8) as airflow, Work().watched() as work:
@@ -209,7 +223,7 @@ def main() -> int:
         tries = sum(number for _, number in states().values())
     for line in said:
         print(f"WRONG {line}", flush=True)
-    of_workers, stopped = sum(kill.part < 2 for kill in kills), sum(kill.grace is not None for kill in kills)
+    of_workers, stopped = sum(kill.kind == "worker" for kill in kills), sum(kill.grace is not None for kill in kills)
     print(f"{len(kills)} kills: {of_workers} of workers, {len(kills) - of_workers} of triggerers", end="")
     print(f"; {stopped} with SIGTERM first")
     jobs = sum(map(len, work.jobs.values()))
