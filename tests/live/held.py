@@ -27,6 +27,7 @@ for held in ("submission", "check"):
                 values={
                     "image": "busybox:1.37",
                     "command": ["sh", "-c", LASTS if how == "marked" else ENDS],
+                    "termination_grace_seconds": 1,
                 },
                 deferrable=True,
                 logging_interval=1,

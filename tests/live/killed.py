@@ -42,6 +42,7 @@ for name, arguments in TASKS.items():
                 "command": ["sh", "-c", "echo with $TOKEN; sleep 600"],
                 "env": {"TOKEN": "hunter2-in-it"},
                 "run_as_user": 65532,
+                "termination_grace_seconds": 1,
             },
             retry_delay=timedelta(0),
             **arguments,

@@ -43,7 +43,8 @@ SETTINGS = {"TASK_QUEUED_TIMEOUT": 30, "TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": 5, 
 class Kill:
     """One kill as drawn.
 
-    kind: of the part; choice: which of those that have work; grace: seconds from SIGTERM to SIGKILL, None for no SIGTERM
+    kind: of the part; choice: which of those that have work; grace: seconds from SIGTERM to SIGKILL, None for no
+    SIGTERM
     """
 
     kind: str

@@ -25,6 +25,7 @@ for name, deferrable in {"stays_waiting": False, "stays_deferred": True, "stays_
                 "image": "busybox:1.37",
                 "command": ["sh", "-c", f"trap '{END}' TERM; echo the first line; sleep 600 & wait", name],
                 "retries": 0,
+                "termination_grace_seconds": 1,
             },
             deferrable=deferrable,
             retries=1,

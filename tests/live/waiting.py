@@ -43,7 +43,12 @@ for name, (shell_command, arguments) in JOBS.items():
             task_id="job",
             template="batch-job",
             namespace=os.environ["NAMESPACE"],
-            values={"image": IMAGES.get(name, "busybox:1.37"), "command": ["sh", "-c", shell_command], "retries": 0},
+            values={
+                "image": IMAGES.get(name, "busybox:1.37"),
+                "command": ["sh", "-c", shell_command],
+                "retries": 0,
+                "termination_grace_seconds": 1,
+            },
             deferrable=True,
             **{"retries": 1, "retry_delay": timedelta(0), **arguments},
         )
