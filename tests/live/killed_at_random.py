@@ -13,6 +13,7 @@ except ImportError:  # Airflow 2.11
     from airflow import DAG
 
 TASKS = int(os.environ["RANDOM_KILLS_TASKS"])
+LONGEST = 60  # seconds of a Job: longer than Airflow waits for the heartbeat of a task
 
 with DAG("killed_at_random", schedule=None, is_paused_upon_creation=False, max_active_runs=100):
     for number in range(TASKS):
@@ -22,7 +23,7 @@ with DAG("killed_at_random", schedule=None, is_paused_upon_creation=False, max_a
             namespace=os.environ["NAMESPACE"],
             values={
                 "image": "busybox:1.37",
-                "command": ["sh", "-c", f"sleep {2 + 25 * number // TASKS}; echo {number} >/dev/termination-log"],
+                "command": ["sh", "-c", f"sleep {2 + LONGEST * number // TASKS}; echo {number} >/dev/termination-log"],
                 "retries": 0,
                 "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}},
             },
