@@ -314,8 +314,6 @@ class GkeJobOperator(BashOperator):
 
     def _submit(self, context: Context) -> dict[str, Any]:
         options = {name: self.options[name] for name in OF_SUBMIT_JOB}
-        if self.wait_for_completion:
-            options["on_kill"] = self.options["on_kill"]
         return self._note_job(context, *self._run_with_values(context, "submit-job", **options).split())
 
     def _note_job(self, context: Context, name: str, namespace: str, uid: str) -> dict[str, Any]:

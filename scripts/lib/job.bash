@@ -35,12 +35,6 @@ send_deletion() { # NAME NAMESPACE UID
   change "delete Job $1" "${deletion[@]}" # refused: somebody else was faster
 }
 
-# Deletes the Job with this uid, and waits for nothing.
-delete_in_background() { # NAME NAMESPACE UID HOW-TO-RUN-KUBECTL...
-  local deletion body
-  prepare_deletion "$1" "$2" "$3" Background && "${@:4}" "${deletion[@]}" <<<"$body" >/dev/null
-}
-
 wait_until_gone() { # NAME NAMESPACE UID
   local left
   seconds_left

@@ -14,7 +14,7 @@ except ImportError:  # Airflow 2.11
     from airflow import DAG
 
 QUEUES = {"stopped": "default", "marked": "default", "replaced": "replaced", "killed": "killed"}
-ENDS, LASTS = "echo a line of the log; echo 42 >/dev/termination-log", "sleep 600"
+ENDS, LASTS = "sleep 5; echo a line of the log; echo 42 >/dev/termination-log", "sleep 600"
 HELD = Path(os.environ["AIRFLOW_HOME"], "held")  # of live/held
 
 for held in ("submission", "check"):

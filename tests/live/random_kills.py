@@ -35,8 +35,16 @@ DAG_ID = "killed_at_random"
 AT_ONCE = 2  # runs of the DAG
 LONGEST_PAUSE, LONGEST_GRACE = 6.0, 6.0  # seconds
 PROGRESS = 10  # kills between two progress messages
-# A task that a dead worker has taken from the broker is to be queued again soon, and as often as needed.
-SETTINGS = {"TASK_QUEUED_TIMEOUT": 30, "TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": 5, "NUM_STUCK_IN_QUEUED_RETRIES": 1000}
+# A task that a dead worker had, or has taken from the broker, is to be tried again soon, and as often as needed.
+SETTINGS = {
+    "NUM_STUCK_IN_QUEUED_RETRIES": 1000,
+    "SCHEDULER_ZOMBIE_TASK_THRESHOLD": 10,
+    "TASK_INSTANCE_HEARTBEAT_TIMEOUT": 10,
+    "TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 2,
+    "TASK_QUEUED_TIMEOUT": 30,
+    "TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": 5,
+    "ZOMBIE_DETECTION_INTERVAL": 2,
+}
 
 
 @dataclass(frozen=True)
@@ -212,9 +220,8 @@ def main() -> int:
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     kills = [Kill.draw(options.seed, number) for number in range(options.count)]
-    os.environ |= {f"AIRFLOW__SCHEDULER__{name}": str(value) for name, value in SETTINGS.items()}
     os.environ["RANDOM_KILLS_TASKS"] = str(options.tasks)
-    with running_airflow("killed_at_random.py", slots=8) as airflow, Work().watched() as work:
+    with running_airflow("killed_at_random.py", slots=8, settings=SETTINGS) as airflow, Work().watched() as work:
         began = time.monotonic()
         runs = kill_parts(airflow, kills, options.tasks)
         said = [*settle("tasks are unfinished", lambda: unfinished(states())), *settle("Jobs run", running_jobs)]

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,11 @@ AIRFLOW_2 = version("apache-airflow").startswith("2.")
 
 
 @contextlib.contextmanager
-def running_airflow(*dag_files: str, slots: int) -> Iterator[Airflow]:
+def running_airflow(*dag_files: str, slots: int, settings: Mapping[str, object] | None = None) -> Iterator[Airflow]:
     """An Airflow with these files of this directory, and the stand-in for GKE as kubectl's current context.
 
     :param slots: how many tasks the default queue's worker runs at once
+    :param settings: of the section `scheduler`
     """
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="live-airflow-"))
@@ -49,6 +50,7 @@ def running_airflow(*dag_files: str, slots: int) -> Iterator[Airflow]:
         home = Path(directory, "airflow")
         (home / "tmp").mkdir(parents=True)
         airflow = Airflow(home, slots=slots, database=database, broker=broker)
+        os.environ |= {f"AIRFLOW__SCHEDULER__{name}": str(value) for name, value in (settings or {}).items()}
         airflow.deploy(*(Path(__file__).with_name(name) for name in dag_files))
         stack.callback(airflow.end)
         airflow.start()

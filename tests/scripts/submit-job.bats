@@ -30,25 +30,6 @@ finish_job() {
   assert_equal "$(kubectl get job "$job" --output 'jsonpath={.metadata.uid}')" "$uid"
 }
 
-@test "interrupted with --on-kill delete it deletes the Job that it has created" {
-  mkdir "$BATS_TEST_TMPDIR/bin"
-  # shellcheck disable=SC2016 # for the kubectl that does not end when it has created the Job
-  printf '%s\n' '#!/bin/bash' "PATH=$PATH" 'kubectl "$@" || exit' '[[ $* != *create* ]] || { : >"$CREATED"; exec sleep 60; }' \
-    >"$BATS_TEST_TMPDIR/bin/kubectl"
-  chmod +x "$BATS_TEST_TMPDIR/bin/kubectl"
-  CREATED=$BATS_TEST_TMPDIR/created PATH=$BATS_TEST_TMPDIR/bin:$PATH setsid bash "$REPOSITORY/scripts/submit-job" \
-    --template batch-job --values "$(values_file 'sleep 60')" --namespace "$NAMESPACE" --name deleted --on-kill delete \
-    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  local submit=$!
-  wait_until test -e "$BATS_TEST_TMPDIR/created"
-  kill -TERM -- "-$submit"
-  wait_for "$submit"
-  assert_equal "$status" 143
-  assert_equal "$(<"$BATS_TEST_TMPDIR/out")" ''
-  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "interrupted; Job deleted in namespace $NAMESPACE is deleted"
-  assert_equal "$(kubectl get job deleted --ignore-not-found)" ''
-}
-
 @test "the Job says which task instance it belongs to" {
   as_task 'my dag' 'train.it' 'manual__2026-11-23T00:00:00+00:00' 3 7
   submit 'sleep 60'
