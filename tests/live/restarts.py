@@ -5,14 +5,11 @@ One Job is waited for in a worker, which must not notice; the other one by a def
 
 from __future__ import annotations
 
-import os
-import signal
-
 import pytest
 
-from live.jobs import job_of, running_pod, uid_of
+from live.jobs import end_job, job_of, running_pod, uid_of
 from live.parts import Part
-from live.processes import processes, read, run_job_of, wait_for
+from live.processes import run_job_of, wait_for
 from live.runs import Airflow
 from live.waits import wait_for_state, wait_until_deferred, watches
 
@@ -44,13 +41,6 @@ def wait_until_taken_over(airflow: Airflow, before: int | None, by: Part) -> Non
         lambda: f"another triggerer takes over from {before}: {by.said()}",
     )
     wait_for(lambda: watches(by) == 1, lambda: f"it watches: {by.said()}")
-
-
-def end_job(dag_id: str) -> None:
-    """Have the container of the Job end with success: the stand-in's containers are processes of this machine."""
-    for pid in processes():
-        if read(pid, "cmdline").startswith(b"sh\0") and read(pid, "cmdline").endswith(b"\0%s\0" % dag_id.encode()):
-            os.kill(pid, signal.SIGTERM)
 
 
 def assert_untouched(airflow: Airflow, uids: dict[str, str | None]) -> None:

@@ -14,6 +14,7 @@ except ImportError:  # Airflow 2.11
     from airflow import DAG
     from airflow.decorators import task
 
+LINES = "for i in $(seq %d %d); do echo line-$i-; done"
 # The Job, and the arguments of its task.
 JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "waits": ("echo a line of the log; sleep 8; echo '{\"n\": 42}' >/dev/termination-log", {}),
@@ -26,7 +27,10 @@ JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "waits_too_long": ("sleep 600", {"timeout": 15, "retries": 0}),
     "waits_longer_than_airflow": ("sleep 600", {"execution_timeout": timedelta(seconds=30), "retries": 0}),
     "waits_for_an_image": ("true", {"start_timeout": 2}),
-    "waits_and_prints": ("for i in $(seq 20); do echo line-$i-; sleep 1; done", {"logging_interval": 5}),
+    "waits_and_prints": (
+        f"trap '{LINES % (11, 20)}; exit 0' TERM; {LINES % (1, 10)}; sleep 600 & wait",
+        {"logging_interval": 5},
+    ),
 }
 IMAGES = {"waits_for_an_image": "no-such-image"}
 
@@ -45,7 +49,7 @@ for name, (shell_command, arguments) in JOBS.items():
             namespace=os.environ["NAMESPACE"],
             values={
                 "image": IMAGES.get(name, "busybox:1.37"),
-                "command": ["sh", "-c", shell_command],
+                "command": ["sh", "-c", shell_command, name],
                 "retries": 0,
                 "termination_grace_seconds": 1,
             },
