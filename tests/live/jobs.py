@@ -40,10 +40,10 @@ def evict(pod: dict[str, Any]) -> None:
     subprocess.run(command, input=json.dumps(eviction).encode(), check=True, stdout=subprocess.DEVNULL)
 
 
-def end_job(dag_id: str) -> None:
-    """SIGTERM to the shell with the id of its DAG as an argument: the stand-in's containers are processes here."""
+def end_job(name: str) -> None:
+    """SIGTERM to the shells with this last argument: the stand-in's containers are processes here."""
     for pid in processes():
-        if read(pid, "cmdline").startswith(b"sh\0") and read(pid, "cmdline").endswith(b"\0%s\0" % dag_id.encode()):
+        if read(pid, "cmdline").startswith(b"sh\0") and read(pid, "cmdline").endswith(b"\0%s\0" % name.encode()):
             os.kill(pid, signal.SIGTERM)
 
 

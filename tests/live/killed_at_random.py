@@ -13,17 +13,23 @@ except ImportError:  # Airflow 2.11
     from airflow import DAG
 
 TASKS = int(os.environ["RANDOM_KILLS_TASKS"])
-LONGEST = 60  # seconds of a Job: longer than Airflow waits for the heartbeat of a task
 
 with DAG("killed_at_random", schedule=None, is_paused_upon_creation=False, max_active_runs=100):
     for number in range(TASKS):
+        seconds = 3 if number < 2 else 3600
         GkeJobOperator(
             task_id=f"job_{number}",
             template="batch-job",
             namespace=os.environ["NAMESPACE"],
             values={
                 "image": "busybox:1.37",
-                "command": ["sh", "-c", f"sleep {2 + LONGEST * number // TASKS}; echo {number} >/dev/termination-log"],
+                # Some end by themselves, the others when random_kills.py says so.
+                "command": [
+                    "sh",
+                    "-c",
+                    f"trap 'exit 0' TERM; echo {number} >/dev/termination-log; sleep {seconds} & wait",
+                    "{{ run_id }}",
+                ],
                 "retries": 0,
                 "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}},
             },

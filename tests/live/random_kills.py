@@ -3,7 +3,8 @@
 Runs of a DAG go on all the time, half of whose tasks wait for their Jobs in one of two workers, and half, deferred, in
 one of two triggerers. --seed draws each kill: a worker that has a task or a triggerer that watches, and which of them;
 SIGTERM, and SIGKILL after a grace period as in a container, or SIGKILL at once, to it and all that it has started; and
-how long it is left alone before. It is started again at once. After the last kill, what must hold:
+how long it is left alone before. It is started again at once. The Jobs of a run end after KILLS_A_RUN kills, when all
+its tasks wait for their Jobs again. After the last kill, what must hold:
 
 - each task succeeds, with its result;
 - each has had one Job, which has had one Pod: no kill starts work again;
@@ -26,15 +27,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from live.jobs import found
+from live.jobs import end_job, found
 from live.parts import Part
 from live.processes import descendants, environment, processes, read, wait_for
 from live.runs import Airflow, running_airflow
 
 DAG_ID = "killed_at_random"
-AT_ONCE = 2  # runs of the DAG
+KILLS_A_RUN = 3
 LONGEST_PAUSE, LONGEST_GRACE = 6.0, 6.0  # seconds
-PROGRESS = 10  # kills between two progress messages
 # A task that a dead worker had, or has taken from the broker, is to be tried again soon, and as often as needed.
 SETTINGS = {
     "NUM_STUCK_IN_QUEUED_RETRIES": 1000,
@@ -188,28 +188,60 @@ def wrong(work: Work, runs: list[str], tasks_of_run: int) -> list[str]:
     return said
 
 
-def kill_parts(airflow: Airflow, kills: list[Kill], tasks_of_run: int) -> list[str]:
-    """Carry out all kills while runs of the DAG go on; returns these runs."""
+def waiting_tasks() -> set[tuple[str, str]]:
+    """The tasks that a script serves."""
+    names = (b"AIRFLOW_CTX_DAG_RUN_ID", b"AIRFLOW_CTX_TASK_ID")
+    mark = f"AIRFLOW_HOME={os.environ['AIRFLOW_HOME']}".encode()
+    found = (
+        dict(line.split(b"=", 1) for line in variables if b"=" in line)
+        for variables in map(environment, processes())
+        if mark in variables
+    )
+    return {(run.decode(), task.decode()) for run, task in (map(one.get, names) for one in found) if run and task}
+
+
+def wait_again(run: str) -> bool:
+    """Whether each task of a run waits for its Job, or is at an end."""
+    tasks, served = states(), waiting_tasks()
+    ours = unfinished(tasks) & {task for task in tasks if task[0] == run}
+    return all(tasks[task][0] == "deferred" or (tasks[task][0] == "running" and task in served) for task in ours)
+
+
+def unfinished_run(run: str) -> set[tuple[str, str]]:
+    """The tasks of a run that are not at an end, whose Jobs are to end."""
+    end_job(run)
+    return {task for task in unfinished(states()) if task[0] == run}
+
+
+def end_run(run: str) -> list[str]:
+    """Have the Jobs of a run end; returns what is wrong."""
+    return [
+        *settle("tasks do not wait again", lambda: not wait_again(run) and states()),
+        *settle("tasks are unfinished", lambda: unfinished_run(run)),
+    ]
+
+
+def kill_parts(airflow: Airflow, kills: list[Kill]) -> tuple[list[str], list[str]]:
+    """Carry out all kills, some in each run of the DAG; returns the runs and what is wrong."""
     workers = [airflow.worker, airflow.start_worker("second-worker", queue="default", slots=airflow.slots)]
     triggerers = [airflow.triggerer, airflow.start_triggerer("second-triggerer")]
     parts = {"worker": workers, "triggerer": triggerers}
     runs: list[str] = []
+    said: list[str] = []
     began = time.monotonic()
-
-    def with_work(kind: str) -> list[Part]:
-        while len(unfinished(states())) <= (AT_ONCE - 1) * tasks_of_run:
+    for number, kill in enumerate(kills):
+        if number % KILLS_A_RUN == 0:
+            said += end_run(runs[-1]) if runs else []
             runs.append(f"run-{len(runs)}")
             airflow.trigger(DAG_ID, runs[-1])
-            wait_for(lambda: any(run == runs[-1] for run, _ in states()), lambda: f"{runs[-1]} has tasks")
-        return [part for part in parts[kind] if scripts(part.processes())]
-
-    for number, kill in enumerate(kills, start=1):
-        busy = wait_for(lambda kill=kill: with_work(kill.kind), lambda kill=kill: f"a {kill.kind} has work: {states()}")
+            print(f"{number} of {len(kills)} kills, {time.monotonic() - began:.0f} s", flush=True)
+        busy = wait_for(
+            lambda kill=kill: [part for part in parts[kill.kind] if scripts(part.processes())],
+            lambda kill=kill: f"a {kill.kind} has work: {states()}",
+        )
         time.sleep(kill.pause)
         kill.carry_out(busy[int(kill.choice * len(busy))])
-        if number % PROGRESS == 0:
-            print(f"{number} of {len(kills)} kills, {len(runs)} runs, {time.monotonic() - began:.0f} s", flush=True)
-    return runs
+    return runs, said + end_run(runs[-1])
 
 
 def main() -> int:
@@ -223,9 +255,8 @@ def main() -> int:
     os.environ["RANDOM_KILLS_TASKS"] = str(options.tasks)
     with running_airflow("killed_at_random.py", slots=8, settings=SETTINGS) as airflow, Work().watched() as work:
         began = time.monotonic()
-        runs = kill_parts(airflow, kills, options.tasks)
-        said = [*settle("tasks are unfinished", lambda: unfinished(states())), *settle("Jobs run", running_jobs)]
-        said += settle("processes are left", scripts)
+        runs, said = kill_parts(airflow, kills)
+        said += [*settle("Jobs run", running_jobs), *settle("processes are left", scripts)]
         said += wrong(work, runs, options.tasks)
         took = time.monotonic() - began
         tries = sum(number for _, number in states().values())
