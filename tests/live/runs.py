@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 
 from live.parts import Part
-from live.processes import environment, free_port, is_alive, kill, processes, stat, wait_for
+from live.processes import environment, free_port, kill, processes, stat, wait_for
 from live.services import postgresql, redis
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -158,14 +158,15 @@ class Airflow:
 
     def _is_ours(self, pid: int) -> bool:
         """By its session or, for what has one of its own, by its environment; a renamed process has lost that."""
-        if not is_alive(pid):
+        fields = stat(pid)
+        if not fields or fields[0] == b"Z":
             return False
-        of_part = int(stat(pid)[3]) in {part.pid for part in self.parts}
+        of_part = int(fields[3]) in {part.pid for part in self.parts}
         return of_part or f"AIRFLOW_HOME={self.home}".encode() in environment(pid)
 
     def api(self, method: str, path: str, **body: Any) -> Any:
         """Ask the REST API of Airflow 3; 404 is None."""
-        token = httpx.get(f"{self.url}/auth/token").json()["access_token"]
+        token = httpx.get(f"{self.url}/auth/token", timeout=30).json()["access_token"]
         answer = httpx.request(
             method, f"{self.url}/api/v2{path}", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30
         )
