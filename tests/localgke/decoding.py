@@ -79,6 +79,9 @@ class _Reader:
         """The value of a field. `owner`: the Go type that has it."""
         if type_ == "any":
             return value
+        if type_ == "unset":
+            self.unknown += [path] if value else []
+            return value
         if type_ in TYPES:
             return self._object(type_, self._expect(type_, value, path, owner), path)
         if type_.startswith("[]"):

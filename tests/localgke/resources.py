@@ -45,7 +45,9 @@ class Target(NamedTuple):
     @property
     def verbs(self) -> tuple[str, ...]:
         """What may be asked of it."""
-        verbs: tuple[str, ...] = SUBRESOURCES[self.subresource]["verbs"] if self.subresource else self.resource.verbs
+        if not self.subresource:
+            return self.resource.verbs
+        verbs: tuple[str, ...] = SUBRESOURCES[f"{self.resource.plural}/{self.subresource}"]["verbs"]
         return verbs
 
 
@@ -59,10 +61,11 @@ RESOURCES = (
     Resource("", "services", "Service", ("svc",)),
     Resource("batch", "jobs", "Job", ()),
 )
-SUBRESOURCES: dict[str, dict[str, Any]] = {  # of Pods -> what discovery says of it
-    "eviction": {"group": "policy", "version": "v1", "kind": "Eviction", "verbs": ("create",)},
-    "log": {"kind": "Pod", "verbs": ("get",)},
-    "status": {"kind": "Pod", "verbs": ("get", "patch")},
+SUBRESOURCES: dict[str, dict[str, Any]] = {  # -> what discovery says of it
+    "jobs/status": {"kind": "Job", "verbs": ("get",)},
+    "pods/eviction": {"group": "policy", "version": "v1", "kind": "Eviction", "verbs": ("create",)},
+    "pods/log": {"kind": "Pod", "verbs": ("get",)},
+    "pods/status": {"kind": "Pod", "verbs": ("get", "patch")},
 }
 BY_PLURAL = {(resource.group, resource.plural): resource for resource in RESOURCES}
 BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
@@ -77,7 +80,7 @@ def target(path: str) -> Target:
     resource = BY_PLURAL.get((group, plural))
     if resource is None or match["version"] != "v1":
         raise not_imitated(f'the resource "{plural}" of the API group "{group}", version {match["version"]}')
-    if subresource and (plural != "pods" or subresource not in SUBRESOURCES):
+    if subresource and f"{plural}/{subresource}" not in SUBRESOURCES:
         raise not_imitated(f'the subresource "{plural}/{subresource}"')
     if bool(match["namespace"]) != resource.namespaced and (match["namespace"] or match["name"]):
         raise ApiError("NotFound", "the server could not find the requested resource")
@@ -113,9 +116,9 @@ def _resource_list(group: str) -> dict[str, Any]:
         for resource in RESOURCES
         if resource.group == group
     ]
-    if not group:
-        for name, part in SUBRESOURCES.items():
-            found.append({"name": f"pods/{name}", "singularName": "", "namespaced": True, **part})
+    for name, part in SUBRESOURCES.items():
+        if (group, name.partition("/")[0]) in BY_PLURAL:
+            found.append({"name": name, "singularName": "", "namespaced": True, **part})
     version = f"{group}/v1" if group else "v1"
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": found}
 

@@ -36,11 +36,16 @@ def test_a_quantity_may_be_written_as_a_number():
     assert obj["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"] == {"cpu": "1.5"}
 
 
+def test_a_field_that_is_not_imitated_may_be_sent_unset():
+    pod = {"affinity": {}, "hostNetwork": False, "imagePullSecrets": [], "initContainers": []}
+    decode(JOBS, job({"envFrom": [], "ports": []}, pod))
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
         (job({"imagee": "i"}), f'strict decoding error: unknown field "{CONTAINER}.imagee"'),
-        (job(pod={"hostNetwork": False}), "misspelled, or localgke does not imitate it"),
+        (job(pod={"hostNetwork": True}), "misspelled, or localgke does not imitate it"),
         (job(spec={"parallelism": "2"}), "string into Go struct field JobSpec.spec.parallelism of type int32"),
         (
             job(spec={"suspend": "true"}),
@@ -101,7 +106,7 @@ def test_a_wrong_or_missing_value_is_invalid_with_the_field_named(body, said):
 
 
 def test_the_table_of_fields_names_only_types_that_there_are():
-    known = {"any", *SCALARS, *LIMITS, *FORMATS, *TYPES}
+    known = {"any", "unset", *SCALARS, *LIMITS, *FORMATS, *TYPES}
     for type_, fields in TYPES.items():
         for name, field in fields.items():
             of = field.type.replace(MAP, "").replace("[]", "")

@@ -14,6 +14,7 @@ from localgke.errors import ApiError
         ("/api/v1/namespaces/ns", ("namespaces", "", "ns", "")),
         ("/api/v1/nodes/n", ("nodes", "", "n", "")),
         ("/apis/batch/v1/namespaces/ns/jobs/j", ("jobs.batch", "ns", "j", "")),
+        ("/apis/batch/v1/namespaces/ns/jobs/j/status", ("jobs.batch", "ns", "j", "status")),
     ],
 )
 def test_a_path_names_a_resource_a_namespace_an_object_and_a_part_of_it(path, expected):
@@ -27,7 +28,7 @@ def test_a_path_names_a_resource_a_namespace_an_object_and_a_part_of_it(path, ex
         ("/apis/batch/v1/namespaces/ns/cronjobs", 'the resource "cronjobs" of the API group "batch", version v1'),
         ("/apis/apps/v1/deployments", 'the resource "deployments" of the API group "apps", version v1'),
         ("/api/v1/namespaces/ns/pods/p/exec", 'the subresource "pods/exec"'),
-        ("/apis/batch/v1/namespaces/ns/jobs/j/status", 'the subresource "jobs/status"'),
+        ("/apis/batch/v1/namespaces/ns/jobs/j/scale", 'the subresource "jobs/scale"'),
     ],
 )
 def test_what_the_stand_in_does_not_serve_is_refused_by_name(path, said):
