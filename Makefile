@@ -84,9 +84,10 @@ test-live: install ## kills, retries, workers and triggerers with a whole Airflo
 	$(INSTALL_SERVICES)
 	$(BIN)/python -m pytest $(addprefix tests/live/,kills.py waits.py fallbacks.py workers.py restarts.py)
 
-bench-slots: install ## 100 Jobs on 4 worker slots, deferred and not; ARGS="--jobs N --seconds N"
+bench-slots: install ## 100 Jobs on 4 worker slots, deferred and not, beside Airflow's operators; ARGS="--jobs N --seconds N --json FILE"
+	$(MAKE) --silent install AIRFLOW=bench
 	$(INSTALL_SERVICES)
-	$(BIN)/python tests/live/slots.py $(ARGS)
+	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python .build/airflow-bench/bin/python tests/live/slots.py $(ARGS)
 
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 	tests/lint

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -74,6 +75,39 @@ def percentiles(what: str, unit: str, values: Mapping[str, Sequence[float]]) -> 
         Row(f"{what}, p{each}", unit, percentile(values["this"], each), percentile(values["other"], each))
         for each in (50, 95)
     ]
+
+
+def most_at_once(intervals: Iterable[tuple[float, float]]) -> int:
+    """How many intervals, each a begin and an end, have a moment in common; an end is no part of its interval."""
+    steps = sorted((moment, step) for interval in intervals for moment, step in zip(interval, (1, -1), strict=True))
+    return max(accumulate(step for _, step in steps), default=0)
+
+
+def delays(before: Mapping[str, float], after: Mapping[str, float]) -> list[float]:
+    """From one moment to the other, of what has both."""
+    return [after[name] - before[name] for name in before if name in after]
+
+
+def increments(counts: Iterable[int], limit: int) -> list[int]:
+    """How many more each time, to come to each of the counts that is not above the limit."""
+    wanted = sorted({count for count in counts if count <= limit})
+    return [count - before for before, count in zip([0, *wanted], wanted, strict=False)]
+
+
+def connected_to(port: int, tcp: str) -> set[str]:
+    """The inodes of the sockets that are connected to a port, from /proc/net/tcp."""
+    # Number, local and remote address in hexadecimal, state (01: established); the tenth field is the inode.
+    fields = [line.split() for line in tcp.splitlines()[1:]]
+    return {each[9] for each in fields if each[2].endswith(f":{port:04X}") and each[3] == "01"}
+
+
+def columns(rows: Iterable[tuple[str, str, Mapping[str, float]]], names: Sequence[str]) -> str:
+    """A table with a column for each name. A row is what is measured, its unit and a figure by name."""
+    lines = [f"{'':50}{'unit':>7}" + "".join(f"{name:>12}" for name in names)]
+    for what, unit, values in rows:
+        cells = (number(values[name]) if name in values else "" for name in names)
+        lines.append(f"{what:50}{unit:>7}" + "".join(f"{cell:>12}" for cell in cells))
+    return "\n".join(lines)
 
 
 def table(rows: Iterable[Row]) -> str:

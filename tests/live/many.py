@@ -1,30 +1,25 @@
-"""Many Jobs that do nothing but last, waited for in two ways; slots.py measures them."""
+"""Many Jobs that do nothing but last, waited for by GkeJobOperator in a worker of Airflow and deferred."""
 
 from __future__ import annotations
 
 import os
+from functools import partial
+
+from many_jobs import IMAGE, dags
 
 from gke_job import GkeJobOperator
 
-try:
-    from airflow.sdk import DAG
-except ImportError:  # Airflow 2.11
-    from airflow import DAG
 
-JOB = {
-    "template": "batch-job",
-    "namespace": os.environ["NAMESPACE"],
-    "values": {
-        "image": "busybox:1.37",
-        "command": ["sleep", os.environ["SLOTS_SECONDS"]],
-        "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}},
-    },
-}
+def task(task_id: str, seconds: int, *, deferrable: bool) -> GkeJobOperator:
+    resources = {"requests": {"cpu": "1m", "memory": "1Mi"}}
+    return GkeJobOperator(
+        task_id=task_id,
+        template="batch-job",
+        namespace=os.environ["NAMESPACE"],
+        values={"image": IMAGE, "command": ["sleep", str(seconds)], "resources": resources},
+        deferrable=deferrable,
+    )
 
-with DAG("waiting", schedule=None, is_paused_upon_creation=False):
-    for number in range(int(os.environ["SLOTS_JOBS"])):
-        GkeJobOperator(task_id=f"job_{number}", **JOB)
 
-with DAG("deferred", schedule=None, is_paused_upon_creation=False):
-    for number in range(int(os.environ["SLOTS_JOBS"])):
-        GkeJobOperator(task_id=f"job_{number}", deferrable=True, **JOB)
+waiting = dags("waiting", partial(task, deferrable=False))
+deferred = dags("deferred", partial(task, deferrable=True))

@@ -7,9 +7,11 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from bench.figures import connected_to
 
 PATIENCE = 120  # seconds until what should happen counts as not happening
 
@@ -57,6 +59,24 @@ def descendants(pid: int) -> list[int]:
     """The processes that a process has started, and theirs."""
     children = [other for other in processes() if (fields := stat(other)) and int(fields[1]) == pid]
     return [found for child in children for found in (child, *descendants(child))]
+
+
+def connections(pids: Iterable[int], port: int) -> int:
+    """How many TCP connections to a port of the loopback interface processes have."""
+    to_port = connected_to(port, Path("/proc/net/tcp").read_text()) | connected_to(
+        port, Path("/proc/net/tcp6").read_text()
+    )
+    return len({socket for pid in pids for socket in sockets(pid)} & to_port)
+
+
+def sockets(pid: int) -> Iterator[str]:
+    """The inodes of the sockets that a process has open."""
+    with contextlib.suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                target = os.readlink(descriptor)
+                if target.startswith("socket:["):
+                    yield target[len("socket:[") : -1]
 
 
 def kill(*pids: int) -> None:

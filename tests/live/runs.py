@@ -22,6 +22,7 @@ from typing import Any
 
 import httpx
 
+from live.clusters import stand_in
 from live.parts import Part
 from live.processes import environment, free_port, kill, processes, stat, wait_for
 from live.services import postgresql, redis
@@ -31,25 +32,22 @@ AIRFLOW_2 = version("apache-airflow").startswith("2.")
 
 
 @contextlib.contextmanager
-def running_airflow(*dag_files: str, slots: int, settings: Mapping[str, object] | None = None) -> Iterator[Airflow]:
+def running_airflow(
+    *dag_files: str, slots: int, counted: bool = False, settings: Mapping[str, object] | None = None
+) -> Iterator[Airflow]:
     """An Airflow with these files of this directory, and the stand-in for GKE as kubectl's current context.
 
     :param slots: how many tasks the default queue's worker runs at once
+    :param counted: whether the requests to the stand-in are counted
     :param settings: of the section `scheduler`
     """
     with contextlib.ExitStack() as stack:
-        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="live-airflow-"))
-        state = Path(directory, "localgke")
-        localgke = [sys.executable, "-m", "localgke"]
-        subprocess.run([*localgke, "start", "--state", state], check=True)
-        stack.callback(subprocess.run, [*localgke, "stop", "--state", state], check=True)
-        lines = (state / "env").read_text().splitlines()
-        os.environ |= dict(line.removeprefix("export ").split("=", 1) for line in lines)
-        os.environ["NAMESPACE"] = "default"
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="live-airflow-")))
+        cluster = stack.enter_context(stand_in(directory, counted=counted))
         database, broker = stack.enter_context(postgresql()), stack.enter_context(redis())
-        home = Path(directory, "airflow")
+        home = directory / "airflow"
         (home / "tmp").mkdir(parents=True)
-        airflow = Airflow(home, slots=slots, database=database, broker=broker)
+        airflow = Airflow(home, cluster, slots=slots, database=database, broker=broker)
         os.environ |= {f"AIRFLOW__SCHEDULER__{name}": str(value) for name, value in (settings or {}).items()}
         airflow.deploy(*(Path(__file__).with_name(name) for name in dag_files))
         stack.callback(airflow.end)
@@ -64,8 +62,9 @@ class Airflow:
     triggerer: Part
     worker: Part  # of the default queue
 
-    def __init__(self, home: Path, *, slots: int, database: str, broker: str) -> None:
+    def __init__(self, home: Path, cluster: Path, *, slots: int, database: str, broker: str) -> None:
         self.home = home
+        self.cluster = cluster
         self.dags = home / "dags"
         self.slots = slots
         self.parts: list[Part] = []

@@ -1,0 +1,27 @@
+"""What the DAGs that slots.py measures have in common, in whichever way a task waits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from airflow.sdk import DAG, BaseOperator
+
+IMAGE = "busybox:1.37"
+LASTING = 100_000  # seconds
+
+
+def dags(way: str, task: Callable[[str, int], BaseOperator]) -> list[DAG]:
+    """The airflow DAGs of a way: `WAY`, whose Jobs end, and `WAY-N`, N more Jobs that do not.
+
+    :param task: makes a task from its id, which no other task has, and the seconds that its Job lasts
+    """
+    made = []
+    counts = {way: (int(os.environ["SLOTS_JOBS"]), int(os.environ["SLOTS_SECONDS"]))}
+    counts |= {f"{way}-{more}": (int(more), LASTING) for more in os.environ["SLOTS_MORE"].split(",")}
+    for dag_id, (count, seconds) in counts.items():
+        with DAG(dag_id, schedule=None, is_paused_upon_creation=False) as dag:
+            for number in range(count):
+                task(f"{dag_id}-job-{number}", seconds)
+        made.append(dag)
+    return made
