@@ -22,6 +22,7 @@ def dags(way: str, task: Callable[[str, int], BaseOperator]) -> list[DAG]:
     for dag_id, (count, seconds) in counts.items():
         with DAG(dag_id, schedule=None, is_paused_upon_creation=False) as dag:
             for number in range(count):
-                task(f"{dag_id}-job-{number}", seconds)
+                # Spread over the period of those that poll every ten seconds: it would fit a Job's duration.
+                task(f"{dag_id}-job-{number}", max(1, seconds - 5 + number % 10))
         made.append(dag)
     return made

@@ -3,7 +3,8 @@
 `python slots.py [--jobs N] [--seconds N] [--slots N] [--ways WAY,...] [--json FILE]`. Each way has the same Airflow,
 one after the other, with a triggerer that was started for it:
 
-- `jobs` Jobs that do nothing for so many seconds: how long they all take, and how late their ends are noticed.
+- `jobs` Jobs that do nothing for so many seconds, up to five less or four more: how long they all take, and how late
+  their ends are noticed.
 - Jobs that do not end, `jobs` in the end: what waiting for them costs the triggerer (`waiting`: the worker, and as many
   as there are slots), and the API server in so many seconds.
 
