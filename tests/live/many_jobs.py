@@ -12,13 +12,13 @@ LASTING = 100_000  # seconds
 
 
 def dags(way: str, task: Callable[[str, int], BaseOperator]) -> list[DAG]:
-    """The airflow DAGs of a way: `WAY`, whose Jobs end, and `WAY-N`, N more Jobs that do not.
+    """The airflow DAGs of a way: `WAY`, whose Jobs end, and for each step `WAY-TOTAL-MORE`, so many more that do not.
 
     :param task: makes a task from its id, which no other task has, and the seconds that its Job lasts
     """
     made = []
     counts = {way: (int(os.environ["SLOTS_JOBS"]), int(os.environ["SLOTS_SECONDS"]))}
-    counts |= {f"{way}-{more}": (int(more), LASTING) for more in os.environ["SLOTS_MORE"].split(",")}
+    counts |= {f"{way}-{step}": (int(step.split("-")[1]), LASTING) for step in os.environ["SLOTS_STEPS"].split(",")}
     for dag_id, (count, seconds) in counts.items():
         with DAG(dag_id, schedule=None, is_paused_upon_creation=False) as dag:
             for number in range(count):

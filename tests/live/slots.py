@@ -23,6 +23,7 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -126,7 +127,7 @@ class Measurement:
         with self._observer() as observer:
             for more in steps:
                 total += more
-                self._began.append(f"{self._way}-{more}")
+                self._began.append(f"{self._way}-{total}-{more}")
                 self._airflow.trigger(self._began[-1])
                 deadline = time.monotonic() + PATIENCE + PATIENCE_A_JOB * more
                 while not self._wait(total, observer):
@@ -234,7 +235,9 @@ def main() -> None:
     os.environ |= {
         "SLOTS_JOBS": str(options.jobs),
         "SLOTS_SECONDS": str(options.seconds),
-        "SLOTS_MORE": ",".join({str(more) for each in steps.values() for more in each}),
+        "SLOTS_STEPS": ",".join(
+            {step for each in steps.values() for step in map("{}-{}".format, accumulate(each), each)}
+        ),
         "AIRFLOW_CONN_KUBERNETES_DEFAULT": "kubernetes://",
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",  # Google's provider on a machine that is busy
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
