@@ -1,10 +1,20 @@
-"""Kubernetes Jobs on a GKE cluster as Airflow tasks."""
+"""Kubernetes Jobs on a GKE cluster as Airflow tasks.
 
-from gke_job.cluster import GkeCluster
-from gke_job.janitor import ReapGkeJobs
-from gke_job.operator import GkeJobOperator
-from gke_job.sensor import GkeJobSensor
-from gke_job.training import Training, training_dag, training_dags
+What a name stands for is imported with its first use: a triggerer, whose event loop an import blocks, needs the module
+`trigger` alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gke_job.cluster import GkeCluster
+    from gke_job.janitor import ReapGkeJobs
+    from gke_job.operator import GkeJobOperator
+    from gke_job.sensor import GkeJobSensor
+    from gke_job.training import Training, training_dag, training_dags
 
 __all__ = [
     "GkeCluster",
@@ -15,3 +25,19 @@ __all__ = [
     "training_dag",
     "training_dags",
 ]
+
+_MODULES = {
+    "GkeCluster": "cluster",
+    "GkeJobOperator": "operator",
+    "GkeJobSensor": "sensor",
+    "ReapGkeJobs": "janitor",
+    "Training": "training",
+    "training_dag": "training",
+    "training_dags": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

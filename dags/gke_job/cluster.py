@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from gke_job.compat import Param
+if TYPE_CHECKING:
+    from gke_job.compat import Param
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,8 @@ class GkeCluster:
     @staticmethod
     def params() -> dict[str, Param]:
         """Params of a DAG that name a cluster; with all three left out it is the current context of the kubeconfig."""
+        from gke_job.compat import Param  # which a triggerer does not need
+
         described = {
             "project": "Google Cloud project of the cluster",
             "location": "Region or zone of the cluster",

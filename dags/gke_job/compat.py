@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 __all__ = [
@@ -14,112 +13,41 @@ __all__ = [
     "AirflowSkipException",
     "AirflowTaskTimeout",
     "BaseSensorOperator",
-    "BaseTrigger",
     "BashOperator",
     "Context",
     "Param",
     "PokeReturnValue",
-    "TriggerEvent",
     "conf",
     "has_supervisor",
     "mask_secret",
     "redact",
     "resumed_with",
-    "task_state",
     "task_states",
 ]
 
-from airflow.configuration import conf
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from gke_job.compat_trigger import (
+    AIRFLOW_2,
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    conf,
+    has_supervisor,
+    mask_secret,
+    redact,
+    task_states,
+)
 
 try:
     from airflow.providers.standard.operators.bash import BashOperator
     from airflow.sdk import DAG, BaseSensorOperator, Context, Param, PokeReturnValue
-    from airflow.sdk.log import mask_secret, redact
-
-    AIRFLOW_2 = False
 except ImportError:
     from airflow.models.dag import DAG
     from airflow.models.param import Param
     from airflow.operators.bash import BashOperator
     from airflow.sensors.base import BaseSensorOperator, PokeReturnValue
     from airflow.utils.context import Context
-    from airflow.utils.log.secrets_masker import mask_secret, redact
-
-    AIRFLOW_2 = True
-
-try:
-    from airflow.sdk.exceptions import (
-        AirflowException,
-        AirflowFailException,
-        AirflowSensorTimeout,
-        AirflowSkipException,
-        AirflowTaskTimeout,
-    )
-except ImportError:  # Airflow 2.11, 3.1
-    from airflow.exceptions import (
-        AirflowException,
-        AirflowFailException,
-        AirflowSensorTimeout,
-        AirflowSkipException,
-        AirflowTaskTimeout,
-    )
-
-
-def task_states(ti: Any, dag_id: str, run_id: str, map_index: int, task_ids: list[str]) -> dict[str, str | None]:
-    """What task instances of a DAG run are now, as Airflow has noted it; without those that do not exist.
-
-    :param ti: the task instance that asks
-    """
-    if AIRFLOW_2:  # from the database
-        from airflow.models.taskinstance import TaskInstance
-        from airflow.utils.session import create_session
-
-        with create_session() as session:
-            found = session.query(TaskInstance.task_id, TaskInstance.state).filter_by(
-                dag_id=dag_id, run_id=run_id, map_index=map_index
-            )
-            return dict(found.filter(TaskInstance.task_id.in_(task_ids)).all())
-    mapped = map_index >= 0
-    found = ti.get_task_states(
-        dag_id=dag_id, task_ids=task_ids, run_ids=[run_id], map_index=map_index if mapped else None
-    ).get(run_id, {})
-    return {name.removesuffix(f"_{map_index}") if mapped else name: state for name, state in found.items()}
-
-
-async def task_state(ti: Any) -> str | None:
-    """What a task instance is now, asked by its trigger; None where it is cleared, or is not there any more.
-
-    It must not be cancelled: Airflow 3.1 would take the answer for that to the next question, and end the triggerer.
-
-    :param ti: as Airflow gives it to the trigger
-    """
-
-    def ask() -> str | None:
-        asker = ti
-        if not AIRFLOW_2:
-            from airflow.sdk.execution_time import task_runner
-
-            reader = getattr(task_runner.SUPERVISOR_COMMS, "_reader_task", None)  # of Airflow 3.2 and 3.3
-            if reader is not None and reader.done():
-                raise ConnectionError("the triggerer is being stopped")
-            asker = task_runner.RuntimeTaskInstance
-        return task_states(asker, ti.dag_id, ti.run_id, ti.map_index, [ti.task_id]).get(ti.task_id)
-
-    if AIRFLOW_2:
-        return await asyncio.to_thread(ask)
-    from asgiref.sync import sync_to_async  # whose threads the task SDK knows
-
-    return await sync_to_async(ask)()
-
-
-def has_supervisor(ti: Any) -> bool:
-    """Whether another process watches this task; in `airflow dags test` there is none."""
-    if AIRFLOW_2:
-        return ti.job_id is not None
-    from airflow.sdk.execution_time import task_runner
-
-    return type(getattr(task_runner, "SUPERVISOR_COMMS", None)).__name__ == "CommsDecoder"
 
 
 def resumed_with() -> dict[str, Any]:

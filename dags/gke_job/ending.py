@@ -18,7 +18,7 @@ from typing import Any
 
 from gke_job import processes
 from gke_job.command import command
-from gke_job.compat import task_state
+from gke_job.compat_trigger import task_state
 
 log = logging.getLogger(__name__)
 
@@ -131,8 +131,8 @@ async def _reap(place: Place, jobs: dict[str, str]) -> str:
     said = ""
     try:
         async for text in processes.lines(process.stderr):
-            said = processes.text_of(text)
-            log.info("%s", said)
+            level, said = processes.message_of(text)
+            log.log(level, "%s", said)
         status = await process.wait()
         return f"reap-jobs has ended with exit code {status}: {said}" if status else ""
     except asyncio.CancelledError:  # the triggerer is being stopped: what has begun is to reach the cluster

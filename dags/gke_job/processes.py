@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ PIECE_BYTES = 1 << 16
 LONGEST_LINE = 32 << 20  # bytes; watch-jobs names every Job of a namespace in one line
 LOGGED_CHARACTERS = 2000
 END_SECONDS = 5.0  # from SIGTERM to SIGKILL
+LEVELS = {b"<3>": logging.ERROR, b"<4>": logging.WARNING}  # with which a message begins, as runner.py describes
 
 
 async def start(line: Sequence[str], environment: str, stdin: bytes = b"") -> Process:
@@ -24,7 +26,12 @@ async def start(line: Sequence[str], environment: str, stdin: bytes = b"") -> Pr
     :param environment: the name of the Airflow environment
     :param stdin: what it reads
     """
-    variables = {**os.environ, "GKE_JOB_PYTHON": sys.executable, "GKE_JOB_AIRFLOW_ENVIRONMENT": environment}
+    variables = {
+        **os.environ,
+        "GKE_JOB_PYTHON": sys.executable,
+        "GKE_JOB_AIRFLOW_ENVIRONMENT": environment,
+        "GKE_JOB_LEVELS": "yes",
+    }
     variables.pop("GKE_JOB_REPORT", None)
     process = await asyncio.create_subprocess_exec(
         *line,
@@ -57,6 +64,12 @@ async def lines(stream: asyncio.StreamReader | None) -> AsyncIterator[bytes]:
 def text_of(line: bytes) -> str:
     """Returns a line of a script as it may be logged."""
     return one_line(line[:LOGGED_CHARACTERS].decode(errors="replace"))
+
+
+def message_of(line: bytes) -> tuple[int, str]:
+    """Returns the level of a script's message in a log, and its text as it may be logged."""
+    level = LEVELS.get(line[:3])
+    return (level, text_of(line[3:])) if level else (logging.INFO, text_of(line))
 
 
 async def end(process: Process) -> None:

@@ -150,8 +150,8 @@ class SharedWatch:
 
     async def _take_errors(self, process: Process) -> None:
         async for line in processes.lines(process.stderr):
-            self.trouble = processes.text_of(line)
-            log.info("%s", self.trouble)
+            level, self.trouble = processes.message_of(line)
+            log.log(level, "%s", self.trouble)
 
     def _take(self, line: bytes) -> None:
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gke_job import ending
 from gke_job.cluster import GkeCluster
-from gke_job.compat import BaseTrigger, TriggerEvent
+from gke_job.compat_trigger import BaseTrigger, TriggerEvent
 from gke_job.processes import text_of
 from gke_job.shared_watch import SharedWatch, Waiter
 from gke_job.waiting import Fire, Limits, Since, View, Waiting

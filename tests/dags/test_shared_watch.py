@@ -89,6 +89,22 @@ def test_lines_of_megabytes_and_lines_that_are_no_report_are_no_trouble(script, 
     assert "::group" not in caplog.text
 
 
+def test_its_messages_have_their_level_in_the_log_of_the_triggerer(script, caplog):
+    script(
+        """
+        import os
+        for level in (3, 4): print(f"<{level}>watch-jobs: level {level}", file=sys.stderr)
+        print("watch-jobs: levels:", os.environ["GKE_JOB_LEVELS"], file=sys.stderr, flush=True)
+        say({"event": "synced", "uids": []}, COMPLETE)
+        """
+    )
+    caplog.set_level("INFO", "gke_job.shared_watch")
+    asyncio.run(fired(trigger()))
+    said = {(record.levelname, record.getMessage()) for record in caplog.records}
+    expected = {"level 3": "ERROR", "level 4": "WARNING", "levels: yes": "INFO"}
+    assert {(level, f"watch-jobs: {text}") for text, level in expected.items()} <= said
+
+
 def test_a_line_without_end_is_left_out(monkeypatch):
     monkeypatch.setattr(processes, "LONGEST_LINE", 100_000)
 

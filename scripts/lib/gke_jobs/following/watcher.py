@@ -19,7 +19,7 @@ from gke_jobs.following.events import Finish, Kind, List, Message, Watch
 from gke_jobs.following.overview import Overview, Report
 from gke_jobs.following.streaming import Streaming
 from gke_jobs.labels import IDENTITY, MANAGED_BY, MANAGER
-from gke_jobs.messages import ScriptError, log, log_or_fail
+from gke_jobs.messages import ERROR, WARNING, ScriptError, log, log_or_fail
 from gke_jobs.options import take_connection
 from gke_jobs.plain_text import json_line
 from gke_jobs.reads import UNREACHABLE_SECONDS
@@ -30,7 +30,7 @@ def main() -> None:
     try:
         status = _watch(sys.argv[1:])
     except ScriptError as error:
-        log(str(error))
+        log(str(error), ERROR)
         status = error.status
     except OSError:  # nobody reads any more, or the disk that takes the lines is full
         status = exit_codes.INTERRUPTED
@@ -52,13 +52,13 @@ def _watch(argv: list[str]) -> int:
             if isinstance(action, Report):
                 sys.stdout.write(json_line(action.content) + "\n")
             elif isinstance(action, Message):
-                log_or_fail(action.text)
+                log_or_fail(action.text, WARNING if action.is_warning else "")
             elif isinstance(action, List):
                 streaming.list(action.kind, "")
             elif isinstance(action, Watch):
                 streaming.watch(action.kind, "", action.version)
             elif isinstance(action, Finish):
-                log(action.reason)
+                log(action.reason, ERROR)
                 return action.status
         sys.stdout.flush()
         deadline = overview.deadline()
