@@ -1,11 +1,13 @@
 """Links from a task to its Job, and to its logs, in the Google Cloud console.
 
 Airflow 3 keeps them as XComs. The web server of Airflow 2.11 makes them itself, and does not have the DAGs: there this
-file is a plugin that reads the XCom `job`, as `plugins/gke_job_links.py`. So it imports nothing of the package.
+file is a plugin that reads the XCom `job`, as `plugins/gke_job_links.py`. So it imports nothing of the package. A
+serialized DAG names the classes of its links, which the plugin registers under the names that they have in the package.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -14,13 +16,14 @@ try:
 
     AIRFLOW_2 = False
 except ImportError:
+    from airflow import plugins_manager
     from airflow.models.baseoperatorlink import BaseOperatorLink
     from airflow.models.xcom import XCom
-    from airflow.plugins_manager import AirflowPlugin
 
     AIRFLOW_2 = True
 
 CONSOLE = "https://console.cloud.google.com"
+PACKAGE = "gke_job.links"
 
 
 def job_url(job: Any) -> str:
@@ -62,6 +65,7 @@ def _place(job: Any) -> list[str]:
 class JobLink(BaseOperatorLink):
     """The Job."""
 
+    __module__ = PACKAGE
     name = "Job in Google Cloud console"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
@@ -72,6 +76,7 @@ class JobLink(BaseOperatorLink):
 class LogsLink(BaseOperatorLink):
     """The logs of its Pods."""
 
+    __module__ = PACKAGE
     name = "Logs in Cloud Logging"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
@@ -89,15 +94,17 @@ LINKS = [JobLink(), LogsLink()]
 
 if AIRFLOW_2:
 
-    class GkeJobOperator:
-        """Stands for the operator, of which the web server compares the names."""
-
-    GkeJobOperator.__module__ = "gke_job.operator"
-    for link in LINKS:
-        type(link).operators = [GkeJobOperator]
-
-    class GkeJobLinks(AirflowPlugin):
+    class GkeJobLinks(plugins_manager.AirflowPlugin):
         """What Airflow looks for in the folder `plugins`."""
 
         name = "gke_job_links"
         operator_extra_links = LINKS
+
+
+def operator_links() -> Sequence[Any]:
+    """Returns the links of an operator: on Airflow 2.11 none without the plugin, a web server would log errors."""
+    if AIRFLOW_2:
+        plugins_manager.ensure_plugins_loaded()
+        if not any(plugin.name == GkeJobLinks.name for plugin in plugins_manager.plugins or []):
+            return []
+    return LINKS

@@ -16,10 +16,10 @@ from gke_job import arguments, deferral, kills, results
 from gke_job.arguments import Logs, OnChange, OnKill, Validate
 from gke_job.cluster import GkeCluster
 from gke_job.command import command
-from gke_job.compat import AIRFLOW_2, AirflowException, AirflowTaskTimeout, BashOperator, Context, conf
+from gke_job.compat import AirflowException, AirflowTaskTimeout, BashOperator, Context, conf
 from gke_job.deferral import Deferral
 from gke_job.instance import airflow_environment, cleared
-from gke_job.links import LINKS
+from gke_job.links import operator_links
 from gke_job.masking import mask
 from gke_job.repeat import log_repetition
 from gke_job.report import Report
@@ -102,7 +102,7 @@ class GkeJobOperator(BashOperator):
     )
     # As BashOperator declares it: no ClassVar.
     template_fields_renderers = dict.fromkeys(("manifest", "values", "map_values", "profile_for", "cluster"), "json")
-    operator_extra_links = () if AIRFLOW_2 else LINKS
+    operator_extra_links = operator_links()
     template_ext: Sequence[str] = ()  # a value that ends in .sh is a value, not a file to load
 
     def __init__(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gke_job.command import command
-from gke_job.compat import Context
+from gke_job.compat import AIRFLOW_2, Context
 
 # A key goes into the URL of Airflow 3's task API unquoted.
 PLAIN_KEY = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,250}", re.ASCII)
@@ -49,7 +49,7 @@ def push_job(job: dict[str, Any], context: Context, task: Any) -> None:
     """Pushes the XCom `job`, and the links to it, while the Job runs. A failure is logged: the Job goes on."""
     try:
         context["ti"].xcom_push(key="job", value=job)
-        for link in task.operator_extra_links:
+        for link in () if AIRFLOW_2 else task.operator_extra_links:  # there the web server makes them
             context["ti"].xcom_push(key=link.xcom_key, value=link.get_link(task, ti_key=context["ti"]))
     except Exception as error:  # an XCom backend may raise anything
         task.log.warning("cannot store the XCom job: %s", type(error).__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +12,6 @@ import pytest
 
 from gke_job import GkeCluster, GkeJobOperator, links, paths
 from gke_job.compat import AIRFLOW_2
-
-try:
-    from airflow.sdk import DAG
-except ImportError:  # Airflow 2.11
-    from airflow import DAG
 
 CLUSTER = {"project": "p-1", "location": "europe-west4", "name": "ml", "context": ""}
 JOB = {"name": "train", "namespace": "team", "uid": "u", "cluster": CLUSTER}
@@ -62,29 +58,47 @@ def test_airflow_3_has_them_as_soon_as_the_job_is_submitted(run, run_job, monkey
 
 
 @pytest.mark.skipif(not AIRFLOW_2, reason="Airflow 3 needs no plugin")
-def test_airflow_2_shows_them_by_the_plugin_alone(tmp_path):
-    """In a web server, which has the plugin and not the package."""
-    from airflow.serialization.serialized_objects import SerializedDAG
-
-    with DAG("d", schedule=None) as dag:
-        GkeJobOperator(task_id="t", template="batch-job")
-    (tmp_path / "dag.json").write_text(json.dumps(SerializedDAG.to_dict(dag)))
+@pytest.mark.parametrize("has_plugin", [True, False])
+def test_airflow_2_shows_them_by_the_plugin_alone(tmp_path, has_plugin):
+    """Also of mapped tasks and of operators that are derived; in a web server, which does not have the package."""
     (tmp_path / "plugins").mkdir()
-    (tmp_path / "plugins" / "gke_job_links.py").write_text(Path(links.__file__).read_text())
-    (tmp_path / "server.py").write_text(f"""
+    if has_plugin:
+        (tmp_path / "plugins" / "gke_job_links.py").write_text(Path(links.__file__).read_text())
+    (tmp_path / "dag_processor.py").write_text(f"""
+import json, sys
+sys.path.append({str(paths.DAGS)!r})
+from airflow import DAG
+from airflow.serialization.serialized_objects import SerializedDAG
+from gke_job import GkeJobOperator
+
+class Derived(GkeJobOperator):
+    pass
+
+with DAG("d", schedule=None) as dag:
+    GkeJobOperator(task_id="plain", template="batch-job")
+    Derived(task_id="derived", template="batch-job")
+    GkeJobOperator.partial(task_id="mapped", template="batch-job").expand(map_values=[{{"n": 1}}])
+json.dump(SerializedDAG.to_dict(dag), open({str(tmp_path / "dag.json")!r}, "w"))
+""")
+    (tmp_path / "web_server.py").write_text(f"""
 import json
-from airflow import settings
-settings.PLUGINS_FOLDER = {str(tmp_path / "plugins")!r}
 from airflow.models.xcom import XCom
 from airflow.serialization.serialized_objects import SerializedDAG
 
 XCom.get_value = lambda *, ti_key, key: {{"t": {JOB!r}}}[ti_key] if key == "job" else None
 dag = SerializedDAG.from_dict(json.load(open({str(tmp_path / "dag.json")!r})))
 for task in dag.tasks:
-    print(json.dumps({{link.name: link.get_link(task, ti_key="t") for link in task.operator_extra_links}}))
+    shown = {{name: task.operator_extra_link_dict[name].get_link(task, ti_key="t") for name in task.extra_links}}
+    print(json.dumps({{task.task_id: shown}}))
 """)
-    done = subprocess.run([sys.executable, tmp_path / "server.py"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    shown = {"Job in Google Cloud console": JOB_URL, "Logs in Cloud Logging": links.logs_url(JOB)}
-    assert [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")] == [shown]
-    assert "gke_job" not in done.stderr
+    environment = {**os.environ, "AIRFLOW__CORE__PLUGINS_FOLDER": str(tmp_path / "plugins")}
+    shown = {}
+    for program in ("dag_processor.py", "web_server.py"):
+        line = [sys.executable, tmp_path / program]
+        done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "not registered" not in done.stdout + done.stderr
+        for text in done.stdout.splitlines():
+            shown |= json.loads(text) if text.startswith("{") else {}
+    both = {"Job in Google Cloud console": JOB_URL, "Logs in Cloud Logging": links.logs_url(JOB)}
+    assert shown == dict.fromkeys(("plain", "derived", "mapped"), both if has_plugin else {})
