@@ -72,7 +72,7 @@ golden: install ## what the templates render, templates/VALUES.md and the schema
 test-dags: install .build/providers/.installed ## of these, what another AIRFLOW may change: the operator and the DAGs
 	$(BIN)/python -m pytest tests/dags
 
-test-ui: install ## the example DAG in Airflow's UI, in a headless Chromium; without one it is installed (root, Debian)
+test-ui: install ## what people see in Airflow's UI, in a headless Chromium; without one it is installed (root, Debian)
 	command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
 	$(BIN)/python -m pytest tests/ui/ui.py
 

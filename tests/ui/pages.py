@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import ClassVar
 from urllib.parse import quote
 
 from playwright.sync_api import Locator, Page
+from playwright.sync_api import TimeoutError as Late
+
+PAGE_SECONDS, TIMES = 10, 30
 
 
 class Airflow3:
     """The UI of Airflow 3."""
 
-    PARTS: ClassVar = {"log": "", "values": "/rendered_templates", "xcom": "/xcom"}
+    PARTS: ClassVar = {"log": "", "values": "/rendered_templates", "xcom": "/xcom", "details": "/details"}
+    DAGS = "/dags"
+    LOG = "[data-testid=virtualized-list], [data-testid=virtual-scroll-container]"
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
+    def wait_for_dag(self, dag_id: str) -> None:
+        """Waits until Airflow has read the file of a DAG: the page of one that it does not know stays as it is."""
+        entry = self.page.get_by_role("link", name=dag_id, exact=True)
+        for _ in range(TIMES):
+            self.page.goto(self.DAGS)
+            with suppress(Late):
+                entry.wait_for(timeout=PAGE_SECONDS * 1000)
+                return
+        raise AssertionError(f"DAG {dag_id} is not in the list of DAGs")
+
     def trigger(self, dag_id: str, **params: str) -> str:
         """Starts a run in the form of the DAG with these params; returns the address of the run."""
+        self.wait_for_dag(dag_id)
         self.page.goto(f"/dags/{dag_id}")
         self.page.get_by_role("button", name="Trigger Dag").click()
         form = self.page.get_by_role("dialog")
@@ -38,9 +55,47 @@ class Airflow3:
         self.page.get_by_label("Show Graph").click()
         return self.page.locator(".react-flow__node")
 
-    def open_task(self, run: str, task_id: str, part: str) -> None:
-        """Opens the `log`, the rendered `values` or the `xcom` of a task."""
-        self.page.goto(f"{run}/tasks/{task_id}{self.PARTS[part]}")
+    def open_task(self, run: str, task_id: str, part: str, *, map_index: int | None = None) -> None:
+        """Opens the `log`, the rendered `values`, the `xcom` or the `details` of a task."""
+        instance = "" if map_index is None else f"/mapped/{map_index}"
+        self.page.goto(f"{run}/tasks/{task_id}{instance}{self.PARTS[part]}")
+
+    def open_mapped(self, run: str, task_id: str) -> None:
+        """Opens the list of the instances of a mapped task."""
+        self.page.goto(f"{run}/tasks/{task_id}/mapped")
+
+    def links(self, name: str) -> Locator:
+        """The extra links of this name in the details of a task, but for disabled ones."""
+        return self.page.get_by_role("link", name=name)
+
+    def xcom(self, run: str, task_id: str, key: str) -> Locator:
+        """Opens the XComs of a task; the one with this key, with all of its value."""
+        self.open_task(run, task_id, "xcom")
+        row = self.page.get_by_role("row").filter(has=self.page.get_by_role("cell", name=key, exact=True))
+        row.wait_for()
+        self._expand()
+        return row
+
+    def log(self, run: str, task_id: str, last: str) -> Locator:
+        """Opens the log of a task, and waits for the last line; what is visible before anything is clicked."""
+        self.open_task(run, task_id, "log")
+        self.page.get_by_text(re.compile(last)).first.wait_for()
+        return self.page.locator(self.LOG).first
+
+    def describe(self, dag_id: str) -> Locator:
+        """Opens the list of DAGs; the entry of one, with its description."""
+        self.page.goto(self.DAGS)
+        self.page.get_by_role("link", name=dag_id, exact=True).hover()
+        return self.page.locator("body")
+
+    def open_documentation(self, dag_id: str, task_id: str) -> None:
+        """Opens the documentation of a task."""
+        self.page.goto(f"/dags/{dag_id}/tasks/{task_id}")
+        self.page.get_by_role("button", name="Documentation").click()
+
+    def _expand(self) -> None:
+        """Shows all of the values of XComs."""
+        self.page.get_by_test_id("expand-all-button").click()
 
     @staticmethod
     def _fill(form: Locator, params: dict[str, str]) -> None:
@@ -51,10 +106,13 @@ class Airflow3:
 class Airflow2(Airflow3):
     """The UI of Airflow 2.11."""
 
-    PARTS: ClassVar = {"log": "logs", "values": "details", "xcom": "xcom"}
+    PARTS: ClassVar = {"log": "logs", "values": "details", "xcom": "xcom", "details": "details"}
+    DAGS = "/home"
+    LOG = "code"
 
     def trigger(self, dag_id: str, **params: str) -> str:
         """As Airflow3's."""
+        self.wait_for_dag(dag_id)
         self.page.goto(f"/dags/{dag_id}/trigger")
         self._fill(self.page.locator("body"), params)
         self.page.get_by_role("button", name="Trigger", exact=True).click()
@@ -73,6 +131,22 @@ class Airflow2(Airflow3):
         self.page.goto(f"{run}&tab=graph")
         return self.page.locator(".react-flow__node")
 
-    def open_task(self, run: str, task_id: str, part: str) -> None:
+    def open_task(self, run: str, task_id: str, part: str, *, map_index: int | None = None) -> None:
         """As Airflow3's."""
-        self.page.goto(f"{run}&task_id={task_id}&tab={self.PARTS[part]}")
+        instance = "" if map_index is None else f"&map_index={map_index}"
+        self.page.goto(f"{run}&task_id={task_id}{instance}&tab={self.PARTS[part]}")
+
+    def open_mapped(self, run: str, task_id: str) -> None:
+        """As Airflow3's."""
+        self.page.goto(f"{run}&task_id={task_id}&tab=mapped_tasks")
+
+    def links(self, name: str) -> Locator:
+        """As Airflow3's."""
+        return super().links(name).and_(self.page.locator("[href]:not([disabled], [aria-disabled=true])"))
+
+    def open_documentation(self, dag_id: str, task_id: str) -> None:
+        """As Airflow3's."""
+        self.page.goto(f"/dags/{dag_id}/grid?task_id={task_id}")
+
+    def _expand(self) -> None:
+        """As Airflow3's."""
