@@ -13,9 +13,11 @@ from gke_job import GkeJobOperator
 from gke_job.compat import AIRFLOW_2, AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 try:
+    from airflow.sdk import TaskGroup
     from airflow.sdk.execution_time.xcom import XCom
 except ImportError:  # Airflow 2.11
     from airflow.models.xcom import XCom
+    from airflow.utils.task_group import TaskGroup
 
 
 class Job(GkeJobOperator):
@@ -152,3 +154,27 @@ def test_a_time_that_is_over_between_submission_and_deferral_deletes_the_job(run
     task = {**on_cluster("sleep 600"), **cluster.by_gcloud(), "deferrable": True}
     assert ended(run, lambda: TooLate(**task, execution_timeout=timedelta(hours=1))) == "failed"
     assert cluster.jobs_of(dag_id) == []
+
+
+def test_mapped_tasks_of_a_group_are_deferred_between_setup_and_teardown(run, on_cluster, cluster, dag_id):
+    given = {**on_cluster(""), **cluster.by_gcloud(), "deferrable": True}
+    del given["task_id"]
+    values = {**given.pop("values"), "command": ["sh", "-c", "sleep 2; echo $INDEX >/dev/termination-log"]}
+    order: list[str] = []
+
+    def build() -> None:
+        def note(context) -> None:
+            order.append(context["ti"].task_id)
+
+        with TaskGroup("group"):
+            make = GkeJobOperator(task_id="make", values=values, on_success_callback=note, **given).as_setup()
+            work = GkeJobOperator.partial(task_id="work", values=values, on_success_callback=note, **given)
+            mapped = work.expand(map_values=[{"env": {"INDEX": "1"}}, {"env": {"INDEX": "2"}}])
+            remove = GkeJobOperator(task_id="remove", values=values, on_success_callback=note, **given)
+            make >> mapped >> remove.as_teardown(setups=make)
+
+    assert run(build) == "success"
+    assert order == ["group.make", "group.work", "group.work", "group.remove"]
+    jobs = [job["metadata"]["annotations"] for job in cluster.jobs_of(dag_id)]
+    assert sorted(job["gke-job/map-index"] for job in jobs) == ["-1", "-1", "0", "1"]
+    assert all(job["gke-job/collected"] for job in jobs)

@@ -136,6 +136,14 @@ def test_submit_job_of_a_cleared_task_learns_whether_the_task_waits_in_the_trigg
     assert operator.get_env({"ti": ti})["GKE_JOB_CLEARED"] == cleared
 
 
+@pytest.mark.parametrize(
+    ("default", "given", "deferrable"), [("True", None, True), ("True", False, False), ("False", None, False)]
+)
+def test_airflows_configuration_says_whether_tasks_are_deferred_by_default(monkeypatch, default, given, deferrable):
+    monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", default)
+    assert GkeJobOperator(task_id="t", template="batch-job", deferrable=given).deferrable is deferrable
+
+
 def test_a_deferrable_task_whose_job_is_finished_at_once_is_not_deferred(run_job):
     run_job.behaves(output="3")
     operator = GkeJobOperator(task_id="t", template="batch-job", deferrable=True, do_xcom_push=False)

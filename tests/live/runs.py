@@ -232,6 +232,18 @@ class Airflow:
             trigger = found.filter(TaskInstance.dag_id == dag_id, TaskInstance.task_id == task_id).one_or_none()
             return trigger and trigger.triggerer_id
 
+    def asset_events(self, dag_id: str) -> int:
+        """How many events of assets the tasks of a DAG have had."""
+        from airflow.utils.session import create_session
+
+        if AIRFLOW_2:
+            from airflow.models.dataset import DatasetEvent as AssetEvent
+        else:
+            from airflow.models.asset import AssetEvent
+
+        with create_session() as session:
+            return session.query(AssetEvent).filter_by(source_dag_id=dag_id).count()
+
     def log(self, dag_id: str, task_id: str, try_number: int = 1) -> str:
         """The log of a try, as far as it is written."""
         place = f"dag_id={dag_id}/run_id=run/task_id={task_id}/attempt={try_number}.log"

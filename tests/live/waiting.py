@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from gke_job import GkeJobOperator
 
 try:
-    from airflow.sdk import DAG, task
+    from airflow.sdk import DAG, Asset, task
 except ImportError:  # Airflow 2.11
     from airflow import DAG
+    from airflow import Dataset as Asset
     from airflow.decorators import task
 
 LINES = "for i in $(seq %d %d); do echo line-$i-; done"
+SUCCESSES = Path(__file__).with_name("successes")  # a line for each success of the task of "waits"
+
+
+def note_success(context: Any) -> None:
+    with SUCCESSES.open("a") as file:
+        file.write("success\n")
+
+
 # The Job, and the arguments of its task.
 JOBS: dict[str, tuple[str, dict[str, Any]]] = {
-    "waits": ("echo a line of the log; sleep 8; echo '{\"n\": 42}' >/dev/termination-log", {}),
+    "waits": (
+        "echo a line of the log; sleep 8; echo '{\"n\": 42}' >/dev/termination-log",
+        {"outlets": [Asset("waits")], "on_success_callback": note_success},
+    ),
     "waits_again": ("echo try {{ ti.try_number }}; sleep 1; test {{ ti.try_number }} = 2", {}),
     "waits_until_failed": ("sleep 600", {}),
     "waits_until_success": ("sleep 600", {}),

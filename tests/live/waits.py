@@ -101,6 +101,12 @@ def test_the_result_and_the_logs_come_at_the_end(airflow, runs):
     assert airflow.logs("waits", "job").count("| a line of the log") == 1
 
 
+def test_d3_there_is_one_event_of_its_asset_and_one_call_of_its_callback(airflow, runs):
+    wait_for_state(airflow, "waits", "success", "use")
+    assert airflow.asset_events("waits") == 1
+    assert (airflow.dags / "successes").read_text() == "success\n"
+
+
 def test_logs_are_printed_in_the_meantime_and_no_line_twice(airflow, runs):
     dag_id = "waits_and_prints"
     wait_for(lambda: "| line-10-" in airflow.logs(dag_id, "job"), lambda: f"logs: {airflow.logs(dag_id, 'job')}")
