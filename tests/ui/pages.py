@@ -19,6 +19,7 @@ class Airflow3:
     PARTS: ClassVar = {"log": "", "values": "/rendered_templates", "xcom": "/xcom", "details": "/details"}
     DAGS = "/dags"
     LOG = "[data-testid=virtualized-list], [data-testid=virtual-scroll-container]"
+    UNFOLDED = ""  # more of a pattern: lines of Airflow's own that it puts into no fold
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -101,6 +102,15 @@ class Airflow3:
     def _fill(form: Locator, params: dict[str, str]) -> None:
         for name, value in params.items():
             form.locator(f"[name=element_{name}]").fill(value)
+
+
+class Airflow31(Airflow3):
+    """The UI of Airflow 3.1."""
+
+    UNFOLDED = "|DAG bundles loaded|Filling up the DagBag|Stats instance was created"
+
+    def _expand(self) -> None:
+        """As Airflow3's: they are shown as a whole."""
 
 
 class Airflow2(Airflow3):

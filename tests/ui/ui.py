@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from ui.pages import Airflow2, Airflow3
+from ui.pages import Airflow2, Airflow3, Airflow31
 
 SEEN = Path(__file__).with_name("seen.py")
 MAKE_AIRFLOW = Path(__file__).parents[1] / "demo" / "airflow"
@@ -67,7 +67,7 @@ def page(airflow) -> Iterator[Page]:
 @pytest.fixture(scope="session")
 def ui(page) -> Airflow3:
     """The pages of this Airflow."""
-    return (Airflow2 if version("apache-airflow").startswith("2.") else Airflow3)(page)
+    return {"2.11": Airflow2, "3.1": Airflow31}.get(version("apache-airflow").rpartition(".")[0], Airflow3)(page)
 
 
 @pytest.fixture(scope="session")
@@ -153,8 +153,8 @@ def test_a_task_without_a_named_cluster_has_no_link_that_leads_nowhere(ui, page,
 def test_the_log_has_the_lines_of_pods_and_scripts_in_no_fold_and_the_rest_in_folds(ui, page, seen):
     shown = messages(ui.log(seen, "linked", "is complete"))
     assert {level for level, _ in shown} == {"INFO"}
-    ours = re.compile(r"(submit-job|run-job|follow-job): |\w{5} \| |null")
-    assert [text for _, text in shown if not ours.match(text)] == []
+    expected = re.compile(r"(submit-job|run-job|follow-job): |\w{5} \| |null" + ui.UNFOLDED)
+    assert [text for _, text in shown if not expected.match(text)] == []
     assert any(re.fullmatch(r"\w{5} \| a line of a Pod", text) for _, text in shown)
     command = page.get_by_text(re.compile("scripts/run-job --project localgke-project")).first
     expect(command).not_to_be_visible()
