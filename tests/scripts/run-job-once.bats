@@ -223,6 +223,17 @@ is_struck() {
   refute_regex "$stderr" 'console.cloud.google.com'
 }
 
+@test "with --template it submits the Job, checks it, and leaves it to the next check" {
+  run_script run-job --template batch-job --values "$(values_file 'sleep 600')" --name first --once --check-state "$state"
+  assert_failure 75
+  assert_output ''
+  assert_regex "${stderr_lines[-1]}" 'Job first is not finished after'
+  job=first uid=$(kubectl get job first --output 'jsonpath={.metadata.uid}')
+  check --waited 100 --timeout 90
+  assert_failure 124
+  no_job first
+}
+
 @test "--dry-run shows the commands, and submits nothing" {
   run_script run-job --job train --uid 0-1 --once --dry-run
   assert_success
@@ -235,8 +246,6 @@ is_struck() {
 @test "options that do not belong together are usage errors: 64" {
   run_script run-job --job train --once
   assert_one_error 64 'option --uid is missing'
-  run_script run-job --template batch-job --once
-  assert_one_error 64 'option --job is missing'
   run_script run-job --job train --uid 0-1 --template batch-job
   assert_one_error 64 'option --template is of a Job to be submitted: leave it out'
   run_script run-job --job train --uid 0-1 --on-change attach
