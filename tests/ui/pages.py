@@ -89,8 +89,8 @@ class Airflow3:
         self.page.get_by_role("link", name=dag_id, exact=True).hover()
         return self.page.locator("body")
 
-    def open_documentation(self, dag_id: str, task_id: str) -> None:
-        """Opens the documentation of a task."""
+    def open_documentation(self, run: str, dag_id: str, task_id: str) -> None:
+        """Opens the documentation of a task of a DAG that has this run."""
         self.page.goto(f"/dags/{dag_id}/tasks/{task_id}")
         self.page.get_by_role("button", name="Documentation").click()
 
@@ -154,9 +154,10 @@ class Airflow2(Airflow3):
         """As Airflow3's."""
         return super().links(name).and_(self.page.locator("[href]:not([disabled], [aria-disabled=true])"))
 
-    def open_documentation(self, dag_id: str, task_id: str) -> None:
+    def open_documentation(self, run: str, dag_id: str, task_id: str) -> None:
         """As Airflow3's."""
-        self.page.goto(f"/dags/{dag_id}/grid?task_id={task_id}")
+        date = run.partition("manual__")[2]
+        self.page.goto(f"/task?dag_id={dag_id}&task_id={task_id}&map_index=-1&execution_date={date}")
 
     def _expand(self) -> None:
         """As Airflow3's."""

@@ -200,8 +200,8 @@ def test_the_list_of_dags_describes_the_examples_and_has_their_tag(ui, page):
     expect(page.get_by_role("link", name="gke_job").first).to_be_visible()
 
 
-def test_the_documentation_of_a_task_is_shown(ui, page):
-    ui.open_documentation("seen", "linked")
+def test_the_documentation_of_a_task_is_shown(ui, page, seen):
+    ui.open_documentation(seen, "seen", "linked")
     expect(page.get_by_role("heading", name="What this task is for")).to_be_visible()
 
 
@@ -209,7 +209,7 @@ def test_a_task_whose_job_runs_has_its_xcom_and_its_links(ui, page, runs):
     """The last test: on Airflow 2.11 its task leaves no room for others, and it does not end by itself."""
     run = ui.trigger("held")
     ui.open_task(run, "held", "log")
-    line = page.get_by_text(re.compile(r"\w{5} \| a line of a Pod$")).first
+    line = page.get_by_text(re.compile(r"\w{5} \| a line of a Pod")).first
     expect(line).to_be_visible(timeout=RUN_SECONDS * 1000)
     expect(ui.xcom(run, "held", "job")).to_contain_text(re.compile(r"held-held-\w+"))
     ui.open_task(run, "held", "details")
