@@ -18,7 +18,7 @@ Validate = Literal["offline", "server", "off"]
 Logs = Literal["all", "failed", "none"]
 OnChange = Literal["fail", "attach", "replace"]
 OnKill = Literal["auto", "delete", "keep"]
-TIMES = ("timeout", "schedule_timeout", "start_timeout", "unreachable_timeout", "heartbeat")
+TIMES = ("timeout", "schedule_timeout", "start_timeout", "unreachable_timeout", "heartbeat", "logging_interval")
 LONGEST_SECONDS = 999_999_999  # that an option of the scripts takes
 # Where an argument of other operators belongs that is no value.
 PLACES = {
@@ -117,6 +117,21 @@ def check_switches(**given: Any) -> None:
     for name, value in given.items():
         if not isinstance(value, bool):
             raise TypeError(f"{name} is {value!r}: give True or False")
+
+
+def check_submission(*, wait_for_completion: bool, do_xcom_push: bool, **of_the_result: Any) -> None:
+    """Refuses what a task that only submits its Job has no use for.
+
+    :param of_the_result: arguments that are for who waits; what is false is not given
+    :raises ValueError: names the argument
+    """
+    if wait_for_completion:
+        return
+    for name, value in of_the_result.items():
+        if value:
+            raise ValueError(f"{name} has no effect with wait_for_completion=False: give it to GkeJobSensor")
+    if not do_xcom_push:
+        raise ValueError("with wait_for_completion=False and do_xcom_push=False nobody learns which Job was submitted")
 
 
 def check_options(options: Mapping[str, Any], *, has_profile: bool) -> None:

@@ -87,7 +87,7 @@ class LogsLink(BaseOperatorLink):
 def _job(operator: Any, ti_key: Any) -> Any:
     if AIRFLOW_2:  # the operator is what the web server knows of it
         return XCom.get_value(ti_key=ti_key, key="job")
-    return operator.submitted
+    return getattr(operator, "submitted", None)  # a MappedOperator, whose instance could not be made, has none
 
 
 LINKS = [JobLink(), LogsLink()]

@@ -173,7 +173,14 @@ class GkeJobOperator(BashOperator):
             "on_change": on_change,
             "on_kill": "keep" if on_kill_action == "keep" else "delete",
         }
-        arguments.check_options(self.options, has_profile=bool(profile or profile_for))
+        times = {**self.options, "logging_interval": logging_interval}
+        arguments.check_options(times, has_profile=bool(profile or profile_for))
+        arguments.check_submission(
+            wait_for_completion=wait_for_completion,
+            do_xcom_push=self.do_xcom_push,
+            result_required=result_required,
+            skip_on_exit_code=skip_on_exit_code,
+        )
         self.on_kill_action = on_kill_action
         self.pushes_keys = multiple_outputs
         self.result_required = result_required
@@ -337,7 +344,7 @@ class GkeJobOperator(BashOperator):
             "profile_for": arguments.size_option(self.profile_for),
             "profiles": self.profiles,
         }
-        log_repetition(self.log, self.cluster_arguments, files, options)
+        log_repetition(self.log, self.cluster_arguments, files, options, waits=self.wait_for_completion)
         return self._run(context, script, files, check=check, **options)
 
     def _run(

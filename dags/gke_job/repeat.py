@@ -11,18 +11,27 @@ from gke_job.command import command
 from gke_job.compat import redact
 
 MOST_CHARACTERS = 4096  # of values in the log; Airflow's UI cuts a rendered field there, too
+MASK = "***"
 OF_THE_TASK = ("mark", "on_kill")  # options that a person does not want
 
 
-def log_repetition(log: Any, cluster: list[str], files: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+def log_repetition(
+    log: Any, cluster: list[str], files: Mapping[str, Any], options: Mapping[str, Any], *, waits: bool
+) -> None:
     """Logs, folded, the command that does in a shell what the task does; what a sensitive name holds is masked.
 
     :param cluster: the options that name the cluster
     :param files: what run-job reads from files, by option: `values`, and a manifest as `template`
     :param options: the other options
+    :param waits: whether the task waits for its Job, as the command does
     """
     log.info("::group::The command that repeats this run from a shell, in a checkout of the toolkit")
-    log.info("%s", repetition(cluster, files, options))
+    text = repetition(cluster, files, options)
+    log.info("%s", text)
+    if MASK in text:
+        log.info("Write what Airflow has masked in place of each %s first.", MASK)
+    if not waits:
+        log.info("The command waits for its Job, which this task does not.")
     log.info("::endgroup::")
 
 

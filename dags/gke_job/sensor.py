@@ -118,18 +118,28 @@ class GkeJobSensor(BaseSensorOperator):
             self.runner.end(keep_job=True)
 
     def _check(self) -> tuple[bool, Any]:
-        if not isinstance(self.job, Mapping) or not all(self.job.get(field) for field in FIELDS):
-            raise AirflowFailException(f"job is {self.job!r}: give the XCom `job` of a GkeJobOperator")
+        given = self.job if isinstance(self.job, Mapping) else {}
+        if missing := [field for field in FIELDS if not given.get(field)]:
+            lacks = f"job is {self.job!r}, which has no {', '.join(missing)}"
+            raise AirflowFailException(f"{lacks}: give the XCom `job` of a GkeJobOperator")
         try:
             self._run("poll-job")
         except AirflowException as error:
             if self.runner.status == NOT_FINISHED:
                 return False, None
             if self.runner.status == FAILED:
-                self._run("follow-job", logs="none")  # says why, and raises
+                error = self._diagnosed(error)
             raise error.with_traceback(None) from None
         result = self._run("collect-job", mark="later", result_required=self.result_required)
         return True, json.loads(result)
+
+    def _diagnosed(self, error: AirflowException) -> AirflowException:
+        """Returns the exception of follow-job, which has the reason, for that of poll-job."""
+        try:
+            self._run("follow-job", logs="none")
+        except AirflowException as diagnosed:
+            return diagnosed
+        return error
 
     def _run(self, script: str, **options: Any) -> str:
         cluster = GkeCluster(**self.job["cluster"]).arguments()

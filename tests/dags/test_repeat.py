@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 
 import pytest
 
 from gke_job import GkeJobOperator, paths
-from gke_job.repeat import repetition
+from gke_job.repeat import log_repetition, repetition
 
 CLUSTER = ["--project", "p", "--location", "l", "--cluster", "c"]
 
@@ -71,3 +72,20 @@ def test_the_command_in_the_log_runs_the_same_job_again(run, on_cluster, cluster
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == "t-word"
+
+
+@pytest.mark.parametrize(
+    ("values", "waits", "notes"),
+    [
+        ({"env": {"ROWS": 5}}, True, []),
+        ({"env": {"DB_PASSWORD": "hunter4"}}, True, ["in place of each *** first"]),
+        ({"env": {"ROWS": 5}}, False, ["waits for its Job, which this task does not"]),
+    ],
+)
+def test_the_log_notes_what_the_command_does_otherwise_than_the_task(caplog, values, waits, notes):
+    log = logging.getLogger("repeat")
+    caplog.set_level(logging.INFO)
+    log_repetition(log, [], {"values": values}, {"template": "t"}, waits=waits)
+    said = [record.getMessage() for record in caplog.records[2:-1]]
+    assert len(said) == len(notes)
+    assert all(note in line for note, line in zip(notes, said, strict=True))

@@ -64,7 +64,10 @@ def test_a_job_that_outlasts_its_timeout_goes_on(waits_for, cluster, dag_id, def
     assert "deletionTimestamp" not in job["metadata"]
 
 
-@pytest.mark.parametrize("job", [None, "train", {"name": "train", "namespace": "ml"}])
-def test_what_is_no_job_is_refused(job):
-    with pytest.raises(AirflowFailException, match="give the XCom `job` of a GkeJobOperator"):
+@pytest.mark.parametrize(
+    ("job", "missing"),
+    [(None, "name, namespace, uid, cluster"), ({"name": "train", "namespace": "ml"}, "uid, cluster")],
+)
+def test_what_is_no_job_is_refused(job, missing):
+    with pytest.raises(AirflowFailException, match=f"no {missing}: give the XCom `job` of a GkeJobOperator"):
         GkeJobSensor(task_id="wait", job=job).poke({})

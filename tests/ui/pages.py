@@ -110,7 +110,9 @@ class Airflow31(Airflow3):
     UNFOLDED = "|DAG bundles loaded|Filling up the DagBag|Stats instance was created"
 
     def _expand(self) -> None:
-        """As Airflow3's: they are shown as a whole."""
+        """As Airflow3's."""
+        while (collapsed := self.page.get_by_role("button", name="...", exact=True).first).count():
+            collapsed.click()
 
 
 class Airflow2(Airflow3):
