@@ -56,9 +56,10 @@ class GkeCluster:
         place = {"project": self.project, "location": self.location, "name": self.name}
         missing = [field for field, value in place.items() if not value]
         if len(missing) == len(place):
-            return ["--context", self.context] if self.context else []
+            return ["--context", str(self.context)] if self.context else []
         if missing:
             raise ValueError(f"GkeCluster {place}: {' and '.join(missing)} is empty; give all three or none")
         if self.context:
             raise ValueError(f"GkeCluster {place}: context {self.context!r} is given too; give one or the other")
-        return ["--project", self.project, "--location", self.location, "--cluster", self.name]
+        # Native rendering makes a number of a project number.
+        return ["--project", str(self.project), "--location", str(self.location), "--cluster", str(self.name)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -21,6 +22,17 @@ def seconds(time: float | timedelta | None) -> float | None:
     return time.total_seconds() if isinstance(time, timedelta) else time
 
 
+def limits_of(times: Mapping[str, float | timedelta | None]) -> dict[str, float | None]:
+    """Returns the limits of a wait.
+
+    :param times: the arguments of the operator, by the names of LIMITS
+    """
+    limits = {name: seconds(times[name]) for name in LIMITS}
+    for name, default in DEFAULTS.items():
+        limits[name] = limits[name] or default
+    return limits
+
+
 @dataclass(frozen=True, kw_only=True)
 class Deferral:
     """The wait of one try of a task for its Job; JSON, because Airflow keeps it in its database.
@@ -32,7 +44,8 @@ class Deferral:
     :param limits: seconds by the names of LIMITS; None for no limit
     :param deletes: whether the Job is deleted when the task is ended
     :param since: since when the Job lacks nodes or cannot start, as the last trigger has reported it
-    :param check: what the last check has left for the next one; `run-job --check-state`
+    :param check: what the last check has left for the next one, by `run-job --check-state`. As text, because it has
+        results of containers, and PostgreSQL refuses JSON with a NUL in a string
     """
 
     job: dict[str, Any]
@@ -42,28 +55,19 @@ class Deferral:
     limits: dict[str, float | None]
     deletes: bool
     since: dict[str, float | None] = field(default_factory=dict)
-    check: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def begin(cls, *, times: Mapping[str, float | timedelta | None], **fields: Any) -> Deferral:
-        """Returns the wait of a task that has submitted its Job.
-
-        :param times: the arguments of the operator, by the names of LIMITS
-        :param fields: the others of this class
-        """
-        limits = {name: seconds(times[name]) for name in LIMITS}
-        for name, default in DEFAULTS.items():
-            limits[name] = limits[name] or default
-        return cls(limits=limits, **fields)
+    check: str = "{}"
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> Deferral:
         """Returns the wait to which an event of a trigger belongs."""
         return cls(**{**event["task"], "since": dict(event["since"])})
 
-    def checked(self, check: dict[str, Any]) -> Deferral:
-        """Returns the wait after a check that has found the Job unfinished."""
-        return replace(self, check=check)
+    def checked(self, check: Mapping[str, Any], limits: dict[str, float | None]) -> Deferral:
+        """Returns the wait after a check that has found the Job unfinished.
+
+        :param limits: those of the check; the DAG may have others by now than when the wait began
+        """
+        return replace(self, check=json.dumps(check), limits=limits)
 
     def is_task_over(self, now: float) -> bool:
         """Whether `execution_timeout` is over."""

@@ -22,7 +22,7 @@ from gke_job.compat_trigger import task_state
 
 log = logging.getLogger(__name__)
 
-ANSWER_SECONDS = 30.0  # for Airflow's answer: Airflow 3 makes its API when a trigger asks for the first time
+ANSWER_SECONDS = 120.0  # for Airflow's answer: Airflow 3 makes its API when a trigger asks for the first time
 PAUSE = 1.0  # seconds between two questions
 MOVING_SECONDS = 60.0  # for which a task instance may be on its way to a worker
 BATCH_SECONDS = 1.0  # in which the Jobs to delete are gathered, for many tasks of a DAG run may end at once

@@ -10,8 +10,9 @@ import ctypes
 import json
 import os
 import signal
+import subprocess
 import threading
-from subprocess import PIPE, STDOUT, Popen
+from tempfile import TemporaryFile
 from typing import Any
 
 from gke_job.cluster import GkeCluster
@@ -57,8 +58,20 @@ def delete_job(job: dict[str, Any] | None, environment: dict[str, str], log: Any
     name = environment["GKE_JOB_AIRFLOW_ENVIRONMENT"]
     line = command("reap-jobs", *GkeCluster(**job["cluster"]).arguments(), jobs="/dev/stdin", airflow_environment=name)
     listed = json.dumps([{"job": job["name"], "namespace": job["namespace"], "uid": job["uid"]}])
-    with Popen(line, stdin=PIPE, stdout=PIPE, stderr=STDOUT, env=environment, start_new_session=True) as process:  # noqa: S603 # no shell reads the words of the line
-        said, _ = process.communicate(listed.encode())
+    # Neither tied to this process, as a script of a task is, nor to a pipe that ends with it.
+    environment = {name: value for name, value in environment.items() if not name.startswith("AIRFLOW_CTX_")}
+    with TemporaryFile() as output:
+        subprocess.run(  # noqa: S603 # no shell reads the words of the line
+            line,
+            input=listed.encode(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+            check=False,
+        )
+        output.seek(0)
+        said = output.read()
     for text in said.decode(errors="replace").splitlines():
         log.warning("%s", text)
 

@@ -173,8 +173,8 @@ class GkeJobOperator(BashOperator):
             "on_change": on_change,
             "on_kill": "keep" if on_kill_action == "keep" else "delete",
         }
-        times = {**self.options, "logging_interval": logging_interval}
-        arguments.check_options(times, has_profile=bool(profile or profile_for))
+        self.logging_interval = logging_interval
+        arguments.check_options(self._times, has_profile=bool(profile or profile_for))
         arguments.check_submission(
             wait_for_completion=wait_for_completion,
             do_xcom_push=self.do_xcom_push,
@@ -188,7 +188,6 @@ class GkeJobOperator(BashOperator):
         if deferrable is None:
             deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
         self.deferrable = deferrable
-        self.logging_interval = logging_interval
         self.skipped_exit_codes = arguments.exit_codes(skip_on_exit_code)
         others: Any = self.on_success_callback or []  # Airflow 2 takes one, and has None for none
         self.on_success_callback = [results.mark_collected, *([others] if callable(others) else others)]
@@ -197,6 +196,7 @@ class GkeJobOperator(BashOperator):
         self.checked: dict[str, Any] = {}  # what a check of the Job has left for the next one
         self._ti: Any = None
         self._supervisor = 0
+        self._is_ended = False  # Airflow 3 goes on after on_kill
 
     def execute(self, context: Context) -> Any:
         """Runs the Job to its end and returns its result.
@@ -230,7 +230,7 @@ class GkeJobOperator(BashOperator):
         options = {name: self.options[name] for name in (*names, "fallback", "on_kill")}
         options |= {"result_required": self.result_required, "mark": "later", **wait.options(now)}
         try:
-            result = self._run(context, "run-job", check=wait.check, **options)
+            result = self._run(context, "run-job", check=json.loads(wait.check), **options)
         except AirflowException as error:
             if self.runner.status == TIMED_OUT and wait.is_task_over(now):
                 raise AirflowTaskTimeout(f"execution_timeout is over: {error}") from None
@@ -238,7 +238,7 @@ class GkeJobOperator(BashOperator):
                 raise error.with_traceback(None) from None
         else:
             return self._returned(context, result)
-        self._defer(wait.checked(self.checked))
+        self._defer(wait.checked(self.checked, deferral.limits_of(self._times)))
         return None
 
     def _submit_and_defer(self, context: Context, options: dict[str, Any]) -> Any:
@@ -250,14 +250,14 @@ class GkeJobOperator(BashOperator):
                 raise
         start_date = context["ti"].start_date  # None in `dag.test()` of Airflow 2.11
         started = start_date.timestamp() if start_date else begun
-        wait = Deferral.begin(
+        wait = Deferral(
             job=self.submitted,
             environment=airflow_environment(self.get_env(context)),
             begun=begun,
-            task_ends=self.execution_timeout and started + self.execution_timeout.total_seconds(),
-            times={**self.options, "logging_interval": self.logging_interval},
+            task_ends=started + self.execution_timeout.total_seconds() if self.execution_timeout else None,
+            limits=deferral.limits_of(self._times),
             deletes=self.on_kill_action != "keep",
-            check=self.checked,
+            check=json.dumps(self.checked),
         )
         return self._defer(wait)
 
@@ -274,6 +274,7 @@ class GkeJobOperator(BashOperator):
 
         Between two scripts of a task that waits in the triggerer, deletes the Job itself.
         """
+        self._is_ended = True
         if self.runner.is_running():
             self.runner.end(keep_job=self._keeps_job())
         elif self._waits_in_triggerer and not self._keeps_job():
@@ -300,6 +301,10 @@ class GkeJobOperator(BashOperator):
     def cluster_arguments(self) -> list[str]:
         """The options that name the cluster to the scripts."""
         return GkeCluster(**self.cluster).arguments()
+
+    @property
+    def _times(self) -> dict[str, Any]:
+        return {**self.options, "logging_interval": self.logging_interval}
 
     @property
     def _waits_in_triggerer(self) -> bool:
@@ -362,12 +367,16 @@ class GkeJobOperator(BashOperator):
         :param check: the script checks the Job once, and this is what the check before has left, {} for the first one.
             What this one leaves is in `checked`
         """
+        if self._is_ended:
+            raise AirflowException(f"{script} is not started: the task was ended")
         cluster = self.cluster_arguments
         report = Report()
         try:
             options |= {option: report.write_json(option, content) for option, content in (files or {}).items()}
             if check is not None:
-                options |= {"once": True, "check_state": report.write_json("check_state", check)}
+                # Without the file, it is the first check of the Job.
+                file = report.write_json("check_state", check) if check else report.path / "check_state.json"
+                options |= {"once": True, "check_state": file}
             if "job" in options:
                 report.write_job(options["job"], options["namespace"])
             line = command(script, *cluster, **options)

@@ -123,6 +123,10 @@ class GkeJobSensor(BaseSensorOperator):
             lacks = f"job is {self.job!r}, which has no {', '.join(missing)}"
             raise AirflowFailException(f"{lacks}: give the XCom `job` of a GkeJobOperator")
         try:
+            GkeCluster(**given["cluster"]).arguments()
+        except (TypeError, ValueError) as error:
+            raise AirflowFailException(f"job is {self.job!r}, whose cluster is none: {error}") from None
+        try:
             self._run("poll-job")
         except AirflowException as error:
             if self.runner.status == NOT_FINISHED:

@@ -137,9 +137,9 @@ class SharedWatch:
         """Runs watch-jobs once; returns its exit code."""
         _, cluster, namespace = self._key
         process = await processes.start(command("watch-jobs", *cluster, namespace=namespace), environment="")
-        log.info("started watch-jobs for namespace %s of cluster %s", namespace, " ".join(cluster) or "of kubeconfig")
         errors = asyncio.ensure_future(self._take_errors(process))
         try:
+            log.info("started watch-jobs for namespace %s, %s", namespace, " ".join(cluster) or "current context")
             async for line in processes.lines(process.stdout):
                 self._take(line)
             await errors
@@ -191,7 +191,7 @@ class SharedWatch:
         if self.blind_since is None:
             self.blind_since = time.time()
         self.sighted = None
-        self.trouble = processes.text_of(str(trouble).encode())
+        self.trouble = processes.text_of(str(trouble).encode(errors="replace"))
         self._wake()
 
     def _regain_sight(self) -> None:

@@ -35,6 +35,7 @@ settle() {
 # was killed has left no verdict.
 clean_up() {
   local status=$? IFS=$'\n' child
+  trap '' TERM INT HUP PWR PIPE # the verdict is out, and what a handler needs is about to go
   for child in $(jobs -pr) ${proxy:+"$proxy"}; do kill_child "$child"; done
   if [[ $made_dir ]]; then
     until rm -rf -- "$made_dir" 2>/dev/null; do pause 0.02; done # a child may have been writing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -89,8 +90,16 @@ def test_a_check_after_execution_timeout_ends_the_job(now, timeout):
 
 
 def test_what_a_check_has_left_is_given_to_the_next_one():
-    wait = deferral().checked({"logs": {}})
+    wait = deferral().checked({"logs": {}}, {**LIMITS, "timeout": 200.0})
     assert Deferral.of({"since": {}, "task": wait.trigger().serialize()[1]["task"]}) == wait
+    assert wait.trigger().limits["timeout_at"] == 1200.0  # as the DAG has it by now
+
+
+def test_postgresql_can_store_what_a_container_has_written():
+    kept = json.dumps(asdict(deferral().checked({"results": [{"message": "a\0b \ud800"}]}, LIMITS)))
+    assert "\\\\u0000" in kept
+    assert "\\u0000" not in kept.replace("\\\\u0000", "")
+    assert json.loads(json.loads(kept)["check"])["results"][0]["message"] == "a\0b \ud800"
 
 
 @pytest.mark.parametrize(("time", "found"), [(None, None), (2.5, 2.5), (timedelta(minutes=1), 60.0)])

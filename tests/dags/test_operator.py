@@ -144,6 +144,15 @@ def test_airflows_configuration_says_whether_tasks_are_deferred_by_default(monke
     assert GkeJobOperator(task_id="t", template="batch-job", deferrable=given).deferrable is deferrable
 
 
+def test_a_task_that_is_ended_before_its_script_is_started_starts_none(run_job):
+    operator = GkeJobOperator(task_id="t", template="batch-job")
+    operator.on_kill()
+    with pytest.raises(AirflowException, match="the task was ended"):
+        operator.execute(CONTEXT)
+    with pytest.raises(FileNotFoundError):
+        _ = run_job.calls
+
+
 def test_a_deferrable_task_whose_job_is_finished_at_once_is_not_deferred(run_job):
     run_job.behaves(output="3")
     operator = GkeJobOperator(task_id="t", template="batch-job", deferrable=True, do_xcom_push=False)
