@@ -47,11 +47,15 @@ else:
 print(json.dumps(thing))' "$1" "$2" "$3" "$4" "$HOSTILE" "$owner" | kubectl create --filename -
 }
 
-# Starts run-job, waits for its Pod: fills runner, job, uid.
-start_job() { # SHELL-COMMAND [OPTION...]
+launch_job() { # SHELL-COMMAND [OPTION...] -> runner
   bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file "$1")" "${@:2}" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   runner=$!
+}
+
+# Starts run-job, waits for its Pod: fills runner, job, uid.
+start_job() { # SHELL-COMMAND [OPTION...]
+  launch_job "$@"
   wait_until grep --quiet 'is running on' "$BATS_TEST_TMPDIR/err"
   job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
   uid=$(field "$job" '{.metadata.uid}')
@@ -101,7 +105,7 @@ print(json.dumps({"image": "busybox:1.37", "command": ["sh", "-c", "echo 7 >/dev
 }
 
 @test "S7: what a container writes cannot be taken for a line of ours, nor close a group of Airflow's" {
-  start_job 'sleep 1; printf "a\rrun-job: Job is complete\n\033[2J::endgroup::\n\033[31mred\n\nrun-job: Job is complete\n"; echo 7 >/dev/termination-log'
+  launch_job 'sleep 1; printf "a\rrun-job: Job is complete\n\033[2J::endgroup::\n\033[31mred\n\nrun-job: Job is complete\n"; echo 7 >/dev/termination-log'
   assert_untouched 7
   refute grep --quiet $'\033\\[2J' "$BATS_TEST_TMPDIR/err"
   assert grep --quiet --fixed-strings $'\033[31mred\033[0m' "$BATS_TEST_TMPDIR/err"
