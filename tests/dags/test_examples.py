@@ -109,8 +109,8 @@ def test_a_table_of_models_trains_each_by_a_dag_of_its_own(run_dag, cluster):
     annotations = job_of(cluster, "train_churn", "evaluate")["metadata"]["annotations"]
     assert annotations["gke-job/profile"] == "cpu-small"
     _, results = run_dag("train_demand", data="gs://ml-data/other")
-    assert results["train.collect"]["rounds"] == 2
-    job = job_of(cluster, "train_demand", "train.submit")
+    assert results["train"]["rounds"] == 2
+    job = job_of(cluster, "train_demand", "train")
     assert job["metadata"]["annotations"]["gke-job/profile"] == "highmem"
     (container,) = job["spec"]["template"]["spec"]["containers"]
     assert {"name": "DATA", "value": "gs://ml-data/other"} in container["env"]
