@@ -131,7 +131,9 @@ def check_submission(*, wait_for_completion: bool, do_xcom_push: bool, **of_the_
         if value:
             raise ValueError(f"{name} has no effect with wait_for_completion=False: give it to GkeJobSensor")
     if not do_xcom_push:
-        raise ValueError("with wait_for_completion=False and do_xcom_push=False nobody learns which Job was submitted")
+        raise ValueError(
+            "wait_for_completion=False needs do_xcom_push=True: the XCom `job` names the Job that was submitted"
+        )
 
 
 def check_options(options: Mapping[str, Any], *, has_profile: bool) -> None:

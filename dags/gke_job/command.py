@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +18,7 @@ def command(script: str, *words: str, **options: Any) -> list[str]:
         True for an option without a value. None, False and "" leave it out
     :raises FileNotFoundError: there is no such script
     """
-    line = ["bash", str(paths.script(script)), *map(str, words)]  # rendered to native objects, a word may be a number
+    line = ["bash", str(paths.script(script)), *words]
     for name, value in options.items():
         if value is None or value is False or value == "":
             continue
@@ -24,6 +26,17 @@ def command(script: str, *words: str, **options: Any) -> list[str]:
         if value is not True:
             line.append(_text(value))
     return line
+
+
+def reaping(cluster: Sequence[str], environment: str, jobs: Iterable[Mapping[str, str]]) -> tuple[list[str], bytes]:
+    """Returns the command line that deletes Jobs unless they are finished, and its standard input.
+
+    :param cluster: the options that name the cluster
+    :param environment: the name of the Airflow environment
+    :param jobs: `job` (the name), `namespace` and `uid` of each
+    """
+    line = command("reap-jobs", *cluster, jobs="/dev/stdin", airflow_environment=environment)
+    return line, json.dumps([*jobs]).encode()
 
 
 def _text(value: Any) -> str:

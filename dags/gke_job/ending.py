@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import json
 import logging
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from gke_job import processes
-from gke_job.command import command
+from gke_job.command import reaping
 from gke_job.compat_trigger import task_state
 
 log = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ class Place:
 
 
 async def is_over(ti: Any) -> bool:
-    """Tells whether the task instance of a trigger that was cancelled is over, so that its Job is to be deleted.
+    """Returns whether the task instance of a trigger that was cancelled is over, so that its Job is to be deleted.
 
     Where Airflow does not answer it is being stopped. While a worker is to get, or has, the task instance, the worker
     decides: this waits for what comes of it, but not for long.
@@ -126,8 +125,8 @@ async def delete(place: Place, job: str, uid: str) -> str:
 
 async def _reap(place: Place, jobs: dict[str, str]) -> str:
     listed = [{"job": job, "namespace": place.namespace, "uid": uid} for uid, job in jobs.items()]
-    line = command("reap-jobs", *place.cluster, jobs="/dev/stdin", airflow_environment=place.environment)
-    process = await processes.start(line, place.environment, json.dumps(listed).encode())
+    line, stdin = reaping(place.cluster, place.environment, listed)
+    process = await processes.start(line, place.environment, stdin)
     said = ""
     try:
         async for text in processes.lines(process.stderr):

@@ -7,7 +7,6 @@ and in who is left to see it; README.md of this directory's parent has a table o
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from gke_job.cluster import GkeCluster
-from gke_job.command import command
+from gke_job.command import reaping
 from gke_job.compat import has_supervisor, task_states
 
 PR_SET_PDEATHSIG = 1
@@ -38,7 +37,7 @@ def tie_to_supervisor(ti: Any) -> int:
 
 
 def is_awaited(ti: Any) -> bool:
-    """Tells whether a next try of this task instance will want the Job, by asking Airflow.
+    """Returns whether a next try of this task instance will want the Job, by asking Airflow.
 
     Where Airflow does not answer it is being stopped, so the same holds as for a task instance that is running.
     """
@@ -55,15 +54,15 @@ def delete_job(job: dict[str, Any] | None, environment: dict[str, str], log: Any
     """
     if job is None:
         return
-    name = environment["GKE_JOB_AIRFLOW_ENVIRONMENT"]
-    line = command("reap-jobs", *GkeCluster(**job["cluster"]).arguments(), jobs="/dev/stdin", airflow_environment=name)
-    listed = json.dumps([{"job": job["name"], "namespace": job["namespace"], "uid": job["uid"]}])
+    listed = {"job": job["name"], "namespace": job["namespace"], "uid": job["uid"]}
+    cluster = GkeCluster(**job["cluster"]).arguments()
+    line, stdin = reaping(cluster, environment["GKE_JOB_AIRFLOW_ENVIRONMENT"], [listed])
     # Neither tied to this process, as a script of a task is, nor to a pipe that ends with it.
     environment = {name: value for name, value in environment.items() if not name.startswith("AIRFLOW_CTX_")}
     with TemporaryFile() as output:
         subprocess.run(  # noqa: S603 # no shell reads the words of the line
             line,
-            input=listed.encode(),
+            input=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,

@@ -386,7 +386,7 @@ class GkeJobOperator(BashOperator):
                 line,
                 report,
                 environment=self.get_env(context),
-                cluster=" ".join(map(str, cluster)),
+                cluster=" ".join(cluster),
                 skipped=self.skipped_exit_codes,
                 cwd=self.cwd,
                 encoding=self.output_encoding,

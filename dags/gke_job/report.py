@@ -77,7 +77,7 @@ class Report:
         return kind(self._message(status, cluster))
 
     def is_said(self, line: str, error: AirflowException) -> bool:
-        """Tells whether the text of the exception has what this line of the script says."""
+        """Returns whether the text of the exception has what this line of the script says."""
         return one_line(SPEAKER.sub("", line)) in str(error)
 
     def _message(self, status: int, cluster: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from gke_job.report import Report
 
-KILL_SECONDS = 3  # in which a script ends when it is told to
+KILL_SECONDS = 3  # from a signal until a script has ended
 LEVEL = re.compile(r"<([34])>")
 
 
@@ -90,7 +90,7 @@ class Runner:
         """Ends the script that runs, and waits until it has deleted the Job or has let go of it."""
         process = self._process
         assert process  # noqa: S101 # it runs
-        # The process leads a group; run-job --help tells what PWR means.
+        # The process leads a group; run-job --help documents PWR.
         os.killpg(process.pid, signal.SIGPWR if keep_job else signal.SIGTERM)
         with suppress(TimeoutExpired):
             process.wait(timeout=KILL_SECONDS)

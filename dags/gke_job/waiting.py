@@ -134,7 +134,7 @@ class Waiting:
         if self._is_over(view.missing_since, GONE_SECONDS, now):
             return "gone", f"{job} is not among the Jobs of its namespace"
         if self._is_over(limits.timeout_at, 0.0, now):
-            return "timeout", f"{job} is not finished: its time is over"
+            return "timeout", f"{job} is not finished: its timeout has passed"
         if self._is_over(self.since.lacks_nodes, limits.schedule_timeout, now, again=True):
             return "schedule_timeout", f"{job} lacks nodes{because}"
         if self._is_over(self.since.cannot_start, limits.start_timeout, now, again=True):
@@ -146,7 +146,7 @@ class Waiting:
         return None, ""
 
     def _is_over(self, since: float | None, limit: float | None, now: float, *, again: bool = False) -> bool:
-        """Tells whether a clock has run out. again: it is one of those that may have run out in the wait before."""
+        """Returns whether a clock has run out. again: it is one of those that may have run out in the wait before."""
         if since is None or limit is None:
             return False
         over = since + limit
