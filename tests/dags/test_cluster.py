@@ -18,6 +18,12 @@ def test_a_gke_cluster_is_named_by_three_options():
     assert cluster.arguments() == ["--project", "p", "--location", "europe-west4", "--cluster", "c"]
 
 
+def test_a_project_number_that_is_rendered_natively_is_text():
+    cluster = GkeCluster(project=123456789012, location="europe-west4", name="c")
+    assert cluster.arguments()[:2] == ["--project", "123456789012"]
+    assert GkeCluster(context=7).arguments() == ["--context", "7"]
+
+
 def test_a_context_is_one_option():
     assert GkeCluster(context="kind").arguments() == ["--context", "kind"]
 

@@ -7,7 +7,7 @@ from gke_job.command import command
 
 
 def test_a_script_is_started_with_bash_and_its_options_by_name():
-    line = command("poll-job", "--context", 7, job="j", start_timeout=timedelta(minutes=2), heartbeat=1.4)
+    line = command("poll-job", "--context", "7", job="j", start_timeout=timedelta(minutes=2), heartbeat=1.4)
     script = str(paths.script("poll-job"))
     assert line == ["bash", script, "--context", "7", "--job", "j", "--start-timeout", "120", "--heartbeat", "1"]
 

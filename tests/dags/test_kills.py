@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 from types import SimpleNamespace
 
@@ -45,3 +47,15 @@ def test_where_airflow_does_not_answer_it_is_being_stopped_and_the_next_try_awai
 
 def test_a_kill_before_or_after_the_script_runs_is_no_error():
     GkeJobOperator(task_id="t", template="batch-job").on_kill()
+
+
+def test_the_deletion_between_two_scripts_is_not_tied_to_the_task(run_job, tmp_path):
+    script = tmp_path / "scripts" / "reap-jobs"
+    script.write_text(f'cat >"{tmp_path}/jobs"; env >"{tmp_path}/env"; echo deleted')
+    job = {"name": "train", "namespace": "ml", "uid": "u", "cluster": {"context": "c"}}
+    environment = {"PATH": os.environ["PATH"], "AIRFLOW_CTX_DAG_ID": "d", "GKE_JOB_AIRFLOW_ENVIRONMENT": "e"}
+    said = []
+    kills.delete_job(job, environment, SimpleNamespace(warning=lambda _, text: said.append(text)))
+    assert json.loads((tmp_path / "jobs").read_text()) == [{"job": "train", "namespace": "ml", "uid": "u"}]
+    assert "AIRFLOW_CTX_" not in (tmp_path / "env").read_text()
+    assert said == ["deleted"]

@@ -71,3 +71,9 @@ def test_a_job_that_outlasts_its_timeout_goes_on(waits_for, cluster, dag_id, def
 def test_what_is_no_job_is_refused(job, missing):
     with pytest.raises(AirflowFailException, match=f"no {missing}: give the XCom `job` of a GkeJobOperator"):
         GkeJobSensor(task_id="wait", job=job).poke({})
+
+
+def test_a_cluster_that_is_none_is_refused_without_a_retry():
+    job = {"name": "train", "namespace": "ml", "uid": "u", "cluster": {"project": "p"}}
+    with pytest.raises(AirflowFailException, match="location and name is empty"):
+        GkeJobSensor(task_id="wait", job=job).poke({})

@@ -47,6 +47,23 @@ no_job() { # NAME
   assert_regex "$stderr" 'BackoffLimitExceeded|backoff limit'
 }
 
+@test "a signal while it cleans up changes nothing" {
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  # shellcheck disable=SC2016 # for the script
+  printf '%s\n' '#!/bin/bash' ': >"$CLEANING"' 'until [[ -e $GO_ON ]]; do :; done' 'exec /bin/rm "$@"' >"$BATS_TEST_TMPDIR/bin/rm"
+  chmod +x "$BATS_TEST_TMPDIR/bin/rm"
+  export CLEANING=$BATS_TEST_TMPDIR/cleaning GO_ON=$BATS_TEST_TMPDIR/go-on
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH bash "$REPOSITORY/scripts/run-job" --template batch-job \
+    --values "$(values_file 'sleep 600')" --name cleaned --once >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until test -e "$CLEANING"
+  kill -TERM "$runner"
+  : >"$GO_ON"
+  wait_for "$runner"
+  assert_equal "$status" 75
+  refute_regex "$(<"$BATS_TEST_TMPDIR/err")" 'interrupted'
+}
+
 @test "--on-kill keep leaves the Job, and the next try attaches to it" {
   start_job 'while ! test -e /flag; do sleep 0.1; done' --on-kill keep
   kill -TERM -- "-$runner"
