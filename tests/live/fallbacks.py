@@ -38,7 +38,7 @@ def preempt(airflow: Airflow, dag_id: str, task_id: str, *, try_number: int, pro
 def assert_succeeds(airflow: Airflow, dag_id: str, *, try_number: int, profile: str) -> None:
     task_id = "job"
     wait_for(
-        lambda: airflow.state(dag_id, task_id)[0] in ("success", "failed"),
+        lambda: airflow.has_ended(dag_id, task_id, "success", "failed"),
         lambda: f"{dag_id} ends: {airflow.state(dag_id, task_id)}; logs: {airflow.logs(dag_id, task_id)}",
     )
     assert airflow.state(dag_id, task_id)[0] == "success", airflow.logs(dag_id, task_id)

@@ -71,12 +71,15 @@ def connections(pids: Iterable[int], port: int) -> int:
 
 def sockets(pid: int) -> Iterator[str]:
     """The inodes of the sockets that a process has open."""
+    return (file[len("socket:[") : -1] for file in open_files(pid) if file.startswith("socket:["))
+
+
+def open_files(pid: int) -> Iterator[str]:
+    """The paths of the files that a process has open, and what its other descriptors are."""
     with contextlib.suppress(OSError):
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):
-                target = os.readlink(descriptor)
-                if target.startswith("socket:["):
-                    yield target[len("socket:[") : -1]
+                yield os.readlink(descriptor)
 
 
 def kill(*pids: int) -> None:

@@ -24,7 +24,7 @@ import httpx
 
 from live.clusters import stand_in
 from live.parts import Part
-from live.processes import environment, free_port, kill, processes, stat, wait_for
+from live.processes import environment, free_port, kill, open_files, processes, stat, wait_for
 from live.services import postgresql, redis
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -254,6 +254,14 @@ class Airflow:
         """The logs of all tries; Airflow 2.11 may number the first look of a sensor differently from the others."""
         place = self.home / "logs" / f"dag_id={dag_id}/run_id=run/task_id={task_id}"
         return "".join(file.read_text() for file in sorted(place.glob("attempt=*.log")))
+
+    def has_ended(self, dag_id: str, task_id: str, *states: str) -> bool:
+        """Whether a task has one of these states, and nobody writes its log: Airflow 3 may have the state before."""
+        if self.state(dag_id, task_id)[0] not in states:
+            return False
+        place = str(self.home.resolve() / "logs" / f"dag_id={dag_id}/run_id=run/task_id={task_id}/attempt=")
+        written = (file for pid in processes() for file in open_files(pid))
+        return not any(file.startswith(place) and file.endswith(".log") for file in written)
 
     def _serialized(self, dag_id: str) -> Any:
         from airflow.models.serialized_dag import SerializedDagModel

@@ -55,7 +55,7 @@ def wait_until_deferred(airflow: Airflow, dag_id: str) -> None:
 
 def wait_for_state(airflow: Airflow, dag_id: str, state: str, task_id: str = "job") -> None:
     wait_for(
-        lambda: airflow.state(dag_id, task_id)[0] == state,
+        lambda: airflow.has_ended(dag_id, task_id, state),
         lambda: f"{dag_id} is {state}: it is {airflow.state(dag_id, task_id)}; log: {airflow.logs(dag_id, task_id)}",
     )
 

@@ -81,7 +81,7 @@ def test_the_next_try_adopts_the_job_on_another_worker(airflow, uids, ended, dag
 @pytest.mark.parametrize("dag_id", ADOPTED)
 def test_the_next_try_of_a_deferred_task_has_the_result_of_the_same_job(airflow, uids, ended, dag_id):
     wait_for(
-        lambda: airflow.state(dag_id, "job")[0] in ("success", "failed"),
+        lambda: airflow.has_ended(dag_id, "job", "success", "failed"),
         lambda: f"{dag_id} ends: {airflow.state(dag_id, 'job')}; logs: {airflow.logs(dag_id, 'job')}",
     )
     assert airflow.state(dag_id, "job") == ("success", 2), airflow.logs(dag_id, "job")

@@ -111,8 +111,7 @@ class Airflow31(Airflow3):
 
     def _expand(self) -> None:
         """As Airflow3's."""
-        while (collapsed := self.page.get_by_role("button", name="...", exact=True).first).count():
-            collapsed.click()
+        self.page.get_by_role("button", name="Expand all extra JSON").click()
 
 
 class Airflow2(Airflow3):
