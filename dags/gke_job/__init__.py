@@ -10,11 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gke_job.cluster import GkeCluster
-    from gke_job.janitor import ReapGkeJobs
-    from gke_job.operator import GkeJobOperator
-    from gke_job.sensor import GkeJobSensor
-    from gke_job.training import Training, training_dag, training_dags
+    from .cluster import GkeCluster
+    from .janitor import ReapGkeJobs
+    from .operator import GkeJobOperator
+    from .sensor import GkeJobSensor
+    from .training import Training, training_dag, training_dags
 
 __all__ = [
     "GkeCluster",

@@ -10,9 +10,9 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from gke_job import paths
-from gke_job.cluster import GkeCluster
-from gke_job.values import check_numbers
+from . import paths
+from .cluster import GkeCluster
+from .values import check_numbers
 
 Validate = Literal["offline", "server", "off"]
 Logs = Literal["all", "failed", "none"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gke_job.compat import Param
+    from .compat import Param
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class GkeCluster:
     @staticmethod
     def params() -> dict[str, Param]:
         """Params of a DAG that name a cluster; with all three left out it is the current context of the kubeconfig."""
-        from gke_job.compat import Param  # which a triggerer does not need
+        from .compat import Param  # which a triggerer does not need
 
         described = {
             "project": "Google Cloud project of the cluster",

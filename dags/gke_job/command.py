@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from gke_job import paths
+from . import paths
 
 
 def command(script: str, *words: str, **options: Any) -> list[str]:

@@ -25,7 +25,7 @@ __all__ = [
     "task_states",
 ]
 
-from gke_job.compat_trigger import (
+from .compat_trigger import (
     AIRFLOW_2,
     AirflowException,
     AirflowFailException,

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from gke_job.compat import resumed_with
-from gke_job.trigger import GkeJobTrigger
+from .compat import resumed_with
+from .trigger import GkeJobTrigger
 
 UNREACHABLE_SECONDS = 600
 DEFAULTS = {"start_timeout": 300, "unreachable_timeout": UNREACHABLE_SECONDS}  # those of run-job

@@ -15,9 +15,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from gke_job import processes
-from gke_job.command import reaping
-from gke_job.compat_trigger import task_state
+from . import processes
+from .command import reaping
+from .compat_trigger import task_state
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,9 @@ import re
 import tempfile
 from typing import Any
 
-from gke_job.compat import Context, task_states
-from gke_job.operator import GkeJobOperator
+from . import paths
+from .compat import Context, task_states
+from .operator import GkeJobOperator
 
 FINISHED = ("Complete", "Failed", "Deleting")  # of list-jobs
 # A task instance in any other state, or in none, has a try that runs or will come.
@@ -38,6 +39,7 @@ class ReapGkeJobs(GkeJobOperator):
 
     def execute(self, context: Context) -> None:
         """Runs list-jobs, asks Airflow, runs reap-jobs."""
+        self.log.info("gke-job %s", paths.version())
         environment = self.get_env(context)["GKE_JOB_AIRFLOW_ENVIRONMENT"]
         jobs = json.loads(self._run(context, "list-jobs", namespace=self.namespace, json=True))
         ours = [

@@ -14,9 +14,9 @@ import threading
 from tempfile import TemporaryFile
 from typing import Any
 
-from gke_job.cluster import GkeCluster
-from gke_job.command import reaping
-from gke_job.compat import has_supervisor, task_states
+from .cluster import GkeCluster
+from .command import reaping
+from .compat import has_supervisor, task_states
 
 PR_SET_PDEATHSIG = 1
 ANSWER_SECONDS = 1.5  # for Airflow's answer; Airflow 3 kills what is left of a task after 5 s

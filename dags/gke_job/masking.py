@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gke_job.compat import mask_secret, redact
+from .compat import mask_secret, redact
 
 # Values that a name of Airflow's list is part of; what they hold is no secret, and often a word of the log.
 NAMES_OF_OBJECTS = ("service_account", "image_pull_secrets", "secret_files")

@@ -12,19 +12,19 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any
 
-from gke_job import arguments, deferral, kills, results
-from gke_job.arguments import Logs, OnChange, OnKill, Validate
-from gke_job.cluster import GkeCluster
-from gke_job.command import command
-from gke_job.compat import AirflowException, AirflowTaskTimeout, BashOperator, Context, conf
-from gke_job.deferral import Deferral
-from gke_job.instance import airflow_environment, cleared
-from gke_job.links import operator_links
-from gke_job.masking import mask
-from gke_job.repeat import log_repetition
-from gke_job.report import Report
-from gke_job.runner import Runner
-from gke_job.values import merged, plain
+from . import arguments, deferral, kills, paths, results
+from .arguments import Logs, OnChange, OnKill, Validate
+from .cluster import GkeCluster
+from .command import command
+from .compat import AirflowException, AirflowTaskTimeout, BashOperator, Context, conf
+from .deferral import Deferral
+from .instance import airflow_environment, cleared
+from .links import operator_links
+from .masking import mask
+from .repeat import log_repetition
+from .report import Report
+from .runner import Runner
+from .values import merged, plain
 
 NOT_FINISHED, TIMED_OUT = 75, 124  # exit codes of run-job
 OF_SUBMIT_JOB = ("escalate", "fallback", "validate", "timeout", "schedule_timeout", "unreachable_timeout", "on_change")
@@ -206,6 +206,7 @@ class GkeJobOperator(BashOperator):
         :raises AirflowException: run-job ended with another exit code than 0
         """
         self._ti = context["ti"]
+        self.log.info("gke-job %s", paths.version())
         options = {**self.options, "result_required": self.result_required, "mark": "later"}
         try:
             if not self.wait_for_completion:
@@ -223,6 +224,7 @@ class GkeJobOperator(BashOperator):
         :param event: of GkeJobTrigger
         :raises AirflowTaskTimeout: `execution_timeout` is over
         """
+        self.log.info("gke-job %s", paths.version())
         wait = Deferral.of(event)
         self._ti, self.submitted = context["ti"], wait.job
         now = time.time()

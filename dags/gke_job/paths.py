@@ -1,10 +1,11 @@
-"""Where the scripts are: next to the package in a Composer bucket, one level up in a checkout."""
+"""Where the scripts are: next to the package in a release, one level up in a checkout."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 DAGS = Path(__file__).resolve().parent.parent
+MANIFEST = "MANIFEST"  # the list of files of a release, which deploy-dags makes
 
 
 def script(name: str) -> Path:
@@ -16,4 +17,14 @@ def script(name: str) -> Path:
     for path in places:
         if path.is_file():
             return path
-    raise FileNotFoundError(f"{name} is neither {places[0]} nor {places[1]}; copy scripts/ there with deploy-dags")
+    raise FileNotFoundError(f"{name} is neither {places[0]} nor {places[1]}; copy it there with deploy-dags")
+
+
+def version() -> str:
+    """Returns the name of the release; in a checkout, or a copy of one, its version."""
+    if (DAGS / MANIFEST).is_file():
+        return DAGS.name
+    try:
+        return script("VERSION").read_text().strip()
+    except OSError:  # it is for the log: whoever needs a script will say that there is none
+        return "of unknown version"

@@ -11,7 +11,7 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
-from gke_job.report import one_line
+from .report import one_line
 
 PIECE_BYTES = 1 << 16
 LONGEST_LINE = 32 << 20  # bytes; watch-jobs names every Job of a namespace in one line

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from gke_job.command import command
-from gke_job.compat import redact
+from .command import command
+from .compat import redact
 
 MOST_CHARACTERS = 4096  # of values in the log; Airflow's UI cuts a rendered field there, too
 MASK = "***"

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from gke_job.compat_trigger import AirflowException, AirflowFailException, AirflowSkipException, redact
+from .compat_trigger import AirflowException, AirflowFailException, AirflowSkipException, redact
 
 # Usage, bad values, manifest or result, no such template, permission denied, will never start: the table in README.md.
 NO_RETRY_HELPS = (64, 65, 66, 77, 78)

@@ -12,8 +12,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from gke_job.command import command
-from gke_job.compat import AIRFLOW_2, Context
+from .command import command
+from .compat import AIRFLOW_2, Context
 
 # A key goes into the URL of Airflow 3's task API unquoted.
 PLAIN_KEY = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,250}", re.ASCII)

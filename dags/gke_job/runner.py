@@ -14,7 +14,7 @@ from contextlib import suppress
 from subprocess import PIPE, STDOUT, Popen, TimeoutExpired
 from typing import Any
 
-from gke_job.report import Report
+from .report import Report
 
 KILL_SECONDS = 3  # from a signal until a script has ended
 LEVEL = re.compile(r"<([34])>")

@@ -11,10 +11,11 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from gke_job.arguments import exit_codes
-from gke_job.cluster import GkeCluster
-from gke_job.command import command
-from gke_job.compat import (
+from . import paths
+from .arguments import exit_codes
+from .cluster import GkeCluster
+from .command import command
+from .compat import (
     AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
@@ -23,10 +24,10 @@ from gke_job.compat import (
     PokeReturnValue,
     conf,
 )
-from gke_job.deferral import UNREACHABLE_SECONDS
-from gke_job.report import Report
-from gke_job.runner import Runner
-from gke_job.trigger import GkeJobTrigger
+from .deferral import UNREACHABLE_SECONDS
+from .report import Report
+from .runner import Runner
+from .trigger import GkeJobTrigger
 
 FAILED, NOT_FINISHED = 1, 75  # exit codes of poll-job
 FIELDS = ("name", "namespace", "uid", "cluster")
@@ -79,6 +80,7 @@ class GkeJobSensor(BaseSensorOperator):
         :raises AirflowException: the Job has failed, or cannot be read
         """
         if not self.deferrable:
+            self.log.info("gke-job %s", paths.version())
             # Unwrapped, because what guards `execute` in Airflow 2 warns of a call by a subclass, too.
             return inspect.unwrap(BaseSensorOperator.execute)(self, context)
         return self.resume(context, {"ends": time.time() + self.timeout})
@@ -93,6 +95,7 @@ class GkeJobSensor(BaseSensorOperator):
 
         :param event: of GkeJobTrigger
         """
+        self.log.info("gke-job %s", paths.version())
         is_done, result = self._check()
         if is_done:
             return result

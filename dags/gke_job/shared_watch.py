@@ -10,9 +10,9 @@ import time
 from asyncio.subprocess import Process
 from typing import Any
 
-from gke_job import processes
-from gke_job.command import command
-from gke_job.waiting import Seen, View
+from . import processes
+from .command import command
+from .waiting import Seen, View
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from gke_job.cluster import GkeCluster
-from gke_job.compat import DAG, Param
-from gke_job.operator import GkeJobOperator
+from .cluster import GkeCluster
+from .compat import DAG, Param
+from .operator import GkeJobOperator
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=timezone.utc)  # so that a schedule counts from when the DAG is switched on
 PROGRAMS = ("measure", "train", "evaluate")

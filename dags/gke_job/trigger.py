@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from gke_job import ending
-from gke_job.cluster import GkeCluster
-from gke_job.compat_trigger import BaseTrigger, TriggerEvent
-from gke_job.processes import text_of
-from gke_job.shared_watch import SharedWatch, Waiter
-from gke_job.waiting import Fire, Limits, Since, View, Waiting
+from . import ending, paths
+from .cluster import GkeCluster
+from .compat_trigger import BaseTrigger, TriggerEvent
+from .processes import text_of
+from .shared_watch import SharedWatch, Waiter
+from .waiting import Fire, Limits, Since, View, Waiting
 
 
 class GkeJobTrigger(BaseTrigger):
@@ -69,6 +69,7 @@ class GkeJobTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Waits, and fires."""
         self._waits = True
+        self.log.info("gke-job %s", paths.version())
         waiting = Waiting(self.job, Limits(**self.limits), Since(**self.since), time.time())
         waiter = SharedWatch.join(self._cluster_arguments(), self.namespace, self.uid)
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from gke_job.report import one_line
+from .report import one_line
 
 GONE_SECONDS = 10.0  # after which a Job that the watch does not know is not there
 RELOOK_SECONDS = 60.0  # from the beginning of a wait until what may have ended the wait before can end this one

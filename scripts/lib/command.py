@@ -11,6 +11,7 @@ from importlib import import_module
 
 MODULES = {
     "created": "gke_jobs.submission.created",
+    "deployment": "gke_jobs.deployment.command",
     "explain-error": "gke_jobs.error_texts",
     "explain-job": "gke_jobs.diagnosis.explain",
     "follow": "gke_jobs.following.follower",

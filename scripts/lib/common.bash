@@ -90,6 +90,12 @@ print_help() {
   sed -n '2,/^[^#]/ { /^#/ s/^# \{0,1\}//p }' "$0"
 }
 
+# Prints the name of the release that runs; in a checkout, or a copy of one, its version.
+print_version() {
+  local release=${SCRIPTS%/*}
+  if [[ -f $release/MANIFEST ]]; then printf '%s\n' "${release##*/}"; else cat "$SCRIPTS/VERSION"; fi
+}
+
 # Ends the script with the exit code of a verdict of explain-error, which has said why.
 exit_for() { # VERDICT
   case $1 in

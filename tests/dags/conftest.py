@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from releases import deploy
 
 from demo.summary import last_results
 
@@ -99,13 +100,9 @@ def run(register, dag_id):
 
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory) -> Path:
-    """A DAG folder as deploy-dags and Composer make it: scripts and templates inside, no run bits."""
+    """A DAG folder with this checkout as its release."""
     folder = tmp_path_factory.mktemp("composer") / "dags"
-    for source, target in {"dags": ".", "scripts": "scripts", "templates": "templates"}.items():
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(
-            REPOSITORY / source, folder / target, copy_function=shutil.copyfile, ignore=ignore, dirs_exist_ok=True
-        )
+    deploy(REPOSITORY, folder)
     return folder
 
 
@@ -243,6 +240,7 @@ class RunJob:
         self._directory = directory
         self._records = directory / "records"
         (directory / "scripts").mkdir()
+        (directory / "scripts" / "VERSION").write_text("1.2.3\n")
         (directory / "recorder.py").write_text(RECORDER)
         self.behaves(output="null")
 

@@ -40,7 +40,7 @@ def test_airflow_reads_no_other_file_of_the_toolkit(bag):
 
 @pytest.mark.parametrize("file", FILES)
 def test_airflow_does_not_pass_over_an_example_when_it_looks_for_dags(deployed, file):
-    text = (deployed / f"{file}.py").read_text().lower()
+    text = (deployed / "gke_job_examples" / f"{file}.py").read_text().lower()
     assert "dag" in text
     assert "airflow" in text
 

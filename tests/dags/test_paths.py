@@ -35,10 +35,18 @@ def test_a_missing_script_is_an_error_that_names_both_places(dags):
     with pytest.raises(FileNotFoundError) as error:
         paths.script("run-job")
     assert str(error.value) == (
-        f"run-job is neither {dags}/scripts/run-job nor {dags.parent}/scripts/run-job; "
-        "copy scripts/ there with deploy-dags"
+        f"run-job is neither {dags}/scripts/run-job nor {dags.parent}/scripts/run-job; copy it there with deploy-dags"
     )
 
 
 def test_this_checkout_has_them():
     assert paths.script("run-job").read_text().startswith("#!/usr/bin/env bash")
+
+
+def test_the_version_is_that_of_the_checkout_and_in_a_release_its_name(dags):
+    assert paths.version() == "of unknown version"
+    add_script(dags.parent)
+    (dags.parent / "scripts" / "VERSION").write_text("1.2.3\n")
+    assert paths.version() == "1.2.3"
+    (dags / "MANIFEST").touch()
+    assert paths.version() == dags.name

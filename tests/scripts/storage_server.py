@@ -1,8 +1,10 @@
-"""Imitates the part of the Cloud Storage JSON API that `gcloud storage rsync` uses. A bucket is a directory.
+"""Imitates the part of the Cloud Storage JSON API that `gcloud storage` uses to copy, list and remove objects.
+
+A bucket is a directory.
 
 `python storage_server.py DIRECTORY PORT_FILE` serves DIRECTORY/<bucket>/<object> on a free port of the loopback
 interface, which it writes to PORT_FILE; it ends on SIGTERM. The token `stranger` may do nothing. Any request but
-list, get and upload is refused.
+list, get, download, upload and delete is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 
 class StorageServer(ThreadingHTTPServer):
@@ -28,7 +30,7 @@ class StorageServer(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """objects.list, objects.get, and objects.insert with uploadType=multipart."""
+    """objects.list, objects.get, objects.delete, and objects.insert with uploadType=multipart."""
 
     server: StorageServer
 
@@ -44,12 +46,21 @@ class Handler(BaseHTTPRequestHandler):
             return self.fail(404, "The specified bucket does not exist.")
         if request[2]:
             name = unquote(request[2])
+            if (bucket / name).is_file() and parse_qs(url.query).get("alt") == ["media"]:
+                return self.answer_with((bucket / name).read_bytes(), "application/octet-stream")
             if (bucket / name).is_file():
-                return self.answer(described(bucket, name))
+                return self.answer(self.described(bucket, name))
             return self.fail(404, f"No such object: {bucket.name}/{name}")
         prefix = parse_qs(url.query).get("prefix", [""])[0]
         names = sorted(str(path.relative_to(bucket)) for path in bucket.rglob("*") if path.is_file())
-        return self.answer({"items": [described(bucket, name) for name in names if name.startswith(prefix)]})
+        return self.answer({"items": [self.described(bucket, name) for name in names if name.startswith(prefix)]})
+
+    def do_DELETE(self) -> None:
+        request = re.fullmatch(r"/storage/v1/b/([^/]+)/o/([^/]+)", urlsplit(self.path).path)
+        if not request:
+            return self.refuse()
+        (self.server.directory / unquote(request[1]) / unquote(request[2])).unlink()
+        return self.answer_with(b"", "text/plain", 204)
 
     def do_POST(self) -> None:
         url = urlsplit(self.path)
@@ -64,12 +75,17 @@ class Handler(BaseHTTPRequestHandler):
         path = bucket / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(payload(content))
-        return self.answer(described(bucket, name))
+        return self.answer(self.described(bucket, name))
+
+    def described(self, bucket: Path, name: str) -> dict[str, str]:
+        return described(bucket, name, self.headers["Host"])
 
     def answer(self, body: dict[str, Any], status: int = 200) -> None:
-        data = json.dumps(body).encode()
+        self.answer_with(json.dumps(body).encode(), "application/json", status)
+
+    def answer_with(self, data: bytes, kind: str, status: int = 200) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -86,7 +102,7 @@ def payload(part: bytes) -> bytes:
     return re.split(rb"\r?\n\r?\n", part, maxsplit=1)[1].removesuffix(b"\n").removesuffix(b"\r")
 
 
-def described(bucket: Path, name: str) -> dict[str, str]:
+def described(bucket: Path, name: str, server: str) -> dict[str, str]:
     """The resource `object` of the API."""
     path = bucket / name
     content = path.read_bytes()
@@ -94,6 +110,7 @@ def described(bucket: Path, name: str) -> dict[str, str]:
         "bucket": bucket.name,
         "name": name,
         "size": str(len(content)),
+        "mediaLink": f"http://{server}/storage/v1/b/{bucket.name}/o/{quote(name, safe='')}?alt=media",
         "md5Hash": base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode(),
         "generation": "1",
         "timeCreated": datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(),

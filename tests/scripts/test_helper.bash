@@ -79,8 +79,10 @@ wait_for() { # PROCESS-ID
   wait "$1" || status=$?
 }
 
-# An error is one line that says what, which object and what to do.
+# An error is one line that says what, which object and what to do. run-job has logged its version before.
 assert_one_error() { # STATUS REGEXP
+  stderr=${stderr#run-job: gke-job "$(<"$REPOSITORY/scripts/VERSION")"$'\n'}
+  mapfile -t stderr_lines <<<"$stderr"
   assert_equal "$status" "$1"
   assert_equal "${#stderr_lines[@]}" 1
   assert_regex "$stderr" "$2"

@@ -16,7 +16,7 @@ def tell(context: dict[str, Any]) -> None:
 DOC = """
 ### One of the models that are trained every night
 
-`dags/nightly_models.py` is a table with a row for each model: what its programs are, how big its machine is, when it
+This file is a table with a row for each model: what its programs are, how big its machine is, when it
 runs. A new model is a new row; what all have in common stands once, below the table.
 
 The image and the data are params: trigger the DAG with others to try them.

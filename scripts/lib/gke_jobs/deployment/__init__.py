@@ -1,0 +1,1 @@
+"""What deploy-dags copies to a bucket, and what it removes there."""

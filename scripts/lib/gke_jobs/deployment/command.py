@@ -1,0 +1,147 @@
+"""Writes down what a deployment changes in a bucket, for deploy-dags to do it; logs it.
+
+command.py deployment --checkout DIR --bucket gs://BUCKET --objects FILE --before DIR --to DIR [--prefix NAME]
+                      [--use RELEASE] [--examples] [--plugin]
+
+--objects is the list of the bucket's objects, as JSON of gcloud; --before has the pointer, if there is one. --to then
+has `new`, a tree of what to copy, `removed`, the addresses of what to remove, and `pointer`, the file to copy in the
+end; each only where there is something to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import keyword
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+from gke_jobs import exit_codes
+from gke_jobs.deployment import plan
+from gke_jobs.deployment.deployed import Deployed, read_pointer, write_pointer
+from gke_jobs.deployment.release import read_files, read_release
+from gke_jobs.messages import ERROR, ScriptError, die, log
+from gke_jobs.plain_text import printable
+
+POINTER = "gke_job/__init__.py"
+TAKEN = ("airflow", "google", "gke_job", "gke_job_releases", "gke_job_examples")
+
+
+def main() -> int:
+    """Write it down."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    for name in ("checkout", "objects", "before", "to"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("bucket", "prefix", "use"):
+        parser.add_argument(f"--{name}", default="")
+    for name in ("examples", "plugin"):
+        parser.add_argument(f"--{name}", action="store_true")
+    options = parser.parse_args(sys.argv[1:])
+    try:
+        _decide(options)
+    except ScriptError as error:
+        log(str(error), ERROR)
+        return error.status
+    return exit_codes.SUCCEEDED
+
+
+def _decide(options: argparse.Namespace) -> None:
+    _check_prefix(options.prefix)
+    if not (options.checkout / "dags/gke_job").is_dir():
+        die(exit_codes.CONFIG, f"{options.checkout} has no dags/gke_job: deploy from a checkout of the toolkit")
+    request = plan.Request(
+        prefix=options.prefix,
+        examples=read_files(options.checkout / "dags/examples") if options.examples else {},
+        plugins=options.plugin,
+        now=int(time.time()),
+    )
+    objects = _read_objects(options.objects)
+    before = _read(options.before / "__init__.py")
+    deployed = _read_deployed(before, request.folder)
+    if options.use:
+        chosen = _roll_back(options.use, request, deployed, objects)
+    else:
+        chosen = _deploy(options, request, deployed, objects)
+    template = (options.checkout / "scripts/lib/gke_job_pointer.py").read_text()
+    pointer = write_pointer(template, chosen.deployed).encode()
+    _log_files(chosen, request)
+    if not chosen.uploads and not chosen.removals and pointer == before:
+        log("nothing changes")
+        return
+    for name, content in chosen.uploads.items():
+        path = options.to / "new" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    if chosen.removals:
+        (options.to / "removed").write_text("".join(f"{options.bucket}/{name}\n" for name in chosen.removals))
+    (options.to / "pointer").write_bytes(pointer)
+
+
+def _deploy(
+    options: argparse.Namespace, request: plan.Request, deployed: Deployed, objects: dict[str, str]
+) -> plan.Plan:
+    release = read_release(options.checkout)
+    chosen = plan.plan(request, release, deployed, objects)
+    if release.name != deployed.current:
+        since = chosen.deployed.releases[release.name]
+        moment = datetime.fromtimestamp(since, timezone.utc).strftime("from %H:%M:%S UTC on")
+        log(f"release {release.name}, taken {moment if since else 'at once'}; before: {deployed.current or 'none'}")
+        for line in plan.differences(request, deployed.current, release, objects):
+            log(printable(line))
+    if f"{request.folder}gke_job/operator.py" in objects:
+        folder = request.folder
+        log(
+            f"{folder}scripts, {folder}templates and {folder}gke_job/*.py but __init__.py are of a deployment without "
+            "releases: remove them when no run that began before this deployment goes on"
+        )
+    return chosen
+
+
+def _roll_back(release: str, request: plan.Request, deployed: Deployed, objects: dict[str, str]) -> plan.Plan:
+    found = plan.releases_in(request, objects)
+    if release not in found:
+        there = ", ".join(map(printable, found)) or "none"
+        die(exit_codes.CONFIG, f"release {release} is not in {request.folder}gke_job_releases; there: {there}")
+    log(f"release {release}, taken at once; before: {deployed.current or 'none'}")
+    return plan.roll_back(request, release, deployed)
+
+
+def _log_files(chosen: plan.Plan, request: plan.Request) -> None:
+    """Log what is copied or removed beside releases, and the releases that are removed, each once."""
+    folder = f"{request.folder}gke_job_releases/"
+    for name in chosen.uploads:
+        if not name.startswith(folder):
+            log(f"copies {name}")
+    ends = {name: name.index("/", len(folder)) + 1 if name.startswith(folder) else None for name in chosen.removals}
+    for name in sorted({name[:end] for name, end in ends.items()}):
+        log(f"removes {printable(name)}")
+
+
+def _check_prefix(prefix: str) -> None:
+    if keyword.iskeyword(prefix) or prefix in (*sys.stdlib_module_names, *TAKEN):
+        die(
+            exit_codes.USAGE, f"option --prefix is '{prefix}': Python has another module of that name; take another one"
+        )
+
+
+def _read(file: Path) -> bytes | None:
+    return file.read_bytes() if file.is_file() else None
+
+
+def _read_deployed(pointer: bytes | None, folder: str) -> Deployed:
+    try:
+        return read_pointer(pointer.decode()) if pointer is not None else Deployed()
+    except ValueError as error:
+        die(
+            exit_codes.DATA,
+            f"{folder}{POINTER} in the bucket is not as deploy-dags writes it: {printable(str(error))}; "
+            "remove it and run this again",
+        )
+
+
+def _read_objects(file: Path) -> dict[str, str]:
+    """Return the MD5 of each object that is no former version, by its name."""
+    found = json.loads(file.read_text())
+    return {item["name"]: item.get("md5_hash", "") for item in found if not item.get("noncurrent_time")}

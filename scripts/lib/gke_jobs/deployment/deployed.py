@@ -1,0 +1,72 @@
+"""What is deployed, as the pointer in the bucket says: the file that names the releases, gke_job/__init__.py."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+LINE = re.compile(r"^DEPLOYED: .*? = (\{.*\})$", re.MULTILINE)
+RELEASE = re.compile(r"v[a-z0-9_]{1,100}_[0-9a-f]{12}")
+EXAMPLE = re.compile(r"[a-z_]{1,100}\.py")
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What a pointer says.
+
+    releases: from when on each is taken, in seconds since the epoch, the newest first: `gke_job_pointer.py` decides
+    among them; retired: until when the others were taken; examples: MD5 of each, as Cloud Storage has it, by file name
+    """
+
+    releases: dict[str, int] = field(default_factory=dict)
+    retired: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def current(self) -> str:
+        """The newest release; '' where there is none."""
+        return next(iter(self.releases), "")
+
+    def with_release(self, name: str, *, now: int, since: int) -> Deployed:
+        """Return what is deployed when DAGs take a release from a time on.
+
+        The others stay as long as one of them is taken until then.
+        """
+        releases = {name: since}
+        for other, begin in self.releases.items():
+            if other != name and min(releases.values()) > now:
+                releases[other] = begin
+        ended = {other: now for other in self.releases if other not in releases}
+        retired = {other: end for other, end in {**self.retired, **ended}.items() if other not in releases}
+        return Deployed(releases, retired, self.examples)
+
+
+def read_pointer(text: str) -> Deployed:
+    """Return what a pointer says; nothing for a file that is none. ValueError for one that was changed by hand."""
+    found = LINE.search(text)
+    if not found:
+        return Deployed()
+    try:
+        fields: dict[str, Any] = json.loads(found[1])
+        deployed = Deployed(**{name: dict(fields[name]) for name in ("releases", "retired", "examples")})
+        is_sound = (
+            all(RELEASE.fullmatch(name) for name in {**deployed.releases, **deployed.retired})
+            and all(type(time) is int for time in [*deployed.releases.values(), *deployed.retired.values()])
+            and all(EXAMPLE.fullmatch(name) and isinstance(md5, str) for name, md5 in deployed.examples.items())
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(str(error)) from None
+    if not is_sound:
+        raise ValueError("a name or a time in it is none")
+    return deployed
+
+
+def write_pointer(template: str, deployed: Deployed) -> str:
+    """Return the pointer that says so.
+
+    :param template: the text of `gke_job_pointer.py`
+    """
+    line = f"DEPLOYED: dict[str, Any] = {json.dumps(asdict(deployed))}"
+    return re.sub(r"^DEPLOYED: .*$", lambda _: line, template, count=1, flags=re.MULTILINE)
