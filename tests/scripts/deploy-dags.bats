@@ -9,8 +9,10 @@ setup_file() {
   SERVER=$!
   export SERVER
   wait_until test -s "$BATS_FILE_TMPDIR/port"
-  CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=http://127.0.0.1:$(<"$BATS_FILE_TMPDIR/port")/storage/v1/
-  export CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE CLOUDSDK_CORE_DISABLE_PROMPTS=1
+  local address
+  address=http://127.0.0.1:$(<"$BATS_FILE_TMPDIR/port")
+  export CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=$address/storage/v1/ CLOUDSDK_CORE_DISABLE_PROMPTS=1
+  export CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPOSER=$address/
 }
 
 teardown_file() {
@@ -21,83 +23,186 @@ setup() {
   load test_helper
   export CLOUDSDK_CONFIG=$BATS_TEST_TMPDIR/gcloud CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token
   echo owner >"$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"
-  DAGS=$BUCKETS/bucket-$BATS_TEST_NUMBER/dags
+  BUCKET=bucket-$BATS_TEST_NUMBER
+  DAGS=$BUCKETS/$BUCKET/dags
   mkdir -p "$DAGS"
 }
 
-@test "--dry-run shows the copies, DAGs last, and copies nothing" {
-  run_script deploy-dags --bucket gs://prod-bucket --dry-run
-  assert_success
-  assert_equal "$output" ''
-  local rsync='deploy-dags: would run: gcloud storage rsync --recursive --exclude \(\^\|.\*/\)__pycache__/.\*\|.\*\\.pyc\$'
-  assert_equal "$stderr" "$rsync $REPOSITORY/scripts gs://prod-bucket/dags/scripts
-$rsync $REPOSITORY/templates gs://prod-bucket/dags/templates
-$rsync $REPOSITORY/dags gs://prod-bucket/dags"
+# A checkout whose content differs from this one.
+make_checkout() { # -> CHECKOUT
+  CHECKOUT=$BATS_TEST_TMPDIR/checkout
+  mkdir "$CHECKOUT"
+  cp -r "$REPOSITORY/scripts" "$REPOSITORY/dags" "$REPOSITORY/templates" "$CHECKOUT"
+  echo '# changed' >>"$CHECKOUT/scripts/run-job"
 }
 
-@test "the bucket then holds DAGs, scripts and templates, and no compiled Python" {
-  run_script deploy-dags --bucket "gs://bucket-$BATS_TEST_NUMBER"
+# The one release of the bucket.
+find_release() { # -> release
+  local found=("$DAGS"/gke_job_releases/v*)
+  assert_equal "${#found[@]}" 1
+  release=${found[0]##*/}
+}
+
+@test "a deployment is a release beside the others, and the file that names it" {
+  echo 'theirs' >"$DAGS/other_team.py"
+  run_script deploy-dags --bucket "gs://$BUCKET"
   assert_success
   assert_equal "$output" ''
-  local file
-  for file in dags/train_model.py dags/gke_job/operator.py scripts/run-job scripts/.airflowignore; do
-    cmp "$REPOSITORY/$file" "$DAGS/${file#dags/}"
+  local release file
+  find_release
+  assert_regex "$release" '^v[0-9]+_[0-9]+_[0-9]+_[0-9a-f]{12}$'
+  assert_equal "${stderr_lines[0]}" "deploy-dags: release $release, taken at once; before: none"
+  for file in dags/gke_job/operator.py dags/gke_job/.airflowignore scripts/run-job scripts/.airflowignore; do
+    cmp "$REPOSITORY/$file" "$DAGS/gke_job_releases/$release/${file#dags/}"
   done
-  diff -r --exclude __pycache__ "$REPOSITORY/templates" "$DAGS/templates"
+  diff -r --exclude __pycache__ "$REPOSITORY/templates" "$DAGS/gke_job_releases/$release/templates"
   assert_equal "$(find "$DAGS" -name '*.pyc')" ''
+  run find "$DAGS" -mindepth 1 -maxdepth 1 -printf '%f\n'
+  assert_equal "$(sort <<<"$output" | xargs)" 'gke_job gke_job_releases other_team.py'
+  run "$GKE_JOB_PYTHON" -c "import sys; sys.path.append('$DAGS'); import gke_job; print(gke_job._package.__name__)"
+  assert_output "gke_job_releases.$release.gke_job"
+  run bash "$DAGS/gke_job_releases/$release/scripts/deploy-dags" --bucket "gs://$BUCKET"
+  assert_failure 78
+  assert_output --partial 'deploy from a checkout of the toolkit'
+
+  # The same again.
+  run_script deploy-dags --bucket "gs://$BUCKET/dags/"
+  assert_success
+  assert_equal "$stderr" 'deploy-dags: nothing changes'
 }
 
-@test "--plugin copies the plugins, each of which is one file" {
-  run_script deploy-dags --bucket "gs://bucket-$BATS_TEST_NUMBER"
-  assert [ ! -e "$DAGS/../plugins" ]
-  run_script deploy-dags --bucket "gs://bucket-$BATS_TEST_NUMBER/dags" --plugin
+@test "another release lists what changes, leaves the one before as it is, and going back is one command" {
+  run_script deploy-dags --bucket "gs://$BUCKET"
+  assert_success
+  local release before after CHECKOUT
+  find_release
+  before=$(cd "$DAGS/gke_job_releases/$release" && find . -type f -printf '%p %T@ %s\n' | sort)
+  make_checkout
+  run bash "$CHECKOUT/scripts/deploy-dags" --bucket "gs://$BUCKET" --dry-run
+  assert_success
+  assert_line --partial 'before: '"$release"
+  assert_line 'deploy-dags: changes scripts/run-job'
+  refute_line --partial 'scripts/submit-job'
+  find_release # nothing was copied
+  run bash "$CHECKOUT/scripts/deploy-dags" --bucket "gs://$BUCKET"
+  assert_success
+  assert_line --regexp "^deploy-dags: release v[0-9a-f_]*, taken from [0-9:]{8} UTC on; before: $release$"
+  assert_equal "$(cd "$DAGS/gke_job_releases/$release" && find . -type f -printf '%p %T@ %s\n' | sort)" "$before"
+  after=$(sed -n 's/.*{"releases": {"\(v[0-9a-f_]*\)": .*/\1/p' "$DAGS/gke_job/__init__.py")
+  cmp "$CHECKOUT/scripts/run-job" "$DAGS/gke_job_releases/$after/scripts/run-job"
+
+  run_script deploy-dags --bucket "gs://$BUCKET" --use "$release"
+  assert_success
+  assert_equal "${stderr_lines[0]}" "deploy-dags: release $release, taken at once; before: $after"
+  grep "^DEPLOYED: .*\"releases\": {\"$release\": 0}" "$DAGS/gke_job/__init__.py"
+
+  run_script deploy-dags --bucket "gs://$BUCKET" --use nope
+  assert_equal "$status" 78
+  assert_regex "$stderr" "^deploy-dags: release nope is not in dags/gke_job_releases; there: .*$release"
+}
+
+@test "examples and plugins are copied on request, and examples are removed without it" {
+  run_script deploy-dags --bucket "gs://$BUCKET" --examples --plugin
   assert_success
   cmp "$REPOSITORY/dags/gke_job/links.py" "$DAGS/../plugins/gke_job_links.py"
   cmp "$REPOSITORY/dags/gke_job/triggerer_path.py" "$DAGS/../plugins/gke_job_triggerer_path.py"
+  diff -r --exclude __pycache__ "$REPOSITORY/dags/examples" "$DAGS/gke_job_examples"
+  echo 'changed' >"$DAGS/gke_job_examples/sweep.py"
+  run_script deploy-dags --bucket "gs://$BUCKET"
+  assert_success
+  assert_regex "$stderr" 'removes dags/gke_job_examples/train_model.py'
+  assert_equal "$(ls "$DAGS/gke_job_examples")" sweep.py
+  assert [ -e "$DAGS/../plugins/gke_job_links.py" ]
 }
 
-@test "other DAGs in the bucket stay" {
-  echo 'theirs' >"$DAGS/other_team.py"
-  run_script deploy-dags --bucket "gs://bucket-$BATS_TEST_NUMBER/dags/"
+@test "--environment finds the bucket, and --prefix gives a team a folder of its own" {
+  run_script deploy-dags --environment "$BUCKET" --location europe-west4 --project ml --prefix churn
   assert_success
-  assert_equal "$(<"$DAGS/other_team.py")" theirs
+  assert [ -f "$DAGS/churn/gke_job/__init__.py" ]
+  assert_equal "$(ls "$DAGS")" churn
+}
+
+@test "--check imports the DAGs that use the toolkit, and copies nothing when one cannot be imported" {
+  printf '# airflow dag\nfrom %s import %s\n' gke_job Nothing >"$DAGS/ours.py"
+  printf '# airflow dag\nfrom %s import %s\n' elsewhere Nothing >"$DAGS/theirs.py"
+  run_script deploy-dags --bucket "gs://$BUCKET" --check
+  assert_equal "$status" 65
+  assert_regex "$stderr" "ours.py: ImportError: cannot import name 'Nothing' from 'gke_job'"
+  refute_regex "$stderr" 'theirs'
+  assert [ ! -e "$DAGS/gke_job" ]
+
+  printf '# airflow dag\nfrom %s import %s\n' gke_job GkeJobOperator >"$DAGS/ours.py"
+  run_script deploy-dags --bucket "gs://$BUCKET" --check --dry-run
+  assert_success
+  assert_equal "${stderr_lines[-1]}" 'deploy-dags: 1 of 1 DAG files that import gke_job can be imported'
+}
+
+@test "a deployment that is broken off changes nothing for DAGs" {
+  mkdir -p "$BATS_TEST_TMPDIR/bin" "$DAGS/gke_job"
+  echo 'of a release before' >"$DAGS/gke_job/__init__.py"
+  # A gcloud that fails when the releases are to be copied.
+  printf '#!/bin/sh\ncase "$*" in *"storage cp --recursive"*) exit 1 ;; esac\nexec %q "$@"\n' "$(type -P gcloud)" \
+    >"$BATS_TEST_TMPDIR/bin/gcloud"
+  chmod +x "$BATS_TEST_TMPDIR/bin/gcloud"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH run_script deploy-dags --bucket "gs://$BUCKET"
+  assert_failure
+  assert_equal "$(<"$DAGS/gke_job/__init__.py")" 'of a release before'
 }
 
 @test "it works from any directory, without run bits" {
-  cp -r "$REPOSITORY/scripts" "$REPOSITORY/dags" "$REPOSITORY/templates" "$BATS_TEST_TMPDIR"
-  chmod -R a-x,a+X "$BATS_TEST_TMPDIR/scripts"
+  local CHECKOUT
+  make_checkout
+  chmod -R a-x,a+X "$CHECKOUT/scripts"
   cd /
-  run bash "$BATS_TEST_TMPDIR/scripts/deploy-dags" --bucket "gs://bucket-$BATS_TEST_NUMBER"
+  run bash "$CHECKOUT/scripts/deploy-dags" --bucket "gs://$BUCKET"
   assert_success
-  assert [ -f "$DAGS/scripts/run-job" ]
+  assert [ -f "$DAGS/gke_job/__init__.py" ]
 }
 
-@test "a bucket that does not exist is exit 78" {
+@test "a file that names releases and was changed by hand is exit 65" {
+  mkdir "$DAGS/gke_job"
+  echo 'DEPLOYED: dict[str, Any] = {"releases": {"../x": 0}, "retired": {}, "examples": {}}' >"$DAGS/gke_job/__init__.py"
+  run_script deploy-dags --bucket "gs://$BUCKET"
+  assert_one_error 65 '^deploy-dags: dags/gke_job/__init__.py in the bucket is not as deploy-dags writes it: '
+}
+
+@test "a bucket or environment that does not exist is exit 78" {
   run_script deploy-dags --bucket gs://missing
   assert_equal "$status" 78
-  assert_regex "${stderr_lines[-1]}" '^deploy-dags: cannot copy to gs://missing/dags/scripts: no such bucket: compare with: '
+  assert_regex "${stderr_lines[-1]}" '^deploy-dags: cannot list gs://missing/dags/: no such bucket: compare with: '
+  run_script deploy-dags --environment missing --location europe-west4 --project ml
+  assert_one_error 78 '^deploy-dags: cannot find the bucket of environment missing in europe-west4: no such environment: '
 }
 
-@test "an account that may not write is exit 77" {
+@test "an account that may not is exit 77" {
   echo stranger >"$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"
-  run_script deploy-dags --bucket "gs://bucket-$BATS_TEST_NUMBER"
+  run_script deploy-dags --bucket "gs://$BUCKET"
   assert_equal "$status" 77
   assert_regex "${stderr_lines[-1]}" 'permission denied: .*; grant this account roles/storage.objectUser'
+  run_script deploy-dags --environment "$BUCKET" --location europe-west4 --project ml
+  assert_one_error 77 'permission denied: .*; grant this account roles/composer.user'
 }
 
 @test "without a login it is exit 77" {
   unset CLOUDSDK_AUTH_ACCESS_TOKEN_FILE
-  run_script deploy-dags --bucket "gs://bucket-$BATS_TEST_NUMBER"
+  run_script deploy-dags --bucket "gs://$BUCKET"
   assert_equal "$status" 77
   assert_regex "${stderr_lines[-1]}" 'not logged in: .*gcloud auth login'
 }
 
-@test "a bucket that is no bucket's name is exit 64" {
+@test "wrong options are exit 64" {
   run_script deploy-dags --bucket europe-prod
   assert_one_error 64 "^deploy-dags: option --bucket is 'europe-prod': it takes"
-}
-
-@test "without a bucket it is exit 64" {
   run_script deploy-dags
-  assert_one_error 64 '^deploy-dags: option --bucket is missing'
+  assert_one_error 64 '^deploy-dags: no bucket: write --environment NAME --location REGION, or --bucket'
+  run_script deploy-dags --environment prod
+  assert_one_error 64 '^deploy-dags: option --location is missing'
+  run_script deploy-dags --environment prod --location x --bucket gs://bucket
+  assert_one_error 64 '^deploy-dags: --environment and --bucket both name a bucket'
+  run_script deploy-dags --bucket gs://bucket --prefix ../x
+  assert_one_error 64 "^deploy-dags: option --prefix is '../x': it takes a name of Python"
+  run_script deploy-dags --bucket gs://bucket --use v1 --examples
+  assert_one_error 64 '^deploy-dags: --use copies nothing'
+  run_script deploy-dags --bucket "gs://$BUCKET" --prefix json
+  assert_one_error 64 "^deploy-dags: option --prefix is 'json': Python has another module of that name"
 }

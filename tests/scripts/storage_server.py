@@ -4,7 +4,7 @@ A bucket is a directory.
 
 `python storage_server.py DIRECTORY PORT_FILE` serves DIRECTORY/<bucket>/<object> on a free port of the loopback
 interface, which it writes to PORT_FILE; it ends on SIGTERM. The token `stranger` may do nothing. Any request but
-list, get, download, upload and delete is refused.
+list, get, download, upload and delete is refused. Each bucket is that of a Composer environment of its name.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        request = re.fullmatch(r"/storage/v1/b/([^/]+)/o(?:/([^/]+))?", url.path)
+        if environment := re.fullmatch(r"/v1/projects/[^/]+/locations/[^/]+/environments/([^/]+)", url.path):
+            return self.describe_environment(environment[1])
+        request = re.fullmatch(r"(?:/download)?/storage/v1/b/([^/]+)/o(?:/([^/]+))?", url.path)
         if not request:
             return self.refuse()
         if self.headers["Authorization"] == "Bearer stranger":
@@ -53,7 +55,22 @@ class Handler(BaseHTTPRequestHandler):
             return self.fail(404, f"No such object: {bucket.name}/{name}")
         prefix = parse_qs(url.query).get("prefix", [""])[0]
         names = sorted(str(path.relative_to(bucket)) for path in bucket.rglob("*") if path.is_file())
-        return self.answer({"items": [self.described(bucket, name) for name in names if name.startswith(prefix)]})
+        found = [name for name in names if name.startswith(prefix)]
+        folders: set[str] = set()
+        if "delimiter" in parse_qs(url.query):
+            ends = {name: name.find("/", len(prefix)) + 1 for name in found}
+            folders = {name[:end] for name, end in ends.items() if end}
+            found = [name for name in found if not ends[name]]
+        items = [self.described(bucket, name) for name in found]
+        return self.answer({"items": items, "prefixes": sorted(folders)})
+
+    def describe_environment(self, name: str) -> None:
+        if self.headers["Authorization"] == "Bearer stranger":
+            return self.fail(403, "permission composer.environments.get is missing", "PERMISSION_DENIED")
+        if not (self.server.directory / name).is_dir():
+            return self.fail(404, f"environment {name} was not found", "NOT_FOUND")
+        config = {"dagGcsPrefix": f"gs://{name}/dags", "softwareConfig": {"imageVersion": "composer-3-airflow-3.3.1"}}
+        return self.answer({"name": name, "state": "RUNNING", "config": config})
 
     def do_DELETE(self) -> None:
         request = re.fullmatch(r"/storage/v1/b/([^/]+)/o/([^/]+)", urlsplit(self.path).path)
@@ -90,8 +107,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def fail(self, code: int, message: str) -> None:
-        self.answer({"error": {"code": code, "message": message}}, code)
+    def fail(self, code: int, message: str, status: str = "") -> None:
+        self.answer({"error": {"code": code, "message": message, "status": status}}, code)
 
     def refuse(self) -> None:
         self.fail(400, f"not imitated: {self.command} {self.path}")

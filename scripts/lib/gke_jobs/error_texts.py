@@ -82,15 +82,16 @@ def _json_at(text: str, position: int, end_of_line: int) -> tuple[Json, int]:
 
 
 def from_gcloud(stderr: str) -> Answer:
-    """Return the error that gcloud has ended with; the reason is `gcloud container` or `gcloud storage`."""
+    """Return the error that gcloud has ended with; the reason is a key of GCLOUD_RULES."""
     text = GCLOUD_NOISE.sub("", stderr).strip()
     surface = GCLOUD_SURFACE.search(text)
     code = GCLOUD_CODE.search(text)
     number = int(next(filter(None, code.groups()))) if code else None
     if number is None and "does not have " in text:
         number = 403
-    is_storage = surface[1] == "storage" if surface else "/storage/" in text
-    return Answer(code=number, reason="gcloud storage" if is_storage else "gcloud container", message=text)
+    name = surface[1] if surface else "storage" if "/storage/" in text else ""
+    reason = f"gcloud {name}" if name in ("composer", "storage") else "gcloud container"
+    return Answer(code=number, reason=reason, message=text)
 
 
 def main() -> int:

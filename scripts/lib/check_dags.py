@@ -1,0 +1,84 @@
+"""Imports the DAG files that use the toolkit, as Airflow does; for deploy-dags --check. Needs Airflow.
+
+check_dags.py --dags DIR --package NAME [--image VERSION]
+
+--package is the name by which DAGs import the toolkit, and --image the image version of the Composer environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+import sys
+import tempfile
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from gke_jobs import exit_codes
+from gke_jobs.messages import ERROR, WARNING, ScriptError, die, log
+from gke_jobs.plain_text import printable
+
+
+def main() -> int:
+    """Check them; return an exit code."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--dags", type=Path, required=True)
+    parser.add_argument("--package", required=True)
+    parser.add_argument("--image", default="")
+    options = parser.parse_args()
+    try:
+        compare_versions(options.image)
+    except ScriptError as error:
+        log(str(error), ERROR)
+        return error.status
+    imports = re.compile(rf"^\s*(?:from|import)\s+{re.escape(options.package)}\b", re.MULTILINE)
+    files = [str(path) for path in options.dags.rglob("*.py") if imports.search(path.read_text(errors="replace"))]
+    errors = {file: text for file, text in import_errors(options.dags).items() if file in files}
+    for file, text in sorted(errors.items()):
+        log(f"{printable(os.path.relpath(file, options.dags))}: {printable(text.strip().splitlines()[-1])}", ERROR)
+    log(f"{len(files) - len(errors)} of {len(files)} DAG files that import {options.package} can be imported")
+    return exit_codes.DATA if errors else exit_codes.SUCCEEDED
+
+
+def compare_versions(image: str) -> None:
+    """Compare the Airflow of this Python with that of an environment. ScriptError where the minor version differs."""
+    try:
+        ours = version("apache-airflow")
+    except PackageNotFoundError:
+        die(exit_codes.CONFIG, f"{sys.executable} has no Airflow: name a Python that has one in GKE_JOB_PYTHON")
+    found = re.search(r"airflow-(\d+\.\d+\.\d+)", image)
+    if not found:
+        log(f"the environment's version of Airflow is not known: checking with {ours}", WARNING)
+    elif found[1].split(".")[:2] != ours.split(".")[:2]:
+        die(
+            exit_codes.CONFIG,
+            f"the environment has Airflow {found[1]}, {sys.executable} has {ours}: install apache-airflow=={found[1]} "
+            "and what the DAGs import into a venv, and name its Python in GKE_JOB_PYTHON",
+        )
+    elif found[1] != ours:
+        log(f"the environment has Airflow {found[1]}: checking with {ours}", WARNING)
+
+
+def import_errors(dags: Path) -> dict[str, str]:
+    """Return the error of each file below a directory that Airflow cannot import."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ |= {
+            "AIRFLOW_HOME": home,
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        }
+        sys.path.append(str(dags))
+        logging.disable(logging.CRITICAL)
+        try:
+            module = import_module("airflow.dag_processing.dagbag")
+        except ImportError:  # Airflow 2.11, 3.1
+            module = import_module("airflow.models.dagbag")
+        found: dict[str, str] = module.DagBag(str(dags)).import_errors
+        return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
