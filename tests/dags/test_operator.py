@@ -159,6 +159,12 @@ def test_values_keep_their_types_through_xcom_and_only_the_dag_authors_jinja_is_
     assert options(call)["--context"] == "here"
 
 
+def test_the_log_of_a_task_begins_with_the_version(run, run_job, caplog, capfd):
+    assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "success"
+    log = caplog.text + capfd.readouterr().out
+    assert 0 < log.index("gke-job 1.2.3") < log.index("The command that repeats this run")
+
+
 def test_airflow_has_nothing_to_warn_of(run, run_job, caplog, capfd):
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "success"
     log = caplog.text + capfd.readouterr().out  # Airflow 2.11 logs to the former, 3 to the latter
