@@ -67,7 +67,7 @@ def start(state: Path) -> None:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(state.iterdir()):
         raise Problem(f"{state} is not empty; stop the cluster that uses it, or name another directory")
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     descriptors = [listening.fileno() for listening in sockets]
     cgroup = f"gke-job-cluster-{os.getpid()}"
     (state / "cgroup").write_text(cgroup)

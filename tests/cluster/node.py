@@ -1,9 +1,9 @@
 """Runs the components of the cluster inside its namespaces: starts them in order, and each again when it ends.
 
-    python -m cluster.node STATE CGROUP KUBERNETES_FD GKE_FD
+    python -m cluster.node STATE CGROUP KUBERNETES_FD GKE_FD METADATA_FD
 
-The two file descriptors are listening sockets of the machine's own network; what comes in on the first is passed on to
-the API server, on the second the stand-in's GKE API answers. `STATE/ready` says that the node is Ready.
+The file descriptors are listening sockets of the machine's own network; what comes in on the first is passed on to the
+API server, on the others the stand-in's GKE API and metadata server answer. `STATE/ready` says that the node is Ready.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Any
 from aiohttp import web
 
 from cluster import components, registry
-from localgke import access, config, gke, tls
+from localgke import access, config, gke, metadata, tls
+from localgke.tokens import Tokens
 
 START_SECONDS = 120.0
 POLL_SECONDS = 0.1
@@ -180,14 +181,16 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         await writer.drain()
 
 
-async def serve(state: Path, cgroup: str, kubernetes: socket.socket, gke_api: socket.socket) -> None:
-    """Runs until killed. Raises StartError."""
+async def serve(state: Path, cgroup: str, kubernetes: socket.socket, gke_api: socket.socket, md: socket.socket) -> None:
+    """Runs until killed; `md` is for the metadata server. Raises StartError."""
     described = config.load()
     tls.create(state)
     components.write_credentials(state, described)
-    addresses = ["{}:{}".format(*listening.getsockname()) for listening in (kubernetes, gke_api)]
-    access.write_env(described, state, *addresses)
-    await _serve(gke.make_app(described, addresses[0], state / "ca.pem"), gke_api)
+    address, gke_address, md_address = ("{}:{}".format(*found.getsockname()) for found in (kubernetes, gke_api, md))
+    access.write_env(described, state, address, {"gke": gke_address, "metadata": md_address})
+    tokens = Tokens(described, static=True)  # which the API server knows
+    await _serve(gke.make_app(described, tokens, gke.Endpoints(public=address), state / "ca.pem"), gke_api)
+    await _serve(metadata.make_app(described, tokens), md)
     await _serve(registry.make_app(IMAGES, described.broken_images), socket.create_server(REGISTRY))
     await asyncio.start_server(_forward, sock=kubernetes)
     node = Node(state, cgroup)
@@ -213,11 +216,10 @@ def _say(message: str) -> None:
 
 def main() -> None:
     """Runs the node until it is killed; exits with 1 and one line if it does not start."""
-    state, cgroup, kubernetes, gke_api = sys.argv[1:]
+    state, cgroup, *descriptors = sys.argv[1:]
     try:
-        asyncio.run(
-            serve(Path(state), cgroup, socket.socket(fileno=int(kubernetes)), socket.socket(fileno=int(gke_api)))
-        )
+        kubernetes, gke_api, md = (socket.socket(fileno=int(descriptor)) for descriptor in descriptors)
+        asyncio.run(serve(Path(state), cgroup, kubernetes, gke_api, md))
     except StartError as error:
         sys.exit(f"{error}")
 

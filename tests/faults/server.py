@@ -13,8 +13,9 @@ from aiohttp import web
 
 from faults.proxy import Proxy
 from faults.rules import Fault
-from localgke import access, config, gke, tls
+from localgke import access, config, gke, metadata, tls
 from localgke.serving import HOST, serving, tls_context
+from localgke.tokens import Tokens
 
 
 class Door:
@@ -71,9 +72,14 @@ async def serve(upstream: Path, state: Path) -> None:
         door = Door(runner.server, tls_context(state))
         await door.open()
         address = f"{HOST}:{door.port}"
-        gke_api = await listeners.listen(gke.make_app(described, address, state / "ca.pem"))
+        tokens = Tokens(described, static=True)  # which the API server knows
+        endpoints = gke.Endpoints(public=address)
+        services = {
+            "metadata": await listeners.listen(metadata.make_app(described, tokens)),
+            "gke": await listeners.listen(gke.make_app(described, tokens, endpoints, state / "ca.pem")),
+        }
         (state / "control").write_text(await listeners.listen(_control(proxy, door)))
-        access.write_env(described, state, address, gke_api)
+        access.write_env(described, state, address, services)
         (state / "ready").touch()
         await listeners.told_to_end.wait()
         door.close()

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        token = Path(os.environ["CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"]).read_text()
+        token = Path(os.environ["CLOUDSDK_CONFIG"]).with_name("token").read_text()
         answer = {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

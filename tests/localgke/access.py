@@ -9,22 +9,36 @@ import yaml
 
 from localgke.config import Config
 
+APIS = {
+    "container": "gke",
+    "cloudresourcemanager": "fleet",
+    "connectgateway": "fleet",
+    "gkehub": "fleet",
+    "iamcredentials": "iam",
+}
 
-def write_env(config: Config, state: Path, kubernetes: str, gke: str) -> None:
-    """Writes `env` into `state`, and what it names: `token` and `kubeconfig` of the first user, `gcloud/`.
 
-    `kubernetes` and `gke` are HOST:PORT of the two APIs; `ca.pem` is already there.
+def write_env(config: Config, state: Path, kubernetes: str, services: dict[str, str]) -> None:
+    """Writes `env` into `state`, and what it names: `kubeconfig` and `token` of the first user, `gcloud/`.
+
+    `kubernetes` is HOST:PORT of the Kubernetes API, `services` that of others: `metadata`, `gke`, and if they are there
+    `fleet` and `iam`. `ca.pem` and `trusted.pem` are already there.
     """
     token = next(iter(config.tokens))
     private(state / "token").write_text(token)
     write_kubeconfig(state / "kubeconfig", kubernetes, state / "ca.pem", token)
     (state / "gcloud").mkdir()
     env = {
-        "CLOUDSDK_API_ENDPOINT_OVERRIDES_CONTAINER": f"http://{gke}/",
-        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(state / "token"),
+        **{
+            f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api.upper()}": f"http://{services[service]}/"
+            for api, service in APIS.items()
+            if service in services
+        },
+        **{f"GCE_METADATA_{name}": services["metadata"] for name in ("HOST", "IP", "ROOT")},
         "CLOUDSDK_CONFIG": str(state / "gcloud"),
         "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
         "KUBECONFIG": str(state / "kubeconfig"),
+        "SSL_CERT_FILE": str(state / "trusted.pem"),
         "LOCALGKE_PROJECT": config.project,
         "LOCALGKE_LOCATION": config.location,
         "LOCALGKE_CLUSTER": config.name,

@@ -6,10 +6,12 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from yarl import URL
 
 from localgke import logs, patches, resources, tables, watches
 from localgke.admission import admit_new, admit_update
@@ -21,6 +23,7 @@ from localgke.errors import ApiError, about, not_imitated
 from localgke.resources import Target
 from localgke.selectors import selector
 from localgke.store import Object, Store
+from localgke.tokens import Tokens
 
 Handler = Callable[[web.Request, Target], Awaitable[web.StreamResponse]]
 
@@ -68,10 +71,20 @@ VERBS = {  # (method, whether one object is named) -> verb
 }
 
 
-def make_app(store: Store, config: Config, state: Path) -> web.Application:
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """What stands before the API server: a service that asks for a permission, and has paths of its own."""
+
+    permission: str = ""
+    prefix: str = ""
+
+
+def make_app(
+    store: Store, config: Config, state: Path, tokens: Tokens | None = None, front: Front | None = None
+) -> web.Application:
     """The API server as an aiohttp application; `state` is the directory that holds `logs/`."""
     app = web.Application(middlewares=[_errors], client_max_size=MAX_BODY_BYTES)
-    server = _Server(store, config, state)
+    server = _Server(store, config, state, tokens or Tokens(config), front or Front())
     app.router.add_route("*", "/{path:.*}", server.handle)
     return app
 
@@ -94,8 +107,8 @@ async def _errors(
 
 
 class _Server:
-    def __init__(self, store: Store, config: Config, state: Path):
-        self._store, self._config, self._state = store, config, state
+    def __init__(self, store: Store, config: Config, state: Path, tokens: Tokens, front: Front):
+        self._store, self._state, self._tokens, self._front = store, state, tokens, front
         self._discovery = resources.discovery(config.version)
         self._handlers: dict[str, Handler] = {
             "get": self._get,
@@ -107,9 +120,10 @@ class _Server:
         }
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        user = self._config.user(request.headers.get("Authorization", ""))
+        user = self._tokens.user(request.headers.get("Authorization", ""))
         if user is None:
             raise ApiError("Unauthorized", "Unauthorized")
+        request = self._behind_front(request, user)
         accepted = request.headers.get("Accept", "*/*")
         if "json" not in accepted and "*/*" not in accepted:
             raise not_imitated(f"answers of type {accepted}")
@@ -127,6 +141,16 @@ class _Server:
         if verb not in target.verbs:
             raise not_imitated(f'the verb "{verb}" on {target.resource.name}')
         return await self._handlers[verb](request, target)
+
+    def _behind_front(self, request: web.Request, user: User) -> web.Request:
+        permission, prefix = self._front.permission, self._front.prefix
+        if permission and not user.may(permission):
+            raise ApiError("Forbidden", f"Permission '{permission}' denied for {user.name}.")
+        if not prefix:
+            return request
+        if not request.path.startswith(f"{prefix}/"):
+            raise ApiError("NotFound", f"{request.path} is no path of Connect gateway")
+        return request.clone(rel_url=URL(request.raw_path.removeprefix(prefix), encoded=True))
 
     async def _get(self, request: web.Request, target: Target) -> web.StreamResponse:
         obj = self._store.get(target.resource.name, target.namespace, target.name)

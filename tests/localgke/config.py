@@ -21,7 +21,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class User:
-    """Who a bearer token stands for. `verbs`: Kubernetes verbs, `container.clusters.get` and `.list`, `*` for all."""
+    """Who a bearer token stands for. `verbs`: Kubernetes verbs, permissions of IAM, `*` for all."""
 
     name: str
     verbs: list[str]
@@ -72,7 +72,9 @@ class Settings:
 class Config:
     """One cluster, as cluster.yaml describes it.
 
-    `broken_images`: image -> what the registry says on a pull; `buckets`: of Cloud Storage, empty at first.
+    `broken_images`: image -> what the registry says on a pull; `buckets`: of Cloud Storage, empty at first;
+    `private_clusters`, `dns_clusters`: names of the same cluster with other endpoints; `membership`: its name in a
+    fleet; `token_seconds`: how long an issued token is good for.
     """
 
     project: str
@@ -86,6 +88,10 @@ class Config:
     images: dict[str, Image]
     broken_images: dict[str, str]
     buckets: list[str] = dataclasses.field(default_factory=list)
+    private_clusters: list[str] = dataclasses.field(default_factory=list)
+    dns_clusters: list[str] = dataclasses.field(default_factory=list)
+    membership: str = ""
+    token_seconds: int = 3600
 
     def user(self, authorization: str) -> User | None:
         """Who sends a request with that Authorization header."""

@@ -1,61 +1,88 @@
-"""Imitates the GKE API as far as `gcloud container clusters get-credentials` needs it: one cluster, found or listed."""
+"""Imitates the GKE API as far as `gcloud container clusters get-credentials` needs it: clusters, found or listed.
+
+All clusters of the file are the same one, which is reached in different ways.
+"""
 
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from localgke.config import Config
+from localgke.google_errors import error, refuse, unauthenticated
+from localgke.tokens import Tokens
 
 CLUSTERS = "/v1/projects/{project}/locations/{location}/clusters{cluster:(/[^/]+)?}"
 
 
-def make_app(config: Config, endpoint: str, ca: Path) -> web.Application:
-    """The GKE API as an aiohttp application; `endpoint` is HOST:PORT of the Kubernetes API, `ca` its CA certificate."""
-    server = _Server(config, endpoint, base64.b64encode(ca.read_bytes()).decode())
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
+    """HOST:PORT of the ways to the Kubernetes API. `silent` accepts connections and never answers; without it and `dns`
+    there is one cluster with one endpoint.
+    """
+
+    public: str
+    dns: str = ""
+    silent: str = ""
+
+
+def make_app(config: Config, tokens: Tokens, endpoints: Endpoints, ca: Path) -> web.Application:
+    """The GKE API as an aiohttp application; `ca` is the CA certificate of the Kubernetes API."""
+    server = _Server(config, tokens, endpoints, base64.b64encode(ca.read_bytes()).decode())
     app = web.Application()
     app.router.add_get(CLUSTERS, server.find)
-    app.router.add_route("*", "/{path:.*}", server.refuse)
+    app.router.add_route("*", "/{path:.*}", refuse)
     return app
 
 
 class _Server:
-    def __init__(self, config: Config, endpoint: str, certificate: str):
-        self._config = config
-        self._cluster: dict[str, Any] = {
-            "name": config.name,
-            "location": config.location,
-            "zone": config.location,
+    def __init__(self, config: Config, tokens: Tokens, endpoints: Endpoints, certificate: str):
+        self._config, self._tokens, self._certificate = config, tokens, certificate
+        public, silent = endpoints.public, endpoints.silent
+        self._clusters = {config.name: self._cluster(config.name, public, dns=endpoints.dns)}
+        if silent:
+            for name in config.private_clusters:
+                self._clusters[name] = self._cluster(name, silent, private=public)
+            for name in config.dns_clusters:
+                self._clusters[name] = self._cluster(name, "", dns=endpoints.dns)
+
+    def _cluster(self, name: str, public: str, *, private: str = "", dns: str = "") -> dict[str, Any]:
+        dns_endpoint = {"endpoint": dns, "allowExternalTraffic": True} if dns else {"allowExternalTraffic": False}
+        cluster: dict[str, Any] = {
+            "name": name,
+            "location": self._config.location,
+            "zone": self._config.location,
             "status": "RUNNING",
-            "currentMasterVersion": config.version,
-            "endpoint": endpoint,
-            "masterAuth": {"clusterCaCertificate": certificate},
+            "currentMasterVersion": self._config.version,
+            "endpoint": public,
+            "masterAuth": {"clusterCaCertificate": self._certificate},
+            "controlPlaneEndpointsConfig": {
+                "dnsEndpointConfig": dns_endpoint,
+                "ipEndpointsConfig": {"enabled": bool(public)},
+            },
         }
+        if private:
+            cluster["privateClusterConfig"] = {"enablePrivateNodes": True, "privateEndpoint": private}
+        return cluster
 
     async def find(self, request: web.Request) -> web.Response:
         """One cluster by its name, or all of a location (`-`: of any), with which gcloud says where else one may be."""
         project, location, name = (request.match_info[key] for key in ("project", "location", "cluster"))
         permission = "container.clusters.get" if name else "container.clusters.list"
         path = request.path.removeprefix("/v1/")
-        user = self._config.user(request.headers.get("Authorization", ""))
+        user = self._tokens.user(request.headers.get("Authorization", ""))
         if user is None:
-            return _error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
+            return unauthenticated()
         if project != self._config.project or not user.may(permission):
-            return _error(403, "PERMISSION_DENIED", f'Required "{permission}" permission(s) for "{path}".')
+            return error(403, "PERMISSION_DENIED", f'Required "{permission}" permission(s) for "{path}".')
         here = location in (self._config.location, "-")
         if not name:
-            return web.json_response({"clusters": [self._cluster] if here else []})
-        if not here or name != f"/{self._config.name}":
-            return _error(404, "NOT_FOUND", f"Not found: {path}.")
-        return web.json_response(self._cluster)
-
-    async def refuse(self, request: web.Request) -> web.Response:
-        # Not 501: gcloud repeats a request for half a minute when the answer is in the 500s.
-        return _error(400, "FAILED_PRECONDITION", f"localgke does not imitate {request.method} {request.path}")
-
-
-def _error(code: int, status: str, message: str) -> web.Response:
-    return web.json_response({"error": {"code": code, "message": message, "status": status}}, status=code)
+            return web.json_response({"clusters": list(self._clusters.values()) if here else []})
+        found = self._clusters.get(name.removeprefix("/")) if here else None
+        if found is None:
+            return error(404, "NOT_FOUND", f"Not found: {path}.")
+        return web.json_response(found)

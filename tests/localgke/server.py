@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from localgke import access, api, controllers, gke, tls
+from localgke import access, api, controllers, fleet, gke, iam, metadata, tls
 from localgke.admission import admit_new
 from localgke.config import Config
 from localgke.resources import BY_KIND
-from localgke.serving import serving, tls_context
+from localgke.serving import HOST, Listeners, serving, tls_context
 from localgke.store import Store
+from localgke.tokens import Tokens
 
 NAMESPACES = BY_KIND["v1", "Namespace"]
 
@@ -24,9 +25,7 @@ async def serve(config: Config, state: Path) -> None:
         store = Store()
         _create_namespaces(store, config)
         tls.create(state)
-        kubernetes = await listeners.listen(api.make_app(store, config, state), tls_context(state))
-        cluster = await listeners.listen(gke.make_app(config, kubernetes, state / "ca.pem"))
-        access.write_env(config, state, kubernetes, cluster)
+        await _listen(listeners, store, config, state)
         running = asyncio.create_task(controllers.run(store, config, state))
         ending = asyncio.create_task(listeners.told_to_end.wait())
         (state / "ready").touch()
@@ -36,6 +35,31 @@ async def serve(config: Config, state: Path) -> None:
             raise RuntimeError("the controllers ended by themselves")
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def _listen(listeners: Listeners, store: Store, config: Config, state: Path) -> None:
+    """Serves everything, and writes `env`."""
+    tokens = Tokens(config)
+    context = tls_context(state)
+
+    async def kubernetes(front: api.Front) -> str:
+        return await listeners.listen(api.make_app(store, config, state, tokens, front), context)
+
+    public = await kubernetes(api.Front())
+    dns = await kubernetes(api.Front(permission="container.clusters.connect"))
+    gateway = await kubernetes(api.Front(permission="gkehub.gateway.get", prefix=fleet.gateway_prefix(config)))
+    endpoints = gke.Endpoints(public=public, dns=_named(dns), silent=await listeners.listen_silently())
+    services = {
+        "metadata": await listeners.listen(metadata.make_app(config, tokens)),
+        "gke": await listeners.listen(gke.make_app(config, tokens, endpoints, state / "ca.pem")),
+        "fleet": await listeners.listen(fleet.make_app(config, tokens, _named(gateway))),
+        "iam": await listeners.listen(iam.make_app(tokens)),
+    }
+    access.write_env(config, state, public, services)
+
+
+def _named(address: str) -> str:
+    return address.replace(HOST, "localhost")
 
 
 def _create_namespaces(store: Store, config: Config) -> None:

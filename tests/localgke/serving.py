@@ -22,6 +22,7 @@ class Listeners:
     def __init__(self) -> None:
         self.told_to_end = asyncio.Event()
         self._runners: list[web.AppRunner] = []
+        self._silent: asyncio.Server | None = None
 
     async def prepare(self, app: web.Application) -> web.AppRunner:
         """A runner for `app` that does not listen yet."""
@@ -37,8 +38,15 @@ class Listeners:
         await web.TCPSite(runner, HOST, 0, ssl_context=context).start()
         return f"{HOST}:{runner.addresses[0][1]}"
 
+    async def listen_silently(self) -> str:
+        """Accepts connections on a free port, never answers, and says where: HOST:PORT."""
+        self._silent = await asyncio.start_server(lambda reader, writer: asyncio.sleep(3600), HOST, 0)
+        return "{}:{}".format(*self._silent.sockets[0].getsockname())
+
     async def close(self) -> None:
         """Listens no more."""
+        if self._silent is not None:
+            self._silent.close()
         for runner in self._runners:
             await runner.cleanup()
 

@@ -10,6 +10,7 @@ def test_the_server_certificate_is_for_the_loopback_address_and_signed_by_the_ca
     server.verify_directly_issued_by(ca)
     names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
 
 
 def test_the_private_key_is_for_its_owner_only(tmp_path):

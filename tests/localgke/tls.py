@@ -1,9 +1,10 @@
-"""Imitates the certificates of a GKE control plane: an own CA, and a server certificate for 127.0.0.1 signed by it."""
+"""Imitates the certificates of a GKE control plane: an own CA, and a server certificate for the loopback address."""
 
 from __future__ import annotations
 
 import datetime
 import ipaddress
+import ssl
 from pathlib import Path
 
 from cryptography import x509
@@ -15,7 +16,10 @@ LIFETIME = datetime.timedelta(days=30)
 
 
 def create(directory: Path) -> None:
-    """Writes `ca.pem`, `server.pem` and `server.key` (mode 0600) into an existing directory."""
+    """Writes `ca.pem`, `server.pem`, `server.key` (mode 0600) and `trusted.pem` into an existing directory.
+
+    `trusted.pem` holds the CAs that this machine trusts, and ours: a DNS endpoint has the certificate of a public CA.
+    """
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("localgke CA")
     ca = (
@@ -23,13 +27,16 @@ def create(directory: Path) -> None:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(ca_key, hashes.SHA256())
     )
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
     server = (
         _builder(_name("localgke"), ca_name, key)
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    (directory / "ca.pem").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    pem = ca.public_bytes(serialization.Encoding.PEM)
+    (directory / "ca.pem").write_bytes(pem)
+    others = ssl.get_default_verify_paths().cafile
+    (directory / "trusted.pem").write_bytes((Path(others).read_bytes() if others else b"") + pem)
     (directory / "server.pem").write_bytes(server.public_bytes(serialization.Encoding.PEM))
     secret = directory / "server.key"
     secret.touch(mode=0o600)

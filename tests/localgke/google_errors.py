@@ -1,0 +1,27 @@
+"""Errors in the format of Google's APIs."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+
+def error(code: int, status: str, message: str) -> web.Response:
+    """An answer that refuses a request; `status` is a name of google.rpc.Code."""
+    return web.json_response({"error": {"code": code, "message": message, "status": status}}, status=code)
+
+
+def unauthenticated() -> web.Response:
+    """The answer to a token that is not good, or not good any more."""
+    return error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
+
+
+def denied(permission: str, resource: str) -> web.Response:
+    """The answer to a caller who lacks a permission."""
+    message = f"Permission '{permission}' denied on resource '{resource}' (or it may not exist)."
+    return error(403, "PERMISSION_DENIED", message)
+
+
+async def refuse(request: web.Request) -> web.Response:
+    """The answer to what is not imitated."""
+    # Not 501: gcloud repeats a request for half a minute when the answer is in the 500s.
+    return error(400, "FAILED_PRECONDITION", f"localgke does not imitate {request.method} {request.path}")
