@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # The way to a cluster: a private directory with a kubeconfig of its own, kubectl, and what its errors mean.
+source "$SCRIPTS/lib/access.bash"
 source "$SCRIPTS/lib/processes.bash"
 source "$SCRIPTS/lib/private_dir.bash"
 
 # The options of every script that talks to a cluster.
-readonly CLUSTER_OPTIONS="project location cluster context namespace unreachable-timeout"
+readonly CLUSTER_OPTIONS="$ACCESS_OPTIONS context namespace unreachable-timeout" CLUSTER_FLAGS=$ACCESS_FLAGS
+shared_help+=$access_help
 
 readonly UNREACHABLE_SECONDS=600 # without any answer, before a script gives up with 69
 readonly LOGIN_SECONDS=10        # for a failure to log in to pass; as in gke_jobs/errors.py
@@ -53,8 +55,7 @@ kill_child() { # PROCESS-ID
   while is_running "$1"; do pause 0.01; done
 }
 
-# Decides which cluster kubectl talks to: with --project, --location and --cluster a private kubeconfig from
-# get-credentials, else --context or the current context. Call it once, after make_private_dir. A stage of run-job takes
+# Decides which cluster kubectl talks to: with a cluster of GKE a private kubeconfig from get-credentials, else --context or the current context. Call it once, after make_private_dir. A stage of run-job takes
 # what run-job has decided.
 # Sets: kubectl_options, the words after `kubectl` that name context and namespace; option[namespace].
 use_cluster() {
@@ -64,11 +65,9 @@ use_cluster() {
   export GOGC=400     # a fifth less again: kubectl ends before it has much to free
   export KUBERC=off   # defaults of the user, such as delete --interactive, which no --raw can have
   kubectl_options=()
-  if [[ ${option[project]}${option[location]}${option[cluster]} ]]; then
-    [[ -z ${option[context]} ]] ||
-      die "$EXIT_USAGE" "--context and --cluster both name a cluster: give one of them"
-    require_options project location cluster
-    pass_on project location cluster
+  require_access
+  if names_gke; then
+    pass_on_access
     export KUBECONFIG=$PRIVATE_DIR/kubeconfig
     ! is_dry || passed_on+=(--dry-run)
     start KILL "$BASH" "$SCRIPTS/get-credentials" "${passed_on[@]}" --kubeconfig "$KUBECONFIG" >/dev/null

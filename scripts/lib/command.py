@@ -10,6 +10,7 @@ import sys
 from importlib import import_module
 
 MODULES = {
+    "access": "gke_jobs.access.command",
     "created": "gke_jobs.submission.created",
     "deployment": "gke_jobs.deployment.command",
     "explain-error": "gke_jobs.error_texts",
@@ -20,6 +21,7 @@ MODULES = {
     "job-uid": "gke_jobs.deletion.job_uid",
     "may-reap": "gke_jobs.deletion.reaping",
     "owned-object": "gke_jobs.submission.owned_object",
+    "plugin-arguments": "gke_jobs.access.plugin",
     "results": "gke_jobs.collect",
     "submission": "gke_jobs.submission.command",
     "wait-gone": "gke_jobs.deletion.waiting",

@@ -34,12 +34,14 @@ export GKE_JOB_PROGRAM=$PROGRAM  # in whose name Python logs
 unset PYTHONINSPECT              # a script does not end then
 export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only, or synchronized
 
-readonly NAMES=(job cluster project location context namespace uid name template) # options that take a name
+readonly NAMES=(job cluster project location fleet-membership context namespace uid name template) # options that take a name
 
 hurried_since='' # when the script was interrupted, milliseconds; see hurry_up
 
 declare -A option=() # what parse_options found: option[job], option[dry_run], ...; '' where not given
 settings=()          # likewise, the values of --set
+
+shared_help='' # for --help, below the header comment
 
 # With GKE_JOB_LEVELS the caller gives each message a level in its log: the prefix that sd-daemon(3) describes. `level` is
 # that of the functions that call log: 4 for a warning, 3 for an error, empty for information.
@@ -88,6 +90,7 @@ die() { # STATUS MESSAGE...
 
 print_help() {
   sed -n '2,/^[^#]/ { /^#/ s/^# \{0,1\}//p }' "$0"
+  printf '%s' "$shared_help"
 }
 
 # Prints the name of the release that runs; in a checkout, or a copy of one, its version.
@@ -151,7 +154,7 @@ take() { # NAME VALUE
 check_names() {
   local name given
   for name in "${NAMES[@]}"; do
-    given=${option[$name]-}
+    given=${option[${name//-/_}]-}
     [[ $given != -* ]] || die "$EXIT_USAGE" "option --$name is '$given': a name does not begin with a dash"
   done
   for name in job namespace; do

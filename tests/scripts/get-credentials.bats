@@ -57,7 +57,8 @@ setup() {
 }
 
 @test "a machine without any account is not logged in: 77" {
-  unset CLOUDSDK_AUTH_ACCESS_TOKEN_FILE
+  unset "${!GCE_METADATA_@}"
+  export CLOUDSDK_CONFIG=$BATS_TEST_TMPDIR/gcloud # where gcloud has not yet seen a metadata server
   run_script get-credentials "${cluster[@]}"
   assert_one_error 77 'not logged in: .*gcloud auth login'
 }

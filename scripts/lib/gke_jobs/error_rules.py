@@ -220,6 +220,14 @@ RULES = (
     rule(Verdict.EXISTS, "409", OBJECT + r"already exists", "{0}", "choose another name, or delete it"),
     rule(Verdict.CONFLICT, "409", r"", "another object has that name, or it has changed: {0}", "try again"),
     rule(Verdict.EXPIRED, "410", r"", "the resourceVersion is too old: {0}", "list again"),
+    # what stands before the API server: a DNS endpoint, Connect gateway
+    rule(
+        Verdict.DENIED,
+        "403",
+        SERVER + r".{0,300}?\b(container\.clusters\.connect|gkehub\.gateway\.\w+)\b",
+        "permission denied: {0}",
+        "grant this account a role of IAM with the permission {1}",
+    ),
     # kubectl itself
     rule(
         Verdict.USAGE,

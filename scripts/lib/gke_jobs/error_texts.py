@@ -31,9 +31,13 @@ INVALID = re.compile(r"\AThe (?:\S+ \"[^\"\n]*\"|request) is invalid: ")
 UNCONNECTED = re.compile(r"^Unable to connect to the server: ", re.MULTILINE)
 # The manifest was not looked at: what it is to be checked against was not to be had.
 VALIDATING = re.compile(r"\A.{0,400}?error validating data: failed to download openapi: ", re.DOTALL)
-GCLOUD_NOISE = re.compile(r"^(?:Fetching cluster|WARNING: )[^\n]*\n?", re.MULTILINE)
+GCLOUD_NOISE = re.compile(r"^(?:Fetching (?:cluster|Gateway)|WARNING: )[^\n]*\n?", re.MULTILINE)
 GCLOUD_SURFACE = re.compile(r"^ERROR: \(gcloud\.(\w+)", re.MULTILINE)
 GCLOUD_CODE = re.compile(r"code=(\d{3})\b|HTTPError (\d{3})\b|not found: (404)\b")
+GCLOUD_STATUS = re.compile(
+    r"^ERROR: \(gcloud[\w.-]*\) (NOT_FOUND|PERMISSION_DENIED|UNAUTHENTICATED|UNAVAILABLE): ", re.MULTILINE
+)
+STATUS_CODES = {"NOT_FOUND": 404, "PERMISSION_DENIED": 403, "UNAUTHENTICATED": 401, "UNAVAILABLE": 503}
 
 
 def from_kubectl(stderr: str) -> Answer:
@@ -87,7 +91,9 @@ def from_gcloud(stderr: str) -> Answer:
     surface = GCLOUD_SURFACE.search(text)
     code = GCLOUD_CODE.search(text)
     number = int(next(filter(None, code.groups()))) if code else None
-    if number is None and "does not have " in text:
+    if number is None and (status := GCLOUD_STATUS.search(text)):
+        number = STATUS_CODES[status[1]]
+    if number is None and ("does not have " in text or "doesn't have sufficient permissions" in text):
         number = 403
     name = surface[1] if surface else "storage" if "/storage/" in text else ""
     reason = f"gcloud {name}" if name in ("composer", "storage") else "gcloud container"

@@ -22,12 +22,50 @@ GCLOUD_USAGE = rule(
     "{0}",
     "correct the options",
 )
+IMPERSONATION = rule(
+    Verdict.DENIED,
+    "403",
+    r"Failed to impersonate \[([^\]]*)\]",
+    "permission denied: this account may not impersonate {1}",
+    "grant it roles/iam.serviceAccountTokenCreator on {1}",
+)
+ENDPOINTS = (
+    rule(
+        Verdict.CONFIG,
+        "none",
+        r"is not a private cluster",
+        "the cluster has no private endpoint",
+        "leave out --internal-ip",
+    ),
+    rule(
+        Verdict.CONFIG,
+        "none",
+        r"allowExternalTraffic is disabled|is missing DNSEndpoint",
+        "the cluster has no DNS endpoint that can be used from outside",
+        "leave out --dns-endpoint, or enable it: gcloud container clusters update NAME --enable-dns-access",
+    ),
+    rule(Verdict.CONFIG, "none", r"IP access is disabled", "the cluster has no IP endpoint", "use --dns-endpoint"),
+)
+FLEET_SURFACE = r"\(gcloud\.container\.fleet\."
+FLEET = (
+    rule(Verdict.CONFIG, "404", FLEET_SURFACE, "not found", "compare with: gcloud container fleet memberships list"),
+    rule(
+        Verdict.DENIED,
+        "403",
+        FLEET_SURFACE,
+        "permission denied: {0}",
+        "grant this account roles/gkehub.gatewayEditor and roles/gkehub.viewer",
+    ),
+)
 PASSING = "408 429 500 502 503 504 none"
 GCLOUD_RULES = {  # by the first words after gcloud
     "gcloud container": (
+        IMPERSONATION,
         NO_TOKEN,
         NO_ACCOUNT,
         INVALID_TOKEN,
+        *ENDPOINTS,
+        *FLEET,
         rule(Verdict.CONFIG, "404", r"", "not found", "compare with: gcloud container clusters list"),
         rule(Verdict.DENIED, "403", r"", "permission denied: {0}", "grant this account roles/container.clusterViewer"),
         GCLOUD_USAGE,

@@ -29,6 +29,7 @@ def run(on: Cluster, arguments: list[str], token: str, **environment: str) -> li
     used["CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"] = str(file)
     if not token:
         del used["CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"]
+        used = {name: value for name, value in used.items() if not name.startswith("GCE_METADATA_")}
     done = subprocess.run(["gcloud", *arguments], env=used, capture_output=True, text=True)
     stderr = done.stderr
     return (

@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# The options that name a cluster and the way to it, of every script that has them; their help; what belongs together.
+
+readonly ACCESS_OPTIONS="project location cluster fleet-membership impersonate-service-account auth"
+readonly ACCESS_FLAGS="internal-ip dns-endpoint"
+
+# What --help prints below the header comment of a script that has CLUSTER among its options.
+shared_help="
+CLUSTER, which cluster; default: kubectl's current context
+  --context NAME     a context of the kubeconfig
+  --project ID --location WHERE --cluster NAME [ACCESS]
+                     a GKE cluster: its project, its region or zone, e.g. europe-west4 or europe-west4-a, and its name
+  --project ID [--location WHERE] --fleet-membership NAME [ACCESS]
+                     a member of a fleet, through Connect gateway; WHERE is the location of the membership
+"
+access_help="
+ACCESS, the way to the cluster
+  --internal-ip      its private IP endpoint
+  --dns-endpoint     its DNS endpoint; for that the account needs container.clusters.connect
+  --impersonate-service-account EMAIL
+                     act as this service account; for that the account needs roles/iam.serviceAccountTokenCreator on it
+  --auth HOW         auto (default): application-default credentials where there is a metadata server, as on Composer, or
+                     GOOGLE_APPLICATION_CREDENTIALS names a key file, and gcloud has no account of its own; else gcloud's.
+                     adc or gcloud: always these. Application-default ones cost no call of gcloud for a token. To
+                     impersonate takes gcloud's
+"
+
+# Whether a cluster of GKE is named, so that a kubeconfig is to be got.
+names_gke() {
+  [[ ${option[project]}${option[location]}${option[cluster]}${option[fleet_membership]} ]]
+}
+
+# Ends the script for options that do not fit.
+require_access() {
+  local email=${option[impersonate_service_account]}
+  if ! names_gke; then
+    [[ ! ${option[internal_ip]}${option[dns_endpoint]}${email}${option[auth]} ]] ||
+      die "$EXIT_USAGE" "the way to a cluster is given, but no cluster: write --project, --location and --cluster, too"
+    return 0
+  fi
+  [[ ! ${option[context]-} ]] ||
+    die "$EXIT_USAGE" "--context and --cluster both name a cluster: give one of them"
+  if [[ ! ${option[fleet_membership]} ]]; then
+    require_options project location cluster
+  elif [[ ${option[cluster]} ]]; then
+    die "$EXIT_USAGE" "--fleet-membership and --cluster both name a cluster: give one of them"
+  elif [[ ${option[internal_ip]}${option[dns_endpoint]} ]]; then
+    die "$EXIT_USAGE" "--fleet-membership leads through Connect gateway: leave out --internal-ip and --dns-endpoint"
+  else
+    require_options project
+  fi
+  [[ ! ${option[internal_ip]} || ! ${option[dns_endpoint]} ]] ||
+    die "$EXIT_USAGE" "--internal-ip and --dns-endpoint are two endpoints: give one of them"
+  [[ ! $email || $email =~ ^[^@[:space:],]+@[^@[:space:],]+$ ]] ||
+    die "$EXIT_USAGE" "option --impersonate-service-account is '$email': it takes the email address of a service account"
+  require_choice auth auto adc gcloud
+  [[ ! $email || ${option[auth]} != adc ]] ||
+    die "$EXIT_USAGE" "--auth adc cannot impersonate: gke-gcloud-auth-plugin would use the account itself; leave out --auth"
+}
+
+# Fills `passed_on` with these options, for get-credentials.
+pass_on_access() {
+  local name
+  # shellcheck disable=SC2086 # one word an option
+  pass_on $ACCESS_OPTIONS
+  for name in $ACCESS_FLAGS; do
+    [[ ! ${option[${name//-/_}]} ]] || passed_on+=("--$name")
+  done
+}

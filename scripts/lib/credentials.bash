@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# A kubeconfig for a cluster of GKE, kept for the next run of the same account.
+
+# Puts into `command` the call of gcloud that writes the kubeconfig.
+gcloud_command() {
+  if [[ ${option[fleet_membership]} ]]; then
+    command=(gcloud container fleet memberships get-credentials "${option[fleet_membership]}")
+  else
+    command=(gcloud container clusters get-credentials "${option[cluster]}")
+  fi
+  [[ ! ${option[location]} ]] || command+=(--location "${option[location]}")
+  command+=(--project "${option[project]}")
+  [[ ! ${option[internal_ip]} ]] || command+=(--internal-ip)
+  [[ ! ${option[dns_endpoint]} ]] || command+=(--dns-endpoint)
+  [[ ! ${option[impersonate_service_account]} ]] ||
+    command+=(--impersonate-service-account "${option[impersonate_service_account]}")
+}
+
+# Sets: auth, adc or gcloud; state and entry, what is kept and where, as access/command.py says; settings, an environment
+# with which gcloud uses the same account.
+find_account() {
+  local email=${option[impersonate_service_account]}
+  : >"$scratch/began"
+  "${COMMAND[@]}" access --cache "$GKE_JOB_CACHE" --auth "${option[auth]}" \
+    ${email:+--impersonate-service-account "$email"} -- "${command[@]}" >"$scratch/account"
+  mapfile -t settings <"$scratch/account"
+  read -r auth state entry <<<"${settings[0]}"
+  settings=("${settings[@]:1}")
+}
+
+# Brings the entry up to date: one process does so, others that came meanwhile take what it got, an error as well.
+renew() {
+  exec {lock}<"$entry"
+  if type -P flock >/dev/null; then
+    start KILL flock "$lock"
+    wait $! || true # a file system without locks
+  fi
+  [[ ! $entry/failed -nt $scratch/began ]] || fail_as_well
+  if [[ ! $entry/renewed -nt $scratch/began ]]; then
+    if [[ $state == stale ]]; then
+      get_kubeconfig || fail_for_all
+      rm -f -- "$entry/gke_gcloud_auth_plugin_cache" "$entry/failed"
+      cp -- "$scratch/kubeconfig" "$entry/new" # the entry may be on another file system
+      mv -f -- "$entry/new" "$entry/kubeconfig"
+    fi
+    [[ $auth == adc ]] || keep_token
+    : >"$entry/renewed"
+  fi
+  exec {lock}<&-
+}
+
+# Writes $scratch/kubeconfig. Where gcloud fails, $scratch/why says why, and `verdict` is that of explain-error.
+get_kubeconfig() {
+  local -x KUBECONFIG=$scratch/kubeconfig
+  local what="cluster ${option[cluster]} in ${option[location]}"
+  [[ ! ${option[fleet_membership]} ]] || what="fleet membership ${option[fleet_membership]}"
+  # gcloud refuses application-default credentials with a DNS endpoint, hence adopt_account.
+  try_gcloud "get credentials for $what, project ${option[project]}" \
+    env CLOUDSDK_CONTAINER_USE_APPLICATION_DEFAULT_CREDENTIALS=false "${settings[@]}" "${command[@]}" \
+    2>"$scratch/why" || return
+  adopt_account
+}
+
+# Has the auth plugin of the kubeconfig use the account.
+adopt_account() {
+  local email=${option[impersonate_service_account]} arguments=()
+  [[ $auth != adc ]] || arguments+=(--use_application_default_credentials)
+  [[ ! $email ]] || arguments+=("--impersonate_service_account=$email")
+  ((${#arguments[@]} == 0)) || "${COMMAND[@]}" plugin-arguments -- "$KUBECONFIG" "${arguments[@]}" || exit
+}
+
+# Ends the script for what gcloud has said.
+fail() {
+  cat -- "$scratch/why" >&2
+  exit_for "$verdict"
+}
+
+fail_for_all() {
+  { printf '%s\n' "$verdict" && cat -- "$scratch/why"; } >"$entry/new" && mv -f -- "$entry/new" "$entry/failed"
+  fail
+}
+
+# Another process has just failed in the same.
+fail_as_well() {
+  local level=3 verdict why
+  { read -r verdict && read -r why; } <"$entry/failed"
+  why=${why#"<"[34]">"}
+  report reason "${why#*: }"
+  log "${why#*: }"
+  exit_for "$verdict"
+}
+
+# What a token costs, a call of gcloud, is paid once, and not by kubectl. Where this fails, kubectl will say why.
+keep_token() {
+  KUBECONFIG=$entry/kubeconfig start KILL gke-gcloud-auth-plugin \
+    ${option[impersonate_service_account]:+--impersonate_service_account="${option[impersonate_service_account]}"} \
+    >/dev/null 2>&1
+  wait $! || true
+}

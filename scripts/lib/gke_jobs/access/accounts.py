@@ -1,0 +1,130 @@
+"""Whose credentials are used: gcloud's, or application-default credentials, which cost no call of gcloud."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+ADC, GCLOUD = "adc", "gcloud"
+
+# What tells gcloud itself which credentials to use; the auth plugin does not follow it for application-default ones.
+TOKEN_FILE, KEY_FILE = "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"
+ACCOUNT = "CLOUDSDK_CORE_ACCOUNT"
+IMPERSONATED = "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT"
+TOLD = (TOKEN_FILE, KEY_FILE, ACCOUNT, IMPERSONATED, "CLOUDSDK_AUTH_ACCESS_TOKEN")
+USE_ADC = "CLOUDSDK_CONTAINER_USE_APPLICATION_DEFAULT_CREDENTIALS"
+ADC_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
+CONFIGURED = ("access_token_file", "credential_file_override", "impersonate_service_account")  # of section [auth]
+READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """auth: ADC or GCLOUD; identity: what tells this account from others, a digest.
+
+    settings: environment with which gcloud itself uses the same account
+    """
+
+    auth: str
+    identity: str
+    settings: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gcloud:
+    """The active configuration of gcloud: the account, and whether it says otherwise which credentials to use."""
+
+    account: str
+    is_told: bool
+    text: str
+
+
+def find(environ: Mapping[str, str], how: str, impersonated: str, ask_metadata: Callable[[], str]) -> Account:
+    """Return the account that a kubeconfig is for.
+
+    how: auto, adc or gcloud; impersonated: a service account, may be empty
+    ask_metadata: gives the account of the metadata server, empty where there is none
+    """
+    gcloud = _gcloud(environ)
+    file = _adc_file(environ)
+    is_told = gcloud.is_told or any(environ.get(name) for name in TOLD)
+    needed = not file if how == ADC else not is_told and (how == "auto" or not gcloud.account)
+    metadata = ask_metadata() if needed else ""
+    auth = _choose(environ, is_told, gcloud.account, file, metadata) if how == "auto" and not impersonated else how
+    auth = GCLOUD if auth == "auto" else auth
+    settings: dict[str, str] = {}
+    if auth == ADC and file:
+        settings = {KEY_FILE: str(file)}
+    elif auth == ADC and metadata:
+        settings = {ACCOUNT: metadata}
+    told = {name: value for name, value in environ.items() if name.startswith(("CLOUDSDK_", "GCE_METADATA_"))}
+    files = [_content(Path(environ[name])) for name in (TOKEN_FILE, KEY_FILE) if environ.get(name)]
+    parts = [auth, impersonated, metadata, gcloud.text, sorted(told.items()), files, _content(file) if file else ""]
+    return Account(auth=auth, identity=sha256(json.dumps(parts).encode()).hexdigest(), settings=settings)
+
+
+def _choose(environ: Mapping[str, str], is_told: bool, own: str, file: Path | None, metadata: str) -> str:
+    """ADC where there is a key file or a metadata server, and gcloud has no account of its own."""
+    if environ.get(USE_ADC, "").lower() == "true":
+        return ADC
+    if is_told:
+        return GCLOUD
+    if file and environ.get(ADC_FILE):
+        return ADC if _is_key(file) else GCLOUD
+    if own and own != metadata:
+        return GCLOUD
+    if file:
+        return ADC if _is_key(file) else GCLOUD
+    return ADC if metadata else GCLOUD
+
+
+def _gcloud(environ: Mapping[str, str]) -> Gcloud:
+    directory = Path(environ.get("CLOUDSDK_CONFIG") or _home(environ) / ".config/gcloud")
+    name = environ.get("CLOUDSDK_ACTIVE_CONFIG_NAME") or _content(directory / "active_config").strip() or "default"
+    text = _content(directory / f"configurations/config_{name}")
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return Gcloud(account="", is_told=True, text=text)
+    is_told = any(parser.get("auth", option, fallback="") for option in CONFIGURED)
+    return Gcloud(account=parser.get("core", "account", fallback=""), is_told=is_told, text=text)
+
+
+def _adc_file(environ: Mapping[str, str]) -> Path | None:
+    """Where Google's libraries look before they ask a metadata server. They do not know CLOUDSDK_CONFIG in Go."""
+    if environ.get(ADC_FILE):
+        return Path(environ[ADC_FILE])
+    file = _home(environ) / ".config/gcloud/application_default_credentials.json"
+    return file if file.exists() else None
+
+
+def _is_key(file: Path) -> bool:
+    """Whether it is a service account's, not the personal login of a user."""
+    try:
+        found = json.loads(_content(file))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("type") in ("service_account", "external_account")
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or "/nonexistent")
+
+
+def _content(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(READ_BYTES).decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def environment() -> Mapping[str, str]:
+    """Return the environment of this process."""
+    return os.environ

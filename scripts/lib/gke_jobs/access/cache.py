@@ -1,0 +1,73 @@
+"""The kubeconfigs that are kept for the next run: a directory for each cluster, endpoint and account.
+
+Whose directory it is, and whether it may be used, is looked at anew each time: it lies where others may write.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import stat
+import time
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
+from pathlib import Path
+
+KUBECONFIG, TOKEN = "kubeconfig", "gke_gcloud_auth_plugin_cache"
+FRESH_SECONDS = 3600
+TOKEN_SECONDS = 120  # that a token must be good for
+UNUSED_SECONDS = 24 * 3600  # after which an entry is removed
+
+
+def entry(cache: Path, identity: list[str]) -> Path | None:
+    """Return the directory for what is named by `identity`, made if need be; None where nothing can be kept."""
+    place = cache / sha256(json.dumps(identity).encode()).hexdigest()[:32]
+    try:
+        for directory in (cache, place):
+            with suppress(FileExistsError):
+                directory.mkdir(mode=0o700)
+            if not _is_private(directory):
+                return None
+    except OSError:
+        return None
+    return place
+
+
+def _is_private(directory: Path) -> bool:
+    found = directory.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+
+
+def kubeconfig(place: Path) -> str:
+    """Return the kubeconfig that is kept; empty where there is none, or an old one."""
+    file = place / KUBECONFIG
+    try:
+        return file.read_text() if 0 <= time.time() - file.stat().st_mtime < FRESH_SECONDS else ""
+    except (OSError, ValueError):
+        return ""
+
+
+def has_token(place: Path) -> bool:
+    """Whether the auth plugin's token is kept, and good for a while."""
+    try:
+        expiry = json.loads((place / TOKEN).read_bytes())["token_expiry"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    soon = datetime.now(timezone.utc) + timedelta(seconds=TOKEN_SECONDS)
+    return isinstance(expiry, str) and expiry[:19] > f"{soon:%Y-%m-%dT%H:%M:%S}"
+
+
+def sweep(cache: Path) -> None:
+    """Remove what has not been used for long."""
+    for place in cache.iterdir():
+        with suppress(OSError):
+            if time.time() - place.stat().st_mtime > UNUSED_SECONDS:
+                descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(place)
+                finally:
+                    os.close(descriptor)

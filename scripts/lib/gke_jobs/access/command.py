@@ -1,0 +1,43 @@
+"""Finds the account and what is kept for it.
+
+command.py access --cache DIR --auth auto|adc|gcloud [--impersonate-service-account EMAIL] WORD...
+
+WORD...: what else tells one cluster and endpoint from another
+stdout: a line AUTH STATE ENTRY, and NAME=VALUE lines, an environment with which gcloud uses the same account. STATE is
+fresh: take what is in ENTRY; token: the token there is old or missing; stale: get all of it; none: nothing can be kept
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from gke_jobs.access import accounts, cache, metadata
+from gke_jobs.access.fitting import fits
+
+
+def main() -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--auth", choices=("auto", accounts.ADC, accounts.GCLOUD), required=True)
+    parser.add_argument("--impersonate-service-account", dest="impersonated", default="")
+    parser.add_argument("words", nargs="*")
+    options = parser.parse_args()
+    environ = accounts.environment()
+    account = accounts.find(environ, options.auth, options.impersonated, lambda: metadata.email(environ))
+    place = cache.entry(options.cache, [account.identity, *options.words])
+    print(account.auth, _state(account, place), place or "")
+    for name, value in account.settings.items():
+        print(f"{name}={value}")
+    return 0
+
+
+def _state(account: accounts.Account, place: Path | None) -> str:
+    if place is None:
+        return "none"
+    if not fits(cache.kubeconfig(place), accounts.environment()):
+        cache.sweep(place.parent)
+        return "stale"
+    is_kept = account.auth == accounts.GCLOUD and not accounts.environment().get(accounts.TOKEN_FILE)
+    return "token" if is_kept and not cache.has_token(place) else "fresh"

@@ -1,0 +1,38 @@
+"""Whether a kubeconfig still leads to its cluster: somebody answers there, whom its certificate authority knows."""
+
+from __future__ import annotations
+
+import base64
+import re
+import socket
+from collections.abc import Mapping
+
+SERVER = re.compile(r"^ +server: https://([^/:\s]+)(?::(\d+))?", re.MULTILINE)
+AUTHORITY = re.compile(r"^ +certificate-authority-data: (\S+)", re.MULTILINE)
+SECONDS = 3.0
+PROXIES = ("HTTPS_PROXY", "https_proxy")
+
+
+def fits(kubeconfig: str, environ: Mapping[str, str]) -> bool:
+    """Return whether the endpoint answers with a certificate of the kubeconfig's authority.
+
+    Where the way leads through a proxy, or the certificate is that of a public authority, less can be said.
+    """
+    if any(environ.get(name) for name in PROXIES) or "proxy-url:" in kubeconfig:
+        return True
+    server, authority = SERVER.search(kubeconfig), AUTHORITY.search(kubeconfig)
+    if server is None:
+        return False
+    host, port = server[1], int(server[2] or 443)
+    try:
+        with socket.create_connection((host, port), SECONDS) as connection:
+            if authority is None:
+                return True
+            import ssl  # which takes longer to load than all the rest
+
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(cadata=base64.b64decode(authority[1]).decode())
+            with context.wrap_socket(connection, server_hostname=host):
+                return True
+    except (OSError, ValueError):
+        return False
