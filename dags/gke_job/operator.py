@@ -157,7 +157,7 @@ class GkeJobOperator(BashOperator):
         self.profile_for = profile_for
         self.profiles = profiles
         # Airflow renders an object in place, and tasks share this one; it renders a dict to a new dict.
-        self.cluster = dict(vars(cluster or GkeCluster()))
+        self.cluster = (cluster or GkeCluster()).to_dict()
         self.namespace = namespace
         self.options: dict[str, Any] = {
             "escalate": escalate,

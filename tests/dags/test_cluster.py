@@ -9,8 +9,8 @@ from gke_job import GkeCluster
 
 
 def rendered(cluster, params):
-    fields = dataclasses.asdict(cluster).items()
-    return GkeCluster(**{name: jinja2.Template(text).render(params=params) for name, text in fields})
+    fields = cluster.to_dict().items()
+    return GkeCluster(**{name: jinja2.Template(str(text)).render(params=params) for name, text in fields})
 
 
 def test_a_gke_cluster_is_named_by_three_options():
@@ -52,3 +52,41 @@ def test_a_cluster_and_a_context_are_refused():
 def test_tasks_can_share_one_because_nothing_can_change_it():
     with pytest.raises(dataclasses.FrozenInstanceError):
         GkeCluster().project = "other"
+
+
+@pytest.mark.parametrize(
+    ("fields", "options"),
+    [
+        ({"internal_ip": True}, ["--internal-ip"]),
+        ({"dns_endpoint": "True"}, ["--dns-endpoint"]),
+        ({"dns_endpoint": "False", "internal_ip": ""}, []),
+        (
+            {"impersonate_service_account": "a@b.c", "auth": "gcloud"},
+            ["--impersonate-service-account", "a@b.c", "--auth", "gcloud"],
+        ),
+    ],
+)
+def test_the_way_to_the_cluster_becomes_options(fields, options):
+    place = ["--project", "p", "--location", "l", "--cluster", "c"]
+    assert GkeCluster(project="p", location="l", name="c", **fields).arguments() == [*place, *options]
+
+
+def test_a_member_of_a_fleet_is_named_by_project_and_membership():
+    cluster = GkeCluster(project="p", fleet_membership="m", auth="adc")
+    assert cluster.arguments() == ["--project", "p", "--fleet-membership", "m", "--auth", "adc"]
+    located = GkeCluster(project="p", location="l", fleet_membership="m")
+    assert located.arguments() == ["--project", "p", "--location", "l", "--fleet-membership", "m"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"fleet_membership": "m"}, "project is empty"),
+        ({"fleet_membership": "m", "project": "p", "name": "c"}, "name or context is given too"),
+        ({"dns_endpoint": True}, "--dns-endpoint is given, but no cluster"),
+        ({"project": "p", "location": "l", "name": "c", "internal_ip": "yes"}, "--internal-ip is 'yes'"),
+    ],
+)
+def test_fields_that_do_not_fit_are_named(fields, said):
+    with pytest.raises(ValueError, match=said):
+        GkeCluster(**fields).arguments()
