@@ -192,6 +192,19 @@ use_gcloud_token() { # TOKEN
   assert_regex "$stderr" 'TLS handshake timeout'
 }
 
+@test "tokens that live for seconds: a run that lasts longer takes new ones, and none that is over is accepted" {
+  local state=$BATS_TEST_TMPDIR/localgke
+  sed 's/^tokenSeconds: .*/tokenSeconds: 4/' "$REPOSITORY/tests/localgke/cluster.yaml" >"$BATS_TEST_TMPDIR/cluster.yaml"
+  "$GKE_JOB_PYTHON" -m localgke start --state "$state" --config "$BATS_TEST_TMPDIR/cluster.yaml" 3>&-
+  # shellcheck disable=SC1091 # written by the stand-in
+  source "$state/env"
+  run_script run-job "${place[@]}" --cluster ml-cluster --template batch-job \
+    --values "$(values_file 'sleep 10; echo 1 >/dev/termination-log')"
+  "$GKE_JOB_PYTHON" -m localgke stop --state "$state"
+  assert_success
+  assert_output 1
+}
+
 @test "options that do not fit together are a usage error: 64" {
   run_script get-credentials "${place[@]}" --cluster c --internal-ip --dns-endpoint
   assert_one_error 64 '--internal-ip and --dns-endpoint are two endpoints'
