@@ -43,7 +43,8 @@ renew() {
       cp -- "$scratch/kubeconfig" "$entry/new" # the entry may be on another file system
       mv -f -- "$entry/new" "$entry/kubeconfig"
     fi
-    [[ $auth == adc ]] || keep_token
+    # The plugin keeps neither application-default tokens nor one that gcloud reads from a file.
+    [[ $auth == adc || ${CLOUDSDK_AUTH_ACCESS_TOKEN_FILE-} ]] || keep_token
     : >"$entry/renewed"
   fi
   exec {lock}<&-

@@ -169,8 +169,7 @@ class Attempt:
     def _is_gone(self, number: int) -> None:
         """Looks for the Job of a try that was to delete it."""
         self._gave_up = True
-        # By gcloud each request starts it for the token: the three seconds that a signal leaves may be too short.
-        excused = number == 1 and (self._draw.gcloud or any(fault.may_leave_job for fault in self.happened))
+        excused = number == 1 and any(fault.may_leave_job for fault in self.happened)
         if not (excused and LEFT in self._said(number)):
             ends(lambda: not self._task.jobs(), f"try {number} has left its Job")
 

@@ -6,7 +6,7 @@ the Airflow task); and whether gcloud leads to the cluster or the kubeconfig doe
 
 - run-job ends, with 128 and the signal's number, and without a process or a private directory left;
 - --on-kill delete, and a signal that can be caught: its Job is gone, or said to be left, because three seconds were too
-  short: by gcloud, where each request starts it for the token, or once in a while on a machine that has much to do.
+  short, once in a while on a machine that has much to do.
   Otherwise: the Job that is there is adopted by the next try, which ends with its result, and sweeps what SIGKILL has
   left.
 
@@ -35,7 +35,8 @@ from stress.task import CAUGHT, Task, WrongError, check, ends, gcloud_options
 VALUES = {"image": "busybox:1.37", "command": ["sh", "-c", "sleep 1; echo 42 >/dev/termination-log"], "retries": 0}
 
 
-OFTEN = 0.1  # the part of the kills by kubeconfig after which no Job may be left any more, even when it is said
+OFTEN = 0.1  # the part of the kills after which no Job may be left any more, even when it is said
+WAYS = {True: "gcloud", False: "kubeconfig"}
 PROGRESS = 20  # kills between two progress messages
 
 
@@ -66,7 +67,7 @@ class Kill:
         )
 
     def __str__(self) -> str:
-        way = "gcloud" if self.gcloud else "kubeconfig"
+        way = WAYS[self.gcloud]
         return f"{self.mode}:{self.number} {self.signal.name} to the {self.target} at {self.moment:.3f}, by {way}"
 
 
@@ -90,7 +91,7 @@ def carry_out(kill: Kill, task: Task, length: float) -> End:
     of_task = kill.target == "task"
     below = ["bash", "-c", 'setsid "$@" & wait $!', "-"] if of_task else None
     run = start(task, 1, mode=kill.mode, gcloud=kill.gcloud, below=below)
-    time.sleep(kill.moment * length * (2 if kill.gcloud else 1))
+    time.sleep(kill.moment * length)
     alive = run.poll() is None
     began = time.monotonic()
     if alive:
@@ -180,9 +181,10 @@ def main() -> int:
                 times.append(end.took)
             if number % PROGRESS == 0:
                 print(f"{number} of {len(kills)} kills, {wrong} wrong, {time.monotonic() - began:.0f} s", flush=True)
-    if left[False] > OFTEN * sum(not kill.gcloud for kill in kills):
-        wrong += 1
-        print(f"WRONG: by kubeconfig {left[False]} Jobs are left", flush=True)
+    for gcloud, way in WAYS.items():
+        if left[gcloud] > OFTEN * sum(kill.gcloud is gcloud for kill in kills):
+            wrong += 1
+            print(f"WRONG: by {way} {left[gcloud]} Jobs are left", flush=True)
     times.sort()
     print(f"{len(kills)} kills, {wrong} wrong", end="")
     print(f"; Jobs left, which is said: {left[True]} by gcloud, {left[False]} by kubeconfig", end="")

@@ -88,9 +88,10 @@ class Task:
 
 
 def gcloud_options() -> list[str]:
-    """The options that let gcloud lead to the cluster in use."""
+    """The options that let gcloud lead to the cluster in use, with its own credentials, whose tokens cost most."""
     options = ("project", "location", "cluster")
-    return [word for option in options for word in (f"--{option}", os.environ[f"LOCALGKE_{option.upper()}"])]
+    place = [word for option in options for word in (f"--{option}", os.environ[f"LOCALGKE_{option.upper()}"])]
+    return [*place, "--auth", "gcloud"]
 
 
 def _read(file: Path) -> bytes:
