@@ -11,6 +11,7 @@ from importlib import import_module
 
 MODULES = {
     "access": "gke_jobs.access.command",
+    "check-setup": "gke_jobs.preflight.command",
     "created": "gke_jobs.submission.created",
     "deployment": "gke_jobs.deployment.command",
     "explain-error": "gke_jobs.error_texts",

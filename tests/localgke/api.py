@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
-from localgke import logs, patches, resources, tables, watches
+from localgke import logs, patches, resources, reviews, tables, watches
 from localgke.admission import admit_new, admit_update
 from localgke.config import Config, User
 from localgke.decoding import decode
@@ -129,6 +129,8 @@ class _Server:
             raise not_imitated(f"answers of type {accepted}")
         if request.path in self._discovery:
             return web.json_response(self._discovery[request.path])
+        if request.method == "POST" and request.path in reviews.PATHS:
+            return web.json_response(reviews.answer(request.path, user, await _json(request)), status=201)
         unknown = set(request.query) - PARAMETERS
         if unknown:
             raise not_imitated(f"the query parameter {', '.join(sorted(unknown))}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from localgke.config import Config
+from localgke.config import Config, NodePool
 from localgke.google_errors import error, refuse, unauthenticated
 from localgke.tokens import Tokens
 
@@ -58,8 +58,10 @@ class _Server:
             "zone": self._config.location,
             "status": "RUNNING",
             "currentMasterVersion": self._config.version,
+            "currentNodeVersion": self._config.version,
             "endpoint": public,
             "masterAuth": {"clusterCaCertificate": self._certificate},
+            "nodePools": [_node_pool(pool) for pool in self._config.node_pools],
             "controlPlaneEndpointsConfig": {
                 "dnsEndpointConfig": dns_endpoint,
                 "ipEndpointsConfig": {"enabled": bool(public)},
@@ -86,3 +88,18 @@ class _Server:
         if found is None:
             return error(404, "NOT_FOUND", f"Not found: {path}.")
         return web.json_response(found)
+
+
+def _node_pool(pool: NodePool) -> dict[str, Any]:
+    labels = dict(pool.labels)
+    config: dict[str, Any] = {"machineType": "e2-standard-4", "labels": labels, "spot": pool.spot}
+    # The API has other names of the effects, and what Kubernetes calls a label of the GPU is a field.
+    config["taints"] = [{**taint, "effect": "NO_SCHEDULE"} for taint in pool.taints]
+    if (gpu := labels.pop("cloud.google.com/gke-accelerator", "")) and "nvidia.com/gpu" in pool.allocatable:
+        config["accelerators"] = [{"acceleratorType": gpu, "acceleratorCount": pool.allocatable["nvidia.com/gpu"]}]
+    return {
+        "name": pool.name,
+        "config": config,
+        "initialNodeCount": pool.size,
+        "autoscaling": {"enabled": True, "minNodeCount": 0, "maxNodeCount": pool.max_size},
+    }

@@ -54,9 +54,11 @@ class Target(NamedTuple):
 RESOURCES = (
     Resource("", "configmaps", "ConfigMap", ("cm",)),
     Resource("", "events", "Event", ("ev",), verbs=READ),
+    Resource("", "limitranges", "LimitRange", ("limits",), verbs=READ),
     Resource("", "namespaces", "Namespace", ("ns",), namespaced=False, verbs=(*READ, "create")),
     Resource("", "nodes", "Node", ("no",), namespaced=False, verbs=(*READ, "patch", "delete")),
     Resource("", "pods", "Pod", ("po",)),
+    Resource("", "resourcequotas", "ResourceQuota", ("quota",), verbs=READ),
     Resource("", "secrets", "Secret", ()),
     Resource("", "services", "Service", ("svc",)),
     Resource("batch", "jobs", "Job", ()),

@@ -62,6 +62,10 @@ class Profiles:
         for table, rows in self._sizes.items():
             self._check_rows(table, rows)
 
+    def names(self) -> list[str]:
+        """Return the names of the profiles, without their forms on spot nodes."""
+        return list(self._profiles)
+
     def resolve(self, name: str) -> Profile:
         """Return what a template sees of the profile `name`."""
         return resolve(name, self._find(name))

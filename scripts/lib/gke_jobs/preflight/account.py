@@ -1,0 +1,62 @@
+"""Who the scripts are to the cluster: the account, and the kind of its credentials."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from gke_jobs.access import accounts, metadata
+from gke_jobs.errors import ApiError, classify
+from gke_jobs.json_access import text_at
+from gke_jobs.preflight.finding import Finding, failed, ok, warning
+from gke_jobs.preflight.programs import Kubectl, run
+
+REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+LOGIN = "on a worker: give the environment a service account; from a shell: gcloud auth login"
+
+
+def find(environ: Mapping[str, str], how: str, impersonated: str) -> accounts.Account:
+    """Return the account that reaches a cluster of GKE. how: auto, adc or gcloud; impersonated: may be empty."""
+    return accounts.find(environ, how, impersonated, lambda: metadata.email(environ))
+
+
+def judge(found: accounts.Account, environ: Mapping[str, str], impersonated: str) -> Finding:
+    """Return who that is."""
+    if found.auth == accounts.GCLOUD and environ.get(accounts.TOKEN_FILE):
+        acting = f", as {impersonated}" if impersonated else ""
+        return ok("account", f"the one whose access token is in {environ[accounts.TOKEN_FILE]}{acting}")
+    if found.auth == accounts.ADC:
+        name = found.settings.get(accounts.ACCOUNT, "") or _of_file(found.settings.get(accounts.KEY_FILE, ""))
+        kind = "application-default credentials"
+    else:
+        name = run(["gcloud", "config", "get", "account"]).stdout.strip()
+        kind = "gcloud's credentials"
+    if not name:
+        return failed("account", f"no account: {kind} are to be used, and there are none", LOGIN)
+    acting = f", as {impersonated}" if impersonated else ""
+    return ok("account", f"{name}{acting}, by {kind}")
+
+
+def _of_file(file: str) -> str:
+    try:
+        found = json.loads(Path(file).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return ""
+    return text_at(found, "client_email") or f"the credentials of {file}"
+
+
+def check_user(kubectl: Kubectl) -> tuple[str, Finding]:
+    """Return the name by which the API server knows us, '' for none, and what that means."""
+    try:
+        review = kubectl.create(REVIEWS, REVIEW)
+    except ApiError as error:
+        meaning = classify(error.answer)
+        if error.answer.code in (404, 405, 501) or meaning.verdict.value in ("absent", "refused"):
+            return "", warning(
+                "user", f"the server does not tell who we are: {meaning.words}", "use Kubernetes 1.28 or newer"
+            )
+        return "", failed("user", f"the server does not accept our credentials: {meaning.words}", meaning.advice)
+    name = text_at(review, "status", "userInfo", "username")
+    return name, ok("user", f"the cluster knows us as {name}")

@@ -1,0 +1,116 @@
+"""Checks what a Job needs, for check-setup.
+
+command.py check-setup --namespace NAME --templates DIR [--gke] [--auth HOW] ... -- KUBECTL-WORD...
+
+stdout: the findings, text or one line of JSON; exit code 0, 1 when one has failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gke_jobs import exit_codes
+from gke_jobs.json_access import Json
+from gke_jobs.messages import log
+from gke_jobs.plain_text import json_line
+from gke_jobs.preflight import account, finding, tools, worker
+from gke_jobs.preflight.cluster import Cluster
+from gke_jobs.preflight.finding import Finding, failed
+from gke_jobs.preflight.manifests import Manifests, Request, render_all
+from gke_jobs.preflight.programs import Kubectl, run
+
+
+def main() -> int:
+    """Run the command."""
+    options = _options()
+    findings: list[Finding] = []
+    for found in _check_all(options):
+        findings.append(found)
+        if not options.json:
+            sys.stdout.write(finding.text([found]))
+            sys.stdout.flush()
+    if options.json:
+        print(json_line(finding.to_json(findings)))
+    log(finding.summary(findings))
+    return exit_codes.JOB_FAILED if any(found.state == finding.FAILED for found in findings) else exit_codes.SUCCEEDED
+
+
+def _options() -> Any:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    for name in ("namespace", "templates", "directory"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("credentials", "project", "location", "cluster", "template", "values", "profiles", "profile"):
+        parser.add_argument(f"--{name}", default="")
+    parser.add_argument("--auth", default="auto")
+    parser.add_argument("--impersonate-service-account", dest="impersonated", default="")
+    parser.add_argument("--set", action="append", default=[], dest="settings")
+    parser.add_argument("--worker-slots", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("kubectl", nargs="+")
+    return parser.parse_args()
+
+
+def _check_all(options: Any) -> Iterator[Finding]:
+    """Yield the findings, each as soon as it is known. What a failed check makes impossible is left out."""
+    of_tools = tools.check(bool(options.credentials))
+    yield from of_tools
+    yield worker.check_space(options.directory)
+    if options.worker_slots:
+        yield worker.check_memory(worker.memory_limit(), options.worker_slots)
+    missing = {found.check for found in of_tools if found.state == finding.FAILED}
+    made = Manifests(jobs={}, pods={}, findings=())
+    if "python" not in missing:
+        made = render_all(
+            Request(
+                templates=Path(options.templates),
+                namespace=options.namespace,
+                template=options.template,
+                values=options.values,
+                settings=options.settings,
+                profiles_file=options.profiles,
+                profiles=[name for name in options.profile.split(",") if name],
+            )
+        )
+    yield from made.findings
+    described: Json = None
+    if options.credentials:
+        found_account = account.find(os.environ, options.auth, options.impersonated)
+        if "gcloud" not in missing:
+            yield account.judge(found_account, os.environ, options.impersonated)
+            described = _describe(options, found_account.settings)
+        if said := Path(options.credentials).read_text(errors="replace").strip():
+            yield _no_credentials(said.splitlines()[-1].partition(": ")[2], options.project)
+            return
+    if not missing & {"kubectl", "plugin"}:
+        role = Path(options.templates, "role.yaml") if "python" not in missing else None
+        yield from Cluster(Kubectl(words=options.kubectl), options.namespace, made, described).check(role)
+
+
+def _no_credentials(said: str, project: str) -> Finding:
+    """Return what get-credentials has failed with."""
+    fix = "correct this, then check again"
+    if "container.clusters.get" in said:
+        role = "--member serviceAccount:ACCOUNT --role roles/container.clusterViewer"
+        fix = f"gcloud projects add-iam-policy-binding {shlex.quote(project)} {role}"
+    return failed("cluster", said, fix)
+
+
+def _describe(options: Any, settings: dict[str, str]) -> Json:
+    """Return what the GKE API says about the cluster, None where it does not."""
+    if not options.cluster:
+        return None
+    words = ["gcloud", "container", "clusters", "describe", options.cluster, "--location", options.location]
+    words += ["--project", options.project, "--format", "json"]
+    words += ["--impersonate-service-account", options.impersonated] if options.impersonated else []
+    done = run(words, environ=settings)
+    try:
+        return json.loads(done.stdout) if done.status == 0 else None
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,210 @@
+"""Whether the endpoint of a cluster can be reached, and if not, which part of the way is the cause.
+
+A connection of its own, without credentials, goes as far as it can: name, route, TCP, TLS, HTTP. An API server answers
+anybody, if only with 401, and its Date header tells the time there.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import ipaddress
+import os
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from urllib.parse import urlsplit
+
+from gke_jobs.json_access import Json, at, dict_at, list_at, text_at
+from gke_jobs.preflight.finding import Finding, failed, ok, warning
+
+SECONDS = 5.0  # for each part of the way
+ANSWER_BYTES = 16 << 10
+HTTPS_PORT = 443
+CLOCK_SECONDS = 10  # that the clock may differ from the server's
+PROXIES = ("HTTPS_PROXY", "https_proxy")
+NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
+
+
+class Step(Enum):
+    """The part of the way that failed, or ANSWERED."""
+
+    NAME = "name"
+    ROUTE = "route"
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    TLS = "tls"
+    SILENT = "silent"
+    ANSWERED = "answered"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where a kubeconfig leads to. authority: certificates, PEM, may be empty for the public ones; proxy: its URL."""
+
+    host: str
+    port: int
+    authority: str = ""
+    proxy: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it is in the words of GKE."""
+        if self.host.startswith("connectgateway."):
+            return "Connect gateway"
+        if self.host.endswith(".gke.goog"):
+            return "DNS endpoint"
+        try:
+            is_private = ipaddress.ip_address(self.host).is_private
+        except ValueError:
+            return "endpoint"
+        return "private IP endpoint" if is_private else "public IP endpoint"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """How far a connection came. error: in words; date: the Date header, '' for none; seconds: for the answer."""
+
+    step: Step
+    error: str = ""
+    date: str = ""
+    seconds: float = 0.0
+
+
+def read(kubeconfig: Json, environ: Mapping[str, str]) -> Endpoint | None:
+    """Return the endpoint of a kubeconfig with one cluster, None where it names none."""
+    cluster = dict_at(next(iter(list_at(kubeconfig, "clusters")), None), "cluster")
+    try:
+        url = urlsplit(text_at(cluster, "server"))
+        port = url.port or HTTPS_PORT
+        authority = base64.b64decode(text_at(cluster, "certificate-authority-data")).decode()
+    except ValueError:
+        return None
+    if not url.hostname:
+        return None
+    proxy = text_at(cluster, "proxy-url") or next(filter(None, (environ.get(name, "") for name in PROXIES)), "")
+    return Endpoint(host=url.hostname, port=port, authority=authority, proxy=proxy)
+
+
+def probe(endpoint: Endpoint) -> Probe:
+    """Connect to an endpoint that is not behind a proxy."""
+    began = datetime.now(timezone.utc)
+    try:
+        found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        return Probe(step=Step.NAME, error=error.strerror or str(error))
+    try:
+        connection = socket.create_connection((str(found[0][4][0]), endpoint.port), SECONDS)
+    except TimeoutError:
+        return Probe(step=Step.TIMEOUT, error=f"no answer within {SECONDS:g} s")
+    except ConnectionRefusedError as error:
+        return Probe(step=Step.REFUSED, error=os.strerror(error.errno or errno.ECONNREFUSED))
+    except OSError as error:
+        step = Step.ROUTE if error.errno in NO_ROUTE else Step.TIMEOUT
+        return Probe(step=step, error=error.strerror or str(error))
+    with connection:
+        return _ask(endpoint, connection, began)
+
+
+def _ask(endpoint: Endpoint, connection: socket.socket, began: datetime) -> Probe:
+    """Say hello over TLS, and ask for the version as nobody."""
+    try:
+        context = ssl.create_default_context(cadata=endpoint.authority or None)
+        with context.wrap_socket(connection, server_hostname=endpoint.host) as tls:
+            tls.sendall(f"GET /version HTTP/1.1\r\nHost: {endpoint.host}\r\nConnection: close\r\n\r\n".encode())
+            answer = b""
+            while len(answer) < ANSWER_BYTES and b"\r\n\r\n" not in answer and (piece := tls.recv(ANSWER_BYTES)):
+                answer += piece
+    except TimeoutError:
+        return Probe(step=Step.SILENT, error=f"a connection, but no answer within {SECONDS:g} s")
+    except (OSError, ValueError) as error:
+        return Probe(step=Step.TLS, error=str(error))
+    headers = answer.decode(errors="replace").partition("\r\n\r\n")[0].split("\r\n")[1:]
+    pairs = (header.partition(":") for header in headers)
+    dates = [value.strip() for name, _, value in pairs if name.lower() == "date"]
+    seconds = (datetime.now(timezone.utc) - began).total_seconds()
+    return Probe(step=Step.ANSWERED, date=next(iter(dates), ""), seconds=seconds)
+
+
+def judge(endpoint: Endpoint, found: Probe, cluster: Json) -> Finding:
+    """Return what a probe means. cluster: what the GKE API says about it, None where that is not known."""
+    place = f"{endpoint.kind} {endpoint.host}:{endpoint.port}"
+    if found.step is Step.ANSWERED:
+        return ok("endpoint", f"{place} answers, {found.seconds:.2f} s")
+    if found.step is Step.NAME:
+        return failed(
+            "endpoint",
+            f"DNS: the name of the {place} does not resolve here: {found.error}",
+            "let the resolver of this network answer for *.gke.goog and *.googleapis.com, or take an IP endpoint",
+        )
+    if found.step is Step.REFUSED:
+        return failed(
+            "endpoint",
+            f"nothing listens at the {place}: {found.error}",
+            "remove the directory GKE_JOB_CACHE if the cluster was created anew; else compare: "
+            "gcloud container clusters describe",
+        )
+    if found.step is Step.TLS:
+        return failed(
+            "endpoint",
+            f"TLS: the {place} has no certificate of this cluster: {found.error}",
+            "is there a proxy on the way, or was the cluster created anew? Then remove the directory GKE_JOB_CACHE",
+        )
+    if endpoint.kind == "private IP endpoint":
+        return failed("endpoint", f"{_cause(found, 'route')}: the {place}: {found.error}", _fix_private(cluster))
+    return failed("endpoint", f"{_cause(found, 'firewall')}: the {place}: {found.error}", _fix_public(cluster))
+
+
+def _cause(found: Probe, usual: str) -> str:
+    if found.step is Step.SILENT:
+        return "something on the way takes connections and passes nothing on"
+    return "no route" if found.step is Step.ROUTE else f"{usual} or authorized networks"
+
+
+def _fix_private(cluster: Json) -> str:
+    dns = _dns_fix(cluster)
+    return (
+        "attach the environment to a network with a route to the control plane (VPC peering does not pass routes on), "
+        f"and add its range to the authorized networks{f'; or {dns}' if dns else ''}"
+    )
+
+
+def _fix_public(cluster: Json) -> str:
+    private, dns = text_at(cluster, "privateClusterConfig", "privateEndpoint"), _dns_fix(cluster)
+    others = [*(["take --internal-ip from inside its network"] if private else []), *([dns] if dns else [])]
+    blocks = list_at(cluster, "masterAuthorizedNetworksConfig", "cidrBlocks")
+    known = f" (now {', '.join(text_at(block, 'cidrBlock') for block in blocks)})" if blocks else ""
+    allow = (
+        f"allow this machine's address{known}: gcloud container clusters update {text_at(cluster, 'name') or 'NAME'} "
+        "--enable-master-authorized-networks --master-authorized-networks CIDR,..."
+    )
+    return "; or ".join([*others, allow])
+
+
+def _dns_fix(cluster: Json) -> str:
+    """Return the words for the DNS endpoint; '' where the cluster is known to have none from outside."""
+    config = dict_at(cluster, "controlPlaneEndpointsConfig", "dnsEndpointConfig")
+    if config and not at(config, "allowExternalTraffic"):
+        return ""
+    return "take --dns-endpoint, which needs no route"
+
+
+def judge_clock(found: Probe, now: datetime) -> Finding | None:
+    """Return whether the clock agrees with the server's; None where that is not known."""
+    try:
+        theirs = parsedate_to_datetime(found.date)
+    except ValueError:
+        return None
+    difference = (now - theirs).total_seconds()
+    if abs(difference) > CLOCK_SECONDS:
+        side = "ahead of" if difference > 0 else "behind"
+        return warning(
+            "clock",
+            f"the clock is {abs(difference):.0f} s {side} the API server's: tokens and ages may be wrong",
+            "synchronize the clock of this machine: timedatectl set-ntp true",
+        )
+    return ok("clock", f"within {CLOCK_SECONDS} s of the API server's")

@@ -1,0 +1,62 @@
+"""What one check has found, and how all of it is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from gke_jobs.json_access import Json
+from gke_jobs.plain_text import one_line
+
+OK, WARNING, FAILED = "ok", "warning", "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """check: what was checked; state: OK, WARNING or FAILED; found: what is there; fix: what to do, with a command."""
+
+    check: str
+    state: str
+    found: str
+    fix: str = ""
+
+    def __post_init__(self) -> None:
+        """Sanitize the texts: they quote the cluster."""
+        for field in ("found", "fix"):
+            object.__setattr__(self, field, one_line(getattr(self, field)))
+
+
+def ok(check: str, found: str) -> Finding:
+    """Return that a check has passed."""
+    return Finding(check=check, state=OK, found=found)
+
+
+def warning(check: str, found: str, fix: str) -> Finding:
+    """Return what may need attention, or could not be checked."""
+    return Finding(check=check, state=WARNING, found=found, fix=fix)
+
+
+def failed(check: str, found: str, fix: str) -> Finding:
+    """Return what keeps Jobs from running."""
+    return Finding(check=check, state=FAILED, found=found, fix=fix)
+
+
+def text(findings: Iterable[Finding]) -> str:
+    """Return the findings as lines of text, the fix of each below it."""
+    lines = []
+    for finding in findings:
+        lines.append(f"{finding.state:<8} {finding.check:<10} {finding.found}")
+        if finding.fix:
+            lines.append(f"{'':<19} fix: {finding.fix}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def to_json(findings: Iterable[Finding]) -> list[Json]:
+    """Return the findings as objects with check, state, found and fix, each a text."""
+    return [asdict(finding) for finding in findings]
+
+
+def summary(findings: Iterable[Finding]) -> str:
+    """Return how many findings have which state."""
+    states = [finding.state for finding in findings]
+    return f"{states.count(OK)} ok, {states.count(WARNING)} warnings, {states.count(FAILED)} failed"

@@ -1,0 +1,158 @@
+"""What a namespace would refuse: Pod Security level, quotas, LimitRanges."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from gke_jobs.json_access import Json, at, dict_at, list_at, text_at
+from gke_jobs.preflight.finding import Finding, failed, ok, warning
+from gke_jobs.preflight.quantities import amounts, containers, limits, requests, words
+
+LEVEL = "pod-security.kubernetes.io/enforce"
+COMPUTE = ("cpu", "memory")  # of which a quota makes each container name a request or limit
+VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+
+
+def judge_level(namespace: Json, pods: Mapping[str, Json]) -> Finding:
+    """Return whether the Pods pass the Pod Security level that a namespace enforces. pods: spec by what makes it."""
+    level = text_at(namespace, "metadata", "labels", LEVEL) or "privileged"
+    name = text_at(namespace, "metadata", "name")
+    if level in ("baseline", "restricted"):
+        for what, pod in pods.items():
+            if problem := next(violations(pod, level), ""):
+                return failed(
+                    "security",
+                    f"namespace {name} enforces the Pod Security Standard {level}: {what} has {problem}",
+                    f"change the manifest, or: kubectl label namespace {name} {LEVEL}=privileged --overwrite",
+                )
+    return ok("security", f"namespace {name} enforces the Pod Security Standard {level}, which the Pods pass")
+
+
+def violations(pod: Json, level: str) -> Iterator[str]:
+    """Yield what a level of the Pod Security Standards forbids in a Pod spec, of the fields that Jobs often have."""
+    for field in ("hostNetwork", "hostPID", "hostIPC"):
+        if at(pod, field):
+            yield field
+    for volume in list_at(pod, "volumes"):
+        kinds = set(volume) - {"name"}
+        if "hostPath" in kinds or (level == "restricted" and not kinds <= VOLUMES):
+            yield f"a volume of kind {' '.join(sorted(kinds))}"
+    for container in [*list_at(pod, "initContainers"), *list_at(pod, "containers")]:
+        context = dict_at(container, "securityContext")
+        if context.get("privileged"):
+            yield "a privileged container"
+        if level == "restricted":
+            yield from _unrestricted(context, dict_at(pod, "securityContext"))
+
+
+def _unrestricted(context: Json, of_pod: Json) -> Iterator[str]:
+    if context.get("allowPrivilegeEscalation") is not False:
+        yield "a container without allowPrivilegeEscalation: false"
+    if "ALL" not in list_at(context, "capabilities", "drop"):
+        yield "a container without capabilities.drop: [ALL]"
+    if not context.get("runAsNonRoot", of_pod.get("runAsNonRoot")):
+        yield "a container without runAsNonRoot: true"
+    if not text_at(context, "seccompProfile", "type") and not text_at(of_pod, "seccompProfile", "type"):
+        yield "a container without a seccompProfile"
+
+
+def judge_limits(ranges: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
+    """Return which Pods the LimitRanges of a namespace refuse."""
+    findings = []
+    for limit_range in ranges:
+        name = text_at(limit_range, "metadata", "name")
+        refused = {what: problem for what, pod in pods.items() if (problem := _out_of_range(limit_range, pod))}
+        if refused:
+            found = "; ".join(f"{what}: {problem}" for what, problem in refused.items())
+            findings.append(
+                warning(
+                    "limits", f"LimitRange {name} refuses {found}", f"kubectl edit limitrange {name}, or take others"
+                )
+            )
+    return findings or [ok("limits", f"{len(ranges)} LimitRanges, which refuse none of the profiles")]
+
+
+def _out_of_range(limit_range: Json, pod: Json) -> str:
+    for item in list_at(limit_range, "spec", "limits"):
+        kind = text_at(item, "type")
+        if kind == "Container":
+            asked = [with_defaults(limit_range, {"containers": [one]}) for one in containers(pod)]
+        elif kind == "Pod":
+            asked = [with_defaults(limit_range, pod)]
+        else:
+            continue
+        for one in asked:
+            if problem := _beyond(item, kind, one):
+                return problem
+    return ""
+
+
+def _beyond(item: Json, kind: str, pod: Json) -> str:
+    asked, most = requests(pod), limits(pod)
+    for name, least in amounts(item.get("min")).items():
+        if asked.get(name, Decimal(0)) < least:
+            return f"less {name} than {item['min'][name]}, the minimum of a {kind}"
+    for name, largest in amounts(item.get("max")).items():
+        if name not in most:
+            return f"no limit of {name}, of which a {kind} has at most {item['max'][name]}"
+        if most[name] > largest:
+            return f"more {name} than {item['max'][name]}, the maximum of a {kind}"
+    for name, ratio in amounts(item.get("maxLimitRequestRatio")).items():
+        if name not in most or not asked.get(name) or most[name] / asked[name] > ratio:
+            return f"a limit of {name} of more than {item['maxLimitRequestRatio'][name]} times its request"
+    return ""
+
+
+def with_defaults(limit_range: Json, pod: Json) -> Json:
+    """Return a Pod spec with the requests and limits that a LimitRange gives to containers without them."""
+    pod = copy.deepcopy(pod)
+    for item in list_at(limit_range, "spec", "limits"):
+        if text_at(item, "type") != "Container":
+            continue
+        for container in containers(pod):
+            resources = container.setdefault("resources", {})
+            for key, default in (("limits", "default"), ("requests", "defaultRequest")):
+                resources[key] = {**dict_at(item, default), **dict_at(resources, key)}
+    return pod
+
+
+def judge_quotas(quotas: list[Json], ranges: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
+    """Return which Pods the quotas of a namespace would never admit, and which not now."""
+    findings = []
+    for limit_range in ranges:
+        pods = {what: with_defaults(limit_range, pod) for what, pod in pods.items()}
+    for quota in quotas:
+        name = text_at(quota, "metadata", "name")
+        if list_at(quota, "spec", "scopes") or dict_at(quota, "spec", "scopeSelector"):
+            continue  # it counts only some Pods: which, Kubernetes knows
+        hard, used = amounts(at(quota, "status", "hard")), amounts(at(quota, "status", "used"))
+        never = {what: problem for what, pod in pods.items() if (problem := _too_much(pod, hard))}
+        left = {key: number - used.get(key, Decimal(0)) for key, number in hard.items()}
+        not_now = [what for what, pod in pods.items() if what not in never and _too_much(pod, left)]
+        if never:
+            found = "; ".join(f"{what}: {problem}" for what, problem in never.items())
+            findings.append(
+                warning("quota", f"quota {name} never admits {found}", f"kubectl edit resourcequota {name}")
+            )
+        if not_now:
+            found = f"quota {name} has no room now for {', '.join(not_now)}: Jobs wait"
+            findings.append(warning("quota", found, f"kubectl describe resourcequota {name}"))
+    return findings or [ok("quota", f"{len(quotas)} quotas, which have room for a Pod of each profile")]
+
+
+def _too_much(pod: Json, hard: Mapping[str, Decimal]) -> str:
+    asked, most = requests(pod), limits(pod)
+    for key, number in hard.items():
+        if key in ("pods", "count/pods", "count/jobs.batch"):
+            if number < 1:
+                return f"no room for one of {key}"
+            continue
+        kind, _, name = key.partition(".") if key.startswith(("requests.", "limits.")) else ("", "", key)
+        of_pod = most if kind == "limits" else asked
+        if name in COMPUTE and name not in of_pod:
+            return f"it must name {key}"
+        if of_pod.get(name, Decimal(0)) > number:
+            return f"more than {words(number)} of {key}"
+    return ""

@@ -1,0 +1,73 @@
+"""Runs programs, kubectl among them, for the checks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gke_jobs.error_texts import from_kubectl
+from gke_jobs.errors import Answer, ApiError
+from gke_jobs.json_access import Json
+
+SECONDS = 60.0  # for a program to end
+REQUEST_SECONDS = 15  # for the API server to answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a program has printed. status: its exit code, None when it could not be run or did not end in time."""
+
+    status: int | None
+    stdout: str
+    stderr: str
+
+
+def run(words: Sequence[str], *, stdin: str = "", environ: Mapping[str, str] | None = None) -> Done:
+    """Run a program to its end."""
+    try:
+        done = subprocess.run(
+            [*words],
+            input=stdin,
+            capture_output=True,
+            timeout=SECONDS,
+            env={**os.environ, **(environ or {})},
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    except (OSError, ValueError) as error:
+        return Done(status=None, stdout="", stderr=str(error))
+    except subprocess.TimeoutExpired:
+        return Done(status=None, stdout="", stderr=f"{words[0]} has not ended within {SECONDS:g} s")
+    return Done(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kubectl:
+    """kubectl with the options that name context and namespace."""
+
+    words: Sequence[str]
+
+    def get(self, path: str) -> Json:
+        """Return the JSON at a path of the API. ApiError when there is none."""
+        return self._json("get", "--raw", path)
+
+    def create(self, path: str, body: Json) -> Json:
+        """Return what the API server answers to a POST. ApiError when that is an error."""
+        return self._json("create", "--raw", path, "--filename", "-", stdin=json.dumps(body))
+
+    def config(self) -> Json:
+        """Return the kubeconfig as far as the context uses it, with its certificates. ApiError when there is none."""
+        return self._json("config", "view", "--minify", "--flatten", "--raw", "--output", "json")
+
+    def _json(self, *words: str, stdin: str = "") -> Json:
+        done = run([*self.words, f"--request-timeout={REQUEST_SECONDS}s", *words], stdin=stdin)
+        if done.status != 0:
+            raise ApiError(from_kubectl(done.stderr))
+        try:
+            return json.loads(done.stdout)
+        except (ValueError, RecursionError):
+            raise ApiError(Answer(code=None, reason="", message="the answer is not JSON")) from None

@@ -1,0 +1,44 @@
+"""The Kueue queue that a Job names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from gke_jobs.errors import ApiError, classify
+from gke_jobs.json_access import Json, list_at, text_at
+from gke_jobs.preflight.finding import Finding, failed, ok, warning
+from gke_jobs.preflight.programs import Kubectl
+
+LABEL = "kueue.x-k8s.io/queue-name"
+GROUP = "/apis/kueue.x-k8s.io"
+
+
+def names(jobs: Mapping[str, Json]) -> list[str]:
+    """Return the queues that Jobs name."""
+    found = (text_at(job, "metadata", "labels", LABEL) for job in jobs.values())
+    return sorted({name for name in found if name})
+
+
+def check(kubectl: Kubectl, namespace: str, name: str) -> Finding:
+    """Return whether a LocalQueue is there and takes Jobs."""
+    try:
+        version = text_at(kubectl.get(GROUP), "preferredVersion", "groupVersion")
+    except ApiError as error:
+        return failed(
+            "queue", f"Kueue is not installed: {classify(error.answer).words}", "install Kueue, or leave out `queue`"
+        )
+    path = f"/apis/{quote(version)}/namespaces/{namespace}/localqueues/{quote(name, safe='')}"
+    try:
+        queue = kubectl.get(path)
+    except ApiError as error:
+        meaning = classify(error.answer)
+        if meaning.verdict.value == "absent":
+            fix = f"kubectl get localqueues --namespace {namespace} lists those that there are"
+            return failed("queue", f"namespace {namespace} has no LocalQueue {name}", fix)
+        return warning("queue", f"LocalQueue {name} is not checked: {meaning.words}", meaning.advice)
+    for condition in list_at(queue, "status", "conditions"):
+        if text_at(condition, "type") == "Active" and text_at(condition, "status") == "False":
+            found = f"LocalQueue {name} is not active: {text_at(condition, 'message')}"
+            return failed("queue", found, f"kubectl describe localqueue {name} --namespace {namespace}")
+    return ok("queue", f"LocalQueue {name} is active")

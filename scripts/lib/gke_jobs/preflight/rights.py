@@ -1,0 +1,77 @@
+"""The rights that the scripts need in a namespace: those of templates/role.yaml, each asked for as oneself.
+
+`kubectl auth can-i --list` would not do: on GKE what IAM grants is not in that list.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gke_jobs.json_access import Json, list_at
+from gke_jobs.preflight.finding import Finding, failed, ok, warning
+
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+# What only a manifest needs that holds more than a Job.
+RARELY_NEEDED = {"configmaps": "config_files", "services": "the template distributed-job"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Right:
+    """A verb on a resource, `pods/log` for one of its subresources."""
+
+    verb: str
+    group: str
+    resource: str
+
+
+def of_role(role: Json) -> list[Right]:
+    """Return the rights of a Role."""
+    return [
+        Right(verb=str(verb), group=str(group), resource=str(resource))
+        for rule in list_at(role, "rules")
+        for group in list_at(rule, "apiGroups")
+        for resource in list_at(rule, "resources")
+        for verb in list_at(rule, "verbs")
+    ]
+
+
+def review(right: Right, namespace: str) -> Json:
+    """Return what asks the API server whether we have a right."""
+    resource, _, subresource = right.resource.partition("/")
+    attributes = {"namespace": namespace, "verb": right.verb, "group": right.group, "resource": resource}
+    attributes |= {"subresource": subresource} if subresource else {}
+    return {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+
+
+def judge(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Finding]:
+    """Return what the answers mean. user: by which the API server knows us, '' where that is not known."""
+    missing = [right for right, is_allowed in allowed.items() if not is_allowed]
+    needed = [right for right in missing if right.resource not in RARELY_NEEDED]
+    rare = [right for right in missing if right.resource in RARELY_NEEDED]
+    fix = (
+        f"kubectl apply --namespace {namespace} --filename templates/role.yaml && kubectl create rolebinding gke-job "
+        f"--namespace {namespace} --role gke-job --user {shlex.quote(user or 'USER')}"
+    )
+    findings = []
+    if needed:
+        findings.append(failed("rights", f"missing in namespace {namespace}: {_words(needed)}", fix))
+    if rare:
+        users = " and ".join(sorted({RARELY_NEEDED[right.resource] for right in rare}))
+        found = f"missing in namespace {namespace}: {_words(rare)}, which only {users} needs"
+        findings.append(warning("rights", found, fix))
+    if not findings:
+        findings.append(ok("rights", f"all {len(allowed)} that templates/role.yaml has, in namespace {namespace}"))
+    return findings
+
+
+def _words(rights: Iterable[Right]) -> str:
+    by_resource: dict[str, list[str]] = {}
+    for right in rights:
+        by_resource.setdefault(right.resource, []).append(right.verb)
+    return "; ".join(f"{', '.join(verbs)} {resource}" for resource, verbs in by_resource.items())
