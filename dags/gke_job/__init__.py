@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from .cluster import GkeCluster
     from .janitor import ReapGkeJobs
     from .operator import GkeJobOperator
+    from .preflight import CheckGkeSetup
     from .sensor import GkeJobSensor
     from .training import Training, training_dag, training_dags
 
 __all__ = [
+    "CheckGkeSetup",
     "GkeCluster",
     "GkeJobOperator",
     "GkeJobSensor",
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "CheckGkeSetup": "preflight",
     "GkeCluster": "cluster",
     "GkeJobOperator": "operator",
     "GkeJobSensor": "sensor",

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-OF_THEIR_FILES_NAME = ["boost_by_size", "finetune_on_spot", "reap_jobs", "sweep", "train_model", "train_on_two_nodes"]
+OF_THEIR_FILES_NAME = [
+    *("boost_by_size", "check_setup", "finetune_on_spot", "reap_jobs"),
+    *("sweep", "train_model", "train_on_two_nodes"),
+]
 DAGS = [*OF_THEIR_FILES_NAME, "train_churn", "train_demand"]
 FILES = sorted([*OF_THEIR_FILES_NAME, "nightly_models"])
 

@@ -18,13 +18,14 @@ from typing import Any
 
 from gke_jobs import exit_codes
 from gke_jobs.json_access import Json
-from gke_jobs.messages import log
+from gke_jobs.messages import WARNING, log
 from gke_jobs.plain_text import json_line
 from gke_jobs.preflight import account, finding, tools, worker
 from gke_jobs.preflight.cluster import Cluster
 from gke_jobs.preflight.finding import Finding, failed
 from gke_jobs.preflight.manifests import Manifests, Request, render_all
 from gke_jobs.preflight.programs import Kubectl, run
+from gke_jobs.report import report
 
 
 def main() -> int:
@@ -34,10 +35,12 @@ def main() -> int:
     for found in _check_all(options):
         findings.append(found)
         if not options.json:
-            sys.stdout.write(finding.text([found]))
+            level = "" if found.state == finding.OK else WARNING
+            sys.stdout.write("".join(f"{level}{line}\n" for line in finding.lines(found)))
             sys.stdout.flush()
     if options.json:
         print(json_line(finding.to_json(findings)))
+    report("findings.json", json_line({"findings": finding.to_json(findings)}))
     log(finding.summary(findings))
     return exit_codes.JOB_FAILED if any(found.state == finding.FAILED for found in findings) else exit_codes.SUCCEEDED
 

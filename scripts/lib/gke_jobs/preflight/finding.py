@@ -41,14 +41,10 @@ def failed(check: str, found: str, fix: str) -> Finding:
     return Finding(check=check, state=FAILED, found=found, fix=fix)
 
 
-def text(findings: Iterable[Finding]) -> str:
-    """Return the findings as lines of text, the fix of each below it."""
-    lines = []
-    for finding in findings:
-        lines.append(f"{finding.state:<8} {finding.check:<10} {finding.found}")
-        if finding.fix:
-            lines.append(f"{'':<19} fix: {finding.fix}")
-    return "".join(f"{line}\n" for line in lines)
+def lines(finding: Finding) -> list[str]:
+    """Return a finding as lines of text, the fix below it."""
+    fix = [f"{'':<19} fix: {finding.fix}"] if finding.fix else []
+    return [f"{finding.state:<8} {finding.check:<10} {finding.found}", *fix]
 
 
 def to_json(findings: Iterable[Finding]) -> list[Json]:
@@ -57,6 +53,9 @@ def to_json(findings: Iterable[Finding]) -> list[Json]:
 
 
 def summary(findings: Iterable[Finding]) -> str:
-    """Return how many findings have which state."""
+    """Return how many findings have which state, and the names of the failed checks."""
+    findings = [*findings]
     states = [finding.state for finding in findings]
-    return f"{states.count(OK)} ok, {states.count(WARNING)} warnings, {states.count(FAILED)} failed"
+    names = dict.fromkeys(finding.check for finding in findings if finding.state == FAILED)
+    which = f": {', '.join(names)}" if names else ""
+    return f"{states.count(OK)} ok, {states.count(WARNING)} warnings, {states.count(FAILED)} failed{which}"

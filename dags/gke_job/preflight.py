@@ -1,0 +1,54 @@
+"""The operator that checks, on a worker, what Jobs need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import paths
+from .command import command
+from .compat import Context, conf
+from .operator import GkeJobOperator
+from .report import Report
+
+
+class CheckGkeSetup(GkeJobOperator):
+    """Runs `scripts/check-setup` on the worker that takes the task: tools, account, endpoint, rights, node pools.
+
+    Each finding is a line of the log; one that needs attention is a warning, with what to do. All of them are the XCom
+    `findings`: a list of dicts of text, `check`, `state` (`ok`, `warning` or `failed`), `found` and `fix`. The task
+    fails when a check has failed. Workers of other queues and the triggerer may differ.
+
+    :param profiles_in_use: names of the profiles to check, separated by commas; by default all (templated)
+    :param kwargs: `cluster`, `namespace`, `profiles`, and as for BashOperator
+    """
+
+    template_fields = ("cluster", "namespace", "profiles", "profiles_in_use")
+    operator_extra_links = ()
+
+    def __init__(self, *, profiles_in_use: str = "", **kwargs: Any) -> None:
+        super().__init__(template="", **kwargs)
+        self.profiles_in_use = profiles_in_use
+
+    def execute(self, context: Context) -> None:
+        """Runs check-setup.
+
+        :raises AirflowException: a check has failed
+        """
+        self.log.info("gke-job %s", paths.version())
+        slots = conf.getint("celery", "worker_concurrency") if "Celery" in conf.get("core", "executor") else None
+        line = command(
+            "check-setup",
+            *self.cluster_arguments,
+            namespace=self.namespace,
+            profile=self.profiles_in_use,
+            profiles=self.profiles,
+            worker_slots=slots,
+        )
+        report = Report()
+        try:
+            self.runner.run(line, report, environment=self.get_env(context), cluster=" ".join(self.cluster_arguments))
+        finally:
+            findings = report.read_json("findings").get("findings", [])
+            report.remove()
+            if self.do_xcom_push:
+                context["ti"].xcom_push(key="findings", value=findings)

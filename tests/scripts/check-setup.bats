@@ -1,0 +1,158 @@
+#!/usr/bin/env bats
+# check-setup on the stand-in: what it finds of the tools, the account, the endpoint, the rights and the node pools.
+# shellcheck disable=SC2154 # place is set by setup
+
+setup() {
+  load test_helper
+  place=(--project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --namespace ml-jobs --profile cpu-small,gpu-l4)
+  export GKE_JOB_CACHE=$BATS_TEST_TMPDIR/cache TMPDIR=$BATS_TEST_TMPDIR
+}
+
+check() { # OPTION...
+  run_script check-setup "${place[@]}" "$@"
+}
+
+use_gcloud_token() { # TOKEN
+  printf %s "$1" >"$BATS_TEST_TMPDIR/token"
+  export CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token
+}
+
+# A PATH with the programs of this machine but one.
+hide() { # PROGRAM
+  local directory file directories
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  IFS=: read -ra directories <<<"$PATH"
+  for directory in "${directories[@]}"; do
+    for file in "$directory"/*; do
+      [[ ! -x $file || ${file##*/} == "$1" || -e $BATS_TEST_TMPDIR/bin/${file##*/} ]] ||
+        ln -s "$file" "$BATS_TEST_TMPDIR/bin/"
+    done
+  done
+  PATH=$BATS_TEST_TMPDIR/bin
+}
+
+@test "all is ok for the account of a worker: each check is a line" {
+  check --cluster ml-cluster --worker-slots 2
+  assert_success
+  refute_line --regexp '^(warning|failed) '
+  for name in system python kubectl gcloud plugin space memory templates account endpoint clock user skew rights job \
+    security limits quota policy nodes; do
+    assert_line --regexp "^ok +$name "
+  done
+  assert_line --regexp '^ok +account +admin@localgke-project.iam.gserviceaccount.com, by application-default credentials$'
+  assert_line --regexp '^ok +nodes +cpu-small: default-pool, gpu-l4: gpu-l4-pool$'
+  assert_equal "$stderr" 'check-setup: 20 ok, 0 warnings, 0 failed'
+}
+
+@test "--json is one line, a list of objects of text" {
+  check --cluster ml-cluster --json
+  assert_success
+  assert_equal "${#lines[@]}" 1
+  "$GKE_JOB_PYTHON" -c '
+import json, sys
+findings = json.load(sys.stdin)
+assert {frozenset(finding) for finding in findings} == {frozenset({"check", "state", "found", "fix"})}
+assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
+}
+
+@test "a profile that no node pool can satisfy is a warning with the reason" {
+  place=(--project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --namespace ml-jobs --profile cpu-small,gpu-h100)
+  check --cluster ml-cluster
+  assert_success
+  assert_line --regexp '^warning +nodes +no node pool for gpu-h100 \(no label .*=nvidia-h100-80gb\)$'
+}
+
+@test "a context of the kubeconfig is checked without gcloud, and its nodes instead of node pools" {
+  hide gcloud
+  run_script check-setup --namespace ml-jobs --profile cpu-small
+  assert_success
+  refute_line --regexp '^ok +(gcloud|account) '
+  assert_line --regexp '^ok +nodes +cpu-small: gke-'
+}
+
+@test "missing rights are named verb by verb, with the commands that grant them" {
+  use_gcloud_token viewer-token
+  check --cluster ml-cluster
+  assert_failure 1
+  assert_line --regexp '^failed +rights +missing in namespace ml-jobs: create, patch, delete jobs$'
+  assert_line --regexp '^warning +rights +missing in namespace ml-jobs: create configmaps; create services, which only'
+  assert_line --regexp 'fix: kubectl apply --namespace ml-jobs --filename templates/role.yaml && kubectl create rolebinding'
+  assert_equal "${stderr##*failed}" ': rights'
+}
+
+@test "an account that may not find the cluster is told which role it lacks" {
+  use_gcloud_token outsider-token
+  check --cluster ml-cluster
+  assert_failure 1
+  assert_line --regexp '^failed +cluster +cannot get credentials .*container.clusters.get'
+  assert_line --partial 'fix: gcloud projects add-iam-policy-binding localgke-project'
+  refute_line --regexp '^[a-z]+ +(endpoint|rights) '
+}
+
+@test "an account that may not use the DNS endpoint is told so" {
+  use_gcloud_token viewer-token
+  check --cluster ml-dns
+  assert_failure 1
+  assert_line --regexp '^failed +user .*container.clusters.connect'
+}
+
+@test "an endpoint that takes connections and never answers is named, with the others to take" {
+  check --cluster ml-private
+  assert_failure 1
+  assert_line --regexp '^failed +endpoint .*takes connections and passes nothing on'
+  check --cluster ml-private --internal-ip
+  assert_success
+}
+
+@test "a cluster that is not there ends the checks" {
+  check --cluster nosuch
+  assert_failure 1
+  assert_line --regexp '^failed +cluster +cannot get credentials for cluster nosuch .*not found'
+}
+
+@test "a namespace that is not there is one finding" {
+  run_script check-setup --namespace nosuch --profile cpu-small
+  assert_failure 1
+  assert_line --regexp '^failed +job +.*namespace nosuch does not exist'
+  assert_equal "$(grep -c '^failed' <<<"$output")" 1
+}
+
+@test "without kubectl or the plugin the rest is checked, and the fix says how to get them" {
+  hide kubectl
+  check --cluster ml-cluster
+  assert_failure 1
+  assert_line --regexp '^failed +kubectl +kubectl is not on PATH$'
+  assert_line --partial 'fix: install kubectl on this machine, or name a directory that holds it in GKE_JOB_TOOLS'
+  assert_line --regexp '^ok +templates '
+}
+
+@test "a template of one's own is checked with the values given, and each profile with it" {
+  run_script check-setup --namespace ml-jobs --template batch-job --set image=busybox:1.37 --set queue=gpu --profile cpu-small
+  assert_failure 1
+  assert_line --regexp '^ok +templates +batch-job can be rendered$'
+  assert_line --regexp '^failed +queue +Kueue is not installed'
+  run_script check-setup --namespace ml-jobs --template batch-job --profile cpu-small
+  assert_failure 1
+  assert_line --regexp '^failed +templates +batch-job: .*image'
+}
+
+@test "a profile that is not there fails" {
+  run_script check-setup --namespace ml-jobs --profile nosuch
+  assert_failure 1
+  assert_line --regexp '^failed +profiles .*nosuch'
+}
+
+@test "nothing is changed on the cluster, and nothing is left on this machine" {
+  check --cluster ml-cluster
+  assert_success
+  assert_equal "$(kubectl get jobs,configmaps,services --namespace ml-jobs --output name)" ''
+  run ls -A --ignore='separate-stderr-*' "$BATS_TEST_TMPDIR"
+  assert_output cache
+}
+
+@test "wrong options are refused" {
+  check --cluster ml-cluster --worker-slots many
+  assert_failure 64
+  check --cluster ml-cluster --context other
+  assert_failure 64
+}

@@ -1,0 +1,120 @@
+"""What Pod Security levels, LimitRanges and quotas would refuse."""
+
+from __future__ import annotations
+
+import pytest
+
+from gke_jobs.preflight.namespace import judge_level, judge_limits, judge_quotas
+
+RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def pod(requests=None, limits=None, context=None, **fields):
+    resources = {"requests": requests or {}, "limits": limits or {}}
+    return {"containers": [{"name": "main", "resources": resources, "securityContext": context or {}}], **fields}
+
+
+def namespace(level):
+    labels = {"pod-security.kubernetes.io/enforce": level} if level else {}
+    return {"metadata": {"name": "ml", "labels": labels}}
+
+
+@pytest.mark.parametrize(
+    ("level", "spec", "problem"),
+    [
+        ("", pod(hostNetwork=True), ""),
+        ("privileged", pod(context={"privileged": True}), ""),
+        ("baseline", pod(), ""),
+        ("baseline", pod(hostNetwork=True), "hostNetwork"),
+        ("baseline", pod(hostPID=True), "hostPID"),
+        ("baseline", pod(context={"privileged": True}), "a privileged container"),
+        ("baseline", pod(volumes=[{"name": "v", "hostPath": {"path": "/"}}]), "a volume of kind hostPath"),
+        ("restricted", pod(context=RESTRICTED), ""),
+        ("restricted", pod(context=RESTRICTED, volumes=[{"name": "v", "emptyDir": {}}]), ""),
+        ("restricted", pod(context=RESTRICTED, volumes=[{"name": "v", "nfs": {}}]), "a volume of kind nfs"),
+        ("restricted", pod(context={**RESTRICTED, "allowPrivilegeEscalation": True}), "allowPrivilegeEscalation"),
+        ("restricted", pod(context={**RESTRICTED, "capabilities": {}}), "capabilities.drop"),
+        ("restricted", pod(context={**RESTRICTED, "runAsNonRoot": False}), "runAsNonRoot"),
+        ("restricted", pod(context={**RESTRICTED, "seccompProfile": {}}), "seccompProfile"),
+    ],
+)
+def test_the_level_that_a_namespace_enforces(level, spec, problem):
+    found = judge_level(namespace(level), {"batch-job": spec})
+    assert found.state == ("failed" if problem else "ok")
+    assert problem in found.found
+
+
+def test_settings_of_the_pod_count_for_its_containers():
+    context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    of_pod = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert judge_level(namespace("restricted"), {"a": pod(context=context, securityContext=of_pod)}).state == "ok"
+
+
+def limit_range(kind="Container", **fields):
+    return {"metadata": {"name": "bounds"}, "spec": {"limits": [{"type": kind, **fields}]}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "spec", "problem"),
+    [
+        ({"max": {"memory": "2Gi"}}, pod(limits={"memory": "2Gi"}), ""),
+        ({"max": {"memory": "2Gi"}}, pod(limits={"memory": "3Gi"}), "more memory than 2Gi"),
+        ({"max": {"cpu": "4"}}, pod(requests={"cpu": "1"}), "no limit of cpu"),
+        ({"max": {"cpu": "4"}, "default": {"cpu": "2"}}, pod(requests={"cpu": "1"}), ""),
+        ({"min": {"cpu": "1"}}, pod(requests={"cpu": "500m"}), "less cpu than 1"),
+        ({"min": {"cpu": "1"}, "defaultRequest": {"cpu": "1"}}, pod(), ""),
+        ({"maxLimitRequestRatio": {"cpu": "2"}}, pod(requests={"cpu": "1"}, limits={"cpu": "3"}), "more than 2 times"),
+        ({"kind": "Pod", "max": {"memory": "1Gi"}}, pod(limits={"memory": "3Gi"}), "the maximum of a Pod"),
+        ({"kind": "PersistentVolumeClaim", "max": {"storage": "1Gi"}}, pod(), ""),
+    ],
+)
+def test_limit_ranges(fields, spec, problem):
+    (found,) = judge_limits([limit_range(**fields)], {"cpu-small": spec})
+    assert found.state == ("warning" if problem else "ok")
+    assert problem in found.found
+
+
+def quota(hard, used=None, **spec):
+    return {"metadata": {"name": "team"}, "spec": spec, "status": {"hard": hard, "used": used or {}}}
+
+
+@pytest.mark.parametrize(
+    ("found", "spec", "words"),
+    [
+        (quota({"requests.cpu": "4"}, {"requests.cpu": "3"}), pod(requests={"cpu": "1"}), ""),
+        (quota({"requests.cpu": "4"}, {"requests.cpu": "3500m"}), pod(requests={"cpu": "1"}), "has no room now for p"),
+        (quota({"requests.cpu": "4"}), pod(requests={"cpu": "5"}), "never admits p: more than 4 of requests.cpu"),
+        (quota({"cpu": "4"}), pod(requests={"cpu": "5"}), "more than 4 of cpu"),
+        (quota({"limits.memory": "8Gi"}), pod(limits={"memory": "9Gi"}), "more than 8Gi of limits.memory"),
+        (quota({"limits.cpu": "8"}), pod(requests={"cpu": "1"}), "it must name limits.cpu"),
+        (quota({"requests.nvidia.com/gpu": "0"}), pod(), ""),
+        (quota({"requests.nvidia.com/gpu": "0"}), pod(requests={"nvidia.com/gpu": "1"}), "of requests.nvidia.com/gpu"),
+        (quota({"count/jobs.batch": "1"}, {"count/jobs.batch": "1"}), pod(), "has no room now for p"),
+        (quota({"pods": "0"}), pod(), "no room for one of pods"),
+        (quota({"cpu": "1"}, scopes=["BestEffort"]), pod(requests={"cpu": "5"}), ""),
+        (quota({"cpu": "much"}), pod(requests={"cpu": "5"}), ""),
+    ],
+)
+def test_quotas(found, spec, words):
+    (finding,) = judge_quotas([found], [], {"p": spec})
+    assert finding.state == ("warning" if words else "ok")
+    assert words in finding.found
+
+
+def test_a_limit_range_gives_pods_the_limits_that_a_quota_asks_for():
+    defaults = limit_range(default={"cpu": "1"})
+    (found,) = judge_quotas([quota({"limits.cpu": "8"})], [defaults], {"p": pod(requests={"cpu": "1"})})
+    assert found.state == "ok"
+
+
+def test_what_the_cluster_says_is_one_printable_line():
+    hostile = limit_range(max={"memory": "1"})
+    hostile["metadata"]["name"] = "a\n::group::\x1b[31m"
+    (found,) = judge_limits([hostile], {"p": pod(limits={"memory": "3"})})
+    assert "\n" not in found.found
+    assert "\x1b" not in found.found
