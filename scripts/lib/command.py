@@ -23,6 +23,7 @@ MODULES = {
     "may-reap": "gke_jobs.deletion.reaping",
     "owned-object": "gke_jobs.submission.owned_object",
     "plugin-arguments": "gke_jobs.access.plugin",
+    "programs": "gke_jobs.access.programs",
     "results": "gke_jobs.collect",
     "submission": "gke_jobs.submission.command",
     "wait-gone": "gke_jobs.deletion.waiting",

@@ -30,6 +30,7 @@ readonly PROGRAM=${0##*/} SCRIPTS PYTHON=${GKE_JOB_PYTHON:-python3} # the Python
 # shellcheck disable=SC2034 # likewise
 readonly COMMAND=("$PYTHON" -I -S -B "$SCRIPTS/lib/command.py")
 
+export GKE_JOB_CACHE=${GKE_JOB_CACHE:-${TMPDIR:-/tmp}/gke-job-cache-$UID} # what is kept for the next run
 export GKE_JOB_PROGRAM=$PROGRAM  # in whose name Python logs
 unset PYTHONINSPECT              # a script does not end then
 export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only, or synchronized
@@ -201,10 +202,20 @@ require_choice() { # NAME CHOICE...
 
 require_tools() { # PROGRAM...
   local tool
+  use_tools
   for tool in "$@"; do
     type -P "$tool" >/dev/null ||
-      die "$EXIT_CONFIG" "$tool is not on PATH: install it on this machine; see 'What a worker needs' in README.md"
+      die "$EXIT_CONFIG" "$tool is not on PATH: install it, or name a directory that holds it in GKE_JOB_TOOLS; see 'What a worker needs' in README.md"
   done
+}
+
+# Puts the programs in the directory GKE_JOB_TOOLS on PATH, once for a script and those that it starts. A copy of them: in
+# a bucket, and what is synchronized from there, they have no run bit.
+use_tools() {
+  local place
+  [[ ${GKE_JOB_TOOLS-} ]] || return 0
+  place=$("${COMMAND[@]}" programs --from "$GKE_JOB_TOOLS" --cache "$GKE_JOB_CACHE") || exit
+  export PATH=$place:$PATH GKE_JOB_TOOLS=''
 }
 
 # For --dry-run: the command as one could paste it into a shell.

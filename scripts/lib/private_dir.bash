@@ -20,8 +20,6 @@ make_private_dir() {
     sweep_private_dirs
     new_private_dir
   fi
-  # What get-credentials keeps stays.
-  export GKE_JOB_CACHE=${GKE_JOB_CACHE:-${TMPDIR:-/tmp}/gke-job-cache-$UID}
   export TMPDIR=$PRIVATE_DIR # what a stage of this run leaves is removed with it
   # gcloud and kubectl write below HOME, and BashOperator's env= drops it.
   [[ -w ${HOME-} ]] || export HOME=$PRIVATE_DIR

@@ -24,16 +24,20 @@ UNUSED_SECONDS = 24 * 3600  # after which an entry is removed
 
 def entry(cache: Path, identity: list[str]) -> Path | None:
     """Return the directory for what is named by `identity`, made if need be; None where nothing can be kept."""
-    place = cache / sha256(json.dumps(identity).encode()).hexdigest()[:32]
     try:
-        for directory in (cache, place):
-            with suppress(FileExistsError):
-                directory.mkdir(mode=0o700)
-            if not _is_private(directory):
-                return None
+        return private_directory(cache, cache / sha256(json.dumps(identity).encode()).hexdigest()[:32])
     except OSError:
         return None
-    return place
+
+
+def private_directory(*directories: Path) -> Path | None:
+    """Make directories, each in the one before; return the last, None where one is not ours alone. OSError."""
+    for directory in directories:
+        with suppress(FileExistsError):
+            directory.mkdir(mode=0o700)
+        if not _is_private(directory):
+            return None
+    return directories[-1]
 
 
 def _is_private(directory: Path) -> bool:

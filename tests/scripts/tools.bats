@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# GKE_JOB_TOOLS: kubectl and the auth plugin from a directory such as a bucket's, whose files have no run bit.
+
+setup() {
+  load test_helper
+  export GKE_JOB_CACHE=$BATS_TEST_TMPDIR/cache GKE_JOB_TOOLS=$BATS_TEST_TMPDIR/tools
+  mkdir "$GKE_JOB_TOOLS" "$BATS_TEST_TMPDIR/bin"
+  local tool
+  for tool in kubectl gke-gcloud-auth-plugin; do
+    cp -L "$(type -P "$tool")" "$GKE_JOB_TOOLS/$tool"
+  done
+  chmod 644 "$GKE_JOB_TOOLS"/*
+  link_others
+}
+
+# A PATH that has neither of them.
+link_others() {
+  local directory directories file
+  IFS=: read -ra directories <<<"$PATH"
+  for directory in "${directories[@]}"; do
+    for file in "$directory"/*; do
+      case ${file##*/} in kubectl | gke-gcloud-auth-plugin) continue ;; esac
+      [[ ! -x $file || -e $BATS_TEST_TMPDIR/bin/${file##*/} ]] || ln -s "$file" "$BATS_TEST_TMPDIR/bin/"
+    done
+  done
+  PATH=$BATS_TEST_TMPDIR/bin
+}
+
+list_jobs() {
+  run_script list-jobs --project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --cluster "$LOCALGKE_CLUSTER" \
+    --namespace ml-jobs
+}
+
+@test "a script runs with the programs of the directory, which it copies once" {
+  list_jobs
+  assert_success
+  local first
+  first=$(stat --format=%Y%i "$GKE_JOB_CACHE/programs/kubectl")
+  list_jobs
+  assert_success
+  assert_equal "$(stat --format=%Y%i "$GKE_JOB_CACHE/programs/kubectl")" "$first"
+  assert_equal "$(stat --format=%a "$GKE_JOB_CACHE/programs" "$GKE_JOB_CACHE/programs/kubectl")" $'700\n700'
+}
+
+@test "a program that has changed is copied anew" {
+  list_jobs
+  printf '#!/bin/sh\necho the new one >&2; exit 3\n' >"$GKE_JOB_TOOLS/kubectl"
+  list_jobs
+  assert_failure
+  assert_equal "$(cat "$GKE_JOB_CACHE/programs/kubectl")" "$(cat "$GKE_JOB_TOOLS/kubectl")"
+}
+
+@test "without the directory the script says what is missing" {
+  GKE_JOB_TOOLS='' list_jobs
+  assert_failure 78
+  assert_regex "$stderr" 'kubectl is not on PATH: .*GKE_JOB_TOOLS'
+  GKE_JOB_TOOLS=$BATS_TEST_TMPDIR/nothing list_jobs
+  assert_failure 78
+  assert_regex "$stderr" 'kubectl is not on PATH'
+}
+
+@test "a cache that others can write to is not used" {
+  mkdir -m 777 "$GKE_JOB_CACHE"
+  list_jobs
+  assert_failure 78
+  assert_regex "$stderr" 'is not a private directory of ours: name another one in GKE_JOB_CACHE'
+}
+
+@test "check-setup finds them, too" {
+  run_script check-setup --namespace ml-jobs --profile cpu-small
+  assert_success
+  assert_line --regexp "^ok +kubectl +.*, $GKE_JOB_CACHE/programs/kubectl$"
+}
