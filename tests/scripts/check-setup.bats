@@ -4,7 +4,7 @@
 
 setup() {
   load test_helper
-  place=(--project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --namespace ml-jobs --profile cpu-small,gpu-l4)
+  place=(--project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --namespace ml-jobs --profile 'cpu-small,gpu-l4')
   export GKE_JOB_CACHE=$BATS_TEST_TMPDIR/cache TMPDIR=$BATS_TEST_TMPDIR
 }
 
@@ -56,7 +56,7 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
 }
 
 @test "a profile that no node pool can satisfy is a warning with the reason" {
-  place=(--project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --namespace ml-jobs --profile cpu-small,gpu-h100)
+  place=(--project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --namespace ml-jobs --profile 'cpu-small,gpu-h100')
   check --cluster ml-cluster
   assert_success
   assert_line --regexp '^warning +nodes +no node pool for gpu-h100 \(no label .*=nvidia-h100-80gb\)$'

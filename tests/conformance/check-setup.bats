@@ -1,0 +1,112 @@
+#!/usr/bin/env bats
+# bats file_tags=needs:rbac,needs:admission,needs:pod-security
+# check-setup: what it says that a namespace refuses is what the cluster refuses.
+
+setup_file() {
+  load test_helper
+  use_generated_namespace '"pod-security.kubernetes.io/enforce": "restricted"'
+  "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/roles.py" "$REPOSITORY/templates/role.yaml" "$NAMESPACE" |
+    kubectl create --filename - >/dev/null
+}
+
+setup() {
+  load test_helper
+  cp "$BATS_FILE_TMPDIR/kubeconfig" "$BATS_TEST_TMPDIR/kubeconfig"
+  export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
+}
+
+teardown_file() { delete_namespace; }
+
+# Makes this test a ServiceAccount of roles.py.
+become() { # NAME VERB
+  use_token "$(kubectl create token "$1")"
+  kubectl config use-context token >/dev/null
+  wait_until kubectl auth can-i --quiet "$2" jobs.batch # the API server reads Roles a moment after they are made
+}
+
+check() { # OPTION...
+  run_script check-setup --namespace "$NAMESPACE" --profile cpu-small "$@"
+}
+
+create() { # KIND NAME SPEC
+  kubectl create --filename - >/dev/null <<<"{\"apiVersion\": \"v1\", \"kind\": \"$1\", \"metadata\": {\"name\": \"$2\"}, \"spec\": $3}"
+}
+
+has_status() { # QUOTA
+  [[ $(kubectl get resourcequota "$1" --output 'jsonpath={.status.hard}') ]]
+}
+
+# What becomes of a Pod with the resources of the profile cpu-small.
+assert_refused() { # REGEX
+  local resources='{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}'
+  local context='"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": true, "runAsUser": 1'
+  context+=', "seccompProfile": {"type": "RuntimeDefault"}'
+  run kubectl create --dry-run=server --filename - <<<"$(printf '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"},
+    "spec": {"containers": [{"name": "main", "image": "busybox:1.37", "resources": %s, "securityContext": {%s}}]}}' \
+    "$resources" "$context")"
+  assert_failure
+  assert_output --regexp "$1"
+}
+
+@test "the shipped templates pass the Pod Security Standard, and the user is told by name" {
+  check
+  assert_success
+  assert_line --regexp '^ok +user +the cluster knows us as '
+  assert_line --regexp '^ok +skew '
+  assert_line --regexp '^ok +security +namespace .* enforces the Pod Security Standard restricted, which the Pods pass$'
+  assert_line --regexp '^ok +quota +0 quotas'
+}
+
+@test "with exactly the shipped Role nothing has failed, and what cannot be read is a warning" {
+  become everything create
+  check
+  assert_success
+  assert_line --regexp '^ok +rights +all 14 '
+  assert_line --regexp '^ok +job '
+  for name in security quota limits policy nodes; do
+    assert_line --regexp "^warning +$name "
+  done
+}
+
+@test "a verb that is missing is named" {
+  become create-jobs get
+  check
+  assert_failure 1
+  assert_line --regexp '^failed +rights +missing in namespace .*: create jobs$'
+}
+
+@test "a template that the Pod Security Standard refuses fails" {
+  check --template batch-job --set image=busybox:1.37 --set 'pod:={"hostNetwork": true}'
+  assert_failure 1
+  assert_line --regexp '^failed +security .*hostNetwork'
+}
+
+@test "a quota that never admits the Pod, and one that asks for limits, are warnings" {
+  create ResourceQuota small '{"hard": {"requests.memory": "512Mi"}}'
+  wait_until has_status small
+  check
+  assert_success
+  assert_line --regexp '^warning +quota +quota small never admits cpu-small: more than .* of requests.memory$'
+  assert_refused 'exceeded quota: small'
+  kubectl delete resourcequota small >/dev/null
+
+  create ResourceQuota cpus '{"hard": {"limits.cpu": "100"}}'
+  wait_until has_status cpus
+  check
+  assert_line --regexp '^warning +quota +quota cpus never admits cpu-small: it must name limits.cpu$'
+  assert_refused 'must specify limits.cpu'
+
+  create LimitRange defaults '{"limits": [{"type": "Container", "default": {"cpu": "2"}}]}'
+  check
+  assert_line --regexp '^ok +quota '
+  kubectl delete resourcequota/cpus limitrange/defaults >/dev/null
+}
+
+@test "a LimitRange that refuses the Pod is a warning" {
+  create LimitRange tiny '{"limits": [{"type": "Container", "max": {"memory": "512Mi"}}]}'
+  check
+  assert_success
+  assert_line --regexp '^warning +limits +LimitRange tiny refuses cpu-small: more memory than 512Mi'
+  assert_refused 'maximum memory usage per Container is 512Mi'
+  kubectl delete limitrange tiny >/dev/null
+}
