@@ -100,8 +100,19 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
   check --cluster ml-private
   assert_failure 1
   assert_line --regexp '^failed +endpoint .*takes connections and passes nothing on'
-  check --cluster ml-private --internal-ip
-  assert_success
+  assert_line --partial 'fix: '
+}
+
+@test "every other way to the cluster is checked to its end" {
+  local way
+  for way in '--cluster ml-dns' '--cluster ml-private --internal-ip' '--fleet-membership ml-member' \
+    '--cluster ml-cluster --impersonate-service-account admin@localgke-project.iam.gserviceaccount.com'; do
+    # shellcheck disable=SC2086 # options
+    check $way
+    assert_success
+    assert_line --regexp '^ok +endpoint '
+    assert_line --regexp '^ok +rights '
+  done
 }
 
 @test "a cluster that is not there ends the checks" {
