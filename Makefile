@@ -18,7 +18,7 @@ export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-dags test-live test-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-cluster \
-  cluster cluster-stop k8s k8s-stop airflow lock clean
+  cluster cluster-stop k8s k8s-stop dag airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -129,6 +129,9 @@ k8s: install $(K8S)/.built ## a real Kubernetes of one node to use by hand (root
 
 k8s-stop: install ## end it and remove every trace
 	tests/demo/cluster stop cluster $(K8S)/state
+
+dag: $(THE_CLUSTER) ## your own DAG file, DAG=FILE.py, run once from begin to end on CLUSTER=localgke or k8s
+	tests/demo/dag '$(DAG)' $(CLUSTER)
 
 airflow: install ## the Airflow UI on localhost, with the stand-in behind it
 	tests/demo/airflow
