@@ -1,0 +1,51 @@
+"""`make dag` with the DAG of README.md, as it is pasted from there, and with files that have none."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 240
+
+
+def run_dag(file: Path) -> subprocess.CompletedProcess[str]:
+    """Runs the script on the stand-in."""
+    return subprocess.run(
+        [str(ROOT / "tests/demo/dag"), str(file), "localgke"],
+        env=os.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def test_the_dag_of_the_readme_runs(tmp_path):
+    (code,) = re.findall(r"^   ```python\n(.*?)^   ```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    code = textwrap.dedent(code)
+    if os.environ["AIRFLOW_VERSION"].startswith("2."):
+        code = code.replace("airflow.sdk", "airflow.decorators")
+    (tmp_path / "hello.py").write_text(code)
+    done = run_dag(tmp_path / "hello.py")
+    assert done.returncode == 0, done.stdout
+    assert '{"answer":42}' in done.stdout
+    assert re.search(r"\w+ \| 42$", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_a_file_without_dags_is_refused(tmp_path):
+    (tmp_path / "nothing.py").write_text("import airflow\n\ndag = missing\n")
+    done = run_dag(tmp_path / "nothing.py")
+    assert done.returncode == 64
+    assert "name 'missing' is not defined" in done.stdout
+    assert "defines no DAG that Airflow can import" in done.stdout
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    done = run_dag(tmp_path / "nothing.py")
+    assert done.returncode == 64
+    assert "write make dag DAG=FILE.py" in done.stdout
