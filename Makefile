@@ -17,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-dags test-live test-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-cluster \
+.PHONY: help install demo test test-dags test-live test-google test-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-cluster \
   cluster cluster-stop k8s k8s-stop dag airflow lock clean
 
 help: ## this list
@@ -52,6 +52,11 @@ $(K8S)/.built: $(K8S_SOURCES) | install
 	$(BIN)/uv pip install --quiet --target $(@D) --python-version 3.11 --no-deps --no-build --require-hashes --requirement $<
 	touch $@
 
+.build/beam/.installed: tests/requirements/beam.txt | $(VENV)/.installed
+	rm -rf $(@D)
+	$(BIN)/uv pip install --quiet --target $(@D) --python-version 3.11 --no-deps --no-build --require-hashes --requirement $<
+	touch $@
+
 # RUNLEVEL=1: nothing that is installed so is started.
 APT_INSTALL := apt-get update --quiet=2 && RUNLEVEL=1 apt-get install --yes --quiet=2 --no-install-recommends
 
@@ -71,6 +76,11 @@ golden: install ## what the templates render, templates/VALUES.md and the schema
 
 test-dags: install .build/providers/.installed ## of these, what another AIRFLOW may change: the operator and the DAGs
 	$(BIN)/python -m pytest tests/dags
+
+test-google: install .build/beam/.installed ## the example with Google's operators, on Airflow 3.3 with Google's provider (Python 3.11 or newer)
+	$(MAKE) --silent install AIRFLOW=bench
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/.build/beam GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python \
+	  .build/airflow-bench/bin/python -m pytest tests/dags/google_operators.py
 
 test-ui: install ## what people see in Airflow's UI, in a headless Chromium; without one it is installed (root, Debian)
 	command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }

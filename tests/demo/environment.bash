@@ -17,7 +17,7 @@ say() { # MESSAGE...
 prepare_airflow() { # NAME: what is started under another one has a database of its own
   local pins=$REPOSITORY/tests/requirements/airflow-$AIRFLOW_VERSION.txt
   export AIRFLOW_HOME=$REPOSITORY/.build/airflow-home-$1-$AIRFLOW_VERSION
-  export AIRFLOW__CORE__DAGS_FOLDER=$REPOSITORY/dags AIRFLOW__CORE__LOAD_EXAMPLES=False
+  export AIRFLOW__CORE__DAGS_FOLDER=$AIRFLOW_HOME/dags AIRFLOW__CORE__LOAD_EXAMPLES=False
   export PYTHONWARNINGS=ignore # Airflow's own, on every start
   if [[ ! $AIRFLOW_HOME/migrated -nt $pins ]]; then
     say "making Airflow's database in $AIRFLOW_HOME"
@@ -28,4 +28,12 @@ prepare_airflow() { # NAME: what is started under another one has a database of 
     }
     touch "$AIRFLOW_HOME/migrated"
   fi
+}
+
+# The folder of DAGs: this checkout's, without the example that needs Google's provider, which these Airflows lack.
+make_dags_folder() {
+  rm -rf -- "$AIRFLOW__CORE__DAGS_FOLDER"
+  mkdir "$AIRFLOW__CORE__DAGS_FOLDER"
+  ln -s "$REPOSITORY"/dags/* "$AIRFLOW__CORE__DAGS_FOLDER"
+  echo prepare_train_load.py >"$AIRFLOW__CORE__DAGS_FOLDER/.airflowignore"
 }
