@@ -81,18 +81,18 @@ GCLOUD_RULES = {  # by the first words after gcloud
     "gcloud composer": (
         NO_TOKEN,
         NO_ACCOUNT,
-        rule(Verdict.LOGIN, "none", r"\bUNAUTHENTICATED\b", "not logged in", GCLOUD_LOGIN),
+        INVALID_TOKEN,
         rule(
             Verdict.CONFIG,
-            "none",
-            r"\bNOT_FOUND\b",
+            "404",
+            r"",
             "no such environment",
             "compare with: gcloud composer environments list --locations WHERE",
         ),
         rule(
             Verdict.DENIED,
-            "none",
-            r"\bPERMISSION_DENIED\b",
+            "403",
+            r"",
             "permission denied: {0}",
             "grant this account roles/composer.user",
         ),
