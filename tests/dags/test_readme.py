@@ -17,6 +17,17 @@ def test_the_dag_of_the_readme_is_a_dag():
     assert scope["made"].get_task("next").upstream_task_ids == {"hello"}
 
 
+def test_the_first_dag_of_the_guide_for_composer_is_a_dag_that_tells_of_failures_and_has_retries():
+    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "dags/COMPOSER.md").read_text(), re.DOTALL | re.MULTILINE)
+    if version("apache-airflow").startswith("2."):
+        code = code.replace("airflow.sdk", "airflow.decorators")
+    scope = {}
+    exec(code.replace("\nfirst_job()\n", "\nmade = first_job()\n"), scope)
+    task = scope["made"].get_task("hello")
+    assert task.retries == 2
+    assert task.on_failure_callback in (scope["alert"], [scope["alert"]])
+
+
 def test_the_description_of_a_model_in_the_readme_of_the_dags_makes_a_dag():
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "dags" / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     (code,) = [block for block in blocks if "training_dag(" in block]

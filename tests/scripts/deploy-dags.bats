@@ -3,20 +3,12 @@
 
 setup_file() {
   load test_helper
-  export BUCKETS=$BATS_FILE_TMPDIR/buckets
-  mkdir -p "$BUCKETS"
-  "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/storage_server.py" "$BUCKETS" "$BATS_FILE_TMPDIR/port" 2>/dev/null 3>&- &
-  SERVER=$!
-  export SERVER
-  wait_until test -s "$BATS_FILE_TMPDIR/port"
-  local address
-  address=http://127.0.0.1:$(<"$BATS_FILE_TMPDIR/port")
-  export CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=$address/storage/v1/ CLOUDSDK_CORE_DISABLE_PROMPTS=1
-  export CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPOSER=$address/
+  use_storage_server
 }
 
 teardown_file() {
-  kill "$SERVER"
+  load test_helper
+  end_storage_server
 }
 
 setup() {
@@ -24,7 +16,7 @@ setup() {
   export CLOUDSDK_CONFIG=$BATS_TEST_TMPDIR/gcloud CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token
   echo owner >"$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"
   BUCKET=bucket-$BATS_TEST_NUMBER
-  DAGS=$BUCKETS/$BUCKET/dags
+  DAGS=${BUCKETS:?}/$BUCKET/dags
   mkdir -p "$DAGS"
 }
 
@@ -184,7 +176,7 @@ find_release() { # -> release
 }
 
 @test "without a login it is exit 77" {
-  unset CLOUDSDK_AUTH_ACCESS_TOKEN_FILE
+  unset CLOUDSDK_AUTH_ACCESS_TOKEN_FILE "${!GCE_METADATA_@}"
   run_script deploy-dags --bucket "gs://$BUCKET"
   assert_equal "$status" 77
   assert_regex "${stderr_lines[-1]}" 'not logged in: .*gcloud auth login'

@@ -26,6 +26,24 @@ use_own_namespace() {
   kubectl config set-context --current --namespace "$name" >/dev/null
 }
 
+# Buckets that are directories of $BUCKETS, and environments of the same names: `setup_file`, and end_storage_server in
+# `teardown_file`.
+use_storage_server() {
+  local address
+  export BUCKETS=$BATS_FILE_TMPDIR/buckets
+  mkdir -p "$BUCKETS"
+  "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/storage_server.py" "$BUCKETS" "$BATS_FILE_TMPDIR/port" 2>/dev/null 3>&- &
+  export STORAGE_SERVER=$!
+  wait_until test -s "$BATS_FILE_TMPDIR/port"
+  address=http://127.0.0.1:$(<"$BATS_FILE_TMPDIR/port")
+  export CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=$address/storage/v1/ CLOUDSDK_CORE_DISABLE_PROMPTS=1
+  export CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPOSER=$address/
+}
+
+end_storage_server() {
+  kill "$STORAGE_SERVER"
+}
+
 # Creates a Job whose container runs a shell command; SPEC and CONTAINER are JSON that overrides those of the Job.
 create_job() { # NAME SHELL-COMMAND [SPEC [CONTAINER]]
   "$GKE_JOB_PYTHON" -c '

@@ -1,0 +1,49 @@
+#!/usr/bin/env bats
+# What dags/COMPOSER.md says to do, as far as it needs no Google Cloud: in order, in a checkout, with the real gcloud.
+
+setup_file() {
+  load test_helper
+  use_own_namespace
+  use_storage_server
+}
+
+teardown_file() {
+  load test_helper
+  end_storage_server
+}
+
+setup() {
+  load test_helper
+}
+
+@test "the commands of the guide lead from a checkout to a Job, a deployment, a DAG in the bucket and a release to go back to" {
+  local version
+  version=$("$GKE_JOB_PYTHON" -c 'from importlib.metadata import version; print(version("apache-airflow"))')
+  [[ $version == 3.3.* ]] || skip "the environment of the storage server has Airflow 3.3, and --check wants the same"
+  cd "$BATS_TEST_TMPDIR"
+  ln -s "$REPOSITORY"/{scripts,templates,dags} .
+  mkdir -p "$BUCKETS/prod/dags" blocks
+  "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/composer_guide.py" blocks
+  mv blocks/first_job.py .
+  export COMPOSER_PROJECT=ml COMPOSER_LOCATION=europe-west4 ENVIRONMENT=prod WORKER=airflow@ml.iam.gserviceaccount.com
+  export CLUSTER_PROJECT=$LOCALGKE_PROJECT LOCATION=$LOCALGKE_LOCATION CLUSTER=$LOCALGKE_CLUSTER NAMESPACE RELEASE=''
+  local block releases
+  for block in blocks/*.sh; do
+    # A release is in the bucket when the guide goes back to one.
+    releases=("$BUCKETS"/prod/dags/gke_job_releases/v*)
+    RELEASE=${releases[0]##*/}
+    [[ -e scripts/check-setup ]] || ! grep -q check-setup "$block" || continue
+    run --separate-stderr bash -o errexit -o nounset -o pipefail "$block"
+    if grep -q check-setup "$block"; then
+      # The stand-in is no whole cluster: what is checked there may have failed, but the check has not.
+      assert_regex "$status" '^[01]$'
+    else
+      assert_success
+    fi
+    ! grep -q run-job "$block" || assert_output '{"answer":42}'
+  done
+  assert [ -f "$BUCKETS/prod/dags/gke_job/__init__.py" ]
+  assert [ -f "$BUCKETS/prod/plugins/gke_job_triggerer_path.py" ]
+  assert [ -f "$BUCKETS/prod/dags/gke_job_examples/prepare_train_load.py" ]
+  cmp first_job.py "$BUCKETS/prod/dags/first_job.py"
+}

@@ -1,0 +1,43 @@
+"""The commands of dags/COMPOSER.md.
+
+`python composer_guide.py DIRECTORY` writes what can be run without Google Cloud to DIRECTORY: the console blocks, in
+their order, as NN.sh, and the DAG.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+GUIDE = Path(__file__).resolve().parents[2] / "dags" / "COMPOSER.md"
+# What the tests run. `export` sets the names, for which the tests have others; the rest is checked by gcloud's parser.
+RUNS = re.compile(r"scripts/|cat >|gcloud storage |DAGS=\$\(gcloud composer environments describe ")
+
+
+def blocks(language: str) -> list[str]:
+    """Return the code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def commands(block: str) -> list[str]:
+    """Return the commands of a console block, each with the lines that continue it."""
+    return [command.rstrip("\n") for command in re.split(r"^\$ ", block, flags=re.MULTILINE) if command]
+
+
+def to_run() -> list[str]:
+    """Return the console blocks that the tests run, as Bash."""
+    found = [commands(block) for block in blocks("console")]
+    return ["\n".join(block) + "\n" for block in found if all(RUNS.match(command) for command in block)]
+
+
+def main() -> None:
+    directory = Path(sys.argv[1])
+    for number, script in enumerate(to_run()):
+        (directory / f"{number:02}.sh").write_text(script)
+    (dag,) = blocks("python")
+    (directory / "first_job.py").write_text(dag)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""dags/COMPOSER.md: commands, messages; composer-guide.bats runs what needs no Google Cloud."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+import pytest
+from composer_guide import GUIDE, RUNS, blocks, commands, to_run
+
+REPOSITORY = GUIDE.parents[1]
+ALL = [command for block in blocks("console") for command in commands(block)]
+OF_GCLOUD = [
+    match[0].rstrip(")") for command in ALL if (match := re.search(r"\bgcloud .*", command.replace("\\\n", " ")))
+]
+# Messages of Airflow, which its source has and not ours.
+OF_AIRFLOW = {"Trigger failure", "stuck in queued", "No module named 'gke_job'"}
+
+
+def test_every_command_is_run_or_checked_with_the_parser_of_gcloud():
+    others = [command for command in ALL if not RUNS.match(command) and not command.startswith(("gcloud ", "export "))]
+    assert others == []
+    run = "".join(to_run())
+    assert [command for command in ALL if RUNS.match(command) and command not in run] == []
+
+
+@pytest.mark.parametrize("command", OF_GCLOUD, ids=lambda command: " ".join(command.split()[1:5]))
+def test_gcloud_has_the_command_and_its_options(command):
+    """By a command of gcloud for tests of documentation, which may disappear."""
+    words = re.sub(r"\$\w+", "a-name", command.partition(" -- ")[0])
+    line = ["gcloud", "meta", "lint-gcloud-commands", f"--command-string={words}"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    (found,) = json.loads(done.stdout.splitlines()[-1])
+    assert found["success"], found["error_message"]
+
+
+def test_an_option_that_gcloud_does_not_have_is_found():
+    with pytest.raises(AssertionError, match="unrecognized arguments"):
+        test_gcloud_has_the_command_and_its_options("gcloud composer environments list --nope")
+
+
+def test_the_names_are_set_that_the_commands_use():
+    used = set(re.findall(r"\$(\w+)", "\n".join(ALL)))
+    named = set(re.findall(r"(\w+)=", "\n".join(command for command in ALL if command.startswith("export "))))
+    assert used - named == {"DAGS", "RELEASE"}
+    assert named <= used | {"NAMESPACE"}
+
+
+def test_the_messages_of_the_troubleshooting_are_those_of_the_code():
+    table = GUIDE.read_text().split("\n## Troubleshooting\n")[1].split("\n## ")[0]
+    messages = set(re.findall(r"^\|[^|]*\| `([^`]*)` \|", table, re.MULTILINE))
+    assert len(messages) > 15
+    files = [*REPOSITORY.glob("scripts/**/*"), *REPOSITORY.glob("dags/gke_job/*.py")]
+    source = "\n".join(file.read_text() for file in files if file.is_file() and file.suffix != ".pyc")
+    assert {message for message in messages if message not in source} == OF_AIRFLOW
+
+
+def test_the_filter_for_alerts_finds_the_exceptions_that_no_retry_helps():
+    (pattern,) = re.findall(r'textPayload=~"(.*)"', GUIDE.read_text())
+    report = (REPOSITORY / "dags/gke_job/report.py").read_text()
+    codes = json.loads(re.search(r"NO_RETRY_HELPS = \((.*)\)", report)[1].join("[]"))
+    assert "no retry helps" in report
+    for code in codes:
+        assert re.search(pattern, f"Job x failed (exit code {code}; no retry helps)\nJob: x")
+    assert not re.search(pattern, "Job x failed (exit code 1)")
