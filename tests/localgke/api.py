@@ -73,7 +73,10 @@ VERBS = {  # (method, whether one object is named) -> verb
 
 @dataclass(frozen=True, kw_only=True)
 class Front:
-    """What stands before the API server: a service that asks for a permission, and has paths of its own."""
+    """What stands before the API server: a service that asks for a permission, and has paths of its own.
+
+    A `permission` that ends in a dot is completed by the method of the request: gkehub.gateway.delete.
+    """
 
     permission: str = ""
     prefix: str = ""
@@ -146,6 +149,8 @@ class _Server:
 
     def _behind_front(self, request: web.Request, user: User) -> web.Request:
         permission, prefix = self._front.permission, self._front.prefix
+        if permission.endswith("."):
+            permission += request.method.lower()
         if permission and not user.may(permission):
             raise ApiError("Forbidden", f"Permission '{permission}' denied for {user.name}.")
         if not prefix:

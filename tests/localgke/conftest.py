@@ -47,17 +47,21 @@ class Cluster:
         )
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One cluster for all tests that use the real tools; each test makes objects under names of its own."""
-    state = tmp_path_factory.mktemp("localgke") / "state"
-    started = localgke("start", "--state", state)
+def cluster_of(state: Path, *options: str | Path) -> Iterator[Cluster]:
+    """Starts a stand-in, and stops it."""
+    started = localgke("start", "--state", state, *options)
     assert started.returncode == 0, started.stderr
     exports = (line.removeprefix("export ") for line in (state / "env").read_text().splitlines())
     env = dict(shlex.split(export)[0].split("=", 1) for export in exports)
     yield Cluster(state, {**os.environ, "KUBECACHEDIR": str(state / "kubectl"), **env})
     stopped = localgke("stop", "--state", state)
     assert stopped.returncode == 0, stopped.stderr
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One cluster for all tests that use the real tools; each test makes objects under names of its own."""
+    yield from cluster_of(tmp_path_factory.mktemp("localgke") / "state")
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def make_app(config: Config, tokens: Tokens, gateway: str) -> web.Application:
     app = web.Application()
     app.router.add_get("/v1/projects/{project}", server.project)
     app.router.add_post("/v1/projects/{project}:testIamPermissions", server.permissions)
-    app.router.add_get("/v1/projects/{project}/locations/{location}/memberships", server.memberships)
+    app.router.add_get("/v1beta/projects/{project}/locations/{location}/memberships", server.memberships)
     member = "/v1/projects/{project}/locations/{location}/memberships/{name:[^:/]+}:generateCredentials"
     app.router.add_get(member, server.credentials)
     app.router.add_route("*", "/{path:.*}", refuse)

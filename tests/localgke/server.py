@@ -47,7 +47,7 @@ async def _listen(listeners: Listeners, store: Store, config: Config, state: Pat
 
     public = await kubernetes(api.Front())
     dns = await kubernetes(api.Front(permission="container.clusters.connect"))
-    gateway = await kubernetes(api.Front(permission="gkehub.gateway.get", prefix=fleet.gateway_prefix(config)))
+    gateway = await kubernetes(api.Front(permission="gkehub.gateway.", prefix=fleet.gateway_prefix(config)))
     endpoints = gke.Endpoints(public=public, dns=_named(dns), silent=await listeners.listen_silently())
     services = {
         "metadata": await listeners.listen(metadata.make_app(config, tokens)),
