@@ -1,4 +1,4 @@
-"""templates/access: its IAM roles are what gcloud and the cluster ask for, and its page has commands that gcloud takes."""
+"""templates/access: its IAM roles are what gcloud and the cluster ask for; gcloud takes the commands of its page."""
 
 from __future__ import annotations
 
@@ -62,7 +62,11 @@ class Answers(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"{}")
 
-    do_POST = do_PUT = do_PATCH = do_GET
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_PUT(self) -> None:
+        self.do_GET()
 
     def log_message(self, *_: Any) -> None:
         """Not into the output of the tests."""
@@ -132,6 +136,28 @@ def test_the_page_names_each_right_of_the_role():
     assert named == {(verb, one) for rule in role["rules"] for one in rule["resources"] for verb in rule["verbs"]}
 
 
+def number(quantity: str) -> float:
+    """A quantity of Kubernetes, in the unit of its resource."""
+    for suffix, factor in (("m", 0.001), ("Gi", 2**30), ("Mi", 2**20)):
+        if quantity.endswith(suffix):
+            return float(quantity.removesuffix(suffix)) * factor
+    return float(quantity)
+
+
+def test_the_quota_has_room_for_a_job_of_each_profile_with_all_its_pods():
+    _, quota, *_ = yaml.safe_load_all((ACCESS / "namespace.yaml").read_text())
+    hard = {name: number(quantity) for name, quantity in quota["spec"]["hard"].items()}
+    profiles = yaml.safe_load((REPOSITORY / "templates/profiles.yaml").read_text())["profiles"]
+    for name, profile in profiles.items():
+        pods, gpu, tpu = 1, profile.get("gpu", {}), profile.get("tpu", {})
+        if tpu:
+            across, down = map(int, tpu["topology"].split("x"))
+            pods = across * down // tpu["chips"]
+        asked = {f"requests.{one}": number(amount) for one, amount in profile["resources"]["requests"].items()}
+        asked |= {"requests.nvidia.com/gpu": gpu.get("count", 0), "requests.google.com/tpu": tpu.get("chips", 0)}
+        assert {one: amount for one, amount in asked.items() if amount * pods > hard[one]} == {}, name
+
+
 # What the endpoints ask for, on the stand-in -------------------------------------------------------------------------
 
 PLACE = ("--location", "europe-west4", "--project", "localgke-project")
@@ -182,7 +208,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 def run_a_job(cluster: Cluster, tmp_path: Path, user: str, way: tuple[str, ...]) -> str:
-    """What is said where get-credentials is refused, or to create, read, annotate or delete a Job; '' where nothing is."""
+    """What is said where get-credentials is refused, or to create, read, annotate or delete a Job; '' if nothing is."""
     (tmp_path / "token").write_text(user)
     env = {"KUBECONFIG": str(tmp_path / "kubeconfig"), "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(tmp_path / "token")}
     done = cluster.run(*way, **env)
