@@ -175,6 +175,23 @@ find_release() { # -> release
   assert_one_error 77 'permission denied: .*; grant this account roles/composer.user'
 }
 
+@test "without one of the permissions of templates/access it is exit 77, and DAGs keep the release that they have" {
+  run_script deploy-dags --bucket "gs://$BUCKET"
+  assert_success
+  local permission permissions CHECKOUT
+  permissions=$(sed -n 's/^  - \(storage[^ ]*\).*/\1/p' "$REPOSITORY/templates/access/iam/deploy-bucket.yaml")
+  make_checkout
+  cp "$DAGS/gke_job/__init__.py" "$BATS_TEST_TMPDIR/before"
+  for permission in $permissions; do
+    echo "without-$permission" >"$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"
+    run --separate-stderr bash "$CHECKOUT/scripts/deploy-dags" --bucket "gs://$BUCKET"
+    assert_equal "$permission $status" "$permission 77"
+    assert_regex "${stderr_lines[-1]}" "permission denied: .*$permission"
+    cmp "$DAGS/gke_job/__init__.py" "$BATS_TEST_TMPDIR/before"
+  done
+  assert_equal "$(wc -w <<<"$permissions")" 4
+}
+
 @test "without a login it is exit 77" {
   unset CLOUDSDK_AUTH_ACCESS_TOKEN_FILE "${!GCE_METADATA_@}"
   run_script deploy-dags --bucket "gs://$BUCKET"

@@ -3,8 +3,9 @@
 A bucket is a directory.
 
 `python storage_server.py DIRECTORY PORT_FILE` serves DIRECTORY/<bucket>/<object> on a free port of the loopback
-interface, which it writes to PORT_FILE; it ends on SIGTERM. The token `stranger` may do nothing. Any request but
-list, get, download, upload and delete is refused. Each bucket is that of a Composer environment of its name.
+interface, which it writes to PORT_FILE; it ends on SIGTERM. The token `stranger` may do nothing, and
+`without-PERMISSION` all but that. Any request but list, get, download, upload and delete is refused. Each bucket is
+that of a Composer environment of its name.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class Handler(BaseHTTPRequestHandler):
         request = re.fullmatch(r"(?:/download)?/storage/v1/b/([^/]+)/o(?:/([^/]+))?", url.path)
         if not request:
             return self.refuse()
-        if self.headers["Authorization"] == "Bearer stranger":
-            return self.fail(403, "stranger does not have storage.objects.list access to the bucket")
+        if not self.may("storage.objects.get" if request[2] else "storage.objects.list"):
+            return None
         bucket = self.server.directory / unquote(request[1])
         if not bucket.is_dir():
             return self.fail(404, "The specified bucket does not exist.")
@@ -76,6 +77,8 @@ class Handler(BaseHTTPRequestHandler):
         request = re.fullmatch(r"/storage/v1/b/([^/]+)/o/([^/]+)", urlsplit(self.path).path)
         if not request:
             return self.refuse()
+        if not self.may("storage.objects.delete"):
+            return None
         (self.server.directory / unquote(request[1]) / unquote(request[2])).unlink()
         return self.answer_with(b"", "text/plain", 204)
 
@@ -90,9 +93,18 @@ class Handler(BaseHTTPRequestHandler):
         name = json.loads(payload(metadata))["name"]
         bucket = self.server.directory / unquote(upload[1])
         path = bucket / name
+        if not self.may("storage.objects.create") or (path.exists() and not self.may("storage.objects.delete")):
+            return None
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(payload(content))
         return self.answer(self.described(bucket, name))
+
+    def may(self, permission: str) -> bool:
+        """Whether the caller has the permission; if not, that is the answer."""
+        allowed = self.headers["Authorization"] not in ("Bearer stranger", f"Bearer without-{permission}")
+        if not allowed:
+            self.fail(403, f"the caller does not have {permission} access to the bucket")
+        return allowed
 
     def described(self, bucket: Path, name: str) -> dict[str, str]:
         return described(bucket, name, self.headers["Host"])
