@@ -68,6 +68,28 @@ assert_refused() { # REGEX
   done
 }
 
+@test "with the rights of templates/access/check.yaml, too, all of it is known" {
+  local user="system:serviceaccount:$NAMESPACE:everything"
+  sed "s/COMPOSER-SERVICE-ACCOUNT@PROJECT.iam.gserviceaccount.com/$user/; s/^  name: gke-job-check$/  name: $NAMESPACE/" \
+    "$REPOSITORY/templates/access/check.yaml" | kubectl create --filename - >/dev/null
+  become everything create
+  wait_until kubectl auth can-i --quiet list nodes
+  check
+  kubectl delete clusterrole,clusterrolebinding "$NAMESPACE" --kubeconfig "$BATS_FILE_TMPDIR/kubeconfig" >/dev/null
+  assert_success
+  refute_line --regexp '^(warning|failed) '
+  assert_line --regexp '^ok +nodes +cpu-small: '
+}
+
+@test "a ServiceAccount that is not there fails" {
+  check --template batch-job --set image=busybox:1.37 --set service_account=everything
+  assert_success
+  assert_line --regexp '^ok +identity '
+  check --template batch-job --set image=busybox:1.37 --set service_account=nobody
+  assert_failure 1
+  assert_line --regexp '^failed +identity .*has no ServiceAccount nobody'
+}
+
 @test "a verb that is missing is named" {
   become create-jobs get
   check

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from urllib.parse import quote
 
 from gke_jobs.connection import jobs_path
 from gke_jobs.errors import ApiError, Meaning, Verdict, classify
@@ -113,6 +115,7 @@ class Cluster:
                     return  # there is no such namespace
         if accepted:
             yield ok("job", f"the cluster would create Jobs of {', '.join(accepted)} in namespace {self.namespace}")
+        yield from self._check_service_accounts()
         yield self._check_level()
         yield from self._check_amounts()
 
@@ -123,6 +126,19 @@ class Cluster:
         except ApiError as error:
             return classify(error.answer)
         return None
+
+    def _check_service_accounts(self) -> Iterator[Finding]:
+        for name in sorted({text_at(pod_of(job), "serviceAccountName") for job in self.made.jobs.values()} - {""}):
+            found = self._read(f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{quote(name, safe='')}")
+            if not isinstance(found, Meaning):
+                yield ok("identity", f"namespace {self.namespace} has the ServiceAccount {name} of the Pods")
+            elif found.verdict is Verdict.ABSENT:
+                fix = f"kubectl create serviceaccount {shlex.quote(name)} --namespace {self.namespace}"
+                yield failed("identity", f"namespace {self.namespace} has no ServiceAccount {name}: no Pod starts", fix)
+            else:
+                yield warning(
+                    "identity", f"whether ServiceAccount {name} is there is not known: {found.words}", NOT_READ
+                )
 
     def _check_level(self) -> Finding:
         found = self._read(f"/api/v1/namespaces/{self.namespace}")
