@@ -1,26 +1,37 @@
 """Who one is and what one may do, asked with the real kubectl."""
 
+import json
+
 import pytest
 
 VIEWER = "viewer@localgke-project.iam.gserviceaccount.com"
+ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+
+
+def post(cluster, path, review, token="admin-token"):
+    return cluster.run(
+        *("kubectl", "--token", token, "create", "--raw", path, "--filename", "-"), stdin=json.dumps(review)
+    )
 
 
 @pytest.mark.parametrize(
     ("token", "verb", "answer"),
-    [("admin-token", "create", "yes"), ("viewer-token", "get", "yes"), ("viewer-token", "create", "no")],
+    [("admin-token", "create", True), ("viewer-token", "get", True), ("viewer-token", "create", False)],
 )
 def test_what_one_may_do(cluster, token, verb, answer):
-    found = cluster.run("kubectl", "--token", token, "auth", "can-i", verb, "jobs")
-    assert found.stdout.strip() == answer, found.stderr
+    attributes = {"namespace": "default", "verb": verb, "group": "batch", "resource": "jobs"}
+    found = post(cluster, ACCESS, {"spec": {"resourceAttributes": attributes}}, token)
+    assert json.loads(found.stdout)["status"] == {"allowed": answer}
 
 
 def test_who_one_is(cluster):
-    found = cluster.run("kubectl", "--token", "viewer-token", "auth", "whoami", "--output", "json")
-    assert f'"username": "{VIEWER}"' in found.stdout, found.stderr
+    found = post(cluster, SELF, {"kind": "SelfSubjectReview"}, "viewer-token")
+    assert json.loads(found.stdout)["status"]["userInfo"]["username"] == VIEWER
 
 
 def test_what_else_is_asked_for_is_refused(cluster):
-    found = cluster.run("kubectl", "auth", "can-i", "get", "/healthz")
+    found = post(cluster, ACCESS, {"spec": {"nonResourceAttributes": {"path": "/healthz", "verb": "get"}}})
     assert "localgke imitates access reviews of resources only" in found.stderr
 
 
