@@ -23,6 +23,7 @@ setup() {
   cd "$BATS_TEST_TMPDIR"
   ln -s "$REPOSITORY"/{scripts,templates,dags} .
   mkdir -p "$BUCKETS/prod/dags" blocks
+  echo no program | tee kubectl >gke-gcloud-auth-plugin # nobody runs what is copied to the bucket
   "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/composer_guide.py" blocks
   mv blocks/first_job.py .
   export COMPOSER_PROJECT=ml COMPOSER_LOCATION=europe-west4 ENVIRONMENT=prod WORKER=airflow@ml.iam.gserviceaccount.com
@@ -37,6 +38,7 @@ setup() {
     ! grep -q run-job "$block" || assert_output '{"answer":42}'
   done
   assert [ -f "$BUCKETS/prod/dags/gke_job/__init__.py" ]
+  assert [ -f "$BUCKETS/prod/data/gke-job-tools/kubectl" ]
   assert [ -f "$BUCKETS/prod/plugins/gke_job_triggerer_path.py" ]
   assert [ -f "$BUCKETS/prod/dags/gke_job_examples/prepare_train_load.py" ]
   cmp first_job.py "$BUCKETS/prod/dags/first_job.py"
