@@ -5,6 +5,7 @@ source "$SCRIPTS/lib/processes.bash"
 source "$SCRIPTS/lib/private_dir.bash"
 
 # The options of every script that talks to a cluster.
+# shellcheck disable=SC2034 # check-setup tries nothing again, and has fewer
 readonly CLUSTER_OPTIONS="$ACCESS_OPTIONS context namespace unreachable-timeout" CLUSTER_FLAGS=$ACCESS_FLAGS
 shared_help+=$access_help
 

@@ -30,7 +30,9 @@ readonly PROGRAM=${0##*/} SCRIPTS PYTHON=${GKE_JOB_PYTHON:-python3} # the Python
 # shellcheck disable=SC2034 # likewise
 readonly COMMAND=("$PYTHON" -I -S -B "$SCRIPTS/lib/command.py")
 
-export GKE_JOB_CACHE=${GKE_JOB_CACHE:-${TMPDIR:-/tmp}/gke-job-cache-$UID} # what is kept for the next run
+# What is kept for the next run.
+export GKE_JOB_CACHE=${GKE_JOB_CACHE:-${TMPDIR:-/tmp}/gke-job-cache-$UID}
+
 export GKE_JOB_PROGRAM=$PROGRAM  # in whose name Python logs
 unset PYTHONINSPECT              # a script does not end then
 export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only, or synchronized
