@@ -70,6 +70,15 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
   assert_line --regexp '^ok +nodes +cpu-small: gke-'
 }
 
+@test "without --namespace it is that of the context" {
+  cp "$KUBECONFIG" "$BATS_TEST_TMPDIR/kubeconfig"
+  export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
+  kubectl config set-context --current --namespace kube-system >/dev/null
+  run_script check-setup --profile cpu-small
+  assert_success
+  assert_line --regexp '^ok +rights .*, in namespace kube-system$'
+}
+
 @test "missing rights are named verb by verb, with the commands that grant them" {
   use_gcloud_token viewer-token
   check --cluster ml-cluster

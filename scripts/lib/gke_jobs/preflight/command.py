@@ -1,6 +1,9 @@
 """Checks what a Job needs, for check-setup.
 
-command.py check-setup --namespace NAME --templates DIR [--gke] [--auth HOW] ... -- KUBECTL-WORD...
+command.py check-setup --templates DIR --directory DIR [--namespace NAME] [--credentials FILE] ... -- KUBECTL-WORD...
+
+--directory is where temporary files go; --credentials, of a cluster of GKE, has what get-credentials failed with, or
+nothing; KUBECTL-WORD... begins each call of kubectl. The other options are those of check-setup.
 
 stdout: the findings, text or one line of JSON; exit code 0, 1 when one has failed.
 """
@@ -47,9 +50,19 @@ def main() -> int:
 
 def _options() -> Any:
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    for name in ("namespace", "templates", "directory"):
+    for name in ("templates", "directory"):
         parser.add_argument(f"--{name}", required=True)
-    for name in ("credentials", "project", "location", "cluster", "template", "values", "profiles", "profile"):
+    for name in (
+        "namespace",
+        "credentials",
+        "project",
+        "location",
+        "cluster",
+        "template",
+        "values",
+        "profiles",
+        "profile",
+    ):
         parser.add_argument(f"--{name}", default="")
     parser.add_argument("--auth", default="auto")
     parser.add_argument("--impersonate-service-account", dest="impersonated", default="")
@@ -67,13 +80,15 @@ def _check_all(options: Any) -> Iterator[Finding]:
     yield worker.check_space(options.directory)
     if options.worker_slots:
         yield worker.check_memory(worker.memory_limit(), options.worker_slots)
+    kubectl = Kubectl(words=options.kubectl)
+    namespace = options.namespace or kubectl.namespace() or "default"
     missing = {found.check for found in of_tools if found.state == finding.FAILED}
     made = Manifests(jobs={}, pods={}, findings=())
     if "python" not in missing:
         made = render_all(
             Request(
                 templates=Path(options.templates),
-                namespace=options.namespace,
+                namespace=namespace,
                 template=options.template,
                 values=options.values,
                 settings=options.settings,
@@ -93,7 +108,7 @@ def _check_all(options: Any) -> Iterator[Finding]:
             return
     if not missing & {"kubectl", "plugin"}:
         role = Path(options.templates, "role.yaml") if "python" not in missing else None
-        yield from Cluster(Kubectl(words=options.kubectl), options.namespace, made, described).check(role)
+        yield from Cluster(kubectl, namespace, made, described).check(role)
 
 
 def _no_credentials(said: str, project: str) -> Finding:

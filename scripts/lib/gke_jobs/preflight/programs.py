@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gke_jobs.error_texts import from_kubectl
 from gke_jobs.errors import Answer, ApiError
-from gke_jobs.json_access import Json
+from gke_jobs.json_access import Json, list_at, text_at
 
 SECONDS = 60.0  # for a program to end
 REQUEST_SECONDS = 15  # for the API server to answer
@@ -62,6 +62,14 @@ class Kubectl:
     def config(self) -> Json:
         """Return the kubeconfig as far as the context uses it, with its certificates. ApiError when there is none."""
         return self._json("config", "view", "--minify", "--flatten", "--raw", "--output", "json")
+
+    def namespace(self) -> str:
+        """Return the namespace of the context; empty where it names none, or there is no context."""
+        try:
+            contexts = list_at(self.config(), "contexts")
+        except ApiError:
+            return ""
+        return text_at(next(iter(contexts), None), "context", "namespace")
 
     def _json(self, *words: str, stdin: str = "") -> Json:
         done = run([*self.words, f"--request-timeout={REQUEST_SECONDS}s", *words], stdin=stdin)
