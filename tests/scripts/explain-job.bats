@@ -16,7 +16,7 @@ explain_as_a_follower() { # JOB UID
   # shellcheck disable=SC2016 # for the other shell
   run --separate-stderr bash -c 'source "$1/scripts/lib/common.bash"
     source "$SCRIPTS/lib/cluster.bash"
-    parse_options "$CLUSTER_OPTIONS" "dry-run"
+    parse_options "$CLUSTER_OPTIONS" "$CLUSTER_FLAGS dry-run"
     make_private_dir
     use_cluster
     open_connection
