@@ -114,14 +114,35 @@ def test_any_dag_and_task_give_a_dns_label_with_room_for_pod_names(dag_id, task_
     ("dag_id", "task_id", "name"),
     [
         ("2026_churn", "fit", "job-2026-churn-fit"),
-        ("日本", "東京", "job"),
         ("日本", "fit", "fit"),
-        ("日本", "2", "job-2"),
+        ("_._", "---", "job"),
+        ("1", "2", "job-1-2"),
     ],
 )
 def test_d2_a_name_that_would_not_begin_with_a_letter_begins_with_job(dag_id, task_id, name):
     identity = of_task(replace(TASK, dag_id=dag_id, task_id=task_id))
     assert identity.name == f"{name}-{identity.hash[:8]}"
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "task_id", "name"),
+    [
+        ("日本", "東京", "batch-job"),
+        ("日本", "2", "batch-job-2"),
+        ("第1回", "第2回", "batch-job-1-2"),
+        ("需要予測_v2", "学習", "v2"),
+        ("größe", "東京", "gr-e"),
+        ("日" * 250, "本" * 250, "batch-job"),
+    ],
+)
+def test_ids_that_leave_no_letter_in_ascii_have_the_template_in_the_name(dag_id, task_id, name):
+    identity = of_task(replace(TASK, dag_id=dag_id, task_id=task_id))
+    assert identity.name == f"{name}-{identity.hash[:8]}"
+
+
+def test_a_template_that_leaves_no_letter_either():
+    identity = identify(replace(TASK, dag_id="日本", task_id="東京"), work="学習", environ={})
+    assert identity.name == f"job-{identity.hash[:8]}"
 
 
 def test_a_long_dag_id_does_not_hide_the_task():

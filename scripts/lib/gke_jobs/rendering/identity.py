@@ -80,10 +80,17 @@ class Identity:
 
 
 def identify(run: Run, *, work: str, environ: Mapping[str, str]) -> Identity:
-    """Tell who the Job of `run` is; by hand it is `work` (a template or Job name) of this user."""
+    """Tell who the Job of `run` is; by hand it is `work` (a template or Job name) of this user.
+
+    The name has what is left of the ids of DAG and task in ASCII, and `work` where that is
+    no letter, as of Japanese ids.
+    """
     if run.dag_id:
         key = digest([run.environment, run.dag_id, run.task_id, run.run_id, run.map_index])
-        return Identity(hash=key, name=_name(run.dag_id, run.task_id, key, always_hash=True))
+        ids = run.dag_id + run.task_id
+        says_nothing = not ids.isascii() and not re.search("[a-z]", _slug(ids))
+        first = f"{work}-{run.dag_id}" if says_nothing else run.dag_id
+        return Identity(hash=key, name=_name(first, run.task_id, key, always_hash=True))
     user = environ.get("USER") or environ.get("LOGNAME") or str(os.getuid())
     key = digest(["by-hand", user, work])
     return Identity(hash=key, name=_name(work, user, key, always_hash=False))
