@@ -57,6 +57,7 @@ def repetition(cluster: list[str], files: Mapping[str, Any], options: Mapping[st
 
 
 def _json(content: Any) -> str:
-    """Returns masked content as JSON in ASCII that opens no group of Airflow's log view."""
-    text = json.dumps(redact(content), separators=(",", ":"))
+    """Returns masked content as JSON that opens no group of Airflow's log view; letters of any language stay."""
+    text = json.dumps(redact(content), separators=(",", ":"), ensure_ascii=False)
+    text = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
     return text.replace("::", ":\\u003a").replace("##[", "#\\u0023[")

@@ -40,7 +40,7 @@ def push_keys(result: dict[str, Any], context: Context, log: Any) -> None:
         if is_plain(key):
             context["ti"].xcom_push(key=key, value=value)
     if left_out := [key for key in result if not is_plain(key)]:
-        shown = ", ".join(ascii(key[:SHOWN_CHARACTERS]).replace("::", ": :") for key in left_out[:SHOWN_KEYS])
+        shown = ", ".join(repr(key[:SHOWN_CHARACTERS]).replace("::", ": :") for key in left_out[:SHOWN_KEYS])
         more = f" and {len(left_out) - SHOWN_KEYS} more" if len(left_out) > SHOWN_KEYS else ""
         log.warning("in return_value only, because they are no plain names or are reserved: keys %s%s", shown, more)
 

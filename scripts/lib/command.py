@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 MODULES = {
     "access": "gke_jobs.access.command",
@@ -35,6 +36,9 @@ CONFIG, INTERRUPTED = 78, 129  # as in exit_codes
 
 def main(name: str) -> int:
     """Run a command; return its exit code, never one that Python has for what it does not know."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # it is None where the descriptor is closed
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever the locale
     try:
         status: int = import_module(MODULES[name]).main()
         sys.stdout.flush()

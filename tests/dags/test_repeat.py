@@ -46,6 +46,15 @@ def test_a_value_opens_no_group_of_the_log_and_stays_the_same(scripts):
     assert json.loads(said) == values
 
 
+def test_letters_of_any_language_are_readable_and_what_is_no_letter_stays_the_same(scripts):
+    values = {"言語": "日本語", "odd": "\u2028\u202e\x7f\ud800"}
+    line = repetition([], {"values": values}, {"template": "t"})
+    assert '"言語":"日本語"' in line
+    assert line.isprintable()
+    said = subprocess.run(["bash", "-c", line.split(" | ")[0]], check=True, capture_output=True, text=True).stdout
+    assert json.loads(said) == values
+
+
 def test_values_that_are_large_are_left_to_the_ui(scripts):
     line = repetition([], {"values": {"text": "x" * 5000}}, {"template": "t"})
     assert line == (

@@ -65,6 +65,7 @@ def test_which_keys_can_be_xcoms(key, plain):
 
 HOSTILE = {
     "loss": 0.25,
+    "精度": 0.9,
     "../../../other_dag/RUN/task/return_value": {"pwned": 1},
     "x?y": 1,
     "": 2,
@@ -94,7 +95,8 @@ def test_s2_only_plain_keys_become_xcoms_and_the_whole_result_is_the_return_valu
         line[line.index("in return_value only") :] for line in log.splitlines() if "in return_value only" in line
     }
     assert "'x?y'" in line
-    assert " and 1 more" in line
+    assert "'精度'" in line
+    assert " and 2 more" in line
     assert "::" not in line
     assert len(line) < 400
 

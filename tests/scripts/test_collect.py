@@ -32,10 +32,10 @@ def collected(run_command):
     return run
 
 
-def test_the_result_is_one_line_of_compact_ascii(collected):
+def test_the_result_is_one_line_of_compact_json(collected):
     assert collected(job(), owned(pod('{"a": "\u00e9\\n::endgroup::", "b":\n [1, 2]}'))) == (
         0,
-        '{"a":"\\u00e9\\n\\u003a:endgroup::","b":[1,2]}\n',
+        '{"a":"\u00e9\\n\\u003a:endgroup::","b":[1,2]}\n',
         "",
     )
 

@@ -120,8 +120,14 @@ JSON = st.recursive(
 def test_json_is_one_harmless_line_that_reads_back_as_the_same(value):
     line = json_line(value)
     assert json.loads(line) == value
-    assert re.fullmatch(r"[\x20-\x7e]*", line)
+    line.encode()
+    assert not UNSAFE.search(line)
     assert not MARK.search(line)
+
+
+def test_letters_of_any_language_stay_as_they_are_in_json():
+    assert json_line({"精度": "良い\u3000\U0001f600"}) == '{"精度":"良い\u3000\U0001f600"}'
+    assert json_line("\x7f\x85\u2028\u202e\ud800\U000e0001") == r'"\u007f\u0085\u2028\u202e\ud800\udb40\udc01"'
 
 
 @pytest.mark.parametrize(

@@ -73,16 +73,16 @@ def is_event(line: str) -> bool:
     except ValueError:
         return False
     is_ours = isinstance(value, dict) and value.get("job") != IMPOSTOR
-    return line.isascii() and is_ours and value.get("event") in ("job", "gone", "synced")
+    return is_ours and value.get("event") in ("job", "gone", "synced")
 
 
 def is_json(line: str) -> bool:
-    """JSON in ASCII."""
+    """JSON."""
     try:
         json.loads(line)
     except ValueError:
         return False
-    return line.isascii()
+    return True
 
 
 def diagnosis(job: str) -> Callable[[str], bool]:

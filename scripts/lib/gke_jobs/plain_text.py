@@ -85,8 +85,13 @@ def log_lines(log: bytes) -> list[str]:
 
 
 def json_line(value: Any) -> str:
-    """Return a value as a line of compact JSON in ASCII, which reads back as the same value. ValueError for NaN."""
-    line = json.dumps(value, separators=(",", ":"), allow_nan=False).replace("\x7f", "\\u007f")
+    """Return a value as a line of compact JSON, which reads back as the same value. ValueError for NaN.
+
+    Letters of any language stay as they are; what is no letter to a terminal is an escape of JSON.
+    """
+    line = json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    if not line.isprintable():
+        line = "".join(char if _is_readable(char) else _json_escape(char) for char in line)
     return GROUP_MARK.sub(lambda mark: f"\\u{ord(mark[1][0]):04x}{mark[1][1:]}", line)
 
 
@@ -126,6 +131,10 @@ def _is_readable(char: str) -> bool:
 
 def _escape(char: str) -> str:
     return char.encode("unicode_escape", "surrogatepass").decode()
+
+
+def _json_escape(char: str) -> str:
+    return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]  # json takes DEL for printable
 
 
 def _escape_match(match: re.Match[str]) -> str:

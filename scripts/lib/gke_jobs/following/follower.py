@@ -194,7 +194,7 @@ def _leave(given: Any, follower: Follower, end: Finish) -> None:
             captured.write(given.captured, follower.job_json, results)
             if end.status == 0 and (line := whole_result(follower.job, results)):
                 new = given.captured.with_suffix(".new")
-                new.write_text(line)
+                new.write_text(line, encoding="utf-8")
                 new.rename(given.captured.with_suffix(".line"))
     if given.check_state and (state := follower.check_state()) is not None:
         try:

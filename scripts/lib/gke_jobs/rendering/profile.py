@@ -141,7 +141,7 @@ def check_profile(profile: Json) -> Problem | None:
 def _culprit(value: Json, check: Callable[[Json], bool]) -> str:
     """Return what is wrong in a field, `.limits.memory: "4GB"`: the part without which, or with another, it passes."""
     if not isinstance(value, dict):
-        return f": {json.dumps(value)[:50]}"
+        return f": {json.dumps(value, ensure_ascii=False)[:50]}"
     for key, item in value.items():
         others = {name: other for name, other in value.items() if name != key}
         passes = partial(_passes, check, others, key)

@@ -60,7 +60,8 @@ def _check_schema(schema: Json) -> None:
         raise _SchemaError("a schema is no mapping")
     for keyword, content in schema.items():
         if keyword in FORMS and not FORMS[keyword](content):
-            raise _SchemaError(f"the schema has {keyword}: {one_line(json.dumps(content))[:50]}, which it cannot be")
+            found = one_line(json.dumps(content, ensure_ascii=False))[:50]
+            raise _SchemaError(f"the schema has {keyword}: {found}, which it cannot be")
         if keyword not in FORMS.keys() | ANNOTATIONS and not keyword.startswith("x-"):
             raise _SchemaError(f"the schema has the keyword {one_line(keyword)}, which is not supported")
     others = schema.get("additionalProperties")
