@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from gke_jobs.containers import Container, containers, main_container
 from gke_jobs.event_times import BEGINNING
 from gke_jobs.following.phases import Phase
-from gke_jobs.following.pods import phase_of
+from gke_jobs.following.pods import CRASHES, phase_of
 from gke_jobs.json_access import Json, dict_at, int_at, list_at, text_at, true_conditions
 from gke_jobs.labels import SPOT
 from gke_jobs.plain_text import one_line, parse_time
@@ -81,7 +81,7 @@ def facts(pod: Json) -> Facts:
     return Facts(
         of_pod=of_pod,
         of_node=of_node,
-        of_containers=[found for one in troubled if (found := list(_container_facts(one)))],
+        of_containers=[found for one in troubled if (found := _container_facts(one))],
         program_first=bool(since and first < since),
         began=_start_time(troubled[0]) if troubled and troubled[0].has_failed else BEGINNING,
     )
@@ -180,14 +180,23 @@ def _title(container: Container) -> str:
     return f"{container.kind} {one_line(container.name)}"
 
 
-def _container_facts(container: Container) -> Iterator[str]:
-    waiting, reason = container.waiting, one_line(text_at(container.waiting, "reason"))
-    if container.has_failed:
-        yield f"{_title(container)}: {_end(container, container.ended)}"
-    if waiting and reason not in STARTING:
-        message, image = one_line(text_at(waiting, "message")), one_line(text_at(container.spec, "image"))
+def _container_facts(container: Container) -> list[str]:
+    """Tell what happened to a container, the last first: that it waits to be started again is no news of its own."""
+    ends = [f"{_title(container)}: {_end(container, container.ended)}"] if container.has_failed else []
+    waits, restarts = list(_waits(container)), list(_restarts(container))
+    crashes = text_at(container.waiting, "reason") == CRASHES
+    return [*ends, *restarts, *waits] if crashes else [*ends, *waits, *restarts]
+
+
+def _waits(container: Container) -> Iterator[str]:
+    reason = one_line(text_at(container.waiting, "reason"))
+    if container.waiting and reason not in STARTING:
+        message, image = one_line(text_at(container.waiting, "message")), one_line(text_at(container.spec, "image"))
         of = f" of {image}" if "Image" in reason and image not in message else ""
         yield f"{_title(container)}: {reason}{of}: {message}"
+
+
+def _restarts(container: Container) -> Iterator[str]:
     if container.ended_before:
         restarts = int_at(container.status, "restartCount")
         yield f"{_title(container)}: restarted, {restarts} so far; before: {_end(container, container.ended_before)}"
