@@ -16,6 +16,7 @@ readonly HEARTBEAT_SECONDS=300   # between two messages about the same
 readonly SETTLE_SECONDS=1        # how long an interrupted script waits for the answer to what it has asked for
 
 requesting='' # the kubectl of the present request
+more_paths='' # which kubectl proxy lets pass beside those of one namespace, a pattern
 proxy=''      # the process id of kubectl proxy, if this script has started it
 
 # Ends the script for a signal; a second one does not disturb the cleaning up.
@@ -100,6 +101,7 @@ use_context() {
 open_connection() {
   local directory=${GKE_JOB_RUN:-$PRIVATE_DIR} name='[^/]+'
   local paths="^/apis/batch/v1/namespaces/$name/jobs(/$name)?\$|^/api/v1/namespaces/$name/(events|pods(/$name/log)?)\$"
+  paths+=${more_paths:+"|$more_paths"}
   # With GOGC=20 a waiting kubectl has 9 MiB of its own instead of 13. Connect gateway serves a cluster below a path.
   proxy_command=(env GOGC=20 kubectl "${kubectl_options[@]}" proxy --unix-socket=socket --accept-paths="$paths"
     --reject-methods='^([^G]|G[^E]|GE[^T]|GET.)' --append-server-path)

@@ -20,6 +20,7 @@ MODULES = {
     "follow": "gke_jobs.following.follower",
     "job-list": "gke_jobs.job_list",
     "job-names": "gke_jobs.job_names",
+    "job-of-task": "gke_jobs.job_of_task",
     "job-uid": "gke_jobs.deletion.job_uid",
     "may-reap": "gke_jobs.deletion.reaping",
     "owned-object": "gke_jobs.submission.owned_object",

@@ -3,7 +3,7 @@ import sys
 import pytest
 from fake_connection import FakeConnection, classify
 
-from gke_jobs import job_list, job_options, reads
+from gke_jobs import job_list, job_of_task, job_options, reads
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def run_command(monkeypatch, capsys):
 
     def run(module, answers, *arguments):
         connection = FakeConnection(answers)
-        for user in (job_options, job_list):
+        for user in (job_options, job_list, job_of_task):
             monkeypatch.setattr(user, "take_connection", lambda argv: (connection, argv))
         monkeypatch.setattr(reads, "classify", classify)
         monkeypatch.setattr(reads.Reader, "sleep", lambda self, seconds: None)

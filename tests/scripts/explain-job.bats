@@ -114,6 +114,52 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   assert_one_error 78 'jobs.batch "never-was" not found'
 }
 
+# Submits a Job for a task instance of Airflow: prints its name.
+submit_for() { # DAG TASK RUN MAP-INDEX
+  local job
+  as_task "$1" "$2" "$3" 1 "$4"
+  read -r job _ < <(bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$(values_file 'true')" 2>/dev/null)
+  printf '%s\n' "$job"
+}
+
+@test "the Job of a task instance, by ids that no label can hold" {
+  local job run='manual__2026-01-01T00:00:00+00:00'
+  job=$(submit_for '需要予測' '学習' "$run" -1)
+  run_script explain-job --dag-id '需要予測' --task-id '学習' --run-id "$run"
+  assert_success
+  assert_regex "${lines[0]}" "^Job $job is "
+  assert_equal "$stderr" ''
+}
+
+@test "the Job of a mapped task; without --map-index the error names those that there are: 78" {
+  local job
+  submit_for sweep fit run 0 >/dev/null
+  job=$(submit_for sweep fit run 7)
+  run_script explain-job --dag-id sweep --task-id fit --run-id run --map-index 7
+  assert_regex "${lines[0]}" "^Job $job is "
+  run_script explain-job --dag-id sweep --task-id fit --run-id run
+  assert_one_error 78 'there are 0, 7: name one with --map-index'
+}
+
+@test "no Job of the task: 78, with the command that lists those of the DAG" {
+  run_script explain-job --dag-id=-never --task-id was --run-id here
+  assert_one_error 78 "no Job for DAG -never, task was, run here, in namespace $NAMESPACE.* See: list-jobs --namespace $NAMESPACE --dag-id=-never"
+}
+
+@test "a task is named whole, and not together with a Job: 64" {
+  run_script explain-job --dag-id churn --task-id fit
+  assert_one_error 64 'option --run-id is missing'
+  run_script explain-job --map-index 3
+  assert_one_error 64 'option --dag-id is missing'
+  run_script explain-job --job train --dag-id churn
+  assert_one_error 64 'give only one of the two'
+  run_script explain-job --dag-id churn --task-id fit --run-id r --map-index two
+  assert_one_error 64 "option --map-index is 'two'"
+  run_script explain-job --dag-id churn --task-id fit --run-id r --dry-run
+  assert_success
+  assert_regex "$stderr" 'would run: kubectl get jobs --selector app.kubernetes.io/managed-by=gke-job'
+}
+
 @test "no permission: 77" {
   use_token=$BATS_TEST_TMPDIR/token
   echo outsider-token >"$use_token"

@@ -21,9 +21,9 @@ submit() { # DAG TASK RUN MAP-INDEX SHELL-COMMAND
   run_script list-jobs
   assert_success
   assert_equal "${#lines[@]}" 3
-  assert_regex "${lines[0]}" '^JOB +STATE +AGE +PROFILE +TASK$'
-  assert_regex "$output" "$complete +Complete +[0-9]+ s .*test: a-dag train manual__1"
-  assert_regex "$output" "$running +Running +[0-9]+ s .*test: a-dag group.eval\\[3\\] manual__1"
+  assert_regex "${lines[0]}" '^JOB +STATE +AGE +DURATION +PHASE +POOL +GPU +PROFILE +TASK$'
+  assert_regex "$output" "$complete +Complete +[0-9]+ s +[0-9]+ s +succeeded .*test: a-dag train manual__1"
+  assert_regex "$output" "$running +Running +[0-9]+ s +[0-9]+ s +running .*test: a-dag group.eval\\[3\\] manual__1"
   assert_equal "$stderr" ''
 }
 
@@ -36,6 +36,74 @@ for job in json.loads(sys.argv[1]): print(job["environment"], job["dag_id"], job
   assert_line 'test a-dag group.eval manual__1 3'
 }
 
+@test "filters by DAG, state and age" {
+  submit '需要予測' '学習' manual__1 -1 'true' >/dev/null
+  run_script list-jobs --dag-id '需要予測'
+  assert_success
+  assert_equal "${#lines[@]}" 2
+  assert_regex "${lines[1]}" '^batch-job-[0-9a-f]{8} .* test: 需要予測 学習 manual__1$'
+  run_script list-jobs --state Running
+  assert_equal "${#lines[@]}" 2
+  assert_regex "${lines[1]}" 'group.eval\[3\]'
+  run_script list-jobs --older-than 3600
+  assert_equal "${#lines[@]}" 1
+  assert_regex "$stderr" 'has no Jobs of the toolkit that match$'
+  run_script list-jobs --newer-than 3600 --dag-id a-dag
+  assert_equal "${#lines[@]}" 3
+}
+
+@test "--all-namespaces shows the namespace of each; an account without the right is denied: 77" {
+  run_script list-jobs --all-namespaces --dag-id a-dag
+  assert_success
+  assert_regex "${lines[0]}" '^NAMESPACE +JOB '
+  assert_regex "${lines[1]}" "^$NAMESPACE +"
+  kubectl config set-credentials outsider --token outsider-token >/dev/null
+  kubectl config set-context outsider --cluster localgke --user outsider >/dev/null
+  run_script list-jobs --all-namespaces --context outsider
+  assert_one_error 77 'ask for a ClusterRole with the verb list on jobs'
+}
+
+@test "--watch prints the list again at each change, without escapes into a file, and ends with a signal" {
+  local watcher watched
+  bash "$REPOSITORY/scripts/list-jobs" --watch --dag-id watched >"$BATS_TEST_TMPDIR/lists" 3>&- &
+  watcher=$!
+  wait_until grep --quiet '^JOB ' "$BATS_TEST_TMPDIR/lists"
+  read -r watched _ < <(submit watched train manual__1 -1 'exit 3')
+  wait_until grep --quiet "^$watched *Failed .* failed " "$BATS_TEST_TMPDIR/lists"
+  kill "$watcher"
+  wait_for "$watcher"
+  assert_equal "$status" 143
+  refute grep --quiet $'\e' "$BATS_TEST_TMPDIR/lists"
+  assert_equal "$(grep --count "^JOB " "$BATS_TEST_TMPDIR/lists")" "$(($(grep --count '^$' "$BATS_TEST_TMPDIR/lists") + 1))"
+}
+
+@test "--watch on a terminal: in the place of the last list, no line wider than it" {
+  local watcher
+  TERM=xterm COLUMNS=60 LINES=20 "$GKE_JOB_PYTHON" -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]))' \
+    bash "$REPOSITORY/scripts/list-jobs" --watch >"$BATS_TEST_TMPDIR/screen" </dev/null 3>&- &
+  watcher=$!
+  wait_until grep --quiet 'Complete' "$BATS_TEST_TMPDIR/screen"
+  kill "$watcher"
+  wait_for "$watcher"
+  assert_regex "$(head --lines 1 "$BATS_TEST_TMPDIR/screen")" $'^\e\[H\e\[2JJOB '
+  run awk '{ sub(/^\x1b\[H\x1b\[2J/, ""); sub(/\r$/, ""); if (length($0) > 60) print }' "$BATS_TEST_TMPDIR/screen"
+  assert_output ''
+}
+
+@test "--watch ends with 129 when its output is closed" {
+  bash "$REPOSITORY/scripts/list-jobs" --watch 3>&- | head --lines 1 >/dev/null
+  assert_equal "${PIPESTATUS[0]}" 129
+}
+
+@test "options are checked: 64" {
+  run_script list-jobs --state Running,Failed
+  assert_one_error 64 'option --state is .Running,Failed.: it is one of Pending, Running'
+  run_script list-jobs --older-than 2h
+  assert_one_error 64 'option --older-than is .2h.: it takes a whole number'
+  run_script list-jobs --all-namespaces --namespace ml
+  assert_one_error 64 '--namespace and --all-namespaces exclude each other'
+}
+
 @test "no Jobs: the heading alone" {
   run_script list-jobs --namespace kube-system
   assert_success
@@ -46,4 +114,7 @@ for job in json.loads(sys.argv[1]): print(job["environment"], job["dag_id"], job
   run_script list-jobs --dry-run
   assert_success
   assert_regex "$stderr" 'would run: kubectl .*get jobs --selector'
+  assert_regex "$stderr" 'would run: kubectl .*get pods --selector gke-job/identity'
+  run_script list-jobs --dry-run --all-namespaces
+  assert_regex "$stderr" 'would run: kubectl .*get jobs --all-namespaces'
 }

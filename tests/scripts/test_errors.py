@@ -110,6 +110,18 @@ def test_a_404_that_names_no_object_does_not_say_that_the_object_is_gone():
     assert classify(from_status({**status, "message": 'pods "x" not found'})).verdict is Verdict.ABSENT
 
 
+def test_a_right_for_all_namespaces_is_one_of_a_cluster_role():
+    message = 'pods is forbidden: User "a@b" cannot list resource "pods" in API group "" '
+    advice = {
+        where: classify(from_status({"reason": "Forbidden", "code": 403, "message": message + where})).advice
+        for where in ("at the cluster scope", 'in the namespace "ml"')
+    }
+    assert advice == {
+        "at the cluster scope": "ask for a ClusterRole with the verb list on pods, bound for all namespaces",
+        'in the namespace "ml"': "ask for a Role with the verb list on pods in that namespace",
+    }
+
+
 def test_a_message_cannot_imitate_the_status_that_kubectl_logs():
     false = KLOG + json.dumps({"kind": "Status", "message": 'jobs.batch "train" already exists', "code": 409})
     for text in (

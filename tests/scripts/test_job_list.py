@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from test_plain_text import JSON, MARK, UNSAFE
 
 from gke_jobs import job_list, job_names
-from gke_jobs.job_list import describe, state, table
+from gke_jobs.following.listing import SETTLE_SECONDS, Changes
+from gke_jobs.following.phases import Phase
+from gke_jobs.job_rows import Filters, describe, fitted, state, table
 
-JOBS = "/apis/batch/v1/namespaces/ml/jobs"
+JOBS, PODS = "/apis/batch/v1/namespaces/ml/jobs", "/api/v1/namespaces/ml/pods"
+NO_PODS = {PODS: {"items": []}}
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 
 
@@ -61,7 +64,9 @@ def test_s6_the_task_of_a_job_may_be_odd(annotations, task):
 
 
 def test_the_list_is_a_table_or_json_oldest_first(run_command):
-    answers = {JOBS: {"items": [job("b", created="2026-01-01T00:00:01Z", **OURS), {}, None, job("a", **OURS)]}}
+    answers = NO_PODS | {
+        JOBS: {"items": [job("b", created="2026-01-01T00:00:01Z", **OURS), {}, None, job("a", **OURS)]}
+    }
     code, out, err = run_command(job_list, answers, "--namespace", "ml")
     assert (code, err) == (0, "")
     assert [line.split(" ")[0] for line in out.splitlines()] == ["JOB", "", "", "a", "b"]
@@ -75,9 +80,9 @@ def test_a_list_of_several_pages(run_command):
         last = query.get("continue") == "token"
         return {"items": [job("b" if last else "a")], "metadata": {"continue": "" if last else "token"}}
 
-    assert [line.split()[0] for line in run_command(job_list, {JOBS: pages}, "--namespace", "ml")[1].splitlines()] == [
-        *("JOB", "a", "b")
-    ]
+    assert [
+        line.split()[0] for line in run_command(job_list, NO_PODS | {JOBS: pages}, "--namespace", "ml")[1].splitlines()
+    ] == [*("JOB", "a", "b")]
 
 
 def test_a_list_that_cannot_be_had(run_command):
@@ -86,11 +91,146 @@ def test_a_list_that_cannot_be_had(run_command):
     )
 
 
+def in_full(name="train", *, selector=None, limits=None, start=None, **given):
+    """A Job with what its Pods ask for, as limits of one container each."""
+    found = job(name, **given)
+    each = [{"name": f"c{number}", "resources": {"limits": one}} for number, one in enumerate(limits or [])]
+    found["spec"] = {"template": {"spec": {"nodeSelector": selector or {}, "containers": each}}}
+    return found | {"status": found["status"] | ({"startTime": start} if start else {})}
+
+
+L4 = {"cloud.google.com/gke-nodepool": "l4-spot", "cloud.google.com/gke-accelerator": "nvidia-l4"}
+TPU = {"cloud.google.com/compute-class": "tpus", "cloud.google.com/gke-tpu-accelerator": "tpu-v5-lite-podslice"}
+
+
+@pytest.mark.parametrize(
+    ("selector", "limits", "pool", "gpu"),
+    [
+        (L4, [{"nvidia.com/gpu": "2", "cpu": "8"}], "l4-spot", "2 nvidia-l4"),
+        (L4, [{"nvidia.com/gpu": "1"}, {"nvidia.com/gpu": "1"}], "l4-spot", "2 nvidia-l4"),
+        (TPU, [{"google.com/tpu": "4"}], "tpus", "4 tpu-v5-lite-podslice"),
+        ({}, [{"nvidia.com/gpu": "1"}], "", "1 nvidia.com/gpu"),
+        ({}, [{"cpu": "1"}], "", ""),
+        ({"cloud.google.com/gke-nodepool": 7}, [{"nvidia.com/gpu": "many"}], "", ""),
+        (L4, [], "l4-spot", ""),
+    ],
+)
+def test_what_each_pod_asks_for(selector, limits, pool, gpu):
+    shown = describe(in_full(selector=selector, limits=limits), NOW)
+    assert (shown["node_pool"], shown["gpu"]) == (pool, gpu)
+
+
+@pytest.mark.parametrize(
+    ("phases", "text"),
+    [
+        ([], ""),
+        ([Phase.WAITING], "waiting for a node"),
+        (
+            [Phase.SUCCEEDED, Phase.RUNNING, Phase.WAITING, Phase.RUNNING],
+            "1 waiting for a node, 2 running, 1 succeeded",
+        ),
+        ([Phase.FAILED] * 2, "2 failed"),
+    ],
+)
+def test_the_phases_of_the_pods(phases, text):
+    assert describe(job(), NOW, phases)["phase"] == text
+
+
+def test_the_duration_is_from_the_first_start_to_the_end_or_now():
+    start = "2026-01-01T23:00:00Z"
+    assert describe(in_full(start=start), NOW)["duration"] == "1 h 0 min"
+    assert describe(in_full(conditions=["Suspended"]), NOW)["duration"] == ""
+    ended = in_full(start=start, conditions=["Failed"])
+    ended["status"]["conditions"][0]["lastTransitionTime"] = "2026-01-01T23:00:12Z"
+    assert describe(ended, NOW)["duration"] == "12 s"
+
+
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        ({}, ["old", "new", "other", "without-time"]),
+        ({"dag_id": "churn"}, ["old", "new", "without-time"]),
+        ({"dag_id": "chur"}, []),
+        ({"state": "Complete"}, ["new"]),
+        ({"older_than": 3600}, ["old"]),
+        ({"newer_than": 3600}, ["new", "other"]),
+        ({"older_than": 30, "newer_than": 3600, "dag_id": "churn"}, ["new"]),
+    ],
+)
+def test_the_filters(filters, names):
+    jobs = [
+        job("old", created="2026-01-01T00:00:00Z", **OURS),
+        job("new", created="2026-01-01T23:59:00Z", conditions=["Complete"], **OURS),
+        job("other", created="2026-01-01T23:59:50Z", **OURS | {"dag_id": "需要予測"}),
+        job("without-time", created="soon", **OURS),
+    ]
+    assert [one["metadata"]["name"] for one in jobs if Filters(**filters).match(one, NOW)] == names
+
+
+def pod(uid, phase="Running"):
+    owner = {"kind": "Job", "uid": uid, "controller": True}
+    return {"metadata": {"ownerReferences": [owner]}, "spec": {"nodeName": "n"}, "status": {"phase": phase}}
+
+
+def test_all_namespaces_are_two_lists_with_the_namespace_of_each_job(run_command):
+    jobs = [job("a", **OURS), job("b", **OURS | {"dag_id": "需要予測"})]
+    jobs[1]["metadata"]["namespace"] = "vision"
+    answers = {
+        "/apis/batch/v1/jobs": {"items": jobs},
+        "/api/v1/pods": {"items": [pod("uid-a"), pod("uid-a"), pod("another"), {}, None]},
+    }
+    code, out, _ = run_command(job_list, answers, "--all-namespaces")
+    heading, first, second = out.splitlines()
+    assert " ".join(heading.split()) == "NAMESPACE JOB STATE AGE DURATION PHASE POOL GPU PROFILE TASK"
+    assert (code, first.split()[:3], second.split()[:2]) == (0, ["ml", "a", "Pending"], ["vision", "b"])
+    assert "  2 running  " in first
+    assert second.endswith("composer: 需要予測 fit r1")
+    code, out, _ = run_command(job_list, answers, "--all-namespaces", "--dag-id=需要予測", "--json")
+    assert [found["job"] for found in json.loads(out)] == ["b"]
+    assert "需要予測" in out
+
+
+def test_no_job_that_matches_is_said(run_command):
+    answers = NO_PODS | {JOBS: {"items": [job()]}}
+    code, out, err = run_command(job_list, answers, "--namespace", "ml", "--state", "Failed")
+    assert (code, len(out.splitlines())) == (0, 1)
+    assert err == "gke-job: namespace ml has no Jobs of the toolkit that match\n"
+
+
+def test_a_table_fits_a_terminal_with_the_newest_jobs():
+    text = table(describe(job(f"train-{number}", **OURS | {"task_id": "学習"}), NOW) for number in range(9))
+    shown = fitted(text, 40, 6).splitlines()
+    assert shown[1] == "(6 older Jobs are not shown)"
+    assert [line.split()[0] for line in shown[2:]] == ["train-6", "train-7", "train-8"]
+    assert all(len(line) <= 40 for line in shown)
+    assert fitted(text, 1000, 100) == text
+    wide = next(line for line in text.splitlines() if "学習" in line)
+    before = wide.index("学")
+    assert fitted(f"H\n{wide}\n", before + 3, 9).splitlines()[1] == wide[: before + 1]
+
+
+def test_the_list_is_shown_soon_after_a_change_and_once_for_many():
+    changes = Changes()
+    assert not changes.is_to_show(["job"], 0.0)  # before all are listed
+    assert not changes.is_to_show(["synced"], 0.0)
+    assert not changes.is_to_show(["job", "job"], SETTLE_SECONDS / 2)
+    assert changes.is_to_show([], SETTLE_SECONDS)
+    assert changes.show_at is None
+    assert not changes.is_to_show(["unreachable"], 5.0)
+    assert not changes.is_to_show(["gone"], 6.0)
+    assert changes.is_to_show([], 6.0 + SETTLE_SECONDS)
+
+
 @given(st.lists(JSON, max_size=4), JSON)
 def test_no_job_is_too_odd_for_the_list(values, key):
     found = [job(**dict.fromkeys(OURS, value)) for value in values]
-    found += [{"metadata": value, "status": value} for value in values] + [{"metadata": {"annotations": key}}, key]
-    text = table(describe(one, NOW) for one in found)
+    found += [{"metadata": value, "status": value, "spec": value} for value in values]
+    found += [in_full(selector=value, limits=[value], start=value) for value in values] + [
+        {"metadata": {"annotations": key}},
+        key,
+    ]
+    assert [Filters(dag_id="d", state="Failed", older_than=1).match(one, NOW) for one in found].count(True) == 0
+    text = table((describe(one, NOW) for one in found), namespaces=True)
     assert len(text.splitlines()) == len(found) + 1
     assert not UNSAFE.search(text.replace("\n", ""))
     assert not MARK.search(text)

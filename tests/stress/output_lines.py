@@ -20,7 +20,10 @@ DIAGNOSIS = (
     rf"  |Job {{job}} (?!{IMPOSTOR})|Pod {{job}}-[a-z0-9-]+( \(index .*\))?: |advice: (?!{IMPOSTOR})|\d+ Pods alike; "
     r"|\d+ of its Pods |others, not shown: |the Job has more |its Pods could not |not all events "
 )
-ROW = re.compile(r"JOB +STATE +AGE +PROFILE +TASK$|[a-z0-9-]+ +(Pending|Running|Suspended|Deleting|Complete|Failed) ")
+ROW = re.compile(
+    r"JOB +STATE +AGE +DURATION +PHASE +POOL +GPU +PROFILE +TASK$|"
+    r"[a-z0-9-]+ +(Pending|Running|Suspended|Deleting|Complete|Failed) "
+)
 LONGEST = 16_000  # characters of a message
 
 

@@ -52,13 +52,13 @@ class Proxy:
 
 
 def jobs_path(namespace: str, job: str = "") -> str:
-    """Return the path of the Jobs of a namespace, or of one."""
-    return _path("/apis/batch/v1/namespaces", namespace, "jobs", job)
+    """Return the path of the Jobs of a namespace, of all for '', or of one Job."""
+    return _path("/apis/batch/v1", *_within(namespace), "jobs", job)
 
 
 def pods_path(namespace: str) -> str:
-    """Return the path of the Pods of a namespace."""
-    return _path("/api/v1/namespaces", namespace, "pods")
+    """Return the path of the Pods of a namespace, of all for ''."""
+    return _path("/api/v1", *_within(namespace), "pods")
 
 
 def events_path(namespace: str) -> str:
@@ -69,6 +69,10 @@ def events_path(namespace: str) -> str:
 def log_path(namespace: str, pod: str) -> str:
     """Return the path of a Pod's log; the query names the container."""
     return _path("/api/v1/namespaces", namespace, "pods", pod, "log")
+
+
+def _within(namespace: str) -> tuple[str, ...]:
+    return ("namespaces", namespace) if namespace else ()
 
 
 def _path(root: str, *names: str) -> str:

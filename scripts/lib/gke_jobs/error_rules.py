@@ -105,6 +105,13 @@ RULES = (
     rule(
         Verdict.DENIED,
         "403",
+        FORBIDDEN + r"User .{1,1000}? cannot ([\w*-]+) resource \"([\w./*-]+)\".{0,300} at the cluster scope",
+        "permission denied: {0}",
+        "ask for a ClusterRole with the verb {1} on {2}, bound for all namespaces",
+    ),
+    rule(
+        Verdict.DENIED,
+        "403",
         FORBIDDEN + r"User .{1,1000}? cannot ([\w*-]+) resource \"([\w./*-]+)\"",
         "permission denied: {0}",
         "ask for a Role with the verb {1} on {2} in that namespace",

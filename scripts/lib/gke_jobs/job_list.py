@@ -1,95 +1,120 @@
 """The Jobs of the toolkit, with the task that each runs for.
 
-command.py job-list CONNECTION --namespace NAME [--json] [--unreachable-timeout SECONDS] -- PROXY
-prints a table, or one line with a JSON list of objects.
+command.py job-list CONNECTION (--namespace NAME | --all-namespaces) [--dag-id ID] [--state STATE]
+                    [--older-than SECONDS] [--newer-than SECONDS] [--json] [--watch]
+                    [--unreachable-timeout SECONDS] -- PROXY
+prints a table, or one line with a JSON list of objects; with --watch again at each change, until it is stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
+from typing import Any
 
 from gke_jobs import labels
-from gke_jobs.connection import jobs_path
-from gke_jobs.json_access import Json, at, dict_at, text_at, true_conditions
+from gke_jobs.connection import Connection, jobs_path, pods_path
+from gke_jobs.following.phases import Phase
+from gke_jobs.following.pods import phase_of
+from gke_jobs.job_rows import STATES, Filters, describe, fitted, table
+from gke_jobs.json_access import Json, dict_at, list_at, text_at
 from gke_jobs.messages import ERROR, ScriptError, log
 from gke_jobs.options import take_connection
-from gke_jobs.plain_text import duration, json_line, one_line, parse_time
+from gke_jobs.plain_text import json_line, one_line
 from gke_jobs.reads import UNREACHABLE_SECONDS, Reader
 
-COLUMNS = "{:<50} {:<10} {:>14}  {:<14} {}"
-OWNER = {  # as identity.Run has them
-    "environment": labels.AIRFLOW_ENVIRONMENT,
-    "dag_id": labels.DAG_ID,
-    "task_id": labels.TASK_ID,
-    "run_id": labels.RUN_ID,
-    "map_index": labels.MAP_INDEX,
-    "detached": labels.DETACHED,
-}
-
-
-def describe(job: Json, now: datetime) -> dict[str, str]:
-    """Return the description of one Job, all of it text as it is in the Job, '' for what it lacks."""
-    metadata = dict_at(job, "metadata")
-    annotations = dict_at(metadata, "annotations")
-    created = parse_time(metadata.get("creationTimestamp"))
-    told = {
-        "job": text_at(metadata, "name"),
-        "namespace": text_at(metadata, "namespace"),
-        "uid": text_at(metadata, "uid"),
-        "state": state(job),
-        "age": duration(created, now) if created else "",
-        "profile": text_at(annotations, labels.PROFILE),
-    }
-    return told | {key: text_at(annotations, label) for key, label in OWNER.items()}
-
-
-def state(job: Json) -> str:
-    """Return Complete, Failed, Suspended, Deleting, Running or Pending."""
-    conditions = true_conditions(job)
-    for word in ("Complete", "Failed", "Suspended"):
-        if word in conditions:
-            return word
-    if at(job, "metadata", "deletionTimestamp"):
-        return "Deleting"
-    return "Running" if at(job, "status", "ready") else "Pending"
-
-
-def owner(job: dict[str, str]) -> str:
-    """Return the task instance of a described Job as text, `by hand` where there is none."""
-    if not job["dag_id"]:
-        return "by hand"
-    index = "" if job["map_index"] in ("-1", "") else f"[{job['map_index']}]"
-    return f"{job['environment']}: {job['dag_id']} {job['task_id']}{index} {job['run_id']}"
-
-
-def table(jobs: Iterable[dict[str, str]]) -> str:
-    """Return described Jobs as lines of text."""
-    rows = [("JOB", "STATE", "AGE", "PROFILE", "TASK")]
-    rows += [(job["job"], job["state"], job["age"], job["profile"], owner(job)) for job in jobs]
-    return "".join(f"{COLUMNS.format(*map(one_line, row)).rstrip()}\n" for row in rows)
+Found = Iterable[tuple[Json, Sequence[Phase]]]  # Jobs, each with the phases of its Pods
+CLEAR = "\x1b[H\x1b[2J"  # a terminal, from its first line on
 
 
 def main() -> int:
     """Print the list."""
     try:
         connection, words = take_connection(sys.argv[1:])
-        parser = argparse.ArgumentParser(allow_abbrev=False)
-        parser.add_argument("--namespace", required=True)
-        parser.add_argument("--json", action="store_true")
-        parser.add_argument("--unreachable-timeout", type=float, default=UNREACHABLE_SECONDS)
-        options = parser.parse_args(words)
-        reader = Reader(connection=connection, unreachable_seconds=options.unreachable_timeout)
-        query = {"labelSelector": f"{labels.MANAGED_BY}={labels.MANAGER}"}
-        found = reader.list("list the Jobs", jobs_path(options.namespace), query)
+        options = _parse(words)
+        if options.watch:
+            return _watch(connection, options)
+        found = _read(Reader(connection=connection, unreachable_seconds=options.unreachable_timeout), options.namespace)
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status
-    now = datetime.now(timezone.utc)
-    jobs = [describe(job, now) for job in sorted(found, key=lambda job: text_at(job, "metadata", "creationTimestamp"))]
+    jobs = described(found, options)
     if not jobs:
-        log(f"namespace {one_line(options.namespace)} has no Jobs of the toolkit")
-    print(f"{json_line(jobs)}\n" if options.json else table(jobs), end="")
+        log(f"{_place(options)} has no Jobs of the toolkit{' that match' if _filters(options) != Filters() else ''}")
+    print(_text(jobs, options), end="")
     return 0
+
+
+def _parse(words: Sequence[str]) -> Any:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--namespace")
+    place.add_argument("--all-namespaces", dest="namespace", action="store_const", const="")
+    parser.add_argument("--dag-id", default="")
+    parser.add_argument("--state", default="", choices=("", *STATES))
+    for name in ("older-than", "newer-than"):
+        parser.add_argument(f"--{name}", type=int)
+    for name in ("json", "watch"):
+        parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--unreachable-timeout", type=float, default=UNREACHABLE_SECONDS)
+    return parser.parse_args(words)
+
+
+def _filters(options: Any) -> Filters:
+    return Filters(
+        dag_id=options.dag_id, state=options.state, older_than=options.older_than, newer_than=options.newer_than
+    )
+
+
+def _place(options: Any) -> str:
+    return f"namespace {one_line(options.namespace)}" if options.namespace else "the cluster"
+
+
+def _read(reader: Reader, namespace: str) -> list[tuple[Json, list[Phase]]]:
+    query = {"labelSelector": f"{labels.MANAGED_BY}={labels.MANAGER}"}
+    jobs = reader.list("list the Jobs", jobs_path(namespace), query)
+    phases = defaultdict[str, list[Phase]](list)
+    for pod in reader.list("list their Pods", pods_path(namespace), {"labelSelector": labels.IDENTITY}) if jobs else ():
+        phases[_job_uid(pod)].append(phase_of(pod))
+    return [(job, phases.get(text_at(job, "metadata", "uid"), [])) for job in jobs]
+
+
+def _job_uid(pod: Json) -> str:
+    owners = map(dict_at, list_at(pod, "metadata", "ownerReferences"))
+    return next((text_at(owner, "uid") for owner in owners if owner.get("controller") is True), "")
+
+
+def described(found: Found, options: Any) -> list[dict[str, str]]:
+    """Return the descriptions of the Jobs that the filters let pass, the oldest first."""
+    now, filters = datetime.now(timezone.utc), _filters(options)
+    jobs = sorted(found, key=lambda one: text_at(one[0], "metadata", "creationTimestamp"))
+    return [describe(job, now, phases) for job, phases in jobs if filters.match(job, now)]
+
+
+def _text(jobs: list[dict[str, str]], options: Any) -> str:
+    return f"{json_line(jobs)}\n" if options.json else table(jobs, namespaces=not options.namespace)
+
+
+def _watch(connection: Connection, options: Any) -> int:
+    from gke_jobs.following.listing import watch  # which needs threads
+
+    is_first = True
+
+    def show(found: Found) -> None:
+        nonlocal is_first
+        text = _text(described(found, options), options)
+        if options.json:
+            before = ""
+        elif sys.stdout.isatty():
+            before, text = CLEAR, fitted(text, *shutil.get_terminal_size())
+        else:
+            before = "" if is_first else "\n"
+        is_first = False
+        sys.stdout.write(before + text)
+        sys.stdout.flush()
+
+    return watch(connection, options.namespace, options.unreachable_timeout, show)

@@ -36,10 +36,14 @@ class _Entry:
 
 
 class Overview:
-    """The state of one watch of many Jobs. `begin` is to be called first, then `handle` for each event."""
+    """The state of one watch of many Jobs. `begin` is to be called first, then `handle` for each event.
+
+    namespace: '' for all of them
+    """
 
     def __init__(self, namespace: str, unreachable: float) -> None:
-        self._watches = Reconnecting(f"the Jobs of namespace {namespace}", unreachable)
+        place = f"namespace {namespace}" if namespace else "all namespaces"
+        self._watches = Reconnecting(f"the Jobs of {place}", unreachable)
         self._entries: dict[str, _Entry] = {}
         self._listed: set[Kind] = set()
         self._is_reachable = True
@@ -51,6 +55,11 @@ class Overview:
     def deadline(self) -> float | None:
         """When `handle` is to be called with a Tick, if nothing happens before."""
         return self._watches.next_time()
+
+    def jobs(self) -> list[tuple[Json, list[Phase]]]:
+        """Return all Jobs as they are now, with the phases of their Pods."""
+        entries = [entry for entry in self._entries.values() if entry.item is not None]
+        return [(entry.item, [pod.phase for pod in entry.pods.values()]) for entry in entries]
 
     def handle(self, event: Event, now: float) -> list[Action | Report]:
         """Take an event; return what is to be done and reported."""

@@ -13,8 +13,10 @@ import select
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 
 from gke_jobs import exit_codes
+from gke_jobs.connection import Connection
 from gke_jobs.following.events import Finish, Kind, List, Message, Watch
 from gke_jobs.following.overview import Overview, Report
 from gke_jobs.following.streaming import Streaming
@@ -43,15 +45,29 @@ def _watch(argv: list[str]) -> int:
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--unreachable-timeout", type=float, default=UNREACHABLE_SECONDS)
     options = parser.parse_args(words)
-    overview = Overview(options.namespace, options.unreachable_timeout)
-    streaming = Streaming(connection, options.namespace, _selector)
+    return run(connection, options.namespace, Overview(options.namespace, options.unreachable_timeout), _print)
+
+
+def _print(reports: Sequence[Report]) -> None:
+    for report in reports:
+        sys.stdout.write(json_line(report.content) + "\n")
+    sys.stdout.flush()
+
+
+def run(
+    connection: Connection, namespace: str, overview: Overview, take: Callable[[Sequence[Report]], float | None]
+) -> int:
+    """Watch until that fails; return the exit code.
+
+    namespace: '' for all of them
+    take: is called with what is new, maybe nothing, and returns when to be called again if nothing happens before
+    """
     threading.Thread(target=_end_without_reader, daemon=True).start()
+    streaming = Streaming(connection, namespace, _selector)
     actions = overview.begin(time.monotonic())
     while True:
         for action in actions:
-            if isinstance(action, Report):
-                sys.stdout.write(json_line(action.content) + "\n")
-            elif isinstance(action, Message):
+            if isinstance(action, Message):
                 log_or_fail(action.text, WARNING if action.is_warning else "")
             elif isinstance(action, List):
                 streaming.list(action.kind, "")
@@ -60,8 +76,8 @@ def _watch(argv: list[str]) -> int:
             elif isinstance(action, Finish):
                 log(action.reason, ERROR)
                 return action.status
-        sys.stdout.flush()
-        deadline = overview.deadline()
+        times = take([action for action in actions if isinstance(action, Report)]), overview.deadline()
+        deadline = min((due for due in times if due is not None), default=None)
         event = streaming.next(None if deadline is None else deadline - time.monotonic())
         actions = overview.handle(event, time.monotonic())
 

@@ -1,0 +1,54 @@
+"""Shows all Jobs of the toolkit anew whenever one of them changes, for list-jobs --watch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from gke_jobs.connection import Connection
+from gke_jobs.following.overview import Overview, Report
+from gke_jobs.following.phases import Phase
+from gke_jobs.following.watcher import run
+from gke_jobs.json_access import Json
+
+SETTLE_SECONDS = 0.2  # in which the changes after the first are shown with it
+CHANGES = ("job", "gone", "synced")  # reports
+
+
+def watch(
+    connection: Connection,
+    namespace: str,
+    unreachable: float,
+    show: Callable[[list[tuple[Json, list[Phase]]]], None],
+) -> int:
+    """Call `show` with all Jobs and the phases of their Pods, until the watch fails; return the exit code."""
+    overview = Overview(namespace, unreachable)
+    changes = Changes()
+
+    def take(reports: Sequence[Report]) -> float | None:
+        if changes.is_to_show([str(report.content["event"]) for report in reports], time.monotonic()):
+            show(overview.jobs())
+        return changes.show_at
+
+    return run(connection, namespace, overview, take)
+
+
+class Changes:
+    """When the Jobs are to be shown: soon after a change, once they have all been listed.
+
+    show_at: when that is, None where nothing has changed
+    """
+
+    def __init__(self) -> None:
+        self.show_at: float | None = None
+        self._is_synced = False
+
+    def is_to_show(self, reports: Sequence[str], now: float) -> bool:
+        """Take the events of reports; tell whether to show the Jobs now."""
+        self._is_synced = self._is_synced or "synced" in reports
+        if self.show_at is None and self._is_synced and any(event in CHANGES for event in reports):
+            self.show_at = now + SETTLE_SECONDS
+        if self.show_at is None or now < self.show_at:
+            return False
+        self.show_at = None
+        return True

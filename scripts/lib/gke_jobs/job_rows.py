@@ -1,0 +1,159 @@
+"""What list-jobs shows of a Job: its description, whether filters let it pass, and the table."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gke_jobs import labels
+from gke_jobs.following.phases import Phase
+from gke_jobs.json_access import Json, at, count_at, dict_at, list_at, text_at, true_conditions
+from gke_jobs.plain_text import duration, one_line, parse_time
+
+STATES = ("Pending", "Running", "Suspended", "Deleting", "Complete", "Failed")
+COLUMNS = {  # those of the table, and what they show of a description
+    "NAMESPACE": "namespace",
+    "JOB": "job",
+    "STATE": "state",
+    "AGE": "age",
+    "DURATION": "duration",
+    "PHASE": "phase",
+    "POOL": "node_pool",
+    "GPU": "gpu",
+    "PROFILE": "profile",
+}
+WIDEST = 50  # characters that a column leaves for a cell
+POOLS = ("cloud.google.com/gke-nodepool", "cloud.google.com/compute-class")  # labels of nodes
+GPU_TYPES = ("cloud.google.com/gke-accelerator", "cloud.google.com/gke-tpu-accelerator")  # likewise
+GPUS = ("nvidia.com/gpu", "amd.com/gpu", "google.com/tpu")  # resources
+OWNER = {  # as identity.Run has them
+    "environment": labels.AIRFLOW_ENVIRONMENT,
+    "dag_id": labels.DAG_ID,
+    "task_id": labels.TASK_ID,
+    "run_id": labels.RUN_ID,
+    "map_index": labels.MAP_INDEX,
+    "detached": labels.DETACHED,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """Which Jobs are shown; ages in seconds, '' and None for all of them."""
+
+    dag_id: str = ""
+    state: str = ""
+    older_than: int | None = None
+    newer_than: int | None = None
+
+    def match(self, job: Json, now: datetime) -> bool:
+        """Whether a Job is one of them. A Job without a time is neither old nor new."""
+        if self.dag_id and text_at(dict_at(job, "metadata", "annotations"), labels.DAG_ID) != self.dag_id:
+            return False
+        if self.state and state(job) != self.state:
+            return False
+        if self.older_than is None and self.newer_than is None:
+            return True
+        created = parse_time(text_at(job, "metadata", "creationTimestamp"))
+        age = (now - created).total_seconds() if created else None
+        is_older = self.older_than is None or (age is not None and age > self.older_than)
+        return is_older and (self.newer_than is None or (age is not None and age < self.newer_than))
+
+
+def describe(job: Json, now: datetime, phases: Iterable[Phase] = ()) -> dict[str, str]:
+    """Return the description of one Job, all of it text as it is in the Job, '' for what it lacks.
+
+    phases: of its Pods
+    """
+    metadata = dict_at(job, "metadata")
+    annotations = dict_at(metadata, "annotations")
+    created = parse_time(metadata.get("creationTimestamp"))
+    pod = dict_at(job, "spec", "template", "spec")
+    told = {
+        "job": text_at(metadata, "name"),
+        "namespace": text_at(metadata, "namespace"),
+        "uid": text_at(metadata, "uid"),
+        "state": state(job),
+        "age": duration(created, now) if created else "",
+        "duration": _duration(job, now),
+        "phase": _phases(Counter(phases)),
+        "node_pool": _first(dict_at(pod, "nodeSelector"), POOLS),
+        "gpu": _gpu(pod),
+        "profile": text_at(annotations, labels.PROFILE),
+    }
+    return told | {key: text_at(annotations, label) for key, label in OWNER.items()}
+
+
+def state(job: Json) -> str:
+    """Return Complete, Failed, Suspended, Deleting, Running or Pending."""
+    conditions = true_conditions(job)
+    for word in ("Complete", "Failed", "Suspended"):
+        if word in conditions:
+            return word
+    if at(job, "metadata", "deletionTimestamp"):
+        return "Deleting"
+    return "Running" if at(job, "status", "ready") else "Pending"
+
+
+def _duration(job: Json, now: datetime) -> str:
+    """Return for how long a Job has run, since it was first started: a suspended one does not run."""
+    begun, conditions = parse_time(text_at(job, "status", "startTime")), true_conditions(job)
+    end = conditions.get("Complete") or conditions.get("Failed")
+    return duration(begun, parse_time(text_at(end, "lastTransitionTime")) or now) if begun else ""
+
+
+def _phases(counts: Counter[Phase]) -> str:
+    if counts.total() == 1:
+        return next(iter(counts)).value
+    return ", ".join(f"{counts[phase]} {phase.value}" for phase in Phase if counts[phase])
+
+
+def _gpu(pod: Json) -> str:
+    """Return how many GPUs or TPU chips a Pod asks for, and their type where it names one."""
+    for resource in GPUS:
+        if number := sum(count_at(one, "resources", "limits", resource) for one in list_at(pod, "containers")):
+            return f"{number} {_first(dict_at(pod, 'nodeSelector'), GPU_TYPES) or resource}"
+    return ""
+
+
+def _first(selector: Json, names: Sequence[str]) -> str:
+    return next((found for name in names if (found := text_at(selector, name))), "")
+
+
+def owner(job: dict[str, str]) -> str:
+    """Return the task instance of a described Job as text, `by hand` where there is none."""
+    if not job["dag_id"]:
+        return "by hand"
+    index = "" if job["map_index"] in ("-1", "") else f"[{job['map_index']}]"
+    return f"{job['environment']}: {job['dag_id']} {job['task_id']}{index} {job['run_id']}"
+
+
+def table(jobs: Iterable[dict[str, str]], *, namespaces: bool = False) -> str:
+    """Return described Jobs as lines of text. namespaces: with that of each."""
+    columns = list(COLUMNS)[0 if namespaces else 1 :]
+    rows = [(*columns, "TASK")]
+    rows += [tuple(map(one_line, (*(job[COLUMNS[column]] for column in columns), owner(job)))) for job in jobs]
+    widths = [min(WIDEST, max(len(row[column]) for row in rows)) for column in range(len(columns))]
+    lines = ("  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def fitted(table_text: str, columns: int, lines: int) -> str:
+    """Return a table that fits a terminal: its heading, as many of the newest Jobs as there is room for, cut lines."""
+    heading, *rows = table_text.splitlines()
+    room = max(1, lines - 2)  # the heading, and where the cursor is
+    if len(rows) > room:
+        hidden = len(rows) - room + 1
+        rows = [f"({hidden} older Jobs are not shown)", *rows[hidden:]]
+    return "".join(f"{_cut(line, columns)}\n" for line in [heading, *rows])
+
+
+def _cut(line: str, columns: int) -> str:
+    """Return as much of a line as there are columns for; a letter of Japanese takes two."""
+    for number, char in enumerate(line):
+        columns -= 2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1
+        if columns < 0:
+            return line[:number]
+    return line
