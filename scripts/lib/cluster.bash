@@ -101,6 +101,7 @@ use_context() {
 open_connection() {
   local directory=${GKE_JOB_RUN:-$PRIVATE_DIR} name='[^/]+'
   local paths="^/apis/batch/v1/namespaces/$name/jobs(/$name)?\$|^/api/v1/namespaces/$name/(events|pods(/$name/log)?)\$"
+  paths+="|^/apis/(visibility\.)?kueue\.x-k8s\.io/v1beta[12]/namespaces/$name/(workloads|localqueues/$name/pendingworkloads)\$"
   paths+=${more_paths:+"|$more_paths"}
   # With GOGC=20 a waiting kubectl has 9 MiB of its own instead of 13. Connect gateway serves a cluster below a path.
   proxy_command=(env GOGC=20 kubectl "${kubectl_options[@]}" proxy --unix-socket=socket --accept-paths="$paths"

@@ -69,6 +69,7 @@ SUBRESOURCES: dict[str, dict[str, Any]] = {  # -> what discovery says of it
     "pods/log": {"kind": "Pod", "verbs": ("get",)},
     "pods/status": {"kind": "Pod", "verbs": ("get", "patch")},
 }
+EXTENSIONS = ".x-k8s.io"  # ends the API groups that a cluster has only where somebody installed them, such as Kueue's
 BY_PLURAL = {(resource.group, resource.plural): resource for resource in RESOURCES}
 BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
 
@@ -79,6 +80,8 @@ def target(path: str) -> Target:
     if not match:
         raise ApiError("NotFound", "the server could not find the requested resource")
     group, plural, subresource = match["group"] or "", match["plural"], match["subresource"] or ""
+    if group.endswith(EXTENSIONS):
+        raise ApiError("NotFound", "the server could not find the requested resource")
     resource = BY_PLURAL.get((group, plural))
     if resource is None or match["version"] != "v1":
         raise not_imitated(f'the resource "{plural}" of the API group "{group}", version {match["version"]}')

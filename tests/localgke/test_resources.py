@@ -37,7 +37,10 @@ def test_what_the_stand_in_does_not_serve_is_refused_by_name(path, said):
     assert said in caught.value.message
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/api/v1/pods/p", "/api/v1/namespaces/ns/nodes/n"])
+KUEUE = "/apis/visibility.kueue.x-k8s.io/v1beta2/namespaces/ns/localqueues/q/pendingworkloads"
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/api/v1/pods/p", "/api/v1/namespaces/ns/nodes/n", KUEUE])
 def test_a_path_that_no_cluster_has_is_not_found(path):
     with pytest.raises(ApiError, match="could not find the requested resource") as caught:
         resources.target(path)

@@ -103,6 +103,18 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   kubectl delete job forbidden
 }
 
+@test "a Job in a queue of Kueue, on a cluster that has none: the proxy lets the question pass" {
+  create_job queued 'true' '{"suspend": true}' >/dev/null
+  kubectl label job queued kueue.x-k8s.io/queue-name=gpus
+  kubectl wait --for condition=Suspended job/queued --timeout 30s
+  explain queued
+  assert_success
+  assert_equal "${lines[0]}" "Job queued is suspended: it waits in Kueue's queue gpus"
+  assert_line '  Kueue: the cluster has no Workloads of Kueue: is it installed?'
+  assert_line --regexp '^advice: install Kueue, or leave out `queue`'
+  kubectl delete job queued --wait=false
+}
+
 @test "--uid of another Job that had the name: 78, and nothing is explained" {
   create_job stranger 'true' >/dev/null
   explain stranger --uid 00000000-0000-0000-0000-000000000000

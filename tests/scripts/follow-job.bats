@@ -244,3 +244,16 @@ resume() { # NAME
   assert_output ''
   assert_regex "$stderr" 'would run: kubectl .*get jobs --field-selector metadata.name=any --watch'
 }
+
+@test "a Job in a queue of Kueue: what its Workload says is logged" {
+  local follower
+  create_job queued 'true' '{"suspend": true}' >/dev/null
+  kubectl label job queued kueue.x-k8s.io/queue-name=gpus
+  bash "$REPOSITORY/scripts/follow-job" --job queued 2>"$BATS_TEST_TMPDIR/log" 3>&- &
+  follower=$!
+  wait_until grep --quiet 'Kueue: the cluster has no Workloads of Kueue' "$BATS_TEST_TMPDIR/log"
+  kill "$follower"
+  wait_for "$follower"
+  assert_regex "$(<"$BATS_TEST_TMPDIR/log")" 'Job queued is suspended: it waits until Kueue admits it from queue gpus'
+  kubectl delete job queued --wait=false
+}

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 from diagnosing import advice, event
+from kueue_objects import EVICTED, IN_QUEUE, PENDING, RESERVED, inadmissible, workload
 from recordings import load
 
 from gke_jobs.diagnosis.diagnosis import diagnose
+from gke_jobs.kueue import Queued
 
 # V11, V12: advice is about what happened last, and about the program first.
 OVER = [
@@ -17,6 +19,10 @@ OVER = [
     ("BackOff", 'Back-off pulling image "model": 403 Forbidden', "Warning"),
     ("FailedCreate", 'Error creating: pods "x" is forbidden: exceeded quota: small', "Warning"),
 ]
+TOO_MUCH = (
+    "couldn't assign flavors to pod set main: insufficient quota for nvidia.com/gpu in flavor l4, previously "
+    "considered podsets requests (0) + current podset request (64) > maximum capacity (8)"
+)
 PROGRAM_FAILURES = [
     *("command_not_found", "disk_full", "exit_code", "failed_indexes", "failure_policy", "init_container", "killed"),
     *(
@@ -178,6 +184,30 @@ def test_the_advice_for_what_is_missing_names_the_values_that_ask_for_it(message
     pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = message
     (found,) = advice(diagnose(replace(seen, pods=[pod])))
     assert found.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, "install Kueue, or leave out `queue`"),
+        (workload(), "it starts when Kueue admits it"),
+        (workload(PENDING), "it starts when other Jobs of its ClusterQueue give back nvidia.com/gpu: wait"),
+        (
+            workload(PENDING, EVICTED, IN_QUEUE),
+            "it starts when other Jobs of its ClusterQueue give back nvidia.com/gpu",
+        ),
+        (workload(inadmissible(TOO_MUCH)), "the queue never has so much"),
+        (workload(inadmissible("LocalQueue q doesn't exist")), "create the LocalQueue q in the Job's namespace"),
+        (workload(inadmissible("ClusterQueue gpus is inactive")), "ClusterQueue gpus takes no Jobs"),
+        (workload(inadmissible("LocalQueue q is stopped")), "LocalQueue q takes no Jobs"),
+        (workload(inadmissible("flavor l4 doesn't match node affinity")), "no ResourceFlavor of the queue"),
+        (workload(PENDING, active=False), "resume it: set spec.active of its Workload to true"),
+        (workload(RESERVED), "it starts when Kueue admits it"),
+    ],
+)
+def test_the_advice_for_a_job_in_a_queue_of_kueue(found, said):
+    (line,) = advice(diagnose(replace(load("suspended"), queued=Queued(workload=found))))
+    assert line.startswith(said)
 
 
 def test_s7_a_command_in_the_advice_has_only_checked_names():

@@ -9,6 +9,7 @@ import time
 import pytest
 from api_server import ApiServer, chunked, endless, raw, whole
 from cluster_objects import UID, job
+from kueue_objects import workload
 
 from gke_jobs import connection as connection_module
 from gke_jobs import unix_http
@@ -26,10 +27,14 @@ from gke_jobs.following.events import (
     Opened,
     Tick,
     WatchEnded,
+    WorkloadRead,
 )
 from gke_jobs.following.streaming import Streaming
+from gke_jobs.kueue import Queued
 
 JOBS, PODS, EVENTS = "/apis/batch/v1/namespaces/ns/jobs", "/api/v1/namespaces/ns/pods", "/api/v1/namespaces/ns/events"
+WORKLOADS = "/apis/kueue.x-k8s.io/v1beta2/namespaces/ns/workloads"
+WAITING = "/apis/visibility.kueue.x-k8s.io/v1beta2/namespaces/ns/localqueues/gpu-queue/pendingworkloads"
 LOG = f"{PODS}/train-a/log"
 FIRST, SECOND = LogId("train-a", "main", 1), LogId("train-a", "main", 2)
 
@@ -190,6 +195,16 @@ def test_the_events_of_the_job(server, streaming):
     server.answers[EVENTS] = whole({}, 500)
     streaming.read_events(UID)
     assert until(streaming, EventsRead) == [EventsRead(UID, None)]
+
+
+def test_what_kueue_has_of_the_job(server, streaming):
+    server.answers[WORKLOADS] = whole({"items": [workload(uid=UID)]})
+    server.answers[WAITING] = whole({}, 403)
+    streaming.read_workload(UID, "gpu-queue")
+    assert until(streaming, WorkloadRead) == [WorkloadRead(Queued(workload=workload(uid=UID)))]
+    server.answers[WORKLOADS] = whole({}, 403)
+    streaming.read_workload(UID, "gpu-queue")
+    assert until(streaming, WorkloadRead) == [WorkloadRead(None)]
 
 
 @pytest.mark.parametrize(

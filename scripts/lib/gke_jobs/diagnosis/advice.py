@@ -64,6 +64,31 @@ JOB = (
         r""" with: kubectl patch job \1 --patch '{"spec": {"suspend": false}}'""",
     ),
 )
+# Why Kueue does not admit a Job: kueue.reasons. What quotes Kueue is from its scheduler and workload controller.
+QUEUE = (
+    Rule(r"is it installed\?", "install Kueue, or leave out `queue`: nothing else resumes the Job"),
+    Rule(r"LocalQueue (\S+) doesn't exist", r"create the LocalQueue \1 in the Job's namespace, or correct `queue`"),
+    Rule(
+        r"((?:Local|Cluster)Queue \S+) (?:is inactive|is stopped|is terminating or missing|doesn't exist)",
+        r"\1 takes no Jobs: ask those who run Kueue, or name another `queue`",
+    ),
+    Rule(r"deactivated", "resume it: set spec.active of its Workload to true, or delete the Job and run it again"),
+    Rule(
+        r"> maximum capacity",
+        "the queue never has so much: request less (`resources`), run fewer Pods at once, or have the quota of its "
+        "ClusterQueue raised",
+    ),
+    Rule(
+        r"insufficient (?:unused )?quota for (\S+) in flavor",
+        r"it starts when other Jobs of its ClusterQueue give back \1: wait, request less (`resources`), or have the "
+        "quota raised",
+    ),
+    Rule(
+        r"(?:doesn't match node affinity|untolerated taint)",
+        "no ResourceFlavor of the queue has the nodes that it asks for: compare --profile with: kubectl get "
+        "resourceflavors --output yaml",
+    ),
+)
 GONE = (
     Rule(
         r"of its Pods (?:is|are) gone, [^:]*: ([^\s,]+)",

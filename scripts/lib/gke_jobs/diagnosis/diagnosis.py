@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gke_jobs import kueue
 from gke_jobs.diagnosis import advice
 from gke_jobs.diagnosis.advice import Rule, advise
 from gke_jobs.diagnosis.event_lines import EventLine, event_lines, events_since
@@ -26,6 +27,7 @@ GROUPS = 5  # of Pods that are alike, shown in full
 LOG_LINES = 25
 LOG_GONE = b"unable to retrieve container logs"  # what the kubelet says as if it were the log
 NAMES = 10  # of Pods in one line
+KUEUE_ROLE = "templates/role-kueue.yaml is a Role for that"
 LIMITS = ("backoffLimit", "backoffLimitPerIndex", "activeDeadlineSeconds")
 UNLIMITED = 2**31 - 1  # what Kubernetes sets as backoffLimit where backoffLimitPerIndex counts
 # Advice about what ended comes before advice about what waits.
@@ -91,7 +93,13 @@ def _job_block(seen: Seen) -> Block:
         return Block([f"Job {one_line(seen.name)} {unread if job is None else 'is no longer there'}"], None)
     lines = [_headline(seen), f"  {'; '.join(_details(seen))}"]
     events = event_lines(seen.events_of(seen.uid), seen.now, lines[0])
-    said = advise(advice.JOB, ["\n".join(lines)])
+    queue = kueue.reasons(seen.queued) if seen.queued else []
+    said = advise(advice.QUEUE, queue) or advise(advice.JOB, ["\n".join(lines)])
+    lines += [f"  Kueue: {line}" for line in [*queue, kueue.place(seen.queued) if seen.queued else ""] if line]
+    if "queue" in seen.unread:
+        why = seen.unread["queue"]
+        role = f"; {KUEUE_ROLE}" if why.startswith("permission denied") else ""
+        lines.append(f"  Kueue: its Workload could not be read: {why}{role}")
     if not said and not seen.pods and not _conditions(job).get("Complete"):
         said = _advise_by_events(advice.CREATION, events)  # with Pods, what kept them from being created is over
     return Block([*lines, *(f"  {event.text}" for event in events)], said)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from gke_jobs import kueue
 from gke_jobs.connection import Connection, jobs_path, log_path, pods_path
 from gke_jobs.diagnosis.diagnosis import GROUPS, LOG_LINES, gone_pods, pod_groups
 from gke_jobs.diagnosis.pod_facts import logs_to_read
@@ -132,16 +133,23 @@ class _Reader:
                 if pod and (pod, container) not in seen.shown_logs:
                     logs[pod, container] = self._log_of(pod, container, previous)
         events += [self._events_of("name", pod) for pod in gone_pods(seen)[:MOST_GONE]]
-        read_at_once(*events, *logs.values())
+        queue = self._queue_of(seen)
+        read_at_once(*queue, *events, *logs.values())
         found: list[tuple[list[Json], str]] = [one.value or ([], one.unread) for one in events]
-        unread = next((why for _, why in found if why), "")
+        whys = [*(("events", why) for _, why in found), *(("queue", one.unread) for one in queue)]
         return replace(
             seen,
+            queued=next((one.value for one in queue), None),
             events=[*seen.events, *(event for some, _ in found for event in some)],
             logs={key: one.value for key, one in logs.items() if one.value is not None},
-            unread={"events": unread, **seen.unread} if unread else seen.unread,
+            unread={what: why for what, why in reversed(whys) if why} | seen.unread,
             unread_logs={key: one.unread or "the Pod is gone" for key, one in logs.items() if one.value is None},
         )
+
+    def _queue_of(self, seen: Seen) -> list[Read]:
+        if queue := kueue.queue_of(seen.job):
+            return [Read(call=lambda: kueue.read(self.connection, self.namespace, seen.uid, queue, STEP_SECONDS))]
+        return []
 
     def _events_of(self, field: str, value: str) -> Read:
         return Read(call=lambda: self.events(f"involvedObject.{field}={value}"))

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gke_jobs.json_access import Json, text_at
+from gke_jobs.kueue import Queued
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """What was read of one Job. None stands for what could not be read; an empty `job` is one that is not there.
 
-    unread: why, a sanitized line, by what: `job`, `pods`, `events`; unread_logs: likewise by Pod and container
+    unread: why, a sanitized line, by what: `job`, `pods`, `events`, `queue`; unread_logs: likewise by Pod and container
     """
 
     name: str
@@ -25,6 +26,7 @@ class Seen:
     unread: dict[str, str] = field(default_factory=dict)
     unread_logs: dict[tuple[str, str], str] = field(default_factory=dict)
     more_pods: bool = False  # than were read
+    queued: Queued | None = None  # what Kueue has of it, None for a Job that waits in no queue
     shown_logs: Set[tuple[str, str]] = frozenset()  # by Pod and container: were shown live, and are left out
     now: datetime
 

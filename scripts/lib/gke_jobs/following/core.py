@@ -30,11 +30,13 @@ from gke_jobs.following.events import (
     ReadEvents,
     StopLog,
     WatchEnded,
+    WorkloadRead,
 )
 from gke_jobs.following.jobs import Job, end_of_removed, news, read_job, unfinished
 from gke_jobs.following.log_streams import LogStreams
 from gke_jobs.following.mounts import Mounts
 from gke_jobs.following.pods_seen import PodsSeen
+from gke_jobs.following.queueing import Queueing
 from gke_jobs.following.reconnecting import Reconnecting
 from gke_jobs.following.settings import Settings
 from gke_jobs.following.succeeding import Succeeding
@@ -63,6 +65,7 @@ class Follower:
         self._clocks = Clocks(settings.job, settings.limits, now, settings.waited)
         self._creation = Creation(at_once=before is not None)
         self._mounts = Mounts(once=settings.once or before is not None)
+        self._queueing = Queueing()
         self._check: Check | None = None
         if before is not None:
             self._check = Check(settings.job, now, self._clocks, self.pods, self._creation, self._mounts)
@@ -96,7 +99,7 @@ class Follower:
             times += [self._watches.next_time(), self._check.gives_up_at()]
         else:
             times += [self._watches.next_time(), self._clocks.next_time(), self.pods.next_time()]
-            times += [self._creation.ask_at, self._mounts.ask_at, self._succeeding.next_time()]
+            times += [self._creation.ask_at, self._mounts.ask_at, self._queueing.ask_at, self._succeeding.next_time()]
         return min((time for time in times if time is not None), default=None)
 
     @property
@@ -138,8 +141,10 @@ class Follower:
             yield from self._listed(event, now)
         elif isinstance(event, Changed):
             yield from self._changed(event, now)
-        elif isinstance(event, EventsRead):
+        elif isinstance(event, EventsRead) and not self._ending.has_begun:
             yield from self._events_read(event, now)
+        elif isinstance(event, WorkloadRead) and not self._ending.has_begun:
+            yield from self._queueing.read(event, self._job)
         yield from self._advance(now)
 
     def _begin(self, now: float) -> Iterator[Action]:
@@ -174,6 +179,7 @@ class Follower:
         yield from self.pods.overdue(now)
         if self._creation.is_to_ask(self._job, self.pods, now):
             yield ReadEvents(self._uid)
+        yield from self._queueing.act(self._job, now)
         yield from self._succeeding.act(now)
         if self._succeeding.has_begun and (self._succeeding.is_over(now) or self._clocks.is_out_of_time(now)):
             yield from self._conclude(0, f"Job {self._settings.job} has met its success criteria", now)
@@ -192,14 +198,10 @@ class Follower:
             yield from self._ending.act(now)
 
     def _has_looked(self) -> bool:
-        if not self._settings.limits.start:
-            return True
         is_stuck = self.pods.stuck() or self._mounts.is_asking or self._creation.blocked
-        return self._pods_listed and not is_stuck
+        return not self._settings.limits.start or (self._pods_listed and not is_stuck)
 
     def _events_read(self, event: EventsRead, now: float) -> Iterator[Action]:
-        if self._ending.has_begun:
-            return
         if event.uid == self._uid:
             yield from self._creation.read(event.items, self._job, self.pods, now)
         else:

@@ -11,6 +11,7 @@ from enum import Enum
 
 from gke_jobs.errors import Answer
 from gke_jobs.json_access import Json
+from gke_jobs.kueue import Queued
 
 
 class Kind(Enum):
@@ -62,6 +63,13 @@ class EventsRead:
 
 
 @dataclass(frozen=True)
+class WorkloadRead:
+    """What Kueue has of the Job came, None where it could not be read."""
+
+    queued: Queued | None
+
+
+@dataclass(frozen=True)
 class LogPiece:
     """A piece of a container's log came, in any cut."""
 
@@ -82,7 +90,7 @@ class Tick:
     """Time has passed."""
 
 
-Event = Listed | Changed | Opened | WatchEnded | EventsRead | LogPiece | LogEnded | Tick
+Event = Listed | Changed | Opened | WatchEnded | EventsRead | WorkloadRead | LogPiece | LogEnded | Tick
 
 
 @dataclass(frozen=True)
@@ -137,6 +145,14 @@ class ReadEvents:
 
 
 @dataclass(frozen=True)
+class ReadWorkload:
+    """Ask for what Kueue has of the Job with this uid, in this queue."""
+
+    uid: str
+    queue: str
+
+
+@dataclass(frozen=True)
 class StartLog:
     """Read a log, from a time on (RFC 3339, '' from its beginning). follows: to its end, else to what is there now."""
 
@@ -167,4 +183,4 @@ class Finish:
     unscheduled: bool = False
 
 
-Action = Message | Lines | List | Watch | ReadEvents | StartLog | StopLog | Finish
+Action = Message | Lines | List | Watch | ReadEvents | ReadWorkload | StartLog | StopLog | Finish

@@ -40,6 +40,7 @@ from gke_jobs.following.events import (
     List,
     Message,
     ReadEvents,
+    ReadWorkload,
     StartLog,
     StopLog,
     Tick,
@@ -180,6 +181,8 @@ def _do(action: Action, follower: Follower, streaming: Streaming) -> None:
         streaming.watch(action.kind, follower.uid, action.version)
     elif isinstance(action, ReadEvents):
         streaming.read_events(action.uid)
+    elif isinstance(action, ReadWorkload):
+        streaming.read_workload(action.uid, action.queue)
     elif isinstance(action, StartLog):
         streaming.read_log(action.stream, action.since, follows=action.follows)
     elif isinstance(action, StopLog):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 
+from gke_jobs import kueue
 from gke_jobs.connection import ANSWER_SECONDS, Connection, jobs_path, log_path, pods_path
 from gke_jobs.errors import Answer, ApiError, from_status
 from gke_jobs.event_pages import read_events
@@ -25,6 +26,7 @@ from gke_jobs.following.events import (
     Opened,
     Tick,
     WatchEnded,
+    WorkloadRead,
 )
 from gke_jobs.json_access import at, dict_at, list_at, text_at
 from gke_jobs.unix_http import Stream
@@ -72,6 +74,10 @@ class Streaming:
     def read_events(self, uid: str) -> None:
         """Ask for the Kubernetes Events of an object; EventsRead follows."""
         self._start(("events of", uid), lambda token: self._read_events(token, uid))
+
+    def read_workload(self, uid: str, queue: str) -> None:
+        """Ask for what Kueue has of a Job; WorkloadRead follows."""
+        self._start(("workload of", uid), lambda token: self._read_workload(token, uid, queue))
 
     def read_log(self, log: LogId, since: str, *, follows: bool = True) -> None:
         """Read a log as it is written, or what is there now; Opened, LogPiece and one LogEnded follow."""
@@ -158,6 +164,13 @@ class Streaming:
             return
         now = datetime.now(timezone.utc)
         self._events.put((token, EventsRead(uid, [event for event in found if not is_in_future(event, now)])))
+
+    def _read_workload(self, token: Token, uid: str, queue: str) -> None:
+        try:
+            queued = kueue.read(self._connection, self._namespace, uid, queue, ANSWER_SECONDS)
+        except ApiError:
+            queued = None
+        self._events.put((token, WorkloadRead(queued)))
 
     def _read_log(self, token: Token, log: LogId, query: Query) -> None:
         answer: Answer | None = None

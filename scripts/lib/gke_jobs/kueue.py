@@ -1,0 +1,124 @@
+"""Why a Job waits in a queue of Kueue, from its Workload; and its place there, from Kueue's visibility API.
+
+Both are rights that a Role may leave out, and parts of a cluster that may not be there. The place is as Kueue tells it:
+which Workload is admitted next depends on quota, cohorts and strategy as well, and is not computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from gke_jobs.connection import Connection
+from gke_jobs.errors import ApiError
+from gke_jobs.json_access import Json, at, dict_at, int_at, is_owned_by, list_at, text_at, true_conditions
+from gke_jobs.labels import QUEUE
+from gke_jobs.plain_text import is_name, one_line
+
+VERSION, OLD_VERSION = "v1beta2", "v1beta1"  # of both API groups, since and before Kueue 0.15
+NOT_FOUND = 404
+JOB_UID = "kueue.x-k8s.io/job-uid"  # label of a Workload
+MOST_WAITING = "1000"  # Workloads of one queue, among which its place is looked for; Kueue's own default
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queued:
+    """What was read of a Job in a queue.
+
+    workload: {} where there is none, None where the cluster has no such thing as a Workload
+    places: how many others are before it in the LocalQueue and in the ClusterQueue, None where that is not known
+    """
+
+    workload: Json
+    places: tuple[int, int] | None = None
+
+
+def queue_of(job: Json) -> str:
+    """Return the queue in which a suspended Job waits, '' for a Job that does not."""
+    queue = text_at(dict_at(job, "metadata", "labels"), QUEUE)
+    return queue if "Suspended" in true_conditions(job) else ""
+
+
+def read(connection: Connection, namespace: str, uid: str, queue: str, seconds: float) -> Queued:
+    """Return what there is about the Job with this uid. ApiError when its Workload cannot be read."""
+    query = {"labelSelector": f"{JOB_UID}={uid}"}
+    place = f"namespaces/{quote(namespace, safe='')}"
+    try:
+        found = _get(connection, "kueue.x-k8s.io", f"{place}/workloads", query, seconds)
+    except ApiError as error:
+        if error.answer.code == NOT_FOUND:
+            return Queued(workload=None)
+        raise
+    ours = [one for one in list_at(found, "items") if is_owned_by(one, uid)]
+    workload: Json = max(ours, key=lambda one: text_at(one, "metadata", "creationTimestamp"), default={})
+    if not workload or not is_name(queue) or "QuotaReserved" in true_conditions(workload):
+        return Queued(workload=workload)
+    try:
+        path = f"{place}/localqueues/{queue}/pendingworkloads"
+        waiting = _get(connection, "visibility.kueue.x-k8s.io", path, {"limit": MOST_WAITING}, seconds)
+    except ApiError:
+        return Queued(workload=workload)
+    return Queued(workload=workload, places=_places(waiting, text_at(workload, "metadata", "name")))
+
+
+def _get(connection: Connection, group: str, path: str, query: dict[str, str], seconds: float) -> Json:
+    try:
+        return connection.get_json(f"/apis/{group}/{VERSION}/{path}", query, seconds)
+    except ApiError as error:
+        if error.answer.code != NOT_FOUND:
+            raise
+    return connection.get_json(f"/apis/{group}/{OLD_VERSION}/{path}", query, seconds)
+
+
+def _places(waiting: Json, name: str) -> tuple[int, int] | None:
+    for one in list_at(waiting, "items"):
+        if text_at(one, "metadata", "name") == name:
+            return int_at(one, "positionInLocalQueue"), int_at(one, "positionInClusterQueue")
+    return None
+
+
+def reasons(queued: Queued) -> list[str]:
+    """Return why the Job waits, as lines of text, what is true now first."""
+    if queued.workload is None:
+        return ["the cluster has no Workloads of Kueue: is it installed?"]
+    if not queued.workload:
+        return ["Kueue has not made a Workload for the Job"]
+    pending = list(_pending(queued.workload))
+    evicted = [line for line in _evicted(queued.workload) if not any(line.endswith(one) for one in pending)]
+    return [*pending, *evicted]
+
+
+def place(queued: Queued) -> str:
+    """Return where the Job stands in the queues, '' where that is not known."""
+    if queued.places is None:
+        return ""
+    local, cluster = queued.places
+    return f"Workloads before it: {local} in its LocalQueue, {cluster} in its ClusterQueue"
+
+
+def _pending(workload: Json) -> Iterator[str]:
+    conditions = {text_at(condition, "type"): condition for condition in list_at(workload, "status", "conditions")}
+    quota, admitted = conditions.get("QuotaReserved"), conditions.get("Admitted")
+    if at(workload, "spec", "active") is False:
+        yield "its Workload is deactivated (spec.active is false): Kueue does not admit it"
+    if text_at(admitted, "status") == "True":
+        yield "admitted: it is about to start"
+    elif text_at(quota, "status") == "True":
+        yield f"it has quota: {one_line(text_at(quota, 'message'))}"
+        for check in list_at(workload, "status", "admissionChecks"):
+            if text_at(check, "state") != "Ready":
+                name, state, message = (one_line(text_at(check, key)) for key in ("name", "state", "message"))
+                yield f"admission check {name} is {state}" + (f": {message}" if message else "")
+    elif quota:
+        yield f"no quota ({one_line(text_at(quota, 'reason'))}): {one_line(text_at(quota, 'message'))}"
+    else:
+        yield "Kueue has not tried to admit it yet"
+
+
+def _evicted(workload: Json) -> Iterator[str]:
+    conditions = true_conditions(workload)
+    for kind in ("Evicted", "Preempted"):
+        if condition := conditions.get(kind):
+            reason, message = one_line(text_at(condition, "reason")), one_line(text_at(condition, "message"))
+            yield f"{kind.lower()} ({reason}): {message}"

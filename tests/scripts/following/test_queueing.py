@@ -1,0 +1,106 @@
+"""What the follower logs of a Job that waits in a queue of Kueue."""
+
+import pytest
+from cluster_objects import UID, Driver, job, texts
+from kueue_objects import EVICTED, IN_QUEUE, PENDING, RESERVED, check, workload
+
+from gke_jobs.following.events import Finish, Message, ReadWorkload, WorkloadRead
+from gke_jobs.following.queueing import PAUSES
+from gke_jobs.kueue import Queued, reasons
+
+QUEUE = {"labels": {"kueue.x-k8s.io/queue-name": "gpu-queue"}}
+ASK = ReadWorkload(UID, "gpu-queue")
+
+
+def in_queue():
+    """A wait in which the Job has been listed, and its Workload asked for."""
+    driver = Driver()
+    driver.listed([job("Suspended", metadata=QUEUE)])
+    later(driver, PAUSES[0])
+    return driver
+
+
+def later(driver, seconds):
+    """Let time pass."""
+    driver.at(driver.now - driver.start + seconds)
+
+
+def said(driver, *conditions, places=None, **given):
+    """What is logged when this Workload was read."""
+    queued = Queued(workload=workload(*conditions, **given), places=places)
+    return [action.text for action in driver.give(WorkloadRead(queued)) if isinstance(action, Message)]
+
+
+def test_the_workload_of_a_suspended_job_in_a_queue_is_read_less_and_less_often():
+    driver = in_queue()
+    assert driver.actions.count(ASK) == 1
+    for number, pause in enumerate(PAUSES[1:], 2):
+        later(driver, pause)
+        assert driver.actions.count(ASK) == number
+    later(driver, 10 * PAUSES[-1])
+    assert driver.actions.count(ASK) == len(PAUSES) + 10
+
+
+@pytest.mark.parametrize("found", [job("Suspended"), job(metadata=QUEUE), job("FailureTarget", metadata=QUEUE)])
+def test_that_of_no_other_job_is_read(found):
+    driver = Driver()
+    driver.listed([found])
+    later(driver, 60)
+    assert ASK not in driver.actions
+
+
+def test_each_reason_is_logged_once_and_a_new_place():
+    driver = in_queue()
+    (why,) = reasons(Queued(workload=workload(PENDING)))
+    place = "Workloads before it: {} in its LocalQueue, {} in its ClusterQueue"
+    assert said(driver, PENDING, places=(2, 5)) == [f"Kueue: {why}; {place.format(2, 5)}"]
+    assert said(driver, PENDING, places=(2, 5)) == []
+    assert said(driver, PENDING, places=(1, 4)) == [f"Kueue: {place.format(1, 4)}"]
+    assert said(driver, RESERVED, checks=[check()]) == [
+        "Kueue: it has quota: Quota reserved in ClusterQueue gpus; admission check dws is Pending"
+    ]
+    assert said(driver, PENDING) == []
+
+
+def test_a_job_that_was_preempted_waits_again_and_the_log_has_by_whom():
+    driver = in_queue()
+    driver.job(job(metadata=QUEUE))
+    later(driver, 60)
+    before = driver.actions.count(ASK)
+    driver.job(job("Suspended", metadata=QUEUE))
+    later(driver, PAUSES[0])
+    assert driver.actions.count(ASK) == before + 1
+    (line,) = said(driver, PENDING, EVICTED, IN_QUEUE)
+    assert "; evicted (Preempted): Preempted to accommodate a workload" in line
+    assert "; preempted (InClusterQueue): " in line
+
+
+def test_a_workload_that_cannot_be_read_is_no_news():
+    driver = in_queue()
+    assert [action for action in driver.give(WorkloadRead(None)) if isinstance(action, Message)] == []
+    later(driver, PAUSES[1])
+    assert driver.actions.count(ASK) == 2
+
+
+def test_what_comes_when_the_job_has_started_or_ended_is_not_logged():
+    driver = in_queue()
+    driver.job(job(metadata=QUEUE))
+    assert said(driver, PENDING) == []
+    driver = in_queue()
+    driver.job(job("Complete", metadata=QUEUE))
+    assert said(driver, PENDING) == []
+
+
+def test_a_look_at_a_job_in_a_queue_does_not_wait_for_its_workload():
+    driver = Driver(once=True)
+    driver.listed([job("Suspended", metadata=QUEUE)])
+    assert isinstance(driver.end, Finish)
+    assert ASK not in driver.actions
+
+
+def test_the_reason_comes_after_that_the_job_is_suspended():
+    driver = in_queue()
+    said(driver, PENDING)
+    lines = texts(driver.actions)
+    first = next(number for number, line in enumerate(lines) if "is suspended: it waits until Kueue admits it" in line)
+    assert lines[first + 1].startswith("Kueue: no quota (Pending): ")

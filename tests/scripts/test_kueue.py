@@ -1,0 +1,139 @@
+"""Why a Job waits in a queue of Kueue."""
+
+import pytest
+from fake_connection import FakeConnection, error
+from hypothesis import given
+from kueue_objects import (
+    ADMITTED,
+    EVICTED,
+    IN_QUEUE,
+    NAME,
+    NO_QUOTA,
+    NOT_ADMITTED,
+    PENDING,
+    PREEMPTED,
+    REQUEUED,
+    RESERVED,
+    UID,
+    check,
+    inadmissible,
+    waiting,
+    workload,
+)
+from test_plain_text import JSON, MARK, UNSAFE
+
+from gke_jobs.errors import ApiError
+from gke_jobs.kueue import Queued, place, queue_of, read, reasons
+
+WORKLOADS = "/apis/kueue.x-k8s.io/{}/namespaces/ml/workloads"
+WAITING = "/apis/visibility.kueue.x-k8s.io/{}/namespaces/ml/localqueues/gpu-queue/pendingworkloads"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, ["the cluster has no Workloads of Kueue: is it installed?"]),
+        ({}, ["Kueue has not made a Workload for the Job"]),
+        (workload(), ["Kueue has not tried to admit it yet"]),
+        (workload(PENDING), [f"no quota (Pending): {NO_QUOTA}"]),
+        (
+            workload(inadmissible("LocalQueue gpu-queue doesn't exist")),
+            ["no quota (Inadmissible): LocalQueue gpu-queue doesn't exist"],
+        ),
+        (
+            workload(PENDING, NOT_ADMITTED, EVICTED, IN_QUEUE, REQUEUED),
+            [
+                f"no quota (Pending): {NO_QUOTA}",
+                f"evicted (Preempted): {PREEMPTED}",
+                f"preempted (InClusterQueue): {PREEMPTED}",
+            ],
+        ),
+        (
+            workload(RESERVED, checks=[check(), check("other", "Ready")]),
+            ["it has quota: Quota reserved in ClusterQueue gpus", "admission check dws is Pending"],
+        ),
+        (
+            workload(RESERVED, checks=[check(message="Waiting for resources. Currently there are not enough")]),
+            [
+                "it has quota: Quota reserved in ClusterQueue gpus",
+                "admission check dws is Pending: Waiting for resources. Currently there are not enough",
+            ],
+        ),
+        (
+            workload(RESERVED, ADMITTED, {**EVICTED, "status": "False"}),
+            ["admitted: it is about to start"],
+        ),
+        (
+            workload(PENDING, active=False),
+            [
+                "its Workload is deactivated (spec.active is false): Kueue does not admit it",
+                f"no quota (Pending): {NO_QUOTA}",
+            ],
+        ),
+    ],
+)
+def test_why_it_waits(found, said):
+    assert reasons(Queued(workload=found)) == said
+
+
+def test_where_it_stands():
+    assert place(Queued(workload={}, places=(2, 5))) == (
+        "Workloads before it: 2 in its LocalQueue, 5 in its ClusterQueue"
+    )
+    assert place(Queued(workload={})) == ""
+
+
+def served(version="v1beta2", **answers):
+    strange = workload(uid="another", name="strange")
+    strange["metadata"]["labels"] = {"kueue.x-k8s.io/job-uid": UID}
+    old = workload(name="old", created="2026-01-01T00:00:00Z")
+    known = {"workloads": {"items": [strange, old, workload(PENDING)]}, "waiting": waiting("other", NAME)} | answers
+    paths = {"workloads": WORKLOADS, "waiting": WAITING}
+    return FakeConnection({paths[key].format(version): answer for key, answer in known.items()})
+
+
+@pytest.mark.parametrize("version", ["v1beta2", "v1beta1"])
+def test_the_workload_and_its_place_are_read_from_each_version_of_kueue(version):
+    connection = served(version)
+    assert read(connection, "ml", UID, "gpu-queue", 5.0) == Queued(workload=workload(PENDING), places=(1, 3))
+    assert {"labelSelector": f"kueue.x-k8s.io/job-uid={UID}"} in [query for _, query in connection.asked]
+
+
+@pytest.mark.parametrize("answer", [error(403), error(404), error(503), {"items": []}, waiting("other"), 7])
+def test_a_place_that_is_not_known_is_left_out(answer):
+    found = read(served(waiting=answer), "ml", UID, "gpu-queue", 5.0)
+    assert found == Queued(workload=workload(PENDING))
+
+
+def test_the_place_is_not_asked_for_by_an_odd_name_nor_of_a_workload_that_has_quota():
+    for queue, found in (("../nodes", PENDING), ("gpu-queue", RESERVED)):
+        connection = served(workloads={"items": [workload(found)]})
+        read(connection, "ml", UID, queue, 5.0)
+        assert len(connection.asked) == 1
+
+
+def test_a_cluster_without_kueue():
+    assert read(FakeConnection({}), "ml", UID, "gpu-queue", 5.0) == Queued(workload=None)
+
+
+@pytest.mark.parametrize("code", [403, 503])
+def test_a_workload_that_cannot_be_read(code):
+    with pytest.raises(ApiError):
+        read(served(workloads=error(code)), "ml", UID, "gpu-queue", 5.0)
+
+
+def test_which_job_waits_in_a_queue():
+    labels = {"labels": {"kueue.x-k8s.io/queue-name": "gpu-queue"}}
+    suspended = {"conditions": [{"type": "Suspended", "status": "True"}]}
+    assert queue_of({"metadata": labels, "status": suspended}) == "gpu-queue"
+    assert queue_of({"metadata": labels, "status": {}}) == ""
+    assert queue_of({"metadata": {}, "status": suspended}) == ""
+    assert queue_of(None) == ""
+
+
+@given(JSON, JSON)
+def test_s6_no_workload_is_too_odd(value, other):
+    for found in (value, {"status": value}, {"status": {"conditions": [value, other], "admissionChecks": [value]}}):
+        text = " ".join(reasons(Queued(workload=found)))
+        assert not UNSAFE.search(text)
+        assert not MARK.search(text)
