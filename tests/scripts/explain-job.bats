@@ -111,7 +111,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   assert_success
   assert_equal "${lines[0]}" "Job queued is suspended: it waits in Kueue's queue gpus"
   assert_line '  Kueue: the cluster has no Workloads of Kueue: is it installed?'
-  assert_line --regexp '^advice: install Kueue, or leave out `queue`'
+  assert_line --regexp '^advice: install Kueue, or leave out .queue.: '
   kubectl delete job queued --wait=false
 }
 
