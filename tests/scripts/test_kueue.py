@@ -23,7 +23,7 @@ from kueue_objects import (
 from test_plain_text import JSON, MARK, UNSAFE
 
 from gke_jobs.errors import ApiError
-from gke_jobs.kueue import Queued, place, queue_of, read, reasons
+from gke_jobs.kueue import Queued, place, queue_of, read, read_all, reasons
 
 WORKLOADS = "/apis/kueue.x-k8s.io/{}/namespaces/ml/workloads"
 WAITING = "/apis/visibility.kueue.x-k8s.io/{}/namespaces/ml/localqueues/gpu-queue/pendingworkloads"
@@ -120,6 +120,19 @@ def test_a_cluster_without_kueue():
 def test_a_workload_that_cannot_be_read(code):
     with pytest.raises(ApiError):
         read(served(workloads=error(code)), "ml", UID, "gpu-queue", 5.0)
+
+
+def test_the_workloads_of_many_jobs_are_read_in_few_requests():
+    found = [workload(uid=f"u{number}") for number in (1, 2)]
+    old = workload(uid="u1", created="2025-01-01T00:00:00Z")
+    connection = FakeConnection({WORKLOADS.format("v1beta2"): {"items": [found[0], old, found[1], {}, None]}})
+    uids = [f"u{number}" for number in range(150)]
+    assert read_all(connection, "ml", uids, 5.0) == {"u1": found[0], "u2": found[1]}
+    selectors = [query["labelSelector"] for _, query in connection.asked]
+    assert selectors[1] == f"kueue.x-k8s.io/job-uid in ({','.join(uids[100:])})"
+    assert (len(selectors), read_all(FakeConnection({}), "ml", uids, 5.0)) == (2, None)
+    with pytest.raises(ApiError):
+        read_all(FakeConnection({WORKLOADS.format("v1beta2"): error(403)}), "ml", uids, 5.0)
 
 
 def test_which_job_waits_in_a_queue():

@@ -6,7 +6,7 @@ which Workload is admitted next depends on quota, cohorts and strategy as well, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ from gke_jobs.plain_text import is_name, one_line
 VERSION, OLD_VERSION = "v1beta2", "v1beta1"  # of both API groups, since and before Kueue 0.15
 NOT_FOUND = 404
 JOB_UID = "kueue.x-k8s.io/job-uid"  # label of a Workload
+CHUNK = 100  # Jobs whose Workloads are asked for at once: a URL may have 8 KiB
 MOST_WAITING = "1000"  # Workloads of one queue, among which its place is looked for; Kueue's own default
 
 
@@ -60,6 +61,31 @@ def read(connection: Connection, namespace: str, uid: str, queue: str, seconds: 
     except ApiError:
         return Queued(workload=workload)
     return Queued(workload=workload, places=_places(waiting, text_at(workload, "metadata", "name")))
+
+
+def read_all(connection: Connection, namespace: str, uids: Sequence[str], seconds: float) -> dict[str, Json] | None:
+    """Return the Workloads of Jobs by the uids of these; None where the cluster has no such thing.
+
+    ApiError when they cannot be read. seconds: for each CHUNK of the Jobs
+    """
+    path = f"namespaces/{quote(namespace, safe='')}/workloads"
+    found: list[Json] = []
+    try:
+        for begin in range(0, len(uids), CHUNK):
+            query = {"labelSelector": f"{JOB_UID} in ({','.join(uids[begin : begin + CHUNK])})"}
+            found += list_at(_get(connection, "kueue.x-k8s.io", path, query, seconds), "items")
+    except ApiError as error:
+        if error.answer.code == NOT_FOUND:
+            return None
+        raise
+    found.sort(key=lambda one: text_at(one, "metadata", "creationTimestamp"))
+    return {owner: one for one in found if (owner := _job_uid(one))}
+
+
+def _job_uid(workload: Json) -> str:
+    owners = map(dict_at, list_at(workload, "metadata", "ownerReferences"))
+    jobs = (one for one in owners if one.get("controller") is True and one.get("kind") == "Job")
+    return next((text_at(one, "uid") for one in jobs), "")
 
 
 def _get(connection: Connection, group: str, path: str, query: dict[str, str], seconds: float) -> Json:

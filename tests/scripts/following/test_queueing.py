@@ -4,8 +4,20 @@ import pytest
 from cluster_objects import UID, Driver, job, texts
 from kueue_objects import EVICTED, IN_QUEUE, PENDING, RESERVED, check, workload
 
-from gke_jobs.following.events import Finish, Message, ReadWorkload, WorkloadRead
-from gke_jobs.following.queueing import PAUSES
+from gke_jobs.following.events import (
+    Changed,
+    Finish,
+    Kind,
+    Listed,
+    Message,
+    ReadWorkload,
+    ReadWorkloads,
+    Tick,
+    WorkloadRead,
+    WorkloadsRead,
+)
+from gke_jobs.following.overview import Overview, Report
+from gke_jobs.following.queueing import LEAST, MOST, PAUSES, Queues
 from gke_jobs.kueue import Queued, reasons
 
 QUEUE = {"labels": {"kueue.x-k8s.io/queue-name": "gpu-queue"}}
@@ -104,3 +116,71 @@ def test_the_reason_comes_after_that_the_job_is_suspended():
     lines = texts(driver.actions)
     first = next(number for number, line in enumerate(lines) if "is suspended: it waits until Kueue admits it" in line)
     assert lines[first + 1].startswith("Kueue: no quota (Pending): ")
+
+
+def many(*uids):
+    """A watch of these Jobs, which wait in a queue."""
+    overview = Overview("ml", 600.0, tells_queues=True)
+    overview.begin(0.0)
+    jobs = [job("Suspended", uid=uid, name=uid, metadata=QUEUE) for uid in uids]
+    asks = overview.handle(Listed(Kind.PODS, [], "5"), 0.0) + overview.handle(Listed(Kind.JOB, jobs, "5"), 0.0)
+    assert not [action for action in asks if isinstance(action, ReadWorkloads)]
+    return overview
+
+
+def asked(overview, now):
+    assert overview.deadline() <= now
+    return [action for action in overview.handle(Tick(), now) if isinstance(action, ReadWorkloads)]
+
+
+def news(overview, event, now=2.0):
+    done = overview.handle(event, now)
+    return [(action.content["uid"], action.content["why"]) for action in done if isinstance(action, Report)]
+
+
+def test_of_many_jobs_the_workloads_are_read_at_once_and_each_news_is_reported():
+    overview = many("u1", "u2")
+    assert asked(overview, PAUSES[0]) == [ReadWorkloads(("u1", "u2"))]
+    (why,) = reasons(Queued(workload=workload(PENDING)))
+    found = {"u2": workload(PENDING, uid="u2"), "another": workload(uid="another")}
+    without = "Kueue: Kueue has not made a Workload for the Job"
+    assert news(overview, WorkloadsRead(found)) == [("u1", without), ("u2", f"Kueue: {why}")]
+    assert news(overview, WorkloadsRead(found)) == []
+    assert news(overview, WorkloadsRead(None)) == []
+    assert asked(overview, PAUSES[0] + PAUSES[1]) == [ReadWorkloads(("u1", "u2"))]
+    assert news(overview, WorkloadsRead({}, is_served=False))[0][1].endswith("is it installed?")
+    resumed = Changed(Kind.JOB, "MODIFIED", job(uid="u2", name="u2", metadata=QUEUE))
+    assert news(overview, resumed) == [("u2", "")]
+    assert asked(overview, 60.0) == [ReadWorkloads(("u1",))]
+
+
+def test_a_job_that_begins_to_wait_is_asked_for_soon_but_not_at_once():
+    queues, waits = Queues(), job("Suspended", metadata=QUEUE)
+    queues.note("u1", waits)
+    assert list(queues.act(0.0)) == []
+    assert list(queues.act(PAUSES[0])) == [ReadWorkloads(("u1",))]
+    queues.note("u2", waits)
+    assert list(queues.act(2.0)) == []
+    assert queues.read(WorkloadsRead({})) == ["u1"]  # nobody has asked for the other one yet
+    assert queues.ask_at <= PAUSES[0] + LEAST
+    assert list(queues.act(PAUSES[0] + LEAST)) == [ReadWorkloads(("u1", "u2"))]
+    for uid in ("u1", "u2"):
+        queues.forget(uid)
+    assert (list(queues.act(999.0)), queues.ask_at) == ([], None)
+
+
+def test_no_more_than_so_many_jobs_are_asked_for_and_none_that_has_no_uid():
+    queues, waits = Queues(), job("Suspended", metadata=QUEUE)
+    for uid in ["", "a,b", *(f"u{number:04}" for number in range(MOST + 5))]:
+        queues.note(uid, waits)
+    list(queues.act(0.0))
+    (ask,) = queues.act(1.0)
+    assert (len(ask.uids), ask.uids[0]) == (MOST, "u0000")
+    assert len(queues.read(WorkloadsRead({}))) == MOST
+
+
+def test_a_list_of_jobs_does_not_read_workloads():
+    overview = Overview("ml", 600.0)
+    overview.begin(0.0)
+    overview.handle(Listed(Kind.JOB, [job("Suspended", metadata=QUEUE)], "5"), 0.0)
+    assert overview.deadline() is None

@@ -28,6 +28,7 @@ from gke_jobs.following.events import (
     Tick,
     WatchEnded,
     WorkloadRead,
+    WorkloadsRead,
 )
 from gke_jobs.following.streaming import Streaming
 from gke_jobs.kueue import Queued
@@ -205,6 +206,16 @@ def test_what_kueue_has_of_the_job(server, streaming):
     server.answers[WORKLOADS] = whole({}, 403)
     streaming.read_workload(UID, "gpu-queue")
     assert until(streaming, WorkloadRead) == [WorkloadRead(None)]
+
+
+def test_what_kueue_has_of_several_jobs(server, streaming):
+    server.answers[WORKLOADS] = whole({"items": [workload(uid="u1")]})
+    streaming.read_workloads(["u1", "u2"])
+    assert until(streaming, WorkloadsRead) == [WorkloadsRead({"u1": workload(uid="u1")})]
+    assert "labelSelector=kueue.x-k8s.io%2Fjob-uid+in+%28u1%2Cu2%29" in server.asked[0]
+    server.answers[WORKLOADS] = whole({}, 403)
+    streaming.read_workloads(["u1"])
+    assert until(streaming, WorkloadsRead) == [WorkloadsRead(None)]
 
 
 @pytest.mark.parametrize(

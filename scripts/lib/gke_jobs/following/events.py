@@ -5,7 +5,7 @@ Times are seconds of a monotonic clock; the core reads none itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -70,6 +70,17 @@ class WorkloadRead:
 
 
 @dataclass(frozen=True)
+class WorkloadsRead:
+    """What Kueue has of several Jobs came, by the uid of the Job, None where it could not be read.
+
+    is_served: whether the cluster has such a thing
+    """
+
+    by_job: Mapping[str, Json] | None
+    is_served: bool = True
+
+
+@dataclass(frozen=True)
 class LogPiece:
     """A piece of a container's log came, in any cut."""
 
@@ -90,7 +101,7 @@ class Tick:
     """Time has passed."""
 
 
-Event = Listed | Changed | Opened | WatchEnded | EventsRead | WorkloadRead | LogPiece | LogEnded | Tick
+Event = Listed | Changed | Opened | WatchEnded | EventsRead | WorkloadRead | WorkloadsRead | LogPiece | LogEnded | Tick
 
 
 @dataclass(frozen=True)
@@ -153,6 +164,13 @@ class ReadWorkload:
 
 
 @dataclass(frozen=True)
+class ReadWorkloads:
+    """Ask for what Kueue has of the Jobs with these uids."""
+
+    uids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class StartLog:
     """Read a log, from a time on (RFC 3339, '' from its beginning). follows: to its end, else to what is there now."""
 
@@ -183,4 +201,4 @@ class Finish:
     unscheduled: bool = False
 
 
-Action = Message | Lines | List | Watch | ReadEvents | ReadWorkload | StartLog | StopLog | Finish
+Action = Message | Lines | List | Watch | ReadEvents | ReadWorkload | ReadWorkloads | StartLog | StopLog | Finish

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gke_jobs.following.clocks import lacks_nodes
-from gke_jobs.following.events import Action, Changed, Event, Kind, Listed, Opened, WatchEnded
+from gke_jobs.following.events import Action, Changed, Event, Kind, Listed, Opened, WatchEnded, WorkloadsRead
 from gke_jobs.following.jobs import Job, read_job
 from gke_jobs.following.phases import Phase
 from gke_jobs.following.pod_view import Pod, read_pod
 from gke_jobs.following.pods_seen import LIVE
+from gke_jobs.following.queueing import Queues
 from gke_jobs.following.reconnecting import Reconnecting
 from gke_jobs.json_access import Json, dict_at, list_at, text_at
 from gke_jobs.plain_text import one_line
@@ -38,12 +39,13 @@ class _Entry:
 class Overview:
     """The state of one watch of many Jobs. `begin` is to be called first, then `handle` for each event.
 
-    namespace: '' for all of them
+    namespace: '' for all of them; tells_queues: whether to report why Jobs wait in queues of Kueue
     """
 
-    def __init__(self, namespace: str, unreachable: float) -> None:
+    def __init__(self, namespace: str, unreachable: float, *, tells_queues: bool = False) -> None:
         place = f"namespace {namespace}" if namespace else "all namespaces"
         self._watches = Reconnecting(f"the Jobs of {place}", unreachable)
+        self._queues = Queues() if tells_queues else None
         self._entries: dict[str, _Entry] = {}
         self._listed: set[Kind] = set()
         self._is_reachable = True
@@ -54,7 +56,8 @@ class Overview:
 
     def deadline(self) -> float | None:
         """When `handle` is to be called with a Tick, if nothing happens before."""
-        return self._watches.next_time()
+        times = [self._watches.next_time(), self._queues.ask_at if self._queues else None]
+        return min((time for time in times if time is not None), default=None)
 
     def jobs(self) -> list[tuple[Json, list[Phase]]]:
         """Return all Jobs as they are now, with the phases of their Pods."""
@@ -63,7 +66,8 @@ class Overview:
 
     def handle(self, event: Event, now: float) -> list[Action | Report]:
         """Take an event; return what is to be done and reported."""
-        return [*self._handle(event, now), *self._watches.act(now), *self._reachability()]
+        actions = [*self._handle(event, now), *self._watches.act(now)]
+        return [*actions, *(self._queues.act(now) if self._queues else ()), *self._reachability()]
 
     def _reachability(self) -> Iterator[Report]:
         trouble = self._watches.trouble
@@ -79,6 +83,9 @@ class Overview:
         elif isinstance(event, Listed):
             yield from self._take_list(event)
             yield from self._watches.listed(event.kind, event.version, now)
+        elif isinstance(event, WorkloadsRead):
+            for uid in self._queues.read(event) if self._queues else ():
+                yield from self._report(uid)
         elif isinstance(event, Changed):
             self._watches.seen(event.kind, text_at(event.item, "metadata", "resourceVersion"), now)
             if event.change in ("ADDED", "MODIFIED", "DELETED"):
@@ -120,6 +127,8 @@ class Overview:
         if kind is Kind.JOB:
             uid = text_at(item, "metadata", "uid")
             self._entries.setdefault(uid, _Entry()).item = item
+            if self._queues:
+                self._queues.note(uid, item)
             return uid
         owners = [owner for owner in list_at(item, "metadata", "ownerReferences") if text_at(owner, "kind") == "Job"]
         uid = next((text_at(owner, "uid") for owner in owners if dict_at(owner).get("controller") is True), "")
@@ -132,18 +141,21 @@ class Overview:
         entry = self._entries[uid]
         if entry.item is None or len(self._listed) < len(Kind):  # not twice, without its Pods and with them
             return
-        content = describe(entry.item, list(entry.pods.values()))
+        queue = self._queues.words.get(uid, "") if self._queues else ""
+        content = describe(entry.item, list(entry.pods.values()), queue)
         if content != entry.reported:
             entry.reported = content
             yield Report(content)
 
     def _remove(self, uid: str) -> Iterator[Report]:
         entry = self._entries.pop(uid)
+        if self._queues:
+            self._queues.forget(uid)
         yield Report({**(entry.reported or {"uid": uid}), "event": "gone"})
 
 
-def describe(item: Json, pods: list[Pod]) -> dict[str, Json]:
-    """Return what is reported of a Job and its Pods; all text is sanitized."""
+def describe(item: Json, pods: list[Pod], queue: str = "") -> dict[str, Json]:
+    """Return what is reported of a Job and its Pods; all text is sanitized. queue: why it waits in one."""
     job = read_job(item)
     told = next((pod for phase in TOLD for pod in pods if pod.phase is phase), None)
     tally = Counter(pod.phase for pod in pods)
@@ -176,7 +188,7 @@ def describe(item: Json, pods: list[Pod]) -> dict[str, Json]:
         "lacks_nodes": lacks_nodes(job, count, is_quota=False),
         "cannot_start": _cannot_start(job, pods, count),
         "pods": counts,
-        "why": f"{told.title} {told.words}" if told else "",
+        "why": f"{told.title} {told.words}" if told else queue,
     }
 
 

@@ -1,15 +1,19 @@
-"""Why a suspended Job waits in a queue of Kueue: its Workload says. It is read while the Job waits, ever less often."""
+"""Why suspended Jobs wait in a queue of Kueue: their Workloads say. They are read while Jobs wait, ever less often."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from gke_jobs import kueue
-from gke_jobs.following.events import Action, Message, ReadWorkload, WorkloadRead
+from gke_jobs.following.events import Action, Message, ReadWorkload, ReadWorkloads, WorkloadRead, WorkloadsRead
 from gke_jobs.following.jobs import Job
+from gke_jobs.json_access import Json, is_uid
+from gke_jobs.kueue import Queued
 
 # Seconds from when the Job waits until its Workload is read, again and again. The last keeps a long wait within two
 # requests a minute, of which the watches take 1.7: one read is two requests.
+MOST = 500  # Jobs of which it is told why they wait, of many
+LEAST = 15.0  # between two reads for many Jobs, whenever they begin to wait
 PAUSES = (1.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 
 
@@ -45,3 +49,53 @@ class Queueing:
             self._place = place
             if said := "; ".join(filter(None, [*new, place])):
                 yield Message(f"Kueue: {said}")
+
+
+class Queues:
+    """Why Jobs wait, of many. words: by the uid of the Job; ask_at: when the Workloads are to be read."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, str] = {}
+        self.ask_at: float | None = None
+        self._waiting: set[str] = set()
+        self._known: set[str] = set()  # those for which a time to ask was set
+        self._uids: tuple[str, ...] = ()  # those that were asked for last
+        self._asked, self._asked_at = 0, float("-inf")
+
+    def note(self, uid: str, job: Json) -> None:
+        """Take note of a Job."""
+        if kueue.queue_of(job) and is_uid(uid):
+            self._waiting.add(uid)
+        else:
+            self.forget(uid)
+
+    def forget(self, uid: str) -> None:
+        """Take note of a Job that waits no longer, or is gone."""
+        self._waiting.discard(uid)
+        self._known.discard(uid)
+        self.words.pop(uid, None)
+
+    def act(self, now: float) -> Iterator[Action]:
+        """Ask for the Workloads when they are due: soon where a Job has begun to wait."""
+        if not self._waiting:
+            self.ask_at = None
+            return
+        if not self._waiting <= self._known:
+            self._known, self._asked = set(self._waiting), 0
+            soon = max(now + PAUSES[0], self._asked_at + LEAST)
+            self.ask_at = soon if self.ask_at is None else min(self.ask_at, soon)
+        if self.ask_at is not None and now >= self.ask_at:
+            self._asked, self._asked_at = min(self._asked + 1, len(PAUSES) - 1), now
+            self.ask_at = now + PAUSES[self._asked]
+            self._uids = tuple(sorted(self._waiting)[:MOST])
+            yield ReadWorkloads(self._uids)
+
+    def read(self, event: WorkloadsRead) -> list[str]:
+        """Take the Workloads; return the uids of the Jobs of which there is news."""
+        if event.by_job is None:
+            return []
+        missing: Json = {} if event.is_served else None
+        asked = [uid for uid in self._uids if uid in self._waiting]
+        found = {uid: Queued(workload=event.by_job.get(uid, missing)) for uid in asked}
+        before, self.words = self.words, {uid: f"Kueue: {'; '.join(kueue.reasons(one))}" for uid, one in found.items()}
+        return [uid for uid, words in self.words.items() if words != before.get(uid)]

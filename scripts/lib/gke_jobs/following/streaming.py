@@ -6,7 +6,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 
 from gke_jobs import kueue
@@ -27,6 +27,7 @@ from gke_jobs.following.events import (
     Tick,
     WatchEnded,
     WorkloadRead,
+    WorkloadsRead,
 )
 from gke_jobs.json_access import at, dict_at, list_at, text_at
 from gke_jobs.unix_http import Stream
@@ -78,6 +79,10 @@ class Streaming:
     def read_workload(self, uid: str, queue: str) -> None:
         """Ask for what Kueue has of a Job; WorkloadRead follows."""
         self._start(("workload of", uid), lambda token: self._read_workload(token, uid, queue))
+
+    def read_workloads(self, uids: Sequence[str]) -> None:
+        """Ask for what Kueue has of these Jobs; WorkloadsRead follows."""
+        self._start("workloads", lambda token: self._read_workloads(token, uids))
 
     def read_log(self, log: LogId, since: str, *, follows: bool = True) -> None:
         """Read a log as it is written, or what is there now; Opened, LogPiece and one LogEnded follow."""
@@ -171,6 +176,14 @@ class Streaming:
         except ApiError:
             queued = None
         self._events.put((token, WorkloadRead(queued)))
+
+    def _read_workloads(self, token: Token, uids: Sequence[str]) -> None:
+        try:
+            found = kueue.read_all(self._connection, self._namespace, uids, ANSWER_SECONDS)
+        except ApiError:
+            self._events.put((token, WorkloadsRead(None)))
+            return
+        self._events.put((token, WorkloadsRead(found or {}, is_served=found is not None)))
 
     def _read_log(self, token: Token, log: LogId, query: Query) -> None:
         answer: Answer | None = None

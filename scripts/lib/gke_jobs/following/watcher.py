@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 from gke_jobs import exit_codes
 from gke_jobs.connection import Connection
-from gke_jobs.following.events import Finish, Kind, List, Message, Watch
+from gke_jobs.following.events import Finish, Kind, List, Message, ReadWorkloads, Watch
 from gke_jobs.following.overview import Overview, Report
 from gke_jobs.following.streaming import Streaming
 from gke_jobs.labels import IDENTITY, MANAGED_BY, MANAGER
@@ -45,7 +45,8 @@ def _watch(argv: list[str]) -> int:
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--unreachable-timeout", type=float, default=UNREACHABLE_SECONDS)
     options = parser.parse_args(words)
-    return run(connection, options.namespace, Overview(options.namespace, options.unreachable_timeout), _print)
+    overview = Overview(options.namespace, options.unreachable_timeout, tells_queues=True)
+    return run(connection, options.namespace, overview, _print)
 
 
 def _print(reports: Sequence[Report]) -> None:
@@ -73,6 +74,8 @@ def run(
                 streaming.list(action.kind, "")
             elif isinstance(action, Watch):
                 streaming.watch(action.kind, "", action.version)
+            elif isinstance(action, ReadWorkloads):
+                streaming.read_workloads(action.uids)
             elif isinstance(action, Finish):
                 log(action.reason, ERROR)
                 return action.status
