@@ -1,6 +1,9 @@
 """Why a Job waits in a queue of Kueue."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 from fake_connection import FakeConnection, error
 from hypothesis import given
 from kueue_objects import (
@@ -97,6 +100,18 @@ def test_the_workload_and_its_place_are_read_from_each_version_of_kueue(version)
     connection = served(version)
     assert read(connection, "ml", UID, "gpu-queue", 5.0) == Queued(workload=workload(PENDING), places=(1, 3))
     assert {"labelSelector": f"kueue.x-k8s.io/job-uid={UID}"} in [query for _, query in connection.asked]
+
+
+def test_the_optional_role_is_what_is_asked_for():
+    connection = served()
+    read(connection, "ml", UID, "gpu-queue", 5.0)
+    asked = set()
+    for path, _ in connection.asked:
+        _, _, group, _, _, _, *names = path.split("/")  # /apis/GROUP/VERSION/namespaces/ml/RESOURCE[/NAME/PART]
+        asked.add((group, "/".join(names[::2]), "get" if names[1:] else "list"))
+    role = yaml.safe_load((Path(__file__).resolve().parents[2] / "templates/role-kueue.yaml").read_text())
+    rules = [(rule["apiGroups"], rule["resources"], rule["verbs"]) for rule in role["rules"]]
+    assert {(*groups, *resources, *verbs) for groups, resources, verbs in rules} == asked
 
 
 @pytest.mark.parametrize("answer", [error(403), error(404), error(503), {"items": []}, waiting("other"), 7])
