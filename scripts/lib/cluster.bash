@@ -68,6 +68,9 @@ use_cluster() {
   export KUBERC=off   # defaults of the user, such as delete --interactive, which no --raw can have
   kubectl_options=()
   require_access
+  # What the summary of the run names; a stage of run-job takes over that of run-job.
+  [[ ${GKE_JOB_RUN-} ]] ||
+    export GKE_JOB_CLUSTER=${option[cluster]:+${option[project]}/${option[location]}/${option[cluster]}}
   if names_gke; then
     pass_on_access
     export KUBECONFIG=$PRIVATE_DIR/kubeconfig

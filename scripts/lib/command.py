@@ -28,6 +28,7 @@ MODULES = {
     "programs": "gke_jobs.access.programs",
     "results": "gke_jobs.collect",
     "submission": "gke_jobs.submission.command",
+    "timeline": "gke_jobs.timeline.command",
     "wait-gone": "gke_jobs.deletion.waiting",
     "watch-jobs": "gke_jobs.following.watcher",
 }

@@ -369,7 +369,7 @@ def test_a_log_that_an_earlier_check_has_shown_is_not_shown_by_the_diagnosis():
     first.answer(job(), [pod("Failed")])
     second = again(first)
     second.answer(job("Failed", status={"failed": 1}), [pod("Failed")])
-    assert second.core.shown_logs() == {("train-abcde", "main")}
+    assert second.core.logs.shown_logs() == {("train-abcde", "main")}
 
 
 def test_half_a_line_is_left_to_the_next_check():

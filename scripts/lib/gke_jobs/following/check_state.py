@@ -1,35 +1,58 @@
 """What one check of a Job leaves in a file for the next, which may run on another machine.
 
 The file is JSON: `uid` of the Job; `logs`, how far each log was printed (log_positions.py); `results`, what the Pods
-that succeeded have left, because a Pod may be removed between two checks. `logs` and `results` have at most 64 KiB
-each. Where results need more, those of Pods that are gone are kept first: the others can be read again while their Pods
-are there.
+that succeeded have left, and `pods`, what the timeline knows of each Pod, because a Pod may be removed between two
+checks; `left_out`, the number of other Pods by outcome; `log_bytes`, how much was printed. `logs`, `results` and `pods`
+have at most 64 KiB each. Where more is needed, that of Pods that are gone is kept first: the others can be read again
+while they are there.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gke_jobs import results
 from gke_jobs.following import log_positions
 from gke_jobs.following.log_positions import LogState
-from gke_jobs.json_access import Json, dict_at, list_at, text_at
+from gke_jobs.json_access import Json, dict_at, int_at, list_at, text_at
 from gke_jobs.results import PodResult
+from gke_jobs.timeline.keeping import PodRuns
+from gke_jobs.timeline.record import Outcome, PodRun, pod_from_json
 
-RESULTS_LIMIT = 64 << 10  # bytes
-FILE_LIMIT = 2 * (log_positions.LIMIT + RESULTS_LIMIT)  # more is none of ours
+RESULTS_LIMIT = PODS_LIMIT = 64 << 10  # bytes
+FILE_LIMIT = 2 * (log_positions.LIMIT + RESULTS_LIMIT + PODS_LIMIT)  # more is none of ours
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckState:
-    """What a check knows of those before it. logs: the oldest first; results: first those of Pods that are gone."""
+    """What a check knows of those before it.
+
+    logs: the oldest first; results, pods: first those of Pods that are gone, of pods so many as `removed`
+    left_out: of Pods that are gone, and not in `pods`: how many by outcome
+    """
 
     logs: Mapping[str, LogState] = field(default_factory=dict)
     results: list[PodResult] = field(default_factory=list)
+    pods: list[PodRun] = field(default_factory=list)
+    removed: int = 0
+    left_out: Mapping[Outcome, int] = field(default_factory=dict)
+    log_bytes: int = 0
+
+    @classmethod
+    def of_runs(cls, runs: PodRuns, **others: Any) -> CheckState:
+        """Return the state with these Pods."""
+        pods, removed = runs.removed_first()
+        return cls(pods=pods, removed=removed, left_out=runs.left_out_before, **others)
+
+    def runs(self) -> PodRuns:
+        """Return its Pods as what the next check goes on with."""
+        return PodRuns(self.pods, self.left_out)
 
 
 def read(file: Path | None, uid: str) -> CheckState:
@@ -44,22 +67,39 @@ def read(file: Path | None, uid: str) -> CheckState:
     if text_at(found, "uid") != uid:
         return CheckState()
     kept = [result for item in list_at(found, "results") if (result := results.from_json(item))]
-    return CheckState(logs=log_positions.from_json(dict_at(found, "logs")), results=kept)
+    counts = dict_at(found, "left_out")
+    return CheckState(
+        logs=log_positions.from_json(dict_at(found, "logs")),
+        results=kept,
+        pods=[pod for item in list_at(found, "pods") if (pod := pod_from_json(item))],
+        left_out={Outcome[name]: int_at(counts, name) for name in counts if name in Outcome.__members__},
+        log_bytes=max(0, int_at(found, "log_bytes")),
+    )
 
 
 def write(file: Path, uid: str, state: CheckState) -> None:
     """Write a file in one step. OSError when it cannot be written."""
     new = file.with_name(f"{file.name}.new")
-    content = {"uid": uid, "logs": log_positions.to_json(state.logs), "results": _bounded(state.results)}
+    pods = _bounded((pod.to_json() for pod in state.pods), PODS_LIMIT)
+    kept = {pod[0] for pod in pods}
+    lost = [pod for pod in state.pods[: state.removed] if pod.uid not in kept]
+    left_out = Counter(state.left_out) + Counter(pod.outcome for pod in lost)
+    content = {
+        "uid": uid,
+        "logs": log_positions.to_json(state.logs),
+        "results": _bounded((result.to_json() for result in state.results), RESULTS_LIMIT),
+        "pods": pods,
+        "left_out": {outcome.name: count for outcome, count in left_out.items()},
+        "log_bytes": state.log_bytes,
+    }
     new.write_text(json.dumps(content))
     os.replace(new, file)
 
 
-def _bounded(found: Iterable[PodResult]) -> list[Json]:
-    """Return results as JSON, as many as there is room for, the first first."""
+def _bounded(items: Iterable[Json], left: int) -> list[Json]:
+    """Return as many items as there is room for in so many bytes, the first first."""
     kept: list[Json] = []
-    left = RESULTS_LIMIT
-    for item in (result.to_json() for result in found):
+    for item in items:
         size = len(json.dumps(item)) + len(", ")
         if size <= left:
             left -= size

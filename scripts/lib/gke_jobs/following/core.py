@@ -59,9 +59,9 @@ class Follower:
         self._watches = Reconnecting(f"Job {settings.job}", settings.unreachable)
         most = settings.max_log_streams
         printed = None if before is None else before.logs
-        self._logs = LogStreams(job=settings.job, most=most, shown=settings.shown_logs, before=printed)
-        results = before.results if before is not None else ()
-        self.pods = PodsSeen(quiet=settings.once, start_seconds=settings.limits.start, results=results)
+        self.logs = LogStreams(job=settings.job, most=most, shown=settings.shown_logs, before=printed)
+        self.pods = PodsSeen(settings, before or CheckState())
+        self.logs.bytes = before.log_bytes if before is not None else 0
         self._clocks = Clocks(settings.job, settings.limits, now, settings.waited)
         self._creation = Creation(at_once=before is not None)
         self._mounts = Mounts(once=settings.once or before is not None)
@@ -72,7 +72,7 @@ class Follower:
         self._begun = self._over = False
         self._pods_begun = self._pods_listed = False
         self._succeeding = Succeeding(settings.job)
-        self._ending = Ending(logs=self._logs, pods=self.pods, watches=self._watches)
+        self._ending = Ending(logs=self.logs, pods=self.pods, watches=self._watches)
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take an event; return what is to be done. After a Finish nothing is."""
@@ -92,7 +92,7 @@ class Follower:
 
     def deadline(self) -> float | None:
         """When `handle` is to be called with a Tick, if nothing happens before."""
-        times = [self._logs.next_time()]
+        times = [self.logs.next_time()]
         if self._ending.has_begun:
             times.append(self._ending.next_time())
         elif self._check is not None:
@@ -112,26 +112,25 @@ class Follower:
         """The Job as it was seen last."""
         return self._job
 
-    def shown_logs(self) -> set[tuple[str, str]]:
-        """Return (Pod, container) of the logs that were printed."""
-        return self._logs.shown_logs()
-
     def check_state(self) -> CheckState | None:
         """Return what the next check is to know; None where the Pods are not known."""
-        return CheckState(logs=self._logs.positions(), results=self.pods.results()) if self._pods_listed else None
+        if not self._pods_listed:
+            return None
+        logs, results = self.logs.positions(), self.pods.results()
+        return CheckState.of_runs(self.pods.runs, logs=logs, results=results, log_bytes=self.logs.bytes)
 
     def _handle(self, event: Event, now: float) -> Iterator[Action]:
         if not self._begun:
             yield from self._begin(now)
         if isinstance(event, LogPiece):
-            yield from self._logs.piece(event, now)
+            yield from self.logs.piece(event, now)
         elif isinstance(event, LogEnded):
-            yield from self._logs.ended(event, now)
+            yield from self.logs.ended(event, now)
         elif isinstance(event, Opened):
             if isinstance(event.what, Kind):
                 yield from self._watches.opened(event.what, now)
             else:
-                self._logs.opened(event.what, now)
+                self.logs.opened(event.what, now)
         elif isinstance(event, WatchEnded):
             if not self._ending.has_begun:
                 yield from self._watches.ended(event.kind, event.answer, now)
@@ -167,7 +166,7 @@ class Follower:
         if self._check is not None:
             yield from self._decide(self._check, now)
             return
-        yield from self._logs.act(now)
+        yield from self.logs.act(now)
         if self._job is None:
             yield from self._clocks.check(None, self.pods, self._creation, now)
             return
@@ -251,7 +250,7 @@ class Follower:
 
     def _take_logs(self, now: float) -> None:
         for pod in self.pods.all():
-            self._logs.want(pod, now)
+            self.logs.want(pod, now)
 
     def _job_changed(self, found: Json, now: float, *, is_deleted: bool = False) -> Iterator[Action]:
         if self._ending.has_begun:

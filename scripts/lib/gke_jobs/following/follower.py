@@ -4,13 +4,15 @@ command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [-
                   [--failure FILE] [--unscheduled FILE] [--check] [--waited SECONDS] [--waited-for-nodes SECONDS]
                   [--waited-to-start SECONDS] [--check-state FILE] [--timeout SECONDS] [--schedule-timeout SECONDS]
                   [--start-timeout SECONDS] [--heartbeat SECONDS] [--unreachable-timeout SECONDS]
-                  [--max-log-streams N] [--logs all|failed|none] -- PROXY
+                  [--max-log-streams N] [--logs all|failed|none] [--record FILE] [--report FILE] -- PROXY
 
-stdout: log lines, each behind the end of its Pod's name; stderr: messages, and the diagnosis of a Job that failed.
+stdout: log lines, each behind the end of its Pod's name; stderr: messages; in the end the diagnosis of a Job that
+failed, the timeline and the summary (gke_jobs.timeline), and the verdict.
 --once: look once, as poll-job does. --captured FILE.json: where to leave the results (captured.py), and in FILE.line
 the result itself, if every Pod of the Job was seen to leave its part. --never-starts FILE: made when the Job can never
 start. --failure FILE: where to leave why it failed (report.py). --unscheduled FILE: made when a Job that is not
 suspended got no nodes in time. --check: check once, as follow-job --once does, with the options that it has for that.
+--record FILE: where to leave the record when a signal ends this process. --report FILE: where to write the report.
 Exit codes: those of scripts/follow-job and scripts/poll-job.
 """
 
@@ -55,6 +57,9 @@ from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ERROR, WARNING, ScriptError, log, log_or_fail
 from gke_jobs.plain_text import json_line, one_line
 from gke_jobs.results import PodResult, ResultError, indexes_with_result, job_result
+from gke_jobs.timeline.leaving import print_end, record_now, write_at_signal
+from gke_jobs.timeline.making import End
+from gke_jobs.timeline.record import Record
 
 if TYPE_CHECKING:
     from gke_jobs.diagnosis.explain import Explanation
@@ -109,6 +114,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     for name in ("waited", "waited-for-nodes", "waited-to-start"):
         parser.add_argument(f"--{name}", type=float, default=0.0)
     parser.add_argument("--check-state", type=Path)
+    parser.add_argument("--record", type=Path)
+    parser.add_argument("--report", type=Path)
 
 
 def settings_of(options: JobOptions) -> Settings:
@@ -129,6 +136,7 @@ def settings_of(options: JobOptions) -> Settings:
         logs=given.logs,
         once=given.once,
         waited=Waited(total=given.waited, for_nodes=given.waited_for_nodes, to_start=given.waited_to_start),
+        epoch=time.time() - time.monotonic(),
     )
 
 
@@ -142,12 +150,18 @@ def follow(options: JobOptions) -> int:
     before = check_state.read(given.check_state, options.uid) if given.check else None
     follower = Follower(settings_of(options), time.monotonic(), before)
     streaming = Streaming(options.connection, options.namespace, lambda kind, uid: _selector(options.job, kind, uid))
+    if given.record:
+        write_at_signal(given.record, lambda: _record(follower, End()))
     end = _follow(follower, streaming)
     _leave(given, follower, end)
     explanation = _explanation(options, follower) if end.explain else None
     if explanation:
         print_explanation(explanation.text)
-    _leave_failure(given.failure, follower, end, explanation)
+    failure = _failure(follower, end, explanation)
+    _leave_failure(given.failure, end, failure)
+    if follower.job_json and not given.once and end.status != exit_codes.NOT_FINISHED:
+        why = End(status=end.status, reason=end.reason, cause=failure["cause"], advice=failure["advice"])
+        print_end(_record(follower, why))
     log_or_fail(end.reason, ERROR if end.status not in (0, exit_codes.NOT_FINISHED) else "")
     return end.status
 
@@ -212,14 +226,21 @@ def _leave(given: Any, follower: Follower, end: Finish) -> None:
         given.unscheduled.touch()
 
 
-def _leave_failure(file: Path | None, follower: Follower, end: Finish, explanation: Explanation | None) -> None:
+def _record(follower: Follower, end: End) -> Record:
+    return record_now(follower.job_json, follower.pods.runs, end, follower.logs.bytes)
+
+
+def _failure(follower: Follower, end: Finish, explanation: Explanation | None) -> dict[str, Any]:
+    lines, cause = (explanation.text.splitlines(), explanation.cause) if explanation else ([], "")
+    return {
+        "cause": "" if cause.split(": ", 2)[-1] in end.reason else cause,  # behind Pod, and reason or container
+        "advice": next((line.removeprefix(ADVICE) for line in lines if line.startswith(ADVICE)), ""),
+        "exit_codes": follower.pods.exit_codes(follower.job),
+    }
+
+
+def _leave_failure(file: Path | None, end: Finish, failure: dict[str, Any]) -> None:
     if file and end.status:
-        lines, cause = (explanation.text.splitlines(), explanation.cause) if explanation else ([], "")
-        failure = {
-            "cause": "" if cause.split(": ", 2)[-1] in end.reason else cause,  # behind Pod, and reason or container
-            "advice": next((line.removeprefix(ADVICE) for line in lines if line.startswith(ADVICE)), ""),
-            "exit_codes": follower.pods.exit_codes(follower.job),
-        }
         with suppress(OSError):
             file.write_text(json.dumps(failure))
 
@@ -240,7 +261,7 @@ def whole_result(job: Job | None, results: list[PodResult]) -> str:
 def _explanation(options: JobOptions, follower: Follower) -> Explanation:
     from gke_jobs.diagnosis.explain import explain  # which a Job that succeeds does not need
 
-    shown = follower.shown_logs()
+    shown = follower.logs.shown_logs()
     return explain(options.connection, options.namespace, options.job, follower.uid, shown_logs=shown)
 
 

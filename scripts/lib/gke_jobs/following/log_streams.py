@@ -76,6 +76,7 @@ class LogStreams:
         self._drained_since: float | None = None
         self._is_last = not self._is_check  # no other process reads on
         self._allowed = False  # a log could be read before
+        self.bytes = 0  # that were printed, by the checks before too
 
     def shown_logs(self) -> set[tuple[str, str]]:
         """Return (Pod, container) of each log of which all that could be had was printed, and that was not empty."""
@@ -141,7 +142,7 @@ class LogStreams:
         log.heard = now
         log.pause = FIRST_PAUSE
         if lines := log.text.feed(event.data, now):
-            yield Lines(lines)
+            yield self._lines(lines)
         if log.text.has_gap:
             log.text.has_gap = False
             yield warning(f"{log.title} may lack lines here: the node no longer has those before")
@@ -185,7 +186,11 @@ class LogStreams:
         is_whole = log.done and (self._is_last or (log.was_read and log.ended))
         lines = log.text.progress(now, at_once=True) if log.done and not is_whole else b""
         if lines := lines + log.text.end(is_whole=is_whole):
-            yield Lines(lines)
+            yield self._lines(lines)
+
+    def _lines(self, data: bytes) -> Lines:
+        self.bytes += len(data)
+        return Lines(data)
 
     def _is_final(self, answer: Answer, log: _Log) -> bool:
         # Not any NotFound: a kubelet that has just started does not know its Pods yet.

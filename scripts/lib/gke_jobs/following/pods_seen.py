@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
+from gke_jobs.following.check_state import CheckState
 from gke_jobs.following.events import Action, Message
 from gke_jobs.following.failures import PodFailure, exit_codes, failure_of
 from gke_jobs.following.jobs import Job
@@ -14,6 +16,9 @@ from gke_jobs.following.pod_view import ContainerView, Pod, read_pod, remedy
 from gke_jobs.json_access import Json, text_at
 from gke_jobs.plain_text import one_line
 from gke_jobs.results import PodResult, result_of
+
+if TYPE_CHECKING:
+    from gke_jobs.following.settings import Settings
 
 NUMBERS = re.compile(r"[0-9a-f-]{8,}|\d+")  # ids and counts in words that say the same nevertheless
 SIDE_SECONDS = 5.0  # after the end of the program, until it is logged that another container goes on
@@ -44,16 +49,14 @@ class PodRecord:
 class PodsSeen:
     """All Pods of the Job that were seen, by uid, those that are removed too.
 
-    quiet: log only what cannot start; start_seconds: after which the Job is given up for that, for messages
-    results: what Pods have left that others have seen
+    before: what the checks before have seen; runs: the Pods of the timeline
     """
 
-    def __init__(
-        self, *, quiet: bool = False, start_seconds: float | None = None, results: Iterable[PodResult] = ()
-    ) -> None:
-        self._quiet, self._start_seconds = quiet, start_seconds
+    def __init__(self, settings: Settings, before: CheckState) -> None:
+        self._quiet, self._start_seconds = settings.once, settings.limits.start
+        self.runs, self._epoch = before.runs(), settings.epoch
         self._records: dict[str, PodRecord] = {}
-        self._results = {result.uid: result for result in results}
+        self._results = {result.uid: result for result in before.results}
         self._failures: dict[str, PodFailure] = {}
 
     def all(self) -> list[Pod]:
@@ -104,6 +107,7 @@ class PodsSeen:
         """Take a whole list: what is not in it is removed."""
         items = list(items)
         there = {text_at(item, "metadata", "uid") for item in items}
+        self.runs.only(there, now + self._epoch)
         for uid, record in self._records.items():
             if uid not in there and record.pod.phase is not Phase.REMOVED:
                 yield from self._remove(record, now)
@@ -113,6 +117,7 @@ class PodsSeen:
     def change(self, item: Json, *, is_deleted: bool, now: float) -> Iterator[Action]:
         """Take the present state of a Pod, or its last one."""
         pod = read_pod(item)
+        self.runs.change(item, is_deleted=is_deleted, now=now + self._epoch)
         if (result := result_of(item)) is not None:
             self._results[pod.uid] = result
         if pod.uid not in self._failures and (failure := failure_of(item)) is not None:

@@ -14,7 +14,7 @@ class Settings:
     namespace: for messages
     uid: of the Job, '' for the one that has the name now; once: to look only once (poll-job), and at Pods only
     where limits.start is given
-    waited: by others before, for a check
+    waited: by others before, for a check; epoch: what makes seconds since the epoch of those of the monotonic clock
     """
 
     job: str
@@ -26,6 +26,7 @@ class Settings:
     logs: str
     once: bool = False
     waited: Waited = NOT_WAITED
+    epoch: float = 0.0
 
     @property
     def shown_logs(self) -> str:

@@ -1,0 +1,33 @@
+"""Prints the timeline and the summary of a run that was ended by a signal.
+
+command.py timeline --record FILE --status EXIT-CODE --reason TEXT
+--record: what the follower has left (leaving.py). stderr: both. Exit codes: 0, 78 when there is no record.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from gke_jobs import exit_codes
+from gke_jobs.plain_text import one_line
+from gke_jobs.timeline.leaving import print_end
+from gke_jobs.timeline.record import record_from_json
+
+
+def main() -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--record", type=Path, required=True)
+    parser.add_argument("--status", type=int, required=True)
+    parser.add_argument("--reason", required=True)
+    given = parser.parse_args(sys.argv[1:])
+    try:
+        record = record_from_json(json.loads(given.record.read_bytes()))
+    except (OSError, ValueError):
+        return exit_codes.CONFIG
+    print_end(replace(record, status=given.status, outcome="interrupted", reason=one_line(given.reason)))
+    return 0

@@ -1,0 +1,61 @@
+"""What a run leaves at its end: the timeline and the summary in the log, the summary for the operator, a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from gke_jobs.json_access import Json
+from gke_jobs.messages import WARNING, log
+from gke_jobs.plain_text import one_line
+from gke_jobs.report import report
+from gke_jobs.timeline.keeping import PodRuns
+from gke_jobs.timeline.making import End, make_record
+from gke_jobs.timeline.record import Record
+
+CLUSTER = "GKE_JOB_CLUSTER"  # PROJECT/LOCATION/NAME, set by scripts/lib/cluster.bash
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPWR)
+
+
+def record_now(job: Json, pods: PodRuns, end: End, log_bytes: int) -> Record:
+    """Return the record of a run that ends now."""
+    return make_record(job, pods, end, time.time(), cluster=os.environ.get(CLUSTER, ""), log_bytes=log_bytes)
+
+
+def print_end(record: Record) -> None:
+    """Write the timeline and the summary to stderr, and leave the summary for the operator.
+
+    Raises OSError where nobody reads; a mistake of ours is only logged: the verdict follows.
+    """
+    from gke_jobs.timeline.summary import summary, summary_line  # which the many checks of a deferred task do not need
+    from gke_jobs.timeline.text import text
+
+    try:
+        said = f"{text(record)}{summary_line(record)}\n"
+        report("summary.json", json.dumps(summary(record)))
+    except Exception as error:
+        log(f"cannot make the timeline: {one_line(f'{type(error).__name__}: {error}')}", WARNING)
+        return
+    sys.stderr.write(said)
+    sys.stderr.flush()
+
+
+def write_at_signal(file: Path, record: Callable[[], Record]) -> None:
+    """Have a signal that ends this process leave the record in a file: run-job prints it when the Job is deleted."""
+
+    def leave(number: int, _: object) -> None:
+        with suppress(Exception):
+            new = file.with_suffix(".new")
+            new.write_text(json.dumps(record().to_json()))
+            new.rename(file)
+        os._exit(128 + number)
+
+    for number in ENDING_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, leave)

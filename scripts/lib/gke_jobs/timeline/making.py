@@ -1,0 +1,121 @@
+"""Makes the record of a run from the Job, its Pods and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gke_jobs import exit_codes, labels
+from gke_jobs.json_access import Json, dict_at, list_at, text_at, true_conditions
+from gke_jobs.plain_text import one_line
+from gke_jobs.timeline.keeping import PodRuns
+from gke_jobs.timeline.pod_runs import seconds_of
+from gke_jobs.timeline.record import Identity, Record, Resources
+
+OUTCOMES = {
+    exit_codes.SUCCEEDED: "succeeded",
+    exit_codes.JOB_FAILED: "failed",
+    exit_codes.UNREACHABLE: "cluster unreachable",
+    exit_codes.NOT_FINISHED: "not finished",
+    exit_codes.DENIED: "permission denied",
+    exit_codes.CONFIG: "never started",
+    exit_codes.TIMEOUT: "timed out",
+}
+INTERRUPTED = "interrupted"
+MOST_RESOURCES = 10  # containers
+RELEASE = Path(__file__).resolve().parents[4]  # the directory that has `scripts`
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """How a run ended. status: its exit code, None where it goes on; reason: the verdict; cause, advice: see Record."""
+
+    status: int | None = None
+    reason: str = ""
+    cause: str = ""
+    advice: str = ""
+
+
+def make_record(job: Json, pods: PodRuns, end: End, now: float, *, cluster: str = "", log_bytes: int = 0) -> Record:
+    """Return the record. job: as it was seen last; now: seconds since the epoch."""
+    conditions = true_conditions(job)
+    finished = conditions.get("Complete") or conditions.get("Failed")
+    created = seconds_of(text_at(job, "metadata", "creationTimestamp"))
+    runs = pods.all()
+    known = [time for run in runs for time in (run.created, run.started, run.ended) if time is not None]
+    first = min(known, default=now) if created is None else created
+    ended = seconds_of(text_at(finished, "lastTransitionTime"))
+    return Record(
+        job=one_line(text_at(job, "metadata", "name")),
+        namespace=one_line(text_at(job, "metadata", "namespace")),
+        uid=one_line(text_at(job, "metadata", "uid")),
+        cluster=one_line(cluster),
+        version=version(RELEASE),
+        identity=_identity(dict_at(job, "metadata", "annotations")),
+        status=end.status,
+        outcome=_outcome(end.status, job),
+        reason=end.reason,
+        cause=end.cause,
+        advice=end.advice,
+        created=first,
+        # The clock of this machine may be behind that of the cluster.
+        ended=max([first, *known, now]) if ended is None else max(first, ended),
+        pods=runs,
+        left_out=dict(pods.left_out),
+        log_bytes=log_bytes,
+        resources=tuple(_resources(job)),
+    )
+
+
+def version(release: Path) -> str:
+    """Return the name of the release; in a checkout, or a copy of one, its version."""
+    if (release / "MANIFEST").is_file():
+        return one_line(release.name)
+    try:
+        return one_line((release / "scripts" / "VERSION").read_text(errors="replace"))
+    except OSError:
+        return ""
+
+
+def _outcome(status: int | None, job: Json) -> str:
+    if status is not None:
+        return OUTCOMES.get(status, INTERRUPTED)
+    conditions = true_conditions(job)
+    if "Complete" in conditions:
+        return OUTCOMES[exit_codes.SUCCEEDED]
+    return OUTCOMES[exit_codes.JOB_FAILED if "Failed" in conditions else exit_codes.NOT_FINISHED]
+
+
+def _identity(annotations: Mapping[str, Json]) -> Identity:
+    def text(key: str) -> str:
+        return one_line(text_at(annotations, key))
+
+    return Identity(
+        environment=text(labels.AIRFLOW_ENVIRONMENT),
+        dag_id=text(labels.DAG_ID),
+        task_id=text(labels.TASK_ID),
+        run_id=text(labels.RUN_ID),
+        map_index=text(labels.MAP_INDEX),
+        try_number=text(labels.TRY_NUMBER),
+        profile=text(labels.PROFILE),
+    )
+
+
+def _resources(job: Json) -> list[Resources]:
+    pod = dict_at(job, "spec", "template", "spec")
+    found = [*list_at(pod, "initContainers"), *list_at(pod, "containers")]
+    return [
+        Resources(
+            container=one_line(text_at(one, "name")),
+            image=one_line(text_at(one, "image")),
+            requests=_quantities(one, "requests"),
+            limits=_quantities(one, "limits"),
+        )
+        for one in found[:MOST_RESOURCES]
+    ]
+
+
+def _quantities(container: Json, kind: str) -> str:
+    asked = dict_at(container, "resources", kind)
+    return ", ".join(f"{one_line(name)} {one_line(str(quantity))}" for name, quantity in sorted(asked.items()))

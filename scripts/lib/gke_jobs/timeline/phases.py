@@ -1,0 +1,139 @@
+"""How long each part of a run took: the phases of each Pod, and those of the whole Job."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from gke_jobs.timeline.record import Outcome, PodRun, Record
+
+
+class Phase(Enum):
+    """A part of a run: its name in the summary. WORDS are for people, MARKS the characters of the timeline."""
+
+    QUEUED = "queued"  # there is no Pod yet: a queue, a quota, indexes that come before
+    WAITING = "waiting"
+    PREPARING = "preparing"
+    PULLING = "pulling"  # images and init containers; volumes and network too where Kubernetes does not tell them apart
+    RUNNING = "running"
+    BACKOFF = "backoff"  # between two tries
+    FINISHING = "finishing"  # after the last Pod
+
+
+WORDS = {
+    Phase.QUEUED: "queued",
+    Phase.WAITING: "waiting for a node",
+    Phase.PREPARING: "volumes and network",
+    Phase.PULLING: "pulling images",
+    Phase.RUNNING: "running",
+    Phase.BACKOFF: "before a retry",
+    Phase.FINISHING: "finishing",
+}
+MARKS = {
+    Phase.QUEUED: ".",
+    Phase.WAITING: "-",
+    Phase.PREPARING: "v",
+    Phase.PULLING: "p",
+    Phase.RUNNING: "=",
+    Phase.BACKOFF: " ",
+    Phase.FINISHING: " ",
+}
+CLOCKS_DIFFER = 1.0  # seconds, by which the times of a node and of the control plane are rounded
+OF_PODS = (Phase.RUNNING, Phase.PULLING, Phase.PREPARING, Phase.WAITING)  # that of most progress first
+
+
+@dataclass(frozen=True)
+class Span:
+    """A phase from one time to another, seconds since the epoch."""
+
+    phase: Phase
+    start: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.end - self.start
+
+
+def pod_spans(pod: PodRun, record: Record, *, attempt: int = 1) -> list[Span]:
+    """Return the phases of a Pod in order, without gaps; that of its queueing only where no try came before it."""
+    if pod.created is None:
+        return []
+    marks = [(Phase.WAITING, pod.created)]
+    if attempt == 1 and record.created:
+        marks.insert(0, (Phase.QUEUED, min(record.created, pod.created)))
+    preparing = Phase.PULLING if pod.prepared is None and pod.started is not None else Phase.PREPARING
+    later = ((preparing, pod.scheduled), (Phase.PULLING, pod.prepared), (Phase.RUNNING, pod.started))
+    marks += [(phase, time) for phase, time in later if time is not None]
+    end = max(pod.created, record.ended if pod.ended is None else pod.ended)
+    starts: list[float] = []
+    for _, time in marks:  # clocks of two machines may disagree
+        starts.append(min(end, max(time, starts[-1] if starts else time)))
+    ends = [*starts[1:], end]
+    spans = [Span(phase, start, stop) for (phase, _), start, stop in zip(marks, starts, ends, strict=True)]
+    return [span for span in spans if span.end > span.start]
+
+
+def attempts(pods: Sequence[PodRun]) -> dict[str, int]:
+    """Return by uid which try each Pod is: of its index; else after a Pod that failed, each counted once."""
+    numbers: dict[str, int] = {}
+    by_index: Counter[str] = Counter()
+    failed: list[tuple[float, int]] = []  # when, and which try that was; of Pods that no later one stands for yet
+    for pod in sorted(pods, key=lambda pod: (pod.created or 0.0, pod.name)):
+        number = 1
+        if pod.index:
+            by_index[pod.index] += 1
+            number = by_index[pod.index]
+        elif failed and failed[0][0] <= (pod.created or 0.0) + CLOCKS_DIFFER:
+            number = heapq.heappop(failed)[1] + 1
+        numbers[pod.uid] = number
+        if pod.outcome.is_over and pod.outcome is not Outcome.SUCCEEDED and not pod.index:
+            heapq.heappush(failed, (pod.ended or pod.created or 0.0, number))
+    return numbers
+
+
+def job_seconds(record: Record) -> dict[Phase, float]:
+    """Return how long the Job was in each phase, that of the Pod of most progress; together they are the whole time."""
+    spans = list(job_spans(record))
+    return {phase: sum((span.seconds for span in spans if span.phase is phase), 0.0) for phase in Phase}
+
+
+def pod_seconds(record: Record) -> dict[Phase, float]:
+    """Return how long all Pods together were in each phase from their creation on."""
+    totals = dict.fromkeys(reversed(OF_PODS), 0.0)
+    for pod in record.pods:
+        for span in pod_spans(pod, record, attempt=2):
+            totals[span.phase] += span.seconds
+    return totals
+
+
+def job_spans(record: Record) -> Iterator[Span]:
+    """Yield the phases of the Job in order, without gaps, from its creation to its end."""
+    changes: list[tuple[float, Phase, int]] = []
+    for pod in record.pods:
+        for span in pod_spans(pod, record, attempt=2):
+            changes += [(span.start, span.phase, 1), (span.end, span.phase, -1)]
+    changes.sort(key=lambda change: change[0])
+    last_end = max((time for time, _, _ in changes), default=0.0)
+    active: Counter[Phase] = Counter()
+    time, phase = record.created, Phase.QUEUED
+    for at, changed, number in [*changes, (record.ended, Phase.FINISHING, 1)]:
+        until = min(max(at, time), record.ended)
+        if until > time:
+            yield Span(phase, time, until)
+            time = until
+        active[changed] += number
+        phase = next((one for one in OF_PODS if active[one]), Phase.BACKOFF if at < last_end else Phase.FINISHING)
+
+
+def slowest(record: Record) -> list[PodRun]:
+    """Return the Pods, those first that ran or waited for longest."""
+    return sorted(record.pods, key=lambda pod: -_age(pod, record))
+
+
+def _age(pod: PodRun, record: Record) -> float:
+    return (record.ended if pod.ended is None else pod.ended) - (pod.created or record.ended)

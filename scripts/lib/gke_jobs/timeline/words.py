@@ -1,0 +1,101 @@
+"""The words of a record for people: times, places, how a Pod ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+
+from gke_jobs.timeline.phases import WORDS, Phase
+from gke_jobs.timeline.record import Outcome, PodRun, Record
+
+NODE_CHARACTERS = 20
+MOST_RANGES = 4  # of indexes in one line
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a duration in its two largest units; below a minute with what there is of a fraction."""
+    if seconds < 59.95:
+        return f"{round(max(seconds, 0.0), 1):g} s"
+    whole = round(seconds)
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if days:
+        return f"{days} d {hours % 24} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min {whole % 60} s"
+
+
+def clock(time: float, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Return a time in UTC."""
+    try:
+        return datetime.fromtimestamp(time, timezone.utc).strftime(form)
+    except (OverflowError, ValueError, OSError):  # a year that no calendar has
+        return "at an unknown time"
+
+
+def phases_text(seconds: dict[Phase, float]) -> str:
+    """Return the phases that took time, in order."""
+    found = [f"{WORDS[phase]} {seconds_text(time)}" for phase, time in seconds.items() if time > 0]
+    return ", ".join(found) or "no time"
+
+
+def result_text(pod: PodRun) -> str:
+    """Return how a Pod ended, or what it does, in a few words."""
+    code = f", exit {pod.exit_code}" if pod.exit_code else ""
+    if pod.outcome is Outcome.OUT_OF_MEMORY:
+        return f"OOMKilled{code}"
+    if pod.outcome is Outcome.FAILED:
+        return f"exit {pod.exit_code}" if pod.exit_code else pod.reason or "failed"
+    if pod.outcome is Outcome.STUCK:
+        return pod.reason or pod.outcome.value
+    return f"{pod.outcome.value}{code if pod.outcome.is_over else ''}"
+
+
+def counts_text(record: Record, tries: dict[str, int]) -> str:
+    """Return what happened to the Pods, in numbers."""
+    counts = outcomes(record)
+    total = sum(counts.values())
+    if not total:
+        return "no Pods"
+    parts = [f"{count} {outcome.value}" for outcome, count in counts.items()]
+    retries = sum(number > 1 for number in tries.values())
+    restarts = sum(pod.restarts for pod in record.pods)
+    kills = sum(pod.oom_kills for pod in record.pods)
+    parts += [f"{retries} {'is a retry' if retries == 1 else 'are retries'}"] if retries else []
+    parts += [f"{restarts} restarts of containers"] if restarts else []
+    parts += [f"{kills} OOM kills"] if kills > counts[Outcome.OUT_OF_MEMORY] else []
+    return f"{total} Pod{'s' if total > 1 else ''}: {', '.join(parts)}"
+
+
+def outcomes(record: Record) -> Counter[Outcome]:
+    """Count the Pods by outcome, in the order of Outcome."""
+    counts = Counter(pod.outcome for pod in record.pods)
+    counts.update(record.left_out)
+    return Counter({outcome: counts[outcome] for outcome in Outcome if counts[outcome]})
+
+
+def short_node(node: str, characters: int = NODE_CHARACTERS) -> str:
+    """Return the end of the name of a node, which tells its node pool."""
+    return node if len(node) <= characters else f"..{node[2 - characters :]}"
+
+
+def short_pod(name: str) -> str:
+    """Return the end of the name of a Pod, as the lines of its log have it."""
+    return name.rpartition("-")[2][-5:] if name else "?"
+
+
+def index_ranges(indexes: Iterable[str]) -> str:
+    """Return indexes as Kubernetes writes them, `0-4,7`, the first ranges of them."""
+    numbers = sorted({int(index) for index in indexes if index.isascii() and index.isdigit() and len(index) < 10})
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    shown = [f"{first}-{last}" if last > first else str(first) for first, last in ranges[:MOST_RANGES]]
+    return ",".join([*shown, *([".."] if len(ranges) > MOST_RANGES else [])])
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the middle one of the values, 0 for none."""
+    return sorted(values)[len(values) // 2] if values else 0.0
