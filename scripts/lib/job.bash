@@ -58,3 +58,13 @@ find_submitted() { # NAME NAMESPACE -> answer
   answer=$(within 1900 "${COMMAND[@]}" submission "${connection[@]}" --job "$1" --namespace "$2" --plan "$PRIVATE_DIR" \
     --created "$PRIVATE_DIR/changed" --interrupted 1.5 -- "${proxy_command[@]}" 2>/dev/null)
 }
+
+# Makes the Job fail, and says in it why: the next run sees that. Its uid in the patch is a precondition.
+end_unscheduled() { # NAME NAMESPACE UID SECONDS
+  try patch job "$1" --namespace "$2" --type merge --patch '{"metadata": {"uid": "'"$3"'",
+    "annotations": {"'"$UNSCHEDULED_ANNOTATION"'": "'"$4"'"}}, "spec": {"activeDeadlineSeconds": 1}}' || {
+    explain_kubectl "end Job $1 so that the next run sees it" "$PRIVATE_DIR/errors" >/dev/null || true
+    return 1
+  }
+  warn "Job $1 in namespace $2 got no nodes within $4 s and is ended; the next run of this task sees that"
+}

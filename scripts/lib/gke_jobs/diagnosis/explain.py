@@ -1,15 +1,18 @@
 """Tells why a Job is pending, running or failed.
 
-command.py explain-job CONNECTION --namespace NAME --job NAME [--uid UID] [--unreachable-timeout SECONDS] -- PROXY
-stdout: the diagnosis. Exit codes: those of scripts/explain-job.
+command.py explain-job CONNECTION --namespace NAME --job NAME [--uid UID] [--unreachable-timeout SECONDS]
+                       [--report FILE] -- PROXY
+stdout: the diagnosis; --report FILE: where to write the report. Exit codes: those of scripts/explain-job.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 
 from gke_jobs.connection import Connection
 from gke_jobs.diagnosis.diagnosis import cause, diagnose
@@ -43,14 +46,23 @@ def explain(
         return Explanation(f"Job {one_line(name)} cannot be explained: {why}; see: kubectl describe job\n")
 
 
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--report", type=Path)
+
+
 def main() -> int:
     """Run the command."""
     try:
-        options: JobOptions = parse_job_options(sys.argv[1:])
+        options: JobOptions = parse_job_options(sys.argv[1:], _add_options)
         job = find_job(options, f"explain Job {options.job}")
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status
     found = explain(options.connection, options.namespace, options.job, text_at(job, "metadata", "uid"))
     sys.stdout.buffer.write(found.text.encode())
+    if options.others.report:
+        from gke_jobs.timeline.making import End  # which the diagnosis alone does not need
+        from gke_jobs.timeline.writing import write_report_of_job
+
+        write_report_of_job(options.others.report, options.connection, options.namespace, job, End(cause=found.cause))
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -131,7 +131,7 @@ class _Reader:
             events.append(self._events_of("uid", uid))
             for container, previous in logs_to_read(group[0]):
                 if pod and (pod, container) not in seen.shown_logs:
-                    logs[pod, container] = self._log_of(pod, container, previous)
+                    logs[pod, container] = self.log_of(pod, container, previous=previous)
         events += [self._events_of("name", pod) for pod in gone_pods(seen)[:MOST_GONE]]
         queue = self._queue_of(seen)
         read_at_once(*queue, *events, *logs.values())
@@ -154,5 +154,13 @@ class _Reader:
     def _events_of(self, field: str, value: str) -> Read:
         return Read(call=lambda: self.events(f"involvedObject.{field}={value}"))
 
-    def _log_of(self, pod: str, container: str, previous: bool) -> Read:
+    def log_of(self, pod: str, container: str, *, previous: bool) -> Read:
         return Read(call=lambda: self.log(pod, container, previous=previous))
+
+
+def read_logs(connection: Connection, namespace: str, logs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+    """Return the ends of logs, each of a Pod and its container, that can be read."""
+    reader = _Reader(connection, namespace)
+    reads = {(pod, container): reader.log_of(pod, container, previous=False) for pod, container in logs}
+    read_at_once(*reads.values())
+    return {key: one.value for key, one in reads.items() if one.value is not None}

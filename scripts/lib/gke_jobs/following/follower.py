@@ -161,7 +161,12 @@ def follow(options: JobOptions) -> int:
     _leave_failure(given.failure, end, failure)
     if follower.job_json and not given.once and end.status != exit_codes.NOT_FINISHED:
         why = End(status=end.status, reason=end.reason, cause=failure["cause"], advice=failure["advice"])
-        print_end(_record(follower, why))
+        record = _record(follower, why)
+        print_end(record)
+        if given.report:
+            from gke_jobs.timeline.writing import write_report  # which a run without a report does not need
+
+            write_report(given.report, options.connection, options.namespace, record)
     log_or_fail(end.reason, ERROR if end.status not in (0, exit_codes.NOT_FINISHED) else "")
     return end.status
 

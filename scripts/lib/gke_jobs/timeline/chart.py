@@ -1,0 +1,89 @@
+"""The timeline of a report as inline SVG: a row for each Pod, one path for each phase, to stay small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from gke_jobs.timeline.phases import WORDS, Phase, Span, attempts, pod_spans
+from gke_jobs.timeline.record import Outcome, PodRun, Record
+from gke_jobs.timeline.words import clock, result_text, seconds_text
+
+LABEL, BARS, RESULT = 230, 640, 170  # columns, in units of the drawing
+ROW, HEAD = 18, 26
+TICKS = 5
+MARKED = {Outcome.FAILED, Outcome.OUT_OF_MEMORY, Outcome.PREEMPTED, Outcome.EVICTED, Outcome.REMOVED}
+MOST_CHARACTERS = 63  # of a name
+
+
+def cut(words: str, most: int = MOST_CHARACTERS) -> str:
+    """Return words for HTML, as many as there is room for."""
+    return escape(words if len(words) <= most else f"{words[: most - 3]}...", quote=True)
+
+
+def chart(record: Record, pods: Sequence[PodRun]) -> str:
+    """Return the drawing of these Pods."""
+    tries = attempts(record.pods)
+    width, height = LABEL + BARS + RESULT, HEAD + ROW * len(pods) + 4
+    paths: dict[Phase, list[str]] = {}
+    rows, marks = [], []
+    for number, pod in enumerate(pods):
+        top = HEAD + ROW * number
+        spans = pod_spans(pod, record, attempt=tries[pod.uid])
+        for span in spans:
+            left, right = _x(span.start, record), _x(span.end, record)
+            wide = max(1.0, round(right - left, 1))  # whatever is short is seen, too
+            paths.setdefault(span.phase, []).append(f"M{left:g} {top + 3}h{wide:g}v12H{left:g}z")
+        if pod.outcome in MARKED and pod.ended is not None:
+            is_failure = pod.outcome in (Outcome.FAILED, Outcome.OUT_OF_MEMORY)
+            marks.append(_mark(_x(pod.ended, record), top + 9, is_failure=is_failure))
+        rows.append(_row(pod, tries[pod.uid], spans, record, top))
+    title = f"Timeline of Job {cut(record.job)}: {len(pods)} Pods in {seconds_text(record.seconds)}"
+    drawn = "".join(f'<path class="{phase.value}" d="{"".join(paths[phase])}"/>' for phase in Phase if phase in paths)
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-labelledby="drawn">'
+        f'<title id="drawn">{title}. The table of Pods below has the same as text.</title>'
+        f"{_grid(record, height)}{drawn}{''.join(marks)}{''.join(rows)}</svg>"
+    )
+
+
+def pod_title(pod: PodRun) -> str:
+    """Return the name of a Pod, its index behind it."""
+    return f"{pod.name} ({pod.index})" if pod.index else pod.name
+
+
+def _x(time: float, record: Record) -> float:
+    part = (time - record.created) / record.seconds if record.seconds else 0.0
+    return round(LABEL + BARS * min(1.0, max(0.0, part)), 1)
+
+
+def _mark(x: float, y: float, *, is_failure: bool) -> str:
+    shape = f"M{x - 4:g} {y - 4:g}l8 8m0-8l-8 8" if is_failure else f"M{x:g} {y - 5:g}l5 5-5 5-5-5z"
+    return f'<path class="{"failure" if is_failure else "disruption"}" d="{shape}"/>'
+
+
+def _row(pod: PodRun, number: int, spans: Sequence[Span], record: Record, top: int) -> str:
+    place = f"{pod.node}{', spot' if pod.spot else ''}" if pod.node else "no node"
+    times = ", ".join(f"{WORDS[span.phase]} {seconds_text(span.seconds)}" for span in spans)
+    said = f"{cut(pod_title(pod))}, try {number}, {cut(place)}: {cut(result_text(pod))}; {times}"
+    label = f"..{pod.name[-20:]}" if len(pod.name) > 22 else pod.name
+    label += f" ({pod.index})" if pod.index else ""
+    label += f" try {number}" if number > 1 else ""
+    return (
+        f'<g><title>{said}</title><rect class="row" y="{top}" width="{LABEL + BARS + RESULT}" height="{ROW}"/>'
+        f'<text x="4" y="{top + 13}">{cut(label, 34)}</text>'
+        f'<text x="{LABEL + BARS + 8}" y="{top + 13}">{cut(result_text(pod), 24)}</text></g>'
+    )
+
+
+def _grid(record: Record, height: int) -> str:
+    parts = []
+    for number in range(TICKS + 1):
+        x, seconds = LABEL + BARS * number // TICKS, record.seconds * number / TICKS
+        anchor = "start" if number == 0 else "end" if number == TICKS else "middle"
+        parts.append(
+            f'<path class="grid" d="M{x} {HEAD - 6}V{height}"/>'
+            f'<text class="tick" x="{x}" y="14" text-anchor="{anchor}">'
+            f"<title>{clock(record.created + seconds)} UTC</title>{seconds_text(seconds)}</text>"
+        )
+    return "".join(parts)

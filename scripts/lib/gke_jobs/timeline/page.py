@@ -1,0 +1,195 @@
+"""The report of a run: one HTML file that needs no script and no network.
+
+Whatever comes from the cluster is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from gke_jobs.timeline.chart import chart, cut
+from gke_jobs.timeline.details import Details, links
+from gke_jobs.timeline.phases import WORDS, Phase, attempts, job_seconds, job_spans, pod_seconds, pod_spans, slowest
+from gke_jobs.timeline.record import Outcome, PodRun, Record
+from gke_jobs.timeline.words import clock, counts_text, outcomes, result_text, seconds_text
+
+MOST_BYTES = 1 << 20
+MOST_PODS = 1000
+MOST_CHARACTERS = 100_000  # of the diagnosis, of all logs, of all events
+CSS = Path(__file__).with_name("page.css")
+# No script runs, and nothing is loaded, whatever a text turns out to be.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+LEGEND = (Phase.QUEUED, Phase.WAITING, Phase.PREPARING, Phase.PULLING, Phase.RUNNING)
+
+
+def html(record: Record, details: Details | None = None) -> str:
+    """Return the report, of less than MOST_BYTES: where there are too many Pods, the slowest and those that failed."""
+    shown = MOST_PODS
+    while len((page := _page(record, details or Details(), shown)).encode()) >= MOST_BYTES and shown > 1:
+        shown //= 2
+    return page
+
+
+def _page(record: Record, details: Details, most: int) -> str:
+    pods = _shown(record, most)
+    total = sum(outcomes(record).values())
+    left_out = f"<p>{total - len(pods)} of {total} Pods are not shown.</p>" if total > len(pods) else ""
+    parts = [
+        _head(record),
+        _why(record),
+        _phases(record),
+        f"<h2>Timeline</h2>{_legend(record)}{left_out}<div class=scroll>{chart(record, pods)}</div>" if pods else "",
+        _about(record),
+        _resources(record),
+        _diagnosis(details),
+        _events(details),
+        _logs(details),
+        _pods(record, pods),
+    ]
+    title = f"{cut(record.job)}: {cut(record.outcome)}"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{CSS.read_text()}</style></head>\n<body>{''.join(parts)}\n"
+        f'<p class="soft">gke-job {cut(record.version)}; all times in UTC, with the resolution of Kubernetes</p>'
+        "</body></html>\n"
+    )
+
+
+def _shown(record: Record, most: int) -> list[PodRun]:
+    pods = list(record.pods)
+    if len(pods) > most:
+        pods = sorted(slowest(record), key=lambda pod: pod.outcome is Outcome.SUCCEEDED)[:most]
+    return sorted(pods, key=_order)
+
+
+def _order(pod: PodRun) -> tuple[int, float, str]:
+    return int(pod.index) if pod.index.isdecimal() and len(pod.index) < 10 else 0, pod.created or 0.0, pod.name
+
+
+def _head(record: Record) -> str:
+    kind = "good" if record.outcome == "succeeded" else "bad"
+    total, tries = seconds_text(record.seconds), attempts(record.pods)
+    addresses = "".join(
+        f' <a href="{escape(address, quote=True)}">{escape(text)}</a>' for text, address in links(record)
+    )
+    counts = outcomes(record)
+    numbers = [
+        (total, "in all"),
+        (str(sum(counts.values())), "Pods"),
+        (str(sum(number > 1 for number in tries.values())), "retries"),
+        (str(counts[Outcome.PREEMPTED]), "preempted"),
+        (str(counts[Outcome.EVICTED]), "evicted"),
+        (str(sum(pod.oom_kills for pod in record.pods)), "out of memory"),
+    ]
+    items = "".join(f"<li><b>{number}</b>{words}</li>" for number, words in numbers)
+    return (
+        f'<header><h1>Job {cut(record.job)} <span class="badge {kind}">{cut(record.outcome)}</span></h1>'
+        f'<p class="soft">{clock(record.created)} to {clock(record.ended)}{addresses}</p></header>'
+        f'<ul class="numbers">{items}</ul>'
+    )
+
+
+def _why(record: Record) -> str:
+    found = [("Verdict", record.reason), ("Cause", record.cause), ("Advice", record.advice)]
+    return _section("Why", _list((name, words) for name, words in found if words)) if record.status != 0 else ""
+
+
+def _list(rows: Iterable[tuple[str, str]]) -> str:
+    items = "".join(f"<dt>{escape(name)}</dt><dd>{cut(words, 1024)}</dd>" for name, words in rows if words)
+    return f"<dl>{items}</dl>" if items else ""
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section><h2>{title}</h2>{content}</section>" if content else ""
+
+
+def _phases(record: Record) -> str:
+    whole, of_pods = job_seconds(record), pod_seconds(record)
+    bar = "".join(f'<i class="{span.phase.value}" style="flex:{span.seconds:.3f}"></i>' for span in job_spans(record))
+    rows = "".join(
+        f'<tr><th scope="row">{WORDS[phase]}</th><td class="number">{seconds_text(seconds)}</td>'
+        f'<td class="number">{seconds_text(of_pods[phase]) if phase in of_pods else ""}</td></tr>'
+        for phase, seconds in whole.items()
+        if seconds or of_pods.get(phase)
+    )
+    return _section(
+        "Phases",
+        f'<div class="whole" aria-hidden="true">{bar}</div><table><caption>At each moment the Job is in the phase of '
+        'its Pod of most progress.</caption><tr><th scope="col">phase</th><th scope="col" class="number">Job</th>'
+        f'<th scope="col" class="number">all Pods together</th></tr>{rows}</table>'
+        f"<p>{escape(counts_text(record, attempts(record.pods)))}</p>",
+    )
+
+
+def _legend(record: Record) -> str:
+    items = "".join(f'<li><i class="{phase.value}"></i>{WORDS[phase]}</li>' for phase in LEGEND)
+    return f'<ul class="legend">{items}<li>&#10005; failed</li><li>&#9670; preempted, evicted or removed</li></ul>'
+
+
+def _about(record: Record) -> str:
+    who = record.identity
+    rows = [
+        ("Job", record.job),
+        ("Namespace", record.namespace),
+        ("Cluster", record.cluster),
+        ("uid", record.uid),
+        ("Profile", who.profile),
+        ("Airflow environment", who.environment),
+        ("DAG", who.dag_id),
+        ("Task", who.task_id),
+        ("Run", who.run_id),
+        ("Map index", "" if who.map_index == "-1" else who.map_index),
+        ("Try", who.try_number),
+        ("Logs printed", f"{record.log_bytes} bytes" if record.log_bytes else ""),
+    ]
+    return _section("Run", _list(rows))
+
+
+def _resources(record: Record) -> str:
+    rows = [(one.container, one.image, one.requests, one.limits) for one in record.resources]
+    return _section("Resources asked for", _table(("container", "image", "requests", "limits"), rows))
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], most: int = 1024) -> str:
+    body = "".join(f"<tr>{''.join(f'<td>{cut(cell, most)}</td>' for cell in row)}</tr>" for row in rows)
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>' if body else ""
+
+
+def _diagnosis(details: Details) -> str:
+    return _section("Diagnosis", f"<pre>{cut(details.diagnosis, MOST_CHARACTERS)}</pre>" if details.diagnosis else "")
+
+
+def _events(details: Details) -> str:
+    heads, room, rows = ("time", "object", "reason", "message", "times"), MOST_CHARACTERS, []
+    for one in reversed(details.events):
+        row = (one.time, one.about, one.reason, one.message, str(one.count))
+        room -= sum(map(len, row))
+        if room >= 0:
+            rows.append(row)
+    return _section("Events, the newest first", _table(heads, rows))
+
+
+def _logs(details: Details) -> str:
+    parts, room = [], MOST_CHARACTERS
+    for title, lines in details.logs:
+        words = "\n".join(lines)[: max(0, room)]
+        room -= len(words)
+        parts.append(f"<details open><summary>{cut(title)}</summary><pre>{escape(words)}</pre></details>")
+    return _section("Ends of logs", "".join(parts))
+
+
+def _pods(record: Record, pods: Sequence[PodRun]) -> str:
+    tries = attempts(record.pods)
+    heads = ("Pod", "index", "try", "node", "spot", "result", *(WORDS[phase] for phase in LEGEND))
+    return _section("Pods", _table(heads, (_pod_row(pod, record, tries[pod.uid]) for pod in pods), 63))
+
+
+def _pod_row(pod: PodRun, record: Record, number: int) -> Sequence[str]:
+    seconds = {span.phase: span.seconds for span in pod_spans(pod, record, attempt=number)}
+    times = (seconds_text(seconds[phase]) if phase in seconds else "" for phase in LEGEND)
+    return (pod.name, pod.index, str(number), pod.node, "yes" if pod.spot else "", result_text(pod), *times)
