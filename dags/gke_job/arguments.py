@@ -119,7 +119,9 @@ def check_switches(**given: Any) -> None:
             raise TypeError(f"{name} is {value!r}: give True or False")
 
 
-def check_submission(*, wait_for_completion: bool, do_xcom_push: bool, **of_the_result: Any) -> None:
+def check_submission(
+    *, wait_for_completion: bool, do_xcom_push: bool, report: str | None = None, **of_the_result: Any
+) -> None:
     """Refuses what a task that only submits its Job has no use for.
 
     :param of_the_result: arguments that are for who waits; what is false is not given
@@ -130,6 +132,8 @@ def check_submission(*, wait_for_completion: bool, do_xcom_push: bool, **of_the_
     for name, value in of_the_result.items():
         if value:
             raise ValueError(f"{name} has no effect with wait_for_completion=False: give it to GkeJobSensor")
+    if report:
+        raise ValueError("report has no effect with wait_for_completion=False: run explain-job --report at the end")
     if not do_xcom_push:
         raise ValueError(
             "wait_for_completion=False needs do_xcom_push=True: the XCom `job` names the Job that was submitted"

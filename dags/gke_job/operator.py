@@ -68,8 +68,9 @@ class GkeJobOperator(BashOperator):
     :param logs: whose logs are printed: those of all containers, of those that failed, or none
     :param multiple_outputs: whether of a result that is a JSON object each key is an XCom as well, so that
         `job.output["loss"]` is one of its values. A key that is no plain name (1 to 250 letters, digits, `_`, `.`, `-`;
-        not `.`, `..`, `return_value`, `job` or `_link_...`) is in the return value only. Read what may be null from the
-        return value: Airflow 3 fails a task that is given an XCom of None. A result that is no object is no error
+        not `.`, `..`, `return_value`, `job`, `timing` or `_link_...`) is in the return value only. Read what may be
+        null from the return value: Airflow 3 fails a task that is given an XCom of None. A result that is no object is
+        no error
     :param result_required: whether the task fails, without a retry, when the Job is complete and its container, or that
         of any index of an Indexed Job, has left no result
     :param skip_on_exit_code: exit codes of the container for which the task is skipped, not failed, when the Job fails:
@@ -82,6 +83,8 @@ class GkeJobOperator(BashOperator):
         logs: they are printed at the end, and every `logging_interval`
     :param logging_interval: time between two resumptions of a deferred task that print the logs so far; by default
         they are printed at the end
+    :param report: where to leave a report of the run, one HTML file: a path on the worker, or `gs://BUCKET/NAME.html`.
+        A failure to write it is a warning (templated)
     :param on_change: when this task still runs a Job of another manifest: fail, attach to it, or replace it
     :param on_kill_action: whether a killed task deletes its Job or keeps it running, for the next try to attach to;
         auto: deletes it when somebody has marked or cleared the task, when it took longer than `execution_timeout`, and
@@ -99,6 +102,7 @@ class GkeJobOperator(BashOperator):
         "profiles",
         "cluster",
         "namespace",
+        "report",
     )
     # As BashOperator declares it: no ClassVar.
     template_fields_renderers = dict.fromkeys(("manifest", "values", "map_values", "profile_for", "cluster"), "json")
@@ -133,6 +137,7 @@ class GkeJobOperator(BashOperator):
         deferrable: bool | None = None,
         logging_interval: float | timedelta | None = None,
         skip_on_exit_code: int | Collection[int] | None = None,
+        report: str | None = None,
         on_change: OnChange | None = None,
         on_kill_action: OnKill = "auto",
         **kwargs: Any,
@@ -159,6 +164,7 @@ class GkeJobOperator(BashOperator):
         # Airflow renders an object in place, and tasks share this one; it renders a dict to a new dict.
         self.cluster = (cluster or GkeCluster()).to_dict()
         self.namespace = namespace
+        self.report = report
         self.options: dict[str, Any] = {
             "escalate": escalate,
             "fallback": fallback,
@@ -180,6 +186,7 @@ class GkeJobOperator(BashOperator):
             do_xcom_push=self.do_xcom_push,
             result_required=result_required,
             skip_on_exit_code=skip_on_exit_code,
+            report=report,
         )
         self.on_kill_action = on_kill_action
         self.pushes_keys = multiple_outputs
@@ -207,7 +214,7 @@ class GkeJobOperator(BashOperator):
         """
         self._ti = context["ti"]
         self.log.info("gke-job %s", paths.version())
-        options = {**self.options, "result_required": self.result_required, "mark": "later"}
+        options = {**self.options, **self._of_the_end}
         try:
             if not self.wait_for_completion:
                 return self._submit(context)
@@ -230,7 +237,7 @@ class GkeJobOperator(BashOperator):
         now = time.time()
         names = ("timeout", "schedule_timeout", "start_timeout", "unreachable_timeout", "max_log_streams", "logs")
         options = {name: self.options[name] for name in (*names, "fallback", "on_kill")}
-        options |= {"result_required": self.result_required, "mark": "later", **wait.options(now)}
+        options |= {**self._of_the_end, **wait.options(now)}
         try:
             result = self._run(context, "run-job", check=json.loads(wait.check), **options)
         except AirflowException as error:
@@ -307,6 +314,11 @@ class GkeJobOperator(BashOperator):
     @property
     def _times(self) -> dict[str, Any]:
         return {**self.options, "logging_interval": self.logging_interval}
+
+    @property
+    def _of_the_end(self) -> dict[str, Any]:
+        """Options of run-job for the end of a Job."""
+        return {"result_required": self.result_required, "mark": "later", "report": self.report}
 
     @property
     def _waits_in_triggerer(self) -> bool:
@@ -399,5 +411,7 @@ class GkeJobOperator(BashOperator):
             return str(self.output_processor(result))
         finally:
             self.checked = report.read_json("check_state")
+            if self.do_xcom_push and (summary := report.read_json("summary")):
+                results.push_timing(summary, context, self.log)
             if self.collected is not report:
                 report.remove()

@@ -17,7 +17,8 @@ from .compat import AIRFLOW_2, Context
 
 # A key goes into the URL of Airflow 3's task API unquoted.
 PLAIN_KEY = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,250}", re.ASCII)
-RESERVED = ("return_value", "job")
+RESERVED = ("return_value", "job", "timing")
+TIMING = ("seconds", "phases", "pod_seconds", "pods", "attempts", "retries", "preemptions", "oom_kills")
 LINK = "_link_"  # how the keys of Airflow 3's extra links begin
 SMALLEST, LARGEST = -(2**63), 2**64 - 1  # integers that msgpack has, by which a task of Airflow 3 hands XComs over
 SHOWN_KEYS, SHOWN_CHARACTERS = 5, 40
@@ -53,6 +54,17 @@ def push_job(job: dict[str, Any], context: Context, task: Any) -> None:
             context["ti"].xcom_push(key=link.xcom_key, value=link.get_link(task, ti_key=context["ti"]))
     except Exception as error:  # an XCom backend may raise anything
         task.log.warning("cannot store the XCom job: %s", type(error).__name__)
+
+
+def push_timing(summary: dict[str, Any], context: Context, log: Any) -> None:
+    """Pushes the XCom `timing`: of the summary of a run that has ended what took how long. A failure is logged.
+
+    :param summary: as summary.schema.json of the scripts describes it
+    """
+    try:
+        context["ti"].xcom_push(key="timing", value={key: summary[key] for key in TIMING if key in summary})
+    except Exception as error:  # an XCom backend may raise anything
+        log.warning("cannot store the XCom timing: %s", type(error).__name__)
 
 
 def mark_collected(context: Context) -> None:

@@ -42,6 +42,7 @@ from gke_job import GkeJobOperator
         ({"logging_interval": 0}, "^logging_interval is 0: give seconds"),
         ({"wait_for_completion": False, "result_required": True}, "^result_required has no effect"),
         ({"wait_for_completion": False, "skip_on_exit_code": 3}, "^skip_on_exit_code has no effect"),
+        ({"wait_for_completion": False, "report": "/tmp/r.html"}, "^report has no effect"),
         ({"wait_for_completion": False, "do_xcom_push": False}, "needs do_xcom_push=True"),
         ({"max_log_streams": 0}, "^max_log_streams is 0: give an integer from 1$"),
         ({"profile": "gpu-l4", "profile_for": {"bytes": 1}}, "^profile and profile_for both choose a profile"),

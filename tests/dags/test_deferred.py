@@ -89,6 +89,8 @@ def test_the_result_the_job_and_the_logs_are_those_of_a_task_that_waits(deferred
     assert stored["job"]["uid"] == job["metadata"]["uid"]
     assert stored["return_value"] == {"loss": 1}
     assert stored["loss"] == 1
+    assert stored["timing"]["pods"] == 1
+    assert stored["timing"]["seconds"] == sum(stored["timing"]["phases"].values()) > 0
     assert log.count("| hello") == 1
     assert job["metadata"]["annotations"]["gke-job/collected"]
 

@@ -66,6 +66,7 @@ def test_every_argument_becomes_an_option_of_run_job(run_job):
         heartbeat=60,
         max_log_streams=3,
         logs="failed",
+        report="gs://reports/train.html",
         on_change="attach",
         on_kill_action="keep",
     ).execute(CONTEXT)
@@ -88,6 +89,7 @@ def test_every_argument_becomes_an_option_of_run_job(run_job):
         "--on-change": "attach",
         "--on-kill": "keep",
         "--mark": "later",
+        "--report": "gs://reports/train.html",
     }
 
 

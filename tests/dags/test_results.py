@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,26 @@ def test_the_keys_that_are_refused_are_those_of_airflows_serializer():
         from airflow.serialization import serde
     assert (serde.CLASSNAME, serde.SCHEMA_ID) == storable.RESERVED
     assert {serde.OLD_TYPE, serde.OLD_DATA} == storable.OLD_FORM
+
+
+@pytest.mark.parametrize(("status", "state"), [(0, "success"), (1, "failed")])
+def test_what_took_how_long_is_the_xcom_timing_whether_the_job_succeeds_or_not(run, run_job, monkeypatch, status, state):
+    stored = {}
+    monkeypatch.setattr(results, "push_timing", lambda summary, context, log: stored.update(summary))
+    summary = {"seconds": 3.0, "phases": {"running": 3.0}, "job": "train"}
+    run_job.behaves(output="1", status=status, report={"summary.json": json.dumps(summary)})
+    assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == state
+    assert stored == summary
+
+
+def test_timing_has_the_numbers_of_the_summary_and_a_failing_backend_costs_only_a_warning(caplog):
+    pushed = {}
+
+    class Instance:
+        def xcom_push(self, key, value):
+            pushed[key] = value
+            raise RuntimeError("the XCom backend does not answer")
+
+    results.push_timing({"seconds": 3.0, "job": "train"}, {"ti": Instance()}, logging.getLogger("task"))
+    assert pushed == {"timing": {"seconds": 3.0}}
+    assert "cannot store the XCom timing: RuntimeError" in caplog.text
