@@ -70,9 +70,10 @@ test: install .build/providers/.installed ## everything that must pass
 	$(BIN)/python -m pytest
 	bats tests/scripts
 
-golden: install ## what the templates render, templates/VALUES.md and the schemas, anew: look at the diff before you commit it
+golden: install ## what the templates render, templates/VALUES.md, the schemas and the recorded timelines, anew: look at the diff
 	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/values_files.py
 	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/golden.py
+	$(BIN)/python tests/scripts/timeline/recorded_runs.py texts
 
 test-dags: install .build/providers/.installed ## of these, what another AIRFLOW may change: the operator and the DAGs
 	$(BIN)/python -m pytest tests/dags
@@ -82,9 +83,9 @@ test-google: install .build/beam/.installed ## the example with Google's operato
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/.build/beam GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python \
 	  .build/airflow-bench/bin/python -m pytest tests/dags/google_operators.py
 
-test-ui: install ## what people see in Airflow's UI, in a headless Chromium; without one it is installed (root, Debian)
+test-ui: install ## what people see of reports and in Airflow's UI, in a headless Chromium; without one it is installed (root, Debian)
 	command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
-	$(BIN)/python -m pytest tests/ui/ui.py
+	$(BIN)/python -m pytest tests/ui/reports.py tests/ui/ui.py
 
 # Redis and PostgreSQL are installed as Chromium is; the programs of PostgreSQL are not in PATH.
 INSTALL_SERVICES := { command -v redis-server && compgen -G '/usr/lib/postgresql/*/bin/postgres'; } >/dev/null || \

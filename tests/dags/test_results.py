@@ -217,7 +217,7 @@ def test_the_keys_that_are_refused_are_those_of_airflows_serializer():
 
 
 @pytest.mark.parametrize(("status", "state"), [(0, "success"), (1, "failed")])
-def test_what_took_how_long_is_the_xcom_timing_whether_the_job_succeeds_or_not(run, run_job, monkeypatch, status, state):
+def test_what_took_how_long_is_the_xcom_timing_of_any_job(run, run_job, monkeypatch, status, state):
     stored = {}
     monkeypatch.setattr(results, "push_timing", lambda summary, context, log: stored.update(summary))
     summary = {"seconds": 3.0, "phases": {"running": 3.0}, "job": "train"}

@@ -60,7 +60,12 @@ class Span:
 
 
 def pod_spans(pod: PodRun, record: Record, *, attempt: int = 1) -> list[Span]:
-    """Return the phases of a Pod in order, without gaps; that of its queueing only where no try came before it."""
+    """Return the phases of a Pod that took time, in order; that of its queueing only where no try came before it."""
+    return [span for span in _all_spans(pod, record, attempt) if span.end > span.start]
+
+
+def _all_spans(pod: PodRun, record: Record, attempt: int) -> list[Span]:
+    """Return each phase that was seen to begin, without gaps between them."""
     if pod.created is None:
         return []
     marks = [(Phase.WAITING, pod.created)]
@@ -74,8 +79,7 @@ def pod_spans(pod: PodRun, record: Record, *, attempt: int = 1) -> list[Span]:
     for _, time in marks:  # clocks of two machines may disagree
         starts.append(min(end, max(time, starts[-1] if starts else time)))
     ends = [*starts[1:], end]
-    spans = [Span(phase, start, stop) for (phase, _), start, stop in zip(marks, starts, ends, strict=True)]
-    return [span for span in spans if span.end > span.start]
+    return [Span(phase, start, stop) for (phase, _), start, stop in zip(marks, starts, ends, strict=True)]
 
 
 def attempts(pods: Sequence[PodRun]) -> dict[str, int]:
@@ -115,7 +119,7 @@ def job_spans(record: Record) -> Iterator[Span]:
     """Yield the phases of the Job in order, without gaps, from its creation to its end."""
     changes: list[tuple[float, Phase, int]] = []
     for pod in record.pods:
-        for span in pod_spans(pod, record, attempt=2):
+        for span in _all_spans(pod, record, attempt=2):
             changes += [(span.start, span.phase, 1), (span.end, span.phase, -1)]
     changes.sort(key=lambda change: change[0])
     last_end = max((time for time, _, _ in changes), default=0.0)

@@ -150,7 +150,7 @@ def _bar(spans: Sequence[Span], pod: PodRun | None, record: Record, width: int) 
         last = min(width, max(first + 1, cell(span.end) + (span.end >= record.ended)))
         cells[first:last] = MARKS[span.phase] * (last - first)
     if pod and pod.ended is not None and (mark := ENDS.get(pod.outcome)):
-        cells[max(0, last - 1)] = mark
+        cells[max(0, last - 1) if spans else cell(pod.ended)] = mark
     return "".join(cells)
 
 

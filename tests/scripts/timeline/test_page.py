@@ -1,0 +1,131 @@
+"""The report as HTML: it is whole, small, and nothing in it is more than text."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from recorded_runs import NAMES, replay
+from timeline_objects import drawn_records, many, pod_run, record
+
+from gke_jobs.timeline.details import Details, EventRow, event_rows, links
+from gke_jobs.timeline.page import MOST_BYTES, html
+from gke_jobs.timeline.record import Identity, Outcome, Resources
+
+HOSTILE = "</pre></style><script>alert(1)</script>\" onload='x' &lt;"
+VOID = {"meta", "path", "rect", "br"}
+
+
+class Page(HTMLParser):
+    """Elements and their attributes; that each is closed in its order."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.elements, self.texts = [], [], []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] != ["style"]:
+            self.texts.append(data)
+
+
+def full(words):
+    """A report in which each text that comes from outside is this one."""
+    pod = pod_run(index=words, spot=True, outcome=Outcome.STUCK, reason=words, ended=None)
+    made = record(
+        pod,
+        status=1,
+        **dict.fromkeys(("job", "namespace", "uid", "version", "outcome", "reason", "cause", "advice"), words),
+        cluster=f"{words.replace('/', '')}/l/c",
+        identity=Identity(**dict.fromkeys(Identity.__dataclass_fields__, words)),
+        resources=(Resources(container=words, image=words, requests=words, limits=words),),
+    )
+    event = EventRow(time=words, about=words, reason=words, message=words, count=3)
+    return html(made, Details(diagnosis=words, events=(event,), logs=((words, (words, words)),)))
+
+
+def test_what_comes_from_outside_stays_text():
+    hostile, harmless = Page(full(HOSTILE)), Page(full("words"))
+    assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in harmless.elements]
+    assert [[*attrs] for _, attrs in hostile.elements] == [[*attrs] for _, attrs in harmless.elements]
+    assert HOSTILE in "".join(hostile.texts)
+
+
+@given(drawn_records())
+def test_whatever_the_record_the_page_is_well_formed(made):
+    assert {tag for tag, _ in Page(html(made)).elements}.isdisjoint({"script", "img", "iframe", "link", "object"})
+
+
+def test_it_loads_nothing():
+    page = full("words")
+    assert "default-src 'none'" in page
+    assert (
+        re.findall(r"""(?:src|href|url|@import)\s*[=(]?\s*["']?(?!https://console\.cloud\.google\.com/)http""", page)
+        == []
+    )
+
+
+@pytest.mark.parametrize(("number", "tries"), [(1, 1), (1000, 1), (1000, 4)])
+def test_from_1_to_1000_pods_it_is_smaller_than_1_mib(number, tries):
+    page = html(many(number, tries=tries))
+    assert len(page.encode()) < MOST_BYTES
+    assert page.count('<rect class="row"') == min(number * tries, 1000)
+    assert ("3000 of 4000 Pods are not shown" in page) == (tries == 4)
+
+
+def test_long_names_leave_pods_out_and_not_the_limit():
+    pods = [
+        pod_run(number, index="\u7cbe" * 60, reason="\u7cbe" * 60, outcome=Outcome.FAILED) for number in range(1000)
+    ]
+    details = Details(diagnosis="\u7cbe" * 200_000, logs=(("log", ("x" * 200_000,)),))
+    page = html(record(*pods), details)
+    assert len(page.encode()) < MOST_BYTES
+    assert "of 1000 Pods are not shown" in page
+
+
+def test_of_too_many_pods_those_that_failed_are_shown():
+    pods = [pod_run(number) for number in range(1500)] + [pod_run(2000, outcome=Outcome.FAILED, exit_code=3)]
+    assert "train-007d0" in html(record(*pods))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_report_of_a_recorded_run_names_its_pods_and_their_results(name):
+    made = replay(name)
+    said = "".join(Page(html(made)).texts)
+    for pod in made.pods:
+        assert pod.name in said
+        assert pod.node in said
+    assert made.advice in said
+    assert made.outcome in said
+
+
+def test_links_lead_to_the_console_where_the_cluster_is_named():
+    made = record(cluster="p/europe-west4/ml", namespace="team")
+    console = "https://console.cloud.google.com"
+    (_, job), (_, logs) = links(made)
+    assert job == f"{console}/kubernetes/job/europe-west4/ml/team/train/details?project=p"
+    assert logs.startswith(f"{console}/logs/query;query=resource.type%3D%22k8s_container%22%0A")
+    assert links(record()) == []
+
+
+def test_events_are_in_the_order_of_their_times():
+    def event(time, count=None):
+        about = {"kind": "Pod", "name": "train-abcde"}
+        return {"involvedObject": about, "reason": "R", "message": "a\nb", "lastTimestamp": time, "count": count}
+
+    rows = event_rows([event("2026-01-02T03:04:09Z", 3), event("2026-01-02T03:04:05Z"), {}, event("no time")])
+    assert [(row.time, row.count) for row in rows][2:] == [("2026-01-02 03:04:05", 1), ("2026-01-02 03:04:09", 3)]
+    assert (rows[-1].about, rows[-1].message) == ("Pod train-abcde", "a b")

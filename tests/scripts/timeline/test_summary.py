@@ -1,0 +1,57 @@
+"""The summary of a run, and what a record is as JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from jsonschema import Draft202012Validator
+from recorded_runs import NAMES, replay
+from timeline_objects import drawn_records, many
+
+from gke_jobs.timeline import summary as module
+from gke_jobs.timeline.making import OUTCOMES
+from gke_jobs.timeline.record import Outcome, Record, pod_from_json, record_from_json
+from gke_jobs.timeline.summary import MARK, summary, summary_line
+
+SCHEMA = json.loads(Path(module.__file__).with_name("summary.schema.json").read_text())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_summary_of_a_recorded_run_is_as_the_schema_says(name):
+    line = summary_line(replay(name))
+    assert line.startswith(MARK)
+    assert line.isascii()
+    Draft202012Validator(SCHEMA).validate(json.loads(line.removeprefix(MARK)))
+
+
+def test_the_schema_describes_each_key_and_knows_each_outcome():
+    made = summary(many(3))
+    assert [*made] == SCHEMA["required"] == [*SCHEMA["properties"]]
+    assert {*OUTCOMES.values()} - {"not finished"} < {*SCHEMA["properties"]["outcome"]["enum"]}
+    assert [one.name.lower() for one in Outcome] == SCHEMA["properties"]["pods_by_outcome"]["propertyNames"]["enum"]
+
+
+@given(drawn_records())
+def test_whatever_the_record_the_summary_is_one_line_of_json(made):
+    line = summary_line(made)
+    assert line.isprintable()
+    assert "::" not in line
+    assert json.loads(line.removeprefix(MARK))["pods"] == len(made.pods) + sum(made.left_out.values())
+
+
+def test_the_numbers_of_a_run():
+    made = summary(many(100, tries=2))
+    assert (made["pods"], made["retries"], made["attempts"], made["preemptions"]) == (200, 100, 2, 100)
+    assert (made["spot_pods"], made["nodes"], made["exit_codes"]) == (100, 7, {"143": 100, "0": 100})
+    assert made["seconds"] == sum(made["phases"].values()) == 320
+
+
+@pytest.mark.parametrize("made", [many(3, tries=2), *map(replay, NAMES), Record(job="x")])
+def test_a_record_is_the_same_after_json(made):
+    assert record_from_json(json.loads(json.dumps(made.to_json()))) == made
+
+
+@pytest.mark.parametrize("item", [None, [], {}, [1] * 16, ["x"] * 16, "x"])
+def test_what_is_no_pod_in_a_check_state_is_left_out(item):
+    assert pod_from_json(item) is None
