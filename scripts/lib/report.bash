@@ -26,9 +26,9 @@ deliver_report() {
   fi
 }
 
-# Prints timeline and summary of a run that was interrupted, if the follower has left its record and there is time.
+# Prints timeline and summary of a run that was interrupted, if the follower has left its record and the deletion left time.
 print_timeline() { # STATUS
   [[ ! -e $PRIVATE_DIR/record.json ]] ||
-    within 2800 "${COMMAND[@]}" timeline --record "$PRIVATE_DIR/record.json" --status "$1" --reason 'the run was interrupted' ||
+    within 2500 "${COMMAND[@]}" timeline --record "$PRIVATE_DIR/record.json" --status "$1" --reason 'the run was interrupted' ||
     true
 }

@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# What a run leaves at its end: timeline, summary, report.
+
+setup_file() {
+  load test_helper
+  use_own_namespace
+}
+
+setup() { load test_helper; }
+
+run_job() { # NAME SHELL-COMMAND [OPTION...]
+  run_script run-job --template batch-job --values "$(values_file "$2")" --name "$1" "${@:3}"
+}
+
+# A field of the summary in $stderr, of which there is one.
+summary() { # EXPRESSION-OF-PYTHON
+  "$GKE_JOB_PYTHON" -c '
+import json, sys
+(line,) = [line for line in sys.argv[1].splitlines() if line.startswith("gke-job-summary: ")]
+found = json.loads(line.partition(" ")[2])
+print(eval(sys.argv[2], found))' "$stderr" "$1"
+}
+
+@test "the log of a run ends with the timeline, the summary and the verdict" {
+  cluster_options
+  as_task dag train run 2
+  run_job timed 'echo hello; sleep 1' "${cluster[@]}" --namespace "$NAMESPACE"
+  assert_success
+  assert_equal "${stderr_lines[-1]}" 'follow-job: Job timed is complete'
+  assert_regex "${stderr_lines[-2]}" '^gke-job-summary: \{'
+  assert_regex "$stderr" $'\ntimeline: succeeded after [0-9.]+ s: Job timed\n'
+  assert_regex "$stderr" $'\n  [a-z0-9]{5} [^ ]+ \\|[^|\n]*=+\\| succeeded\n'
+  assert_equal "$(summary '[cluster, dag_id, task_id, try_number, outcome, exit_code, pods, log_bytes]')" \
+    "['$LOCALGKE_PROJECT/$LOCALGKE_LOCATION/$LOCALGKE_CLUSTER', 'dag', 'train', '2', 'succeeded', 0, 1, 14]"
+  assert_equal "$output" null
+}
+
+@test "of a Job that failed they have its retries, exit codes and cause" {
+  run_job failing 'exit 3' --set retries:=1
+  assert_failure 1
+  assert_equal "$(summary '[outcome, pods, retries, exit_codes]')" "['failed', 2, 1, {'3': 2}]"
+  assert_regex "$(summary cause)" '^Pod failing-.{5}: container main: exit code 3$'
+  assert_regex "$stderr" $'\n  cause: Pod failing-.{5}: container main: exit code 3\n'
+}
+
+@test "a run that is interrupted prints them when its Job is deleted" {
+  local values runner job
+  values=$(values_file 'sleep 600')
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" --name killed \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until grep --quiet 'is running on' "$BATS_TEST_TMPDIR/err"
+  kill "$runner"
+  wait_for "$runner"
+  assert_equal "$status" 143
+  stderr=$(<"$BATS_TEST_TMPDIR/err")
+  assert_equal "$(summary '[outcome, exit_code, pods_by_outcome]')" "['interrupted', 143, {'running': 1}]"
+  assert_regex "$stderr" $'Job killed in namespace [^\n]* is deleted\ntimeline: interrupted after '
+}
+
+@test "checks print them once, with Pods that were removed between two checks" {
+  local uid pod
+  # shellcheck disable=SC2016 # for the shell of the container
+  uid=$(create_job checked '[ $JOB_COMPLETION_INDEX = 0 ] || sleep 5' '{"completionMode": "Indexed", "completions": 2, "parallelism": 2}')
+  wait_until sh -c '[ "$(kubectl get job checked --output "jsonpath={.status.succeeded}")" = 1 ]'
+  run_script run-job --job checked --uid "$uid" --once --check-state "$BATS_TEST_TMPDIR/state"
+  assert_failure 75
+  refute_regex "$stderr" 'timeline:|gke-job-summary'
+  pod=$(kubectl get pods --selector job-name=checked,batch.kubernetes.io/job-completion-index=0 --output name)
+  kubectl delete "$pod"
+  wait_until sh -c 'kubectl get job checked --output "jsonpath={.status.conditions[*].type}" | grep --quiet Complete'
+  run_script run-job --job checked --uid "$uid" --once --check-state "$BATS_TEST_TMPDIR/state"
+  assert_success
+  assert_equal "$(summary '[pods, pods_by_outcome]')" "[2, {'succeeded': 2}]"
+}
+
+@test "poll-job prints neither" {
+  create_job polled true
+  kubectl wait --for condition=Complete job/polled --timeout 30s
+  run_script poll-job --job polled
+  assert_success
+  refute_regex "$stderr" 'timeline:|gke-job-summary'
+}
+
+@test "--report writes a report, and where it cannot be written the run ends as without" {
+  run_job reported 'echo the last line; exit 3' --report "$BATS_TEST_TMPDIR/report.html"
+  assert_failure 1
+  assert_regex "$stderr" "run-job: the report is in $BATS_TEST_TMPDIR/report.html"
+  run cat "$BATS_TEST_TMPDIR/report.html"
+  assert_line --regexp '^<!doctype html>$'
+  assert_output --partial 'Job reported'
+  assert_output --partial 'the last line'
+  assert_output --regexp 'reported-.{5}, try 1, .*: exit 3'
+  run_job unwritten true --report /no/such/directory/report.html
+  assert_success
+  assert_regex "$stderr" 'run-job: cannot write the report /no/such/directory/report.html: .*No such file or directory'
+}
+
+@test "--report gs://BUCKET/NAME copies the report there" {
+  mkdir -p "$BATS_TEST_TMPDIR/buckets/reports"
+  "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/storage_server.py" "$BATS_TEST_TMPDIR/buckets" "$BATS_TEST_TMPDIR/port" 2>/dev/null 3>&- &
+  local server=$!
+  wait_until test -s "$BATS_TEST_TMPDIR/port"
+  export CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=http://127.0.0.1:$(<"$BATS_TEST_TMPDIR/port")/storage/v1/
+  export CLOUDSDK_CONFIG=$BATS_TEST_TMPDIR/gcloud CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token
+  echo owner >"$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"
+  run_job copied true --report gs://reports/runs/copied.html
+  kill "$server"
+  assert_success
+  assert_regex "$stderr" 'run-job: the report is in gs://reports/runs/copied.html'
+  assert_equal "$output" null
+  grep --quiet '<title>copied: succeeded</title>' "$BATS_TEST_TMPDIR/buckets/reports/runs/copied.html"
+}
+
+@test "explain-job --report writes the report of a Job that runs" {
+  create_job explained 'sleep 600'
+  wait_until sh -c 'kubectl get pods --selector job-name=explained | grep --quiet Running'
+  run_script explain-job --job explained --report "$BATS_TEST_TMPDIR/report.html"
+  assert_success
+  assert_regex "$stderr" 'explain-job: the report is in '
+  run cat "$BATS_TEST_TMPDIR/report.html"
+  assert_output --partial '<title>explained: not finished</title>'
+  kubectl delete job explained --wait=false
+}
+
+@test "a place where no report can be is refused" {
+  local place
+  for place in gs:// gs://bucket gs://bucket/ reports/ -x; do
+    run_script run-job --template batch-job "--report=$place"
+    assert_one_error 64 'option --report is .*: it takes a file, or an object as gs://BUCKET/NAME.html'
+  done
+  run_script follow-job --job any --report gs://bucket/x.html
+  assert_one_error 64 'follow-job takes a file'
+}
