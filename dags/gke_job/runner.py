@@ -18,6 +18,8 @@ from .report import Report
 
 KILL_SECONDS = 3  # from a signal until a script has ended
 LEVEL = re.compile(r"<([34])>")
+BAR = re.compile(r"  .*\|.*\|")  # a row of the timeline; a line of a Pod begins with the name of the Pod
+GAP = re.compile(" {2,}")
 
 
 class Runner:
@@ -98,7 +100,9 @@ class Runner:
     def _print(self, line: str, held: list[str]) -> None:
         level = LEVEL.match(line)
         if level is None:
-            self._log.info("%s", line)
+            # Airflow's UI shows several spaces as one, and the columns would not stand below each other.
+            is_row = BAR.match(line) is not None
+            self._log.info("%s", GAP.sub(lambda gap: "\u00a0" * len(gap[0]), line) if is_row else line)
         elif level[1] == "3":
             held.append(line[level.end() :])
         else:
