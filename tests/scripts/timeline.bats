@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154 # cluster is set by cluster_options of test_helper
 # What a run leaves at its end: timeline, summary, report.
 
 setup_file() {
@@ -44,7 +45,7 @@ print(eval(sys.argv[2], found))' "$stderr" "$1"
 }
 
 @test "a run that is interrupted prints them when its Job is deleted" {
-  local values runner job
+  local values runner
   values=$(values_file 'sleep 600')
   bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" --name killed \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
@@ -62,7 +63,7 @@ print(eval(sys.argv[2], found))' "$stderr" "$1"
   local uid pod
   # shellcheck disable=SC2016 # for the shell of the container
   uid=$(create_job checked '[ $JOB_COMPLETION_INDEX = 0 ] || sleep 5' '{"completionMode": "Indexed", "completions": 2, "parallelism": 2}')
-  wait_until sh -c '[ "$(kubectl get job checked --output "jsonpath={.status.succeeded}")" = 1 ]'
+  wait_until sh -c 'kubectl get job checked --output "jsonpath={.status.succeeded}" | grep --quiet 1'
   run_script run-job --job checked --uid "$uid" --once --check-state "$BATS_TEST_TMPDIR/state"
   assert_failure 75
   refute_regex "$stderr" 'timeline:|gke-job-summary'
@@ -101,7 +102,8 @@ print(eval(sys.argv[2], found))' "$stderr" "$1"
   "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/storage_server.py" "$BATS_TEST_TMPDIR/buckets" "$BATS_TEST_TMPDIR/port" 2>/dev/null 3>&- &
   local server=$!
   wait_until test -s "$BATS_TEST_TMPDIR/port"
-  export CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=http://127.0.0.1:$(<"$BATS_TEST_TMPDIR/port")/storage/v1/
+  CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=http://127.0.0.1:$(<"$BATS_TEST_TMPDIR/port")/storage/v1/
+  export CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE
   export CLOUDSDK_CONFIG=$BATS_TEST_TMPDIR/gcloud CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token
   echo owner >"$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"
   run_job copied true --report gs://reports/runs/copied.html
