@@ -18,7 +18,7 @@ from .report import Report
 
 KILL_SECONDS = 3  # from a signal until a script has ended
 LEVEL = re.compile(r"<([34])>")
-BAR = re.compile(r"  .*\|.*\|")  # a row of the timeline; a line of a Pod begins with the name of the Pod
+BAR = re.compile(r"  .*\[.*\]")  # a row of the timeline; a line of a Pod begins with the name of the Pod
 GAP = re.compile(" {2,}")
 
 

@@ -112,7 +112,7 @@ def test_a_script_that_is_ended_hears_whether_its_job_is_kept(run, tmp_path, kee
 
 
 def test_the_columns_of_the_timeline_stay_below_each_other_where_several_spaces_are_shown_as_one(run, caplog):
-    row, line_of_a_pod = "  abcde   node |  ==  | succeeded", "abcde | a  b |  c | d"
+    row, line_of_a_pod = "  abcde   node [  ==  ] succeeded", "abcde | a  b [  c ] d"
     run(f"echo '{row}'; echo '{line_of_a_pod}'; echo '  time: running 3 s'")
-    shown = "\u00a0\u00a0abcde\u00a0\u00a0\u00a0node |\u00a0\u00a0==\u00a0\u00a0| succeeded"
+    shown = "\u00a0\u00a0abcde\u00a0\u00a0\u00a0node [\u00a0\u00a0==\u00a0\u00a0] succeeded"
     assert [text for _, text in lines(caplog)] == [shown, line_of_a_pod, "  time: running 3 s"]

@@ -30,7 +30,7 @@ print(eval(sys.argv[2], found))' "$stderr" "$1"
   assert_equal "${stderr_lines[-1]}" 'follow-job: Job timed is complete'
   assert_regex "${stderr_lines[-2]}" '^gke-job-summary: \{'
   assert_regex "$stderr" $'\ntimeline: succeeded after [0-9.]+ s: Job timed\n'
-  assert_regex "$stderr" $'\n  [a-z0-9]{5} [^ ]+ \\|[^|\n]*=+\\| succeeded\n'
+  assert_regex "$stderr" $'\n  [a-z0-9]{5} [^ ]+ \\[[^]\n]*=+\\] succeeded\n'
   assert_equal "$(summary '[cluster, dag_id, task_id, try_number, outcome, exit_code, pods, log_bytes]')" \
     "['$LOCALGKE_PROJECT/$LOCALGKE_LOCATION/$LOCALGKE_CLUSTER', 'dag', 'train', '2', 'succeeded', 0, 1, 14]"
   assert_equal "$output" null

@@ -153,7 +153,7 @@ def test_a_task_without_a_named_cluster_has_no_link_that_leads_nowhere(ui, page,
 def test_the_log_has_the_lines_of_pods_and_scripts_in_no_fold_and_the_rest_in_folds(ui, page, seen):
     shown = messages(ui.log(seen, "linked", "is complete"))
     assert {level for level, _ in shown} == {"INFO"}
-    timeline = r"(timeline|gke-job-summary|time): |20\d\d-|\d+ Pod|Pod\s+node|\w{5}\s+\S+\s+\||[-.=vp] "
+    timeline = r"(timeline|gke-job-summary|time): |20\d\d-|\d+ Pod|Pod\s+node|\w{5}\s+\S+\s+\[|[-.=vp] "
     expected = re.compile(rf"gke-job \d|(submit-job|run-job|follow-job): |\w{{5}} \| |{timeline}|null" + ui.UNFOLDED)
     assert [text for _, text in shown if not expected.match(text)] == []
     assert any(re.fullmatch(r"\w{5} \| a line of a Pod", text) for _, text in shown)

@@ -94,7 +94,7 @@ def _table(record: Record, tries: dict[str, int], width: int) -> list[str]:
     groups = _groups(record) if is_grouped else []
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
     ends = [len(_ran(pods, record, tries)) for _, pods in groups] + [len(result) for result in results]
-    space = sum(widths) + len(widths) + max(len("result"), *ends) + len("  || ")
+    space = sum(widths) + len(widths) + max(len("result"), *ends) + len("  [] ")
     bar = max(LEAST_BAR, width - space)
     head = Row(tuple(heads), _scale(record.seconds, bar), "result")
     rows = [
@@ -127,7 +127,7 @@ def _columns(pod: PodRun, number: int) -> list[tuple[str, str]]:
 
 def _line(row: Row, widths: Sequence[int]) -> str:
     columns = " ".join(column.ljust(width) for column, width in zip(row.columns, widths, strict=True))
-    return f"  {columns} |{row.bar}| {row.result}"
+    return f"  {columns} [{row.bar}] {row.result}"
 
 
 def _scale(seconds: float, width: int) -> str:
@@ -171,7 +171,7 @@ def _group_line(
     words = f"{len(pods)} {title}" + (f": {ranges}" if ranges else "")
     bars = [_bar(pod_spans(pod, record, attempt=tries[pod.uid]), None, record, width) for pod in pods]
     cells = "".join(_commonest(column) for column in zip(*bars, strict=True))
-    return f"  {words[:label].ljust(label)} |{cells}| {_ran(pods, record, tries)}"
+    return f"  {words[:label].ljust(label)} [{cells}] {_ran(pods, record, tries)}"
 
 
 def _ran(pods: Sequence[PodRun], record: Record, tries: dict[str, int]) -> str:
@@ -187,11 +187,11 @@ def _commonest(marks: tuple[str, ...]) -> str:
 
 
 def _legend(lines: Sequence[str], width: int) -> list[str]:
-    bars = "".join(line.split("|")[1] for line in lines[1:] if line.count("|") > 1)
+    bars = "".join(line.partition("[")[2].partition("]")[0] for line in lines[1:])
     parts = [f"{MARKS[phase]} {WORDS[phase]}" for phase in Phase if MARKS[phase] != " " and MARKS[phase] in bars]
     parts += [f"{mark} {words}" for mark, words in END_WORDS.items() if mark in bars]
     return _wrapped(_together(", ".join(parts)), width, "  ") if parts else []
 
 
 def _ascii(words: str) -> str:
-    return words.encode("ascii", "backslashreplace").decode().replace("|", "/")
+    return words.encode("ascii", "backslashreplace").decode().replace("[", "(")
