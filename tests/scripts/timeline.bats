@@ -22,14 +22,13 @@ found = json.loads(line.partition(" ")[2])
 print(eval(sys.argv[2], found))' "$stderr" "$1"
 }
 
-@test "the log of a run ends with the timeline, the summary and the verdict" {
+@test "the log of a run ends with the summary, the timeline and the verdict" {
   cluster_options
   as_task dag train run 2
   run_job timed 'echo hello; sleep 1' "${cluster[@]}" --namespace "$NAMESPACE"
   assert_success
   assert_equal "${stderr_lines[-1]}" 'follow-job: Job timed is complete'
-  assert_regex "${stderr_lines[-2]}" '^gke-job-summary: \{'
-  assert_regex "$stderr" $'\ntimeline: succeeded after [0-9.]+ s: Job timed\n'
+  assert_regex "$stderr" $'\ngke-job-summary: \\{[^\n]*\\}\ntimeline: succeeded after [0-9.]+ s: Job timed\n'
   assert_regex "$stderr" $'\n  [a-z0-9]{5} [^ ]+ \\[[^]\n]*=+\\] succeeded\n'
   assert_equal "$(summary '[cluster, dag_id, task_id, try_number, outcome, exit_code, pods, log_bytes]')" \
     "['$LOCALGKE_PROJECT/$LOCALGKE_LOCATION/$LOCALGKE_CLUSTER', 'dag', 'train', '2', 'succeeded', 0, 1, 14]"
@@ -56,7 +55,7 @@ print(eval(sys.argv[2], found))' "$stderr" "$1"
   assert_equal "$status" 143
   stderr=$(<"$BATS_TEST_TMPDIR/err")
   assert_equal "$(summary '[outcome, exit_code, pods_by_outcome]')" "['interrupted', 143, {'running': 1}]"
-  assert_regex "$stderr" $'Job killed in namespace [^\n]* is deleted\ntimeline: interrupted after '
+  assert_regex "$stderr" $'Job killed in namespace [^\n]* is deleted\ngke-job-summary: [^\n]*\ntimeline: interrupted after '
 }
 
 @test "checks print them once, with Pods that were removed between two checks" {

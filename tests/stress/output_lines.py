@@ -19,6 +19,7 @@ MESSAGE = re.compile(rf"(run|submit|follow|collect|explain|poll)-job: (?!{IMPOST
 DIAGNOSIS = (
     rf"  |Job {{job}} (?!{IMPOSTOR})|Pod {{job}}-[a-z0-9-]+( \(index .*\))?: |advice: (?!{IMPOSTOR})|\d+ Pods alike; "
     r"|\d+ of its Pods |others, not shown: |the Job has more |its Pods could not |not all events "
+    r"|timeline: [a-z ]+ after |gke-job-summary: \{"
 )
 ROW = re.compile(
     r"JOB +STATE +AGE +DURATION +PHASE +POOL +GPU +PROFILE +TASK$|"

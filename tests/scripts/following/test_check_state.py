@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gke_jobs.following import check_state
-from gke_jobs.following.check_state import FILE_LIMIT, RESULTS_LIMIT, CheckState
+from gke_jobs.following.check_state import FILE_LIMIT, PODS_LIMIT, RESULTS_LIMIT, CheckState
 from gke_jobs.following.log_positions import LogState
 from gke_jobs.results import PodResult, ResultError, job_result
+from gke_jobs.timeline.record import Outcome, PodRun
 
 
 def result(number, message="5"):
@@ -92,3 +93,23 @@ def test_whatever_is_in_the_file_is_a_result_or_none(tmp_path_factory, items, co
         assert 0 <= one.limit <= 4096
     with suppress(ResultError):
         json.dumps(job_result(found, completions))
+
+
+def pod(number, outcome=Outcome.SUCCEEDED):
+    return PodRun(uid=f"0f0f0f0f-0000-4000-8000-{number:012}", name=f"train-{number:05}", created=1.5, outcome=outcome)
+
+
+def test_the_next_check_has_the_pods_of_the_timeline_and_how_much_was_printed(tmp_path):
+    state = CheckState(pods=[pod(0), pod(1, Outcome.RUNNING)], removed=1, left_out={Outcome.FAILED: 2}, log_bytes=7)
+    found = kept(tmp_path, state)
+    assert (found.pods, found.left_out, found.log_bytes) == (state.pods, state.left_out, 7)
+    assert found.runs().all() == tuple(state.pods)
+
+
+def test_of_more_pods_than_there_is_room_for_those_that_are_removed_are_counted(tmp_path):
+    state = CheckState(pods=[pod(number) for number in range(3000)], removed=2000)
+    found = kept(tmp_path, state)
+    assert found.pods == state.pods[: len(found.pods)]
+    assert 280 < len(found.pods) < 2000
+    assert found.left_out == {Outcome.SUCCEEDED: 2000 - len(found.pods)}
+    assert (tmp_path / "state").stat().st_size <= PODS_LIMIT + 200

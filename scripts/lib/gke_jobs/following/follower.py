@@ -7,7 +7,7 @@ command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [-
                   [--max-log-streams N] [--logs all|failed|none] [--record FILE] [--report FILE] -- PROXY
 
 stdout: log lines, each behind the end of its Pod's name; stderr: messages; in the end the diagnosis of a Job that
-failed, the timeline and the summary (gke_jobs.timeline), and the verdict.
+failed, the summary and the timeline (gke_jobs.timeline), and the verdict.
 --once: look once, as poll-job does. --captured FILE.json: where to leave the results (captured.py), and in FILE.line
 the result itself, if every Pod of the Job was seen to leave its part. --never-starts FILE: made when the Job can never
 start. --failure FILE: where to leave why it failed (report.py). --unscheduled FILE: made when a Job that is not

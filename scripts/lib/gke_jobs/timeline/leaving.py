@@ -29,7 +29,7 @@ def record_now(job: Json, pods: PodRuns, end: End, log_bytes: int) -> Record:
 
 
 def print_end(record: Record) -> None:
-    """Write the timeline and the summary to stderr, and leave the summary for the operator.
+    """Write the summary and the timeline to stderr, and leave the summary for the operator.
 
     Raises OSError where nobody reads; a mistake of ours is only logged: the verdict follows.
     """
@@ -37,7 +37,7 @@ def print_end(record: Record) -> None:
     from gke_jobs.timeline.text import text
 
     try:
-        said = f"{text(record)}{summary_line(record)}\n"
+        said = f"{summary_line(record)}\n{text(record)}"
         report("summary.json", json.dumps(summary(record)))
     except Exception as error:
         log(f"cannot make the timeline: {one_line(f'{type(error).__name__}: {error}')}", WARNING)

@@ -1,0 +1,98 @@
+"""The record of a run: when it began and ended, how, and for whom."""
+
+import pytest
+from cluster_objects import job
+
+from gke_jobs.timeline import leaving
+from gke_jobs.timeline import text as text_module
+from gke_jobs.timeline.keeping import PodRuns
+from gke_jobs.timeline.making import End, make_record, version
+from gke_jobs.timeline.record import Identity, Record, Resources
+
+CREATED = 1767323045.0  # 2026-01-02T03:04:05Z
+CONTAINER = {
+    "name": "main",
+    "image": "i",
+    "resources": {"requests": {"memory": "4Gi", "cpu": 2}, "limits": {"cpu": "3"}},
+}
+ANNOTATIONS = {
+    "gke-job/airflow-environment": "p/r/e",
+    "gke-job/dag-id": "\u5b66\u7fd2",
+    "gke-job/task-id": "train\n",
+    "gke-job/run-id": "manual",
+    "gke-job/map-index": "3",
+    "gke-job/try-number": "2",
+    "gke-job/profile": "gpu-l4",
+}
+
+
+def made(*conditions, ended="", now=CREATED + 60, status=0):
+    found = job(*conditions, metadata={"creationTimestamp": "2026-01-02T03:04:05Z", "annotations": ANNOTATIONS})
+    found["spec"]["template"] = {"spec": {"containers": [CONTAINER]}}
+    for condition in found["status"]["conditions"]:
+        condition["lastTransitionTime"] = ended
+    return make_record(found, PodRuns(), End(status=status), now)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "ended", "now", "seconds"),
+    [
+        (["Complete"], "2026-01-02T03:04:35Z", 60, 30),
+        (["Failed"], "2026-01-02T03:04:35Z", 60, 30),
+        (["Complete"], "no time", 60, 60),
+        (["Suspended"], "2026-01-02T03:04:35Z", 60, 60),
+        ([], "", -5, 0),  # the clock of this machine is behind
+    ],
+)
+def test_a_run_lasts_from_the_creation_of_the_job_to_its_end(conditions, ended, now, seconds):
+    assert made(*conditions, ended=ended, now=CREATED + now).seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "conditions", "outcome"),
+    [
+        *[(0, [], "succeeded"), (1, [], "failed"), (69, [], "cluster unreachable"), (77, [], "permission denied")],
+        *[(78, [], "never started"), (124, [], "timed out"), (129, [], "interrupted"), (143, [], "interrupted")],
+        *[(None, ["Complete"], "succeeded"), (None, ["Failed"], "failed"), (None, [], "not finished")],
+    ],
+)
+def test_the_outcome_is_that_of_the_exit_code_or_of_the_job(status, conditions, outcome):
+    assert made(*conditions, status=status).outcome == outcome
+
+
+def test_the_record_says_for_whom_the_job_ran_and_what_it_asked_for():
+    record = made()
+    assert record.identity == Identity(
+        environment="p/r/e",
+        dag_id="\u5b66\u7fd2",
+        task_id="train",
+        run_id="manual",
+        map_index="3",
+        try_number="2",
+        profile="gpu-l4",
+    )
+    asked = Resources(container="main", image="i", requests="cpu 2, memory 4Gi", limits="cpu 3")
+    assert record.resources == (asked,)
+
+
+@pytest.mark.parametrize("found", [{}, None, {"metadata": []}, {"spec": {"template": {"spec": {"containers": [7]}}}}])
+def test_what_is_no_job_is_no_error(found):
+    assert make_record(found, PodRuns(), End(), 5.0).seconds == 0
+
+
+def test_the_version_is_the_name_of_the_release_or_that_of_the_checkout(tmp_path):
+    assert version(tmp_path) == ""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "VERSION").write_text("1.2.3\n")
+    assert version(tmp_path) == "1.2.3"
+    (tmp_path / "MANIFEST").touch()
+    assert version(tmp_path) == tmp_path.name
+
+
+def test_a_mistake_in_the_timeline_is_a_warning_and_no_end_of_the_run(monkeypatch, capsys):
+    def fail(record):
+        raise ZeroDivisionError("a mistake")
+
+    monkeypatch.setattr(text_module, "text", fail)
+    leaving.print_end(Record(job="train"))
+    assert "cannot make the timeline: ZeroDivisionError: a mistake" in capsys.readouterr().err
