@@ -26,9 +26,11 @@ deliver_report() {
   fi
 }
 
-# Prints timeline and summary of a run that was interrupted, if the follower has left its record and the deletion left time.
+# Prints summary and timeline of a run that was interrupted, if the follower has left its record and the deletion left time.
+# What bash has to say of a command that is killed would wait for a reader, so its own stderr is not that of the command.
 print_timeline() { # STATUS
-  [[ ! -e $PRIVATE_DIR/record.json ]] ||
-    within 2500 "${COMMAND[@]}" timeline --record "$PRIVATE_DIR/record.json" --status "$1" --reason 'the run was interrupted' ||
-    true
+  [[ -e $PRIVATE_DIR/record.json ]] || return 0
+  # shellcheck disable=SC2016 # for the other shell
+  within 2500 sh -c 'exec "$@" 2>&9' sh "${COMMAND[@]}" timeline --record "$PRIVATE_DIR/record.json" --status "$1" \
+    --reason 'the run was interrupted' 9>&2 2>/dev/null || true
 }

@@ -113,6 +113,29 @@ print(eval(sys.argv[2], found))' "$stderr" "$1"
   grep --quiet '<title>copied: succeeded</title>' "$BATS_TEST_TMPDIR/buckets/reports/runs/copied.html"
 }
 
+@test "a run that is interrupted while it copies its report leaves the complete Job, and the next run has the result" {
+  local runner values
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  # shellcheck disable=SC2016 # for the script
+  printf '%s\n' '#!/bin/sh' ': >"$COPYING"' 'exec sleep 60' >"$BATS_TEST_TMPDIR/bin/gcloud"
+  chmod +x "$BATS_TEST_TMPDIR/bin/gcloud"
+  export COPYING=$BATS_TEST_TMPDIR/copying
+  values=$(values_file 'echo 7 >/dev/termination-log')
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" --name late \
+    --report gs://reports/late.html >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until test -e "$COPYING"
+  kill "$runner"
+  wait_for "$runner"
+  assert_equal "$status" 143
+  assert_equal "$(<"$BATS_TEST_TMPDIR/out")" ''
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job late in namespace .* is complete, and the next run of this task collects its result'
+  run_script run-job --template batch-job --values "$values" --name late
+  assert_success
+  assert_output 7
+  refute_regex "$stderr" 'created Job'
+}
+
 @test "explain-job --report writes the report of a Job that runs" {
   create_job explained 'sleep 600'
   wait_until sh -c 'kubectl get pods --selector job-name=explained | grep --quiet Running'
