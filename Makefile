@@ -70,7 +70,7 @@ test: install .build/providers/.installed ## everything that must pass
 	$(BIN)/python -m pytest
 	bats tests/scripts
 
-golden: install ## what the templates render, templates/VALUES.md, the schemas and the recorded timelines, anew: look at the diff
+golden: install ## what the templates render, templates/VALUES.md, the schemas and the recorded timelines, anew: read the diff
 	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/values_files.py
 	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/golden.py
 	$(BIN)/python tests/scripts/timeline/recorded_runs.py texts

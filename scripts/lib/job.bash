@@ -59,7 +59,7 @@ find_submitted() { # NAME NAMESPACE -> answer
     --created "$PRIVATE_DIR/changed" --interrupted 1.5 -- "${proxy_command[@]}" 2>/dev/null)
 }
 
-# Makes the Job fail, and says in it why: the next run sees that. Its uid in the patch is a precondition.
+# Makes the Job fail, and notes why in it: the next run reads that. Its uid in the patch is a precondition.
 end_unscheduled() { # NAME NAMESPACE UID SECONDS
   try patch job "$1" --namespace "$2" --type merge --patch '{"metadata": {"uid": "'"$3"'",
     "annotations": {"'"$UNSCHEDULED_ANNOTATION"'": "'"$4"'"}}, "spec": {"activeDeadlineSeconds": 1}}' || {

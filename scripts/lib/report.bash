@@ -27,7 +27,7 @@ deliver_report() {
 }
 
 # Prints summary and timeline of a run that was interrupted, if the follower has left its record and the deletion left time.
-# What bash has to say of a command that is killed would wait for a reader, so its own stderr is not that of the command.
+# The message of bash about a command that was killed would wait for a reader, so bash itself gets another stderr.
 print_timeline() { # STATUS
   [[ -e $PRIVATE_DIR/record.json ]] || return 0
   # shellcheck disable=SC2016 # for the other shell

@@ -1,4 +1,4 @@
-"""Reports of runs in a browser: that they open fast, fit, say what they show to everybody, and run nothing.
+"""Reports of runs in a browser: they open fast, fit the window, have all that they show as text, and run nothing.
 
 Needs Chromium in PATH.
 """

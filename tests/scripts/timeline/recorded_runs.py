@@ -30,8 +30,8 @@ from gke_jobs.timeline.text import text  # noqa: E402 # likewise
 
 CLUSTER = "my-project/europe-west4/ml-cluster"  # the name that the recorded one has here
 NAMES = sorted({file.stem for file in RUNS.glob("*.json")} | {"out_of_memory", "quota"})
-# What the stand-in cannot do was recorded for the diagnosis on a real cluster: a last look. Its case, and how the run
-# ended: exit code, verdict, seconds after the look.
+# What the stand-in cannot do was recorded for the diagnosis on a real cluster: a last list. Its case, and how the run
+# ended: exit code, verdict, seconds after the list.
 LOOKS = {
     "out_of_memory": ("out_of_memory", 1, "Job train failed: Job has reached the specified backoff limit", 0),
     "quota": ("quota_exceeded", 124, "Job train has no node: the time of --schedule-timeout is over", 30),
@@ -103,7 +103,7 @@ def _look(case, status, reason, seconds):
 
 
 class Recorder(Follower):
-    """A follower that writes down what it is told."""
+    """A follower that writes down the events that it gets."""
 
     events, settings = [], None
 

@@ -24,7 +24,7 @@ CONSOLE = "https://console.cloud.google.com"
 
 @dataclass(frozen=True, kw_only=True)
 class EventRow:
-    """Events that say the same about one object. time: RFC 3339, '' where they do not say it."""
+    """Events with one message about one object. time: RFC 3339, '' where it is unknown."""
 
     time: str
     about: str

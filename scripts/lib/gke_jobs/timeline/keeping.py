@@ -46,7 +46,7 @@ class PodRuns:
             return
         before = self._runs.get(uid)
         run = pod_run(item, before, is_removed=is_deleted)
-        if run.outcome.is_over and run.ended is None:  # Kubernetes does not say when
+        if run.outcome.is_over and run.ended is None:  # Kubernetes does not report when
             run = replace(run, ended=(before.ended if before else None) or now)
         self._runs[uid] = run
         if is_deleted:

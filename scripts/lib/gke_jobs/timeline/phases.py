@@ -17,7 +17,7 @@ class Phase(Enum):
     QUEUED = "queued"  # there is no Pod yet: a queue, a quota, indexes that come before
     WAITING = "waiting"
     PREPARING = "preparing"
-    PULLING = "pulling"  # images and init containers; volumes and network too where Kubernetes does not tell them apart
+    PULLING = "pulling"  # images and init containers; volumes and network too where Kubernetes does not report them
     RUNNING = "running"
     BACKOFF = "backoff"  # between two tries
     FINISHING = "finishing"  # after the last Pod

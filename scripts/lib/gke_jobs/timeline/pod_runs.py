@@ -1,4 +1,4 @@
-"""What the record keeps of a Pod, from its JSON: conditions and container states say when what happened."""
+"""What the record keeps of a Pod, from its JSON: its times are those of conditions and containers."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def _outcome(pod: Json, found: list[Container]) -> tuple[Outcome, str]:
     if phase is Phase.FAILED:
         return _failure(pod, found)
     waiting = next((reason for one in found if (reason := one_line(text_at(one.waiting, "reason")))), "")
-    is_told = phase is Phase.STUCK or (phase in (Phase.RUNNING, Phase.RESTARTING) and waiting == "CrashLoopBackOff")
-    return DOING[phase], waiting if is_told else ""
+    is_trouble = phase is Phase.STUCK or (phase in (Phase.RUNNING, Phase.RESTARTING) and waiting == "CrashLoopBackOff")
+    return DOING[phase], waiting if is_trouble else ""
 
 
 def _failure(pod: Json, found: list[Container]) -> tuple[Outcome, str]:
@@ -103,8 +103,8 @@ def _failure(pod: Json, found: list[Container]) -> tuple[Outcome, str]:
         return Outcome.OUT_OF_MEMORY, OOM
     if text_at(pod, "status", "reason") == "Evicted":
         return Outcome.EVICTED, "Evicted"
-    told = [reason for reason in reasons if reason not in ("", "Error")]
-    return Outcome.FAILED, next(iter(told), one_line(text_at(pod, "status", "reason")))
+    known = [reason for reason in reasons if reason not in ("", "Error")]
+    return Outcome.FAILED, next(iter(known), one_line(text_at(pod, "status", "reason")))
 
 
 def _removed(disruption: Json, *, is_spot: bool) -> tuple[Outcome, str]:

@@ -46,7 +46,7 @@ OVER = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PodRun:
-    """One Pod. A time is None until it has come, or where Kubernetes does not say it.
+    """One Pod. A time is None until it has come, or where Kubernetes does not report it.
 
     index: of an Indexed Job, else ''; spot: whether the Pod asks for a spot node, the only way to know without the
     right to read nodes; prepared: volumes and network are ready; started: its first container

@@ -74,7 +74,7 @@ def outcomes(record: Record) -> Counter[Outcome]:
 
 
 def short_node(node: str, characters: int = NODE_CHARACTERS) -> str:
-    """Return the end of the name of a node, which tells its node pool."""
+    """Return the end of the name of a node, which has its node pool."""
     return node if len(node) <= characters else f"..{node[2 - characters :]}"
 
 
