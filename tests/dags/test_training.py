@@ -99,6 +99,7 @@ MORE = {
     "multiple_outputs": False,
     "result_required": True,
     "skip_on_exit_code": 42,
+    "report": "gs://reports/{{ task.task_id }}.html",
     "on_change": "attach",
     "on_kill_action": "keep",
 }
@@ -118,6 +119,7 @@ def test_every_argument_of_the_operator_can_be_given_for_the_jobs():
             "pushes_keys",
             "result_required",
             "skipped_exit_codes",
+            "report",
             "on_kill_action",
         )
         assert [getattr(task, name) for name in names] == [getattr(same, name) for name in names]
