@@ -66,9 +66,9 @@ THE_CLUSTER := install $(if $(filter k8s,$(CLUSTER)),$(K8S)/.built)
 demo: $(THE_CLUSTER) ## an Airflow DAG trains a model in Jobs on CLUSTER=localgke, the stand-in for GKE, or k8s
 	tests/demo/run $(CLUSTER)
 
-test: install .build/providers/.installed ## everything that must pass
-	$(BIN)/python -m pytest
-	bats tests/scripts
+test: install .build/providers/.installed ## everything that must pass; pytest and bats run side by side
+	bats tests/scripts >.build/bats.log 2>&1 & bats=$$!; $(BIN)/python -m pytest; status=$$?; \
+	  wait $$bats || status=$$?; cat .build/bats.log; exit $$status
 
 golden: install ## what the templates render, templates/VALUES.md, the schemas and the recorded timelines, anew: read the diff
 	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/values_files.py

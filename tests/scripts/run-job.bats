@@ -96,7 +96,7 @@ no_job() { # NAME
   assert_regex "$stderr" $'\n<3>follow-job: Job leveled failed: [^\n]*$'
   assert_regex "$stderr" '(^|.)submit-job: created Job leveled'
   run_job 'true' --name leveled --values missing.json
-  assert_regex "$stderr" '^<3>render-job: '
+  assert_regex "$stderr" $'\n<3>render-job: '
   unset GKE_JOB_LEVELS
   run_job 'exit 1' --name plain
   refute_regex "$stderr" '<[34]>'
