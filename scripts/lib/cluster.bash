@@ -82,10 +82,20 @@ use_cluster() {
     [[ ! ${option[context]} ]] || kubectl_options+=(--context "${option[context]}")
     is_dry || [[ ${GKE_JOB_RUN-} || ${option[namespace]} ]] || use_context
   fi
+  [[ ${GKE_JOB_RUN-} ]] || note_cluster
   [[ ${GKE_JOB_RUN-} ]] || unset GKE_JOB_NAMESPACE
   is_dry || export GKE_JOB_NAMESPACE=${GKE_JOB_NAMESPACE:-${option[namespace]}} # for the stages of run-job
   is_dry || : "${option[namespace]:=$GKE_JOB_NAMESPACE}"
   [[ ! ${option[namespace]} ]] || kubectl_options+=(--namespace "${option[namespace]}")
+}
+
+# Sets, for stages as well: GKE_JOB_CLUSTER, the options that lead to this cluster, to be pasted into a shell.
+note_cluster() {
+  local passed_on=()
+  pass_on_access
+  [[ ! ${option[context]} ]] || passed_on+=(--context "${option[context]}")
+  export GKE_JOB_CLUSTER=''
+  ((${#passed_on[@]} == 0)) || printf -v GKE_JOB_CLUSTER ' %q' "${passed_on[@]}"
 }
 
 # Takes the namespace of the context unless one is given.

@@ -146,6 +146,8 @@ parse_options() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
     fi
   done
   check_names
+  type -P "$PYTHON" >/dev/null ||
+    die "$EXIT_CONFIG" "$PYTHON is not on PATH: name a Python 3 that has jinja2 and PyYAML in GKE_JOB_PYTHON"
 }
 
 # --set may be given several times.

@@ -33,7 +33,7 @@ new_private_dir() {
     die "$EXIT_CONFIG" "TMPDIR is ${place@Q}: kubectl reads no file below a name with a comma, a quote or a line break"
   # Named before it is made: it is removed whenever a signal comes. No process that runs has the same number.
   made_dir=$place/gke-job.$BASHPID-$RANDOM
-  mkdir -m 700 -- "$made_dir" ||
+  mkdir -m 700 -- "$made_dir" 2>/dev/null ||
     die "$EXIT_CONFIG" "cannot make a private directory in $place: name another place in TMPDIR"
   PRIVATE_DIR=$made_dir
   if type -P flock >/dev/null; then
@@ -41,7 +41,7 @@ new_private_dir() {
     flock -n "$private_dir_lock" || true # a file system without locks
   fi
   # So much room at the beginning, and a run does not have to end for it once there is a Job.
-  if ! { printf '%*s' "$ROOM_BYTES" '' >"$PRIVATE_DIR/$MARK" && : >"$PRIVATE_DIR/$MARK"; }; then
+  if ! { printf '%*s' "$ROOM_BYTES" '' >"$PRIVATE_DIR/$MARK" && : >"$PRIVATE_DIR/$MARK"; } 2>/dev/null; then
     rm -rf -- "$PRIVATE_DIR"
     die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
   fi

@@ -54,6 +54,14 @@ use_gcloud_token() { # TOKEN
   done
 }
 
+@test "where a proxy is configured, too, the first run asks gcloud for the kubeconfig" {
+  count_gcloud
+  HTTPS_PROXY=http://127.0.0.1:9 NO_PROXY=127.0.0.1 get_credentials --cluster ml-cluster
+  assert_success
+  assert_leads_to_the_cluster
+  calls_are 1
+}
+
 @test "an impersonated account is who acts on the cluster, and its token is kept as well" {
   get_credentials --cluster ml-cluster --impersonate-service-account "$VIEWER"
   assert_success

@@ -94,7 +94,7 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
   check --cluster ml-cluster
   assert_failure 1
   assert_line --regexp '^failed +cluster +cannot get credentials .*container.clusters.get'
-  assert_line --partial 'fix: gcloud projects add-iam-policy-binding localgke-project'
+  assert_line --partial 'gcloud projects add-iam-policy-binding localgke-project --member '
   refute_line --regexp '^[a-z]+ +(endpoint|rights) '
 }
 
@@ -154,6 +154,35 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
   run_script check-setup --namespace ml-jobs --template batch-job --profile cpu-small
   assert_failure 1
   assert_line --regexp '^failed +templates +batch-job: .*image'
+}
+
+@test "a Job of the same user that is there is not in the way, and a template that fails is one finding" {
+  run_script run-job --namespace ml-jobs --template batch-job --set image=busybox:1.37 --set 'command:=["true"]'
+  assert_success
+  run_script check-setup --namespace ml-jobs --template batch-job --set image=busybox:1.37 --profile cpu-small
+  kubectl delete job --namespace ml-jobs --all >/dev/null
+  assert_success
+  run_script check-setup --namespace ml-jobs --template nosuch --profile cpu-small
+  assert_failure 1
+  assert_equal "$(grep -c '^failed' <<<"$output")" 1
+}
+
+@test "a proxy on the way is tried, unless NO_PROXY names the endpoint" {
+  HTTPS_PROXY=http://127.0.0.1:9 run_script check-setup --namespace ml-jobs --profile cpu-small
+  assert_failure 1
+  assert_line --regexp '^failed +endpoint +the proxy 127.0.0.1:9 .* takes no connection'
+  HTTPS_PROXY=http://127.0.0.1:9 NO_PROXY=127.0.0.1 run_script check-setup --namespace ml-jobs --profile cpu-small
+  assert_success
+}
+
+@test "a Python, or a place for temporary files, that is not there is one line: 78" {
+  GKE_JOB_PYTHON=/nowhere/python run_script check-setup --namespace ml-jobs
+  assert_failure 78
+  assert_equal "$stderr" \
+    'check-setup: /nowhere/python is not on PATH: name a Python 3 that has jinja2 and PyYAML in GKE_JOB_PYTHON'
+  TMPDIR=/nowhere run_script check-setup --namespace ml-jobs
+  assert_failure 78
+  assert_equal "$stderr" 'check-setup: cannot make a private directory in /nowhere: name another place in TMPDIR'
 }
 
 @test "a profile that is not there fails" {

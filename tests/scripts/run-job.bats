@@ -228,7 +228,7 @@ is_creating() {
   kill -TERM -- "-$runner"
   wait_for "$runner" # the API still does not answer
   assert_equal "$status" 143
-  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job perhaps may be left: remove it with: kubectl .*delete job perhaps'
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job perhaps may be left: remove it with: delete-job .*--job perhaps'
   assert_equal "$(ls -A "$TMPDIR")" ''
   wait_until none_marked "$mark"
 }
@@ -240,7 +240,7 @@ is_creating() {
   wait_for "$runner"
   assert_equal "$status" 143
   assert_regex "$(tail -n 1 "$BATS_TEST_TMPDIR/err")" \
-    "Job $job may be left: remove it with: kubectl --namespace $NAMESPACE delete job $job"
+    "Job $job may be left: remove it with: delete-job --namespace $NAMESPACE --job $job"
   wait_until none_marked "$mark"
 }
 

@@ -50,13 +50,21 @@ list_jobs() {
   assert_equal "$(cat "$GKE_JOB_CACHE/programs/kubectl")" "$(cat "$GKE_JOB_TOOLS/kubectl")"
 }
 
+@test "a program that is no longer there is used no longer" {
+  list_jobs
+  rm "$GKE_JOB_TOOLS/gke-gcloud-auth-plugin"
+  list_jobs
+  assert_failure 78
+  assert_regex "$stderr" 'gke-gcloud-auth-plugin is not on PATH'
+}
+
 @test "without the directory the script says what is missing" {
   GKE_JOB_TOOLS='' list_jobs
   assert_failure 78
   assert_regex "$stderr" 'kubectl is not on PATH: .*GKE_JOB_TOOLS'
   GKE_JOB_TOOLS=$BATS_TEST_TMPDIR/nothing list_jobs
   assert_failure 78
-  assert_regex "$stderr" 'kubectl is not on PATH'
+  assert_regex "$stderr" 'nothing, which GKE_JOB_TOOLS names, has no kubectl and no gke-gcloud-auth-plugin'
 }
 
 @test "a cache that others can write to is not used" {

@@ -113,7 +113,7 @@ def carry_out(kill: Kill, task: Task, length: float) -> End:
     deleted = kill.mode == "delete" and kill.signal in CAUGHT and not late
     if deleted:
         said = task.errors(1).read_text()
-        check(not before or "may be left: remove it with: kubectl" in said, f"the Job is left: {said}")
+        check(not before or "may be left: remove it with: delete-job" in said, f"the Job is left: {said}")
     if not late:
         next_try(kill, task, before)
     return End(took if kill.signal in CAUGHT and not late else None, bool(deleted and before))

@@ -61,7 +61,7 @@ def test_a_byte_that_is_a_control_character_elsewhere():
     assert not output_lines.faults(b"bcdfg | \xe9\n", is_ours)
 
 
-@pytest.mark.parametrize("line", ['{"event":"job","job":"impostor"}', "[1]", "{", '{"event":"job","job":"\u00e9"}'])
+@pytest.mark.parametrize("line", ['{"event":"job","job":"impostor"}', "[1]", "{"])
 def test_no_line_of_watch_jobs(line):
     assert not output_lines.is_event(line)
 

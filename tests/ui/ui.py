@@ -180,7 +180,7 @@ def test_the_log_of_a_failed_task_warns_repeats_nothing_and_ends_its_traceback_a
 
 def test_the_log_of_a_deferred_task_is_complete(ui, seen):
     lines = [text for _, text in messages(ui.log(seen, "deferred", "is complete"))]
-    for end in ("created Job", r"\| first line$", r"\| last line$", "is complete"):
+    for end in ("created Job", r"\| first line$", r"\| last line$", "^follow-job: Job .* is complete$"):
         assert len([line for line in lines if re.search(end, line)]) == 1, "\n".join(lines)
 
 

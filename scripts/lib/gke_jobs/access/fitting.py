@@ -18,6 +18,8 @@ def fits(kubeconfig: str, environ: Mapping[str, str]) -> bool:
 
     Where the way leads through a proxy, or the certificate is that of a public authority, less can be said.
     """
+    if not kubeconfig:
+        return False
     if any(environ.get(name) for name in PROXIES) or "proxy-url:" in kubeconfig:
         return True
     server, authority = SERVER.search(kubeconfig), AUTHORITY.search(kubeconfig)

@@ -48,9 +48,15 @@ def main() -> int:
         if place is None:
             log(f"{options.cache} is not a private directory of ours: name another one in GKE_JOB_CACHE", ERROR)
             return exit_codes.CONFIG
+        found = [name for name in NAMES if (options.source / name).is_file()]
+        if not found:
+            log(f"{printable(str(options.source))}, which GKE_JOB_TOOLS names, has no {' and no '.join(NAMES)}", ERROR)
+            return exit_codes.CONFIG
         for name in NAMES:
-            if (options.source / name).is_file():
+            if name in found:
                 copy(options.source / name, place / name)
+            else:
+                (place / name).unlink(missing_ok=True)
         os.utime(place)  # it is in use
     except OSError as error:
         where = printable(str(error.filename or options.source))

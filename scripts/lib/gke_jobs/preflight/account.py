@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,8 +26,11 @@ def find(environ: Mapping[str, str], how: str, impersonated: str) -> accounts.Ac
 def judge(found: accounts.Account, environ: Mapping[str, str], impersonated: str) -> Finding:
     """Return who that is."""
     if found.auth == accounts.GCLOUD and environ.get(accounts.TOKEN_FILE):
+        file = environ[accounts.TOKEN_FILE]
+        if not os.access(file, os.R_OK):
+            return failed("account", f"the access token in {file} cannot be read", f"unset {accounts.TOKEN_FILE}")
         acting = f", as {impersonated}" if impersonated else ""
-        return ok("account", f"the one whose access token is in {environ[accounts.TOKEN_FILE]}{acting}")
+        return ok("account", f"the one whose access token is in {file}{acting}")
     if found.auth == accounts.ADC:
         name = found.settings.get(accounts.ACCOUNT, "") or _of_file(found.settings.get(accounts.KEY_FILE, ""))
         kind = "application-default credentials"
@@ -57,6 +61,7 @@ def check_user(kubectl: Kubectl) -> tuple[str, Finding]:
             return "", warning(
                 "user", f"the server does not tell who we are: {meaning.words}", "use Kubernetes 1.28 or newer"
             )
-        return "", failed("user", f"the server does not accept our credentials: {meaning.words}", meaning.advice)
+        fix = f"{meaning.advice}: templates/access/README.md, step 2"
+        return "", failed("user", f"the server does not accept our credentials: {meaning.words}", fix)
     name = text_at(review, "status", "userInfo", "username")
     return name, ok("user", f"the cluster knows us as {name}")

@@ -78,7 +78,7 @@ class Cluster:
             yield failed("cluster", "the kubeconfig names no API server", fix)
             return
         if place.proxy:
-            yield ok("endpoint", f"{place.host}:{place.port}, through the proxy {place.proxy}")
+            yield endpoint.judge_proxy(place)
             return
         found = endpoint.probe(place)
         now = datetime.now(timezone.utc)
@@ -110,9 +110,12 @@ class Cluster:
             if refusal is None:
                 accepted.append(name)
             elif refusal.verdict is not Verdict.DENIED:  # which `rights` has
-                yield failed("job", f"the cluster refuses a Job of {name}: {refusal.words}", refusal.advice)
-                if refusal.verdict in (Verdict.CONFIG, Verdict.ABSENT):
-                    return  # there is no such namespace
+                is_missing = refusal.verdict in (Verdict.CONFIG, Verdict.ABSENT)  # the namespace
+                fix = f"kubectl create namespace {self.namespace}, or templates/access/README.md, step 4"
+                words = f"the cluster refuses a Job of {name}: {refusal.words}"
+                yield failed("job", words, fix if is_missing else refusal.advice)
+                if is_missing:
+                    return
         if accepted:
             yield ok("job", f"the cluster would create Jobs of {', '.join(accepted)} in namespace {self.namespace}")
         yield from self._check_service_accounts()

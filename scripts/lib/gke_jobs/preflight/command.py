@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import shlex
 import sys
 from collections.abc import Iterator
@@ -88,6 +89,7 @@ def _check_all(options: Any) -> Iterator[Finding]:
         made = render_all(
             Request(
                 templates=Path(options.templates),
+                name=f"check-setup-{secrets.token_hex(4)}",
                 namespace=namespace,
                 template=options.template,
                 values=options.values,
@@ -101,22 +103,31 @@ def _check_all(options: Any) -> Iterator[Finding]:
     if options.credentials:
         found_account = account.find(os.environ, options.auth, options.impersonated)
         if "gcloud" not in missing:
-            yield account.judge(found_account, os.environ, options.impersonated)
+            who = account.judge(found_account, os.environ, options.impersonated)
+            yield who
+            if who.state == finding.FAILED:
+                return
             described = _describe(options, found_account.settings)
         if said := Path(options.credentials).read_text(errors="replace").strip():
-            yield _no_credentials(said.splitlines()[-1].partition(": ")[2], options.project)
+            yield _no_credentials(said.splitlines()[-1].partition(": ")[2], options)
             return
     if not missing & {"kubectl", "plugin"}:
         role = Path(options.templates, "role.yaml") if "python" not in missing else None
         yield from Cluster(kubectl, namespace, made, described).check(role)
 
 
-def _no_credentials(said: str, project: str) -> Finding:
+def _no_credentials(said: str, options: Any) -> Finding:
     """Return what get-credentials has failed with."""
+    project = shlex.quote(options.project)
     fix = "correct this, then check again"
     if "container.clusters.get" in said:
-        role = "--member serviceAccount:ACCOUNT --role roles/container.clusterViewer"
-        fix = f"gcloud projects add-iam-policy-binding {shlex.quote(project)} {role}"
+        fix = (
+            "is this the right project? Else grant the role of templates/access/README.md, step 2, or: gcloud projects "
+            f"add-iam-policy-binding {project} --member serviceAccount:ACCOUNT --role roles/container.clusterViewer "
+            "--condition None"
+        )
+    elif "gcloud container clusters list" in said:
+        fix = f"gcloud container clusters list --project {project} lists name and location of those that there are"
     return failed("cluster", said, fix)
 
 

@@ -18,13 +18,14 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
 
 from gke_jobs.json_access import Json, at, dict_at, list_at, text_at
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
 
 SECONDS = 5.0  # for each part of the way
 ANSWER_BYTES = 16 << 10
-HTTPS_PORT = 443
+HTTPS_PORT, HTTP_PORT = 443, 80
 CLOCK_SECONDS = 10  # that the clock may differ from the server's
 PROXIES = ("HTTPS_PROXY", "https_proxy")
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
@@ -86,7 +87,10 @@ def read(kubeconfig: Json, environ: Mapping[str, str]) -> Endpoint | None:
         return None
     if not url.hostname:
         return None
-    proxy = text_at(cluster, "proxy-url") or next(filter(None, (environ.get(name, "") for name in PROXIES)), "")
+    proxy = text_at(cluster, "proxy-url")
+    exceptions = {"no": environ.get("NO_PROXY") or environ.get("no_proxy") or ""}
+    if not proxy and not proxy_bypass(url.hostname, exceptions):
+        proxy = next(filter(None, (environ.get(name, "") for name in PROXIES)), "")
     return Endpoint(host=url.hostname, port=port, authority=authority, proxy=proxy)
 
 
@@ -108,6 +112,18 @@ def probe(endpoint: Endpoint) -> Probe:
         return Probe(step=step, error=error.strerror or str(error))
     with connection:
         return _ask(endpoint, connection, began)
+
+
+def judge_proxy(endpoint: Endpoint) -> Finding:
+    """Return whether the proxy on the way to an endpoint takes connections."""
+    url = urlsplit(endpoint.proxy if "://" in endpoint.proxy else f"http://{endpoint.proxy}")
+    place = f"the proxy {url.hostname}:{url.port or HTTP_PORT} on the way to {endpoint.host}:{endpoint.port}"
+    try:
+        socket.create_connection((url.hostname or "", url.port or HTTP_PORT), SECONDS).close()
+    except (OSError, ValueError) as error:
+        fix = "correct HTTPS_PROXY, or name the endpoint in NO_PROXY"
+        return failed("endpoint", f"{place} takes no connection: {error}", fix)
+    return ok("endpoint", f"{place} takes connections")
 
 
 def _ask(endpoint: Endpoint, connection: socket.socket, began: datetime) -> Probe:

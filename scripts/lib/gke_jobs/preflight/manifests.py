@@ -27,9 +27,13 @@ QUEUE = "kueue.x-k8s.io/queue-name"
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the options of check-setup ask for. template: '' for the shipped ones; profiles: () for all."""
+    """What the options of check-setup ask for. template: '' for the shipped ones; profiles: () for all.
+
+    name: of the Jobs, which no other Job has
+    """
 
     templates: Path
+    name: str
     namespace: str
     template: str = ""
     values: str = ""
@@ -61,7 +65,7 @@ def render_all(request: Request) -> Manifests:
     if jobs:
         findings.append(ok("templates", f"{', '.join(jobs)} can be rendered"))
     try:
-        pods = _pods(request)
+        pods = _pods(request) if jobs else {}
     except RenderError as error:
         findings.append(failed("profiles", str(error), "correct the file of --profiles, or --profile"))
         pods = {}
@@ -105,7 +109,7 @@ def _render(request: Request, template: str, values: Json, profile: str | None) 
             template=template,
             values=request.values or None,
             profile=profile,
-            name=None,
+            name=request.name,
             namespace=request.namespace,
             templates=request.templates,
             environ=given,

@@ -71,7 +71,9 @@ def judge_limits(ranges: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
                     "limits", f"LimitRange {name} refuses {found}", f"kubectl edit limitrange {name}, or take others"
                 )
             )
-    return findings or [ok("limits", f"{len(ranges)} LimitRanges, which refuse none of the profiles")]
+    return findings or [
+        ok("limits", f"{len(ranges)} LimitRanges, no profile is refused" if ranges else "no LimitRange")
+    ]
 
 
 def _out_of_range(limit_range: Json, pod: Json) -> str:
@@ -139,7 +141,7 @@ def judge_quotas(quotas: list[Json], ranges: list[Json], pods: Mapping[str, Json
         if not_now:
             found = f"quota {name} has no room now for {', '.join(not_now)}: Jobs wait"
             findings.append(warning("quota", found, f"kubectl describe resourcequota {name}"))
-    return findings or [ok("quota", f"{len(quotas)} quotas, which have room for a Pod of each profile")]
+    return findings or [ok("quota", f"{len(quotas)} quotas, with room for each profile" if quotas else "no quota")]
 
 
 def _too_much(pod: Json, hard: Mapping[str, Decimal]) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -54,8 +55,9 @@ def judge(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Find
     missing = [right for right, is_allowed in allowed.items() if not is_allowed]
     needed = [right for right in missing if right.resource not in RARELY_NEEDED]
     rare = [right for right in missing if right.resource in RARELY_NEEDED]
+    name = "-".join(["gke-job", *re.findall(r"[a-z0-9]+", user.partition("@")[0].lower())])
     fix = (
-        f"kubectl apply --namespace {namespace} --filename templates/role.yaml && kubectl create rolebinding gke-job "
+        f"kubectl apply --namespace {namespace} --filename templates/role.yaml && kubectl create rolebinding {name} "
         f"--namespace {namespace} --role gke-job --user {shlex.quote(user or 'USER')}"
     )
     findings = []
