@@ -47,11 +47,16 @@ class GkeCluster:
             project="{{ params.project or '' }}",
             location="{{ params.location or '' }}",
             name="{{ params.cluster or '' }}",
+            internal_ip="{{ params.get('endpoint') == 'internal-ip' }}",
+            dns_endpoint="{{ params.get('endpoint') == 'dns-endpoint' }}",
         )
 
     @staticmethod
     def params() -> dict[str, Param]:
-        """Params of a DAG that name a cluster; with all three left out it is the current context of the kubeconfig."""
+        """Params of a DAG that name a cluster and its endpoint.
+
+        With project, location and cluster left out it is the current context of the kubeconfig.
+        """
         from .compat import Param  # which a triggerer does not need
 
         described = {
@@ -60,7 +65,9 @@ class GkeCluster:
             "cluster": "Cluster; empty: current context of the worker's kubeconfig",
         }
         # Null, because the form of Airflow 3 does not start a run with an empty text.
-        return {name: Param(None, type=["null", "string"], description=text) for name, text in described.items()}
+        texts = {name: Param(None, type=["null", "string"], description=text) for name, text in described.items()}
+        endpoints = [None, "internal-ip", "dns-endpoint"]
+        return texts | {"endpoint": Param(None, enum=endpoints, description="Endpoint; empty: the public IP endpoint")}
 
     def to_dict(self) -> dict[str, Any]:
         """The fields; those of the way to the cluster only where they are given."""

@@ -89,13 +89,13 @@ use_cluster() {
   [[ ! ${option[namespace]} ]] || kubectl_options+=(--namespace "${option[namespace]}")
 }
 
-# Sets, for stages as well: GKE_JOB_CLUSTER, the options that lead to this cluster, to be pasted into a shell.
+# Sets, for stages as well: GKE_JOB_CLUSTER_OPTIONS, the options that lead to this cluster, to be pasted into a shell.
 note_cluster() {
   local passed_on=()
   pass_on_access
   [[ ! ${option[context]} ]] || passed_on+=(--context "${option[context]}")
-  export GKE_JOB_CLUSTER=''
-  ((${#passed_on[@]} == 0)) || printf -v GKE_JOB_CLUSTER ' %q' "${passed_on[@]}"
+  export GKE_JOB_CLUSTER_OPTIONS=''
+  ((${#passed_on[@]} == 0)) || printf -v GKE_JOB_CLUSTER_OPTIONS ' %q' "${passed_on[@]}"
 }
 
 # Takes the namespace of the context unless one is given.

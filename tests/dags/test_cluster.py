@@ -36,7 +36,11 @@ def test_params_that_are_left_out_are_the_current_context():
     params = {name: param.resolve() for name, param in GkeCluster.params().items()}
     assert rendered(GkeCluster.from_params(), params).arguments() == []
     params |= {"project": "p", "location": "l", "cluster": "c"}
-    assert rendered(GkeCluster.from_params(), params) == GkeCluster(project="p", location="l", name="c")
+    place = ["--project", "p", "--location", "l", "--cluster", "c"]
+    assert rendered(GkeCluster.from_params(), params).arguments() == place
+    for endpoint in ("internal-ip", "dns-endpoint"):
+        arguments = rendered(GkeCluster.from_params(), params | {"endpoint": endpoint}).arguments()
+        assert arguments == [*place, f"--{endpoint}"]
 
 
 def test_half_a_cluster_is_refused_with_what_is_missing():

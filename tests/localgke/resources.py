@@ -70,6 +70,7 @@ SUBRESOURCES: dict[str, dict[str, Any]] = {  # -> what discovery says of it
     "pods/status": {"kind": "Pod", "verbs": ("get", "patch")},
 }
 EXTENSIONS = ".x-k8s.io"  # ends the API groups that a cluster has only where somebody installed them, such as Kueue's
+NOTHING_OF = ("admissionregistration.k8s.io", "validatingadmissionpolicies")  # the stand-in has none
 BY_PLURAL = {(resource.group, resource.plural): resource for resource in RESOURCES}
 BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
 
@@ -80,7 +81,7 @@ def target(path: str) -> Target:
     if not match:
         raise ApiError("NotFound", "the server could not find the requested resource")
     group, plural, subresource = match["group"] or "", match["plural"], match["subresource"] or ""
-    if group.endswith(EXTENSIONS):
+    if group.endswith(EXTENSIONS) or (group, plural) == NOTHING_OF:
         raise ApiError("NotFound", "the server could not find the requested resource")
     resource = BY_PLURAL.get((group, plural))
     if resource is None or match["version"] != "v1":

@@ -40,7 +40,7 @@ hide() { # PROGRAM
     assert_line --regexp "^ok +$name "
   done
   assert_line --regexp '^ok +account +admin@localgke-project.iam.gserviceaccount.com, by application-default credentials$'
-  assert_line --regexp '^ok +nodes +cpu-small: default-pool, gpu-l4: gpu-l4-pool$'
+  assert_line --regexp '^ok +nodes +cpu-small: default-pool, gpu-l4: gpu-l4-pool \(size not known, it has no node\)$'
   assert_equal "$stderr" 'check-setup: 20 ok, 0 warnings, 0 failed'
 }
 
@@ -199,7 +199,39 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
   assert_output cache
 }
 
+@test "an access token in the environment is an account" {
+  CLOUDSDK_AUTH_ACCESS_TOKEN=viewer-token check --cluster ml-cluster
+  assert_line --regexp '^ok +account +the one of CLOUDSDK_AUTH_ACCESS_TOKEN$'
+  assert_line --regexp '^ok +user .*viewer@'
+}
+
+@test "a kubeconfig that does not check the certificate is checked to its end" {
+  cp "$KUBECONFIG" "$BATS_TEST_TMPDIR/kubeconfig"
+  export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
+  kubectl config set clusters.localgke.insecure-skip-tls-verify true >/dev/null
+  kubectl config unset clusters.localgke.certificate-authority >/dev/null
+  run_script check-setup --namespace ml-jobs --profile cpu-small
+  assert_success
+}
+
+@test "interrupted it leaves no process behind" {
+  local child
+  printf '#!/bin/sh\ncase "$*" in *" create "*) echo $$ >%q; exec sleep 60 ;; esac\nexec %q "$@"\n' \
+    "$BATS_TEST_TMPDIR/pid" "$(type -P kubectl)" >"$BATS_TEST_TMPDIR/kubectl"
+  chmod +x "$BATS_TEST_TMPDIR/kubectl"
+  PATH=$BATS_TEST_TMPDIR:$PATH bash "$REPOSITORY/scripts/check-setup" --namespace ml-jobs --profile cpu-small \
+    >/dev/null 2>&1 3>&- &
+  wait_until test -s "$BATS_TEST_TMPDIR/pid"
+  kill -TERM $!
+  wait $! || true
+  child=$(<"$BATS_TEST_TMPDIR/pid")
+  wait_until sh -c "! kill -0 $child 2>/dev/null"
+}
+
 @test "wrong options are refused" {
+  run_script check-setup --namespace ml-jobs --profile=-x
+  assert_failure 1
+  assert_line --regexp '^failed +profiles .*-x'
   check --cluster ml-cluster --worker-slots many
   assert_failure 64
   check --cluster ml-cluster --context other

@@ -31,6 +31,10 @@ def kubeconfig(server, **cluster):
             Endpoint(host="h", port=443, authority="PEM"),
         ),
         (kubeconfig("https://h", **{"proxy-url": "http://p"}), Endpoint(host="h", port=443, proxy="http://p")),
+        (
+            kubeconfig("https://h", **{"insecure-skip-tls-verify": True, "tls-server-name": "other"}),
+            Endpoint(host="h", port=443, is_insecure=True, server_name="other"),
+        ),
         (kubeconfig("https://h:port"), None),
         (kubeconfig(""), None),
         ({}, None),
@@ -119,6 +123,12 @@ def test_the_clock(seconds, state):
     found = judge_clock(Probe(step=Step.ANSWERED, date=format_datetime(NOW + timedelta(seconds=seconds))), NOW)
     assert found
     assert found.state == state
+
+
+def test_a_date_without_a_zone_is_one_of_utc():
+    found = judge_clock(Probe(step=Step.ANSWERED, date="Thu, 01 Jan 2026 00:00:00 -0000"), NOW)
+    assert found
+    assert found.state == "ok"
 
 
 def test_a_server_that_does_not_tell_the_time():

@@ -93,6 +93,12 @@ def test_the_reason_is_that_of_the_pool_that_comes_closest():
     assert "does not tolerate the taint" in found.found
 
 
+def test_a_size_that_is_not_known_is_said():
+    described = cluster(pool())
+    (found,) = judge(of_cluster(described, []), {"p": pod(cpu="4")}, described)
+    assert found.found == "p: pool-0 (size not known, it has no node)"
+
+
 def test_profiles_with_the_same_reason_are_one_finding():
     described = cluster(pool())
     good, bad = judge(of_cluster(described, []), {"a": pod(), "b": pod(L4), "c": pod(L4)}, described)

@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 from gke_jobs.connection import jobs_path
 from gke_jobs.errors import ApiError, Meaning, Verdict, classify
-from gke_jobs.json_access import Json, list_at, text_at
+from gke_jobs.json_access import Json, at, list_at, text_at
 from gke_jobs.preflight import account, endpoint, namespace, pools, queue, rights, tools
 from gke_jobs.preflight.finding import FAILED, Finding, failed, ok, warning
 from gke_jobs.preflight.manifests import Manifests, pod_of
-from gke_jobs.preflight.programs import Kubectl
+from gke_jobs.preflight.programs import Kubectl, is_absent
 
 AT_ONCE = 4  # requests
 POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/gke-job"
@@ -101,7 +101,7 @@ class Cluster:
 
     def _is_allowed(self, right: rights.Right) -> bool:
         review = self.kubectl.create(rights.REVIEWS, rights.review(right, self.namespace))
-        return review.get("status", {}).get("allowed") is True
+        return at(review, "status", "allowed") is True
 
     def _check_namespace(self) -> Iterator[Finding]:
         accepted = []
@@ -109,6 +109,8 @@ class Cluster:
             refusal = self._refusal(job)
             if refusal is None:
                 accepted.append(name)
+            elif refusal.verdict is Verdict.QUOTA:
+                yield warning("job", f"a Job of {name} has to wait: {refusal.words}", refusal.advice)
             elif refusal.verdict is not Verdict.DENIED:  # which `rights` has
                 is_missing = refusal.verdict in (Verdict.CONFIG, Verdict.ABSENT)  # the namespace
                 fix = f"kubectl create namespace {self.namespace}, or templates/access/README.md, step 4"
@@ -167,14 +169,15 @@ class Cluster:
         return found if isinstance(found, Meaning) else list_at(found, "items")
 
     def _check_policy(self) -> Finding:
-        found = self._read(POLICY)
-        if not isinstance(found, Meaning):
-            return ok("policy", "templates/policy.yaml is installed")
-        if found.verdict is Verdict.DENIED:
-            return warning("policy", f"templates/policy.yaml is installed or not: {found.words}", NOT_READ)
-        return ok(
-            "policy", "templates/policy.yaml is not installed: all who may create Jobs in the namespace are trusted"
-        )
+        try:
+            self.kubectl.get(POLICY)
+        except ApiError as error:
+            if is_absent(error):
+                words = "templates/policy.yaml is not installed: all who may create Jobs in the namespace are trusted"
+                return ok("policy", words)
+            words = f"templates/policy.yaml is installed or not: {classify(error.answer).words}"
+            return warning("policy", words, NOT_READ)
+        return ok("policy", "templates/policy.yaml is installed")
 
     def _check_nodes(self) -> Iterator[Finding]:
         nodes = self._items("/api/v1/nodes")

@@ -12,6 +12,7 @@ import ipaddress
 import os
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -45,12 +46,18 @@ class Step(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """Where a kubeconfig leads to. authority: certificates, PEM, may be empty for the public ones; proxy: its URL."""
+    """Where a kubeconfig leads to.
+
+    authority: certificates, PEM, may be empty for the public ones; proxy: its URL; server_name: of its certificate,
+    where that is not the host; is_insecure: its certificate is not checked
+    """
 
     host: str
     port: int
     authority: str = ""
     proxy: str = ""
+    server_name: str = ""
+    is_insecure: bool = False
 
     @property
     def kind(self) -> str:
@@ -91,18 +98,25 @@ def read(kubeconfig: Json, environ: Mapping[str, str]) -> Endpoint | None:
     exceptions = {"no": environ.get("NO_PROXY") or environ.get("no_proxy") or ""}
     if not proxy and not proxy_bypass(url.hostname, exceptions):
         proxy = next(filter(None, (environ.get(name, "") for name in PROXIES)), "")
-    return Endpoint(host=url.hostname, port=port, authority=authority, proxy=proxy)
+    return Endpoint(
+        host=url.hostname,
+        port=port,
+        authority=authority,
+        proxy=proxy,
+        server_name=text_at(cluster, "tls-server-name"),
+        is_insecure=cluster.get("insecure-skip-tls-verify") is True,
+    )
 
 
 def probe(endpoint: Endpoint) -> Probe:
     """Connect to an endpoint that is not behind a proxy."""
     began = datetime.now(timezone.utc)
     try:
-        found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+        socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
     except OSError as error:
         return Probe(step=Step.NAME, error=error.strerror or str(error))
     try:
-        connection = socket.create_connection((str(found[0][4][0]), endpoint.port), SECONDS)
+        connection = socket.create_connection((endpoint.host, endpoint.port), SECONDS)
     except TimeoutError:
         return Probe(step=Step.TIMEOUT, error=f"no answer within {SECONDS:g} s")
     except ConnectionRefusedError as error:
@@ -129,12 +143,13 @@ def judge_proxy(endpoint: Endpoint) -> Finding:
 def _ask(endpoint: Endpoint, connection: socket.socket, began: datetime) -> Probe:
     """Say hello over TLS, and ask for the version as nobody."""
     try:
-        context = ssl.create_default_context(cadata=endpoint.authority or None)
-        with context.wrap_socket(connection, server_hostname=endpoint.host) as tls:
+        with _context(endpoint).wrap_socket(connection, server_hostname=endpoint.server_name or endpoint.host) as tls:
             tls.sendall(f"GET /version HTTP/1.1\r\nHost: {endpoint.host}\r\nConnection: close\r\n\r\n".encode())
-            answer = b""
+            answer, ends_at = b"", time.monotonic() + SECONDS
             while len(answer) < ANSWER_BYTES and b"\r\n\r\n" not in answer and (piece := tls.recv(ANSWER_BYTES)):
                 answer += piece
+                if time.monotonic() > ends_at:
+                    raise TimeoutError
     except TimeoutError:
         return Probe(step=Step.SILENT, error=f"a connection, but no answer within {SECONDS:g} s")
     except (OSError, ValueError) as error:
@@ -144,6 +159,18 @@ def _ask(endpoint: Endpoint, connection: socket.socket, began: datetime) -> Prob
     dates = [value.strip() for name, _, value in pairs if name.lower() == "date"]
     seconds = (datetime.now(timezone.utc) - began).total_seconds()
     return Probe(step=Step.ANSWERED, date=next(iter(dates), ""), seconds=seconds)
+
+
+def _context(endpoint: Endpoint) -> ssl.SSLContext:
+    """Return how a certificate is checked: as kubectl does, so not by what Python 3.13 asks of it besides."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if endpoint.is_insecure:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    elif endpoint.authority:
+        context.load_verify_locations(cadata=endpoint.authority)
+    else:
+        context.load_default_certs()
+    return context
 
 
 def judge(endpoint: Endpoint, found: Probe, cluster: Json) -> Finding:
@@ -215,6 +242,8 @@ def judge_clock(found: Probe, now: datetime) -> Finding | None:
         theirs = parsedate_to_datetime(found.date)
     except ValueError:
         return None
+    if theirs.tzinfo is None:
+        theirs = theirs.replace(tzinfo=timezone.utc)
     difference = (now - theirs).total_seconds()
     if abs(difference) > CLOCK_SECONDS:
         side = "ahead of" if difference > 0 else "behind"

@@ -12,6 +12,18 @@ from gke_jobs.preflight.quantities import amounts, containers, limits, requests,
 
 LEVEL = "pod-security.kubernetes.io/enforce"
 COMPUTE = ("cpu", "memory")  # of which a quota makes each container name a request or limit
+# https://kubernetes.io/docs/concepts/security/pod-security-standards/
+SAFE_SYSCTLS = {
+    *("kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_unprivileged_port_start"),
+    *("net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range", "net.ipv4.ip_local_reserved_ports"),
+    *("net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl"),
+    *("net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"),
+}
+BASELINE_CAPABILITIES = {
+    *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE"),
+    *("SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+}
+RESTRICTED_CAPABILITIES = {"NET_BIND_SERVICE"}
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 
 
@@ -35,6 +47,9 @@ def violations(pod: Json, level: str) -> Iterator[str]:
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if at(pod, field):
             yield field
+    for sysctl in list_at(pod, "securityContext", "sysctls"):
+        if text_at(sysctl, "name") not in SAFE_SYSCTLS:
+            yield f"the sysctl {text_at(sysctl, 'name')}"
     for volume in list_at(pod, "volumes"):
         kinds = set(volume) - {"name"}
         if "hostPath" in kinds or (level == "restricted" and not kinds <= VOLUMES):
@@ -43,6 +58,16 @@ def violations(pod: Json, level: str) -> Iterator[str]:
         context = dict_at(container, "securityContext")
         if context.get("privileged"):
             yield "a privileged container"
+        if any(at(port, "hostPort") for port in list_at(container, "ports")):
+            yield "a hostPort"
+        if "Unconfined" in (
+            text_at(context, "seccompProfile", "type"),
+            text_at(pod, "securityContext", "seccompProfile", "type"),
+        ):
+            yield "a seccompProfile of type Unconfined"
+        for capability in list_at(context, "capabilities", "add"):
+            if capability not in (BASELINE_CAPABILITIES if level == "baseline" else RESTRICTED_CAPABILITIES):
+                yield f"the capability {capability}"
         if level == "restricted":
             yield from _unrestricted(context, dict_at(pod, "securityContext"))
 
@@ -52,6 +77,8 @@ def _unrestricted(context: Json, of_pod: Json) -> Iterator[str]:
         yield "a container without allowPrivilegeEscalation: false"
     if "ALL" not in list_at(context, "capabilities", "drop"):
         yield "a container without capabilities.drop: [ALL]"
+    if context.get("runAsUser", of_pod.get("runAsUser")) == 0:
+        yield "a container with runAsUser: 0"
     if not context.get("runAsNonRoot", of_pod.get("runAsNonRoot")):
         yield "a container without runAsNonRoot: true"
     if not text_at(context, "seccompProfile", "type") and not text_at(of_pod, "seccompProfile", "type"):
@@ -93,6 +120,9 @@ def _out_of_range(limit_range: Json, pod: Json) -> str:
 
 def _beyond(item: Json, kind: str, pod: Json) -> str:
     asked, most = requests(pod), limits(pod)
+    for name in asked.keys() & most.keys():
+        if asked[name] > most[name]:
+            return f"a request of {words(asked[name])} {name}, more than the limit {words(most[name])} that it gives"
     for name, least in amounts(item.get("min")).items():
         if asked.get(name, Decimal(0)) < least:
             return f"less {name} than {item['min'][name]}, the minimum of a {kind}"
@@ -128,7 +158,9 @@ def judge_quotas(quotas: list[Json], ranges: list[Json], pods: Mapping[str, Json
     for quota in quotas:
         name = text_at(quota, "metadata", "name")
         if list_at(quota, "spec", "scopes") or dict_at(quota, "spec", "scopeSelector"):
-            continue  # it counts only some Pods: which, Kubernetes knows
+            found = f"quota {name} counts only some Pods, and is not checked"
+            findings.append(warning("quota", found, f"kubectl describe resourcequota {name}"))
+            continue
         hard, used = amounts(at(quota, "status", "hard")), amounts(at(quota, "status", "used"))
         never = {what: problem for what, pod in pods.items() if (problem := _too_much(pod, hard))}
         left = {key: number - used.get(key, Decimal(0)) for key, number in hard.items()}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from gke_jobs.json_access import Json, at, dict_at, int_at, list_at, text_at
+from gke_jobs.json_access import Json, at, count_at, dict_at, int_at, list_at, text_at
 from gke_jobs.preflight.finding import Finding, ok, warning
 from gke_jobs.preflight.quantities import Amounts, amounts, requests, words
 
@@ -70,7 +70,8 @@ def judge(pools: list[Pool], pods: Mapping[str, Json], cluster: Json) -> list[Fi
     for what, pod in pods.items():
         fit = next((pool for pool in pools if not obstacle(pool, pod)), None)
         if fit is not None:
-            fitting[what] = fit.name
+            is_known = fit.room is not None or not set(requests(pod)) - {GPU, "google.com/tpu"}
+            fitting[what] = fit.name if is_known else f"{fit.name} (size not known, it has no node)"
         elif makes_nodes or CLASS in dict_at(pod, "nodeSelector"):
             fitting[what] = "nodes that GKE creates"
         else:
@@ -141,8 +142,8 @@ def _implied(name: str, config: Json) -> dict[str, str]:
 
 
 def _accelerators(config: Json) -> Amounts:
-    counts = [text_at(accelerator, "acceleratorCount") for accelerator in list_at(config, "accelerators")]
-    return amounts({GPU: sum(int(count) for count in counts if count.isdecimal())}) if counts else {}
+    counts = [count_at(accelerator, "acceleratorCount") for accelerator in list_at(config, "accelerators")]
+    return amounts({GPU: sum(counts)}) if counts else {}
 
 
 def _taints(taints: list[Json]) -> Iterator[Taint]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from gke_jobs.error_texts import from_kubectl
 from gke_jobs.errors import Answer, ApiError
 from gke_jobs.json_access import Json, list_at, text_at
 
 SECONDS = 60.0  # for a program to end
+NOT_FOUND = 404
 REQUEST_SECONDS = 15  # for the API server to answer
 
 
@@ -28,21 +31,41 @@ class Done:
 def run(words: Sequence[str], *, stdin: str = "", environ: Mapping[str, str] | None = None) -> Done:
     """Run a program to its end."""
     try:
-        done = subprocess.run(
-            [*words],
-            input=stdin,
-            capture_output=True,
-            timeout=SECONDS,
+        process = subprocess.Popen(
+            [*_tied(), *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env={**os.environ, **(environ or {})},
             encoding="utf-8",
             errors="replace",
-            check=False,
+            start_new_session=True,  # a group of its own, with its credential plugin
         )
     except (OSError, ValueError) as error:
         return Done(status=None, stdout="", stderr=str(error))
+    try:
+        stdout, stderr = process.communicate(stdin, SECONDS)
     except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
         return Done(status=None, stdout="", stderr=f"{words[0]} has not ended within {SECONDS:g} s")
-    return Done(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
+    return Done(status=process.returncode, stdout=stdout, stderr=stderr)
+
+
+@cache
+def _tied() -> tuple[str, ...]:
+    """Return what begins a command that the kernel kills when this process is gone; nothing for an old util-linux."""
+    words = ("setpriv", "--pdeathsig", "KILL")
+    try:
+        is_known = subprocess.run([*words, "true"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return ()
+    return words if is_known else ()
+
+
+def is_absent(error: ApiError) -> bool:
+    """Whether there is no such object, or no such kind of object."""
+    return error.answer.code == NOT_FOUND
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 
 from gke_jobs.json_access import Json, dict_at, list_at
-from gke_jobs.rendering.profile import amount, is_quantity
 
 Amounts = dict[str, Decimal]
+QUANTITY = re.compile(
+    r"([+-]?(?:\d{1,30}\.?\d{0,30}|\.\d{1,30}))(?:[eE]([+-]?\d{1,2})|(n|u|m|k|[MGTPE]|[KMGTPE]i))?", re.ASCII
+)
+POWERS = {"n": -3, "u": -2, "m": -1, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
+
+
+def quantity(text: Json) -> Decimal | None:
+    """Return the number that a quantity of Kubernetes stands for, None for what is none."""
+    match = QUANTITY.fullmatch(str(text)) if isinstance(text, int | float | str) else None
+    if match is None:
+        return None
+    number, exponent, suffix = match.groups()
+    if exponent:
+        return Decimal(number).scaleb(int(exponent))
+    if not suffix:
+        return Decimal(number)
+    base = 1024 if suffix.endswith("i") else 1000
+    return Decimal(number) * Decimal(base) ** POWERS[suffix.removesuffix("i")]
 
 
 def amounts(quantities: Json) -> Amounts:
     """Return the numbers of a mapping of resource to quantity, without what is no quantity."""
     found = quantities if isinstance(quantities, dict) else {}
-    return {name: amount(quantity) for name, quantity in found.items() if is_quantity(quantity)}
+    return {name: number for name, text in found.items() if (number := quantity(text)) is not None}
 
 
 def containers(pod: Json) -> Iterator[Json]:

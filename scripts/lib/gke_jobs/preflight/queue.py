@@ -8,7 +8,7 @@ from urllib.parse import quote
 from gke_jobs.errors import ApiError, classify
 from gke_jobs.json_access import Json, list_at, text_at
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
-from gke_jobs.preflight.programs import Kubectl
+from gke_jobs.preflight.programs import Kubectl, is_absent
 
 LABEL = "kueue.x-k8s.io/queue-name"
 GROUP = "/apis/kueue.x-k8s.io"
@@ -25,15 +25,16 @@ def check(kubectl: Kubectl, namespace: str, name: str) -> Finding:
     try:
         version = text_at(kubectl.get(GROUP), "preferredVersion", "groupVersion")
     except ApiError as error:
-        return failed(
-            "queue", f"Kueue is not installed: {classify(error.answer).words}", "install Kueue, or leave out `queue`"
-        )
+        meaning = classify(error.answer)
+        if is_absent(error):
+            return failed("queue", "Kueue is not installed", "install Kueue, or leave out the value `queue`")
+        return warning("queue", f"LocalQueue {name} is not checked: {meaning.words}", meaning.advice)
     path = f"/apis/{quote(version)}/namespaces/{namespace}/localqueues/{quote(name, safe='')}"
     try:
         queue = kubectl.get(path)
     except ApiError as error:
         meaning = classify(error.answer)
-        if meaning.verdict.value == "absent":
+        if is_absent(error):
             fix = f"kubectl get localqueues --namespace {namespace} lists those that there are"
             return failed("queue", f"namespace {namespace} has no LocalQueue {name}", fix)
         return warning("queue", f"LocalQueue {name} is not checked: {meaning.words}", meaning.advice)
