@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # check-setup on the stand-in: what it finds of the tools, the account, the endpoint, the rights and the node pools.
-# shellcheck disable=SC2154 # place is set by setup
+# shellcheck disable=SC2154,SC2030,SC2031 # place is set by setup; each test has variables of its own
 
 setup() {
   load test_helper
