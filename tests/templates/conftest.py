@@ -26,11 +26,11 @@ def read(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 def table(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a profile table; `profiles` stands for what its file says under that key."""
+    """Writes a profile table; each argument stands for what its file says under that key."""
 
-    def table(profiles: str = "{}", sizes: str = "{}") -> Path:
+    def table(profiles: str = "{}", sizes: str = "{}", prices: str = "") -> Path:
         file = tmp_path / "team.yaml"
-        file.write_text(f"profiles: {profiles}\nsizes: {sizes}\n")
+        file.write_text(f"profiles: {profiles}\nsizes: {sizes}\n" + (f"prices: {prices}\n" if prices else ""))
         return file
 
     return table

@@ -17,7 +17,7 @@ SPOT = {"key": "cloud.google.com/gke-spot", "operator": "Equal", "value": "true"
 
 
 def choose(*files: Path, profile=None, profile_for=None, last=None):
-    return choose_profile([TABLE, *files], profile=profile, profile_for=profile_for, last=last)
+    return choose_profile([TABLE, *files], profile=profile, profile_for=profile_for, last=last).profile
 
 
 def escalated(profile: str, *, oom: bool = True) -> LastAttempt:
@@ -237,7 +237,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, content):
     file = tmp_path / "team.yaml"
     file.write_text(content)
     what = "profiles are not as documented" if content else "there are no profiles"
-    fix = "give a mapping with the keys profiles, sizes or both"
+    fix = "give a mapping with the keys profiles, sizes, prices, or some of them"
     assert refusal(file, profile="cpu-small") == f"{what}, {file}, {fix}"
 
 

@@ -8,6 +8,7 @@ DAG = "gke-job/dag"  # label: the DAG's id as a label value, as far as it can be
 TASK = "gke-job/task"  # label: likewise, of the task
 MANIFEST_HASH = "gke-job/manifest-hash"
 PROFILE = "gke-job/profile"
+PRICE = "gke-job/price"  # what a Pod costs an hour, as JSON: price.py
 LOST_ATTEMPTS = "gke-job/lost-attempts"  # how many attempts before, with the same profile, were lost to preemption
 UNSCHEDULED = "gke-job/unscheduled"  # run-job --fallback has ended the Job because it got no nodes in so many seconds
 COLLECTED = "gke-job/collected"  # when collect-job has taken the result

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from gke_jobs import labels
+from gke_jobs.price import Price
 from gke_jobs.rendering.identity import LABEL_LENGTH, NAME_LENGTH, Identity, Run, digest, label_value
 from gke_jobs.rendering.pod_check import check_pod
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
@@ -73,6 +74,7 @@ def stamp(
     run: Run,
     work: str,
     profile: str | None = None,
+    price: Price | None = None,
     lost_attempts: int = 0,
 ) -> dict[str, Json]:
     """Return `job` with name, namespace, labels and annotations set; `work` is the hash of its manifest.
@@ -93,6 +95,7 @@ def stamp(
         **({labels.DETACHED: run.detached} if run.detached else {}),
         labels.MANIFEST_HASH: work,
         **({} if profile is None else {labels.PROFILE: profile}),
+        **({} if price is None else {labels.PRICE: price.to_text()}),
         **({labels.LOST_ATTEMPTS: str(lost_attempts)} if lost_attempts else {}),
     }
     names = {"name": _dns_label(name, "Job name", NAME_LENGTH)}

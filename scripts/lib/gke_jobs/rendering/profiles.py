@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
+from gke_jobs.price import Price
 from gke_jobs.rendering.last_attempt import LastAttempt
+from gke_jobs.rendering.prices import check_prices, price_of
 from gke_jobs.rendering.profile import (
     FIELDS,
     NO_PROFILE,
@@ -25,25 +28,33 @@ from gke_jobs.rendering.values import Json
 from gke_jobs.rendering.yaml_document import read_documents
 
 SPOT = "-spot"
+KEYS = ("profiles", "sizes", "prices")  # of a file
 NAME = re.compile("[A-Za-z0-9][-A-Za-z0-9_.]*")
+
+
+class Choice(NamedTuple):
+    """What a template sees of a profile, and what a Pod of it costs, None where the team has no prices."""
+
+    profile: Profile
+    price: Price | None
 
 
 def choose_profile(
     files: list[Path], *, profile: str | None, profile_for: str | None, last: LastAttempt | None
-) -> Profile:
-    """Return what a template sees of the profile that the options of render-job ask for; RenderError otherwise.
+) -> Choice:
+    """Return the profile that the options of render-job ask for; RenderError otherwise.
 
     `files` are the tables, those of a later file before those of an earlier one.
     """
     if profile is not None and profile_for is not None:
         raise RenderError(USAGE, "--profile and --profile-for both choose a profile: give one of them")
     if profile is None and profile_for is None:
-        return NO_PROFILE
+        return Choice(NO_PROFILE, None)
     table = Profiles(*files)
     name = table.for_size(profile_for) if profile_for is not None else str(profile)
     if last is not None:
         name = table.after(name, last)
-    return table.resolve(name)
+    return Choice(table.resolve(name), table.price(name))
 
 
 class Profiles:
@@ -53,6 +64,7 @@ class Profiles:
         """Read `files`; RenderError when one is not of the schema in the head of templates/profiles.yaml."""
         self._profiles: dict[str, Profile] = {}
         self._sizes: dict[str, list[dict[str, Json]]] = {}
+        self._prices: Json = None
         self._sources: dict[str, Path] = {}
         for file in files:
             self._add(file)
@@ -61,6 +73,8 @@ class Profiles:
             self._check_fallback(name)
         for table, rows in self._sizes.items():
             self._check_rows(table, rows)
+        if self._prices is not None and (problem := check_prices(self._prices, self._profiles)):
+            raise RenderError(BAD_INPUT, f"{problem.what}, {self._sources['prices']}, {problem.fix}")
 
     def names(self) -> list[str]:
         """Return the names of the profiles, without their forms on spot nodes."""
@@ -69,6 +83,11 @@ class Profiles:
     def resolve(self, name: str) -> Profile:
         """Return what a template sees of the profile `name`."""
         return resolve(name, self._find(name))
+
+    def price(self, name: str) -> Price | None:
+        """Return what a Pod of the profile `name` costs; None where there are no prices at all."""
+        base = name if name in self._profiles else name.removesuffix(SPOT)
+        return None if self._prices is None else price_of(self._prices, base)
 
     def for_size(self, size: str) -> str:
         """Return the smallest profile for `size`, e.g. bytes=73G: a table and a quantity."""
@@ -103,9 +122,11 @@ class Profiles:
 
     def _add(self, file: Path) -> None:
         content = _read(file)
-        if not is_mapping(content, profiles=lambda _: True, sizes=lambda _: True):
+        if not is_mapping(content, **dict.fromkeys(KEYS, lambda _: True)):
             what = "there are no profiles" if not content else "profiles are not as documented"
-            raise RenderError(BAD_INPUT, f"{what}, {file}, give a mapping with the keys profiles, sizes or both")
+            raise RenderError(
+                BAD_INPUT, f"{what}, {file}, give a mapping with the keys {', '.join(KEYS)}, or some of them"
+            )
         for key, into in (("profiles", self._profiles), ("sizes", self._sizes)):
             entries = content.get(key, {})
             if not isinstance(entries, dict):
@@ -115,6 +136,8 @@ class Profiles:
                 self._sources[f"{key}.{name}"] = file
         for name in content.get("profiles", {}):
             self._check_profile(name)
+        if "prices" in content:
+            self._prices, self._sources["prices"] = content["prices"], file
 
     def _check_profile(self, name: str) -> None:
         profile = self._profiles[name]

@@ -50,7 +50,7 @@ def render(
     name = identity.name if name is None else name
     tables = [templates / "profiles.yaml", *([] if profiles is None else [Path(profiles)])]
     last = None if last_attempt is None else read_last_attempt(Path(last_attempt))
-    machine = choose_profile(tables, profile=profile, profile_for=profile_for, last=last)
+    machine, price = choose_profile(tables, profile=profile, profile_for=profile_for, last=last)
     given = read_values(values, environ, settings)
     found_places: dict[DocumentPath, str] = {}
     if file.suffix == ".json":
@@ -79,6 +79,7 @@ def render(
         run=run,
         work=work.hash,
         profile=machine["name"],
+        price=price,
         lost_attempts=last.lost if last is not None and last.profile == machine["name"] else 0,
     )
     stamped = [job, *stamp_owned(manifest.owned, job)]

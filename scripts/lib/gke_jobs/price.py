@@ -1,0 +1,35 @@
+"""What a Pod of a Job costs an hour, as an annotation of the Job: render-job writes it, the timeline reads it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NamedTuple
+
+from gke_jobs.json_access import text_at
+
+AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
+CURRENCY = re.compile(r"[A-Za-z$]{1,12}")
+
+
+class Price(NamedTuple):
+    """Amounts for a Pod and hour, '' for one that is not known."""
+
+    currency: str
+    on_demand: str = ""
+    spot: str = ""
+
+    def to_text(self) -> str:
+        """Return it as text for an annotation."""
+        return json.dumps({name: text for name, text in self._asdict().items() if text})
+
+
+def price_from_text(text: str) -> Price | None:
+    """Return what `to_text` was made from; None for what it never returns."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    price = Price(*(text_at(found, name) for name in Price._fields))
+    amounts = [amount for amount in (price.on_demand, price.spot) if amount]
+    return price if CURRENCY.fullmatch(price.currency) and all(map(AMOUNT.fullmatch, amounts)) else None

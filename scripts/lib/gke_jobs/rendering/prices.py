@@ -1,0 +1,49 @@
+"""The prices of a team: what a Pod of each profile costs an hour. templates/profiles.yaml documents them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from decimal import Decimal
+
+from gke_jobs.price import AMOUNT, CURRENCY, Price
+from gke_jobs.rendering.profile import Problem, is_mapping
+from gke_jobs.rendering.values import Json
+
+FORM = "write {currency: TEXT, profiles: {NAME: {on_demand: AMOUNT, spot: AMOUNT}}}"
+
+
+def check_prices(prices: Json, profiles: Collection[str]) -> Problem | None:
+    """Return why they are no prices, None for those that are as documented. profiles: the names that there are."""
+    if not is_mapping(prices, currency=lambda _: True, profiles=lambda given: isinstance(given, dict)):
+        return Problem("prices are not as documented", FORM)
+    currency = prices.get("currency")
+    if not isinstance(currency, str) or not CURRENCY.fullmatch(currency):
+        return Problem(f"prices have a bad currency: {_shown(currency)}", "write 1 to 12 letters, e.g. EUR")
+    for name, price in prices.get("profiles", {}).items():
+        if name not in profiles:
+            fix = f"take one of: {', '.join(profiles)}; `spot` has the price of NAME-spot"
+            return Problem(f"prices name {_shown(name)}, which is no profile", fix)
+        if not is_mapping(price, on_demand=lambda _: True, spot=lambda _: True):
+            return Problem(f"price of profile {name} is not as documented", FORM)
+        for kind, amount in price.items():
+            if not AMOUNT.fullmatch(_amount(amount)):
+                fix = "it is what a Pod costs an hour, with at most 6 digits before and after the dot, e.g. 0.73"
+                return Problem(f"price of profile {name} has a bad {kind}: {_shown(amount)}", fix)
+    return None
+
+
+def price_of(prices: Json, profile: str) -> Price:
+    """Return what a Pod of a profile costs, by prices that are as documented."""
+    amounts = prices.get("profiles", {}).get(profile, {})
+    return Price(prices["currency"], **{kind: _amount(amount) for kind, amount in amounts.items()})
+
+
+def _amount(value: Json) -> str:
+    if type(value) in (int, float):
+        return format(Decimal(str(value)), "f")
+    return value if isinstance(value, str) else ""
+
+
+def _shown(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)[:50]

@@ -1,0 +1,105 @@
+"""The prices of a team, beside its profiles, and what a Job carries of them."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from test_profiles import TABLE, escalated, refusal
+
+from gke_jobs.price import Price
+from gke_jobs.rendering.profiles import choose_profile
+from gke_jobs.rendering.rendering import render
+
+JOB = "{apiVersion: batch/v1, kind: Job, spec: {template: {spec: {containers: [{name: main}]}}}}"
+PRICES = """{currency: EUR, profiles: {
+  cpu-small: {on_demand: 0.03, spot: 0.00001}, cpu-large: {on_demand: '12.50'}, mine: {}}}"""
+
+
+def price(*files, last=None, **asked):
+    asked = {"profile": None, "profile_for": None, **asked}
+    return choose_profile([TABLE, *files], last=last, **asked).price
+
+
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [
+        ("cpu-small", Price("EUR", on_demand="0.03", spot="0.00001")),
+        ("cpu-small-spot", Price("EUR", on_demand="0.03", spot="0.00001")),
+        ("cpu-large", Price("EUR", on_demand="12.50")),
+        ("mine", Price("EUR")),
+        ("mine-spot", Price("EUR")),  # an entry of its own, and so no price of `mine`
+        ("highmem", Price("EUR")),
+        (None, None),
+    ],
+)
+def test_the_price_is_that_of_the_profile(table, profile, expected):
+    file = table("{mine: {}, mine-spot: {spot: true}}", prices=PRICES)
+    assert price(file, profile=profile) == expected
+
+
+def test_without_prices_there_is_none(table):
+    assert price(profile="cpu-small") is None
+    assert price(table(), profile="cpu-small") is None
+
+
+def test_the_price_is_that_of_the_profile_that_the_attempt_takes(table):
+    file = table("{mine: {}}", prices=PRICES)
+    assert price(file, profile_for="bytes=1").on_demand == "0.03"
+    assert price(file, profile="cpu-small", last=escalated("cpu-small")).on_demand == "12.50"
+
+
+def test_the_job_carries_its_price_and_another_price_is_no_other_work(table, tmp_path):
+    def annotations(file):
+        (tmp_path / "mine.yaml.j2").write_text(JOB)
+        job = render(
+            template=str(tmp_path / "mine.yaml.j2"),
+            values=None,
+            profile="cpu-small-spot",
+            name="mine",
+            namespace=None,
+            templates=TABLE.parent,
+            environ={"GKE_JOB_VALUES": "{}"},
+            profiles=str(file),
+        )
+        return yaml.safe_load(job)["metadata"]["annotations"]
+
+    without, priced = annotations(table()), annotations(table("{mine: {}}", prices=PRICES))
+    assert priced == without | {"gke-job/price": '{"currency": "EUR", "on_demand": "0.03", "spot": "0.00001"}'}
+
+
+def test_prices_of_a_later_file_replace_those_of_an_earlier_one(table, tmp_path):
+    later = tmp_path / "later.yaml"
+    later.write_text("prices: {currency: JPY, profiles: {highmem: {on_demand: 400}}}\n")
+    files = table("{mine: {}}", prices=PRICES), later
+    assert price(*files, profile="highmem") == Price("JPY", on_demand="400")
+    assert price(*files, profile="cpu-small") == Price("JPY")
+
+
+@pytest.mark.parametrize(
+    ("prices", "what"),
+    [
+        ("[a]", "prices are not as documented, "),
+        ("{currency: EUR, cpu-small: {}}", "prices are not as documented, "),
+        ("{currency: EUR, profiles: [cpu-small]}", "prices are not as documented, "),
+        ("{profiles: {}}", "prices have a bad currency: null, "),
+        ("{currency: 7}", "prices have a bad currency: 7, "),
+        ('{currency: "a::b"}', 'prices have a bad currency: "a::b", '),
+        ("{currency: EUR, profiles: {huge: {}}}", 'prices name "huge", which is no profile, '),
+        ("{currency: EUR, profiles: {cpu-small-spot: {}}}", 'prices name "cpu-small-spot", which is no profile, '),
+        ("{currency: EUR, profiles: {cpu-small: 1}}", "price of profile cpu-small is not as documented, "),
+        ("{currency: EUR, profiles: {cpu-small: {hour: 1}}}", "price of profile cpu-small is not as documented, "),
+        ("{currency: EUR, profiles: {cpu-small: {spot: -1}}}", "price of profile cpu-small has a bad spot: -1, "),
+        ("{currency: EUR, profiles: {cpu-small: {spot: true}}}", "price of profile cpu-small has a bad spot: true, "),
+        ("{currency: EUR, profiles: {cpu-small: {spot: 1000000}}}", "price of profile cpu-small has a bad spot: 10000"),
+        ('{currency: EUR, profiles: {cpu-small: {spot: "1e3"}}}', 'price of profile cpu-small has a bad spot: "1e3", '),
+        (
+            "{currency: EUR, profiles: {cpu-small: {spot: 0.0000001}}}",
+            "price of profile cpu-small has a bad spot: 1e-07",
+        ),
+    ],
+)
+def test_prices_that_are_not_as_documented_are_refused_with_the_file(table, prices, what):
+    file = table(prices=prices)
+    said = refusal(file, profile="highmem")
+    assert said.startswith(what)
+    assert str(file) in said
