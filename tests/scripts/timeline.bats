@@ -74,6 +74,22 @@ print(eval(sys.argv[2], found))' "$stderr" "$1"
   assert_equal "$(summary '[pods, pods_by_outcome]')" "[2, {'succeeded': 2}]"
 }
 
+@test "with prices of the team the end of the log and a report say what the run cost, also those of a Job that is there" {
+  printf '%s\n' 'profiles: {mine: {node_selector: {kubernetes.io/os: linux}}}' \
+    'prices: {currency: EUR, profiles: {mine: {on_demand: 3600}}}' >"$BATS_TEST_TMPDIR/team.yaml"
+  run_job priced 'sleep 2; exit 3' --profiles "$BATS_TEST_TMPDIR/team.yaml" --profile mine
+  assert_failure 1
+  assert_regex "$stderr" $'\n  cost: [1-9][0-9]*[.]0000 EUR on demand\n  wasted: [1-9][0-9]*[.]0000 EUR: failed [0-9.]+\nfollow-job: '
+  assert_equal "$(summary '[cost["wasted"] == cost["total"] == pod_seconds["running"], cost["spot"], cost["currency"]]')" \
+    "[True, 0.0, 'EUR']"
+  run_script explain-job --job priced --report "$BATS_TEST_TMPDIR/report.html"
+  assert_success
+  grep --quiet '<h2>Cost</h2>' "$BATS_TEST_TMPDIR/report.html"
+  run_job unpriced 'sleep 1' --profile cpu-small
+  assert_success
+  refute_regex "$stderr" 'cost'
+}
+
 @test "poll-job prints neither" {
   create_job polled true
   kubectl wait --for condition=Complete job/polled --timeout 30s

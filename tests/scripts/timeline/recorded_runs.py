@@ -1,4 +1,5 @@
-"""Recorded runs: what the follower has heard, as runs/NAME.json beside this file, and the timeline of it, NAME.txt.
+"""Recorded runs: what the follower has heard, as runs/NAME.json beside this file, and the timeline of it, NAME.txt;
+priced/NAME.txt where its Job carries the price that is there.
 
 Usage: recorded_runs.py record FILE CONNECTION OPTION... -- PROXY   # for `record`: follows a Job, as follow-job does
        recorded_runs.py texts   # writes every NAME.txt anew: read the diff before you commit it
@@ -9,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -24,6 +26,7 @@ from gke_jobs.following.core import Follower  # noqa: E402 # likewise
 from gke_jobs.following.events import Changed, Kind, Listed, Tick  # noqa: E402 # likewise
 from gke_jobs.following.settings import Settings  # noqa: E402 # likewise
 from gke_jobs.job_options import parse_job_options  # noqa: E402 # likewise
+from gke_jobs.price import Price  # noqa: E402 # likewise
 from gke_jobs.timeline.keeping import PodRuns  # noqa: E402 # likewise
 from gke_jobs.timeline.making import End, make_record  # noqa: E402 # likewise
 from gke_jobs.timeline.text import text  # noqa: E402 # likewise
@@ -35,6 +38,11 @@ NAMES = sorted({file.stem for file in RUNS.glob("*.json")} | {"out_of_memory", "
 LOOKS = {
     "out_of_memory": ("out_of_memory", 1, "Job train failed: Job has reached the specified backoff limit", 0),
     "quota": ("quota_exceeded", 124, "Job train has no node: the time of --schedule-timeout is over", 30),
+}
+PRICED = {
+    "preemption": Price("EUR", on_demand="7.2", spot="2.4"),
+    "indexed": Price("EUR", on_demand="0.9"),
+    "retry": Price("EUR", spot="0.31"),  # which asks for no spot nodes
 }
 KEPT = {  # of objects
     **dict.fromkeys(("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "annotations", "labels")),
@@ -85,6 +93,13 @@ def replay(name):
     return make_record(
         follower.job_json, follower.pods.runs, why, end["at"], cluster=recorded["cluster"], log_bytes=end["log_bytes"]
     )
+
+
+def priced(name):
+    """Return the record of a run whose Job carries a price."""
+    made = replay(name)
+    identity = replace(made.identity, profile="gpu-l4")
+    return replace(made, identity=identity, price=PRICED[name].to_text())
 
 
 def ending(record):
@@ -148,3 +163,5 @@ if __name__ == "__main__":
         sys.exit(record(Path(sys.argv[2]), sys.argv[3:]))
     for name in NAMES:
         (RUNS / f"{name}.txt").write_text(ending(replay(name)))
+    for name in PRICED:
+        (RUNS / "priced" / f"{name}.txt").write_text(ending(priced(name)))

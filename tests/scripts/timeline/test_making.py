@@ -23,6 +23,7 @@ ANNOTATIONS = {
     "gke-job/map-index": "3",
     "gke-job/try-number": "2",
     "gke-job/profile": "gpu-l4",
+    "gke-job/price": '{"currency": "EUR", "spot": "0.25"}',
 }
 
 
@@ -71,6 +72,7 @@ def test_the_record_says_for_whom_the_job_ran_and_what_it_asked_for():
         try_number="2",
         profile="gpu-l4",
     )
+    assert record.price == '{"currency": "EUR", "spot": "0.25"}'
     asked = Resources(container="main", image="i", requests="cpu 2, memory 4Gi", limits="cpu 3")
     assert record.resources == (asked,)
 

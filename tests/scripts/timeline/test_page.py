@@ -5,9 +5,10 @@ from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
-from recorded_runs import NAMES, replay
+from recorded_runs import NAMES, PRICED, priced, replay
 from timeline_objects import drawn_records, many, pod_run, record
 
+from gke_jobs.timeline.cost_words import cost_rows
 from gke_jobs.timeline.details import Details, EventRow, event_rows, links
 from gke_jobs.timeline.page import MOST_BYTES, html
 from gke_jobs.timeline.record import Identity, Outcome, Resources
@@ -110,6 +111,13 @@ def test_the_report_of_a_recorded_run_names_its_pods_and_their_results(name):
         assert pod.node in said
     assert made.advice in said
     assert made.outcome in said
+
+
+@pytest.mark.parametrize("name", PRICED)
+def test_the_report_says_what_a_run_cost(name):
+    said = "".join(Page(html(priced(name))).texts)
+    assert all(words in said for _, words in cost_rows(priced(name)))
+    assert "Cost" not in html(replay(name))
 
 
 def test_links_lead_to_the_console_where_the_cluster_is_named():

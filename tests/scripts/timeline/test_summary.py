@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
-from recorded_runs import NAMES, replay
+from recorded_runs import NAMES, PRICED, priced, replay
 from timeline_objects import drawn_records, many
 
+from gke_jobs.plain_text import GROUP_MARK
 from gke_jobs.timeline import summary as module
 from gke_jobs.timeline.making import OUTCOMES
 from gke_jobs.timeline.record import Outcome, Record, pod_from_json, record_from_json
@@ -25,9 +26,15 @@ def test_the_summary_of_a_recorded_run_is_as_the_schema_says(name):
     Draft202012Validator(SCHEMA).validate(json.loads(line.removeprefix(MARK)))
 
 
+@pytest.mark.parametrize("name", PRICED)
+def test_the_summary_of_a_run_with_a_price_is_as_the_schema_says(name):
+    Draft202012Validator(SCHEMA).validate(summary(priced(name)))
+
+
 def test_the_schema_describes_each_key_and_knows_each_outcome():
     made = summary(many(3))
-    assert [*made] == SCHEMA["required"] == [*SCHEMA["properties"]]
+    assert [*made] == SCHEMA["required"]
+    assert [*summary(priced("preemption"))] == [*made, "cost"] == [*SCHEMA["properties"]]
     assert {*OUTCOMES.values()} - {"not finished"} < {*SCHEMA["properties"]["outcome"]["enum"]}
     assert [one.name.lower() for one in Outcome] == SCHEMA["properties"]["pods_by_outcome"]["propertyNames"]["enum"]
 
@@ -36,7 +43,7 @@ def test_the_schema_describes_each_key_and_knows_each_outcome():
 def test_whatever_the_record_the_summary_is_one_line_of_json(made):
     line = summary_line(made)
     assert line.isprintable()
-    assert "::" not in line
+    assert not GROUP_MARK.search(line)
     assert json.loads(line.removeprefix(MARK))["pods"] == len(made.pods) + sum(made.left_out.values())
 
 
@@ -47,7 +54,7 @@ def test_the_numbers_of_a_run():
     assert made["seconds"] == sum(made["phases"].values()) == 320
 
 
-@pytest.mark.parametrize("made", [many(3, tries=2), *map(replay, NAMES), Record(job="x")])
+@pytest.mark.parametrize("made", [many(3, tries=2), *map(replay, NAMES), priced("preemption"), Record(job="x")])
 def test_a_record_is_the_same_after_json(made):
     assert record_from_json(json.loads(json.dumps(made.to_json()))) == made
 

@@ -2,7 +2,7 @@
 
 import pytest
 from hypothesis import given
-from recorded_runs import NAMES, RUNS, ending, replay
+from recorded_runs import NAMES, PRICED, RUNS, ending, priced, replay
 from timeline_objects import drawn_records, many, pod_run, record
 
 from gke_jobs.timeline.record import Outcome
@@ -13,6 +13,13 @@ from gke_jobs.timeline.words import index_ranges, seconds_text
 @pytest.mark.parametrize("name", NAMES)
 def test_the_end_of_the_log_of_a_recorded_run(name):
     assert ending(replay(name)) == (RUNS / f"{name}.txt").read_text(), "run make golden, and read the diff"
+
+
+@pytest.mark.parametrize("name", PRICED)
+def test_the_end_of_the_log_says_what_a_recorded_run_cost(name):
+    said = ending(priced(name))
+    assert said == (RUNS / "priced" / f"{name}.txt").read_text(), "run make golden, and read the diff"
+    assert {*(RUNS / f"{name}.txt").read_text().splitlines()} < {*said.splitlines()}
 
 
 def test_there_are_ten_recorded_runs():

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from gke_jobs.plain_text import one_line
+from gke_jobs.price import Price
 from gke_jobs.timeline.record import TIMES, Identity, Outcome, PodRun, Record, Resources
 
 T = 1767323045.0  # 2026-01-02T03:04:05Z
@@ -49,6 +50,8 @@ def many(number, *, tries=1):
 texts = st.text(max_size=80).map(one_line)
 whens = st.none() | st.floats(min_value=0, max_value=4e9, allow_nan=False)
 counts = st.integers(min_value=0, max_value=9)
+amounts = st.just("") | st.decimals(0, 999999, places=6).map(str)
+prices = st.builds(Price, st.sampled_from(["EUR", "US$"]), amounts, amounts).map(Price.to_text)
 
 
 @st.composite
@@ -81,6 +84,7 @@ def drawn_records(draw):
         ended=draw(whens) or 0.0,
         pods=tuple(draw(drawn_pods(f"u{index}")) for index in range(number)),
         left_out=draw(st.dictionaries(st.sampled_from(Outcome), counts)),
-        identity=Identity(dag_id=draw(texts)),
+        identity=Identity(dag_id=draw(texts), profile=draw(texts)),
+        price=draw(texts | prices),
         resources=(Resources(container=draw(texts), image=draw(texts), requests=draw(texts), limits=draw(texts)),),
     )

@@ -58,6 +58,7 @@ def make_record(job: Json, pods: PodRuns, end: End, now: float, *, cluster: str 
         reason=end.reason,
         cause=end.cause,
         advice=end.advice,
+        price=one_line(text_at(job, "metadata", "annotations", labels.PRICE)),
         created=first,
         # The clock of this machine may be behind that of the cluster.
         ended=max([first, *known, now]) if ended is None else max(first, ended),

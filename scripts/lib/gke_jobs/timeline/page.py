@@ -10,6 +10,8 @@ from html import escape
 from pathlib import Path
 
 from gke_jobs.timeline.chart import chart, cut
+from gke_jobs.timeline.cost import cost_of
+from gke_jobs.timeline.cost_words import cost_rows
 from gke_jobs.timeline.details import Details, links
 from gke_jobs.timeline.phases import WORDS, Phase, attempts, job_seconds, job_spans, pod_seconds, pod_spans, slowest
 from gke_jobs.timeline.record import Outcome, PodRun, Record
@@ -41,6 +43,7 @@ def _page(record: Record, details: Details, most: int) -> str:
         _why(record),
         _phases(record),
         f"<h2>Timeline</h2>{_legend(record)}{left_out}<div class=scroll>{chart(record, pods)}</div>" if pods else "",
+        _cost(record),
         _about(record),
         _resources(record),
         _diagnosis(details),
@@ -85,6 +88,9 @@ def _head(record: Record) -> str:
         (str(counts[Outcome.EVICTED]), "evicted"),
         (str(sum(pod.oom_kills for pod in record.pods)), "out of memory"),
     ]
+    cost = cost_of(record)
+    if cost is not None and cost.is_known:
+        numbers += [(f"{cost.total} {cost.currency}", "cost"), (f"{cost.wasted} {cost.currency}", "of it wasted")]
     items = "".join(f"<li><b>{number}</b>{words}</li>" for number, words in numbers)
     return (
         f'<header><h1>Job {cut(record.job)} <span class="badge {kind}">{cut(record.outcome)}</span></h1>'
@@ -96,6 +102,12 @@ def _head(record: Record) -> str:
 def _why(record: Record) -> str:
     found = [("Verdict", record.reason), ("Cause", record.cause), ("Advice", record.advice)]
     return _section("Why", _list((name, words) for name, words in found if words)) if record.status != 0 else ""
+
+
+def _cost(record: Record) -> str:
+    rows = _list((name.capitalize(), words) for name, words in cost_rows(record))
+    caption = '<p class="soft">The time in which the containers ran, by the prices of the team for a Pod and hour.</p>'
+    return _section("Cost", f"{caption}{rows}" if rows else "")
 
 
 def _list(rows: Iterable[tuple[str, str]]) -> str:

@@ -127,6 +127,7 @@ class Record:
     cluster: PROJECT/LOCATION/NAME, '' where it was not named; version: of the toolkit
     status: the exit code of the run, None where it goes on; outcome: in words; reason: the verdict
     cause, advice: of the diagnosis, '' where it has none
+    price: what a Pod costs an hour, the text of price.py; '' where the team has no prices
     created, ended: of the Job; where it is not finished, the end of the run
     left_out: how many Pods are not in `pods`, by outcome, because there were more than keeping.MOST_PODS
     log_bytes: of the container logs that were printed
@@ -143,6 +144,7 @@ class Record:
     reason: str = ""
     cause: str = ""
     advice: str = ""
+    price: str = ""
     created: float = 0.0
     ended: float = 0.0
     pods: tuple[PodRun, ...] = ()
@@ -166,7 +168,7 @@ class Record:
         }
 
 
-RECORD_TEXTS = ("job", "namespace", "uid", "cluster", "version", "outcome", "reason", "cause", "advice")
+RECORD_TEXTS = ("job", "namespace", "uid", "cluster", "version", "outcome", "reason", "cause", "advice", "price")
 
 
 def record_from_json(found: Json) -> Record:

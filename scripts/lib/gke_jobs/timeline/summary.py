@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from gke_jobs.json_access import Json
 from gke_jobs.plain_text import json_line
+from gke_jobs.timeline.cost import cost_of
 from gke_jobs.timeline.phases import attempts, job_seconds, pod_seconds
 from gke_jobs.timeline.record import Outcome, Record
 from gke_jobs.timeline.words import clock, outcomes
@@ -19,7 +20,7 @@ MOST_CHARACTERS = 300  # of reason, cause and advice
 
 def summary(record: Record) -> dict[str, Json]:
     """Return the summary."""
-    counts, tries = outcomes(record), attempts(record.pods)
+    counts, tries, cost = outcomes(record), attempts(record.pods), cost_of(record)
     codes = Counter(pod.exit_code for pod in record.pods if pod.exit_code is not None)
     return {
         "version": record.version,
@@ -49,6 +50,7 @@ def summary(record: Record) -> dict[str, Json]:
         "nodes": len({pod.node for pod in record.pods if pod.node}),
         "exit_codes": {str(code): count for code, count in codes.most_common(MOST_CODES)},
         "log_bytes": record.log_bytes,
+        **({} if cost is None else {"cost": cost.to_json()}),
     }
 
 

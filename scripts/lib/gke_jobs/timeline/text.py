@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gke_jobs.timeline.cost_words import cost_rows
 from gke_jobs.timeline.phases import MARKS, WORDS, Phase, Span, attempts, job_seconds, pod_spans, slowest
 from gke_jobs.timeline.record import Outcome, PodRun, Record
 from gke_jobs.timeline.words import (
@@ -21,11 +22,11 @@ from gke_jobs.timeline.words import (
     short_pod,
 )
 
-MOST_LINES = 26
+MOST_LINES = 31
 MOST_ROWS = 12  # of Pods, each in a row of its own
 MOST_SLOWEST = 4  # Pods that are shown beside the groups
 MOST_GROUPS = 6
-LINES_OF_WORDS = 2  # for each of cause, advice, times and numbers
+LINES_OF_WORDS = 2  # for each of cause, advice, times, numbers and what it cost
 KEPT_SPACE = "\xa0"  # between two words that stay in one line
 RESULT_CHARACTERS = 20
 LEAST_BAR = 12
@@ -60,6 +61,8 @@ def text(record: Record, width: int = 80) -> str:
     lines += _wrapped(_together(counts_text(record, tries)), width)
     if record.pods:
         lines += _table(record, tries, width)
+    for name, words in cost_rows(record):
+        lines += _wrapped(_together(f"{name}: {_ascii(words)}"), width)
     return "".join(f"{line}\n" for line in lines)
 
 
