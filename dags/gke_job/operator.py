@@ -50,7 +50,8 @@ class GkeJobOperator(BashOperator):
         is merged in the same way (templated)
     :param profile: an entry of `templates/profiles.yaml`: where and how big the Job runs (templated)
     :param profile_for: instead of `profile`, what it must be big enough for: `{"bytes": 73_000_000_000}` (templated)
-    :param profiles: a YAML file with profiles of the team, which override `templates/profiles.yaml` (templated)
+    :param profiles: a YAML file with profiles and prices of the team, which override `templates/profiles.yaml`
+        (templated)
     :param escalate: whether a retry after an OOMKilled takes the next larger profile
     :param fallback: whether a retry takes the fallback of the profile when the last try was lost to preemption, or got
         no nodes within `schedule_timeout`; a task that is cleared begins with `profile` again

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from recorded_runs import replay
+from recorded_runs import priced, replay
 
 from gke_jobs.timeline.summary import summary, summary_line
 
@@ -24,12 +24,16 @@ def extract(expression: str, line: str) -> str:
 
 @pytest.mark.parametrize("file", METRICS, ids=lambda file: file.stem)
 def test_a_metric_finds_its_labels_and_its_value_in_a_summary(file):
-    metric, run = yaml.safe_load(file.read_text()), replay("preemption")
+    metric, run = yaml.safe_load(file.read_text()), priced("preemption")
     line, made = PREFIX + summary_line(run), summary(run)
     for label, expression in metric["labelExtractors"].items():
         assert extract(expression, line) == made[label]
     assert [one["key"] for one in metric["metricDescriptor"]["labels"]] == [*metric["labelExtractors"]]
-    values = {"gke_job_seconds": made["seconds"], "gke_job_waiting_seconds": made["phases"]["waiting"]}
+    values = {
+        "gke_job_seconds": made["seconds"],
+        "gke_job_waiting_seconds": made["phases"]["waiting"],
+        "gke_job_cost": made["cost"]["total"],
+    }
     assert ("valueExtractor" in metric) == (file.stem in values)
     if "valueExtractor" in metric:
         assert float(extract(metric["valueExtractor"], line)) == values[file.stem]
@@ -43,6 +47,7 @@ def test_a_metric_finds_its_labels_and_its_value_in_a_summary(file):
         ("gke_job_oom_runs", "out_of_memory", True),
         ("gke_job_oom_runs", "success", False),
         ("gke_job_runs", "success", True),
+        ("gke_job_cost", "success", False),
     ],
 )
 def test_the_filter_of_a_metric_counts_the_runs_that_it_means(name, run, is_counted):
