@@ -54,7 +54,7 @@ assert_refused() { # REGEX
   assert_line --regexp '^ok +user +the cluster knows us as '
   assert_line --regexp '^ok +skew '
   assert_line --regexp '^ok +security +namespace .* enforces the Pod Security Standard restricted, which the Pods pass$'
-  assert_line --regexp '^ok +quota +0 quotas'
+  assert_line --regexp '^ok +quota +no quota$'
 }
 
 @test "with exactly the shipped Role nothing has failed, and what cannot be read is a warning" {
