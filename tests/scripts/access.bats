@@ -133,6 +133,17 @@ use_gcloud_token() { # TOKEN
   assert_equal "$(grep 'server:' "$kubeconfig")" "$server"
 }
 
+@test "an entry that was not used for a day is got anew, and what else is in the directory stays" {
+  get_credentials --cluster ml-cluster
+  assert_success
+  mkdir "$GKE_JOB_CACHE/thesis"
+  touch --date '-2 days' "$GKE_JOB_CACHE"/*/kubeconfig "$GKE_JOB_CACHE"/*
+  get_credentials --cluster ml-cluster
+  assert_success
+  assert_leads_to_the_cluster
+  assert [ -d "$GKE_JOB_CACHE/thesis" ]
+}
+
 @test "200 at the same time: one call of gcloud, and every file is whole" {
   count_gcloud
   local number

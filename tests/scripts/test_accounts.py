@@ -146,14 +146,26 @@ def test_a_token_is_kept_while_it_is_good_for_a_while(tmp_path):
 
 
 def test_what_was_not_used_for_a_day_is_removed(tmp_path, monkeypatch):
-    old, new = cache.entry(tmp_path / "c", ["old"]), cache.entry(tmp_path / "c", ["new"])
+    old, new, own = (cache.entry(tmp_path / "c", [name]) for name in ("old", "new", "own"))
     write(old / "kubeconfig", "x")
+    foreign = [tmp_path / "c" / name for name in ("thesis", "A" * 32, "0" * 33)]
+    for directory in foreign:
+        directory.mkdir()
     now = cache.time.time()
     monkeypatch.setattr(cache.time, "time", lambda: now + 25 * 3600)
     cache.os.utime(new, (now + 25 * 3600, now + 25 * 3600))
-    cache.sweep(tmp_path / "c")
+    cache.sweep(own)
     assert not old.exists()
-    assert new.exists()
+    assert all(directory.exists() for directory in (new, own, *foreign))
+
+
+def test_an_entry_that_is_asked_for_is_in_use(tmp_path):
+    place = cache.entry(tmp_path / "c", ["old"])
+    cache.os.utime(place, (0, 0))
+    other = cache.entry(tmp_path / "c", ["other"])
+    assert cache.entry(tmp_path / "c", ["old"]) == place
+    cache.sweep(other)
+    assert place.exists()
 
 
 def test_a_kubeconfig_that_leads_through_a_proxy_is_believed():

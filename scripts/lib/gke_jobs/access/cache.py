@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import stat
 import time
@@ -20,14 +21,23 @@ KUBECONFIG, TOKEN = "kubeconfig", "gke_gcloud_auth_plugin_cache"
 FRESH_SECONDS = 3600
 TOKEN_SECONDS = 120  # that a token must be good for
 UNUSED_SECONDS = 24 * 3600  # after which an entry is removed
+ENTRY = re.compile(r"[0-9a-f]{32}")
 
 
 def entry(cache: Path, identity: list[str]) -> Path | None:
     """Return the directory for what is named by `identity`, made if need be; None where nothing can be kept."""
     try:
-        return private_directory(cache, cache / sha256(json.dumps(identity).encode()).hexdigest()[:32])
+        return use_entry(cache, identity)
     except OSError:
         return None
+
+
+def use_entry(cache: Path, identity: list[str]) -> Path | None:
+    """Do the same, with an OSError where it cannot be made. It is in use then, and not removed for a day."""
+    place = private_directory(cache, cache / sha256(json.dumps(identity).encode()).hexdigest()[:32])
+    if place:
+        os.utime(place)
+    return place
 
 
 def private_directory(*directories: Path) -> Path | None:
@@ -64,14 +74,19 @@ def has_token(place: Path) -> bool:
     return isinstance(expiry, str) and expiry[:19] > f"{soon:%Y-%m-%dT%H:%M:%S}"
 
 
-def sweep(cache: Path) -> None:
-    """Remove what has not been used for long."""
-    for place in cache.iterdir():
+def sweep(own: Path) -> None:
+    """Remove the entries beside this one that have not been used for long, and nothing else."""
+    for place in own.parent.iterdir():
         with suppress(OSError):
-            if time.time() - place.stat().st_mtime > UNUSED_SECONDS:
-                descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+            if place != own and ENTRY.fullmatch(place.name) and _is_unused(place):
+                descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(place)
+                    if _is_unused(place):
+                        shutil.rmtree(place)
                 finally:
                     os.close(descriptor)
+
+
+def _is_unused(place: Path) -> bool:
+    return time.time() - place.lstat().st_mtime > UNUSED_SECONDS

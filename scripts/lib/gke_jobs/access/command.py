@@ -37,7 +37,7 @@ def _state(account: accounts.Account, place: Path | None) -> str:
     if place is None:
         return "none"
     if not fits(cache.kubeconfig(place), accounts.environment()):
-        cache.sweep(place.parent)
+        cache.sweep(place)
         return "stale"
     is_kept = account.auth == accounts.GCLOUD and not accounts.environment().get(accounts.TOKEN_FILE)
     return "token" if is_kept and not cache.has_token(place) else "fresh"
