@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -102,6 +103,50 @@ def test_two_accounts_never_have_the_same_identity(tmp_path):
         found.append(find(tmp_path, impersonated="a@b.c").identity)
     assert len(set(found)) == len(found)
     assert find(tmp_path).identity == find(tmp_path).identity
+
+
+@pytest.mark.parametrize("option", ["access_token_file", "credential_file_override"])
+def test_the_content_of_a_file_that_the_configuration_names_is_part_of_the_identity(tmp_path, option):
+    named = tmp_path / "named"
+    configure(tmp_path, f"[auth]\n{option} = {named}\n")
+    found = []
+    for text in ("", "one", "two"):
+        named.write_text(text)
+        found.append(find(tmp_path).identity)
+    assert len(set(found)) == len(found)
+
+
+def test_without_home_the_home_of_the_user_is_taken(tmp_path, monkeypatch):
+    configure(tmp_path, "[core]\naccount = me@example.com\n")
+    monkeypatch.setattr(accounts.pwd, "getpwuid", lambda _: SimpleNamespace(pw_dir=str(tmp_path)))
+    assert accounts.find({}, "auto", "", lambda: WORKER) == find(tmp_path, server=WORKER)
+    assert accounts.find({}, "auto", "", lambda: WORKER).auth == "gcloud"
+
+
+@pytest.mark.parametrize(
+    ("text", "environ"), [("[core]\naccount = a@b.c\n", {}), ("", {"CLOUDSDK_CORE_ACCOUNT": "a@b.c"})]
+)
+def test_the_login_of_an_account_in_another_directory_is_another(tmp_path, text, environ):
+    homes = [tmp_path / name for name in ("one", "other", "empty")]
+    for home in homes:
+        configure(home, text)
+    assert len({find(home, environ).identity for home in homes}) == 1
+    for home in homes[:2]:
+        write(home / ".config/gcloud/credentials.db", "")
+    assert len({find(home, environ).identity for home in homes}) == 3
+
+
+def test_a_directory_that_gcloud_has_made_for_the_metadata_server_is_as_none(tmp_path):
+    write(tmp_path / ".config/gcloud/credentials.db", "")
+    assert find(tmp_path, server=WORKER).identity == find(tmp_path / "none", server=WORKER).identity
+
+
+def test_the_name_of_the_active_configuration_is_taken_as_it_is(tmp_path):
+    configure(tmp_path, "[core]\naccount = me@example.com\n")
+    write(tmp_path / ".config/gcloud/active_config", "default")
+    assert find(tmp_path, server=WORKER).auth == "gcloud"
+    write(tmp_path / ".config/gcloud/active_config", "default\n")
+    assert find(tmp_path, server=WORKER).auth == "adc"
 
 
 def serve(answer):

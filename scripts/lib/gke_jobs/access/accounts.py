@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import pwd
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,7 +20,9 @@ IMPERSONATED = "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT"
 TOLD = (TOKEN_FILE, KEY_FILE, ACCOUNT, IMPERSONATED, "CLOUDSDK_AUTH_ACCESS_TOKEN")
 USE_ADC = "CLOUDSDK_CONTAINER_USE_APPLICATION_DEFAULT_CREDENTIALS"
 ADC_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
-CONFIGURED = ("access_token_file", "credential_file_override", "impersonate_service_account")  # of section [auth]
+CONFIGURED_FILES = ("access_token_file", "credential_file_override")  # of section [auth]
+CONFIGURED = (*CONFIGURED_FILES, "impersonate_service_account")
+LOGINS = "credentials.db"  # in gcloud's directory
 READ_BYTES = 1 << 20
 
 
@@ -37,11 +40,15 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Gcloud:
-    """The active configuration of gcloud: the account, and whether it says otherwise which credentials to use."""
+    """The active configuration of gcloud: the account, and whether it says otherwise which credentials to use.
+
+    identity: what tells its credentials from others: the text, the content of files that it names, and where the login
+    of the account is. Without an account gcloud takes that of the metadata server
+    """
 
     account: str
     is_told: bool
-    text: str
+    identity: list[str]
 
 
 def find(environ: Mapping[str, str], how: str, impersonated: str, ask_metadata: Callable[[], str]) -> Account:
@@ -64,7 +71,7 @@ def find(environ: Mapping[str, str], how: str, impersonated: str, ask_metadata: 
         settings = {ACCOUNT: metadata}
     told = {name: value for name, value in environ.items() if name.startswith(("CLOUDSDK_", "GCE_METADATA_"))}
     files = [_content(Path(environ[name])) for name in (TOKEN_FILE, KEY_FILE) if environ.get(name)]
-    parts = [auth, impersonated, metadata, gcloud.text, sorted(told.items()), files, _content(file) if file else ""]
+    parts = [auth, impersonated, metadata, gcloud.identity, sorted(told.items()), files, _content(file) if file else ""]
     return Account(auth=auth, identity=sha256(json.dumps(parts).encode()).hexdigest(), settings=settings)
 
 
@@ -84,16 +91,20 @@ def _choose(environ: Mapping[str, str], is_told: bool, own: str, file: Path | No
 
 
 def _gcloud(environ: Mapping[str, str]) -> Gcloud:
-    directory = Path(environ.get("CLOUDSDK_CONFIG") or _home(environ) / ".config/gcloud")
-    name = environ.get("CLOUDSDK_ACTIVE_CONFIG_NAME") or _content(directory / "active_config").strip() or "default"
+    directory = Path(environ.get("CLOUDSDK_CONFIG") or _home(environ) / ".config/gcloud").absolute()
+    name = environ.get("CLOUDSDK_ACTIVE_CONFIG_NAME") or _content(directory / "active_config") or "default"
     text = _content(directory / f"configurations/config_{name}")
     parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read_string(text)
     except configparser.Error:
-        return Gcloud(account="", is_told=True, text=text)
+        return Gcloud(account="", is_told=True, identity=[text])
     is_told = any(parser.get("auth", option, fallback="") for option in CONFIGURED)
-    return Gcloud(account=parser.get("core", "account", fallback=""), is_told=is_told, text=text)
+    named = [parser.get("auth", option, fallback="") for option in CONFIGURED_FILES]
+    account = parser.get("core", "account", fallback="")
+    has_login = (environ.get(ACCOUNT) or account) and (directory / LOGINS).exists()
+    identity = [text, str(directory) if has_login else "", *(_content(Path(file)) if file else "" for file in named)]
+    return Gcloud(account=account, is_told=is_told, identity=identity)
 
 
 def _adc_file(environ: Mapping[str, str]) -> Path | None:
@@ -114,7 +125,13 @@ def _is_key(file: Path) -> bool:
 
 
 def _home(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("HOME") or "/nonexistent")
+    """As gcloud finds it."""
+    if "HOME" in environ:
+        return Path(environ["HOME"] or "/")
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path("/nonexistent")
 
 
 def _content(file: Path) -> str:
