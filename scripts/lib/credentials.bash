@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # A kubeconfig for a cluster of GKE, kept for the next run of the same account.
 
+readonly GCLOUD_SECONDS=120                        # for a call of gcloud; get-credentials --help names it
+readonly LOCK_SECONDS=$((2 * GCLOUD_SECONDS + 10)) # for another process that makes two
+
 # Puts into `command` the call of gcloud that writes the kubeconfig.
 gcloud_command() {
   if [[ ${option[fleet_membership]} ]]; then
@@ -32,8 +35,9 @@ find_account() {
 renew() {
   exec {lock}<"$entry"
   if type -P flock >/dev/null; then
-    start KILL flock "$lock"
-    wait $! || true # a file system without locks
+    start KILL flock --wait "$LOCK_SECONDS" --conflict-exit-code 75 "$lock"
+    wait $! || (($? != 75)) || # other errors: a file system without locks
+      die "$EXIT_UNREACHABLE" "cannot get credentials: another process holds $entry for more than $LOCK_SECONDS s: end it, or try again"
   fi
   [[ ! $entry/failed -nt $scratch/began ]] || fail_as_well
   if [[ ! $entry/renewed -nt $scratch/began ]]; then
@@ -44,7 +48,7 @@ renew() {
       mv -f -- "$entry/new" "$entry/kubeconfig"
     fi
     # The plugin keeps neither application-default tokens nor one that gcloud reads from a file.
-    [[ $auth == adc || ${CLOUDSDK_AUTH_ACCESS_TOKEN_FILE-} ]] || keep_token
+    [[ $auth == adc || ${CLOUDSDK_AUTH_ACCESS_TOKEN_FILE-} ]] || keep_token || fail_for_all
     : >"$entry/renewed"
   fi
   exec {lock}<&-
@@ -56,7 +60,7 @@ get_kubeconfig() {
   local what="cluster ${option[cluster]} in ${option[location]}"
   [[ ! ${option[fleet_membership]} ]] || what="fleet membership ${option[fleet_membership]}"
   # gcloud refuses application-default credentials with a DNS endpoint, hence adopt_account.
-  try_gcloud "get credentials for $what, project ${option[project]}" \
+  try_gcloud "$GCLOUD_SECONDS" "get credentials for $what, project ${option[project]}" \
     env CLOUDSDK_CONTAINER_USE_APPLICATION_DEFAULT_CREDENTIALS=false "${settings[@]}" "${command[@]}" \
     2>"$scratch/why" || return
   adopt_account
@@ -91,10 +95,17 @@ fail_as_well() {
   exit_for "$verdict"
 }
 
-# What a token costs, a call of gcloud, is paid once, and not by kubectl. Where this fails, kubectl will say why.
+# What a token costs, a call of gcloud, is paid once, and not by kubectl. Where this fails, kubectl will say why; 1 where
+# there is no answer.
 keep_token() {
-  KUBECONFIG=$entry/kubeconfig start KILL gke-gcloud-auth-plugin \
+  local status=0 level=3 said="cannot get a token: no answer from gke-gcloud-auth-plugin within $GCLOUD_SECONDS s: try again"
+  KUBECONFIG=$entry/kubeconfig start_within "$GCLOUD_SECONDS" gke-gcloud-auth-plugin \
     ${option[impersonate_service_account]:+--impersonate_service_account="${option[impersonate_service_account]}"} \
-    >/dev/null 2>&1
-  wait $! || true
+    </dev/null >/dev/null 2>&1
+  wait $! || status=$?
+  ((status == 124)) || return 0
+  verdict=transient
+  report reason "$said"
+  log "$said" 2>"$scratch/why"
+  return 1
 }

@@ -5,8 +5,8 @@
 # a script that Airflow runs hears that the process of its task is gone, as PWR: the worker died, and nobody will read
 # on. The Job is not ended by that, since nobody asked for it.
 
-# Puts into `tie` what to write before a command, so that the kernel sends it SIGNAL when the process PARENT is gone.
-# PARENT is looked at last: it may have ended before the kernel was asked.
+# Puts into `tie` what to write before a command, so that the kernel sends it SIGNAL when the process PARENT is gone, ''
+# for the one that was tied last. PARENT is looked at last: it may have ended before the kernel was asked.
 tie_to() { # PARENT SIGNAL
   if [[ ! ${GKE_JOB_SETPRIV-} ]]; then
     GKE_JOB_SETPRIV=no
@@ -15,13 +15,14 @@ tie_to() { # PARENT SIGNAL
   fi
   if [[ $GKE_JOB_SETPRIV == yes ]]; then
     # shellcheck disable=SC2016 # for that shell
-    tie=(setpriv --pdeathsig "$2" sh -c '[ "$PPID" = "$0" ] && export GKE_JOB_TIED=$$ && exec "$@"' "$1")
+    tie=(setpriv --pdeathsig "$2" sh -c '[ "$PPID" = "${0:-$GKE_JOB_TIED}" ] && export GKE_JOB_TIED=$$ && exec "$@"' "$1")
   else # util-linux is older than 2.33
     tie=("$PYTHON" -c 'import ctypes, os, signal, sys
 PR_SET_PDEATHSIG = 1
 ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.Signals[f"SIG{sys.argv[2]}"].value)
+parent = int(sys.argv[1] or os.environ["GKE_JOB_TIED"])
 os.environ["GKE_JOB_TIED"] = str(os.getpid())
-os.getppid() == int(sys.argv[1]) and os.execvp(sys.argv[3], sys.argv[3:])' "$1" "$2")
+os.getppid() == parent and os.execvp(sys.argv[3], sys.argv[3:])' "$1" "$2")
   fi
 }
 
@@ -30,6 +31,15 @@ start() { # SIGNAL-WHEN-WE-ARE-GONE COMMAND...
   local tie
   tie_to "$BASHPID" "$1"
   "${tie[@]}" "${@:2}" <&0 &
+}
+
+# Starts a command that is ended after so many seconds, 0 for never; `wait` gives 124 then. From a terminal it may ask
+# something there, otherwise what it has started is ended with it.
+start_within() { # SECONDS COMMAND...
+  local tie options=(--kill-after=1)
+  [[ ! -t 0 ]] || options+=(--foreground)
+  tie_to '' KILL
+  start KILL timeout "${options[@]}" "$1" "${tie[@]}" "${@:2}"
 }
 
 # Whether a child is still at work. Not `kill -0`: where a trap is run, bash may not yet have taken note of a child's end.

@@ -173,6 +173,56 @@ use_gcloud_token() { # TOKEN
   assert_regex "$(cat "$BATS_TEST_TMPDIR/said.1")" '^get-credentials: cannot get .*: permission denied: '
 }
 
+# What the scripts call when they call PROGRAM never answers, and they wait for a second.
+never_answers() { # PROGRAM
+  mkdir -p "$BATS_TEST_TMPDIR/bin"
+  printf '#!/bin/sh\nexport GKE_JOB_TEST_MARK=%s\nsleep 600 &\nsleep 600\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/bin/$1"
+  chmod +x "$BATS_TEST_TMPDIR/bin/$1"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH
+  cp -r "$REPOSITORY/scripts" "$BATS_TEST_TMPDIR/"
+  sed -i 's/^\(readonly GCLOUD_SECONDS\)=120 /\1=1 /; s/^\(readonly LOCK_SECONDS\)=[^#]*/\1=1 /' \
+    "$BATS_TEST_TMPDIR/scripts/lib/credentials.bash"
+  REPOSITORY=$BATS_TEST_TMPDIR
+}
+
+@test "a GKE API that never answers is given up, with what was called: 69" {
+  never_answers gcloud
+  get_credentials --cluster ml-cluster
+  assert_one_error 69 'get credentials for cluster ml-cluster in .*: no answer within 1 s; try again'
+  wait_until none_marked "$BATS_TEST_TMPDIR"
+}
+
+@test "a plugin that never answers is given up, with what it has started: 69" {
+  get_credentials --cluster ml-cluster --auth gcloud
+  assert_success
+  rm "$GKE_JOB_CACHE"/*/gke_gcloud_auth_plugin_cache
+  never_answers gke-gcloud-auth-plugin
+  get_credentials --cluster ml-cluster --auth gcloud
+  assert_one_error 69 'cannot get a token: no answer from gke-gcloud-auth-plugin within 1 s: try again'
+  wait_until none_marked "$BATS_TEST_TMPDIR"
+}
+
+@test "another process that holds the entry for ever is named: 69" {
+  get_credentials --cluster ml-cluster
+  assert_success
+  never_answers nothing
+  touch --date '-61 minutes' "$GKE_JOB_CACHE"/*/kubeconfig
+  exec {held}<"$(echo "$GKE_JOB_CACHE"/*)"
+  flock "$held"
+  get_credentials --cluster ml-cluster
+  assert_one_error 69 "another process holds $GKE_JOB_CACHE/.* for more than 1 s"
+}
+
+@test "gcloud does not outlive a script that is killed" {
+  never_answers gcloud
+  sed -i 's/^sleep 600 &$//; s/^sleep/exec sleep/' "$BATS_TEST_TMPDIR/bin/gcloud"
+  bash "$BATS_TEST_DIRNAME/../../scripts/get-credentials" "${place[@]}" --cluster ml-cluster 3>&- &
+  wait_until marked "$BATS_TEST_TMPDIR"
+  kill -KILL $!
+  wait $! 2>/dev/null || true
+  wait_until none_marked "$BATS_TEST_TMPDIR"
+}
+
 @test "a kubeconfig that is there keeps its other contexts" {
   cp "$LOCALGKE_STATE/kubeconfig" "$kubeconfig"
   get_credentials --cluster ml-cluster
