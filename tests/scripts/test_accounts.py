@@ -3,6 +3,8 @@
 import json
 import socket
 import threading
+import time
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -173,6 +175,32 @@ def serve(answer):
 )
 def test_only_a_metadata_server_says_who_this_machine_is(answer, email):
     assert metadata.email(serve(answer)) == email
+
+
+def test_a_metadata_server_that_answers_byte_by_byte_is_given_up(monkeypatch):
+    monkeypatch.setattr(metadata, "KNOWN_SECONDS", 0.2)
+    ours, theirs = socket.socketpair()
+    given_up = threading.Event()
+
+    def drip():
+        while not given_up.wait(0.02):
+            with suppress(OSError):
+                theirs.send(b"x")
+
+    def connect(_, seconds):
+        ours.settimeout(seconds)
+        return ours
+
+    monkeypatch.setattr(metadata.socket, "create_connection", connect)
+    monkeypatch.setattr(metadata, "ANSWER_BYTES", 200)
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    began = time.monotonic()
+    found = metadata.email({"GCE_METADATA_HOST": "metadata"})
+    given_up.set()
+    dripping.join()
+    theirs.close()
+    assert (found, time.monotonic() - began < 2) == ("", True)
 
 
 def test_without_a_metadata_server_there_is_no_account():

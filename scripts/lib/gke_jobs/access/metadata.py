@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from gke_jobs.plain_text import one_line
 ADDRESS = "169.254.169.254"
 EMAIL = "/computeMetadata/v1/instance/service-accounts/default/email"
 PRODUCT = Path("/sys/class/dmi/id/product_name")
-KNOWN_SECONDS = 3.0  # where there is a metadata server
+KNOWN_SECONDS = 3.0  # for the whole answer where there is a metadata server
 UNKNOWN_SECONDS = 0.3  # elsewhere, as on a notebook whose network drops what is sent there
 ANSWER_BYTES = 64 << 10
 
@@ -22,18 +23,35 @@ def email(environ: Mapping[str, str]) -> str:
     seconds = KNOWN_SECONDS if told or _is_google() else UNKNOWN_SECONDS
     host, _, port = (told or ADDRESS).partition(":")
     request = f"GET {EMAIL} HTTP/1.0\r\nHost: {told or ADDRESS}\r\nMetadata-Flavor: Google\r\n\r\n"
-    answer = b""
     try:
-        with socket.create_connection((host, int(port or 80)), seconds) as connection:
-            connection.sendall(request.encode())
-            while len(answer) < ANSWER_BYTES and (piece := connection.recv(ANSWER_BYTES)):
-                answer += piece
+        answer = _ask(host, int(port or 80), request.encode(), time.monotonic() + seconds)
     except (OSError, ValueError):
         return ""
     head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
     status, _, headers = head.partition("\r\n")
     is_google = "metadata-flavor: google" in headers.lower()
     return one_line(body) if status.split(" ")[1:2] == ["200"] and is_google else ""
+
+
+def _ask(host: str, port: int, request: bytes, deadline: float) -> bytes:
+    """Return what is answered; OSError when that is not all there at the deadline."""
+    answer = b""
+    with socket.create_connection((host, port), _left(deadline)) as connection:
+        connection.sendall(request)
+        while len(answer) < ANSWER_BYTES:
+            connection.settimeout(_left(deadline))
+            piece = connection.recv(ANSWER_BYTES)
+            if not piece:
+                break
+            answer += piece
+    return answer
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 def _is_google() -> bool:
