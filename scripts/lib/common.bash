@@ -32,6 +32,7 @@ readonly COMMAND=("$PYTHON" -I -S -B "$SCRIPTS/lib/command.py")
 
 # What is kept for the next run.
 export GKE_JOB_CACHE=${GKE_JOB_CACHE:-${TMPDIR:-/tmp}/gke-job-cache-$UID}
+[[ $GKE_JOB_CACHE == /* ]] || GKE_JOB_CACHE=$PWD/$GKE_JOB_CACHE
 
 export GKE_JOB_PROGRAM=$PROGRAM  # in whose name Python logs
 unset PYTHONINSPECT              # a script does not end then
@@ -218,7 +219,7 @@ require_tools() { # PROGRAM...
 use_tools() {
   local place
   [[ ${GKE_JOB_TOOLS-} ]] || return 0
-  place=$("${COMMAND[@]}" programs --from "$GKE_JOB_TOOLS" --cache "$GKE_JOB_CACHE") || exit
+  place=$("${COMMAND[@]}" programs --from="$GKE_JOB_TOOLS" --cache "$GKE_JOB_CACHE") || exit
   export PATH=$place:$PATH GKE_JOB_TOOLS=''
 }
 

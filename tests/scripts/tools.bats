@@ -35,11 +35,11 @@ list_jobs() {
   list_jobs
   assert_success
   local first
-  first=$(stat --format=%Y%i "$GKE_JOB_CACHE/programs/kubectl")
+  first=$(stat --format=%n%Y%i "$GKE_JOB_CACHE"/*/kubectl)
   list_jobs
   assert_success
-  assert_equal "$(stat --format=%Y%i "$GKE_JOB_CACHE/programs/kubectl")" "$first"
-  assert_equal "$(stat --format=%a "$GKE_JOB_CACHE/programs" "$GKE_JOB_CACHE/programs/kubectl")" $'700\n700'
+  assert_equal "$(stat --format=%n%Y%i "$GKE_JOB_CACHE"/*/kubectl)" "$first"
+  assert_equal "$(stat --format=%a "${first%/kubectl*}" "${first%/kubectl*}/kubectl")" $'700\n700'
 }
 
 @test "a program that has changed is copied anew" {
@@ -47,7 +47,7 @@ list_jobs() {
   printf '#!/bin/sh\necho the new one >&2; exit 3\n' >"$GKE_JOB_TOOLS/kubectl"
   list_jobs
   assert_failure
-  assert_equal "$(cat "$GKE_JOB_CACHE/programs/kubectl")" "$(cat "$GKE_JOB_TOOLS/kubectl")"
+  assert_equal "$(cat "$GKE_JOB_CACHE"/*/kubectl)" "$(cat "$GKE_JOB_TOOLS/kubectl")"
 }
 
 @test "a program that is no longer there is used no longer" {
@@ -67,6 +67,30 @@ list_jobs() {
   assert_regex "$stderr" 'nothing, which GKE_JOB_TOOLS names, has no kubectl and no gke-gcloud-auth-plugin'
 }
 
+@test "two directories have copies of their own" {
+  list_jobs
+  assert_success
+  mkdir "$BATS_TEST_TMPDIR/others"
+  cp "$GKE_JOB_TOOLS"/* "$BATS_TEST_TMPDIR/others/"
+  GKE_JOB_TOOLS=$BATS_TEST_TMPDIR/others list_jobs
+  assert_success
+  assert_equal "$(find "$GKE_JOB_CACHE" -name kubectl | wc --lines)" 2
+}
+
+@test "relative directories, and one that begins with a dash, are those of where the script is started" {
+  cd "$BATS_TEST_TMPDIR"
+  mv tools ./-tools
+  GKE_JOB_TOOLS=-tools GKE_JOB_CACHE=cache list_jobs
+  assert_success
+  assert [ -x "$(echo "$BATS_TEST_TMPDIR"/cache/*/kubectl)" ]
+}
+
+@test "a cache that cannot be part of PATH is refused" {
+  GKE_JOB_CACHE=$BATS_TEST_TMPDIR/a:b list_jobs
+  assert_failure 78
+  assert_regex "$stderr" "a:b cannot be part of PATH: name a directory without ':' in GKE_JOB_CACHE"
+}
+
 @test "a cache that others can write to is not used" {
   mkdir -m 777 "$GKE_JOB_CACHE"
   list_jobs
@@ -77,5 +101,5 @@ list_jobs() {
 @test "check-setup finds them, too" {
   run_script check-setup --namespace ml-jobs --profile cpu-small
   assert_success
-  assert_line --regexp "^ok +kubectl +.*, $GKE_JOB_CACHE/programs/kubectl$"
+  assert_line --regexp "^ok +kubectl +.*, $GKE_JOB_CACHE/[0-9a-f]{32}/kubectl$"
 }

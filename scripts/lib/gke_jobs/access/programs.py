@@ -2,39 +2,97 @@
 
 command.py programs --from DIR --cache DIR
 
-stdout: the directory with the copies, private. A copy is made anew when the file has another size or time.
+stdout: the directory with the copies, private, one for each DIR. A copy is made anew when the file has another size or
+time.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gke_jobs import exit_codes
-from gke_jobs.access.cache import private_directory
-from gke_jobs.messages import ERROR, log
+from gke_jobs.access.cache import use_entry
+from gke_jobs.messages import ERROR, ScriptError, die, log
 from gke_jobs.plain_text import printable
 
 NAMES = ("kubectl", "gke-gcloud-auth-plugin")
-DIRECTORY = "programs"  # in the cache
+TRIES = 3  # to copy a file that changes meanwhile
+LEFT_SECONDS = 3600  # after which a file is what a killed process has left
 
 
 def copy(source: Path, target: Path) -> None:
     """Copy a program in one step unless the copy is there. OSError when that is not possible."""
-    wanted = source.stat()
-    if target.exists():
-        found = target.stat()
-        if (found.st_size, found.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns):
+    with suppress(FileNotFoundError):
+        if _version(source) == _version(target):
             return
     new = target.with_name(f"{target.name}.{os.getpid()}")
     try:
-        shutil.copy2(source, new)
+        for _ in range(TRIES):
+            before = source.stat()
+            shutil.copyfile(source, new)
+            if _version(source) == (before.st_size, before.st_mtime_ns) and new.stat().st_size == before.st_size:
+                break
+        else:
+            die(
+                exit_codes.CONFIG, f"{printable(str(source))} changes while it is copied: try again when it is complete"
+            )
         new.chmod(0o700)
+        os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
         os.replace(new, target)
     finally:
         new.unlink(missing_ok=True)
+
+
+def _version(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def copy_all(source: Path, cache: Path) -> Path:
+    """Copy the programs of a directory; return where they are. OSError, ScriptError."""
+    where = printable(str(cache))
+    if ":" in str(cache):
+        die(exit_codes.CONFIG, f"{where} cannot be part of PATH: name a directory without ':' in GKE_JOB_CACHE")
+    place = use_entry(cache, ["programs", str(source)])
+    if place is None:
+        die(exit_codes.CONFIG, f"{where} is not a private directory of ours: name another one in GKE_JOB_CACHE")
+    found = [name for name in NAMES if (source / name).is_file()]
+    if not found:
+        die(exit_codes.CONFIG, f"{printable(str(source))}, which GKE_JOB_TOOLS names, has no {' and no '.join(NAMES)}")
+    with _locked(place):
+        _remove_left(place)
+        for name in NAMES:
+            if name in found:
+                copy(source / name, place / name)
+            else:
+                (place / name).unlink(missing_ok=True)
+    return place
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Of processes that start at the same time one copies."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_left(place: Path) -> None:
+    for file in place.iterdir():
+        with suppress(FileNotFoundError):
+            if file.name not in NAMES and time.time() - file.stat().st_mtime > LEFT_SECONDS:
+                file.unlink()
 
 
 def main() -> int:
@@ -44,23 +102,12 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, required=True)
     options = parser.parse_args()
     try:
-        place = private_directory(options.cache, options.cache / DIRECTORY)
-        if place is None:
-            log(f"{options.cache} is not a private directory of ours: name another one in GKE_JOB_CACHE", ERROR)
-            return exit_codes.CONFIG
-        found = [name for name in NAMES if (options.source / name).is_file()]
-        if not found:
-            log(f"{printable(str(options.source))}, which GKE_JOB_TOOLS names, has no {' and no '.join(NAMES)}", ERROR)
-            return exit_codes.CONFIG
-        for name in NAMES:
-            if name in found:
-                copy(options.source / name, place / name)
-            else:
-                (place / name).unlink(missing_ok=True)
-        os.utime(place)  # it is in use
+        print(copy_all(options.source.absolute(), options.cache.absolute()))
     except OSError as error:
         where = printable(str(error.filename or options.source))
         log(f"cannot copy the programs of GKE_JOB_TOOLS: {where}: {error.strerror}", ERROR)
         return exit_codes.CONFIG
-    print(place)
+    except ScriptError as error:
+        log(str(error), ERROR)
+        return error.status
     return exit_codes.SUCCEEDED
