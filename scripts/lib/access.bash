@@ -51,7 +51,7 @@ require_access() {
   fi
   [[ ! ${option[internal_ip]} || ! ${option[dns_endpoint]} ]] ||
     die "$EXIT_USAGE" "--internal-ip and --dns-endpoint are two endpoints: give one of them"
-  [[ ! $email || $email =~ ^[^@[:space:],]+@[^@[:space:],]+$ ]] ||
+  [[ ! $email || $email =~ ^[^-@[:space:],][^@[:space:],]*@[^@[:space:],]+$ ]] ||
     die "$EXIT_USAGE" "option --impersonate-service-account is '$email': it takes the email address of a service account"
   require_choice auth auto adc gcloud
   [[ ! $email || ${option[auth]} != adc ]] ||

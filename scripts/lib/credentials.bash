@@ -44,12 +44,17 @@ renew() {
     if [[ $state == stale ]]; then
       get_kubeconfig || fail_for_all
       rm -f -- "$entry/gke_gcloud_auth_plugin_cache" "$entry/failed"
-      cp -- "$scratch/kubeconfig" "$entry/new" # the entry may be on another file system
-      mv -f -- "$entry/new" "$entry/kubeconfig"
+      # The entry may be on another file system, and that may be full: then nothing is kept.
+      if ! { cp -- "$scratch/kubeconfig" "$entry/new" && mv -f -- "$entry/new" "$entry/kubeconfig"; } 2>/dev/null; then
+        rm -f -- "$entry/new"
+        entry=$scratch
+        exec {lock}<&-
+        return
+      fi
     fi
     # The plugin keeps neither application-default tokens nor one that gcloud reads from a file.
     [[ $auth == adc || ${CLOUDSDK_AUTH_ACCESS_TOKEN_FILE-} ]] || keep_token || fail_for_all
-    : >"$entry/renewed"
+    { : >"$entry/renewed"; } 2>/dev/null || true
   fi
   exec {lock}<&-
 }

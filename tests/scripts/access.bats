@@ -173,6 +173,31 @@ use_gcloud_token() { # TOKEN
   assert_regex "$(cat "$BATS_TEST_TMPDIR/said.1")" '^get-credentials: cannot get .*: permission denied: '
 }
 
+@test "a token that another process removes before it is copied is no error" {
+  get_credentials --cluster ml-cluster --auth gcloud
+  assert_success
+  mkdir -p "$BATS_TEST_TMPDIR/bin"
+  printf '#!/bin/sh\ncase $* in *plugin_cache*) rm -f "%s"/*/gke_gcloud_auth_plugin_cache ;; esac\nexec "%s" "$@"\n' \
+    "$GKE_JOB_CACHE" "$(type -P cp)" >"$BATS_TEST_TMPDIR/bin/cp"
+  chmod +x "$BATS_TEST_TMPDIR/bin/cp"
+  rm "$kubeconfig"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH get_credentials --cluster ml-cluster --auth gcloud
+  assert_success
+  assert_equal "$stderr" ''
+  assert_leads_to_the_cluster
+}
+
+@test "where the cache has no room left, nothing is kept, and the run goes on" {
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  printf '#!/bin/sh\ncase $* in *"%s"*/new) exec "%s" "$1" "$2" /dev/full ;; esac\nexec "%s" "$@"\n' "$GKE_JOB_CACHE" \
+    "$(type -P cp)" "$(type -P cp)" >"$BATS_TEST_TMPDIR/bin/cp"
+  chmod +x "$BATS_TEST_TMPDIR/bin/cp"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH get_credentials --cluster ml-cluster
+  assert_success
+  assert_equal "$stderr" ''
+  assert_leads_to_the_cluster
+}
+
 # What the scripts call when they call PROGRAM never answers, and they wait for a second.
 never_answers() { # PROGRAM
   mkdir -p "$BATS_TEST_TMPDIR/bin"
@@ -285,6 +310,8 @@ never_answers() { # PROGRAM
   assert_one_error 64 '--auth adc cannot impersonate'
   run_script get-credentials "${place[@]}" --cluster c --impersonate-service-account nobody
   assert_one_error 64 "--impersonate-service-account is 'nobody'"
+  run_script get-credentials "${place[@]}" --cluster c --impersonate-service-account=-x@y
+  assert_one_error 64 "--impersonate-service-account is '-x@y'"
   run_script get-credentials "${place[@]}" --cluster c --auth none
   assert_one_error 64 'one of auto, adc, gcloud'
   run_script list-jobs --dns-endpoint

@@ -48,6 +48,12 @@ def test_a_key_file_is_taken_also_for_gcloud_but_not_the_login_of_a_user(tmp_pat
     assert account.settings == ({"CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": file} if auth == "adc" else {})
 
 
+def test_a_key_file_whose_path_has_a_line_break_is_as_none(tmp_path):
+    file = write(tmp_path / "k\nPATH=x", {"type": "service_account"})
+    account = find(tmp_path, {"GOOGLE_APPLICATION_CREDENTIALS": file})
+    assert (account.auth, account.settings) == ("gcloud", {})
+
+
 @pytest.mark.parametrize(
     "environ",
     [

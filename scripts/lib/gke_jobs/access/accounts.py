@@ -108,11 +108,13 @@ def _gcloud(environ: Mapping[str, str]) -> Gcloud:
 
 
 def _adc_file(environ: Mapping[str, str]) -> Path | None:
-    """Where Google's libraries look before they ask a metadata server. They do not know CLOUDSDK_CONFIG in Go."""
-    if environ.get(ADC_FILE):
-        return Path(environ[ADC_FILE])
-    file = _home(environ) / ".config/gcloud/application_default_credentials.json"
-    return file if file.exists() else None
+    """Where Google's libraries look before they ask a metadata server. They do not know CLOUDSDK_CONFIG in Go.
+
+    A path with a line break counts as none: it cannot be a line of what is printed for gcloud.
+    """
+    named = environ.get(ADC_FILE)
+    file = Path(named) if named else _home(environ) / ".config/gcloud/application_default_credentials.json"
+    return file if "\n" not in str(file) and (named or file.exists()) else None
 
 
 def _is_key(file: Path) -> bool:
