@@ -177,6 +177,7 @@ use_gcloud_token() { # TOKEN
   get_credentials --cluster ml-cluster --auth gcloud
   assert_success
   mkdir -p "$BATS_TEST_TMPDIR/bin"
+  # shellcheck disable=SC2016 # for the other shell
   printf '#!/bin/sh\ncase $* in *plugin_cache*) rm -f "%s"/*/gke_gcloud_auth_plugin_cache ;; esac\nexec "%s" "$@"\n' \
     "$GKE_JOB_CACHE" "$(type -P cp)" >"$BATS_TEST_TMPDIR/bin/cp"
   chmod +x "$BATS_TEST_TMPDIR/bin/cp"
@@ -189,6 +190,7 @@ use_gcloud_token() { # TOKEN
 
 @test "where the cache has no room left, nothing is kept, and the run goes on" {
   mkdir "$BATS_TEST_TMPDIR/bin"
+  # shellcheck disable=SC2016 # for the other shell
   printf '#!/bin/sh\ncase $* in *"%s"*/new) exec "%s" "$1" "$2" /dev/full ;; esac\nexec "%s" "$@"\n' "$GKE_JOB_CACHE" \
     "$(type -P cp)" "$(type -P cp)" >"$BATS_TEST_TMPDIR/bin/cp"
   chmod +x "$BATS_TEST_TMPDIR/bin/cp"
