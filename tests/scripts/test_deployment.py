@@ -10,7 +10,7 @@ import pytest
 
 from gke_jobs.deployment import plan
 from gke_jobs.deployment.deployed import Deployed, read_pointer, write_pointer
-from gke_jobs.deployment.release import Release, read_release
+from gke_jobs.deployment.release import PATH, Release, read_release
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATE = (REPOSITORY / "scripts/lib/gke_job_pointer.py").read_text()
@@ -117,6 +117,33 @@ def test_a_release_is_removed_when_it_was_not_used_for_long_and_nothing_else_is(
     assert {name.split("/")[2] for name in chosen.removals} == {NAMES[0]}
     assert bucket.deployed.retired == {}
     assert theirs.items() <= bucket.objects.items()
+
+
+@pytest.mark.parametrize(
+    "path", ["*", "a?", "a[b]", "x\ngs://other/dags/theirs.py", "x\n", "x#1", "", "a/", "a//b", "a b", "\u00e9"]
+)
+def test_an_object_with_a_name_that_no_release_has_is_left(path):
+    bucket = Bucket()
+    for name, now in zip(NAMES, (1000, 2000, 3000), strict=False):
+        bucket.deploy(name, now=now)
+    stranger = f"dags/gke_job_releases/{NAMES[0]}/{path}"
+    bucket.objects[stranger] = "md5"
+    chosen = bucket.deploy(NAMES[2], now=3001 + plan.KEPT_DAYS * DAY)
+    assert chosen.left == [stranger]
+    assert f"dags/gke_job_releases/{NAMES[0]}/scripts/x" in chosen.removals
+    assert stranger not in chosen.removals
+
+
+def test_each_file_of_a_release_has_a_name_that_can_be_removed():
+    assert all(PATH.fullmatch(path) for path in read_release(REPOSITORY).files)
+
+
+def test_a_release_that_dags_use_is_not_removed_whatever_a_pointer_says_of_it():
+    bucket = Bucket()
+    bucket.deploy(NAMES[0], now=1000)
+    bucket.deployed = replace(bucket.deployed, retired={NAMES[0]: 0})
+    assert bucket.deploy(NAMES[0], now=9000 + plan.KEPT_DAYS * DAY).removals == []
+    assert bucket.deployed == Deployed({NAMES[0]: 0})
 
 
 def test_examples_are_removed_when_nobody_asks_for_them_but_not_a_changed_one():

@@ -22,8 +22,8 @@ from gke_jobs import exit_codes
 from gke_jobs.deployment import plan
 from gke_jobs.deployment.deployed import Deployed, read_pointer, write_pointer
 from gke_jobs.deployment.release import read_files, read_release
-from gke_jobs.messages import ERROR, ScriptError, die, log
-from gke_jobs.plain_text import printable
+from gke_jobs.messages import ERROR, WARNING, ScriptError, die, log
+from gke_jobs.plain_text import escaped, printable
 
 POINTER = "gke_job/__init__.py"
 TAKEN = ("airflow", "google", "gke_job", "gke_job_releases", "gke_job_examples")
@@ -117,6 +117,8 @@ def _log_files(chosen: plan.Plan, request: plan.Request) -> None:
     ends = {name: name.index("/", len(folder)) + 1 if name.startswith(folder) else None for name in chosen.removals}
     for name in sorted({name[:end] for name, end in ends.items()}):
         log(f"removes {printable(name)}")
+    if chosen.left:
+        log(printable(f"leaves what no release has: {', '.join(map(escaped, chosen.left))}"), WARNING)
 
 
 def _check_prefix(prefix: str) -> None:

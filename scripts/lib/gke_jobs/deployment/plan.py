@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 
 from gke_jobs.deployment.deployed import RELEASE, Deployed
-from gke_jobs.deployment.release import MANIFEST, Release
+from gke_jobs.deployment.release import MANIFEST, PATH, Release
 
 SYNC_SECONDS = 300  # in which the files of a bucket reach every part of the environment
 KEPT_DAYS = 30  # for which a release stays that DAGs no longer name: runs and deferred tasks of it may go on
@@ -42,12 +42,14 @@ class Request:
 class Plan:
     """What is done.
 
-    deployed: what the pointer is to say; uploads: content by object; removals: objects
+    deployed: what the pointer is to say; uploads: content by object; removals: objects; left: objects of releases that
+    are removed, but whose names no release has
     """
 
     deployed: Deployed
-    uploads: dict[str, bytes]
-    removals: list[str]
+    uploads: dict[str, bytes] = field(default_factory=dict)
+    removals: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
 
 def md5(content: bytes) -> str:
@@ -71,18 +73,18 @@ def plan(request: Request, release: Release, deployed: Deployed, objects: dict[s
     examples = {f"{request.folder}gke_job_examples/{name}": content for name, content in _examples(request).items()}
     wanted |= examples
     after = replace(_next(request, release.name, deployed), examples=_hashes(_examples(request)))
-    after, removals = _retire(request, after, objects)
+    after, removals, left = _retire(request, after, objects)
     for name, digest in deployed.examples.items():
         example = f"{request.folder}gke_job_examples/{name}"
         if example not in examples and objects.get(example) == digest:  # nobody has changed it
             removals.append(example)
     uploads = {name: content for name, content in wanted.items() if objects.get(name) != md5(content)}
-    return Plan(after, uploads, removals)
+    return Plan(after, uploads, removals, left)
 
 
 def roll_back(request: Request, release: str, deployed: Deployed) -> Plan:
     """Decide about going back to a release that is in the bucket: DAGs take it as soon as the pointer has arrived."""
-    return Plan(deployed.with_release(release, now=request.now, since=0), {}, [])
+    return Plan(deployed.with_release(release, now=request.now, since=0))
 
 
 def releases_in(request: Request, objects: dict[str, str]) -> list[str]:
@@ -124,9 +126,17 @@ def _next(request: Request, release: str, deployed: Deployed) -> Deployed:
     return deployed.with_release(release, now=request.now, since=since)
 
 
-def _retire(request: Request, deployed: Deployed, objects: dict[str, str]) -> tuple[Deployed, list[str]]:
-    """Return what stays, and the objects of releases that no run needs any more."""
-    over = [name for name, end in deployed.retired.items() if end < request.now - KEPT_DAYS * 86400]
-    folders = tuple(request.release_folder(name) for name in over)
-    retired = {name: end for name, end in deployed.retired.items() if name not in over}
-    return replace(deployed, retired=retired), [name for name in objects if folders and name.startswith(folders)]
+def _retire(request: Request, deployed: Deployed, objects: dict[str, str]) -> tuple[Deployed, list[str], list[str]]:
+    """Return what stays, the objects of releases that no run needs any more, and those that no release has written.
+
+    Names of the latter could be several addresses, or wildcards, to gcloud.
+    """
+    retired = {name: end for name, end in deployed.retired.items() if name not in deployed.releases}
+    over = [name for name, end in retired.items() if end < request.now - KEPT_DAYS * 86400]
+    removals, left = [], []
+    for folder in map(request.release_folder, over):
+        for name in objects:
+            if name.startswith(folder):
+                (removals if PATH.fullmatch(name, len(folder)) else left).append(name)
+    stays = {name: end for name, end in retired.items() if name not in over}
+    return replace(deployed, retired=stays), removals, left

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 MANIFEST = "MANIFEST"
+PATH = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")  # of a file below the folder of a release
 PARTS = {"gke_job": "dags/gke_job", "scripts": "scripts", "templates": "templates"}  # and where they are in a checkout
 HASH_CHARACTERS = 12
 
