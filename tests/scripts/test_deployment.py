@@ -188,6 +188,9 @@ def test_the_package_of_a_deployment_without_releases_is_no_pointer():
         '{"releases": {"v1_0_0_aaaaaaaaaaaa": "0"}, "retired": {}, "examples": {}}',
         '{"releases": {}, "retired": {}, "examples": {"../../other.py": "md5"}}',
         "{'releases': {}}",
+        '{"releases": {}, "retired": {}, "examples": {}}\r',
+        '{"releases": {},\n "retired": {}, "examples": {}}',
+        f"""{{"releases": {"[" * 200_000}{"]" * 200_000}}}""",
     ],
 )
 def test_a_pointer_that_was_changed_by_hand_is_refused(line):

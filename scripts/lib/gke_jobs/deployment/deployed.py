@@ -47,6 +47,8 @@ def read_pointer(text: str) -> Deployed:
     """Return what a pointer says; nothing for a file that is none. ValueError for one that was changed by hand."""
     found = LINE.search(text)
     if not found:
+        if "DEPLOYED" in text:
+            raise ValueError("the line DEPLOYED is not there as one line")
         return Deployed()
     try:
         fields: dict[str, Any] = json.loads(found[1])
@@ -56,7 +58,7 @@ def read_pointer(text: str) -> Deployed:
             and all(type(time) is int for time in [*deployed.releases.values(), *deployed.retired.values()])
             and all(EXAMPLE.fullmatch(name) and isinstance(md5, str) for name, md5 in deployed.examples.items())
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(str(error)) from None
     if not is_sound:
         raise ValueError("a name or a time in it is none")
