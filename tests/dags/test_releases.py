@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from releases import deploy
 
+from gke_jobs.deployment import plan
+from gke_jobs.deployment.deployed import read_pointer, write_pointer
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -85,6 +88,18 @@ def test_a_release_that_is_not_complete_is_passed_over_for_the_one_before(folder
         file = release / ("MANIFEST" if damage == "the list is cut" else "scripts/run-job")
         file.write_bytes(file.read_bytes()[:1000])
     assert release_of(folder) == before
+
+
+def test_when_one_went_back_to_a_damaged_release_the_one_before_is_taken(folder, changed):
+    before = deploy(REPOSITORY, folder)
+    name = deploy(changed, folder)
+    pointer = folder / "gke_job/__init__.py"
+    request = plan.Request(now=int(time.time()))
+    chosen = plan.roll_back(request, before, read_pointer(pointer.read_text()))
+    pointer.write_text(write_pointer(pointer.read_text(), chosen.deployed))
+    assert release_of(folder) == before
+    (folder / "gke_job_releases" / before / "scripts/run-job").unlink()
+    assert release_of(folder) == name
 
 
 def test_without_a_complete_release_the_error_says_what_is_missing(folder):

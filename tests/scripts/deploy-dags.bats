@@ -86,11 +86,24 @@ find_release() { # -> release
   run_script deploy-dags --bucket "gs://$BUCKET" --use "$release"
   assert_success
   assert_equal "${stderr_lines[0]}" "deploy-dags: release $release, taken at once; before: $after"
-  grep "^DEPLOYED: .*\"releases\": {\"$release\": 0}" "$DAGS/gke_job/__init__.py"
+  grep "^DEPLOYED: .*\"releases\": {\"$release\": 0, \"$after\": [0-9]*}" "$DAGS/gke_job/__init__.py"
 
   run_script deploy-dags --bucket "gs://$BUCKET" --use nope
   assert_equal "$status" 78
   assert_regex "$stderr" "^deploy-dags: release nope is not in dags/gke_job_releases; there: .*$release"
+  run_script deploy-dags --bucket "gs://$BUCKET" --use 'v*'
+  assert_equal "$status" 78
+  assert_regex "$stderr" '^deploy-dags: release v[*] is not in dags/gke_job_releases'
+
+  rm "$DAGS/gke_job_releases/$after/scripts/run-job"
+  run_script deploy-dags --bucket "gs://$BUCKET" --use "$after"
+  assert_equal "$status" 78
+  assert_regex "$stderr" "^deploy-dags: release $after is not complete: it lacks 1 files, e.g. scripts/run-job"
+  : >"$DAGS/gke_job_releases/$after/MANIFEST"
+  run_script deploy-dags --bucket "gs://$BUCKET" --use "$after"
+  assert_equal "$status" 78
+  assert_regex "$stderr" "^deploy-dags: release $after cannot be used: MANIFEST in the bucket is damaged: its hash"
+  grep --quiet "^DEPLOYED: .*\"releases\": {\"$release\": 0, " "$DAGS/gke_job/__init__.py"
 }
 
 @test "examples and plugins are copied on request, and examples are removed without it" {

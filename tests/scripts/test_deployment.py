@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from gke_jobs.deployment import plan
 from gke_jobs.deployment.deployed import Deployed, read_pointer, write_pointer
-from gke_jobs.deployment.release import PATH, Release, read_release
+from gke_jobs.deployment.release import PATH, Release, listed_files, read_release
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEMPLATE = (REPOSITORY / "scripts/lib/gke_job_pointer.py").read_text()
@@ -100,9 +101,36 @@ def test_going_back_is_at_once_and_going_forward_again_as_well():
     bucket.deploy(NAMES[0], now=1000)
     bucket.deploy(NAMES[1], now=2000)
     bucket.use(NAMES[0], now=2100)
-    assert (bucket.deployed.releases, bucket.deployed.retired) == ({NAMES[0]: 0}, {NAMES[1]: 2100})
-    bucket.use(NAMES[1], now=2200)
-    assert (bucket.deployed.releases, bucket.deployed.retired) == ({NAMES[1]: 0}, {NAMES[0]: 2200})
+    assert [*bucket.deployed.releases.items()] == [(NAMES[0], 0), (NAMES[1], 2300)]
+    bucket.use(NAMES[1], now=2400)
+    assert [*bucket.deployed.releases.items()] == [(NAMES[1], 0), (NAMES[0], 0)]
+    assert bucket.deployed.retired == {}
+
+
+def test_the_release_that_was_taken_before_going_back_stays_as_the_other_one():
+    bucket = Bucket()
+    bucket.deployed = Deployed({NAMES[3]: 5000, NAMES[2]: 2000, NAMES[1]: 0}, {NAMES[0]: 2000})
+    bucket.use(NAMES[0], now=3000)
+    assert [*bucket.deployed.releases.items()] == [(NAMES[0], 0), (NAMES[2], 2000)]
+    assert bucket.deployed.retired == {NAMES[3]: 3000, NAMES[1]: 3000}
+
+
+def test_a_release_that_is_to_be_used_must_be_complete():
+    real, request = read_release(REPOSITORY), plan.Request(now=1000)
+    objects = plan.plan(request, real, Deployed(), {}).uploads
+    names = dict.fromkeys(objects, "md5")
+    assert plan.missing_files(request, real.name, real.manifest, names) == []
+    del names[f"{request.release_folder(real.name)}scripts/run-job"]
+    assert plan.missing_files(request, real.name, real.manifest, names) == ["scripts/run-job"]
+
+
+@pytest.mark.parametrize("manifest", [b"", b"\n", b"files\n", f"{'0' * 64}  ../../x\n\n".encode(), b"\xff"])
+def test_a_list_of_files_that_is_none_is_refused(manifest):
+    name = f"v1_0_0_{hashlib.sha256(manifest).hexdigest()[:12]}"
+    with pytest.raises(ValueError, match="a line that is no hash and path"):
+        listed_files(manifest, name)
+    with pytest.raises(ValueError, match="its hash is not that"):
+        listed_files(manifest, NAMES[0])
 
 
 def test_a_release_is_removed_when_it_was_not_used_for_long_and_nothing_else_is():
@@ -120,7 +148,22 @@ def test_a_release_is_removed_when_it_was_not_used_for_long_and_nothing_else_is(
 
 
 @pytest.mark.parametrize(
-    "path", ["*", "a?", "a[b]", "x\ngs://other/dags/theirs.py", "x\n", "x#1", "", "a/", "a//b", "a b", "\u00e9"]
+    "path",
+    [
+        "*",
+        "a?",
+        "a[b]",
+        "x\ngs://other/dags/theirs.py",
+        "x\n",
+        "x#1",
+        "",
+        "a/",
+        "a//b",
+        "../x",
+        "a/..",
+        "a b",
+        "\u00e9",
+    ],
 )
 def test_an_object_with_a_name_that_no_release_has_is_left(path):
     bucket = Bucket()

@@ -3,9 +3,9 @@
 command.py deployment --checkout DIR --bucket gs://BUCKET --objects FILE --before DIR --to DIR [--prefix NAME]
                       [--use RELEASE] [--examples] [--plugin]
 
---objects is the list of the bucket's objects, as JSON of gcloud; --before has the pointer, if there is one. --to then
-has `new`, a tree of what to copy, `removed`, the addresses of what to remove, and `pointer`, the file to copy in the
-end; each only where there is something to do.
+--objects is the list of the bucket's objects, as JSON of gcloud. --before has the pointer, if there is one, and with
+--use the MANIFEST of that release. --to then has `new`, a tree of what to copy, `removed`, the addresses of what to
+remove, and `pointer`, the file to copy in the end; each only where there is something to do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from gke_jobs import exit_codes
 from gke_jobs.deployment import plan
 from gke_jobs.deployment.deployed import Deployed, read_pointer, write_pointer
-from gke_jobs.deployment.release import read_files, read_release
+from gke_jobs.deployment.release import MANIFEST, read_files, read_release
 from gke_jobs.messages import ERROR, WARNING, ScriptError, die, log
 from gke_jobs.plain_text import escaped, printable
 
@@ -61,7 +61,7 @@ def _decide(options: argparse.Namespace) -> None:
     before = _read(options.before / "__init__.py")
     deployed = _read_deployed(before, request.folder)
     if options.use:
-        chosen = _roll_back(options.use, request, deployed, objects)
+        chosen = _roll_back(options.use, request, deployed, objects, _read(options.before / MANIFEST) or b"")
     else:
         chosen = _deploy(options, request, deployed, objects)
     template = (options.checkout / "scripts/lib/gke_job_pointer.py").read_text()
@@ -99,11 +99,26 @@ def _deploy(
     return chosen
 
 
-def _roll_back(release: str, request: plan.Request, deployed: Deployed, objects: dict[str, str]) -> plan.Plan:
+def _roll_back(
+    release: str, request: plan.Request, deployed: Deployed, objects: dict[str, str], manifest: bytes
+) -> plan.Plan:
     found = plan.releases_in(request, objects)
     if release not in found:
         there = ", ".join(map(printable, found)) or "none"
         die(exit_codes.CONFIG, f"release {release} is not in {request.folder}gke_job_releases; there: {there}")
+    advice = "deploy it again from its checkout, or use another one"
+    try:
+        missing = plan.missing_files(request, release, manifest, objects)
+    except ValueError as error:
+        die(
+            exit_codes.CONFIG,
+            f"release {release} cannot be used: {MANIFEST} in the bucket is damaged: {error}; {advice}",
+        )
+    if missing:
+        die(
+            exit_codes.CONFIG,
+            f"release {release} is not complete: it lacks {len(missing)} files, e.g. {missing[0]}; {advice}",
+        )
     log(f"release {release}, taken at once; before: {deployed.current or 'none'}")
     return plan.roll_back(request, release, deployed)
 

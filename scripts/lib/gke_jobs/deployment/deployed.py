@@ -32,12 +32,17 @@ class Deployed:
     def with_release(self, name: str, *, now: int, since: int) -> Deployed:
         """Return what is deployed when DAGs take a release from a time on.
 
-        The others stay as long as one of them is taken until then.
+        The others stay as long as one of them is taken until then. At least one stays, as `gke_job_pointer.py` needs
+        another one where the release has not arrived, or is damaged.
         """
         releases = {name: since}
         for other, begin in self.releases.items():
             if other != name and min(releases.values()) > now:
                 releases[other] = begin
+        others = [other for other in self.releases if other != name]
+        if len(releases) == 1 and others:
+            taken = min(others, key=lambda other: self.releases[other] > now)  # the first that is taken now
+            releases[taken] = self.releases[taken]
         ended = {other: now for other in self.releases if other not in releases}
         retired = {other: end for other, end in {**self.retired, **ended}.items() if other not in releases}
         return Deployed(releases, retired, self.examples)

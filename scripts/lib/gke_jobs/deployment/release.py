@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MANIFEST = "MANIFEST"
-PATH = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")  # of a file below the folder of a release
+_NAME = r"(?!\.\.?(?:/|\Z))[A-Za-z0-9._-]+"
+PATH = re.compile(rf"{_NAME}(?:/{_NAME})*")  # of a file below the folder of a release
+LISTED = re.compile(rf"[0-9a-f]{{64}}  ({PATH.pattern})")  # a line of MANIFEST
 PARTS = {"gke_job": "dags/gke_job", "scripts": "scripts", "templates": "templates"}  # and where they are in a checkout
 HASH_CHARACTERS = 12
 
@@ -31,6 +33,17 @@ def read_release(checkout: Path) -> Release:
     manifest = "".join(f"{hashlib.sha256(files[path]).hexdigest()}  {path}\n" for path in sorted(files)).encode()
     version = files["scripts/VERSION"].decode().strip().replace(".", "_")
     return Release(f"v{version}_{hashlib.sha256(manifest).hexdigest()[:HASH_CHARACTERS]}", files, manifest)
+
+
+def listed_files(manifest: bytes, release: str) -> list[str]:
+    """Return the paths of the files of a release, from its list of files. ValueError where it is not that list."""
+    if not hashlib.sha256(manifest).hexdigest().startswith(release.rpartition("_")[2]):
+        raise ValueError("its hash is not that in the name of the release")
+    lines = [LISTED.fullmatch(line) for line in manifest.decode("ascii", "replace").removesuffix("\n").split("\n")]
+    paths = [line[1] for line in lines if line]
+    if len(paths) < len(lines):
+        raise ValueError("it has a line that is no hash and path")
+    return paths
 
 
 def read_files(directory: Path) -> dict[str, bytes]:
