@@ -17,6 +17,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from dag_imports import files_that_import
 from gke_jobs import exit_codes
 from gke_jobs.messages import ERROR, WARNING, ScriptError, die, log
 from gke_jobs.plain_text import printable
@@ -34,11 +35,15 @@ def main() -> int:
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status
-    imports = re.compile(rf"^\s*(?:from|import)\s+{re.escape(options.package)}\b", re.MULTILINE)
-    files = [str(path) for path in options.dags.rglob("*.py") if imports.search(path.read_text(errors="replace"))]
-    errors = {file: text for file, text in import_errors(options.dags).items() if file in files}
+    files = set(map(str, files_that_import(options.package, options.dags)))
+    package = re.escape(options.package)
+    place = re.escape(str(options.dags.joinpath(*options.package.split("."))))
+    named = re.compile(rf"(?<![/\w.]){package}\b(?!/)|{place}/")  # not in the path of a venv
+    errors = {file: text for file, text in import_errors(options.dags).items() if file in files or named.search(text)}
+    files |= errors.keys()
     for file, text in sorted(errors.items()):
-        log(f"{printable(os.path.relpath(file, options.dags))}: {printable(text.strip().splitlines()[-1])}", ERROR)
+        last = next(reversed(text.strip().splitlines()), "no reason is known")
+        log(f"{printable(os.path.relpath(file, options.dags))}: {printable(last)}", ERROR)
     log(f"{len(files) - len(errors)} of {len(files)} DAG files that import {options.package} can be imported")
     return exit_codes.DATA if errors else exit_codes.SUCCEEDED
 
