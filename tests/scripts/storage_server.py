@@ -93,6 +93,9 @@ class Handler(BaseHTTPRequestHandler):
         name = json.loads(payload(metadata))["name"]
         bucket = self.server.directory / unquote(upload[1])
         path = bucket / name
+        required = parse_qs(url.query).get("ifGenerationMatch", [generation(path)])
+        if required != [generation(path)]:
+            return self.fail(412, "At least one of the pre-conditions you specified did not hold.")
         if not self.may("storage.objects.create") or (path.exists() and not self.may("storage.objects.delete")):
             return None
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,6 +134,11 @@ def payload(part: bytes) -> bytes:
     return re.split(rb"\r?\n\r?\n", part, maxsplit=1)[1].removesuffix(b"\n").removesuffix(b"\r")
 
 
+def generation(path: Path) -> str:
+    """That of an object, 0 where there is none."""
+    return str(path.stat().st_mtime_ns) if path.exists() else "0"
+
+
 def described(bucket: Path, name: str, server: str) -> dict[str, str]:
     """The resource `object` of the API."""
     path = bucket / name
@@ -141,7 +149,7 @@ def described(bucket: Path, name: str, server: str) -> dict[str, str]:
         "size": str(len(content)),
         "mediaLink": f"http://{server}/storage/v1/b/{bucket.name}/o/{quote(name, safe='')}?alt=media",
         "md5Hash": base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode(),
-        "generation": "1",
+        "generation": generation(path),
         "timeCreated": datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(),
     }
 

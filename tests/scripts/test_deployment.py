@@ -80,6 +80,14 @@ def test_a_release_that_is_taken_now_stays_whatever_is_deployed_in_the_meantime(
     assert [*bucket.deployed.retired] == [NAMES[2], NAMES[1]]
 
 
+def test_the_time_until_a_release_is_taken_begins_when_all_is_copied():
+    before = Deployed({NAMES[0]: 0})
+    planned = before.with_release(NAMES[1], now=1000, since=1300)
+    assert plan.start(planned, before, 9000) == Deployed({NAMES[1]: 9000 + plan.SYNC_SECONDS, NAMES[0]: 0})
+    assert plan.start(planned, planned, 9000) == planned  # the same release again
+    assert plan.start(before, Deployed(), 9000) == before  # at once
+
+
 def test_the_same_release_again_changes_nothing():
     bucket = Bucket()
     bucket.deploy(NAMES[0], now=1000)
@@ -143,6 +151,8 @@ def test_a_release_is_removed_when_it_was_not_used_for_long_and_nothing_else_is(
     assert bucket.deploy(NAMES[2], now=3000 + plan.KEPT_DAYS * DAY).removals == []
     chosen = bucket.deploy(NAMES[2], now=3001 + plan.KEPT_DAYS * DAY)
     assert {name.split("/")[2] for name in chosen.removals} == {NAMES[0]}
+    assert [*bucket.deployed.retired] == [NAMES[0]]  # until its objects are gone: removing them may fail
+    bucket.deploy(NAMES[2], now=3002 + plan.KEPT_DAYS * DAY)
     assert bucket.deployed.retired == {}
     assert theirs.items() <= bucket.objects.items()
 
@@ -194,6 +204,7 @@ def test_examples_are_removed_when_nobody_asks_for_them_but_not_a_changed_one():
     chosen = bucket.deploy(NAMES[0], now=1000, examples={"a.py": b"a", "b.py": b"b"})
     assert "dags/gke_job_examples/a.py" in chosen.uploads
     assert bucket.deploy(NAMES[0], now=1001, examples={"b.py": b"b"}).removals == ["dags/gke_job_examples/a.py"]
+    assert [*bucket.deployed.examples] == ["b.py", "a.py"]  # likewise
     bucket.objects["dags/gke_job_examples/b.py"] = "changed"
     assert bucket.deploy(NAMES[0], now=1002).removals == []
     assert bucket.deployed.examples == {}

@@ -84,6 +84,10 @@ def test_the_verdict_on_a_recording(verdict, answer):
         ("gcloud_cluster_absent", ["not found: compare with: gcloud container clusters list"]),
         ("gcloud_denied", ["permission denied: ", "grant this account roles/container.clusterViewer"]),
         ("gcloud_no_account", ["not logged in: run gcloud auth login, or give the machine a service account"]),
+        (
+            "storage_changed",
+            ["another deployment has changed the object in the meantime: nothing has"],
+        ),
         ("storage_bucket_absent", ["no such bucket: compare with: gcloud composer environments describe"]),
         ("storage_denied", ["permission denied: ", "grant this account roles/storage.objectUser"]),
     ],

@@ -33,6 +33,7 @@ UNCONNECTED = re.compile(r"^Unable to connect to the server: ", re.MULTILINE)
 VALIDATING = re.compile(r"\A.{0,400}?error validating data: failed to download openapi: ", re.DOTALL)
 GCLOUD_NOISE = re.compile(r"^(?:Fetching (?:cluster|Gateway)|WARNING: )[^\n]*\n?", re.MULTILINE)
 GCLOUD_SURFACE = re.compile(r"^ERROR: \(gcloud\.(\w+)", re.MULTILINE)
+STORAGE = re.compile(r"/storage/|pre-conditions you specified did not hold")  # it names no surface of gcloud
 GCLOUD_CODE = re.compile(r"code=(\d{3})\b|HTTPError (\d{3})\b|not found: (404)\b")
 GCLOUD_STATUS = re.compile(
     r"^ERROR: \(gcloud[\w.-]*\) (NOT_FOUND|PERMISSION_DENIED|UNAUTHENTICATED|UNAVAILABLE): ", re.MULTILINE
@@ -95,7 +96,7 @@ def from_gcloud(stderr: str) -> Answer:
         number = STATUS_CODES[status[1]]
     if number is None and ("does not have " in text or "doesn't have sufficient permissions" in text):
         number = 403
-    name = surface[1] if surface else "storage" if "/storage/" in text else ""
+    name = surface[1] if surface else "storage" if STORAGE.search(text) else ""
     reason = f"gcloud {name}" if name in ("composer", "storage") else "gcloud container"
     return Answer(code=number, reason=reason, message=text)
 

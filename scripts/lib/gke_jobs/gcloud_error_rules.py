@@ -131,6 +131,13 @@ GCLOUD_RULES = {  # by the first words after gcloud
             "permission denied: {0}",
             "grant this account roles/storage.objectUser on the bucket",
         ),
+        rule(
+            Verdict.CONFLICT,
+            "412",
+            r"",
+            "another deployment has changed the object in the meantime",
+            "nothing has changed for DAGs; run this again when the other one has ended",
+        ),
         GCLOUD_USAGE,
         rule(Verdict.TRANSIENT, PASSING, r"", "Cloud Storage did not answer as expected: {0}", "try again later"),
         rule(Verdict.CONFIG, "", r"", "Cloud Storage refuses the request: {0}", "correct the bucket or the folder"),

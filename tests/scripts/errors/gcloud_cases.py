@@ -43,12 +43,13 @@ def credentials(on: Cluster, token: str, cluster: str = "", **environment: str) 
     return run(on, ["container", "clusters", "get-credentials", name, *where], token, **environment)
 
 
-def storage(on: Cluster, token: str, bucket: str = "bucket") -> list[Recorded]:
+def storage(on: Cluster, token: str, bucket: str = "bucket", *options: str) -> list[Recorded]:
     with storage_server(on) as address:
         source = on.directory / "source"
         source.mkdir(exist_ok=True)
         (source / "file").write_text("x")
-        command = ["storage", "rsync", "--recursive", str(source), f"gs://{bucket}/dags", "--no-user-output-enabled"]
+        command = ["rsync", "--recursive", str(source)] if not options else ["cp", *options, str(source / "file")]
+        command = ["storage", *command, f"gs://{bucket}/dags", "--no-user-output-enabled"]
         return run(on, command, token, CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=f"http://{address}/storage/v1/")
 
 
@@ -120,4 +121,5 @@ GCLOUD_CASES = [
     Case("storage_bucket_absent", "config", lambda on: storage(on, "owner", "missing")),
     Case("storage_denied", "denied", lambda on: storage(on, "stranger")),
     Case("storage_no_account", "login", lambda on: storage(on, "")),
+    Case("storage_changed", "conflict", lambda on: storage(on, "owner", "bucket", "--if-generation-match=1")),
 ]

@@ -4,8 +4,8 @@ command.py deployment --checkout DIR --bucket gs://BUCKET --objects FILE --befor
                       [--use RELEASE] [--examples] [--plugin]
 
 --objects is the list of the bucket's objects, as JSON of gcloud. --before has the pointer, if there is one, and with
---use the MANIFEST of that release. --to then has `new`, a tree of what to copy, `removed`, the addresses of what to
-remove, and `pointer`, the file to copy in the end; each only where there is something to do.
+--use the MANIFEST of that release. --to then has `new`, a tree of what to copy, `pointer`, the file to copy then over
+that of the `generation`, and `removed`, the addresses of what to remove; each only where there is something to do.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import json
 import keyword
 import sys
 import time
-from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from gke_jobs import exit_codes
 from gke_jobs.deployment import plan
@@ -57,7 +57,8 @@ def _decide(options: argparse.Namespace) -> None:
         plugins=options.plugin,
         now=int(time.time()),
     )
-    objects = _read_objects(options.objects)
+    found = _read_objects(options.objects)
+    objects = {name: item.get("md5_hash", "") for name, item in found.items()}
     before = _read(options.before / "__init__.py")
     deployed = _read_deployed(before, request.folder)
     if options.use:
@@ -77,6 +78,8 @@ def _decide(options: argparse.Namespace) -> None:
     if chosen.removals:
         (options.to / "removed").write_text("".join(f"{options.bucket}/{name}\n" for name in chosen.removals))
     (options.to / "pointer").write_bytes(pointer)
+    generation = int(found.get(f"{request.folder}{POINTER}", {}).get("generation", 0))  # 0: there is none
+    (options.to / "generation").write_text(str(generation))
 
 
 def _deploy(
@@ -85,9 +88,8 @@ def _deploy(
     release = read_release(options.checkout)
     chosen = plan.plan(request, release, deployed, objects)
     if release.name != deployed.current:
-        since = chosen.deployed.releases[release.name]
-        moment = datetime.fromtimestamp(since, timezone.utc).strftime("from %H:%M:%S UTC on")
-        log(f"release {release.name}, taken {moment if since else 'at once'}; before: {deployed.current or 'none'}")
+        moment = f"{plan.SYNC_SECONDS // 60} min after it is copied" if deployed.current else "at once"
+        log(f"release {release.name}, taken {moment}; before: {deployed.current or 'none'}")
         for line in plan.differences(request, deployed.current, release, objects):
             log(printable(line))
     if f"{request.folder}gke_job/operator.py" in objects:
@@ -158,7 +160,6 @@ def _read_deployed(pointer: bytes | None, folder: str) -> Deployed:
         )
 
 
-def _read_objects(file: Path) -> dict[str, str]:
-    """Return the MD5 of each object that is no former version, by its name."""
-    found = json.loads(file.read_text())
-    return {item["name"]: item.get("md5_hash", "") for item in found if not item.get("noncurrent_time")}
+def _read_objects(file: Path) -> dict[str, dict[str, Any]]:
+    """Return each object that is no former version, by its name."""
+    return {item["name"]: item for item in json.loads(file.read_text()) if not item.get("noncurrent_time")}

@@ -72,14 +72,27 @@ def plan(request: Request, release: Release, deployed: Deployed, objects: dict[s
         wanted |= {f"plugins/gke_job_{name}.py": release.files[f"gke_job/{name}.py"] for name in PLUGINS}
     examples = {f"{request.folder}gke_job_examples/{name}": content for name, content in _examples(request).items()}
     wanted |= examples
-    after = replace(_next(request, release.name, deployed), examples=_hashes(_examples(request)))
-    after, removals, left = _retire(request, after, objects)
+    after, removals, left = _retire(request, _next(request, release.name, deployed), objects)
+    known = _hashes(_examples(request))
     for name, digest in deployed.examples.items():
         example = f"{request.folder}gke_job_examples/{name}"
         if example not in examples and objects.get(example) == digest:  # nobody has changed it
             removals.append(example)
+            known[name] = digest
+    after = replace(after, examples=known)
     uploads = {name: content for name, content in wanted.items() if objects.get(name) != md5(content)}
     return Plan(after, uploads, removals, left)
+
+
+def start(planned: Deployed, before: Deployed, now: int) -> Deployed:
+    """Return what is deployed when a new release that is not taken at once has been copied.
+
+    :param before: what the pointer in the bucket says
+    """
+    since = planned.releases[planned.current]
+    if not since or before.releases.get(planned.current) == since:
+        return planned
+    return replace(planned, releases={**planned.releases, planned.current: now + SYNC_SECONDS})
 
 
 def roll_back(request: Request, release: str, deployed: Deployed) -> Plan:
@@ -133,16 +146,21 @@ def _next(request: Request, release: str, deployed: Deployed) -> Deployed:
 
 
 def _retire(request: Request, deployed: Deployed, objects: dict[str, str]) -> tuple[Deployed, list[str], list[str]]:
-    """Return what stays, the objects of releases that no run needs any more, and those that no release has written.
+    """Return what is deployed then, the objects of releases that no run needs any more, and those that no release has.
 
-    Names of the latter could be several addresses, or wildcards, to gcloud.
+    A release is known until its objects are gone: removing them may fail. Names of the others could be several
+    addresses, or wildcards, to gcloud.
     """
     retired = {name: end for name, end in deployed.retired.items() if name not in deployed.releases}
     over = [name for name, end in retired.items() if end < request.now - KEPT_DAYS * 86400]
-    removals, left = [], []
-    for folder in map(request.release_folder, over):
-        for name in objects:
-            if name.startswith(folder):
-                (removals if PATH.fullmatch(name, len(folder)) else left).append(name)
-    stays = {name: end for name, end in retired.items() if name not in over}
-    return replace(deployed, retired=stays), removals, left
+    removals: list[str] = []
+    left: list[str] = []
+    for release in over:
+        folder = request.release_folder(release)
+        found = [name for name in objects if name.startswith(folder)]
+        files = [name for name in found if PATH.fullmatch(name, len(folder))]
+        removals += files
+        left += (name for name in found if name not in files)
+        if not files:
+            del retired[release]
+    return replace(deployed, retired=retired), removals, left
