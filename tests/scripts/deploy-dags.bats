@@ -78,7 +78,8 @@ find_release() { # -> release
   find_release # nothing was copied
   run bash "$CHECKOUT/scripts/deploy-dags" --bucket "gs://$BUCKET"
   assert_success
-  assert_line --regexp "^deploy-dags: release v[0-9a-f_]*, taken from [0-9:]{8} UTC on; before: $release$"
+  assert_line --regexp "^deploy-dags: release v[0-9a-f_]*, taken 5 min after it is copied; before: $release$"
+  assert_line --regexp "^deploy-dags: DAGs take release v[0-9a-f_]* from [0-9:]{8} UTC on$"
   assert_equal "$(cd "$DAGS/gke_job_releases/$release" && find . -type f -printf '%p %T@ %s\n' | sort)" "$before"
   after=$(sed -n 's/.*{"releases": {"\(v[0-9a-f_]*\)": .*/\1/p' "$DAGS/gke_job/__init__.py")
   cmp "$CHECKOUT/scripts/run-job" "$DAGS/gke_job_releases/$after/scripts/run-job"
@@ -130,16 +131,64 @@ find_release() { # -> release
 @test "--check imports the DAGs that use the toolkit, and copies nothing when one cannot be imported" {
   printf '# airflow dag\nfrom %s import %s\n' gke_job Nothing >"$DAGS/ours.py"
   printf '# airflow dag\nfrom %s import %s\n' elsewhere Nothing >"$DAGS/theirs.py"
+  printf 'import os; from gke_job import GkeJobOperator\nGkeJobOperator.nothing\n' >"$DAGS/helper.py"
+  printf '# airflow dag\nimport helper\n' >"$DAGS/indirect.py"
+  mkdir "$DAGS/directory.py"
+  touch "$DAGS/directory.py/file"
   run_script deploy-dags --bucket "gs://$BUCKET" --check
   assert_equal "$status" 65
   assert_regex "$stderr" "ours.py: ImportError: cannot import name 'Nothing' from 'gke_job'"
-  refute_regex "$stderr" 'theirs'
+  assert_regex "$stderr" "indirect.py: AttributeError: type object 'GkeJobOperator' has no attribute 'nothing'"
+  refute_regex "$stderr" 'theirs|Traceback'
   assert [ ! -e "$DAGS/gke_job" ]
 
   printf '# airflow dag\nfrom %s import %s\n' gke_job GkeJobOperator >"$DAGS/ours.py"
+  rm "$DAGS/helper.py" "$DAGS/indirect.py"
   run_script deploy-dags --bucket "gs://$BUCKET" --check --dry-run
   assert_success
   assert_equal "${stderr_lines[-1]}" 'deploy-dags: 1 of 1 DAG files that import gke_job can be imported'
+}
+
+# A gcloud that runs a shell command before or after it copies releases.
+use_gcloud_that() { # SHELL-COMMAND-BEFORE SHELL-COMMAND-AFTER
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  printf '#!/bin/sh\ncase "$*" in *"storage cp --recursive"*) ;; *) exec %q "$@" ;; esac\n%s\n%q "$@" || exit\n%s\n' \
+    "$(type -P gcloud)" "$1" "$(type -P gcloud)" "$2" >"$BATS_TEST_TMPDIR/bin/gcloud"
+  chmod +x "$BATS_TEST_TMPDIR/bin/gcloud"
+}
+
+@test "of two deployments at once, the one that ends later is refused, and changes nothing for DAGs" {
+  local CHECKOUT
+  make_checkout
+  use_gcloud_that "PATH=$(printf %q "$PATH") bash $CHECKOUT/scripts/deploy-dags --bucket gs://$BUCKET || exit" \
+    "cp $DAGS/gke_job/__init__.py $BATS_TEST_TMPDIR/before"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH run_script deploy-dags --bucket "gs://$BUCKET"
+  assert_equal "$status" 65
+  assert_equal "${stderr_lines[-1]}" "deploy-dags: cannot write gs://$BUCKET/dags/gke_job/__init__.py: another deployment \
+has changed the object in the meantime: nothing has changed for DAGs; run this again when the other one has ended"
+  cmp "$BATS_TEST_TMPDIR/before" "$DAGS/gke_job/__init__.py"
+  run_script deploy-dags --bucket "gs://$BUCKET"
+  assert_success
+}
+
+@test "the five minutes begin when a release is copied, and a name that is two addresses removes nothing else" {
+  run_script deploy-dags --bucket "gs://$BUCKET"
+  assert_success
+  local release CHECKOUT since old=v1_0_0_aaaaaaaaaaaa
+  find_release
+  sed -i "s/\"retired\": {}/\"retired\": {\"$old\": 1}/" "$DAGS/gke_job/__init__.py"
+  mkdir -p "$DAGS/gke_job_releases/$old/scripts"
+  touch "$DAGS/gke_job_releases/$old/"{scripts/run-job,'*',$'x\ngs:'} "$DAGS/theirs.py"
+  make_checkout
+  use_gcloud_that : "date +%s >$BATS_TEST_TMPDIR/copied"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH run --separate-stderr bash "$CHECKOUT/scripts/deploy-dags" --bucket "gs://$BUCKET"
+  assert_success
+  since=$(sed -n 's/.*{"releases": {"v[0-9a-f_]*": \([0-9]*\), .*/\1/p' "$DAGS/gke_job/__init__.py")
+  assert [ "$since" -ge $(($(<"$BATS_TEST_TMPDIR/copied") + 300)) ]
+  assert_regex "$stderr" "deploy-dags: leaves what no release has: dags/gke_job_releases/$old/[*], .*/x\\\\ngs:"
+  assert [ ! -e "$DAGS/gke_job_releases/$old/scripts/run-job" ]
+  assert [ -e "$DAGS/gke_job_releases/$old/*" ]
+  assert [ -e "$DAGS/theirs.py" ]
 }
 
 @test "a deployment that is broken off changes nothing for DAGs" {
@@ -227,4 +276,8 @@ find_release() { # -> release
   assert_one_error 64 '^deploy-dags: --use copies nothing'
   run_script deploy-dags --bucket "gs://$BUCKET" --prefix json
   assert_one_error 64 "^deploy-dags: option --prefix is 'json': Python has another module of that name"
+  run_script deploy-dags --bucket "gs://$BUCKET" --prefix yaml # of site-packages
+  assert_one_error 64 "^deploy-dags: option --prefix is 'yaml': Python has another module of that name"
+  run_script deploy-dags --bucket "gs://$BUCKET" --prefix __pycache__
+  assert_one_error 64 "^deploy-dags: option --prefix is '__pycache__': "
 }

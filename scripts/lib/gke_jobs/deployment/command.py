@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import keyword
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ from gke_jobs.messages import ERROR, WARNING, ScriptError, die, log
 from gke_jobs.plain_text import escaped, printable
 
 POINTER = "gke_job/__init__.py"
+IS_MODULE = "import sys; from importlib.util import find_spec; del sys.path[0]; sys.exit(not find_spec(sys.argv[1]))"
 TAKEN = ("airflow", "google", "gke_job", "gke_job_releases", "gke_job_examples")
 
 
@@ -139,10 +141,18 @@ def _log_files(chosen: plan.Plan, request: plan.Request) -> None:
 
 
 def _check_prefix(prefix: str) -> None:
-    if keyword.iskeyword(prefix) or prefix in (*sys.stdlib_module_names, *TAKEN):
+    if prefix and (keyword.iskeyword(prefix) or prefix.startswith("__") or prefix in TAKEN or _is_module(prefix)):
         die(
             exit_codes.USAGE, f"option --prefix is '{prefix}': Python has another module of that name; take another one"
         )
+
+
+def _is_module(name: str) -> bool:
+    """Whether this Python can import another module of that name, with its site-packages, which DAGs may need."""
+    if name in sys.stdlib_module_names:
+        return True
+    # Without PYTHONPATH, which may have the DAG folder.
+    return subprocess.run([sys.executable, "-E", "-c", IS_MODULE, name], check=False).returncode == 0
 
 
 def _read(file: Path) -> bytes | None:
