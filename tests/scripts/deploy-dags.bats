@@ -174,11 +174,12 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
 @test "the five minutes begin when a release is copied, and a name that is two addresses removes nothing else" {
   run_script deploy-dags --bucket "gs://$BUCKET"
   assert_success
-  local release CHECKOUT since old=v1_0_0_aaaaaaaaaaaa
+  local release CHECKOUT since folder old=v1_0_0_aaaaaaaaaaaa
   find_release
   sed -i "s/\"retired\": {}/\"retired\": {\"$old\": 1}/" "$DAGS/gke_job/__init__.py"
-  mkdir -p "$DAGS/gke_job_releases/$old/scripts"
-  touch "$DAGS/gke_job_releases/$old/"{scripts/run-job,'*',$'x\ngs:'} "$DAGS/theirs.py"
+  folder=$DAGS/gke_job_releases/$old
+  mkdir -p "$folder/scripts"
+  touch "$folder/scripts/run-job" "$folder/*" "$folder/"$'x\ngs:' "$DAGS/theirs.py"
   make_checkout
   use_gcloud_that : "date +%s >$BATS_TEST_TMPDIR/copied"
   PATH=$BATS_TEST_TMPDIR/bin:$PATH run --separate-stderr bash "$CHECKOUT/scripts/deploy-dags" --bucket "gs://$BUCKET"
@@ -186,8 +187,8 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
   since=$(sed -n 's/.*{"releases": {"v[0-9a-f_]*": \([0-9]*\), .*/\1/p' "$DAGS/gke_job/__init__.py")
   assert [ "$since" -ge $(($(<"$BATS_TEST_TMPDIR/copied") + 300)) ]
   assert_regex "$stderr" "deploy-dags: leaves what no release has: dags/gke_job_releases/$old/[*], .*/x\\\\ngs:"
-  assert [ ! -e "$DAGS/gke_job_releases/$old/scripts/run-job" ]
-  assert [ -e "$DAGS/gke_job_releases/$old/*" ]
+  assert [ ! -e "$folder/scripts/run-job" ]
+  assert [ -e "$folder/*" ]
   assert [ -e "$DAGS/theirs.py" ]
 }
 
