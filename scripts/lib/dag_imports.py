@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def files_that_import(package: str, directory: Path) -> set[Path]:
-    """Return them.
+    """Return them, without those of the package.
 
     :param package: its name, with dots, as files import it
     :param directory: one that is on the path of Python
@@ -20,7 +20,7 @@ def files_that_import(package: str, directory: Path) -> set[Path]:
     while size < len(found):
         size = len(found)
         found |= {path for path, names in imports.items() if any(modules.get(name) in found for name in names)}
-    return found
+    return {path for path in found if not f"{_module(path, directory)}.".startswith(f"{package}.")}
 
 
 def _module(path: Path, directory: Path) -> str:

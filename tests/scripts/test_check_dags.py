@@ -57,6 +57,8 @@ def test_a_file_imports_the_package_itself_or_by_way_of_another_one(source, does
     (tmp_path / "team/other.py").write_text("from . import third")
     (tmp_path / "team/third.py").write_text("import gke_job")
     (tmp_path / "object.py").mkdir()
+    (tmp_path / "gke_job").mkdir()
+    (tmp_path / "gke_job/__init__.py").write_text("from .operator import X")
     (tmp_path / "dag.py").write_text(source)
     found = files_that_import("gke_job", tmp_path)
     assert found == {tmp_path / name for name in ("helper.py", "team/other.py", "team/third.py", *["dag.py"] * does)}

@@ -132,7 +132,7 @@ GCLOUD_RULES = {  # by the first words after gcloud
             "grant this account roles/storage.objectUser on the bucket",
         ),
         rule(
-            Verdict.CONFLICT,
+            Verdict.REFUSED,
             "412",
             r"",
             "another deployment has changed the object in the meantime",

@@ -121,5 +121,5 @@ GCLOUD_CASES = [
     Case("storage_bucket_absent", "config", lambda on: storage(on, "owner", "missing")),
     Case("storage_denied", "denied", lambda on: storage(on, "stranger")),
     Case("storage_no_account", "login", lambda on: storage(on, "")),
-    Case("storage_changed", "conflict", lambda on: storage(on, "owner", "bucket", "--if-generation-match=1")),
+    Case("storage_changed", "refused", lambda on: storage(on, "owner", "bucket", "--if-generation-match=1")),
 ]
