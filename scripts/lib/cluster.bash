@@ -91,11 +91,11 @@ use_cluster() {
 
 # Sets, for stages as well: GKE_JOB_CLUSTER_OPTIONS, the options that lead to this cluster, to be pasted into a shell.
 note_cluster() {
-  local passed_on=()
+  local passed_on=() quoted=''
   pass_on_access
   [[ ! ${option[context]} ]] || passed_on+=(--context "${option[context]}")
-  export GKE_JOB_CLUSTER_OPTIONS=''
-  ((${#passed_on[@]} == 0)) || printf -v GKE_JOB_CLUSTER_OPTIONS ' %q' "${passed_on[@]}"
+  ((${#passed_on[@]} == 0)) || printf -v quoted ' %q' "${passed_on[@]}"
+  export GKE_JOB_CLUSTER_OPTIONS=$quoted
 }
 
 # Takes the namespace of the context unless one is given.
