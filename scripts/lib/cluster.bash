@@ -94,7 +94,7 @@ note_cluster() {
   local passed_on=() quoted=''
   pass_on_access
   [[ ! ${option[context]} ]] || passed_on+=(--context "${option[context]}")
-  ((${#passed_on[@]} == 0)) || printf -v quoted ' %q' "${passed_on[@]}"
+  ((${#passed_on[@]} == 0)) || quote_words "${passed_on[@]}"
   export GKE_JOB_CLUSTER_OPTIONS=$quoted
 }
 

@@ -226,8 +226,13 @@ use_tools() {
 # For --dry-run: the command as one could paste it into a shell.
 would_run() { # COMMAND...
   local quoted
-  printf -v quoted ' %q' "$@"
+  quote_words "$@"
   log "would run:$quoted"
+}
+
+# Sets: quoted, the words as one could paste them into a shell, each after a space.
+quote_words() { # WORD...
+  printf -v quoted ' %q' "$@"
 }
 
 # The options to hand on to another script: fills `passed_on` with --NAME VALUE for each that was given.
