@@ -6,6 +6,7 @@ setup() {
   load test_helper
   place=(--project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --namespace ml-jobs --profile 'cpu-small,gpu-l4')
   export GKE_JOB_CACHE=$BATS_TEST_TMPDIR/cache TMPDIR=$BATS_TEST_TMPDIR
+  PATH=$(dirname "$GKE_JOB_PYTHON"):$PATH # its kubectl is as new as the stand-in; that of the machine may be older
 }
 
 check() { # OPTION...

@@ -86,7 +86,9 @@ class Airflow3:
     def describe(self, dag_id: str) -> Locator:
         """Opens the list of DAGs; the entry of one, with its description."""
         self.page.goto(self.DAGS)
-        self.page.get_by_role("link", name=dag_id, exact=True).hover()
+        entry = self.page.get_by_role("link", name=dag_id, exact=True)
+        entry.scroll_into_view_if_needed()  # the description goes when the list is scrolled
+        entry.hover()
         return self.page.locator("body")
 
     def open_documentation(self, run: str, dag_id: str, task_id: str) -> None:
