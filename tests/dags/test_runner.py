@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 
 import pytest
 
@@ -93,19 +94,20 @@ def test_who_waits_for_the_job_hears_of_it_once_while_the_script_runs(run, tmp_p
 
 @pytest.mark.parametrize(("keep_job", "status"), [(True, 10), (False, 11)])
 def test_a_script_that_is_ended_hears_whether_its_job_is_kept(run, tmp_path, keep_job, status):
-    is_ready, never = tmp_path / "ready", tmp_path / "never"
+    is_ready = tmp_path / "ready"
     os.mkfifo(is_ready)
-    os.mkfifo(never)
 
     def end() -> None:
         is_ready.read_text()
-        assert run.runner.is_running()
+        while not run.runner.is_running():  # the script may run before Popen has returned
+            time.sleep(0.01)
         run.runner.end(keep_job=keep_job)
 
     ending = threading.Thread(target=end)
     ending.start()
     with pytest.raises(AirflowException):
-        run(f"trap 'exit 10' PWR; trap 'exit 11' TERM; echo >'{is_ready}'; read <>'{never}'")
+        # Not in a `read`: a signal that comes just before it would wait for its end.
+        run(f"trap 'exit 10' PWR; trap 'exit 11' TERM; echo >'{is_ready}'; while :; do sleep 0.1; done")
     ending.join()
     assert run.runner.status == status
     assert not run.runner.is_running()
