@@ -40,7 +40,7 @@ use_gcloud_token() { # TOKEN
   export CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token
 }
 
-@test "each endpoint leads to the cluster with the account of the metadata server, at no call of gcloud for a token" {
+@test "each endpoint works with the account of the metadata server, without gcloud for a token" {
   count_gcloud
   local way number=0
   for way in '--cluster ml-cluster' '--cluster ml-cluster --dns-endpoint' '--cluster ml-dns' \
@@ -112,7 +112,7 @@ use_gcloud_token() { # TOKEN
   assert_leads_to_the_cluster
 }
 
-@test "what is older than an hour, or whose endpoint or authority is not the cluster's any more, is got anew" {
+@test "what is an hour old, or no longer fits endpoint or authority, is got anew" {
   get_credentials --cluster ml-cluster
   assert_success
   local kept server
@@ -288,7 +288,7 @@ never_answers() { # PROGRAM
   assert_regex "$stderr" 'TLS handshake timeout'
 }
 
-@test "tokens that live for seconds: a run that lasts longer takes new ones, and none that is over is accepted" {
+@test "a run that outlives its tokens takes new ones, and none that is over is accepted" {
   local state=$BATS_TEST_TMPDIR/localgke
   sed 's/^tokenSeconds: .*/tokenSeconds: 4/' "$REPOSITORY/tests/localgke/cluster.yaml" >"$BATS_TEST_TMPDIR/cluster.yaml"
   "$GKE_JOB_PYTHON" -m localgke start --state "$state" --config "$BATS_TEST_TMPDIR/cluster.yaml" 3>&-

@@ -16,7 +16,7 @@ setup() {
   load test_helper
 }
 
-@test "the commands of the guide lead from a checkout to a Job, a deployment, a DAG in the bucket and a release to go back to" {
+@test "the guide leads from a checkout to a Job, a deployment, a DAG and a release to go back to" {
   local version
   version=$("$GKE_JOB_PYTHON" -c 'from importlib.metadata import version; print(version("apache-airflow"))')
   [[ $version == 3.3.* ]] || skip "the environment of the storage server has Airflow 3.3, and --check wants the same"

@@ -171,7 +171,7 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
   assert_success
 }
 
-@test "the five minutes begin when a release is copied, and a name that is two addresses removes nothing else" {
+@test "the five minutes begin with the copy, and a name that is two addresses removes nothing else" {
   run_script deploy-dags --bucket "gs://$BUCKET"
   assert_success
   local release CHECKOUT since folder old=v1_0_0_aaaaaaaaaaaa
@@ -238,7 +238,7 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
   assert_one_error 77 'permission denied: .*; grant this account roles/composer.user'
 }
 
-@test "without one of the permissions of templates/access it is exit 77, and DAGs keep the release that they have" {
+@test "without a permission of templates/access it is 77, and DAGs keep their release" {
   run_script deploy-dags --bucket "gs://$BUCKET"
   assert_success
   local permission permissions CHECKOUT

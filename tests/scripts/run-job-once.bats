@@ -134,7 +134,7 @@ has_logged() { # LINE
   wait_until no_job "$job"
 }
 
-@test "--waited-for-nodes is over: 124; with --fallback the Job is made to fail so that the next run sees it" {
+@test "--waited-for-nodes is over: 124; with --fallback the Job is made to fail for the next run" {
   printf '{"image": "busybox:1.37", "command": ["true"], "resources": {"requests": {"cpu": "1000"}}}' >"$BATS_TEST_TMPDIR/big.json"
   run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/big.json"
   read -r job _ uid <<<"$output"

@@ -221,7 +221,7 @@ is_creating() {
   wait_until none_marked "$mark"
 }
 
-@test "interrupted while the API does not answer it ends all the same, and says which Job may be left and what to do" {
+@test "interrupted while the API does not answer it ends, and says which Job may be left and what to do" {
   use_own_tmpdir
   start_creating --name perhaps
   fault blackhole

@@ -74,7 +74,7 @@ print(eval(sys.argv[2], found))' "$stderr" "$1"
   assert_equal "$(summary '[pods, pods_by_outcome]')" "[2, {'succeeded': 2}]"
 }
 
-@test "with prices of the team the end of the log and a report say what the run cost, also those of a Job that is there" {
+@test "with prices the end of the log and a report say what the run cost, also of a Job that is there" {
   printf '%s\n' 'profiles: {mine: {node_selector: {kubernetes.io/os: linux}}}' \
     'prices: {currency: EUR, profiles: {mine: {on_demand: 3600}}}' >"$BATS_TEST_TMPDIR/team.yaml"
   run_job priced 'sleep 2; exit 3' --profiles "$BATS_TEST_TMPDIR/team.yaml" --profile mine
@@ -129,7 +129,7 @@ print(eval(sys.argv[2], found))' "$stderr" "$1"
   grep --quiet '<title>copied: succeeded</title>' "$BATS_TEST_TMPDIR/buckets/reports/runs/copied.html"
 }
 
-@test "a run that is interrupted while it copies its report leaves the complete Job, and the next run has the result" {
+@test "interrupted while it copies its report it leaves the complete Job, and the next run has the result" {
   local runner values
   mkdir "$BATS_TEST_TMPDIR/bin"
   # shellcheck disable=SC2016 # for the script
