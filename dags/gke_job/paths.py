@@ -26,5 +26,5 @@ def version() -> str:
         return DAGS.name
     try:
         return script("VERSION").read_text().strip()
-    except OSError:  # it is for the log: whoever needs a script will say that there is none
+    except OSError:  # only for the log: the command that needs a script reports that it is missing
         return "of unknown version"

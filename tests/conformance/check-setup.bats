@@ -48,10 +48,10 @@ assert_refused() { # REGEX
   assert_output --regexp "$1"
 }
 
-@test "the shipped templates pass the Pod Security Standard, and the user is told by name" {
+@test "the shipped templates pass the Pod Security Standard, and the user name is reported" {
   check
   assert_success
-  assert_line --regexp '^ok +user +the cluster knows us as '
+  assert_line --regexp '^ok +user +the API server authenticates this account as '
   assert_line --regexp '^(ok|warning) +skew ' # kubectl is that of this machine
   assert_line --regexp '^ok +security +namespace .* enforces the Pod Security Standard restricted, which the Pods pass$'
   assert_line --regexp '^ok +quota +no quota$'

@@ -25,10 +25,13 @@ def wait_for(what: Callable[[], Any], message: Callable[[], str]) -> Any:
     return found
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
+def free_port(preferred: int = 0) -> int:
+    """A port of the loopback interface that nobody listens on: the preferred one if it is free."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        try:
+            listener.bind(("127.0.0.1", preferred))
+        except OSError:
+            listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 

@@ -1,4 +1,4 @@
-"""Imitates the IAM credentials API: a token for a service account, for whoever may impersonate it."""
+"""Imitates the IAM credentials API: a token for a service account, for accounts that may impersonate it."""
 
 from __future__ import annotations
 

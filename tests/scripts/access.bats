@@ -34,7 +34,7 @@ assert_leads_to_the_cluster() {
   assert_line namespace/default
 }
 
-# A token of the stand-in's cluster file, for whoever gcloud is to be.
+# Has gcloud use a token of the stand-in's cluster file.
 use_gcloud_token() { # TOKEN
   printf %s "$1" >"$BATS_TEST_TMPDIR/token"
   export CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token

@@ -93,6 +93,11 @@ def test_the_reason_is_that_of_the_pool_that_comes_closest():
     assert "does not tolerate the taint" in found.found
 
 
+def test_a_compute_class_is_named_and_not_checked():
+    (found,) = judge([], {"p": pod({"cloud.google.com/compute-class": "ml"})}, None)
+    assert found.found == "p: ComputeClass ml (not checked)"
+
+
 def test_a_size_that_is_not_known_is_said():
     described = cluster(pool())
     (found,) = judge(of_cluster(described, []), {"p": pod(cpu="4")}, described)

@@ -45,5 +45,5 @@ def test_a_missing_right_fails_and_the_fix_names_who_we_are():
 def test_a_right_that_few_manifests_need_is_a_warning():
     (found,) = judge({CREATE: True, SERVICE: False}, "ml", "")
     assert found.state == "warning"
-    assert "which only the template distributed-job needs" in found.found
+    assert "which only Jobs of distributed-job need" in found.found
     assert found.fix.endswith("--user USER")

@@ -1,4 +1,4 @@
-"""Whether a kubeconfig still leads to its cluster: somebody answers there, whom its certificate authority knows."""
+"""Whether a kubeconfig still leads to its cluster: a server answers there with a certificate of its authority."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from gke_jobs.kueue import Queued
 
 # Seconds from when the Job waits until its Workload is read, again and again. The last keeps a long wait within two
 # requests a minute, of which the watches take 1.7: one read is two requests.
-MOST = 500  # Jobs of which it is told why they wait, of many
+MOST = 500  # Jobs whose Workloads are read, of many
 LEAST = 15.0  # between two reads for many Jobs, whenever they begin to wait
 PAUSES = (1.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 

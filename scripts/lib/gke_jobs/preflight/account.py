@@ -56,16 +56,16 @@ def _of_file(file: str) -> str:
 
 
 def check_user(kubectl: Kubectl) -> tuple[str, Finding]:
-    """Return the name by which the API server knows us, '' for none, and what that means."""
+    """Return the user name as which the API server authenticates this account, may be empty, and the finding."""
     try:
         review = kubectl.create(REVIEWS, REVIEW)
     except ApiError as error:
         meaning = classify(error.answer)
         if error.answer.code in (404, 405, 501) or meaning.verdict.value in ("absent", "refused"):
             return "", warning(
-                "user", f"the server does not tell who we are: {meaning.words}", "use Kubernetes 1.28 or newer"
+                "user", f"the API server does not report the user name: {meaning.words}", "use Kubernetes 1.28 or newer"
             )
         fix = f"{meaning.advice}: templates/access/README.md, step 2"
-        return "", failed("user", f"the server does not accept our credentials: {meaning.words}", fix)
+        return "", failed("user", f"the API server does not accept the credentials: {meaning.words}", fix)
     name = text_at(review, "status", "userInfo", "username")
-    return name, ok("user", f"the cluster knows us as {name}")
+    return name, ok("user", f"the API server authenticates this account as {name}")

@@ -53,17 +53,8 @@ def _options() -> Any:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for name in ("templates", "directory"):
         parser.add_argument(f"--{name}", required=True)
-    for name in (
-        "namespace",
-        "credentials",
-        "project",
-        "location",
-        "cluster",
-        "template",
-        "values",
-        "profiles",
-        "profile",
-    ):
+    of_cluster = ("namespace", "credentials", "project", "location", "cluster")
+    for name in (*of_cluster, "template", "values", "profiles", "profile"):
         parser.add_argument(f"--{name}", default="")
     parser.add_argument("--auth", default="auto")
     parser.add_argument("--impersonate-service-account", dest="impersonated", default="")

@@ -21,6 +21,7 @@ from enum import Enum
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
+from gke_jobs.access.fitting import PROXIES
 from gke_jobs.json_access import Json, at, dict_at, list_at, text_at
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
 
@@ -28,7 +29,6 @@ SECONDS = 5.0  # for each part of the way
 ANSWER_BYTES = 16 << 10
 HTTPS_PORT, HTTP_PORT = 443, 80
 CLOCK_SECONDS = 10  # that the clock may differ from the server's
-PROXIES = ("HTTPS_PROXY", "https_proxy")
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
 
 
@@ -141,7 +141,7 @@ def judge_proxy(endpoint: Endpoint) -> Finding:
 
 
 def _ask(endpoint: Endpoint, connection: socket.socket, began: datetime) -> Probe:
-    """Say hello over TLS, and ask for the version as nobody."""
+    """Do the TLS handshake, and ask for the version without credentials."""
     try:
         with _context(endpoint).wrap_socket(connection, server_hostname=endpoint.server_name or endpoint.host) as tls:
             tls.sendall(f"GET /version HTTP/1.1\r\nHost: {endpoint.host}\r\nConnection: close\r\n\r\n".encode())

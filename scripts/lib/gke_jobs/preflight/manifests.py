@@ -22,7 +22,6 @@ SHIPPED: dict[str, Json] = {
     "indexed-job": {**IMAGE, "items": ["a"]},
     "distributed-job": {**IMAGE, "nodes": 2},
 }
-QUEUE = "kueue.x-k8s.io/queue-name"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shlex
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
@@ -37,7 +38,7 @@ def judge_level(namespace: Json, pods: Mapping[str, Json]) -> Finding:
                 return failed(
                     "security",
                     f"namespace {name} enforces the Pod Security Standard {level}: {what} has {problem}",
-                    f"change the manifest, or: kubectl label namespace {name} {LEVEL}=privileged --overwrite",
+                    f"change the manifest, or: kubectl label namespace {shlex.quote(name)} {LEVEL}=privileged --overwrite",
                 )
     return ok("security", f"namespace {name} enforces the Pod Security Standard {level}, which the Pods pass")
 
@@ -95,7 +96,9 @@ def judge_limits(ranges: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
             found = "; ".join(f"{what}: {problem}" for what, problem in refused.items())
             findings.append(
                 warning(
-                    "limits", f"LimitRange {name} refuses {found}", f"kubectl edit limitrange {name}, or take others"
+                    "limits",
+                    f"LimitRange {name} refuses {found}",
+                    f"kubectl edit limitrange {shlex.quote(name)}, or take others",
                 )
             )
     return findings or [
@@ -159,7 +162,7 @@ def judge_quotas(quotas: list[Json], ranges: list[Json], pods: Mapping[str, Json
         name = text_at(quota, "metadata", "name")
         if list_at(quota, "spec", "scopes") or dict_at(quota, "spec", "scopeSelector"):
             found = f"quota {name} counts only some Pods, and is not checked"
-            findings.append(warning("quota", found, f"kubectl describe resourcequota {name}"))
+            findings.append(warning("quota", found, f"kubectl describe resourcequota {shlex.quote(name)}"))
             continue
         hard, used = amounts(at(quota, "status", "hard")), amounts(at(quota, "status", "used"))
         never = {what: problem for what, pod in pods.items() if (problem := _too_much(pod, hard))}
@@ -168,11 +171,13 @@ def judge_quotas(quotas: list[Json], ranges: list[Json], pods: Mapping[str, Json
         if never:
             found = "; ".join(f"{what}: {problem}" for what, problem in never.items())
             findings.append(
-                warning("quota", f"quota {name} never admits {found}", f"kubectl edit resourcequota {name}")
+                warning(
+                    "quota", f"quota {name} never admits {found}", f"kubectl edit resourcequota {shlex.quote(name)}"
+                )
             )
         if not_now:
             found = f"quota {name} has no room now for {', '.join(not_now)}: Jobs wait"
-            findings.append(warning("quota", found, f"kubectl describe resourcequota {name}"))
+            findings.append(warning("quota", found, f"kubectl describe resourcequota {shlex.quote(name)}"))
     return findings or [ok("quota", f"{len(quotas)} quotas, with room for each profile" if quotas else "no quota")]
 
 

@@ -72,7 +72,9 @@ def judge(pools: list[Pool], pods: Mapping[str, Json], cluster: Json) -> list[Fi
         if fit is not None:
             is_known = fit.room is not None or not set(requests(pod)) - {GPU, "google.com/tpu"}
             fitting[what] = fit.name if is_known else f"{fit.name} (size not known, it has no node)"
-        elif makes_nodes or CLASS in dict_at(pod, "nodeSelector"):
+        elif name := text_at(pod, "nodeSelector", CLASS):
+            fitting[what] = f"ComputeClass {name} (not checked)"
+        elif makes_nodes:
             fitting[what] = "nodes that GKE creates"
         else:
             without.setdefault(_nearest(pools, pod), []).append(what)

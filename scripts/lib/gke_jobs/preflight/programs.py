@@ -6,10 +6,11 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
+from gke_jobs.connection import TIED
 from gke_jobs.error_texts import from_kubectl
 from gke_jobs.errors import Answer, ApiError
 from gke_jobs.json_access import Json, list_at, text_at
@@ -32,7 +33,7 @@ def run(words: Sequence[str], *, stdin: str = "", environ: Mapping[str, str] | N
     """Run a program to its end."""
     try:
         process = subprocess.Popen(
-            [*_tied(), *words],
+            [sys.executable, "-c", TIED, str(os.getpid()), *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -50,17 +51,6 @@ def run(words: Sequence[str], *, stdin: str = "", environ: Mapping[str, str] | N
         process.communicate()
         return Done(status=None, stdout="", stderr=f"{words[0]} has not ended within {SECONDS:g} s")
     return Done(status=process.returncode, stdout=stdout, stderr=stderr)
-
-
-@cache
-def _tied() -> tuple[str, ...]:
-    """Return what begins a command that the kernel kills when this process is gone; nothing for an old util-linux."""
-    words = ("setpriv", "--pdeathsig", "KILL")
-    try:
-        is_known = subprocess.run([*words, "true"], capture_output=True, check=False).returncode == 0
-    except OSError:
-        return ()
-    return words if is_known else ()
 
 
 def is_absent(error: ApiError) -> bool:

@@ -1,4 +1,4 @@
-"""The rights that the scripts need in a namespace: those of templates/role.yaml, each asked for as oneself.
+"""The rights that the scripts need in a namespace: those of templates/role.yaml, each checked by a SelfSubjectAccessReview.
 
 `kubectl auth can-i --list` would not do: on GKE what IAM grants is not in that list.
 """
@@ -15,7 +15,7 @@ from gke_jobs.preflight.finding import Finding, failed, ok, warning
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 # What only a manifest needs that holds more than a Job.
-RARELY_NEEDED = {"configmaps": "config_files", "services": "the template distributed-job"}
+RARELY_NEEDED = {"configmaps": "indexed-job or config_files", "services": "distributed-job"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def review(right: Right, namespace: str) -> Json:
 
 
 def judge(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Finding]:
-    """Return what the answers mean. user: by which the API server knows us, '' where that is not known."""
+    """Return what the answers mean. user: the user name of this account, '' where it is not known."""
     missing = [right for right, is_allowed in allowed.items() if not is_allowed]
     needed = [right for right in missing if right.resource not in RARELY_NEEDED]
     rare = [right for right in missing if right.resource in RARELY_NEEDED]
@@ -65,7 +65,7 @@ def judge(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Find
         findings.append(failed("rights", f"missing in namespace {namespace}: {_words(needed)}", fix))
     if rare:
         users = " and ".join(sorted({RARELY_NEEDED[right.resource] for right in rare}))
-        found = f"missing in namespace {namespace}: {_words(rare)}, which only {users} needs"
+        found = f"missing in namespace {namespace}: {_words(rare)}, which only Jobs of {users} need"
         findings.append(warning("rights", found, fix))
     if not findings:
         findings.append(ok("rights", f"all {len(allowed)} that templates/role.yaml has, in namespace {namespace}"))

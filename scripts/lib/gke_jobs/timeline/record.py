@@ -1,7 +1,7 @@
 """The record of a run: one Job, each of its Pods, how it ended.
 
-All texts are sanitized, all times are seconds since the epoch. A record is JSON as well, for the check state and for
-whoever prints it later (command.py).
+All texts are sanitized, all times are seconds since the epoch. A record is JSON as well, for the check state and
+for the command that prints it later (command.py).
 """
 
 from __future__ import annotations
