@@ -38,7 +38,8 @@ def judge_level(namespace: Json, pods: Mapping[str, Json]) -> Finding:
                 return failed(
                     "security",
                     f"namespace {name} enforces the Pod Security Standard {level}: {what} has {problem}",
-                    f"change the manifest, or: kubectl label namespace {shlex.quote(name)} {LEVEL}=privileged --overwrite",
+                    "change the manifest, or: "
+                    f"kubectl label namespace {shlex.quote(name)} {LEVEL}=privileged --overwrite",
                 )
     return ok("security", f"namespace {name} enforces the Pod Security Standard {level}, which the Pods pass")
 

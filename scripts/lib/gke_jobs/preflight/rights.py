@@ -1,4 +1,4 @@
-"""The rights that the scripts need in a namespace: those of templates/role.yaml, each checked by a SelfSubjectAccessReview.
+"""The rights of templates/role.yaml in a namespace, each checked by a SelfSubjectAccessReview.
 
 `kubectl auth can-i --list` would not do: on GKE what IAM grants is not in that list.
 """
