@@ -57,8 +57,8 @@ kill_child() { # PROCESS-ID
   while is_running "$1"; do pause 0.01; done
 }
 
-# Decides which cluster kubectl talks to: with a cluster of GKE a private kubeconfig from get-credentials, else --context or the current context. Call it once, after make_private_dir. A stage of run-job takes
-# what run-job has decided.
+# Decides which cluster kubectl talks to: with a cluster of GKE a private kubeconfig from get-credentials, else --context
+# or the current context. Call it once, after make_private_dir. A stage of run-job takes what run-job has decided.
 # Sets: kubectl_options, the words after `kubectl` that name context and namespace; option[namespace].
 use_cluster() {
   require_tools kubectl
@@ -70,7 +70,7 @@ use_cluster() {
   require_access
   # What the summary of the run names; a stage of run-job takes over that of run-job.
   [[ ${GKE_JOB_RUN-} ]] ||
-    export GKE_JOB_CLUSTER=${option[cluster]:+${option[project]}/${option[location]}/${option[cluster]}}
+    export GKE_JOB_SERVER='' GKE_JOB_TLS_NAME='' GKE_JOB_CLUSTER=${option[cluster]:+${option[project]}/${option[location]}/${option[cluster]}}
   if names_gke; then
     pass_on_access
     export KUBECONFIG=$PRIVATE_DIR/kubeconfig
@@ -80,8 +80,9 @@ use_cluster() {
     : "${option[namespace]:=default}"
   else
     [[ ! ${option[context]} ]] || kubectl_options+=(--context "${option[context]}")
-    is_dry || [[ ${GKE_JOB_RUN-} || ${option[namespace]} ]] || use_context
   fi
+  # The server of a cluster of GKE has no path, and its kubeconfig no namespace.
+  is_dry || [[ ${GKE_JOB_RUN-} || ${option[cluster]} ]] || read_context
   [[ ${GKE_JOB_RUN-} ]] || note_cluster
   [[ ${GKE_JOB_RUN-} ]] || unset GKE_JOB_NAMESPACE
   is_dry || export GKE_JOB_NAMESPACE=${GKE_JOB_NAMESPACE:-${option[namespace]}} # for the stages of run-job
@@ -98,15 +99,32 @@ note_cluster() {
   export GKE_JOB_CLUSTER_OPTIONS=$quoted
 }
 
-# Takes the namespace of the context unless one is given.
-use_context() {
-  local found=''
-  start KILL kubectl config view --minify "${kubectl_options[@]}" --output 'jsonpath={.contexts[0].context.namespace}' \
+# Takes the namespace of the context unless one is given, and notes its server.
+# Sets, for stages as well: GKE_JOB_SERVER, its address, empty where kubectl finds the cluster without a kubeconfig; and
+# GKE_JOB_TLS_NAME, the name in its certificate where it is not that of the address.
+read_context() {
+  local status=0 namespace=''
+  start KILL kubectl config view --minify "${kubectl_options[@]}" \
+    --output 'jsonpath={range .clusters[0].cluster}{.server}{"\n"}{.tls-server-name}{"\n"}{end}{.contexts[0].context.namespace}' \
     >"$PRIVATE_DIR/context" 2>"$PRIVATE_DIR/errors"
-  wait $! || { (($? > 128)) && exit "$EXIT_INTERRUPTED"; } ||
+  wait $! || status=$?
+  ((status <= 128)) || exit "$EXIT_INTERRUPTED"
+  ((status == 0)) || [[ ${option[namespace]} ]] ||
     exit_for "$(explain_kubectl 'find the cluster' "$PRIVATE_DIR/errors")"
-  read -r found <"$PRIVATE_DIR/context" || true
-  : "${option[namespace]:=${found:-default}}"
+  { read -r GKE_JOB_SERVER && read -r GKE_JOB_TLS_NAME && read -r namespace; } <"$PRIVATE_DIR/context" || true
+  : "${option[namespace]:=${namespace:-default}}"
+}
+
+# Fills `raw`, the words of kubectl for a request to a path of the API server. Connect gateway and others serve a cluster
+# below a path; kubectl adds it to that of a raw request from version 1.34 on only, so the server is named without it.
+raw_request() { # PATH
+  local host=${GKE_JOB_SERVER#*://} below=''
+  raw=()
+  if [[ $host == */* ]]; then
+    below=/${host#*/} host=${host%%/*}
+    raw=(--server "${GKE_JOB_SERVER%%://*}://$host" --tls-server-name "$GKE_JOB_TLS_NAME")
+  fi
+  raw+=(--raw "${below%/}$1")
 }
 
 # Opens the connection over which everything is read: one kubectl proxy, which run-job shares with its stages.

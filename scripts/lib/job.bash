@@ -49,7 +49,8 @@ wait_until_gone() { # NAME NAMESPACE UID
 prepare_deletion() { # NAME NAMESPACE UID PROPAGATION-POLICY
   body='{"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "'$4'", "preconditions": {"uid": "'$3'"}}'
   # The raw call, because kubectl delete has no option for the uid.
-  deletion=(delete --raw "/apis/batch/v1/namespaces/$2/jobs/$1" --filename -)
+  raw_request "/apis/batch/v1/namespaces/$2/jobs/$1"
+  deletion=(delete "${raw[@]}" --filename -)
 }
 
 # Looks for the Job of a submit that ended before it could say whether there is one; not for longer than 1.9 s. The answer
