@@ -118,11 +118,12 @@ read_context() {
 # Fills `raw`, the words of kubectl for a request to a path of the API server. Connect gateway and others serve a cluster
 # below a path; kubectl adds it to that of a raw request from version 1.34 on only, so the server is named without it.
 raw_request() { # PATH
-  local host=${GKE_JOB_SERVER#*://} below=''
+  local host=${GKE_JOB_SERVER#*://} scheme below=''
+  scheme=${GKE_JOB_SERVER%"$host"}
   raw=()
   if [[ $host == */* ]]; then
-    below=/${host#*/} host=${host%%/*}
-    raw=(--server "${GKE_JOB_SERVER%%://*}://$host" --tls-server-name "$GKE_JOB_TLS_NAME")
+    below=/${host#*/}
+    raw=(--server "$scheme${host%%/*}" --tls-server-name "$GKE_JOB_TLS_NAME")
   fi
   raw+=(--raw "${below%/}$1")
 }

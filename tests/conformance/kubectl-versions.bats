@@ -11,6 +11,8 @@ setup() {
   as_task dag "$BATS_TEST_NAME" run
 }
 
+teardown() { end_children; }
+
 teardown_file() { delete_namespace; }
 
 # Puts the kubectl of a minor version first on PATH.
@@ -62,6 +64,32 @@ works_with() { # 1.33|1.35|newest
   run_script follow-job --job never-was --context token
   assert_one_error 77 'not logged in'
 }
+
+# A context "below" whose server has a path, as Connect gateway's has.
+use_path() {
+  local port
+  kubectl proxy --port=0 --api-prefix=/below/a/path/ 3>&- >"$BATS_TEST_TMPDIR/proxy" &
+  wait_until grep --quiet 'Starting to serve on 127.0.0.1:' "$BATS_TEST_TMPDIR/proxy"
+  port=$(sed 's/.*127.0.0.1://' "$BATS_TEST_TMPDIR/proxy")
+  kubectl config set-cluster below --server "http://127.0.0.1:$port/below/a/path" >/dev/null
+  kubectl config set-context below --cluster below --namespace "$NAMESPACE" >/dev/null
+}
+
+works_below_a_path() { # 1.33|1.35|newest
+  use_path
+  use_kubectl "$1"
+  run_job 'echo 7 >/dev/termination-log' --context below --name "below-${1//./-}"
+  assert_success
+  assert_output 7
+  run_script delete-job --context below --namespace "$NAMESPACE" --job "below-${1//./-}"
+  assert_success
+  run kubectl get job "below-${1//./-}"
+  assert_output --partial 'not found'
+}
+
+@test "kubectl 1.33 and a server below a path, as Connect gateway's" { works_below_a_path 1.33; }
+
+@test "the newest kubectl and a server below a path" { works_below_a_path newest; }
 
 @test "kubectl 1.33: run-job, logs, deletion, and what its errors mean" { works_with 1.33; }
 

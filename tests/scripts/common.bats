@@ -107,3 +107,25 @@ run_script_or_python() { # NAME ARGUMENT...
     assert_failure 78
   done
 }
+
+# Sources the library, and prints the words of a raw request to /api/v1 for a server and the name in its certificate.
+raw_words() { # SERVER TLS-NAME
+  run bash -c 'source "$1/scripts/lib/common.bash"
+    source "$SCRIPTS/lib/cluster.bash"
+    GKE_JOB_SERVER=$2 GKE_JOB_TLS_NAME=$3
+    raw_request /api/v1
+    printf "[%s]" "${raw[@]}"' shell "$REPOSITORY" "$1" "$2"
+}
+
+@test "a raw request names a server that has a path without it, with the name in its certificate" {
+  raw_words https://host:443 name
+  assert_output '[--raw][/api/v1]'
+  raw_words '' ''
+  assert_output '[--raw][/api/v1]'
+  raw_words https://host/ name
+  assert_output '[--server][https://host][--tls-server-name][name][--raw][/api/v1]'
+  raw_words https://host:443/a/b/ ''
+  assert_output '[--server][https://host:443][--tls-server-name][][--raw][/a/b/api/v1]'
+  raw_words host/a ''
+  assert_output '[--server][host][--tls-server-name][][--raw][/a/api/v1]'
+}
