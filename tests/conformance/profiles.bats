@@ -46,7 +46,6 @@ submit() { # SHELL-COMMAND OPTION... -> job
   assert_equal "$output" "$first"
 }
 
-# bats test_tags=needs:memory-limits
 @test "after an attempt that was OOMKilled the next one has the next larger profile, and stays on the last" {
   local attempt
   for attempt in small large large; do
@@ -59,7 +58,6 @@ submit() { # SHELL-COMMAND OPTION... -> job
   assert_regex "$stderr" 'the last attempt ended OOMKilled on profile large, which has no larger one: it stays'
 }
 
-# bats test_tags=needs:memory-limits
 @test "without --escalate an attempt that was OOMKilled is repeated as it was" {
   submit 'tail /dev/zero' --profile small
   wait_for_condition Failed "$job"
@@ -187,7 +185,6 @@ END_OF_EVICTION
   assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'large '
 }
 
-# bats test_tags=needs:memory-limits
 @test "an attempt that was OOMKilled and then one that was lost: the larger profile, then its fallback" {
   submit_distributed 1 meagre 'tail /dev/zero'
   wait_for_condition Failed "$job"

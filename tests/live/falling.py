@@ -32,7 +32,7 @@ def distributed(tries: int) -> dict[str, Any]:
 
 
 def say_oom_killed(context: Any) -> None:
-    """Writes in the failed Pod of the first try what a kubelet would: the stand-in limits no memory."""
+    """Writes in the failed Pod of the first try what a kubelet would of one that has outgrown its memory limit."""
     if context["ti"].try_number != 2:
         return
     selector = ("--namespace", COMMON["namespace"], "--selector", "gke-job/dag=falls_and_grows")

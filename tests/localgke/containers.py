@@ -14,6 +14,7 @@ from pathlib import Path
 
 from localgke.config import Image
 from localgke.sandbox import Container, Mount
+from localgke.scheduler import quantity
 from localgke.store import Object, Store
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -150,4 +151,5 @@ def make_spec(store: Store, pod: Object, container: Object, image: Image, direct
         "hostname": hostname(pod),
         "mounts": mounts,
         "uid": uid,
+        "memory": int(quantity(container.get("resources", {}).get("limits", {}).get("memory", 0))),
     }

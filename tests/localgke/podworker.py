@@ -181,7 +181,8 @@ class PodWorker:
         code = await process.wait()
         del self._processes[status.name]
         policy = status.spec["terminationMessagePolicy"]
-        status.end(code, termination_message(termination_log, policy, code != 0, log))
+        message = termination_message(termination_log, policy, code != 0, log)
+        status.end(code, message, "OOMKilled" if process.is_out_of_memory else "")
         if any(other.exit_code is None for other in self._containers):
             self._report()
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from localgke.sandbox import Container
+from localgke.sandbox import Container, Spec
 
 SANDBOX = Path(__file__).with_name("sandbox.py")
 PARTIAL = 16 * 1024  # bytes; a longer line is written in parts
@@ -30,9 +30,11 @@ class SandboxError(Exception):
 class Process:
     """A container that runs. Make one with `start`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path):
+    def __init__(self, process: asyncio.subprocess.Process, log: Path, oom_fd: int):
         self._process = process
         self._log = log
+        self._oom_fd = oom_fd
+        self.is_out_of_memory = False  # after `wait`: whether it was killed for that
 
     def signal(self, number: signal.Signals) -> None:
         """SIGTERM reaches the container's process, SIGKILL ends the container."""
@@ -49,6 +51,8 @@ class Process:
         with self._log.open("wb", buffering=0) as log:
             await asyncio.gather(pump(self._process.stdout, b"stdout", log), pump(self._process.stderr, b"stderr", log))
         code = await self._process.wait()
+        with os.fdopen(self._oom_fd, "rb") as oom:
+            self.is_out_of_memory = bool(oom.read())
         return code if code >= 0 else 128 - code
 
 
@@ -57,23 +61,26 @@ async def start(container: Container, log: Path) -> Process:
     root = log.with_name("rootfs")  # empty for ever: what is mounted there is the container's own
     root.mkdir(exist_ok=True)
     reading, writing = os.pipe()
+    oom_reading, oom_writing = os.pipe()
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-S", str(SANDBOX)),
         stdin=pipe,
         stdout=pipe,
         stderr=pipe,
-        pass_fds=[writing],
+        pass_fds=[writing, oom_writing],
         env={},
         start_new_session=True,
     )
     os.close(writing)
+    os.close(oom_writing)
     assert process.stdin
-    process.stdin.write(json.dumps({**container, "root": str(root), "error_fd": writing}).encode())
+    spec: Spec = {**container, "root": str(root), "error_fd": writing, "oom_fd": oom_writing}
+    process.stdin.write(json.dumps(spec).encode())
     process.stdin.close()
     with os.fdopen(reading, errors="replace") as errors:
         error = await asyncio.to_thread(errors.read)  # until the container's process is there, or is not to be
-    started = Process(process, log)
+    started = Process(process, log, oom_reading)
     if error:
         await started.wait()
         raise StartError(error)
@@ -82,7 +89,15 @@ async def start(container: Container, log: Path) -> Process:
 
 async def check() -> None:
     """Raises SandboxError unless containers can be made on this machine."""
-    container: Container = {"argv": ["/bin/true"], "env": {}, "cwd": "/", "hostname": "check", "mounts": [], "uid": 0}
+    container: Container = {
+        "argv": ["/bin/true"],
+        "env": {},
+        "cwd": "/",
+        "hostname": "check",
+        "mounts": [],
+        "uid": 0,
+        "memory": 0,
+    }
     with tempfile.TemporaryDirectory() as directory:
         try:
             await (await start(container, Path(directory, "log"))).wait()

@@ -29,6 +29,7 @@ OWN = ("/proc", "/dev", "/tmp", "/run")  # never the host's
 DEVICES = ("null", "zero", "full", "random", "urandom")
 LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 LIBC = ctypes.CDLL(None, use_errno=True)
+LOOK_SECONDS = 0.25  # between two looks at the memory of the container
 
 
 class Mount(TypedDict):
@@ -40,7 +41,10 @@ class Mount(TypedDict):
 
 
 class Container(TypedDict):
-    """What to run: `uid` is a number inside the container, whose group is 0; `cwd` is made where it is missing."""
+    """What to run: `uid` is a number inside the container, whose group is 0; `cwd` is made where it is missing.
+
+    `memory`: bytes that its processes may hold together, 0 without a limit.
+    """
 
     argv: list[str]
     env: dict[str, str]
@@ -48,20 +52,25 @@ class Container(TypedDict):
     hostname: str
     mounts: list[Mount]
     uid: int
+    memory: int
 
 
 class Spec(Container):
-    """A container, and where. `root`: an empty host directory. `error_fd`: why it did not start, else closed unused."""
+    """A container, and where. `root`: an empty host directory. `error_fd`: why it did not start, else closed unused;
+    `oom_fd`: likewise, that it was killed because it held too much memory.
+    """
 
     root: str
     error_fd: int
+    oom_fd: int
 
 
 def main() -> NoReturn:
     """Runs the container that stdin describes."""
     _call("prctl", LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
     spec: Spec = json.load(sys.stdin)
-    os.set_inheritable(spec["error_fd"], False)
+    for descriptor in (spec["error_fd"], spec["oom_fd"]):
+        os.set_inheritable(descriptor, False)
     pid = 0
 
     def forward(number: int, _frame: object) -> None:
@@ -80,8 +89,33 @@ def main() -> NoReturn:
     os.close(spec["error_fd"])
     signal.signal(signal.SIGTERM, forward)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    if spec["memory"]:
+        _limit_memory(pid, spec["memory"], spec["oom_fd"])
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     os._exit(code if code >= 0 else 128 - code)
+
+
+def _limit_memory(pid: int, limit: int, oom_fd: int) -> None:
+    """Kills the container when its processes hold more memory, looked at every LOOK_SECONDS: a cgroup needs root."""
+
+    def look(_number: int, _frame: object) -> None:
+        if not os.path.exists("/proc/self") and _held() > limit:  # in the file system of the container we are not
+            os.write(oom_fd, b"x")
+            os.kill(pid, signal.SIGKILL)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)
+
+
+def _held() -> int:
+    """Bytes that all processes of the container hold for themselves."""
+    pages = 0
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/statm") as file:
+                _, resident, shared, *_ = map(int, file.read().split())
+                pages += resident - shared
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _call(what: str, result: int) -> None:

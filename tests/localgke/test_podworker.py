@@ -35,6 +35,18 @@ async def test_a_pod_fails_with_the_exit_code_of_its_container(cluster: Cluster)
 
 
 @on_cluster()
+async def test_a_container_whose_processes_outgrow_its_memory_limit_is_killed(cluster: Cluster) -> None:
+    grow = "python3 -c 'import time; held = b\"x\" * (96 << 20); time.sleep(600)'"
+    limit = {"limits": {"memory": "64Mi"}}
+    cluster.pod("p", f"{grow}; echo not reached", resources=limit)
+    cluster.pod("q", "exec sleep 1", resources=limit)
+    state = main_container(await cluster.phase("p", "Succeeded", "Failed"))["state"]["terminated"]
+    assert (state["exitCode"], state["reason"]) == (137, "OOMKilled")
+    assert cluster.log("p") == ""
+    await cluster.phase("q", "Succeeded")
+
+
+@on_cluster()
 async def test_a_termination_message_keeps_its_last_4096_bytes(cluster: Cluster) -> None:
     cluster.pod("p", "{ echo start; head -c 5000 /dev/zero | tr '\\0' x; } > /dev/termination-log")
     state = main_container(await cluster.phase("p", "Succeeded"))["state"]["terminated"]

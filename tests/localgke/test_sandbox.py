@@ -18,7 +18,7 @@ import pytest
 from localgke.runtime import SANDBOX
 
 NOBODY = 65534
-DEFAULTS = {"env": {"PATH": "/usr/bin:/bin"}, "cwd": "/", "hostname": "pod", "mounts": [], "uid": 0}
+DEFAULTS = {"env": {"PATH": "/usr/bin:/bin"}, "cwd": "/", "hostname": "pod", "mounts": [], "uid": 0, "memory": 0}
 
 
 class Result(NamedTuple):
@@ -42,10 +42,15 @@ class Sandboxes:
         root = Path(tempfile.mkdtemp(dir=self.directory))
         root.chmod(0o777)
         reading, writing = os.pipe()
-        request = {"argv": ["sh", "-c", script], **DEFAULTS, **spec, "root": str(root), "error_fd": writing}
+        oom = os.open(os.devnull, os.O_WRONLY)
+        fds = {"error_fd": writing, "oom_fd": oom}
+        request = {"argv": ["sh", "-c", script], **DEFAULTS, **spec, "root": str(root), **fds}
         pipe = subprocess.PIPE
-        process = subprocess.Popen(self.command, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=[writing], text=True)
+        process = subprocess.Popen(
+            self.command, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=[writing, oom], text=True
+        )
         os.close(writing)
+        os.close(oom)
         assert process.stdin
         process.stdin.write(json.dumps(request))
         process.stdin.close()
@@ -151,6 +156,12 @@ def test_a_working_directory_that_is_missing_is_made(sandboxes: Sandboxes) -> No
     for directory in ("/workspace/a", "/usr/workspace"):
         assert sandboxes.run("pwd", cwd=directory).out == f"{directory}\n"
         assert not Path(directory).exists()
+
+
+def test_a_container_is_killed_when_its_processes_together_hold_too_much_memory(sandboxes: Sandboxes) -> None:
+    hold = "python3 -c 'import time; held = b\"x\" * (24 << 20); print(1, flush=True); time.sleep(600)'"
+    assert sandboxes.run(f"{hold} & {hold}; echo not reached", memory=48 << 20).code == 137
+    assert sandboxes.run("sleep 0.6; echo ended", memory=48 << 20).out == "ended\n"
 
 
 def test_sigterm_is_passed_on_to_the_process(sandboxes: Sandboxes) -> None:
