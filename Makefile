@@ -17,7 +17,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-dags test-live test-google test-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-cluster \
+.PHONY: help install demo screenshot test test-dags test-live test-google test-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-cluster \
   cluster cluster-stop k8s k8s-stop dag airflow lock clean
 
 help: ## this list
@@ -59,12 +59,17 @@ $(K8S)/.built: $(K8S_SOURCES) | install
 
 # RUNLEVEL=1: nothing that is installed so is started.
 APT_INSTALL := apt-get update --quiet=2 && RUNLEVEL=1 apt-get install --yes --quiet=2 --no-install-recommends
+INSTALL_CHROMIUM = command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
 
 # What a target needs that takes CLUSTER.
 THE_CLUSTER := install $(if $(filter k8s,$(CLUSTER)),$(K8S)/.built)
 
-demo: $(THE_CLUSTER) ## an Airflow DAG trains a model in Jobs on CLUSTER=localgke, the stand-in for GKE, or k8s
+demo: $(THE_CLUSTER) ## a preemption, an OOMKilled and a sweep, shown as they happen, on CLUSTER=localgke, the stand-in for GKE, or k8s
 	tests/demo/run $(CLUSTER)
+
+screenshot: demo ## the picture of a report in README.md, anew; Chromium as for test-ui
+	$(INSTALL_CHROMIUM)
+	$(BIN)/python tests/ui/screenshot.py .build/demo/finetune-1.html tests/demo/report.png
 
 test: install .build/providers/.installed ## everything that must pass; pytest and bats run side by side
 	bats tests/scripts >.build/bats.log 2>&1 & bats=$$!; $(BIN)/python -m pytest; status=$$?; \
@@ -84,7 +89,7 @@ test-google: install .build/beam/.installed ## the example with Google's operato
 	  .build/airflow-bench/bin/python -m pytest tests/dags/google_operators.py
 
 test-ui: install ## what people see of reports and in Airflow's UI, in a headless Chromium; without one it is installed (root, Debian)
-	command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
+	$(INSTALL_CHROMIUM)
 	$(BIN)/python -m pytest tests/ui/reports.py tests/ui/ui.py
 
 # Redis and PostgreSQL are installed as Chromium is; the programs of PostgreSQL are not in PATH.

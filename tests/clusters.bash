@@ -6,7 +6,7 @@
 #   current   kubectl's current context, the user's own cluster
 #
 #   trap leave_test_cluster EXIT
-#   use_test_cluster NAME
+#   use_test_cluster NAME [CONFIG]    CONFIG: a cluster.yaml for localgke instead of its own
 
 BUILD=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.build
 CLUSTER_STATE='' # the state directory of the cluster in use; empty for `current`
@@ -15,11 +15,11 @@ readonly BUILD
 export CLUSTER_STATE
 
 # Leads gcloud and kubectl to the cluster; KUBECONFIG is not the user's own file, so tests may change it.
-use_test_cluster() { # localgke|k8s|current
+use_test_cluster() { # localgke|k8s|current [CONFIG]
   case $1 in
     localgke)
       CLUSTER_STATE=$(mktemp --directory "$BUILD/localgke.XXXXXX")
-      start_cluster localgke
+      start_cluster localgke ${2:+--config "$2"}
       ;;
     k8s)
       CLUSTER_STATE=$BUILD/k8s/state
@@ -41,9 +41,9 @@ use_test_cluster() { # localgke|k8s|current
   source "$CLUSTER_STATE/env"
 }
 
-start_cluster() { # MODULE
+start_cluster() { # MODULE [OPTION...]
   started=$1
-  "$GKE_JOB_PYTHON" -m "$1" start --state "$CLUSTER_STATE"
+  "$GKE_JOB_PYTHON" -m "$1" start --state "$CLUSTER_STATE" "${@:2}"
 }
 
 # Stops what use_test_cluster has started.

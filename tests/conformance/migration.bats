@@ -102,7 +102,7 @@ run_dag() {
 returned() { # TASK [KEY]
   "$GKE_JOB_PYTHON" -c '
 import json, sys
-from demo.summary import last_results
+from demo.results import last_results
 database, task, *key = sys.argv[1:]
 value = last_results(database)[1][task]
 print(json.dumps(value[key[0]] if key else value))' "$AIRFLOW_HOME/airflow.db" "$@"

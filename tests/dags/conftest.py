@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from releases import deploy
 
-from demo.summary import last_results
+from demo.results import last_results
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 AIRFLOW_VERSION = version("apache-airflow")

@@ -1,0 +1,115 @@
+"""Bars of Pods that grow while they run: a line for each, on one axis of time for all Jobs."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gke_jobs.json_access import Json, dict_at, text_at
+from gke_jobs.labels import COMPLETION_INDEX, TASK
+from gke_jobs.plain_text import one_line
+from gke_jobs.timeline.keeping import PodRuns
+from gke_jobs.timeline.phases import MARKS, WORDS, Phase, pod_spans
+from gke_jobs.timeline.record import Outcome, PodRun, Record
+from gke_jobs.timeline.words import result_text, seconds_text
+
+LABEL, NODE, RESULT = 17, 14, 20  # columns
+LEAST_BAR = 10
+OTHERS = LABEL + NODE + RESULT + len("   [] ")
+FAILED, DISRUPTED = "x", "!"
+ENDS = {
+    **dict.fromkeys((Outcome.FAILED, Outcome.OUT_OF_MEMORY), FAILED),
+    **dict.fromkeys((Outcome.PREEMPTED, Outcome.EVICTED, Outcome.REMOVED), DISRUPTED),
+}
+MEANINGS = {
+    **{MARKS[phase]: WORDS[phase] for phase in (Phase.WAITING, Phase.PREPARING, Phase.PULLING, Phase.RUNNING)},
+    FAILED: "failed",
+    DISRUPTED: "ended by others",
+}
+COLOURS = dict(zip(MEANINGS, (33, 36, 36, 32, 31, 35), strict=True))  # of ANSI terminals
+BAR = re.compile(r"(?<=\[).*(?=\])")
+RUN = re.compile(r"([^ ])\1*")  # of one mark
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A Pod: of which task, and what is known of it."""
+
+    task: str
+    pod: PodRun
+
+
+class Pods:
+    """The Pods of all Jobs in the order in which they were first seen."""
+
+    def __init__(self) -> None:
+        self._runs = PodRuns()
+        self._tasks: dict[str, str] = {}
+
+    def change(self, pod: Json, *, is_deleted: bool, now: float) -> None:
+        """Take the present state of a Pod, or its last one. now: seconds since the epoch."""
+        metadata = dict_at(pod, "metadata")
+        task, index = (text_at(metadata, "labels", TASK), text_at(metadata, "annotations", COMPLETION_INDEX))
+        self._tasks[text_at(metadata, "uid")] = one_line(f"{task} {index}".rstrip())
+        self._runs.change(pod, is_deleted=is_deleted, now=now)
+
+    def bars(self) -> list[Bar]:
+        """Return them all."""
+        return [Bar(self._tasks[run.uid], run) for run in self._runs.all()]
+
+    def running(self, task: str) -> PodRun | None:
+        """Return a Pod of a task that runs."""
+        found = (bar.pod for bar in self.bars() if bar.task == task)
+        return next((pod for pod in found if pod.outcome is Outcome.RUNNING), None)
+
+
+def picture(bars: Sequence[Bar], now: float, *, columns: int, lines: int) -> list[str]:
+    """Return the lines for all Pods: at most so many, none longer than `columns`; nothing without Pods."""
+    begun = min((bar.pod.created for bar in bars if bar.pod.created is not None), default=None)
+    if begun is None:
+        return []
+    width = max(LEAST_BAR, columns - OTHERS)
+    step = max(1, math.ceil((now - begun) / width))  # seconds of a character
+    room = max(1, lines - 2)
+    hidden = max(0, len(bars) - room)
+    head = f"{'task':{LABEL}} {'node':{NODE}} [{_scale(width, step)}]"
+    more = f"; {hidden} older Pods are not shown" if hidden else ""
+    rows = [_row(bar, begun, now, width, step) for bar in bars[hidden:]]
+    marks = set("".join(found[0] for row in rows for found in [BAR.search(row)] if found))
+    legend = ", ".join(f"{mark} {meaning}" for mark, meaning in MEANINGS.items() if mark in marks)
+    return [line[:columns] for line in (head, *rows, f"{legend}{more}")]
+
+
+def coloured(line: str) -> str:
+    """Return a line whose bar has the colours of a terminal."""
+
+    def colour(marks: re.Match[str]) -> str:
+        number = COLOURS.get(marks[1])
+        return f"\x1b[{number}m{marks[0]}\x1b[0m" if number else marks[0]
+
+    return BAR.sub(lambda bar: RUN.sub(colour, bar[0]), line)
+
+
+def _scale(width: int, step: int) -> str:
+    end = seconds_text(width * step)
+    return f"0{end:>{width - 1}}"
+
+
+def _row(bar: Bar, begun: float, now: float, width: int, step: int) -> str:
+    pod = bar.pod
+    node = pod.node if len(pod.node) <= NODE else f"..{pod.node[2 - NODE :]}"
+    cells = "".join(_cells(pod, begun, now, width, step))
+    label = f"{bar.task[: LABEL - 6]} {pod.name[-5:]}"
+    return f"{label:{LABEL}} {node:{NODE}} [{cells}] {result_text(pod)[:RESULT]}".rstrip()
+
+
+def _cells(pod: PodRun, begun: float, now: float, width: int, step: int) -> list[str]:
+    """Return for each character the phase in the middle of its time."""
+    spans = pod_spans(pod, Record(job="", ended=now), attempt=2)
+    middles = (begun + (number + 0.5) * step for number in range(width))
+    cells = [next((MARKS[span.phase] for span in spans if span.start <= at < span.end), " ") for at in middles]
+    if pod.ended is not None and (mark := ENDS.get(pod.outcome)):
+        cells[min(width - 1, max(0, math.ceil((pod.ended - begun) / step) - 1))] = mark
+    return cells

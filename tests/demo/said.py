@@ -1,0 +1,79 @@
+"""What the toolkit says in the output of `airflow dags test`: everything else is Airflow's own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+LOG_FORMAT = "%(asctime)s <%(name)s> %(message)s"  # what Airflow is to print
+OPERATOR = re.compile(r"^[^<]*<airflow\.task\.operators\.[\w.]*GkeJobOperator> (.*)$")
+SUMMARY = "gke-job-summary: "
+TIMELINE = "timeline: "
+# Where else to look at a Job and its logs: the console, which has none of a test cluster.
+ADDRESSES = re.compile(r"run-job: (console|Cloud Logging|that is)\b")
+TASK = re.compile(r"\[DAG TEST\] starting task_id=(\w+)")  # of all versions of Airflow
+RELEASE = re.compile(r"gke-job \S+$")  # with which the log of a task begins
+FOLD, UNFOLD = "::group::", "::endgroup::"
+PURPOSES = {
+    "finetune": "a spot pool gets its first node, the node is taken away, another Pod goes on from the checkpoint",
+    "train": "it needs more memory than the profile small has; after an OOMKilled the next try is larger",
+    "sweep": "six tries in one Job, four Pods at once",
+}
+
+
+class Said:
+    """Takes the output line by line. summaries, timelines: of the runs of Jobs so far, in order."""
+
+    def __init__(self) -> None:
+        self.summaries: list[dict[str, Any]] = []
+        self.timelines: list[str] = []
+        self._task, self._tries = "", Counter[str]()
+        self._is_in_fold = False
+        self._is_in_timeline = False
+
+    def lines(self, line: str) -> Iterator[str]:
+        """Yield what of a line is to be shown at once."""
+        match = OPERATOR.match(line)
+        if not match:
+            self._task = task[1] if (task := TASK.search(line)) else self._task
+            return
+        text = match[1].replace("\u00a0", " ")  # which the operator writes for Airflow's UI
+        self._is_in_timeline = self._is_in_timeline and text.startswith("  ")
+        if text.startswith((FOLD, UNFOLD)):
+            self._is_in_fold = text.startswith(FOLD)
+        elif text.startswith(SUMMARY):
+            self.summaries.append(json.loads(text.removeprefix(SUMMARY)))
+        elif RELEASE.match(text):
+            self._tries[self._task] += 1
+            yield f"\n{self._task}, try {self._tries[self._task]}: {PURPOSES.get(self._task, '')}"
+        elif text.startswith(TIMELINE):
+            self._is_in_timeline = True
+            self.timelines.append(text)
+        elif self._is_in_timeline:
+            self.timelines[-1] += f"\n{text}"
+        elif not self._is_in_fold and not ADDRESSES.match(text) and text != "null":
+            yield text
+
+    def endings(self) -> str:
+        """Return the timelines, each behind what it is of."""
+        heads = (f"{one['task_id']}, try {one['try_number']}, profile {one['profile']}" for one in self.summaries)
+        return "\n\n".join(f"{head}\n{timeline}" for head, timeline in zip(heads, self.timelines, strict=False))
+
+    def missing(self, *, with_spot: bool) -> list[str]:
+        """Return what the demo is to show and has not shown."""
+        found = {
+            "a Pod that ran out of memory": any(one["oom_kills"] for one in self.summaries),
+            "a larger attempt after it": len({one["profile"] for one in self._of("train")}) > 1,
+            "a sweep of several Pods": any(one["pods"] > 1 for one in self._of("sweep")),
+        }
+        if with_spot:
+            found["a Pod that was preempted and another one that finished"] = any(
+                one["preemptions"] and one["exit_code"] == 0 for one in self.summaries
+            )
+        return [what for what, is_there in found.items() if not is_there]
+
+    def _of(self, task: str) -> list[dict[str, Any]]:
+        return [one for one in self.summaries if one["task_id"] == task]

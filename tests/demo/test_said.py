@@ -1,0 +1,79 @@
+"""What of the output of `airflow dags test` is shown."""
+
+from __future__ import annotations
+
+import json
+
+from demo.said import PURPOSES, Said
+
+OPERATOR = "2026-01-01T00:00:00Z <airflow.task.operators.gke_job.operator.GkeJobOperator> "
+AIRFLOW = "2026-01-01T00:00:00Z <airflow.sdk.definitions.dag> "
+
+
+def shown(said: Said, *lines: str) -> list[str]:
+    return [text for line in lines for text in said.lines(line)]
+
+
+def summary(**fields) -> str:
+    found = {"task_id": "train", "try_number": "1", "profile": "small", "exit_code": 0, "pods": 1}
+    return f"{OPERATOR}gke-job-summary: {json.dumps({**found, 'oom_kills': 0, 'preemptions': 0, **fields})}"
+
+
+def test_lines_of_airflow_and_of_tracebacks_are_not_shown():
+    said = Said()
+    assert shown(said, f"{AIRFLOW}[DAG TEST] end task", "Traceback (most recent call last):", '  File "x"', "") == []
+
+
+def test_messages_and_lines_of_pods_are_shown_without_folds_and_addresses():
+    lines = [
+        "::group::The command that repeats this run",
+        "printf %s '{}' | scripts/run-job",
+        "::endgroup::",
+        "submit-job: created Job train default",
+        "run-job: console: https://console.cloud.google.com",
+        "run-job: that is https://console.cloud.google.com",
+        "abcde | <task> a < b",
+        "null",
+    ]
+    found = shown(Said(), *(OPERATOR + line for line in lines))
+    assert found == ["submit-job: created Job train default", "abcde | <task> a < b"]
+
+
+def test_each_try_of_a_task_begins_with_what_it_is_for():
+    said = Said()
+    start = f"{AIRFLOW}[DAG TEST] starting task_id=train map_index=-1"
+    found = shown(said, start, f"{OPERATOR}gke-job 0.1.0", start, f"{OPERATOR}gke-job v0_1_0_1f38")
+    assert found == [f"\ntrain, try 1: {PURPOSES['train']}", f"\ntrain, try 2: {PURPOSES['train']}"]
+
+
+def test_timelines_are_kept_for_the_end_each_behind_its_task():
+    said = Said()
+    lines = ["timeline: failed after 2 s: Job train", "  time: running 2 s", "  abcde\u00a0\u00a0[==x] exit 1"]
+    found = shown(said, summary(), *(OPERATOR + line for line in lines), f"{OPERATOR}follow-job: Job train is complete")
+    found += shown(said, f"{OPERATOR}  a diagnosis", summary(try_number="2"), f"{OPERATOR}timeline: succeeded")
+    assert found == ["follow-job: Job train is complete", "  a diagnosis"]
+    assert said.endings() == (
+        "train, try 1, profile small\ntimeline: failed after 2 s: Job train\n  time: running 2 s\n  abcde  [==x] exit 1"
+        "\n\ntrain, try 2, profile small\ntimeline: succeeded"
+    )
+
+
+def test_what_the_demo_has_not_shown_is_told():
+    said = Said()
+    assert len(said.missing(with_spot=True)) == 4
+    assert len(said.missing(with_spot=False)) == 3
+    shown(
+        said,
+        summary(task_id="finetune", preemptions=1, pods=2),
+        summary(oom_kills=1, exit_code=1),
+        summary(profile="large"),
+    )
+    assert said.missing(with_spot=True) == ["a sweep of several Pods"]
+    shown(said, summary(task_id="sweep", pods=6))
+    assert said.missing(with_spot=True) == []
+
+
+def test_a_spot_job_that_failed_does_not_count():
+    said = Said()
+    shown(said, summary(task_id="finetune", preemptions=1, exit_code=1))
+    assert "a Pod that was preempted and another one that finished" in said.missing(with_spot=True)
