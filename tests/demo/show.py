@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ PREEMPTED_TASK = "finetune"
 PREEMPTION_SECONDS = 2.5  # after its Pod was seen running
 TAINT = "cloud.google.com/impending-node-termination=true:NoExecute"  # the node has 15 seconds left
 REDRAW_SECONDS = 0.25
+GRACE_SECONDS = 10
 WATCH = ["kubectl", "get", "pods", "--watch", "--output-watch-events", "--output", "json"]
 
 
@@ -100,7 +101,21 @@ def documents(chunks: Iterator[str]) -> Iterator[Any]:
 
 def in_background(feed: Callable[[], None]) -> None:
     """Run what feeds the queue; it ends with its process."""
-    threading.Thread(target=feed, daemon=True).start()
+
+    def run() -> None:
+        with suppress(ValueError):  # after an interruption its pipe is closed
+            feed()
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a process and wait for it: Airflow ends what its task runs."""
+    process.terminate()
+    try:
+        process.wait(timeout=GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def show(directory: Path, airflow: list[str]) -> int:
@@ -125,7 +140,7 @@ def show(directory: Path, airflow: list[str]) -> int:
             for command in (airflow, WATCH)
         )
         for process in (watch, run):
-            stack.callback(process.terminate)
+            stack.callback(end, process)
 
         def read_airflow() -> None:
             for line in run.stdout or ():
@@ -191,4 +206,7 @@ Next:
 
 
 if __name__ == "__main__":
-    sys.exit(show(Path(sys.argv[1]), sys.argv[2:]))
+    try:
+        sys.exit(show(Path(sys.argv[1]), sys.argv[2:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
