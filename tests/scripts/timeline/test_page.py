@@ -8,6 +8,7 @@ from hypothesis import given
 from recorded_runs import NAMES, PRICED, priced, replay
 from timeline_objects import drawn_records, many, pod_run, record
 
+from gke_jobs.timeline.chart import ticks
 from gke_jobs.timeline.cost_words import cost_rows
 from gke_jobs.timeline.details import Details, EventRow, event_rows, links
 from gke_jobs.timeline.page import MOST_BYTES, html
@@ -68,6 +69,22 @@ def test_what_comes_from_outside_stays_text():
 @given(drawn_records())
 def test_whatever_the_record_the_page_is_well_formed(made):
     assert {tag for tag, _ in Page(html(made)).elements}.isdisjoint({"script", "img", "iframe", "link", "object"})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, [0]),
+        (0.35, [0, 0.1, 0.2, 0.3, 0.35]),
+        (12, [0, 2, 4, 6, 8, 10, 12]),
+        (59, [0, 10, 20, 30, 40, 50, 59]),
+        (301, [0, 60, 120, 180, 240, 301]),
+        (7000, [0, 1800, 3600, 5400, 7000]),
+        (86400 * 20, [0, *(86400 * days for days in (4, 8, 12, 16)), 86400 * 20]),
+    ],
+)
+def test_the_time_axis_has_round_times_and_the_end(seconds, expected):
+    assert ticks(seconds) == pytest.approx(expected)
 
 
 def test_it_loads_nothing():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 
@@ -11,7 +12,8 @@ from gke_jobs.timeline.words import clock, result_text, seconds_text
 
 LABEL, BARS, RESULT = 230, 640, 170  # columns, in units of the drawing
 ROW, HEAD = 18, 26
-TICKS = 5
+MOST_STEPS = 6  # of the time axis
+STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)  # s
 MARKED = {Outcome.FAILED, Outcome.OUT_OF_MEMORY, Outcome.PREEMPTED, Outcome.EVICTED, Outcome.REMOVED}
 MOST_CHARACTERS = 63  # of a name
 
@@ -76,14 +78,24 @@ def _row(pod: PodRun, number: int, spans: Sequence[Span], record: Record, top: i
     )
 
 
+def ticks(seconds: float) -> list[float]:
+    """Return the times of the axis: round ones, and the end."""
+    step = next((step for step in STEPS if seconds <= step * MOST_STEPS), None)
+    step = step or math.ceil(seconds / MOST_STEPS / STEPS[-1]) * STEPS[-1]
+    # One whose text would be over that of the end is left out.
+    round_ones = [step * number for number in range(MOST_STEPS) if step * number < seconds * 0.9]
+    return [*round_ones, seconds] if seconds else [0.0]
+
+
 def _grid(record: Record, height: int) -> str:
     parts = []
-    for number in range(TICKS + 1):
-        x, seconds = LABEL + BARS * number // TICKS, record.seconds * number / TICKS
-        anchor = "start" if number == 0 else "end" if number == TICKS else "middle"
+    for seconds in ticks(record.seconds):
+        x = _x(record.created + seconds, record)
+        anchor = "start" if not seconds else "end" if seconds == record.seconds else "middle"
+        words = seconds_text(seconds).removesuffix(" 0 s").removesuffix(" 0 min").removesuffix(" 0 h")
         parts.append(
-            f'<path class="grid" d="M{x} {HEAD - 6}V{height}"/>'
-            f'<text class="tick" x="{x}" y="14" text-anchor="{anchor}">'
-            f"<title>{clock(record.created + seconds)} UTC</title>{seconds_text(seconds)}</text>"
+            f'<path class="grid" d="M{x:g} {HEAD - 6}V{height}"/>'
+            f'<text class="tick" x="{x:g}" y="14" text-anchor="{anchor}">'
+            f"<title>{clock(record.created + seconds)} UTC</title>{words}</text>"
         )
     return "".join(parts)
