@@ -34,8 +34,8 @@ EXCEPTIONS = {
     ("common.bash", "printf -v quoted ' %q' \"$@\""): "likewise",
     (
         "cluster.bash",
-        "jsonpath={.contexts[0].context.namespace}",
-    ): "one word of the user's own kubeconfig",
+        "jsonpath={range .clusters[0].cluster}{.server}",
+    ): "lines of the user's own kubeconfig",
     ("common.bash", "local IFS=' '"): "joins the words of a message",
     ("cluster.bash", "local status=$? IFS=$'\\n' child"): "process ids of our own children, from bash",
     ("cluster.bash", "local status=0 IFS=''"): "takes a line whole",
