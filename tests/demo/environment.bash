@@ -19,14 +19,16 @@ prepare_airflow() { # NAME: what is started under another one has a database of 
   export AIRFLOW_HOME=$REPOSITORY/.build/airflow-home-$1-$AIRFLOW_VERSION
   export AIRFLOW__CORE__DAGS_FOLDER=$AIRFLOW_HOME/dags AIRFLOW__CORE__LOAD_EXAMPLES=False
   export PYTHONWARNINGS=ignore # Airflow's own, on every start
-  if [[ ! $AIRFLOW_HOME/migrated -nt $pins ]]; then
+  # airflow.cfg has paths of the checkout, which may have been moved.
+  if [[ ! $AIRFLOW_HOME/migrated -nt $pins || $(<"$AIRFLOW_HOME/migrated") != "$AIRFLOW_HOME" ]]; then
     say "making Airflow's database in $AIRFLOW_HOME"
     mkdir -p "$AIRFLOW_HOME"
+    rm -f -- "$AIRFLOW_HOME/airflow.cfg"
     "$AIRFLOW" db migrate >"$AIRFLOW_HOME/migrate.log" 2>&1 || {
       cat "$AIRFLOW_HOME/migrate.log" >&2
       return 1
     }
-    touch "$AIRFLOW_HOME/migrated"
+    printf '%s\n' "$AIRFLOW_HOME" >"$AIRFLOW_HOME/migrated"
   fi
 }
 
