@@ -26,6 +26,7 @@ MODULES = {
     "owned-object": "gke_jobs.submission.owned_object",
     "plugin-arguments": "gke_jobs.access.plugin",
     "programs": "gke_jobs.access.programs",
+    "release-parsed": "gke_jobs.deployment.waiting",
     "release-start": "gke_jobs.deployment.start",
     "results": "gke_jobs.collect",
     "submission": "gke_jobs.submission.command",

@@ -16,12 +16,18 @@ setup() {
   load test_helper
 }
 
+teardown() {
+  end_airflow_server
+}
+
 @test "the guide leads from a checkout to a Job, a deployment, a DAG and a release to go back to" {
   local version
   version=$("$GKE_JOB_PYTHON" -c 'from importlib.metadata import version; print(version("apache-airflow"))')
   [[ $version == 3.3.* ]] || skip "the environment of the storage server has Airflow 3.3, and --check wants the same"
   cd "$BATS_TEST_TMPDIR"
-  ln -s "$REPOSITORY"/{scripts,templates,dags} .
+  copy_checkout .
+  local AIRFLOW
+  use_airflow_server prod
   mkdir -p "$BUCKETS/prod/dags" blocks
   echo no program | tee kubectl >gke-gcloud-auth-plugin # nobody runs what is copied to the bucket
   "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/composer_guide.py" blocks
@@ -35,9 +41,11 @@ setup() {
     RELEASE=${releases[0]##*/}
     run --separate-stderr bash -o errexit -o nounset -o pipefail "$block"
     assert_success
+    ! grep -q 'deploy-dags.*--use' "$block" || assert_regex "$stderr" 'done: Airflow has parsed 1 DAGs with release'
     ! grep -q run-job "$block" || assert_output '{"answer":42}'
   done
   assert [ -f "$BUCKETS/prod/dags/gke_job/__init__.py" ]
+  assert [ -s "$AIRFLOW/requests" ]
   assert [ -f "$BUCKETS/prod/data/gke-job-tools/kubectl" ]
   assert [ -f "$BUCKETS/prod/plugins/gke_job_triggerer_path.py" ]
   assert [ -f "$BUCKETS/prod/dags/gke_job_examples/prepare_train_load.py" ]

@@ -20,6 +20,27 @@ setup() {
   mkdir -p "$DAGS"
 }
 
+teardown() {
+  end_airflow_server
+}
+
+# A checkout that waits for no minutes, and an Airflow of the environment.
+wait_for_airflow() { # -> CHECKOUT, AIRFLOW, deployment
+  CHECKOUT=$BATS_TEST_TMPDIR/checkout
+  mkdir "$CHECKOUT"
+  copy_checkout "$CHECKOUT"
+  use_airflow_server "$BUCKET"
+  deployment=("$CHECKOUT/scripts/deploy-dags" --environment "$BUCKET" --location europe-west4 --project ml)
+}
+
+# The last line of stderr tells that nothing of the deployment is missing but the check.
+assert_not_asked() { # STATUS REGEXP
+  assert_equal "$status" "$1"
+  assert_regex "${stderr_lines[-1]}" "^deploy-dags: cannot ask Airflow whether it has parsed the DAGs: $2; the deployment \
+is complete, only this check is missing: .*, and run this again, or add --async to go without it$"
+  assert [ -f "$DAGS/gke_job/__init__.py" ]
+}
+
 # A checkout whose content differs from this one.
 make_checkout() { # -> CHECKOUT
   CHECKOUT=$BATS_TEST_TMPDIR/checkout
@@ -122,10 +143,123 @@ find_release() { # -> release
 }
 
 @test "--environment finds the bucket, and --prefix gives a team a folder of its own" {
-  run_script deploy-dags --environment "$BUCKET" --location europe-west4 --project ml --prefix churn
+  run_script deploy-dags --environment "$BUCKET" --location europe-west4 --project ml --prefix churn --async
   assert_success
   assert [ -f "$DAGS/churn/gke_job/__init__.py" ]
   assert_equal "$(ls "$DAGS")" churn
+}
+
+@test "with --environment it waits until Airflow has parsed each active DAG with the release" {
+  local CHECKOUT AIRFLOW deployment
+  wait_for_airflow
+  sed 's/NOW/2026-01-01T00:00:00Z/; s/^\[/[{"dag_id": "gone", "is_stale": true},{"dag_id": "x", "fileloc": "x\\u001b", "last_parsed_time": "NOW"},/' \
+    "$AIRFLOW/dags" >"$AIRFLOW/old"
+  mv "$AIRFLOW/old" "$AIRFLOW/dags"
+  bash "${deployment[@]}" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+  wait_until grep --quiet 'deploy-dags: 1 of 2 DAGs are parsed; not yet: ours.py' "$BATS_TEST_TMPDIR/said"
+  assert [ -f "$DAGS/gke_job/__init__.py" ]
+  sed 's/2026-01-01T00:00:00Z/NOW/' "$AIRFLOW/dags" >"$AIRFLOW/new"
+  mv "$AIRFLOW/new" "$AIRFLOW/dags"
+  wait_for $!
+  assert_equal "$status" 0
+  local release
+  find_release
+  assert_equal "$(tail -n 1 "$BATS_TEST_TMPDIR/said")" "deploy-dags: done: Airflow has parsed 2 DAGs with release $release"
+  assert_equal "$(head -n 3 "$AIRFLOW/requests")" '/api/v2/dags?limit=100&offset=0&order_by=dag_id
+/api/v2/dags?limit=100&offset=2&order_by=dag_id
+/api/v2/importErrors?limit=100&offset=0&order_by=import_error_id'
+
+  # The same again, and back.
+  rm "$AIRFLOW/requests"
+  run --separate-stderr bash "${deployment[@]}" --use "$release" --dry-run
+  assert_success
+  run --separate-stderr bash "${deployment[@]}" --async
+  assert_success
+  assert_equal "$stderr" 'deploy-dags: nothing changes'
+  assert [ ! -e "$AIRFLOW/requests" ]
+  run --separate-stderr bash "${deployment[@]}"
+  assert_success
+  assert_equal "${stderr_lines[-1]}" "deploy-dags: done: Airflow has parsed 2 DAGs with release $release"
+  assert [ -e "$AIRFLOW/requests" ]
+}
+
+@test "DAGs that cannot import the release are exit 65, and those of other errors are not waited for" {
+  local CHECKOUT AIRFLOW deployment
+  wait_for_airflow
+  echo '[{"dag_id": "a", "relative_fileloc": "theirs.py", "last_parsed_time": null},
+    {"dag_id": "b", "relative_fileloc": "b.py", "last_parsed_time": "NOW"}]' >"$AIRFLOW/dags"
+  cat >"$AIRFLOW/importErrors" <<'JSON'
+[{"filename": "theirs.py", "timestamp": "NOW", "stack_trace": "ImportError: x"},
+ {"filename": "/home/airflow/gcs/dags/ours.py", "timestamp": "NOW", "stack_trace": "a\nImportError: gke_job::group::\n"}]
+JSON
+  run --separate-stderr bash "${deployment[@]}"
+  assert_equal "$status" 65
+  assert_equal "${stderr_lines[-3]}" 'deploy-dags: ours.py: ImportError: gke_job: :group::'
+  assert_regex "${stderr_lines[-2]}" '^deploy-dags: done: Airflow has parsed 1 DAGs with release v'
+  assert_equal "${stderr_lines[-1]}" "deploy-dags: 1 DAG files that use the toolkit cannot be imported, see above: correct \
+them, or go back with --use"
+  refute_regex "$stderr" theirs
+}
+
+@test "what is not parsed within --timeout is exit 124, and the release is in the bucket all the same" {
+  local CHECKOUT AIRFLOW deployment
+  wait_for_airflow
+  sed -i 's/NOW/2026-01-01T00:00:00Z/' "$AIRFLOW/dags"
+  run --separate-stderr bash "${deployment[@]}" --timeout 1
+  assert_equal "$status" 124
+  assert_regex "${stderr_lines[-1]}" '^deploy-dags: Airflow has not parsed ours.py within 1 s: 0 of 1 DAGs are parsed; '
+  assert_regex "${stderr_lines[-1]}" '; release v[0-9a-f_]* is in the bucket all the same: see the log of the DAG processor'
+  assert [ -f "$DAGS/gke_job/__init__.py" ]
+}
+
+@test "an Airflow that cannot be asked is exit 77 or 69, and the deployment is complete" {
+  local CHECKOUT AIRFLOW deployment
+  wait_for_airflow
+  : >"$AIRFLOW/page"
+  echo 302 >"$AIRFLOW/status"
+  run --separate-stderr bash "${deployment[@]}"
+  assert_not_asked 77 'it leads to another page, such as one to log in: HTTP 302'
+  refute grep --quiet login "$AIRFLOW/requests"
+  echo '<html>' >"$AIRFLOW/page"
+  echo 200 >"$AIRFLOW/status"
+  run --separate-stderr bash "${deployment[@]}"
+  assert_not_asked 77 'it answers with a page for people, such as one to log in, not with JSON'
+  echo 503 >"$AIRFLOW/status"
+  run --separate-stderr bash "${deployment[@]}"
+  assert_not_asked 69 'HTTP 503'
+  rm "$AIRFLOW/status"
+  echo without-role >"$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"
+  run --separate-stderr bash "${deployment[@]}"
+  assert_not_asked 77 'permission denied: HTTP 403 not you'
+  echo owner >"$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"
+  printf http://127.0.0.1:9 >"$BUCKETS/$BUCKET.airflow"
+  run --separate-stderr bash "${deployment[@]}"
+  assert_not_asked 69 'no answer: .*refused.*'
+  printf http://airflow.example:80 >"$BUCKETS/$BUCKET.airflow" # not encrypted
+  run --separate-stderr bash "${deployment[@]}"
+  assert_not_asked 69 "the environment has no address of a web server, but 'http://airflow.example:80'"
+}
+
+@test "interrupted while it waits it tells that the release is in the bucket, and leaves nothing behind" {
+  local CHECKOUT AIRFLOW deployment signal expected said=$BATS_TEST_TMPDIR/said
+  wait_for_airflow
+  sed -i 's/NOW/2026-01-01T00:00:00Z/' "$AIRFLOW/dags"
+  for signal in INT TERM; do
+    # A background process of this shell ignores INT.
+    GKE_JOB_TEST_MARK=$BUCKET TMPDIR=$BATS_TEST_TMPDIR "$GKE_JOB_PYTHON" -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp("bash", ["bash", *sys.argv[1:]])' "${deployment[@]}" >"$said" 2>&1 3>&- &
+    wait_until grep --quiet 'deploy-dags: 0 of 1 DAGs are parsed' "$said"
+    kill -"$signal" $!
+    wait_for $!
+    expected=143
+    [[ $signal == TERM ]] || expected=130
+    assert_equal "$status" "$expected"
+    assert_equal "$(tail -n 1 "$said")" \
+      'deploy-dags: interrupted: the release is in the bucket all the same; run this again to go on waiting'
+    wait_until none_marked "$BUCKET"
+  done
+  assert_equal "$(compgen -G "$BATS_TEST_TMPDIR/deploy-dags.*")" ''
 }
 
 @test "--check imports the DAGs that use the toolkit, and copies nothing when one cannot be imported" {
@@ -271,6 +405,10 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
   assert_one_error 64 '^deploy-dags: option --location is missing'
   run_script deploy-dags --environment prod --location x --bucket gs://bucket
   assert_one_error 64 '^deploy-dags: --environment and --bucket both name a bucket'
+  run_script deploy-dags --bucket gs://bucket --timeout 60
+  assert_one_error 64 '^deploy-dags: --timeout is for waiting, and --bucket names no Airflow to ask: give --environment'
+  run_script deploy-dags --environment prod --location x --timeout soon
+  assert_one_error 64 "^deploy-dags: option --timeout is 'soon': it takes a whole number"
   run_script deploy-dags --bucket gs://bucket --prefix ../x
   assert_one_error 64 "^deploy-dags: option --prefix is '../x': it takes a name of Python"
   run_script deploy-dags --bucket gs://bucket --use v1 --examples

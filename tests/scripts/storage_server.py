@@ -5,7 +5,8 @@ A bucket is a directory.
 `python storage_server.py DIRECTORY PORT_FILE` serves DIRECTORY/<bucket>/<object> on a free port of the loopback
 interface, which it writes to PORT_FILE; it ends on SIGTERM. The token `stranger` may do nothing, and
 `without-PERMISSION` all but that. Any request but list, get, download, upload and delete is refused. Each bucket is
-that of a Composer environment of its name.
+that of a Composer environment of its name, whose Airflow is at the address in DIRECTORY/<bucket>.airflow, if there is
+that file.
 """
 
 from __future__ import annotations
@@ -71,6 +72,9 @@ class Handler(BaseHTTPRequestHandler):
         if not (self.server.directory / name).is_dir():
             return self.fail(404, f"environment {name} was not found", "NOT_FOUND")
         config = {"dagGcsPrefix": f"gs://{name}/dags", "softwareConfig": {"imageVersion": "composer-3-airflow-3.3.1"}}
+        airflow = self.server.directory / f"{name}.airflow"
+        if airflow.exists():
+            config["airflowUri"] = airflow.read_text()
         return self.answer({"name": name, "state": "RUNNING", "config": config})
 
     def do_DELETE(self) -> None:

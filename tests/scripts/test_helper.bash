@@ -40,6 +40,32 @@ use_storage_server() {
   export CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPOSER=$address/
 }
 
+# An Airflow of the environment whose bucket is $BUCKETS/NAME, as airflow_server.py imitates it: all DAGs are parsed. End it by
+# end_airflow_server.
+use_airflow_server() { # NAME -> AIRFLOW, its directory
+  AIRFLOW=$BATS_TEST_TMPDIR/airflow
+  mkdir "$AIRFLOW"
+  echo '[{"dag_id": "ours", "relative_fileloc": "ours.py", "is_stale": false, "last_parsed_time": "NOW"}]' >"$AIRFLOW/dags"
+  echo '[]' >"$AIRFLOW/importErrors"
+  "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/airflow_server.py" "$AIRFLOW" "$AIRFLOW/port" 2>/dev/null 3>&- &
+  AIRFLOW_SERVER=$!
+  wait_until test -s "$AIRFLOW/port"
+  printf 'http://127.0.0.1:%s' "$(<"$AIRFLOW/port")" >"$BUCKETS/$1.airflow"
+}
+
+end_airflow_server() {
+  [[ ! ${AIRFLOW_SERVER-} ]] || kill "$AIRFLOW_SERVER"
+}
+
+# Copies the checkout to DIRECTORY, with the minutes of a deployment as so many seconds.
+copy_checkout() { # DIRECTORY
+  local lib=$1/scripts/lib/gke_jobs/deployment
+  cp -r "$REPOSITORY/scripts" "$REPOSITORY/dags" "$REPOSITORY/templates" "$1"
+  sed -i 's/^SYNC_SECONDS = 300 /SYNC_SECONDS = 0 /' "$lib/plan.py"
+  sed -i 's/^PARSE_SECONDS = 60$/PARSE_SECONDS = 0/' "$lib/parsed.py"
+  sed -i 's/^POLL_SECONDS = 10.0$/POLL_SECONDS = 0.1/; s/^UNREACHABLE_SECONDS = 300.0 /UNREACHABLE_SECONDS = 0.5 /' "$lib/waiting.py"
+}
+
 end_storage_server() {
   kill "$STORAGE_SERVER"
 }

@@ -6,6 +6,7 @@ command.py deployment --checkout DIR --bucket gs://BUCKET --objects FILE --befor
 --objects is the list of the bucket's objects, as JSON of gcloud. --before has the pointer, if there is one, and with
 --use the MANIFEST of that release. --to then has `new`, a tree of what to copy, `pointer`, the file to copy then over
 that of the `generation`, and `removed`, the addresses of what to remove; each only where there is something to do.
+Where nothing changes it has `written`, when the pointer was written.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import keyword
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,7 @@ def _decide(options: argparse.Namespace) -> None:
     _log_files(chosen, request)
     if not chosen.uploads and not chosen.removals and pointer == before:
         log("nothing changes")
+        (options.to / "written").write_text(str(_created(found[f"{request.folder}{POINTER}"])))
         return
     for name, content in chosen.uploads.items():
         path = options.to / "new" / name
@@ -168,6 +171,14 @@ def _read_deployed(pointer: bytes | None, folder: str) -> Deployed:
             f"{folder}{POINTER} in the bucket is not as deploy-dags writes it: {printable(str(error))}; "
             "remove it and run this again",
         )
+
+
+def _created(item: dict[str, Any]) -> int:
+    """When an object was written, as gcloud has it, in seconds since the epoch; now, where that is not known."""
+    try:
+        return int(datetime.strptime(str(item.get("creation_time")), "%Y-%m-%dT%H:%M:%S%z").timestamp())
+    except ValueError:
+        return int(time.time())
 
 
 def _read_objects(file: Path) -> dict[str, dict[str, Any]]:

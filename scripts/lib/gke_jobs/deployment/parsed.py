@@ -1,0 +1,105 @@
+"""Decides from answers of Airflow's REST API which DAGs it has parsed with a release."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from gke_jobs.deployment.deployed import Deployed
+from gke_jobs.deployment.plan import SYNC_SECONDS
+from gke_jobs.json_access import Json, at, text_at
+from gke_jobs.plain_text import one_line, parse_time
+
+# Airflow notes the time when it ends a file, and by default it gives up on one after 50 s (dag_file_processor_timeout):
+# what ends so soon after a release is taken may have imported the one before.
+PARSE_SECONDS = 60
+TOOLKIT = "gke_job"
+SHOWN = 3  # files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far Airflow is.
+
+    total: active DAGs, without those of a file that cannot be imported; parsed: how many of these with the release;
+    missing: the files of the others, and those whose error names the toolkit and is of a time before; broken: the last
+    line of the error by file, of errors since then that name the toolkit. Texts are sanitized.
+    """
+
+    total: int
+    parsed: int
+    missing: list[str]
+    broken: dict[str, str]
+
+
+def asked_from(deployed: Deployed, written: float) -> float:
+    """Return the time after which a DAG that is parsed has the newest release, in seconds since the epoch.
+
+    :param deployed: what the pointer says
+    :param written: when the pointer was written; a release that is taken at once is so when the pointer has arrived
+    """
+    return (deployed.releases[deployed.current] or written + SYNC_SECONDS) + PARSE_SECONDS
+
+
+def judge(dags: list[Json], errors: list[Json], after: datetime) -> Progress:
+    """Return how far Airflow is.
+
+    :param dags: as /dags of the REST API has them, of Airflow 2.11 or 3
+    :param errors: likewise, of /importErrors
+    """
+    unreadable = {text_at(error, "filename") for error in errors} - {""}
+    active = [
+        dag
+        for dag in dags
+        if at(dag, "is_active") is not False and at(dag, "is_stale") is not True and not _files(dag) & unreadable
+    ]
+    late = [dag for dag in active if not _is_later(dag, "last_parsed_time", after)]
+    ours = [error for error in errors if TOOLKIT in text_at(error, "filename") + text_at(error, "stack_trace")]
+    old = [error for error in ours if not _is_later(error, "timestamp", after)]
+    return Progress(
+        total=len(active),
+        parsed=len(active) - len(late),
+        missing=sorted({*map(_shown_file, late), *map(_file_of_error, old)}),
+        broken={_file_of_error(error): _last_line(error) for error in ours if error not in old},
+    )
+
+
+def describe(progress: Progress) -> str:
+    """Return it as words."""
+    words = f"{progress.parsed} of {progress.total} DAGs are parsed"
+    return f"{words}; not yet: {shown(progress.missing)}" if progress.missing else words
+
+
+def shown(files: list[str]) -> str:
+    """Return the first of these files, and how many more there are."""
+    more = len(files) - SHOWN
+    return ", ".join(files[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _files(dag: Json) -> set[str]:
+    """By which names an import error can have the file: Airflow 2.11 has its path, 3 that below the DAGs folder."""
+    return {text_at(dag, "fileloc"), text_at(dag, "relative_fileloc")} - {""}
+
+
+def _shown_file(dag: Json) -> str:
+    return one_line(text_at(dag, "relative_fileloc") or _below_dags(text_at(dag, "fileloc")) or text_at(dag, "dag_id"))
+
+
+def _file_of_error(error: Json) -> str:
+    return one_line(_below_dags(text_at(error, "filename"))) or "a file without a name"
+
+
+def _below_dags(path: str) -> str:
+    return posixpath.normpath(path).rpartition("/gcs/dags/")[2] if path else ""
+
+
+def _last_line(error: Json) -> str:
+    lines: Iterable[str] = reversed(text_at(error, "stack_trace").strip().splitlines())
+    return one_line(next(iter(lines), "")) or "no reason is known"
+
+
+def _is_later(obj: Json, key: str, after: datetime) -> bool:
+    time = parse_time(at(obj, key))
+    return time is not None and time > after

@@ -1,0 +1,139 @@
+"""What deploy-dags asks a real Airflow: its REST API, with DAGs that it has parsed, and one that it cannot import."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from gke_jobs.deployment import waiting
+from gke_jobs.deployment.airflow_api import Airflow, UnansweredError
+from gke_jobs.messages import ScriptError
+
+GOOD = """
+try:
+    from airflow.sdk import DAG
+except ImportError:  # Airflow 2.11
+    from airflow import DAG
+dag = DAG("good", schedule=None)
+"""
+RELEASE = "v1_0_0_aaaaaaaaaaaa"
+
+
+class Environment:
+    """An Airflow of its own, of which the API server runs."""
+
+    def __init__(self, home: Path, version: str) -> None:
+        self.image = f"composer-3-airflow-{version}"
+        self._is_2 = version.startswith("2.")
+        dags = home / "gcs/dags"  # as on Composer
+        dags.mkdir(parents=True)
+        (dags / "good.py").write_text(GOOD)
+        (dags / "broken.py").write_text("# airflow dag\nfrom gke_job import Nothing\n")
+        (home / "webserver_config.py").write_text('AUTH_ROLE_PUBLIC = "Viewer"\n')  # of Airflow 2.11
+        self._environment = {
+            **os.environ,
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.default",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # of gunicorn
+            "PYTHONPATH": "",  # DAGs find no gke_job
+        }
+        self._log = (home / "log").open("wb")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"http://127.0.0.1:{free.getsockname()[1]}"
+        self.start("db", "migrate").wait()
+        server = "webserver" if self._is_2 else "api-server"
+        self.server = self.start(server, "--port", self.address.rpartition(":")[2], "--workers", "1")
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        line = [Path(sys.executable).with_name("airflow"), *arguments]
+        return subprocess.Popen(
+            line,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def parse(self) -> subprocess.Popen:
+        """Start to parse the DAGs, each once at least; on SQLite the scheduler of Airflow 2.11 does it."""
+        return self.start(*(["scheduler", "--num-runs", "2"] if self._is_2 else ["dag-processor", "--num-runs", "1"]))
+
+    def token(self) -> str:
+        """One of the real API server; Airflow 2.11 has none here, and takes any."""
+        if self._is_2:
+            return "any"
+        with urllib.request.urlopen(f"{self.address}/auth/token", timeout=30) as answer:
+            return json.load(answer)["access_token"]
+
+    def end(self) -> None:
+        os.killpg(self.server.pid, signal.SIGTERM)
+        self.server.wait()
+        self._log.close()
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    from importlib.metadata import version
+
+    environment = Environment(tmp_path_factory.mktemp("environment"), version("apache-airflow"))
+    try:
+        while environment.server.poll() is None:  # else it has failed, and so do the tests
+            with suppress(UnansweredError, OSError):
+                Airflow(environment.address, environment.image, environment.token).dags()
+                break
+            time.sleep(0.2)
+        yield environment
+    finally:
+        environment.end()
+
+
+def test_it_waits_until_a_real_airflow_has_parsed_the_dags_and_reports_what_it_cannot_import(
+    environment, capsys, monkeypatch
+):
+    airflow = Airflow(environment.address, environment.image, environment.token)
+    before = time.time()
+    assert environment.parse().wait() == 0
+    assert [dag["dag_id"] for dag in airflow.dags()] == ["good"]
+    with pytest.raises(ScriptError, match="1 DAG files that use the toolkit cannot be imported"):
+        waiting.wait_until_parsed(airflow, RELEASE, before, 0)
+    assert capsys.readouterr().err.splitlines() == [
+        "gke-job: broken.py: ModuleNotFoundError: No module named 'gke_job'",
+        f"gke-job: done: Airflow has parsed 1 DAGs with release {RELEASE}",
+    ]
+
+    taken = time.time()
+    with pytest.raises(ScriptError, match=r"has not parsed broken.py, good.py within 0 s: 0 of 1 DAGs are parsed; "):
+        waiting.wait_until_parsed(airflow, RELEASE, taken, 0)
+    monkeypatch.setattr(waiting, "POLL_SECONDS", 0.5)
+    parsing = environment.parse()
+    with pytest.raises(ScriptError, match="1 DAG files that use the toolkit cannot be imported"):
+        waiting.wait_until_parsed(airflow, RELEASE, taken, 60)
+    assert "0 of 1 DAGs are parsed; not yet: broken.py, good.py" in capsys.readouterr().err
+    parsing.wait()
+
+
+def test_a_real_airflow_refuses_a_wrong_token(environment):
+    if environment.token() == "any":
+        pytest.skip("Airflow 2.11 has no tokens of its own")
+    with pytest.raises(ScriptError, match="permission denied: HTTP 403 Invalid JWT token"):
+        Airflow(environment.address, environment.image, lambda: "wrong").dags()
+
+
+def test_an_api_of_the_other_version_is_no_api(environment):
+    other = "composer-3-airflow-3.3.1" if environment.token() == "any" else "composer-2-airflow-2.11.1"
+    with pytest.raises(ScriptError, match="it has no such REST API: HTTP 404"):
+        Airflow(environment.address, other, environment.token).dags()
