@@ -50,7 +50,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   assert_success
   assert_equal "$stderr" ''
   assert_equal "${lines[0]}" 'Job failed failed: BackoffLimitExceeded: Job has reached the specified backoff limit'
-  assert_line --regexp '^  it took [0-9]+ s; Pods: 2 failed; backoffLimit 1$'
+  assert_line --regexp '^  [0-9]+ s from its start to its end; the Job counts 2 failed; backoffLimit 1$'
   assert_line '2 Pods alike; the newest:'
   assert_line --regexp '^Pod failed-.{5}: failed on gke-ml-cluster-default-pool-1, [0-9]+ s ago, [0-9]+ s after its start$'
   assert_line '  container main: exit code 3'

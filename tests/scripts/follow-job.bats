@@ -175,7 +175,7 @@ resume() { # NAME
   create_job queued 'true' '{"suspend": true}'
   run_script follow-job --job queued --schedule-timeout 1
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" 'Job queued has no node: the time of --schedule-timeout is over'
+  assert_regex "${stderr_lines[-1]}" 'Job queued is suspended: the time of --schedule-timeout is over'
 }
 
 @test "A#49784: waiting for a node does not count as starting" {

@@ -7,7 +7,8 @@ import pytest
 from diagnosing import advice, event
 from recordings import load
 
-from gke_jobs.diagnosis.diagnosis import cause, diagnose
+from gke_jobs.diagnosis.causes import cause
+from gke_jobs.diagnosis.diagnosis import diagnose
 
 # How a container ended, and how the advice begins; None for what there is none about.
 FAILURES = {

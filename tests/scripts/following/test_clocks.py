@@ -7,6 +7,7 @@ from gke_jobs.following.events import EventsRead
 
 GANG = job(spec={"parallelism": 2, "completions": 2}, metadata={"annotations": {"gke-job/gang": "true"}})
 PAIR = job(spec={"parallelism": 2, "completions": 2})
+LATER = "2026-01-02T03:04:09Z"
 RUNNING, WAITING = pod("Running"), waiting(name="train-waits")
 
 
@@ -85,6 +86,29 @@ def test_the_reason_of_a_clock_says_what_it_waits_for():
         "Job train will never start: for 5 s Pod train-abcde is unable to start on node-1: ImagePullBackOff"
     )
     assert blocked.end.reason.startswith("Job train will never start: for 5 s its Pods cannot be created: ")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "pods", "message", "what"),
+    [
+        (
+            job(),
+            [],
+            "exceeded quota: small, requested: pods=1",
+            "has no Pods, for a quota keeps them from being created",
+        ),
+        (GANG, [RUNNING], "exceeded quota: small", "has too few Pods, for a quota keeps them from being created"),
+        (job("Suspended"), [], "", "is suspended"),
+    ],
+)
+def test_the_reason_of_the_clock_for_nodes_says_whether_there_are_pods(jobs, pods, message, what):
+    driver = Driver(schedule=5)
+    driver.listed([jobs], pods)
+    driver.at(2)
+    if message:
+        driver.give(EventsRead(UID, [failed_create(f'pods "x" is forbidden: {message}', LATER)]))
+    driver.at(50)
+    assert driver.end.reason.startswith(f"Job train {what}: the time of --schedule-timeout is over")
 
 
 def test_a_progress_message_comes_a_time_after_the_last_message():

@@ -125,6 +125,14 @@ CREATION = (
     Rule(r"violates PodSecurity", "give the template the fields that the message names, as the shipped templates have"),
     Rule(r"exceeded quota", "wait for other Jobs to end, request less (`resources`), or have the ResourceQuota raised"),
 )
+# Why no node pool helps, in the last words of the autoscaler.
+NO_POOL = (
+    Rule(
+        r"^NotTriggerScaleUp: (?!.*(?:max node group size|max cluster|backoff)).*Insufficient (\S+[^\s.,])",
+        r"no node pool that the Pod may use has nodes with so much \1, so none comes: request less (`resources`), or take "
+        "another --profile",
+    ),
+)
 # Why a Pod waits for a node.
 NODE = (
     Rule(
@@ -160,6 +168,17 @@ NODE = (
 # Why a Pod does not start on its node.
 START = (
     Rule(r"InvalidImageName", "correct the name of the `image`"),
+    *(
+        Rule(rf'(?:ImagePull|pull).*image "([^"\s]+)".*(?:{pattern})', said)
+        for pattern, said in (
+            (
+                r"40[13] |[Ff]orbidden|[Dd]enied|[Uu]nauthorized",
+                r"let the nodes' service account read the repository of \1: roles/artifactregistry.reader; or correct the "
+                "`image`",
+            ),
+            (r"not found|manifest unknown", r"compare name and tag of \1 with the registry: was it pushed?"),
+        )
+    ),
     Rule(
         r"(ImagePull|pull).*(40[13] |[Ff]orbidden|[Dd]enied|[Uu]nauthorized)",
         "let the nodes' service account read the repository: roles/artifactregistry.reader; or correct the `image`",

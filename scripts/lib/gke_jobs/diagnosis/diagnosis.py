@@ -14,9 +14,9 @@ from gke_jobs.diagnosis import advice
 from gke_jobs.diagnosis.advice import Rule, advise
 from gke_jobs.diagnosis.event_lines import EventLine, event_lines, events_since
 from gke_jobs.diagnosis.pod_facts import Facts, facts, first_start, last_change, logs_to_read, messages, pod_name
+from gke_jobs.diagnosis.refusals import quota_advice, refusal
 from gke_jobs.diagnosis.seen import Seen
 from gke_jobs.event_times import BEGINNING
-from gke_jobs.following.mounts import SUMMARY
 from gke_jobs.following.phases import Phase
 from gke_jobs.following.pods import phase_of
 from gke_jobs.json_access import Json, at, count_at, dict_at, int_at, text_at, true_conditions
@@ -67,24 +67,6 @@ def diagnose(seen: Seen) -> str:
     return "".join(f"{escaped(line)}\n" for line in lines)
 
 
-def cause(seen: Seen) -> str:
-    """Return in one line what made a Pod of the Job fail, or what it waits for; '' where no Pod tells.
-
-    Of several Pods it is that of the one that failed last, as long as nobody deleted it.
-    """
-    pods = [group[0] for group in pod_groups(seen.pods or [])]
-    for pod in sorted(pods, key=_telling):
-        known = facts(pod)
-        lines = known.lines or [event.words for event in reversed(_events_about(seen, pod, known))]
-        if found := next((line for line in lines if SUMMARY not in line), "".join(lines[:1])):
-            return escaped(f"{_pod_title(pod)}: {found}")
-    return ""
-
-
-def _telling(pod: Json) -> tuple[int, bool]:
-    return URGENCY.get(phase_of(pod), LEAST_URGENT), bool(at(pod, "metadata", "deletionTimestamp"))
-
-
 def _job_block(seen: Seen) -> Block:
     job = seen.job
     if not isinstance(job, dict) or not job:
@@ -100,8 +82,8 @@ def _job_block(seen: Seen) -> Block:
         why = seen.unread["queue"]
         role = f"; {KUEUE_ROLE}" if why.startswith("permission denied") else ""
         lines.append(f"  Kueue: its Workload could not be read: {why}{role}")
-    if not said and not seen.pods and not _conditions(job).get("Complete"):
-        said = _advise_by_events(advice.CREATION, events)  # with Pods, what kept them from being created is over
+    if not said and (refused := refusal(seen)):
+        said = quota_advice(refused) or advise(advice.CREATION, [refused])
     return Block([*lines, *(f"  {event.text}" for event in events)], said)
 
 
@@ -112,7 +94,7 @@ def _details(seen: Seen) -> list[str]:
         for key in ("active", "terminating", "succeeded", "failed")
         if (number := int_at(status, key)) > 0
     ]
-    details = [f"Pods: {', '.join(counts) or 'none'}"]
+    details = [f"the Job counts {', '.join(counts) or 'no Pods'}"]
     if indexes := one_line(text_at(status, "failedIndexes")):
         details.append(f"failed indexes: {indexes}")
     if seconds := count_at(seen.job, "metadata", "annotations", UNSCHEDULED):
@@ -125,7 +107,8 @@ def _details(seen: Seen) -> list[str]:
     if start := parse_time(text_at(status, "startTime")):
         finish = conditions.get("Failed") or conditions.get("Complete")
         end = parse_time(text_at(finish, "lastTransitionTime"))
-        details.insert(0, f"{'it took' if end else 'so far'} {duration(start, end or seen.now)}")
+        since = "from its start to its end" if end else "since its start"
+        details.insert(0, f"{duration(start, end or seen.now)} {since}")
     return details
 
 
@@ -184,7 +167,7 @@ def _doing(pod: Json) -> str:
 def _pods_block(seen: Seen, group: list[Json]) -> Block:
     pod = group[0]
     known = facts(pod)
-    events = _events_about(seen, pod, known)
+    events = events_about(seen, pod, known)
     lines = [_pod_headline(seen, pod)]
     if len(group) > 1:
         lines = [
@@ -198,7 +181,8 @@ def _pods_block(seen: Seen, group: list[Json]) -> Block:
     return Block(lines, _pod_advice(pod, known, events), URGENCY.get(phase_of(pod), LEAST_URGENT))
 
 
-def _events_about(seen: Seen, pod: Json, known: Facts) -> list[EventLine]:
+def events_about(seen: Seen, pod: Json, known: Facts) -> list[EventLine]:
+    """Return the events that explain something about a Pod still, the newest last."""
     about = events_since(known.began, first_start(pod), seen.events_of(text_at(pod, "metadata", "uid")))
     return event_lines(about, seen.now, "\n".join(known.lines))
 
@@ -208,6 +192,8 @@ def _pod_advice(pod: Json, known: Facts, events: list[EventLine]) -> str | None:
     phase, ends = phase_of(pod), ["\n".join(found) for found in known.of_containers]
     if phase is Phase.WAITING:
         wishes = known.of_node[1:]
+        if fits_nowhere := advise(advice.NO_POOL, _autoscaler_words(events)[-1:]):
+            return fits_nowhere
         found = advise(advice.NODE, ["\n".join([event.words, *wishes]) for event in reversed(events)])
         return found or advise(advice.NODE, ["\n".join(known.of_node)])
     if phase in (Phase.STARTING, Phase.STUCK):
@@ -216,6 +202,10 @@ def _pod_advice(pod: Json, known: Facts, events: list[EventLine]) -> str | None:
     by_node, by_program = (advice.DISRUPTION, ["\n".join(known.of_pod)]), (advice.PROGRAM, ends[:1])
     first, second = (by_program, by_node) if known.program_first else (by_node, by_program)
     return advise(*first) or (None if known.program_first else advise(*second))
+
+
+def _autoscaler_words(events: list[EventLine]) -> list[str]:
+    return [event.words for event in events if "ScaleUp: " in event.words]
 
 
 def _advise_by_events(topic: Iterable[Rule], events: list[EventLine]) -> str | None:
@@ -234,10 +224,11 @@ def _pod_headline(seen: Seen, pod: Json) -> str:
     else:
         when = f"{duration(change, seen.now)} old"
     place = f" ({node})" if node and phase is Phase.UNKNOWN else f" on {node}" if node else ""
-    return f"{_pod_title(pod)}: {_doing(pod)}{place}, {when}"
+    return f"{pod_title(pod)}: {_doing(pod)}{place}, {when}"
 
 
-def _pod_title(pod: Json) -> str:
+def pod_title(pod: Json) -> str:
+    """Return the name of a Pod, its index behind it."""
     index = one_line(text_at(dict_at(pod, "metadata", "annotations"), COMPLETION_INDEX))
     return f"Pod {pod_name(pod)}" + (f" (index {index})" if index else "")
 

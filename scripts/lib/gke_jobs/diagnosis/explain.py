@@ -15,7 +15,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from gke_jobs.connection import Connection
-from gke_jobs.diagnosis.diagnosis import cause, diagnose
+from gke_jobs.diagnosis.causes import cause
+from gke_jobs.diagnosis.diagnosis import diagnose
 from gke_jobs.diagnosis.reading import read
 from gke_jobs.job_options import JobOptions, find_job, parse_job_options
 from gke_jobs.json_access import text_at

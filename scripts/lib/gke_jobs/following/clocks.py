@@ -10,7 +10,7 @@ from gke_jobs.following.creation import Creation
 from gke_jobs.following.events import Action, Finish, Message
 from gke_jobs.following.jobs import Job
 from gke_jobs.following.phases import Phase
-from gke_jobs.following.pods_seen import PLACED, PodsSeen
+from gke_jobs.following.pods_seen import LIVE, PLACED, PodsSeen
 
 ENDED = (Phase.SUCCEEDED, Phase.FAILED)
 SHOWN = (*PLACED, Phase.WAITING, *ENDED)
@@ -89,7 +89,7 @@ class Clocks:
             yield _timeout(f"Job {self._job} is not finished: the time of --timeout is over")
         elif self._is_over(self._waiting, limits.schedule, now):
             because = creation.blocked.words if creation.blocked else pods.waiting_words()
-            what = "lacks nodes for some of its Pods" if job and job.gang else "has no node"
+            what = _lack(job, creation, has_pods=pods.count(LIVE) > 0)
             over = f"Job {self._job} {what}: the time of --schedule-timeout is over"
             is_suspended = job is not None and job.state == "Suspended"
             yield _timeout(over + (f": {because}" if because else ""), unscheduled=not is_suspended)
@@ -126,6 +126,14 @@ def lacks_nodes(job: Job, count: Callable[[Iterable[Phase]], int], *, is_quota: 
     if count(PLACED) >= (max(1, job.wanted) if job.gang else 1):
         return False
     return job.state == "Suspended" or is_quota or count([Phase.WAITING]) > 0 or not count(ENDED)
+
+
+def _lack(job: Job | None, creation: Creation, *, has_pods: bool) -> str:
+    if job is not None and job.state == "Suspended":
+        return "is suspended"
+    if creation.is_quota:
+        return f"has {'too few' if has_pods else 'no'} Pods, for a quota keeps them from being created"
+    return "lacks nodes for some of its Pods" if job and job.gang else "has no node"
 
 
 def _since(before: float | None, begun: float, *, is_so: bool) -> float | None:

@@ -1,0 +1,47 @@
+"""Why an image cannot be had, in few words: its name and the reason first, which registries put last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gke_jobs.containers import containers
+from gke_jobs.event_times import last_seen
+from gke_jobs.json_access import Json, text_at
+from gke_jobs.plain_text import one_line
+
+PULLS = re.compile(r"Image|RegistryUnavailable|SignatureValidationFailed")  # reasons of a container to wait
+# What wraps the reason, beside the names of the image.
+WRAPPING = re.compile(r"ErrImagePull: |rpc error: code = \w+ desc = |failed to resolve image: ")
+
+
+@dataclass(frozen=True)
+class ImageTrouble:
+    """words: `image NAME: why`; container: `container main: ErrImagePull`."""
+
+    words: str
+    container: str
+
+
+def image_trouble(pod: Json, events: Iterable[Json]) -> ImageTrouble | None:
+    """Return it of the first container whose image cannot be had, None for none.
+
+    events: of the Pod, for what the container itself does not say between two tries
+    """
+    said = [one_line(text_at(event, "message")) for event in sorted(events, key=last_seen, reverse=True)]
+    for one in containers(pod):
+        image, reason = one_line(text_at(one.spec, "image")), one_line(text_at(one.waiting, "reason"))
+        if image and PULLS.search(reason):
+            messages = [one_line(text_at(one.waiting, "message"))]
+            messages += [words for words in said if words.startswith("Failed to pull image") and image in words]
+            why = next(filter(None, (_why(message, image) for message in messages)), reason)
+            return ImageTrouble(f"image {image}: {why}", f"{one.kind} {one_line(one.name)}: {reason}")
+    return None
+
+
+def _why(message: str, image: str) -> str:
+    named = rf"\S*{re.escape(image)}(?::latest)?"
+    words = WRAPPING.sub("", message)
+    words = re.sub(rf'[^:"]*"{named}"(?:: | |$)', "", words)
+    return re.sub(rf"(?<!\S){named}: ", "", words).strip()
