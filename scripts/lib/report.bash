@@ -26,11 +26,11 @@ deliver_report() {
   fi
 }
 
-# Prints summary and timeline of a run that was interrupted, if the follower has left its record and the deletion left time.
+# Prints summary, timeline and verdict of a run that was interrupted, if the follower has left its record and the deletion left time.
 # The message of bash about a command that was killed would wait for a reader, so bash itself gets another stderr.
 print_timeline() { # STATUS
   [[ -e $PRIVATE_DIR/record.json ]] || return 0
   # shellcheck disable=SC2016 # for the other shell
   within 2500 sh -c 'exec "$@" 2>&9' sh "${COMMAND[@]}" timeline --record "$PRIVATE_DIR/record.json" --status "$1" \
-    --reason 'the run was interrupted' 9>&2 2>/dev/null || true
+    --reason 'the run was interrupted' ${deleted:+--deleted} 9>&2 2>/dev/null || true
 }

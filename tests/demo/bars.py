@@ -29,6 +29,7 @@ MEANINGS = {
     DISRUPTED: "ended by others",
 }
 COLOURS = dict(zip(MEANINGS, (33, 36, 36, 32, 31, 35), strict=True))  # of ANSI terminals
+NOT_ENDED = Record(job="")
 BAR = re.compile(r"(?<=\[).*(?=\])")
 RUN = re.compile(r"([^ ])\1*")  # of one mark
 
@@ -102,7 +103,7 @@ def _row(bar: Bar, begun: float, now: float, width: int, step: int) -> str:
     node = pod.node if len(pod.node) <= NODE else f"..{pod.node[2 - NODE :]}"
     cells = "".join(_cells(pod, begun, now, width, step))
     label = f"{bar.task[: LABEL - 6]} {pod.name[-5:]}"
-    return f"{label:{LABEL}} {node:{NODE}} [{cells}] {result_text(pod)[:RESULT]}".rstrip()
+    return f"{label:{LABEL}} {node:{NODE}} [{cells}] {result_text(pod, NOT_ENDED)[:RESULT]}".rstrip()
 
 
 def _cells(pod: PodRun, begun: float, now: float, width: int, step: int) -> list[str]:

@@ -56,6 +56,32 @@ print(eval(sys.argv[2], found))' "$stderr" "$1"
   stderr=$(<"$BATS_TEST_TMPDIR/err")
   assert_equal "$(summary '[outcome, exit_code, pods_by_outcome]')" "['interrupted', 143, {'running': 1}]"
   assert_regex "$stderr" $'Job killed in namespace [^\n]* is deleted\ngke-job-summary: [^\n]*\ntimeline: interrupted after '
+  assert_regex "$stderr" $'\n  1 Pod: 1 running when deleted\n'
+  assert_regex "$stderr" $'\nrun-job: the run was interrupted$'
+}
+
+# A price for a Pod and hour, and a profile that has it.
+prices() { # -> options
+  printf '%s\n' 'profiles: {mine: {node_selector: {kubernetes.io/os: linux}}}' \
+    'prices: {currency: EUR, profiles: {mine: {on_demand: 3600}}}' >"$BATS_TEST_TMPDIR/team.yaml"
+  options=(--profiles "$BATS_TEST_TMPDIR/team.yaml" --profile mine)
+}
+
+@test "what a Pod cost that runs when run-job deletes its Job is wasted, and not where the Job goes on" {
+  local options kept
+  prices
+  run_job late 'sleep 600' "${options[@]}" --timeout 8
+  assert_failure 124
+  assert_equal "$(summary '[[*cost["wasted_by_outcome"]], 0 < cost["wasted"] == cost["total"]]')" "[['timed_out'], True]"
+  assert_regex "$stderr" $'\n  1 Pod: 1 running when deleted\n'
+  assert_regex "$stderr" $'\n  wasted: [^\n]* EUR: timed out [^\n]*\nfollow-job: Job late is not finished: the time of --timeout is over\n'
+  assert_regex "${stderr_lines[-1]}" 'its time is over; Job late in namespace .* is deleted$'
+  kept=kept-$RANDOM
+  run_job "$kept" 'sleep 600' "${options[@]}" --timeout 8 --on-kill keep
+  assert_failure 124
+  assert_equal "$(summary '[cost["wasted"], pods_by_outcome]')" "[0.0, {'running': 1}]"
+  assert_regex "$stderr" $'\n  1 Pod: 1 running\n'
+  kubectl delete job "$kept" --wait=false
 }
 
 @test "checks print them once, with Pods that were removed between two checks" {
@@ -75,9 +101,9 @@ print(eval(sys.argv[2], found))' "$stderr" "$1"
 }
 
 @test "with prices the end of the log and a report say what the run cost, also of a Job that is there" {
-  printf '%s\n' 'profiles: {mine: {node_selector: {kubernetes.io/os: linux}}}' \
-    'prices: {currency: EUR, profiles: {mine: {on_demand: 3600}}}' >"$BATS_TEST_TMPDIR/team.yaml"
-  run_job priced 'sleep 2; exit 3' --profiles "$BATS_TEST_TMPDIR/team.yaml" --profile mine
+  local options
+  prices
+  run_job priced 'sleep 2; exit 3' "${options[@]}"
   assert_failure 1
   assert_regex "$stderr" $'\n  cost: [1-9][0-9]*[.]0000 EUR on demand\n  wasted: [1-9][0-9]*[.]0000 EUR: failed [0-9.]+\nfollow-job: '
   assert_equal "$(summary '[cost["wasted"] == cost["total"] == pod_seconds["running"], cost["spot"], cost["currency"]]')" \

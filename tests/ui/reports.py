@@ -9,13 +9,15 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from recorded_runs import NAMES, replay
-from timeline_objects import many
+from timeline_objects import many, record
 
+from gke_jobs.timeline import chart
 from gke_jobs.timeline.details import Details
 from gke_jobs.timeline.page import html
 
@@ -123,6 +125,28 @@ def test_no_script_of_a_log_runs(show):
     page = show(html(many(1), Details(diagnosis=hostile, logs=(("Pod", (hostile,)),))))
     expect(page.get_by_text("alert(1)").first).to_be_visible()
     assert page.locator("script, img").count() == 0
+
+
+def test_no_label_of_the_drawing_is_cut_off_or_runs_into_the_bars(show):
+    pods = many(13, tries=2).pods
+    made = record(*(replace(pod, name=f"a-name-of-some-length-{pod.name}", index=f"{pod.index}0000") for pod in pods))
+    page = show(html(made))
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('svg g text:first-of-type')].map(one => one.getBBox())"
+        ".map(({x, width}) => [x, x + width])"
+    )
+    assert len(boxes) == len(pods)
+    assert all(0 <= left < right <= chart.LABEL for left, right in boxes)
+
+
+@pytest.mark.parametrize(("width", "is_narrow"), [(500, True), (1200, False)])
+def test_where_the_drawing_scrolls_a_line_says_so(show, width, is_narrow):
+    page = show(html(replay("indexed")))
+    page.set_viewport_size({"width": width, "height": 800})
+    scrolls = page.evaluate(
+        "(box => box.scrollWidth > box.clientWidth)(document.querySelector('[aria-label=Drawing]'))"
+    )
+    assert scrolls == page.get_by_text("it scrolls to the right").is_visible() == is_narrow
 
 
 def test_on_a_phone_only_the_drawing_scrolls(show):

@@ -19,7 +19,8 @@ sys.path += [str(HERE.parents[2] / "scripts/lib"), str(HERE.parent)]  # for thos
 
 from recordings import load  # noqa: E402 # found on the path set above
 
-from gke_jobs.diagnosis.diagnosis import cause, diagnose  # noqa: E402 # likewise
+from gke_jobs.diagnosis.causes import cause  # noqa: E402 # likewise
+from gke_jobs.diagnosis.diagnosis import diagnose  # noqa: E402 # likewise
 from gke_jobs.following import follower as shell  # noqa: E402 # likewise
 from gke_jobs.following.clocks import Limits  # noqa: E402 # likewise
 from gke_jobs.following.core import Follower  # noqa: E402 # likewise
@@ -28,20 +29,25 @@ from gke_jobs.following.settings import Settings  # noqa: E402 # likewise
 from gke_jobs.job_options import parse_job_options  # noqa: E402 # likewise
 from gke_jobs.price import Price  # noqa: E402 # likewise
 from gke_jobs.timeline.keeping import PodRuns  # noqa: E402 # likewise
-from gke_jobs.timeline.making import End, make_record  # noqa: E402 # likewise
+from gke_jobs.timeline.making import INTERRUPTED, End, make_record  # noqa: E402 # likewise
 from gke_jobs.timeline.text import text  # noqa: E402 # likewise
 
 CLUSTER = "my-project/europe-west4/ml-cluster"  # the name that the recorded one has here
 NAMES = sorted({file.stem for file in RUNS.glob("*.json")} | {"out_of_memory", "quota"})
 # What the stand-in cannot do was recorded for the diagnosis on a real cluster: a last list. Its case, and how the run
 # ended: exit code, verdict, seconds after the list.
+QUOTA_VERDICT = (
+    "Job train has no Pods, for a quota keeps them from being created: the time of --schedule-timeout is over"
+)
 LOOKS = {
     "out_of_memory": ("out_of_memory", 1, "Job train failed: Job has reached the specified backoff limit", 0),
-    "quota": ("quota_exceeded", 124, "Job train has no node: the time of --schedule-timeout is over", 30),
+    "quota": ("quota_exceeded", 124, QUOTA_VERDICT, 30),
 }
+DELETED = {"bad_image", "gang_waiting", "kill", "timeout"}  # by a run-job around the follower
 PRICED = {
     "preemption": Price("EUR", on_demand="7.2", spot="2.4"),
     "indexed": Price("EUR", on_demand="0.9"),
+    "timeout": Price("EUR", on_demand="3.6"),
     "retry": Price("EUR", spot="0.31"),  # which asks for no spot nodes
 }
 KEPT = {  # of objects
@@ -89,7 +95,7 @@ def replay(name):
             heard = Changed(kind, event["change"], event["items"][0])
         follower.handle(Tick(), event["at"])
         follower.handle(heard, event["at"])
-    why = End(**{key: end[key] for key in ("status", "reason", "cause", "advice")})
+    why = End(**{key: end[key] for key in ("status", "reason", "cause", "advice")}, deleted=name in DELETED)
     return make_record(
         follower.job_json, follower.pods.runs, why, end["at"], cluster=recorded["cluster"], log_bytes=end["log_bytes"]
     )
@@ -104,7 +110,8 @@ def priced(name):
 
 def ending(record):
     """Return the end of the log of a run, without the line of the summary."""
-    return f"{text(record)}follow-job: {record.reason}\n"
+    program = "run-job" if record.outcome == INTERRUPTED else "follow-job"
+    return f"{text(record)}{program}: {record.reason}\n"
 
 
 def _look(case, status, reason, seconds):

@@ -7,7 +7,7 @@ from hypothesis import given
 from timeline_objects import drawn_records, many, pod_run, prices, record
 
 from gke_jobs.price import Price, price_from_text
-from gke_jobs.timeline.cost import WASTED, Cost, cost_of
+from gke_jobs.timeline.cost import KEPT, Cost, cost_of
 from gke_jobs.timeline.cost_words import cost_rows
 from gke_jobs.timeline.record import Identity, Outcome
 
@@ -99,6 +99,24 @@ def test_the_cost_in_the_summary():
     }
 
 
+@pytest.mark.parametrize(
+    ("outcome", "deleted", "wasted"),
+    [
+        *[("timed out", True, {"timed_out": 0.02}), ("interrupted", True, {"interrupted": 0.02})],
+        *[("never started", True, {"never_started": 0.02}), ("failed", False, {"failed": 0.02})],
+        *[("timed out", False, {}), ("cluster unreachable", False, {}), ("succeeded", False, {})],  # the Job goes on
+    ],
+)
+def test_pods_that_run_when_the_job_is_ended_are_waste_and_those_that_succeeded_are_not(outcome, deleted, wasted):
+    runs, waits = ran(0, None, outcome=Outcome.RUNNING), pod_run(1, started=None, ended=None, outcome=Outcome.STARTING)
+    made = priced(BOTH, runs, waits, ran(2, 10, spot=True), seconds=60, outcome=outcome, deleted=deleted)
+    assert cost_of(made).to_json()["wasted_by_outcome"] == wasted
+    rows = dict(cost_rows(made))
+    assert rows["cost"] == "0.0225 EUR: 0.0025 on spot nodes, 0.0200 on demand"
+    words = ", ".join(f"{reason.replace('_', ' ')} 0.0200" for reason in wasted)
+    assert rows.get("wasted") == (f"0.0200 EUR: {words}" if wasted else None)
+
+
 def test_pods_that_are_only_counted_have_no_times():
     made = cost_of(priced(BOTH, ran(), left_out={Outcome.SUCCEEDED: 7}))
     assert (made.without_times, made.total) == (7, Decimal("0.1000"))
@@ -140,9 +158,9 @@ def test_whatever_the_record_the_parts_are_the_total_and_at_most_all_is_wasted(m
 
 
 def assert_adds_up(cost: Cost):
-    succeeded = sum(amount for (_, outcome), amount in cost.parts.items() if outcome not in WASTED)
+    succeeded = sum(amount for (_, reason), amount in cost.parts.items() if reason == KEPT)
     assert cost.of("spot") + cost.of("on_demand") == cost.total == cost.wasted + succeeded
-    assert sum(cost.wasted_by_outcome().values()) == cost.wasted <= cost.total
+    assert sum(cost.wasted_by_reason().values()) == cost.wasted <= cost.total
     assert min(cost.parts.values(), default=0) >= 0
 
 

@@ -77,6 +77,20 @@ def test_the_record_says_for_whom_the_job_ran_and_what_it_asked_for():
     assert record.resources == (asked,)
 
 
+@pytest.mark.parametrize(
+    ("annotation", "spec", "expected"),
+    [
+        ("true", {"parallelism": 4, "completions": 3}, 3),
+        ("true", {"parallelism": 4}, 4),
+        ("false", {"parallelism": 4}, 0),
+        ("true", {"parallelism": "x", "completions": None}, 0),
+    ],
+)
+def test_of_a_gang_the_record_has_how_many_pods_it_wants(annotation, spec, expected):
+    found = {"metadata": {"annotations": {"gke-job/gang": annotation}}, "spec": spec}
+    assert make_record(found, PodRuns(), End(), 5.0).gang == expected
+
+
 @pytest.mark.parametrize("found", [{}, None, {"metadata": []}, {"spec": {"template": {"spec": {"containers": [7]}}}}])
 def test_what_is_no_job_is_no_error(found):
     assert make_record(found, PodRuns(), End(), 5.0).seconds == 0

@@ -1,6 +1,7 @@
 """The report as HTML: it is whole, small, and nothing in it is more than text."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -135,6 +136,53 @@ def test_the_report_says_what_a_run_cost(name):
     said = "".join(Page(html(priced(name))).texts)
     assert all(words in said for _, words in cost_rows(priced(name)))
     assert "Cost" not in html(replay(name))
+
+
+def test_a_label_of_the_drawing_is_short_and_its_title_has_the_whole_name():
+    made = record(replace(pod_run(index="1234567890123"), name=f"{'a-very-long-name' * 3}-5kfcf"))
+    page = html(made)
+    assert ">5kfcf (123456789012)</text>" in page
+    assert f"<title>{made.pods[0].name} (1234567890123), try 1," in page
+
+
+def test_each_phase_of_the_bar_is_named_beside_its_colour():
+    first = pod_run(0, ended=50, outcome=Outcome.FAILED)
+    elements = Page(html(record(first, pod_run(1, created=60, scheduled=70, prepared=None, started=80)))).elements
+    swatches = [attrs["class"] for tag, attrs in elements if tag == "i" and "style" not in attrs]
+    bar = [attrs["class"] for tag, attrs in elements if tag == "i" and "style" in attrs]
+    assert {"backoff", "finishing"} < {*bar} <= {*swatches}
+
+
+def test_numbers_that_are_nought_are_left_out():
+    page = html(record(pod_run(), price=PRICED["preemption"].to_text()))
+    assert re.findall("<li><b>([^<]*)</b>([^<]*)</li>", page) == [
+        *[("2 min 0 s", "from creation to end"), ("1", "Pod"), ("0.1200 EUR", "cost")],
+    ]
+
+
+def test_times_are_said_to_be_utc():
+    page = html(record(pod_run()), Details(events=(EventRow(time="t", about="a", reason="r", message="m", count=1),)))
+    assert "2026-01-02 03:04:05 to 2026-01-02 03:06:05 UTC" in page
+    assert "time (UTC)" in page
+
+
+def test_a_run_that_took_no_time_that_kubernetes_reports_has_bars():
+    shorter = pod_run(created=0, scheduled=0, prepared=None, started=0, ended=0)
+    page = html(record(shorter, seconds=0))
+    assert '<div class="whole" aria-hidden="true"><i class="running" ' in page
+    assert re.search('<path class="running" d="M230 29h2v', page)
+    assert "<b>less than 1 s</b>" in page
+    assert "running less than 1 s</title>" in page
+
+
+def test_the_phases_of_a_gang_are_said_to_be_those_of_its_last_pod():
+    assert "its Pod of least progress" in html(record(pod_run(), gang=1))
+    assert "its Pod of most progress" in html(record(pod_run()))
+
+
+def test_a_pod_that_ran_when_the_job_was_deleted_is_not_said_to_run():
+    page = html(record(pod_run(ended=None, outcome=Outcome.RUNNING), deleted=True, status=124))
+    assert page.count("running when deleted") == 4  # hovered, beside its bar, in the numbers and in the table
 
 
 def test_links_lead_to_the_console_where_the_cluster_is_named():

@@ -1,5 +1,7 @@
 """How long each phase of a run took, and which try each Pod is."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from timeline_objects import drawn_records, pod_run, record
@@ -65,6 +67,41 @@ def test_the_job_is_in_the_phase_of_its_pod_of_most_progress():
     found = {phase.value: seconds for phase, seconds in job_seconds(record(first, second, waiting)).items() if seconds}
     assert found == {"queued": 2, "running": 68, "waiting": 20, "pulling": 10, "finishing": 20}
     assert [span.phase for span in job_spans(record(first, pod_run(1, created=40)))][2] is Phase.BACKOFF
+
+
+def phases(made):
+    return {phase.value: seconds for phase, seconds in job_seconds(made).items() if seconds}
+
+
+def gang(number, *, scheduled, started=None, ended=None, **given):
+    return pod_run(
+        number, created=0, scheduled=scheduled, prepared=None, started=started, ended=ended, index=str(number), **given
+    )
+
+
+@pytest.mark.parametrize(
+    ("pods", "wanted", "outcome", "expected"),
+    [
+        ([gang(0, scheduled=0, started=0), gang(1, scheduled=None)], 2, "timed out", {"waiting": 120}),
+        (
+            [gang(0, scheduled=0, started=0, ended=100), gang(1, scheduled=30, started=50, ended=110)],
+            *(2, "succeeded", {"waiting": 30, "pulling": 20, "running": 60, "finishing": 10}),
+        ),
+        ([gang(0, scheduled=0, started=0), gang(1, scheduled=10, started=20)], 4, "interrupted", {"queued": 120}),
+        # Of those that were not there any more when they were to be seen nothing is known.
+        ([gang(0, scheduled=0, started=0, ended=120)], 4, "succeeded", {"running": 120}),
+        ([], 4, "timed out", {"queued": 120}),
+    ],
+)
+def test_a_gang_is_in_the_phase_of_its_pod_of_least_progress(pods, wanted, outcome, expected):
+    assert phases(record(*pods, gang=wanted, outcome=outcome)) == expected
+
+
+def test_a_gang_that_has_lost_a_pod_waits_again_for_the_next_one():
+    lost = gang(1, scheduled=0, started=0, ended=20, outcome=Outcome.PREEMPTED)
+    again = replace(gang(1, scheduled=60, started=60, ended=120), uid="again", created=lost.ended + 10)
+    whole = record(gang(0, scheduled=0, started=0, ended=120), lost, again, gang=2)
+    assert phases(whole) == {"running": 90, "waiting": 30}
 
 
 def test_a_run_without_pods_was_queued():

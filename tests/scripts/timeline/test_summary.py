@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 from recorded_runs import NAMES, PRICED, priced, replay
-from timeline_objects import drawn_records, many
+from timeline_objects import drawn_records, many, pod_run, record
 
 from gke_jobs.plain_text import GROUP_MARK
 from gke_jobs.timeline import summary as module
+from gke_jobs.timeline.cost import cost_of
 from gke_jobs.timeline.making import OUTCOMES
 from gke_jobs.timeline.record import Outcome, Record, pod_from_json, record_from_json
 from gke_jobs.timeline.summary import MARK, summary, summary_line
 
+DELETING = ("timed out", "never started")
 SCHEMA = json.loads(Path(module.__file__).with_name("summary.schema.json").read_text())
 
 
@@ -39,6 +41,26 @@ def test_the_schema_describes_each_key_and_knows_each_outcome():
     assert [one.name.lower() for one in Outcome] == SCHEMA["properties"]["pods_by_outcome"]["propertyNames"]["enum"]
 
 
+def test_of_a_long_cause_the_end_is_kept():
+    image = f"europe-docker.pkg.dev/ml/images/{'train/' * 50}model:1"
+    made = summary(record(status=78, cause=f"image {image}: not found", reason="x" * 400))
+    assert made["cause"].startswith("image europe-docker.pkg.dev/ml/images/train/")
+    assert made["cause"].endswith("train/model:1: not found")
+    assert {len(made["cause"]), len(made["reason"])} == {SCHEMA["properties"]["cause"]["maxLength"]}
+
+
+def test_the_schema_knows_each_reason_of_waste():
+    known = SCHEMA["properties"]["cost"]["properties"]["wasted_by_outcome"]["propertyNames"]["enum"]
+    ends = [pod_run(number, outcome=outcome) for number, outcome in enumerate(Outcome)]
+    found = set()
+    for outcome in OUTCOMES.values():
+        cost = cost_of(
+            record(*ends, outcome=outcome, deleted=outcome in DELETING, price=PRICED["preemption"].to_text())
+        )
+        found |= cost.to_json()["wasted_by_outcome"].keys()
+    assert found | {"interrupted"} == {*known}
+
+
 @given(drawn_records())
 def test_whatever_the_record_the_summary_is_one_line_of_json(made):
     line = summary_line(made)
@@ -54,7 +76,9 @@ def test_the_numbers_of_a_run():
     assert made["seconds"] == sum(made["phases"].values()) == 320
 
 
-@pytest.mark.parametrize("made", [many(3, tries=2), *map(replay, NAMES), priced("preemption"), Record(job="x")])
+@pytest.mark.parametrize(
+    "made", [many(3, tries=2), record(gang=4, deleted=True), *map(replay, NAMES), priced("preemption"), Record(job="x")]
+)
 def test_a_record_is_the_same_after_json(made):
     assert record_from_json(json.loads(json.dumps(made.to_json()))) == made
 

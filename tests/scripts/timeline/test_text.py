@@ -1,5 +1,7 @@
 """The timeline as text: recorded runs as golden files, and its bounds."""
 
+import re
+
 import pytest
 from hypothesis import given
 from recorded_runs import NAMES, PRICED, RUNS, ending, priced, replay
@@ -87,8 +89,90 @@ def test_a_duration(seconds, words):
         (["3"], "3"),
         (["2", "1", "0", "7"], "0-2,7"),
         (["x", "1"], "1"),
-        (map(str, range(0, 20, 2)), "0,2,4,6,.."),
+        (map(str, range(0, 20, 2)), "0,2,4,6,8,.."),
+        (["0", "1", "2", "100", "101", "102", "103"], "0-2,100-103"),
+        (["0", "1", "2", "100", "101", "102", "203"], "0-2,.."),
     ],
 )
-def test_indexes_as_kubernetes_writes_them(indexes, words):
-    assert index_ranges(indexes) == words
+def test_indexes_as_kubernetes_writes_them_cut_behind_a_whole_range(indexes, words):
+    assert index_ranges(indexes, 12) == words
+
+
+def test_in_no_room_there_are_no_indexes():
+    assert index_ranges(["123456", "234567"], 8) == ".."
+    assert index_ranges(["1", "3"], 1) == ""
+
+
+def failures(number):
+    """A run of so many Pods that succeeded late, and a few of which each failed early."""
+    codes = {index: 3 if index < 20 else 4 for index in range(1, 40, 4)}
+    pods = [pod_run(index, index=str(index), ended=90 + index % 7) for index in range(number)]
+    for index, code in codes.items():
+        pods[index] = pod_run(index, index=str(index), ended=50, outcome=Outcome.FAILED, exit_code=code)
+    return record(*pods, cause=f"Pod {pods[21].name} (index 21): container main: exit code 4", status=1)
+
+
+def test_of_many_pods_those_that_failed_come_first_with_a_mark_and_the_one_that_the_cause_names():
+    lines = text(failures(400)).splitlines()
+    groups = [line for line in lines if re.match("  [0-9]+ (exit|succeeded)", line)]
+    assert [re.match("  [^ ]+ [^ :]+(?: [0-9])?: [^ ]+", line)[0] for line in groups] == [
+        *("  5 exit 3: 1,5,9,13,17", "  5 exit 4: 21,25,29,33,37", "  390 succeeded: 0,2-4,6-8,.."),
+    ]
+    assert ["x]" in re.sub("x +]", "x]", line) for line in groups] == [True, True, False]
+    at = lines.index("  that of the cause, those that failed, the slowest:")
+    assert [line.split()[1] for line in lines[at + 1 : at + 4]] == ["21", "1", "5"]
+    assert all("succeeded" in line for line in lines[at + 4 : at + 6])
+    assert "ran 10 s (median)" in groups[0]
+
+
+def test_the_pod_of_the_cause_has_a_row_even_if_it_has_not_failed():
+    pods = many(100).pods
+    lines = text(record(*pods, cause=f"Pod {pods[40].name} (index 40): Unschedulable: no", status=124)).splitlines()
+    at = lines.index("  that of the cause, the slowest:")
+    assert lines[at + 1].split()[1] == "40"
+
+
+@pytest.mark.parametrize("host", ["europe-west4-docker.pkg.dev", "europe-docker.pkg.dev"])
+@pytest.mark.parametrize("length", [40, 150])
+def test_a_cause_has_the_lines_that_it_needs(host, length):
+    image = f"{host}/my-project/team/{'churn-' * (length // 6)}model:2026-11-26"
+    said = text(record(status=78, cause=f"image {image}: not found (Pod train-abcde: container main: ErrImagePull)"))
+    cause = re.search("  cause: (.*?)\n  time", said, re.DOTALL)[1]
+    assert len(cause.splitlines()) <= 4
+    assert re.sub(r"\s", "", cause) == f"image{image}:notfound(Podtrain-abcde:containermain:ErrImagePull)"
+
+
+def test_of_a_cause_that_is_too_long_the_middle_is_left_out():
+    said = text(record(status=1, cause="the beginning " + "x " * 500 + "the end", advice="y" * 1000 + " the last"))
+    assert "cause: the beginning x" in said
+    assert "x the end\n" in said
+    assert "y the last\n" in said
+    assert len(said.splitlines()) == 2 + 4 + 4 + 2
+
+
+def test_a_run_that_took_no_time_that_kubernetes_reports_has_a_bar_and_a_legend():
+    shorter = {"created": 0, "scheduled": 0, "prepared": None, "started": 0, "ended": 0}
+    said = text(record(pod_run(0, **shorter), pod_run(1, **shorter, outcome=Outcome.FAILED, exit_code=3), seconds=0))
+    assert "timeline: succeeded after less than 1 s: " in said
+    assert "\n  time: less than 1 s\n" in said
+    assert re.search(r"\[= +\] succeeded\n", said)
+    assert re.search(r"\[=x +\] exit 3\n", said)
+    assert "\n  = running, x failed\n" in said
+    grouped = text(record(*(pod_run(number, **shorter) for number in range(20)), seconds=0))
+    assert "ran less than 1 s (median)" in grouped
+    waits = text(record(pod_run(0, **{**shorter, "started": None, "ended": None}, outcome=Outcome.WAITING), seconds=0))
+    assert "=" not in waits
+
+
+def test_a_pod_that_ran_for_no_time_at_the_end_is_seen():
+    ended = {"created": 0, "scheduled": 0, "prepared": None, "started": 120, "ended": 120}
+    assert "=x] exit 3" in text(record(pod_run(**ended, outcome=Outcome.FAILED, exit_code=3)))
+
+
+def test_pods_that_ran_when_the_job_was_deleted_are_not_said_to_run():
+    runs = pod_run(ended=None, outcome=Outcome.RUNNING, exit_code=None)
+    deleted, kept = (text(record(runs, status=124, outcome="timed out", deleted=is_so)) for is_so in (True, False))
+    assert "1 Pod: 1 running when deleted\n" in deleted
+    assert "] running when deleted\n" in deleted
+    assert "1 Pod: 1 running\n" in kept
+    assert "] running\n" in kept

@@ -86,5 +86,7 @@ def drawn_records(draw):
         left_out=draw(st.dictionaries(st.sampled_from(Outcome), counts)),
         identity=Identity(dag_id=draw(texts), profile=draw(texts)),
         price=draw(texts | prices),
+        gang=draw(counts),
+        deleted=draw(st.booleans()),
         resources=(Resources(container=draw(texts), image=draw(texts), requests=draw(texts), limits=draw(texts)),),
     )

@@ -1,7 +1,7 @@
 """Follows one Job: prints the logs of its Pods and what happens to it, until it is finished.
 
 command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [--captured FILE] [--never-starts FILE]
-                  [--failure FILE] [--unscheduled FILE] [--check] [--waited SECONDS] [--waited-for-nodes SECONDS]
+                  [--failure FILE] [--unscheduled FILE] [--deletes] [--check] [--waited SECONDS] [--waited-for-nodes SECONDS]
                   [--waited-to-start SECONDS] [--check-state FILE] [--timeout SECONDS] [--schedule-timeout SECONDS]
                   [--start-timeout SECONDS] [--heartbeat SECONDS] [--unreachable-timeout SECONDS]
                   [--max-log-streams N] [--logs all|failed|none] [--record FILE] [--report FILE] -- PROXY
@@ -11,7 +11,8 @@ failed, the summary and the timeline (gke_jobs.timeline), and the verdict.
 --once: look once, as poll-job does. --captured FILE.json: where to leave the results (captured.py), and in FILE.line
 the result itself, if every Pod of the Job was seen to leave its part. --never-starts FILE: made when the Job can never
 start. --failure FILE: where to leave why it failed (report.py). --unscheduled FILE: made when a Job that is not
-suspended got no nodes in time. --check: check once, as follow-job --once does, with the options that it has for that.
+suspended got no nodes in time. --deletes: run-job deletes a Job whose time is over. --check: check once, as follow-job
+--once does, with the options that it has for that.
 --record FILE: where to leave the record when a signal ends this process. --report FILE: where to write the report.
 Exit codes: those of scripts/follow-job and scripts/poll-job.
 """
@@ -110,6 +111,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--never-starts", type=Path)
     parser.add_argument("--failure", type=Path)
     parser.add_argument("--unscheduled", type=Path)
+    parser.add_argument("--deletes", action="store_true")
     parser.add_argument("--check", action="store_true")
     for name in ("waited", "waited-for-nodes", "waited-to-start"):
         parser.add_argument(f"--{name}", type=float, default=0.0)
@@ -160,8 +162,7 @@ def follow(options: JobOptions) -> int:
     failure = _failure(follower, end, explanation)
     _leave_failure(given.failure, end, failure)
     if follower.job_json and not given.once and end.status != exit_codes.NOT_FINISHED:
-        why = End(status=end.status, reason=end.reason, cause=failure["cause"], advice=failure["advice"])
-        record = _record(follower, why)
+        record = _record(follower, _end(given, end, explanation, failure["advice"]))
         print_end(record)
         if given.report:
             from gke_jobs.timeline.writing import write_report  # which a run without a report does not need
@@ -233,6 +234,16 @@ def _leave(given: Any, follower: Follower, end: Finish) -> None:
 
 def _record(follower: Follower, end: End) -> Record:
     return record_now(follower.job_json, follower.pods.runs, end, follower.logs.bytes)
+
+
+def _end(given: Any, end: Finish, explanation: Explanation | None, advice: str) -> End:
+    return End(
+        status=end.status,
+        reason=end.reason,
+        cause=explanation.cause if explanation else "",
+        advice=advice,
+        deleted=(given.deletes and end.status == exit_codes.TIMEOUT) or bool(given.never_starts and end.never_starts),
+    )
 
 
 def _failure(follower: Follower, end: Finish, explanation: Explanation | None) -> dict[str, Any]:

@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from gke_jobs.timeline.phases import WORDS, Phase, Span, attempts, pod_spans
+from gke_jobs.timeline.phases import WORDS, Phase, Span, attempts, shown_spans
 from gke_jobs.timeline.record import Outcome, PodRun, Record
-from gke_jobs.timeline.words import clock, result_text, seconds_text
+from gke_jobs.timeline.words import clock, result_text, seconds_text, short_pod, took_text
 
 LABEL, BARS, RESULT = 230, 640, 170  # columns, in units of the drawing
 ROW, HEAD = 18, 26
+LEAST_WIDTH = 2.0  # whatever is short is seen, too
 MOST_STEPS = 6  # of the time axis
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)  # s
 MARKED = {Outcome.FAILED, Outcome.OUT_OF_MEMORY, Outcome.PREEMPTED, Outcome.EVICTED, Outcome.REMOVED}
@@ -31,16 +32,16 @@ def chart(record: Record, pods: Sequence[PodRun]) -> str:
     rows, marks = [], []
     for number, pod in enumerate(pods):
         top = HEAD + ROW * number
-        spans = pod_spans(pod, record, attempt=tries[pod.uid])
+        spans = shown_spans(pod, record, attempt=tries[pod.uid])
         for span in spans:
             left, right = _x(span.start, record), _x(span.end, record)
-            wide = max(1.0, round(right - left, 1))  # whatever is short is seen, too
+            wide = max(LEAST_WIDTH, round(right - left, 1))
             paths.setdefault(span.phase, []).append(f"M{left:g} {top + 3}h{wide:g}v12H{left:g}z")
         if pod.outcome in MARKED and pod.ended is not None:
             is_failure = pod.outcome in (Outcome.FAILED, Outcome.OUT_OF_MEMORY)
             marks.append(_mark(_x(pod.ended, record), top + 9, is_failure=is_failure))
         rows.append(_row(pod, tries[pod.uid], spans, record, top))
-    title = f"Timeline of Job {cut(record.job)}: {len(pods)} Pods in {seconds_text(record.seconds)}"
+    title = f"Timeline of Job {cut(record.job)}: {len(pods)} Pods in {took_text(record.seconds)}"
     drawn = "".join(f'<path class="{phase.value}" d="{"".join(paths[phase])}"/>' for phase in Phase if phase in paths)
     return (
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-labelledby="drawn">'
@@ -66,15 +67,14 @@ def _mark(x: float, y: float, *, is_failure: bool) -> str:
 
 def _row(pod: PodRun, number: int, spans: Sequence[Span], record: Record, top: int) -> str:
     place = f"{pod.node}{', spot' if pod.spot else ''}" if pod.node else "no node"
-    times = ", ".join(f"{WORDS[span.phase]} {seconds_text(span.seconds)}" for span in spans)
-    said = f"{cut(pod_title(pod))}, try {number}, {cut(place)}: {cut(result_text(pod))}; {times}"
-    label = f"..{pod.name[-20:]}" if len(pod.name) > 22 else pod.name
-    label += f" ({pod.index})" if pod.index else ""
+    times = ", ".join(f"{WORDS[span.phase]} {took_text(span.seconds)}" for span in spans)
+    said = f"{cut(pod_title(pod), MOST_CHARACTERS + 16)}, try {number}, {cut(place)}: {cut(result_text(pod, record))}; {times}"
+    label = short_pod(pod.name) + (f" ({pod.index[:12]})" if pod.index else "")
     label += f" try {number}" if number > 1 else ""
     return (
         f'<g><title>{said}</title><rect class="row" y="{top}" width="{LABEL + BARS + RESULT}" height="{ROW}"/>'
-        f'<text x="4" y="{top + 13}">{cut(label, 34)}</text>'
-        f'<text x="{LABEL + BARS + 8}" y="{top + 13}">{cut(result_text(pod), 24)}</text></g>'
+        f'<text x="4" y="{top + 13}">{cut(label, 28)}</text>'
+        f'<text x="{LABEL + BARS + 8}" y="{top + 13}">{cut(result_text(pod, record), 24)}</text></g>'
     )
 
 

@@ -1,7 +1,7 @@
 """Prints the timeline and the summary of a run that was ended by a signal.
 
-command.py timeline --record FILE --status EXIT-CODE --reason TEXT
---record: what the follower has left (leaving.py). stderr: both. Exit codes: 0, 78 when there is no record.
+command.py timeline --record FILE --status EXIT-CODE --reason TEXT [--deleted]
+--record: what the follower has left (leaving.py); --deleted: its Job is deleted. stderr: both, and the verdict. Exit codes: 0, 78 when there is no record.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from gke_jobs import exit_codes
+from gke_jobs.messages import ERROR, log
 from gke_jobs.plain_text import one_line
 from gke_jobs.timeline.leaving import print_end
+from gke_jobs.timeline.making import INTERRUPTED
 from gke_jobs.timeline.record import record_from_json
 
 
@@ -24,10 +26,13 @@ def main() -> int:
     parser.add_argument("--record", type=Path, required=True)
     parser.add_argument("--status", type=int, required=True)
     parser.add_argument("--reason", required=True)
+    parser.add_argument("--deleted", action="store_true")
     given = parser.parse_args(sys.argv[1:])
     try:
         record = record_from_json(json.loads(given.record.read_bytes()))
     except (OSError, ValueError):
         return exit_codes.CONFIG
-    print_end(replace(record, status=given.status, outcome="interrupted", reason=one_line(given.reason)))
+    reason = one_line(given.reason)
+    print_end(replace(record, status=given.status, outcome=INTERRUPTED, reason=reason, deleted=given.deleted))
+    log(reason, ERROR)
     return 0

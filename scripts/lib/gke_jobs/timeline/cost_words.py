@@ -19,7 +19,7 @@ def cost_rows(record: Record) -> list[tuple[str, str]]:
         return [("cost", f"not known: {unknown}")]
     rows = [("cost", f"{'at least ' if unknown else ''}{_total(cost)}")]
     if cost.wasted:
-        parts = ", ".join(f"{outcome.value} {amount}" for outcome, amount in cost.wasted_by_outcome().items())
+        parts = ", ".join(f"{reason.replace('_', ' ')} {amount}" for reason, amount in cost.wasted_by_reason().items())
         rows.append(("wasted", f"{cost.wasted} {cost.currency}: {parts}"))
     if unknown:
         rows.append(("cost not known", unknown))

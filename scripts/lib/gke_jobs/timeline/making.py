@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gke_jobs import exit_codes, labels
-from gke_jobs.json_access import Json, dict_at, list_at, text_at, true_conditions
+from gke_jobs.json_access import Json, at, dict_at, int_at, list_at, text_at, true_conditions
 from gke_jobs.plain_text import one_line
 from gke_jobs.timeline.keeping import PodRuns
 from gke_jobs.timeline.pod_runs import seconds_of
-from gke_jobs.timeline.record import Identity, Record, Resources
+from gke_jobs.timeline.record import FAILED, SUCCEEDED, Identity, Record, Resources
 
 OUTCOMES = {
-    exit_codes.SUCCEEDED: "succeeded",
-    exit_codes.JOB_FAILED: "failed",
+    exit_codes.SUCCEEDED: SUCCEEDED,
+    exit_codes.JOB_FAILED: FAILED,
     exit_codes.UNREACHABLE: "cluster unreachable",
     exit_codes.NOT_FINISHED: "not finished",
     exit_codes.DENIED: "permission denied",
@@ -29,12 +29,13 @@ RELEASE = Path(__file__).resolve().parents[4]  # the directory that has `scripts
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """How a run ended. status: its exit code, None where it goes on; reason: the verdict; cause, advice: see Record."""
+    """How a run ended. status: its exit code, None where it goes on; reason: the verdict; others: see Record."""
 
     status: int | None = None
     reason: str = ""
     cause: str = ""
     advice: str = ""
+    deleted: bool = False
 
 
 def make_record(job: Json, pods: PodRuns, end: End, now: float, *, cluster: str = "", log_bytes: int = 0) -> Record:
@@ -66,6 +67,8 @@ def make_record(job: Json, pods: PodRuns, end: End, now: float, *, cluster: str 
         left_out=dict(pods.left_out),
         log_bytes=log_bytes,
         resources=tuple(_resources(job)),
+        gang=_gang(job),
+        deleted=end.deleted,
     )
 
 
@@ -86,6 +89,14 @@ def _outcome(status: int | None, job: Json) -> str:
     if "Complete" in conditions:
         return OUTCOMES[exit_codes.SUCCEEDED]
     return OUTCOMES[exit_codes.JOB_FAILED if "Failed" in conditions else exit_codes.NOT_FINISHED]
+
+
+def _gang(job: Json) -> int:
+    if text_at(job, "metadata", "annotations", labels.GANG) != "true":
+        return 0
+    completions = at(job, "spec", "completions")
+    parallelism = int_at(job, "spec", "parallelism")
+    return min(parallelism, completions) if isinstance(completions, int) else parallelism
 
 
 def _identity(annotations: Mapping[str, Json]) -> Identity:

@@ -13,9 +13,9 @@ from gke_jobs.timeline.chart import chart, cut
 from gke_jobs.timeline.cost import cost_of
 from gke_jobs.timeline.cost_words import cost_rows
 from gke_jobs.timeline.details import Details, links
-from gke_jobs.timeline.phases import WORDS, Phase, attempts, job_seconds, job_spans, pod_seconds, pod_spans, slowest
+from gke_jobs.timeline.phases import WORDS, Phase, attempts, job_seconds, job_spans, pod_seconds, shown_spans, slowest
 from gke_jobs.timeline.record import Outcome, PodRun, Record
-from gke_jobs.timeline.words import clock, counts_text, outcomes, result_text, seconds_text
+from gke_jobs.timeline.words import clock, counts_text, outcomes, result_text, seconds_text, took_text
 
 MOST_BYTES = 1 << 20
 MOST_PODS = 1000
@@ -42,7 +42,7 @@ def _page(record: Record, details: Details, most: int) -> str:
         _head(record),
         _why(record),
         _phases(record),
-        f"<h2>Timeline</h2>{_legend(record)}{left_out}<div class=scroll>{chart(record, pods)}</div>" if pods else "",
+        _timeline(record, pods, left_out),
         _cost(record),
         _about(record),
         _resources(record),
@@ -62,6 +62,14 @@ def _page(record: Record, details: Details, most: int) -> str:
     )
 
 
+def _timeline(record: Record, pods: Sequence[PodRun], left_out: str) -> str:
+    if not pods:
+        return ""
+    hint = '<p class="narrow soft">The drawing is wider than the window: it scrolls to the right.</p>'
+    drawing = f'<div class="scroll" tabindex="0" role="group" aria-label="Drawing">{chart(record, pods)}</div>'
+    return f"<h2>Timeline</h2>{_legend()}{left_out}{hint}{drawing}"
+
+
 def _shown(record: Record, most: int) -> list[PodRun]:
     pods = list(record.pods)
     if len(pods) > most:
@@ -75,26 +83,27 @@ def _order(pod: PodRun) -> tuple[int, float, str]:
 
 def _head(record: Record) -> str:
     kind = "good" if record.outcome == "succeeded" else "bad"
-    total, tries = seconds_text(record.seconds), attempts(record.pods)
+    total, tries = took_text(record.seconds), attempts(record.pods)
     addresses = "".join(
         f' <a href="{escape(address, quote=True)}">{escape(text)}</a>' for text, address in links(record)
     )
     counts = outcomes(record)
     numbers = [
-        (total, "in all"),
-        (str(sum(counts.values())), "Pods"),
-        (str(sum(number > 1 for number in tries.values())), "retries"),
+        (total, "from creation to end"),
+        (str(pods := sum(counts.values())), "Pod" if pods == 1 else "Pods"),
+        (str(retries := sum(number > 1 for number in tries.values())), "retry" if retries == 1 else "retries"),
         (str(counts[Outcome.PREEMPTED]), "preempted"),
         (str(counts[Outcome.EVICTED]), "evicted"),
         (str(sum(pod.oom_kills for pod in record.pods)), "out of memory"),
     ]
     cost = cost_of(record)
     if cost is not None and cost.is_known:
-        numbers += [(f"{cost.total} {cost.currency}", "cost"), (f"{cost.wasted} {cost.currency}", "of it wasted")]
-    items = "".join(f"<li><b>{number}</b>{words}</li>" for number, words in numbers)
+        numbers.append((f"{cost.total} {cost.currency}", "cost"))
+        numbers += [(f"{cost.wasted} {cost.currency}", "of it wasted")] * bool(cost.wasted)
+    items = "".join(f"<li><b>{number}</b>{words}</li>" for number, words in numbers if number != "0")
     return (
         f'<header><h1>Job {cut(record.job)} <span class="badge {kind}">{cut(record.outcome)}</span></h1>'
-        f'<p class="soft">{clock(record.created)} to {clock(record.ended)}{addresses}</p></header>'
+        f'<p class="soft">{clock(record.created)} to {clock(record.ended)} UTC{addresses}</p></header>'
         f'<ul class="numbers">{items}</ul>'
     )
 
@@ -122,8 +131,10 @@ def _section(title: str, content: str) -> str:
 def _phases(record: Record) -> str:
     whole, of_pods = job_seconds(record), pod_seconds(record)
     bar = "".join(f'<i class="{span.phase.value}" style="flex:{span.seconds:.3f}"></i>' for span in job_spans(record))
+    if not bar and any(pod.started is not None for pod in record.pods):
+        bar = f'<i class="{Phase.RUNNING.value}" style="flex:1"></i>'
     rows = "".join(
-        f'<tr><th scope="row">{WORDS[phase]}</th><td class="number">{seconds_text(seconds)}</td>'
+        f'<tr><th scope="row"><i class="{phase.value}"></i>{WORDS[phase]}</th><td class="number">{seconds_text(seconds)}</td>'
         f'<td class="number">{seconds_text(of_pods[phase]) if phase in of_pods else ""}</td></tr>'
         for phase, seconds in whole.items()
         if seconds or of_pods.get(phase)
@@ -131,13 +142,13 @@ def _phases(record: Record) -> str:
     return _section(
         "Phases",
         f'<div class="whole" aria-hidden="true">{bar}</div><table><caption>At each moment the Job is in the phase of '
-        'its Pod of most progress.</caption><tr><th scope="col">phase</th><th scope="col" class="number">Job</th>'
+        f'its Pod of {"least" if record.gang else "most"} progress.</caption><tr><th scope="col">phase</th><th scope="col" class="number">Job</th>'
         f'<th scope="col" class="number">all Pods together</th></tr>{rows}</table>'
         f"<p>{escape(counts_text(record, attempts(record.pods)))}</p>",
     )
 
 
-def _legend(record: Record) -> str:
+def _legend() -> str:
     items = "".join(f'<li><i class="{phase.value}"></i>{WORDS[phase]}</li>' for phase in LEGEND)
     return f'<ul class="legend">{items}<li>&#10005; failed</li><li>&#9670; preempted, evicted or removed</li></ul>'
 
@@ -177,7 +188,7 @@ def _diagnosis(details: Details) -> str:
 
 
 def _events(details: Details) -> str:
-    heads, room, rows = ("time", "object", "reason", "message", "times"), MOST_CHARACTERS, []
+    heads, room, rows = ("time (UTC)", "object", "reason", "message", "times"), MOST_CHARACTERS, []
     for one in reversed(details.events):
         row = (one.time, one.about, one.reason, one.message, str(one.count))
         room -= sum(map(len, row))
@@ -202,6 +213,6 @@ def _pods(record: Record, pods: Sequence[PodRun]) -> str:
 
 
 def _pod_row(pod: PodRun, record: Record, number: int) -> Sequence[str]:
-    seconds = {span.phase: span.seconds for span in pod_spans(pod, record, attempt=number)}
-    times = (seconds_text(seconds[phase]) if phase in seconds else "" for phase in LEGEND)
-    return (pod.name, pod.index, str(number), pod.node, "yes" if pod.spot else "", result_text(pod), *times)
+    seconds = {span.phase: span.seconds for span in shown_spans(pod, record, attempt=number)}
+    times = (took_text(seconds[phase]) if phase in seconds else "" for phase in LEGEND)
+    return (pod.name, pod.index, str(number), pod.node, "yes" if pod.spot else "", result_text(pod, record), *times)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from gke_jobs.timeline.record import Outcome, PodRun, Record
+from gke_jobs.timeline.record import FAILED, SUCCEEDED, Outcome, PodRun, Record
 
 
 class Phase(Enum):
@@ -20,7 +20,7 @@ class Phase(Enum):
     PULLING = "pulling"  # images and init containers; volumes and network too where Kubernetes does not report them
     RUNNING = "running"
     BACKOFF = "backoff"  # between two tries
-    FINISHING = "finishing"  # after the last Pod
+    FINISHING = "finishing"  # after the last Pod, until Kubernetes has noticed its end
 
 
 WORDS = {
@@ -30,7 +30,7 @@ WORDS = {
     Phase.PULLING: "pulling images",
     Phase.RUNNING: "running",
     Phase.BACKOFF: "before a retry",
-    Phase.FINISHING: "finishing",
+    Phase.FINISHING: "after the last Pod",
 }
 MARKS = {
     Phase.QUEUED: ".",
@@ -43,6 +43,7 @@ MARKS = {
 }
 CLOCKS_DIFFER = 1.0  # seconds, by which the times of a node and of the control plane are rounded
 OF_PODS = (Phase.RUNNING, Phase.PULLING, Phase.PREPARING, Phase.WAITING)  # that of most progress first
+OF_GANGS = (Phase.QUEUED, *reversed(OF_PODS))
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Span:
 def pod_spans(pod: PodRun, record: Record, *, attempt: int = 1) -> list[Span]:
     """Return the phases of a Pod that took time, in order; that of its queueing only where no try came before it."""
     return [span for span in _all_spans(pod, record, attempt) if span.end > span.start]
+
+
+def shown_spans(pod: PodRun, record: Record, *, attempt: int = 1) -> list[Span]:
+    """Return them with the running of a Pod that has run, even if it took no time that Kubernetes reports."""
+    return [span for span in _all_spans(pod, record, attempt) if span.end > span.start or span.phase is Phase.RUNNING]
 
 
 def _all_spans(pod: PodRun, record: Record, attempt: int) -> list[Span]:
@@ -101,7 +107,7 @@ def attempts(pods: Sequence[PodRun]) -> dict[str, int]:
 
 
 def job_seconds(record: Record) -> dict[Phase, float]:
-    """Return how long the Job was in each phase, that of the Pod of most progress; together they are the whole time."""
+    """Return how long the Job was in each phase; together they are the whole time."""
     spans = list(job_spans(record))
     return {phase: sum((span.seconds for span in spans if span.phase is phase), 0.0) for phase in Phase}
 
@@ -116,14 +122,20 @@ def pod_seconds(record: Record) -> dict[Phase, float]:
 
 
 def job_spans(record: Record) -> Iterator[Span]:
-    """Yield the phases of the Job in order, without gaps, from its creation to its end."""
+    """Yield the phases of the Job in order, without gaps, from its creation to its end.
+
+    At each moment it is in that of its Pod of most progress, as a gang in that of its Pod of least progress.
+    """
     changes: list[tuple[float, Phase, int]] = []
     for pod in record.pods:
         for span in _all_spans(pod, record, attempt=2):
             changes += [(span.start, span.phase, 1), (span.end, span.phase, -1)]
-    changes.sort(key=lambda change: change[0])
     last_end = max((time for time, _, _ in changes), default=0.0)
-    active: Counter[Phase] = Counter()
+    begins = list(_places(record)) if record.gang else []
+    changes += [(begin, Phase.QUEUED, -1) for begin in begins]
+    changes.sort(key=lambda change: change[0])
+    order = OF_GANGS if record.gang else OF_PODS
+    active = Counter({Phase.QUEUED: len(begins) + _missing(record, len(begins))})
     time, phase = record.created, Phase.QUEUED
     for at, changed, number in [*changes, (record.ended, Phase.FINISHING, 1)]:
         until = min(max(at, time), record.ended)
@@ -131,7 +143,24 @@ def job_spans(record: Record) -> Iterator[Span]:
             yield Span(phase, time, until)
             time = until
         active[changed] += number
-        phase = next((one for one in OF_PODS if active[one]), Phase.BACKOFF if at < last_end else Phase.FINISHING)
+        phase = next((one for one in order if active[one] > 0), Phase.BACKOFF if at < last_end else Phase.FINISHING)
+
+
+def _places(record: Record) -> Iterator[float]:
+    """Yield when the first Pod of each place of a gang was created: of each index, or each Pod that has none."""
+    seen: set[str] = set()
+    for pod in sorted(record.pods, key=lambda pod: pod.created or record.created):
+        place = pod.index or pod.uid
+        if place not in seen:
+            seen.add(place)
+            yield record.created if pod.created is None else pod.created
+
+
+def _missing(record: Record, places: int) -> int:
+    """Return how many Pods of a gang were never created. Of a Job that has ended all were, if not all were seen."""
+    if record.outcome in (SUCCEEDED, FAILED):
+        return 0
+    return max(0, record.gang - places - sum(record.left_out.values()))
 
 
 def slowest(record: Record) -> list[PodRun]:

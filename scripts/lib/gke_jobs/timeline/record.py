@@ -43,6 +43,8 @@ OVER = frozenset(
     )
 )
 
+SUCCEEDED, FAILED = "succeeded", "failed"  # outcomes of a run whose Job is finished
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PodRun:
@@ -131,6 +133,8 @@ class Record:
     created, ended: of the Job; where it is not finished, the end of the run
     left_out: how many Pods are not in `pods`, by outcome, because there were more than keeping.MOST_PODS
     log_bytes: of the container logs that were printed
+    gang: how many Pods the Job is to have at once, if they are of use only all together, else 0
+    deleted: run-job deletes the Job in the end, or has done so
     """
 
     job: str
@@ -151,6 +155,13 @@ class Record:
     left_out: Mapping[Outcome, int] = field(default_factory=dict)
     log_bytes: int = 0
     resources: tuple[Resources, ...] = ()
+    gang: int = 0
+    deleted: bool = False
+
+    @property
+    def waste(self) -> str:
+        """As what those Pods are wasted that still run at the end, `timed_out`; '' where they go on."""
+        return self.outcome.replace(" ", "_") if self.deleted or self.outcome == FAILED else ""
 
     @property
     def seconds(self) -> float:
@@ -160,7 +171,7 @@ class Record:
     def to_json(self) -> Json:
         """Return it as an object."""
         return {
-            **{name: getattr(self, name) for name in (*RECORD_TEXTS, "status", "created", "ended", "log_bytes")},
+            **{name: getattr(self, name) for name in (*RECORD_TEXTS, *RECORD_OTHERS)},
             "identity": asdict(self.identity),
             "pods": [pod.to_json() for pod in self.pods],
             "left_out": {outcome.name: count for outcome, count in self.left_out.items()},
@@ -168,6 +179,7 @@ class Record:
         }
 
 
+RECORD_OTHERS = ("status", "created", "ended", "log_bytes", "gang", "deleted")
 RECORD_TEXTS = ("job", "namespace", "uid", "cluster", "version", "outcome", "reason", "cause", "advice", "price")
 
 
@@ -180,6 +192,8 @@ def record_from_json(found: Json) -> Record:
         created=_time(dict_at(found).get("created")) or 0.0,
         ended=_time(dict_at(found).get("ended")) or 0.0,
         log_bytes=int_at(found, "log_bytes"),
+        gang=int_at(found, "gang"),
+        deleted=dict_at(found).get("deleted") is True,
         identity=Identity(**{one.name: text_at(found, "identity", one.name) for one in fields(Identity)}),
         pods=tuple(pod for item in list_at(found, "pods") if (pod := pod_from_json(item))),
         left_out={Outcome[name]: int_at(counts, name) for name in counts if name in Outcome.__members__},

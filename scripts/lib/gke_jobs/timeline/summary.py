@@ -10,12 +10,12 @@ from gke_jobs.plain_text import json_line
 from gke_jobs.timeline.cost import cost_of
 from gke_jobs.timeline.phases import attempts, job_seconds, pod_seconds
 from gke_jobs.timeline.record import Outcome, Record
-from gke_jobs.timeline.words import clock, outcomes
+from gke_jobs.timeline.words import clock, outcomes, shortened
 
 MARK = "gke-job-summary: "
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
 MOST_CODES = 20  # different exit codes
-MOST_CHARACTERS = 300  # of reason, cause and advice
+MOST_CHARACTERS = 300  # of reason and cause
 
 
 def summary(record: Record) -> dict[str, Json]:
@@ -31,8 +31,8 @@ def summary(record: Record) -> dict[str, Json]:
         **asdict(record.identity),
         "outcome": record.outcome,
         "exit_code": record.status,
-        "reason": record.reason[:MOST_CHARACTERS],
-        "cause": record.cause[:MOST_CHARACTERS],
+        "reason": shortened(record.reason, MOST_CHARACTERS),
+        "cause": shortened(record.cause, MOST_CHARACTERS),
         "created": clock(record.created, STAMP),
         "ended": clock(record.ended, STAMP),
         "seconds": _rounded(record.seconds),

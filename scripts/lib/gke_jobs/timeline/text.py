@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gke_jobs.timeline.cost_words import cost_rows
-from gke_jobs.timeline.phases import MARKS, WORDS, Phase, Span, attempts, job_seconds, pod_spans, slowest
+from gke_jobs.timeline.phases import MARKS, WORDS, Phase, attempts, job_seconds, shown_spans, slowest
 from gke_jobs.timeline.record import Outcome, PodRun, Record
 from gke_jobs.timeline.words import (
     clock,
@@ -17,16 +17,20 @@ from gke_jobs.timeline.words import (
     median,
     phases_text,
     result_text,
-    seconds_text,
     short_node,
     short_pod,
+    shortened,
+    took_text,
 )
 
-MOST_LINES = 31
+MOST_LINES = 36
 MOST_ROWS = 12  # of Pods, each in a row of its own
-MOST_SLOWEST = 4  # Pods that are shown beside the groups
+MOST_SINGLE = 5  # Pods that are shown beside the groups
+MOST_FAILED = 3  # of them
 MOST_GROUPS = 6
-LINES_OF_WORDS = 2  # for each of cause, advice, times, numbers and what it cost
+LINES_OF_WORDS = 4  # for cause and advice
+SHORTENED_BY = 4  # characters at a time, until there is room
+LINES_OF_NUMBERS = 2  # for each of times, numbers and what it cost
 KEPT_SPACE = "\xa0"  # between two words that stay in one line
 RESULT_CHARACTERS = 20
 LEAST_BAR = 12
@@ -37,7 +41,9 @@ ENDS = {
     Outcome.EVICTED: "!",
     Outcome.REMOVED: "!",
 }
+FAILURES = (Outcome.FAILED, Outcome.OUT_OF_MEMORY)
 END_WORDS = {"x": "failed", "!": "ended by others"}
+ORDER = "x! "  # of groups
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,11 @@ class Row:
 def text(record: Record, width: int = 80) -> str:
     """Return the timeline, each line ended by a newline. The verdict is not in it: it is the last message of a run."""
     tries = attempts(record.pods)
-    took = f"{record.outcome or 'not finished'} after {seconds_text(record.seconds)}"
+    took = f"{record.outcome or 'not finished'} after {took_text(record.seconds)}"
     lines = [_ascii(f"timeline: {took}: Job {record.job}")[:width]]
     lines.append(f"  {clock(record.created)} to {clock(record.ended)} UTC"[:width])
     for name, words in (("cause", record.cause), ("advice", record.advice)) if record.status != 0 else ():
-        lines += _wrapped(f"{name}: {_ascii(words)}", width) if words else []
+        lines += _words(f"{name}: {_ascii(words)}", width) if words else []
     lines += _wrapped(f"time: {_together(phases_text(job_seconds(record)))}", width)
     lines += _wrapped(_together(counts_text(record, tries)), width)
     if record.pods:
@@ -71,29 +77,37 @@ def _together(words: str) -> str:
     return re.sub(r"(?<![,:]) ", KEPT_SPACE, words)
 
 
-def _wrapped(words: str, width: int, indent: str = "    ") -> list[str]:
+def _wrapped(words: str, width: int, indent: str = "    ", lines: int | None = LINES_OF_NUMBERS) -> list[str]:
     found = textwrap.wrap(
         words,
         width,
         initial_indent="  ",
         subsequent_indent=indent,
-        max_lines=LINES_OF_WORDS,
+        max_lines=lines,
         placeholder=" ...",
         break_on_hyphens=False,
     )
     return [line.replace(KEPT_SPACE, " ") for line in found]
 
 
+def _words(words: str, width: int) -> list[str]:
+    """Return words in lines; of more than there is room for the middle is left out."""
+    most = min(len(words), LINES_OF_WORDS * width)
+    while len(lines := _wrapped(shortened(words, most), width, lines=None)) > LINES_OF_WORDS:
+        most -= SHORTENED_BY
+    return lines
+
+
 def _table(record: Record, tries: dict[str, int], width: int) -> list[str]:
     is_grouped = len(record.pods) > MOST_ROWS
-    shown = slowest(record)[:MOST_SLOWEST] if is_grouped else sorted(record.pods, key=_order)
+    title, shown = _singles(record) if is_grouped else ("", sorted(record.pods, key=_order))
     with_index = any(pod.index for pod in shown)
     with_try = any(tries[pod.uid] > 1 for pod in shown)
     with_spot = any(pod.spot for pod in shown)
     columns = {"Pod": True, "index": with_index, "try": with_try, "node": True, "spot": with_spot}
     heads = [name for name, is_there in columns.items() if is_there]
     cells = [[text for name, text in _columns(pod, tries[pod.uid]) if columns[name]] for pod in shown]
-    results = [_ascii(result_text(pod))[:RESULT_CHARACTERS] for pod in shown]
+    results = [_ascii(result_text(pod, record))[:RESULT_CHARACTERS] for pod in shown]
     groups = _groups(record) if is_grouped else []
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
     ends = [len(_ran(pods, record, tries)) for _, pods in groups] + [len(result) for result in results]
@@ -101,16 +115,27 @@ def _table(record: Record, tries: dict[str, int], width: int) -> list[str]:
     bar = max(LEAST_BAR, width - space)
     head = Row(tuple(heads), _scale(record.seconds, bar), "result")
     rows = [
-        Row(tuple(columns), _bar(pod_spans(pod, record, attempt=tries[pod.uid]), pod, record, bar), result)
+        Row(tuple(columns), _bar(pod, record, tries, bar), result)
         for pod, columns, result in zip(shown, cells, results, strict=True)
     ]
     lines = [_line(head, widths)]
     if is_grouped:
         label = sum(widths) + len(widths) - 1
-        lines += [_group_line(title, pods, record, label, bar, tries) for title, pods in groups]
-        lines.append("  the slowest:")
+        lines += [_group_line(words, pods, record, label, bar, tries) for words, pods in groups]
+        lines.append(f"  {title}:")
     lines += [_line(row, widths) for row in rows]
     return [line[:width].rstrip() for line in [*lines, *_legend(lines, width)]]
+
+
+def _singles(record: Record) -> tuple[str, list[PodRun]]:
+    """Return the Pods that are shown beside the groups, and what they are in words."""
+    pods, named = slowest(record), set(re.findall(r"[a-z0-9.-]+", record.cause))
+    of_cause = [pod for pod in pods if pod.name in named][:1]
+    failed = [pod for pod in pods if pod.outcome in FAILURES and pod not in of_cause]
+    first = [*of_cause, *failed[: MOST_FAILED - len(of_cause)]]
+    title = "that of the cause, " if of_cause else ""
+    title += "those that failed, " if len(first) > len(of_cause) else ""
+    return f"{title}the slowest", [*first, *(pod for pod in pods if pod not in first)][:MOST_SINGLE]
 
 
 def _order(pod: PodRun) -> tuple[int, float, str]:
@@ -134,54 +159,74 @@ def _line(row: Row, widths: Sequence[int]) -> str:
 
 
 def _scale(seconds: float, width: int) -> str:
-    end = seconds_text(seconds)
+    end = took_text(seconds)
     return "0" + end.rjust(width - 1) if len(end) < width - 1 else "0".ljust(width)
 
 
-def _bar(spans: Sequence[Span], pod: PodRun | None, record: Record, width: int) -> str:
-    """Return the phases as characters, each phase that took time as at least one."""
-    cells, length = [" "] * width, record.seconds
-    if not length:
-        return "".join(cells)
+def _bar(pod: PodRun, record: Record, tries: dict[str, int], width: int, *, with_end: bool = True) -> str:
+    """Return the phases as characters, each phase that took time as at least one; running also if it took none."""
+    cells, length = [" "] * width, record.seconds or 1.0
+    spans = shown_spans(pod, record, attempt=tries[pod.uid])
 
     def cell(time: float) -> int:
         return min(width - 1, max(0, int((time - record.created) / length * width)))
 
-    last = 0
+    first = last = 0
     for span in spans:
-        first = max(last, cell(span.start))
-        last = min(width, max(first + 1, cell(span.end) + (span.end >= record.ended)))
+        first = min(width - 1, max(last, cell(span.start)))
+        is_to_end = span.end > span.start and span.end >= record.ended
+        last = min(width, max(first + 1, cell(span.end) + is_to_end))
         cells[first:last] = MARKS[span.phase] * (last - first)
-    if pod and pod.ended is not None and (mark := ENDS.get(pod.outcome)):
-        cells[max(0, last - 1) if spans else cell(pod.ended)] = mark
+    if with_end and pod.ended is not None and (mark := ENDS.get(pod.outcome)):
+        if not spans:
+            cells[cell(pod.ended)] = mark
+        elif last - first == 1:  # it has no room for both
+            at = min(first, width - 2)
+            cells[at : at + 2] = [MARKS[spans[-1].phase], mark]
+        else:
+            cells[last - 1] = mark
     return "".join(cells)
 
 
 def _groups(record: Record) -> list[tuple[str, list[PodRun]]]:
+    """Return titles and Pods that ended alike, those that failed first."""
     groups: dict[str, list[PodRun]] = {}
     for pod in record.pods:
-        groups.setdefault(_ascii(result_text(pod)), []).append(pod)
+        groups.setdefault(_ascii(result_text(pod, record)), []).append(pod)
     found = sorted(groups.items(), key=lambda group: -len(group[1]))
-    rest = [pod for _, pods in found[MOST_GROUPS - 1 :] for pod in pods]
-    return found if len(found) <= MOST_GROUPS else [*found[: MOST_GROUPS - 1], ("others", rest)]
+    kept = found if len(found) <= MOST_GROUPS else found[: MOST_GROUPS - 1]
+    rest = [pod for _, pods in found[len(kept) :] for pod in pods]
+    kept.sort(key=lambda group: (ORDER.find(_end_mark(group[1])), -len(group[1])))
+    return [*kept, ("others", rest)] if rest else kept
+
+
+def _end_mark(pods: Sequence[PodRun]) -> str:
+    """Return how these Pods ended, as the worst of them did; a space where that is no mark."""
+    outcomes = {pod.outcome for pod in pods}
+    return next((mark for outcome, mark in ENDS.items() if outcome in outcomes), " ")
 
 
 def _group_line(
     title: str, pods: Sequence[PodRun], record: Record, label: int, width: int, tries: dict[str, int]
 ) -> str:
     """Return a line for Pods that ended alike; the bar has for each moment the phase of most of them."""
-    ranges = index_ranges(pod.index for pod in pods)
-    words = f"{len(pods)} {title}" + (f": {ranges}" if ranges else "")
-    bars = [_bar(pod_spans(pod, record, attempt=tries[pod.uid]), None, record, width) for pod in pods]
+    words = f"{len(pods)} {title}"[:label]
+    ranges = index_ranges((pod.index for pod in pods), label - len(words) - len(": "))
+    words += f": {ranges}" if ranges else ""
+    bars = [_bar(pod, record, tries, width, with_end=False) for pod in pods]
     cells = "".join(_commonest(column) for column in zip(*bars, strict=True))
-    return f"  {words[:label].ljust(label)} [{cells}] {_ran(pods, record, tries)}"
+    if (mark := _end_mark(pods)) != " " and (length := len(cells.rstrip())):
+        cells = f"{cells[: length - 1]}{mark}{cells[length:]}"
+    return f"  {words.ljust(label)} [{cells}] {_ran(pods, record, tries)}"
 
 
 def _ran(pods: Sequence[PodRun], record: Record, tries: dict[str, int]) -> str:
     """Return for how long Pods ran, the middle one of them."""
-    spans = [span for pod in pods for span in pod_spans(pod, record, attempt=tries[pod.uid])]
+    spans = [span for pod in pods for span in shown_spans(pod, record, attempt=tries[pod.uid])]
     running = [span.seconds for span in spans if span.phase is Phase.RUNNING]
-    return f"ran {seconds_text(median(running))}" if running else ""
+    if not running:
+        return ""
+    return f"ran {took_text(median(running))}{' (median)' if len(running) > 1 else ''}"
 
 
 def _commonest(marks: tuple[str, ...]) -> str:

@@ -10,7 +10,14 @@ from gke_jobs.timeline.phases import WORDS, Phase
 from gke_jobs.timeline.record import Outcome, PodRun, Record
 
 NODE_CHARACTERS = 20
-MOST_RANGES = 4  # of indexes in one line
+LEFT_OUT = " ... "
+LEAST_SECONDS = 0.05  # which is no 0 s
+LESS_THAN_RESOLUTION = "less than 1 s"  # Kubernetes reports most times in whole seconds
+
+
+def took_text(seconds: float) -> str:
+    """Return how long something took that did take time."""
+    return seconds_text(seconds) if seconds >= LEAST_SECONDS else LESS_THAN_RESOLUTION
 
 
 def seconds_text(seconds: float) -> str:
@@ -34,12 +41,14 @@ def clock(time: float, form: str = "%Y-%m-%d %H:%M:%S") -> str:
 
 def phases_text(seconds: dict[Phase, float]) -> str:
     """Return the phases that took time, in order."""
-    found = [f"{WORDS[phase]} {seconds_text(time)}" for phase, time in seconds.items() if time > 0]
-    return ", ".join(found) or "no time"
+    found = [f"{WORDS[phase]} {seconds_text(time)}" for phase, time in seconds.items() if time >= LEAST_SECONDS]
+    return ", ".join(found) or LESS_THAN_RESOLUTION
 
 
-def result_text(pod: PodRun) -> str:
+def result_text(pod: PodRun, record: Record) -> str:
     """Return how a Pod ended, or what it does, in a few words."""
+    if pod.outcome is Outcome.RUNNING:
+        return _outcome_text(pod.outcome, record)
     code = f", exit {pod.exit_code}" if pod.exit_code else ""
     if pod.outcome is Outcome.OUT_OF_MEMORY:
         return f"OOMKilled{code}"
@@ -50,13 +59,18 @@ def result_text(pod: PodRun) -> str:
     return f"{pod.outcome.value}{code if pod.outcome.is_over else ''}"
 
 
+def _outcome_text(outcome: Outcome, record: Record) -> str:
+    is_cut_off = record.deleted and outcome is Outcome.RUNNING
+    return f"{outcome.value} when deleted" if is_cut_off else outcome.value
+
+
 def counts_text(record: Record, tries: dict[str, int]) -> str:
     """Return what happened to the Pods, in numbers."""
     counts = outcomes(record)
     total = sum(counts.values())
     if not total:
         return "no Pods"
-    parts = [f"{count} {outcome.value}" for outcome, count in counts.items()]
+    parts = [f"{count} {_outcome_text(outcome, record)}" for outcome, count in counts.items()]
     retries = sum(number > 1 for number in tries.values())
     restarts = sum(pod.restarts for pod in record.pods)
     kills = sum(pod.oom_kills for pod in record.pods)
@@ -83,8 +97,8 @@ def short_pod(name: str) -> str:
     return name.rpartition("-")[2][-5:] if name else "?"
 
 
-def index_ranges(indexes: Iterable[str]) -> str:
-    """Return indexes as Kubernetes writes them, `0-4,7`, the first ranges of them."""
+def index_ranges(indexes: Iterable[str], characters: int) -> str:
+    """Return indexes as Kubernetes writes them, `0-4,7`, as many whole ranges as there is room for: `0-4,..`."""
     numbers = sorted({int(index) for index in indexes if index.isascii() and index.isdigit() and len(index) < 10})
     ranges: list[list[int]] = []
     for number in numbers:
@@ -92,8 +106,19 @@ def index_ranges(indexes: Iterable[str]) -> str:
             ranges[-1][1] = number
         else:
             ranges.append([number, number])
-    shown = [f"{first}-{last}" if last > first else str(first) for first, last in ranges[:MOST_RANGES]]
-    return ",".join([*shown, *([".."] if len(ranges) > MOST_RANGES else [])])
+    shown = [f"{first}-{last}" if last > first else str(first) for first, last in ranges]
+    if len(whole := ",".join(shown)) <= characters:
+        return whole
+    room = [number for number in range(len(shown)) if len(",".join([*shown[:number], ".."])) <= characters]
+    return ",".join([*shown[: room[-1]], ".."]) if room else ""
+
+
+def shortened(words: str, most: int) -> str:
+    """Return words of at most so many characters: what is left out is in the middle, for the end tells as much."""
+    if len(words) <= most:
+        return words
+    end = most // 3
+    return f"{words[: most - end - len(LEFT_OUT)]}{LEFT_OUT}{words[-end:]}"
 
 
 def median(values: Sequence[float]) -> float:
