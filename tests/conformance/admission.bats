@@ -118,7 +118,7 @@ JSON
   run_script explain-job --job without-pods
   assert_success
   assert_line 'Job without-pods is not finished: it has no Pods'
-  assert_line --regexp '^advice: wait for other Jobs to end'
+  assert_line --regexp '^advice: the ResourceQuota no-pods is smaller than one Pod \(pods: 1 of 0\)'
 }
 
 # A webhook for Jobs of this namespace that answers so: ANSWER is JSON, the response of an AdmissionReview. It runs in a

@@ -89,7 +89,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   assert_line --regexp '^  Unschedulable: 0/[0-9]+ nodes are available: [0-9]+ Insufficient cpu'
   assert_line --regexp '^  it requests cpu 1000'
   assert_line --regexp "^  event NotTriggerScaleUp, .*: pod didn't trigger scale-up: .*Insufficient cpu"
-  assert_line --regexp '^advice: no node has so much cpu free'
+  assert_line --regexp '^advice: no node pool that the Pod may use has nodes with so much cpu'
   kubectl delete job unschedulable
 }
 

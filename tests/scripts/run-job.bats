@@ -346,7 +346,7 @@ use_report() {
   use_report
   run_script run-job --template batch-job --namespace "$NAMESPACE" --name no-image --set image=no-such-image:1 --start-timeout 1
   assert_failure 78
-  assert_regex "$(reported failure.json)" '^\{"cause": "Pod no-image-[a-z0-9]+: container main: (ErrImagePull|ImagePullBackOff): .*no-such-image:1'
+  assert_regex "$(reported failure.json)" '^\{"cause": "image no-such-image:1: .+ \(Pod no-image-[a-z0-9]+: container main: (ErrImagePull|ImagePullBackOff)\)"'
   run_script run-job --template batch-job --namespace "$NAMESPACE" --name nowhere --set image=busybox --profile gpu-a100-spot \
     --schedule-timeout 2
   assert_failure 124

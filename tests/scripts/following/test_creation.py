@@ -109,3 +109,24 @@ def test_a_quota_after_a_failure_ends_a_job_that_has_no_next_try():
     driver.give(EventsRead(UID, [failed_create(QUOTA, FUTURE)]))
     driver.at(5000)
     assert driver.ended_after == (442, 124)  # 6 minutes, and up to 30 s until the next reading of the Events
+
+
+@pytest.mark.parametrize(
+    ("amounts", "said"),
+    [
+        (
+            "requested: pods=1, used: pods=0, limited: pods=0",
+            "the ResourceQuota q is smaller than one Pod (pods: 1 of 0)",
+        ),
+        ("requested: pods=1, used: pods=9, limited: pods=9", "it waits until other Jobs end"),
+    ],
+)
+def test_a_quota_that_is_smaller_than_one_pod_is_not_said_to_be_waited_for(amounts, said):
+    driver = Driver()
+    driver.listed([job()])
+    driver.at(2)
+    driver.give(EventsRead(UID, [failed_create(f"{QUOTA}, {amounts}")]))
+    (message,) = [words for words in driver.messages if "cannot be created" in words]
+    assert said in message
+    assert amounts in message
+    assert ("waits until" in message) == ("waits until" in said)

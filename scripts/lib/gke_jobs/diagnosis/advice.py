@@ -129,8 +129,8 @@ CREATION = (
 NO_POOL = (
     Rule(
         r"^NotTriggerScaleUp: (?!.*(?:max node group size|max cluster|backoff)).*Insufficient (\S+[^\s.,])",
-        r"no node pool that the Pod may use has nodes with so much \1, so none comes: request less (`resources`), or take "
-        "another --profile",
+        r"no node pool that the Pod may use has nodes with so much \1, so none comes: request less (`resources`), or "
+        "take another --profile",
     ),
 )
 # Why a Pod waits for a node.
@@ -173,8 +173,8 @@ START = (
         for pattern, said in (
             (
                 r"40[13] |[Ff]orbidden|[Dd]enied|[Uu]nauthorized",
-                r"let the nodes' service account read the repository of \1: roles/artifactregistry.reader; or correct the "
-                "`image`",
+                r"let the nodes' service account read the repository of \1: roles/artifactregistry.reader; or correct "
+                "the `image`",
             ),
             (r"not found|manifest unknown", r"compare name and tag of \1 with the registry: was it pushed?"),
         )

@@ -14,7 +14,7 @@ from gke_jobs.diagnosis import advice
 from gke_jobs.diagnosis.advice import Rule, advise
 from gke_jobs.diagnosis.event_lines import EventLine, event_lines, events_since
 from gke_jobs.diagnosis.pod_facts import Facts, facts, first_start, last_change, logs_to_read, messages, pod_name
-from gke_jobs.diagnosis.refusals import quota_advice, refusal
+from gke_jobs.diagnosis.refusals import refusal
 from gke_jobs.diagnosis.seen import Seen
 from gke_jobs.event_times import BEGINNING
 from gke_jobs.following.phases import Phase
@@ -22,6 +22,7 @@ from gke_jobs.following.pods import phase_of
 from gke_jobs.json_access import Json, at, count_at, dict_at, int_at, text_at, true_conditions
 from gke_jobs.labels import COMPLETION_INDEX, QUEUE, UNSCHEDULED
 from gke_jobs.plain_text import duration, escaped, is_name, log_lines, one_line, parse_time
+from gke_jobs.quota import quota_advice
 
 GROUPS = 5  # of Pods that are alike, shown in full
 LOG_LINES = 25

@@ -11,11 +11,9 @@ from gke_jobs.following.phases import Phase
 from gke_jobs.following.pods import phase_of
 from gke_jobs.json_access import text_at, true_conditions
 from gke_jobs.plain_text import one_line, parse_time
-from gke_jobs.preflight.quantities import quantity
 
 PREFIX = re.compile(r'Error creating: (?:pods "[^"]*" is forbidden: )?')
 UNTROUBLED = (Phase.WAITING, Phase.STARTING, Phase.RUNNING, Phase.SUCCEEDED)
-QUOTA = re.compile(r"exceeded quota: (\S+), requested: (.*), used: (.*), limited: (.*)")
 
 
 def refusal(seen: Seen) -> str:
@@ -32,24 +30,3 @@ def refusal(seen: Seen) -> str:
     if any(time and time >= last_seen(newest) for time in created):
         return ""
     return PREFIX.sub("", one_line(text_at(newest, "message")))
-
-
-def quota_advice(words: str) -> str:
-    """Return what to do about a quota that is smaller than one Pod, '' for any other refusal."""
-    match = QUOTA.search(words)
-    if not match:
-        return ""
-    name, requested, _, limited = match.groups()
-    most = _amounts(limited)
-    for resource, amount in _amounts(requested).items():
-        wanted, limit = quantity(amount), quantity(most.get(resource, ""))
-        if wanted is not None and limit is not None and wanted > limit:
-            return (
-                f"the ResourceQuota {name} is smaller than one Pod ({resource}: {amount} of {most[resource]}), so waiting "
-                "does not help: request less (`resources`), or have it raised"
-            )
-    return ""
-
-
-def _amounts(words: str) -> dict[str, str]:
-    return dict(part.split("=", 1) for part in words.split(",") if "=" in part)

@@ -13,6 +13,7 @@ from gke_jobs.following.jobs import Job
 from gke_jobs.following.phases import Phase
 from gke_jobs.following.pods_seen import LIVE, PodsSeen
 from gke_jobs.json_access import Json, text_at
+from gke_jobs.quota import quota_advice
 
 PAUSES = (2.0, 5.0, 15.0, 30.0)  # seconds from when Pods are missing until they are asked for, again and again
 LONGEST_BACKOFF = 360.0  # seconds from a failure until Kubernetes creates the next Pod: a time without one is no proof
@@ -71,7 +72,8 @@ class Creation:
         if self.blocked is None or (self.blocked.verdict is Verdict.QUOTA) != (meaning.verdict is Verdict.QUOTA):
             self.since = now + (LONGEST_BACKOFF if job.failed or pods.count([Phase.FAILED]) else 0.0)
         if self.blocked is None or self.blocked.verdict is not meaning.verdict:
-            yield warning(f"its Pods cannot be created: {sentence(meaning)}")
+            never = quota_advice(meaning.words)
+            yield warning(f"its Pods cannot be created: {f'{meaning.words}; {never}' if never else sentence(meaning)}")
         self.blocked = meaning
 
 

@@ -1,10 +1,11 @@
 """Follows one Job: prints the logs of its Pods and what happens to it, until it is finished.
 
 command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [--captured FILE] [--never-starts FILE]
-                  [--failure FILE] [--unscheduled FILE] [--deletes] [--check] [--waited SECONDS] [--waited-for-nodes SECONDS]
-                  [--waited-to-start SECONDS] [--check-state FILE] [--timeout SECONDS] [--schedule-timeout SECONDS]
-                  [--start-timeout SECONDS] [--heartbeat SECONDS] [--unreachable-timeout SECONDS]
-                  [--max-log-streams N] [--logs all|failed|none] [--record FILE] [--report FILE] -- PROXY
+                  [--failure FILE] [--unscheduled FILE] [--deletes] [--check] [--waited SECONDS]
+                  [--waited-for-nodes SECONDS] [--waited-to-start SECONDS] [--check-state FILE] [--timeout SECONDS]
+                  [--schedule-timeout SECONDS] [--start-timeout SECONDS] [--heartbeat SECONDS]
+                  [--unreachable-timeout SECONDS] [--max-log-streams N] [--logs all|failed|none] [--record FILE]
+                  [--report FILE] -- PROXY
 
 stdout: log lines, each behind the end of its Pod's name; stderr: messages; in the end the diagnosis of a Job that
 failed, the summary and the timeline (gke_jobs.timeline), and the verdict.

@@ -68,7 +68,8 @@ def _mark(x: float, y: float, *, is_failure: bool) -> str:
 def _row(pod: PodRun, number: int, spans: Sequence[Span], record: Record, top: int) -> str:
     place = f"{pod.node}{', spot' if pod.spot else ''}" if pod.node else "no node"
     times = ", ".join(f"{WORDS[span.phase]} {took_text(span.seconds)}" for span in spans)
-    said = f"{cut(pod_title(pod), MOST_CHARACTERS + 16)}, try {number}, {cut(place)}: {cut(result_text(pod, record))}; {times}"
+    name, result = cut(pod_title(pod), MOST_CHARACTERS + 16), cut(result_text(pod, record))
+    said = f"{name}, try {number}, {cut(place)}: {result}; {times}"
     label = short_pod(pod.name) + (f" ({pod.index[:12]})" if pod.index else "")
     label += f" try {number}" if number > 1 else ""
     return (

@@ -1,7 +1,8 @@
 """Prints the timeline and the summary of a run that was ended by a signal.
 
 command.py timeline --record FILE --status EXIT-CODE --reason TEXT [--deleted]
---record: what the follower has left (leaving.py); --deleted: its Job is deleted. stderr: both, and the verdict. Exit codes: 0, 78 when there is no record.
+--record: what the follower has left (leaving.py); --deleted: its Job is deleted. stderr: both, and the verdict.
+Exit codes: 0, 78 when there is no record.
 """
 
 from __future__ import annotations

@@ -134,7 +134,8 @@ def _phases(record: Record) -> str:
     if not bar and any(pod.started is not None for pod in record.pods):
         bar = f'<i class="{Phase.RUNNING.value}" style="flex:1"></i>'
     rows = "".join(
-        f'<tr><th scope="row"><i class="{phase.value}"></i>{WORDS[phase]}</th><td class="number">{seconds_text(seconds)}</td>'
+        f'<tr><th scope="row"><i class="{phase.value}"></i>{WORDS[phase]}</th>'
+        f'<td class="number">{seconds_text(seconds)}</td>'
         f'<td class="number">{seconds_text(of_pods[phase]) if phase in of_pods else ""}</td></tr>'
         for phase, seconds in whole.items()
         if seconds or of_pods.get(phase)
@@ -142,7 +143,8 @@ def _phases(record: Record) -> str:
     return _section(
         "Phases",
         f'<div class="whole" aria-hidden="true">{bar}</div><table><caption>At each moment the Job is in the phase of '
-        f'its Pod of {"least" if record.gang else "most"} progress.</caption><tr><th scope="col">phase</th><th scope="col" class="number">Job</th>'
+        f'its Pod of {"least" if record.gang else "most"} progress.</caption><tr><th scope="col">phase</th>'
+        '<th scope="col" class="number">Job</th>'
         f'<th scope="col" class="number">all Pods together</th></tr>{rows}</table>'
         f"<p>{escape(counts_text(record, attempts(record.pods)))}</p>",
     )
