@@ -12,7 +12,7 @@ from .compat import redact
 
 MOST_CHARACTERS = 4096  # of values in the log; Airflow's UI cuts a rendered field there, too
 MASK = "***"
-OF_THE_TASK = ("mark", "on_kill")  # options that a person does not want
+OF_THE_TASK = ("mark", "on_kill", "report")  # options that a person does not want: a report would replace the task's
 
 
 def log_repetition(

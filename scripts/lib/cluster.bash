@@ -62,7 +62,7 @@ kill_child() { # PROCESS-ID
 # Sets: kubectl_options, the words after `kubectl` that name context and namespace; option[namespace].
 use_cluster() {
   require_tools kubectl
-  require_numbers unreachable-timeout
+  require_seconds unreachable-timeout
   export GOMAXPROCS=1 # halves the processor time of kubectl
   export GOGC=400     # a fifth less again: kubectl ends before it has much to free
   export KUBERC=off   # defaults of the user, such as delete --interactive, which no --raw can have

@@ -191,10 +191,18 @@ require_options() { # NAME...
 }
 
 require_numbers() { # NAME...
+  require_whole_numbers '' "$@"
+}
+
+require_seconds() { # NAME...
+  require_whole_numbers ' of seconds' "$@"
+}
+
+require_whole_numbers() { # OF-WHAT NAME...
   local name
-  for name in "$@"; do
+  for name in "${@:2}"; do
     [[ ${option[${name//-/_}]} =~ ^([1-9][0-9]{0,8})?$ ]] ||
-      die "$EXIT_USAGE" "option --$name is '${option[${name//-/_}]}': it takes a whole number above 0, of at most 9 digits"
+      die "$EXIT_USAGE" "option --$name is '${option[${name//-/_}]}': it takes a whole number$1 above 0, of at most 9 digits"
   done
 }
 

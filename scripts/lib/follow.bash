@@ -7,7 +7,8 @@ readonly FOLLOW_OPTIONS="timeout schedule-timeout start-timeout heartbeat max-lo
 readonly CHECK_OPTIONS="waited waited-for-nodes waited-to-start check-state" # what --once takes besides
 
 require_follow_options() {
-  require_numbers timeout schedule-timeout start-timeout heartbeat max-log-streams
+  require_seconds timeout schedule-timeout start-timeout heartbeat
+  require_numbers max-log-streams
   require_choice logs all failed none
 }
 
@@ -15,7 +16,7 @@ require_check_options() {
   local name
   for name in waited waited-for-nodes waited-to-start; do
     [[ ${option[${name//-/_}]} =~ ^(0|[1-9][0-9]{0,8})?$ ]] ||
-      die "$EXIT_USAGE" "option --$name is '${option[${name//-/_}]}': it takes a whole number of at most 9 digits"
+      die "$EXIT_USAGE" "option --$name is '${option[${name//-/_}]}': it takes a whole number of seconds, of at most 9 digits"
   done
   [[ ! ${option[once]} ]] || return 0
   for name in $CHECK_OPTIONS; do

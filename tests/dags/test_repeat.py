@@ -21,6 +21,7 @@ def scripts(run_job):
 
 def test_it_has_the_options_of_the_task_but_for_those_that_are_airflows(scripts):
     options = {"template": "batch-job", "profile": "gpu l4", "fallback": True, "mark": "later", "on_kill": "delete"}
+    options["report"] = "gs://reports/train.html"
     line = repetition(CLUSTER, {"values": {"image": "it's"}}, options)
     pipe, command = line.split(" | ")
     assert command == (

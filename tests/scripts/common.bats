@@ -78,7 +78,7 @@ run_script_or_python() { # NAME ARGUMENT...
 
 @test "a number that Bash cannot count to is refused: 64" {
   run_script list-jobs --unreachable-timeout 99999999999999999999
-  assert_one_error 64 'it takes a whole number above 0, of at most 9 digits'
+  assert_one_error 64 'it takes a whole number of seconds above 0, of at most 9 digits'
 }
 
 @test "what the shell of the user has exported of its options changes nothing" {

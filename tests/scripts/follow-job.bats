@@ -209,7 +209,7 @@ resume() { # NAME
 
 @test "a --timeout that is no number is a usage error: 64" {
   run_script follow-job --job any --timeout 5m
-  assert_one_error 64 'option --timeout is .5m.: it takes a whole number above 0'
+  assert_one_error 64 'option --timeout is .5m.: it takes a whole number of seconds above 0'
 }
 
 @test "no log streams at all is a usage error: 64" {

@@ -42,7 +42,7 @@ for job in json.loads(sys.argv[1]): print(job["environment"], job["dag_id"], job
   assert_success
   assert_equal "${#lines[@]}" 2
   assert_regex "${lines[1]}" '^batch-job-[0-9a-f]{8} .* test: 需要予測 学習 manual__1$'
-  run_script list-jobs --state Running
+  run_script list-jobs --state rUNNING
   assert_equal "${#lines[@]}" 2
   assert_regex "${lines[1]}" 'group.eval\[3\]'
   run_script list-jobs --older-than 3600
@@ -90,6 +90,23 @@ for job in json.loads(sys.argv[1]): print(job["environment"], job["dag_id"], job
   assert_output ''
 }
 
+@test "--watch: a Job comes and goes by its age alone, and a change that no row shows prints nothing" {
+  local watcher job lists=$BATS_TEST_TMPDIR/lists
+  bash "$REPOSITORY/scripts/list-jobs" --watch --dag-id aged --older-than 6 --newer-than 16 --state running >"$lists" 3>&- &
+  watcher=$!
+  wait_until grep --quiet '^JOB ' "$lists"
+  read -r job _ < <(submit aged train manual__1 -1 'sleep 600')
+  wait_until sh -c "kubectl get job $job --output jsonpath='{.status.ready}' | grep 1"
+  wait_until grep --quiet "^$job *Running " "$lists"
+  kubectl label pods --selector "job-name=$job" changed=yes
+  wait_until sh -c "tail -n 1 '$lists' | grep --quiet '^JOB '"
+  kill "$watcher"
+  wait_for "$watcher"
+  run grep --count '^JOB ' "$lists"
+  assert_output 3
+  kubectl delete job "$job" --wait=false
+}
+
 @test "--watch ends with 129 when its output is closed" {
   bash "$REPOSITORY/scripts/list-jobs" --watch 3>&- | head --lines 1 >/dev/null
   assert_equal "${PIPESTATUS[0]}" 129
@@ -99,7 +116,7 @@ for job in json.loads(sys.argv[1]): print(job["environment"], job["dag_id"], job
   run_script list-jobs --state Running,Failed
   assert_one_error 64 'option --state is .Running,Failed.: it is one of Pending, Running'
   run_script list-jobs --older-than 2h
-  assert_one_error 64 'option --older-than is .2h.: it takes a whole number'
+  assert_one_error 64 'option --older-than is .2h.: it takes a whole number of seconds'
   run_script list-jobs --all-namespaces --namespace ml
   assert_one_error 64 '--namespace and --all-namespaces exclude each other'
 }

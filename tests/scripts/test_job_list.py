@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from fake_connection import error
@@ -53,7 +53,7 @@ def test_the_state_of_a_job(found, word):
         (OURS, "composer: churn fit r1"),
         (OURS | {"map_index": "3"}, "composer: churn fit[3] r1"),
         (OURS | {"map_index": "zero\n\x1b[2J"}, "composer: churn fit[zero \\x1b[2J] r1"),
-        ({key: OURS[key] for key in ("dag_id", "task_id")}, ": churn fit"),
+        ({key: OURS[key] for key in ("dag_id", "task_id")}, "churn fit"),
         ({}, "by hand"),
         ({"dag_id": 7}, "by hand"),
     ],
@@ -167,6 +167,45 @@ def test_the_filters(filters, names):
     assert [one["metadata"]["name"] for one in jobs if Filters(**filters).match(one, NOW)] == names
 
 
+@pytest.mark.parametrize(
+    ("filters", "seconds"),
+    [
+        ({}, None),
+        ({"older_than": 90}, 30),
+        ({"newer_than": 90}, 30),
+        ({"older_than": 50, "newer_than": 90}, 30),
+        ({"older_than": 60, "newer_than": 60}, None),
+        ({"older_than": 90, "dag_id": "churn"}, 30),
+        ({"older_than": 90, "dag_id": "other"}, None),
+        ({"older_than": 90, "state": "Failed"}, None),
+    ],
+)
+def test_the_moment_at_which_a_job_comes_or_goes_by_its_age(filters, seconds):
+    found = job(created="2026-01-01T23:59:00Z", **OURS)
+    assert Filters(**filters).seconds_to_change(found, NOW) == seconds
+    assert Filters(**filters).seconds_to_change(job(created="soon", **OURS), NOW) is None
+    if seconds:
+        before, after = (Filters(**filters).match(found, NOW + timedelta(seconds=seconds - late)) for late in (1, 0))
+        assert before != after
+
+
+def test_a_list_is_new_when_a_row_is_or_after_a_minute_when_its_ages_are():
+    lists, now = job_list.Lists(), NOW.replace(hour=0)
+
+    def is_new(seconds, *found):
+        return lists.is_new([describe(one, now + timedelta(seconds=seconds)) for one in found], seconds)
+
+    young, old = job("young", created="2026-01-01T23:59:00Z"), job("old", created="2025-01-01T00:00:00Z")
+    assert is_new(0, old, young)
+    assert not is_new(30, old, young)
+    assert is_new(31, old, job("young", created="2026-01-01T23:59:00Z", status={"ready": 1}))
+    assert not is_new(90, old, job("young", created="2026-01-01T23:59:00Z", status={"ready": 1}))
+    assert is_new(91, old, job("young", created="2026-01-01T23:59:00Z", status={"ready": 1}))
+    assert is_new(92, old)
+    assert not is_new(152, old)  # its age is in days and hours
+    assert lists.refresh_at == 212
+
+
 def pod(uid, phase="Running"):
     owner = {"kind": "Job", "uid": uid, "controller": True}
     return {"metadata": {"ownerReferences": [owner]}, "spec": {"nodeName": "n"}, "status": {"phase": phase}}
@@ -219,6 +258,11 @@ def test_the_list_is_shown_soon_after_a_change_and_once_for_many():
     assert not changes.is_to_show(["unreachable"], 5.0)
     assert not changes.is_to_show(["gone"], 6.0)
     assert changes.is_to_show([], 6.0 + SETTLE_SECONDS)
+    changes.show_at = 60.0  # a Job comes by its age
+    assert not changes.is_to_show(["job"], 10.0)
+    assert changes.is_to_show([], 10.0 + SETTLE_SECONDS)
+    changes.show_at = 60.0
+    assert changes.is_to_show([], 60.0)
 
 
 @given(st.lists(JSON, max_size=4), JSON)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 from dataclasses import replace
 
@@ -153,10 +154,15 @@ def test_a_long_dag_id_does_not_hide_the_task():
 def test_by_hand_the_name_is_the_work_and_the_user():
     assert by_hand("batch-job", USER="Ada.L").name == "batch-job-ada-l"
     assert by_hand("batch-job", LOGNAME="bob").name == "batch-job-bob"
-    assert by_hand("batch-job").name == f"batch-job-{os.getuid()}"
+    assert by_hand("batch-job").name == f"batch-job-{pwd.getpwuid(os.getuid()).pw_name}"
     assert by_hand("2d-train", USER="ada").name == "job-2d-train-ada"
     assert by_hand("日本", USER="1000").name == "job-1000"
     assert by_hand("日本", USER="_").name == "job"
+
+
+def test_by_hand_an_account_without_a_name_has_its_number(monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    assert by_hand("batch-job").name == "batch-job-4000000000"
 
 
 def test_d2_a_long_name_by_hand_begins_with_a_letter_too():

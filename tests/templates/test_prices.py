@@ -6,7 +6,7 @@ import pytest
 import yaml
 from test_profiles import TABLE, escalated, refusal
 
-from gke_jobs.price import Price
+from gke_jobs.price import Price, price_from_text
 from gke_jobs.rendering.profiles import choose_profile
 from gke_jobs.rendering.rendering import render
 
@@ -75,6 +75,14 @@ def test_prices_of_a_later_file_replace_those_of_an_earlier_one(table, tmp_path)
     assert price(*files, profile="cpu-small") == Price("JPY")
 
 
+@pytest.mark.parametrize("currency", ["€", "US$", "₩", "¥"])
+def test_a_currency_may_be_a_symbol(table, currency):
+    file = table(prices=f"{{currency: {currency}, profiles: {{highmem: {{on_demand: 1}}}}}}")
+    text = price(file, profile="highmem").to_text()
+    assert text == f'{{"currency": "{currency}", "on_demand": "1"}}'
+    assert price_from_text(text) == Price(currency, on_demand="1")
+
+
 @pytest.mark.parametrize(
     ("prices", "what"),
     [
@@ -83,6 +91,8 @@ def test_prices_of_a_later_file_replace_those_of_an_earlier_one(table, tmp_path)
         ("{currency: EUR, profiles: [cpu-small]}", "prices are not as documented, "),
         ("{profiles: {}}", "prices have a bad currency: null, "),
         ("{currency: 7}", "prices have a bad currency: 7, "),
+        ('{currency: ""}', 'prices have a bad currency: "", '),
+        ('{currency: "€ "}', "prices have a bad currency: "),
         ('{currency: "a::b"}', 'prices have a bad currency: "a::b", '),
         ("{currency: EUR, profiles: {huge: {}}}", 'prices name "huge", which is no profile, '),
         ("{currency: EUR, profiles: {cpu-small-spot: {}}}", 'prices name "cpu-small-spot", which is no profile, '),

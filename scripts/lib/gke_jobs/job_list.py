@@ -3,7 +3,8 @@
 command.py job-list CONNECTION (--namespace NAME | --all-namespaces) [--dag-id ID] [--state STATE]
                     [--older-than SECONDS] [--newer-than SECONDS] [--json] [--watch]
                     [--unreachable-timeout SECONDS] -- PROXY
-prints a table, or one line with a JSON list of objects; with --watch again at each change, until it is stopped.
+prints a table, or one line with a JSON list of objects; with --watch again when a row changes, comes or goes, and each
+minute for the ages, until it is stopped.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
@@ -29,6 +31,8 @@ from gke_jobs.reads import UNREACHABLE_SECONDS, Reader
 
 Found = Iterable[tuple[Json, Sequence[Phase]]]  # Jobs, each with the phases of its Pods
 CLEAR = "\x1b[H\x1b[2J"  # a terminal, from its first line on
+CLOCKS = ("age", "duration")  # of a description: what changes by itself
+AGE_SECONDS = 60.0  # after which a list is printed again when nothing but these has changed
 
 
 def main() -> int:
@@ -42,7 +46,7 @@ def main() -> int:
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status
-    jobs = described(found, options)
+    jobs = described(found, options, datetime.now(timezone.utc))
     if not jobs:
         log(f"{_place(options)} has no Jobs of the toolkit{' that match' if _filters(options) != Filters() else ''}")
     print(_text(jobs, options), end="")
@@ -88,9 +92,9 @@ def _job_uid(pod: Json) -> str:
     return next((text_at(owner, "uid") for owner in owners if owner.get("controller") is True), "")
 
 
-def described(found: Found, options: Any) -> list[dict[str, str]]:
+def described(found: Found, options: Any, now: datetime) -> list[dict[str, str]]:
     """Return the descriptions of the Jobs that the filters let pass, the oldest first."""
-    now, filters = datetime.now(timezone.utc), _filters(options)
+    filters = _filters(options)
     jobs = sorted(found, key=lambda one: text_at(one[0], "metadata", "creationTimestamp"))
     return [describe(job, now, phases) for job, phases in jobs if filters.match(job, now)]
 
@@ -102,19 +106,51 @@ def _text(jobs: list[dict[str, str]], options: Any) -> str:
 def _watch(connection: Connection, options: Any) -> int:
     from gke_jobs.following.listing import watch  # which needs threads
 
+    lists = Lists()
     is_first = True
 
-    def show(found: Found) -> None:
+    def show(found: Found) -> float:
         nonlocal is_first
-        text = _text(described(found, options), options)
-        if options.json:
-            before = ""
-        elif sys.stdout.isatty():
-            before, text = CLEAR, fitted(text, *shutil.get_terminal_size())
-        else:
-            before = "" if is_first else "\n"
-        is_first = False
-        sys.stdout.write(before + text)
-        sys.stdout.flush()
+        found, now = list(found), datetime.now(timezone.utc)
+        jobs, clock = described(found, options, now), time.monotonic()
+        if lists.is_new(jobs, clock):
+            text = _text(jobs, options)
+            if options.json:
+                before = ""
+            elif sys.stdout.isatty():
+                before, text = CLEAR, fitted(text, *shutil.get_terminal_size())
+            else:
+                before = "" if is_first else "\n"
+            is_first = False
+            sys.stdout.write(before + text)
+            sys.stdout.flush()
+        return min(lists.refresh_at - clock, seconds_to_change(found, options, now))
 
     return watch(connection, options.namespace, options.unreachable_timeout, show)
+
+
+def seconds_to_change(found: Found, options: Any, now: datetime) -> float:
+    """Return when a Job comes or goes because of its age alone."""
+    filters = _filters(options)
+    times = (filters.seconds_to_change(job, now) for job, _ in found)
+    return min((seconds for seconds in times if seconds is not None), default=AGE_SECONDS)
+
+
+class Lists:
+    """Which lists are to be printed. refresh_at: when one is of which nothing but the ages has changed."""
+
+    def __init__(self) -> None:
+        self.refresh_at = 0.0
+        self._last: list[dict[str, str]] | None = None
+
+    def is_new(self, jobs: list[dict[str, str]], now: float) -> bool:
+        """Whether a list differs from the last one that was printed."""
+        if self._last is not None and now < self.refresh_at and _rows(jobs) == _rows(self._last):
+            return False
+        is_new = jobs != self._last
+        self._last, self.refresh_at = jobs, now + AGE_SECONDS
+        return is_new
+
+
+def _rows(jobs: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [{name: text for name, text in job.items() if name not in CLOCKS} for job in jobs]

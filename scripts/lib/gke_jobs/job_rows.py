@@ -50,16 +50,31 @@ class Filters:
 
     def match(self, job: Json, now: datetime) -> bool:
         """Whether a Job is one of them. A Job without a time is neither old nor new."""
-        if self.dag_id and text_at(dict_at(job, "metadata", "annotations"), labels.DAG_ID) != self.dag_id:
-            return False
-        if self.state and state(job) != self.state:
+        if not self._match_others(job):
             return False
         if self.older_than is None and self.newer_than is None:
             return True
-        created = parse_time(text_at(job, "metadata", "creationTimestamp"))
-        age = (now - created).total_seconds() if created else None
-        is_older = self.older_than is None or (age is not None and age > self.older_than)
+        age = _age(job, now)
+        is_older = self.older_than is None or (age is not None and age >= self.older_than)
         return is_older and (self.newer_than is None or (age is not None and age < self.newer_than))
+
+    def seconds_to_change(self, job: Json, now: datetime) -> float | None:
+        """Return when the age alone makes a Job one of them, or no longer one; None for never."""
+        age = _age(job, now) if self._match_others(job) else None
+        if age is None:
+            return None
+        left = [limit - age for limit in (self.older_than, self.newer_than) if limit is not None]
+        return min((seconds for seconds in left if seconds > 0), default=None)
+
+    def _match_others(self, job: Json) -> bool:
+        if self.dag_id and text_at(dict_at(job, "metadata", "annotations"), labels.DAG_ID) != self.dag_id:
+            return False
+        return not self.state or state(job) == self.state
+
+
+def _age(job: Json, now: datetime) -> float | None:
+    created = parse_time(text_at(job, "metadata", "creationTimestamp"))
+    return (now - created).total_seconds() if created else None
 
 
 def describe(job: Json, now: datetime, phases: Iterable[Phase] = ()) -> dict[str, str]:
@@ -127,7 +142,8 @@ def owner(job: dict[str, str]) -> str:
     if not job["dag_id"]:
         return "by hand"
     index = "" if job["map_index"] in ("-1", "") else f"[{job['map_index']}]"
-    return f"{job['environment']}: {job['dag_id']} {job['task_id']}{index} {job['run_id']}"
+    environment = f"{job['environment']}: " if job["environment"] else ""
+    return f"{environment}{job['dag_id']} {job['task_id']}{index} {job['run_id']}"
 
 
 def table(jobs: Iterable[dict[str, str]], *, namespaces: bool = False) -> str:

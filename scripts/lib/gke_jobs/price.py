@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from typing import NamedTuple
 
 from gke_jobs.json_access import text_at
 
 AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
-CURRENCY = re.compile(r"[A-Za-z$]{1,12}")
+CURRENCY_LENGTH = 12
 
 
 class Price(NamedTuple):
@@ -21,7 +22,14 @@ class Price(NamedTuple):
 
     def to_text(self) -> str:
         """Return it as text for an annotation."""
-        return json.dumps({name: text for name, text in self._asdict().items() if text})
+        return json.dumps({name: text for name, text in self._asdict().items() if text}, ensure_ascii=False)
+
+
+def is_currency(text: str) -> bool:
+    """Whether this is a name of a currency: letters of ASCII and currency symbols of any language."""
+    return 0 < len(text) <= CURRENCY_LENGTH and all(
+        (char.isascii() and char.isalpha()) or unicodedata.category(char) == "Sc" for char in text
+    )
 
 
 def price_from_text(text: str) -> Price | None:
@@ -32,4 +40,4 @@ def price_from_text(text: str) -> Price | None:
         return None
     price = Price(*(text_at(found, name) for name in Price._fields))
     amounts = [amount for amount in (price.on_demand, price.spot) if amount]
-    return price if CURRENCY.fullmatch(price.currency) and all(map(AMOUNT.fullmatch, amounts)) else None
+    return price if is_currency(price.currency) and all(map(AMOUNT.fullmatch, amounts)) else None

@@ -1,4 +1,4 @@
-"""Shows all Jobs of the toolkit anew whenever one of them changes, for list-jobs --watch."""
+"""Shows all Jobs of the toolkit whenever one of them changes, or its time has come, for list-jobs --watch."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ def watch(
     connection: Connection,
     namespace: str,
     unreachable: float,
-    show: Callable[[list[tuple[Json, list[Phase]]]], None],
+    show: Callable[[list[tuple[Json, list[Phase]]]], float],
 ) -> int:
-    """Call `show` with all Jobs and the phases of their Pods, until the watch fails; return the exit code."""
+    """Call `show` with all Jobs and the phases of their Pods, until the watch fails; return the exit code.
+
+    show: returns the seconds after which it is to be called again if nothing changes before
+    """
     overview = Overview(namespace, unreachable)
     changes = Changes()
 
     def take(reports: Sequence[Report]) -> float | None:
         if changes.is_to_show([str(report.content["event"]) for report in reports], time.monotonic()):
-            show(overview.jobs())
+            changes.show_at = time.monotonic() + show(overview.jobs())
         return changes.show_at
 
     return run(connection, namespace, overview, take)
@@ -36,7 +39,7 @@ def watch(
 class Changes:
     """When the Jobs are to be shown: soon after a change, once they have all been listed.
 
-    show_at: when that is, None where nothing has changed
+    show_at: when that is, None where nothing has changed; may be set
     """
 
     def __init__(self) -> None:
@@ -46,8 +49,9 @@ class Changes:
     def is_to_show(self, reports: Sequence[str], now: float) -> bool:
         """Take the events of reports; tell whether to show the Jobs now."""
         self._is_synced = self._is_synced or "synced" in reports
-        if self.show_at is None and self._is_synced and any(event in CHANGES for event in reports):
-            self.show_at = now + SETTLE_SECONDS
+        if self._is_synced and any(event in CHANGES for event in reports):
+            settled = now + SETTLE_SECONDS
+            self.show_at = settled if self.show_at is None else min(self.show_at, settled)
         if self.show_at is None or now < self.show_at:
             return False
         self.show_at = None

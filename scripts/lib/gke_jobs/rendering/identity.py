@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pwd
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -91,9 +92,18 @@ def identify(run: Run, *, work: str, environ: Mapping[str, str]) -> Identity:
         says_nothing = not ids.isascii() and not re.search("[a-z]", _slug(ids))
         first = f"{work}-{run.dag_id}" if says_nothing else run.dag_id
         return Identity(hash=key, name=_name(first, run.task_id, key, always_hash=True))
-    user = environ.get("USER") or environ.get("LOGNAME") or str(os.getuid())
+    user = environ.get("USER") or environ.get("LOGNAME") or _user_name()
     key = digest(["by-hand", user, work])
     return Identity(hash=key, name=_name(work, user, key, always_hash=False))
+
+
+def _user_name() -> str:
+    """Return the name of the account as `id` prints it: its number where it has none."""
+    uid = os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def label_value(text: str) -> str:

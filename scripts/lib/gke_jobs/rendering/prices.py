@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from decimal import Decimal
 
-from gke_jobs.price import AMOUNT, CURRENCY, Price
+from gke_jobs.price import AMOUNT, CURRENCY_LENGTH, Price, is_currency
 from gke_jobs.rendering.profile import Problem, is_mapping
 from gke_jobs.rendering.values import Json
 
@@ -18,8 +18,9 @@ def check_prices(prices: Json, profiles: Collection[str]) -> Problem | None:
     if not is_mapping(prices, currency=lambda _: True, profiles=lambda given: isinstance(given, dict)):
         return Problem("prices are not as documented", FORM)
     currency = prices.get("currency")
-    if not isinstance(currency, str) or not CURRENCY.fullmatch(currency):
-        return Problem(f"prices have a bad currency: {_shown(currency)}", "write 1 to 12 letters, e.g. EUR")
+    if not isinstance(currency, str) or not is_currency(currency):
+        fix = f"write 1 to {CURRENCY_LENGTH} letters or currency symbols, e.g. EUR or €"
+        return Problem(f"prices have a bad currency: {_shown(currency)}", fix)
     for name, price in prices.get("profiles", {}).items():
         if name not in profiles:
             fix = f"take one of: {', '.join(profiles)}; `spot` has the price of NAME-spot"
