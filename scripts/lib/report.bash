@@ -12,17 +12,45 @@ use_report() {
   report_file=$PRIVATE_DIR/report.html
 }
 
+# Writes the report of a run that was interrupted, of what the follower has seen, if the deletion left time for it.
+deliver_hurriedly() { # STATUS
+  local place=${option[report]} why='there was no time' status=0 record=$PRIVATE_DIR/record.json
+  [[ $place ]] || return 0
+  if [[ $place == gs://* ]]; then
+    why='a run that is interrupted copies nothing to a bucket'
+  elif [[ ! -e $record && ! -e $report_file ]]; then
+    why='nothing is known of the Pods'
+  else
+    { : >"$PRIVATE_DIR/errors"; } 2>/dev/null || true
+    [[ ! -e $record ]] || within 2300 "${COMMAND[@]}" interrupted-report --record "$record" --status "$1" \
+      --reason 'the run was interrupted' --to "$report_file" 2>/dev/null || status=$?
+    ((status != 0)) || within 2300 cp -- "$report_file" "$place" 2>"$PRIVATE_DIR/errors" || status=$?
+    ((status != 0)) || why=''
+    ((status != 1)) || why=$(report_error)
+    ((status != EXIT_CONFIG)) || why='it cannot be made of what is known'
+  fi
+  within 2650 true || return 0 # deletion and messages took so long because nobody reads
+  if [[ ! $why ]]; then log "the report is in $place"; else warn "the report $place is not written: $why"; fi
+}
+
+# Prints why the report could not be copied, as far as the command has said so.
+report_error() {
+  local said
+  said=$(tail -n 1 "$PRIVATE_DIR/errors" 2>/dev/null | LC_ALL=C tr -cd '[:print:]') || true
+  said=${said:0:300}
+  printf '%s\n' "${said:-there was no time}"
+}
+
 # Puts the report where it belongs, if there is one. What fails is a warning: the run has its verdict.
 deliver_report() {
-  local place=${option[report]} copy=(cp --) said=''
+  local place=${option[report]} copy=(cp --)
   [[ $place && -e $report_file ]] || return 0
   [[ $place != gs://* ]] || copy=(timeout "$UPLOAD_SECONDS" gcloud storage cp --quiet --content-type text/html)
   start KILL "${copy[@]}" "$report_file" "$place" >/dev/null 2>"$PRIVATE_DIR/errors"
   if wait $!; then
     log "the report is in $place"
   else
-    said=$(tail -n 1 "$PRIVATE_DIR/errors" | LC_ALL=C tr -cd '[:print:]')
-    warn "cannot write the report $place: ${said:0:300}; name another place, or have the right to write there granted"
+    warn "cannot write the report $place: $(report_error); name another place, or have the right to write there granted"
   fi
 }
 

@@ -84,6 +84,43 @@ prices() { # -> options
   kubectl delete job "$kept" --wait=false
 }
 
+# Interrupts a run with --report when its Pod runs. Sets: status, stderr.
+interrupt_with_report() { # NAME PLACE [OPTION...]
+  local values runner
+  values=$(values_file 'sleep 600')
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" --name "$1" --report "$2" "${@:3}" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until grep --quiet 'is running on' "$BATS_TEST_TMPDIR/err"
+  kill "$runner"
+  wait_for "$runner"
+  stderr=$(<"$BATS_TEST_TMPDIR/err")
+}
+
+@test "a run that is interrupted deletes its Job and then writes its report" {
+  interrupt_with_report hurried "$BATS_TEST_TMPDIR/report.html"
+  assert_equal "$status" 143
+  assert_regex "$stderr" $'Job hurried in namespace [^\n]* is deleted\nrun-job: the report is in '"$BATS_TEST_TMPDIR/report.html"$'\n'
+  grep --quiet '<title>hurried: interrupted</title>' "$BATS_TEST_TMPDIR/report.html"
+  assert_regex "$(<"$BATS_TEST_TMPDIR/report.html")" 'hurried-.{5}'
+}
+
+@test "the report of a run that is interrupted is not copied to a bucket, and what cannot be written is reported" {
+  interrupt_with_report bucketless gs://reports/x.html --on-kill keep
+  assert_equal "$status" 143
+  assert_regex "$stderr" 'the report gs://reports/x.html is not written: a run that is interrupted copies nothing to a bucket'
+  kubectl delete job bucketless --wait=false
+  interrupt_with_report placeless /no/such/directory/report.html
+  assert_regex "$stderr" 'the report /no/such/directory/report.html is not written: .*No such file or directory'
+}
+
+@test "a run whose --timeout is over writes its report" {
+  run_job late-report 'sleep 600' --timeout 8 --report "$BATS_TEST_TMPDIR/report.html"
+  assert_failure 124
+  assert_regex "$stderr" "run-job: the report is in $BATS_TEST_TMPDIR/report.html"
+  grep --quiet '<title>late-report: timed out</title>' "$BATS_TEST_TMPDIR/report.html"
+}
+
 @test "checks print them once, with Pods that were removed between two checks" {
   local uid pod
   # shellcheck disable=SC2016 # for the shell of the container
