@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from composer_guide import complaint_of_gcloud
 from recorded_runs import priced, replay
 
 from gke_jobs.timeline.summary import summary, summary_line
 
 MONITORING = Path(__file__).parents[2] / "dags" / "monitoring"
 METRICS = sorted(MONITORING.glob("*.yaml"))
+SHOWN = sorted(MONITORING.glob("*.json"))
+GUIDE = MONITORING.parent / "MONITORING.md"
+BLOCKS = re.findall(r"^```bash\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+COMMANDS = re.findall(r"^ *(gcloud .*)", "".join(BLOCKS).replace("\\\n", " "), re.MULTILINE)
 PREFIX = "[2026-11-26, 19:15:55 UTC] {runner.py:109} INFO - "
 
 
@@ -61,11 +67,36 @@ def test_the_filter_of_a_metric_counts_the_runs_that_it_means(name, run, is_coun
     assert re.search(unwanted, f"{PREFIX}abcde | {summary_line(replay(run))}"), "a container can print such a line"
 
 
-@pytest.mark.parametrize("name", ["dashboard.json", "alert_failed.json"])
-def test_what_is_shown_are_metrics_and_labels_that_are_there(name):
-    text = (MONITORING / name).read_text()
+@pytest.mark.parametrize("file", SHOWN, ids=lambda file: file.stem)
+def test_what_is_shown_are_metrics_and_labels_that_are_there(file):
+    text = file.read_text()
     json.loads(text)
     used = {*re.findall(r"logging\.googleapis\.com/user/(\w+)", text)}
     assert used <= {file.stem for file in METRICS}
-    labels = {*yaml.safe_load(METRICS[0].read_text())["labelExtractors"]}
+    labels = {*yaml.safe_load(METRICS[0].read_text())["labelExtractors"]} if used else {"state"}  # of Composer's own
     assert {*re.findall(r"metric\.labels?\.(\w+)", text)} <= labels
+
+
+def test_a_ratio_divides_what_is_counted_alike():
+    (condition,) = json.loads((MONITORING / "alert_preempted.json").read_text())["conditions"]
+    threshold = condition["conditionThreshold"]
+    assert threshold["aggregations"] == threshold["denominatorAggregations"]
+    pair = threshold["filter"], threshold["denominatorFilter"]
+    assert [re.sub(r".*/user/(\w+)\"", r"\1", one) for one in pair] == ["gke_job_preempted_runs", "gke_job_runs"]
+    assert len({one.partition(" AND ")[0] for one in pair}) == 1, "of the same resource"
+
+
+def test_the_guide_names_each_file():
+    text = GUIDE.read_text()
+    assert [file.name for file in SHOWN if f"(monitoring/{file.name})" not in text] == []
+    assert [file.stem for file in METRICS if f"`{file.stem}`" not in text] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.split()[1:5]))
+def test_gcloud_has_the_commands_of_the_guide(command):
+    assert complaint_of_gcloud(re.sub(r"\$\([^)]*\)", "a-name", command)) == ""
+
+
+def test_the_blocks_of_the_guide_are_bash():
+    for block in BLOCKS:
+        subprocess.run(["bash", "-n", "-c", block], check=True)

@@ -6,7 +6,9 @@ their order, as NN.sh, and the DAG.
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,6 +31,18 @@ def to_run() -> list[str]:
     """Return the console blocks that the tests run, as Bash."""
     found = [commands(block) for block in blocks("console")]
     return ["\n".join(block) + "\n" for block in found if all(RUNS.match(command) for command in block)]
+
+
+def complaint_of_gcloud(command: str) -> str:
+    """Return what the parser of gcloud has against a command, '' for nothing.
+
+    By a command of gcloud for tests of documentation, which may disappear.
+    """
+    words = re.sub(r"\$\w+", "a-name", command.partition(" -- ")[0])
+    line = ["gcloud", "meta", "lint-gcloud-commands", f"--command-string={words}"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    (found,) = json.loads(done.stdout.splitlines()[-1])
+    return "" if found["success"] else str(found["error_message"])
 
 
 def main() -> None:
