@@ -21,7 +21,7 @@ TRY_SECONDS = 180  # in which a try must end, whatever befalls it
 TICK_SECONDS = 0.05
 LEFT = "may be left: remove it with: delete-job"
 DELETED = "was deleted before it was finished|it was deleted, or its TTL removed it"
-LOG_LOST = "cannot be read to its end|is still being written|may lack lines|is not shown"
+LOG_LOST = "cannot be read to its end|was removed before the end of|is still being written|may lack lines|is not shown"
 RESULT_LOST = " missing"  # the result is, or those of some Pods are
 
 

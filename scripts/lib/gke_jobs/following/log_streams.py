@@ -171,7 +171,10 @@ class LogStreams:
             log.done = log.was_read = True
             yield Message(f"{log.title} is gone from its node")
         elif is_lost or (is_final and not is_whole and self._is_last):
-            yield warning(f"{log.title} cannot be read to its end: {words}")
+            if event.answer is not None and _is_removed(log, event.answer):
+                yield warning(f"Pod {log.pod} was removed before the end of the log of container {log.container} was read")
+            else:
+                yield warning(f"{log.title} cannot be read to its end: {words}")
         if log.done:
             return
         pause = SILENT_SECONDS / (ATTEMPTS - 1) if self.is_draining else log.pause
@@ -193,10 +196,8 @@ class LogStreams:
         return Lines(data)
 
     def _is_final(self, answer: Answer, log: _Log) -> bool:
-        # Not any NotFound: a kubelet that has just started does not know its Pods yet.
-        is_gone = classify(answer).verdict is Verdict.ABSENT and f'pods "{log.pod}" not found' in answer.message
         # An API server that has just started denies what it has allowed before.
-        return is_gone or (classify(answer).verdict is Verdict.DENIED and not self._allowed)
+        return _is_removed(log, answer) or (classify(answer).verdict is Verdict.DENIED and not self._allowed)
 
     def _current(self, stream: LogId) -> _Log | None:
         log = self._logs.get((stream.pod, stream.container))
@@ -286,6 +287,11 @@ class LogStreams:
             yield StopLog(log.id)
         log.done = True
         yield from self._end_text(log, now)
+
+
+def _is_removed(log: _Log, answer: Answer) -> bool:
+    # Not any NotFound: a kubelet that has just started does not know its Pods yet.
+    return classify(answer).verdict is Verdict.ABSENT and f'pods "{log.pod}" not found' in answer.message
 
 
 def _words(answer: Answer | None) -> str:
