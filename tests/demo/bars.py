@@ -75,7 +75,7 @@ def picture(bars: Sequence[Bar], now: float, *, columns: int, lines: int) -> lis
     step = max(1, math.ceil((now - begun) / width))  # seconds of a character
     room = max(1, lines - 2)
     hidden = max(0, len(bars) - room)
-    head = f"{'task':{LABEL}} {'node':{NODE}} [{_scale(width, step)}]"
+    head = f"{'task':{LABEL}} {'node':{NODE}} [{_scale(width, step, now - begun)}]"
     more = f"; {hidden} older Pods are not shown" if hidden else ""
     rows = [_row(bar, begun, now, width, step) for bar in bars[hidden:]]
     marks = set("".join(found[0] for row in rows for found in [BAR.search(row)] if found))
@@ -93,9 +93,11 @@ def coloured(line: str) -> str:
     return BAR.sub(lambda bar: RUN.sub(colour, bar[0]), line)
 
 
-def _scale(width: int, step: int) -> str:
-    end = seconds_text(width * step)
-    return f"0{end:>{width - 1}}"
+def _scale(width: int, step: int, elapsed: float) -> str:
+    """Return the axis: how much time has passed ends where the bars that grow do."""
+    end = seconds_text(int(elapsed))
+    column = min(width, max(len(end) + 2, math.ceil(elapsed / step)))
+    return f"0{end:>{column - 1}}".ljust(width)
 
 
 def _row(bar: Bar, begun: float, now: float, width: int, step: int) -> str:
@@ -107,10 +109,13 @@ def _row(bar: Bar, begun: float, now: float, width: int, step: int) -> str:
 
 
 def _cells(pod: PodRun, begun: float, now: float, width: int, step: int) -> list[str]:
-    """Return for each character the phase in the middle of its time."""
+    """Return for each character the phase in the middle of its time, for the last one that of now."""
     spans = pod_spans(pod, Record(job="", ended=now), attempt=2)
     middles = (begun + (number + 0.5) * step for number in range(width))
     cells = [next((MARKS[span.phase] for span in spans if span.start <= at < span.end), " ") for at in middles]
+    if pod.ended is None and spans:
+        phase = Phase.RUNNING if pod.outcome is Outcome.RUNNING else spans[-1].phase
+        cells[min(width - 1, max(0, math.ceil((now - begun) / step) - 1))] = MARKS[phase]
     if pod.ended is not None and (mark := ENDS.get(pod.outcome)):
         cells[min(width - 1, max(0, math.ceil((pod.ended - begun) / step) - 1))] = mark
     return cells

@@ -17,10 +17,17 @@ ADDRESSES = re.compile(r"run-job: (console|Cloud Logging|that is)\b")
 TASK = re.compile(r"\[DAG TEST\] starting task_id=(\w+)")  # of all versions of Airflow
 RELEASE = re.compile(r"gke-job \S+$")  # with which the log of a task begins
 FOLD, UNFOLD = "::group::", "::endgroup::"
-PURPOSES = {
-    "finetune": "a spot pool gets its first node, the node is taken away, another Pod goes on from the checkpoint",
-    "train": "it needs more memory than the profile small has; after an OOMKilled the next try is larger",
-    "sweep": "six tries in one Job, four Pods at once",
+# Which script says it, and the DAG and task in the name of a Job or Pod, are known without the words.
+SCRIPT = re.compile(r"^(?:run|submit|follow|collect)-job: ")
+POD = re.compile(r"\bshowcase-[a-z]+-[0-9a-f]{8}-((?:\d+-)?[a-z0-9]{5})\b")
+JOB = re.compile(r"\bshowcase-([a-z]+)-[0-9a-f]{8}\b")
+PURPOSES = {  # of each try
+    "finetune": ("a spot pool gets its first node, the node is taken away, another Pod goes on from the checkpoint",),
+    "train": (
+        "the profile small has less memory than it needs, so it ends OOMKilled",
+        "after the OOMKilled it has the next larger profile, and the same program succeeds",
+    ),
+    "sweep": ("six tries in one Job, four Pods at once",),
 }
 
 
@@ -48,14 +55,18 @@ class Said:
             self.summaries.append(json.loads(text.removeprefix(SUMMARY)))
         elif RELEASE.match(text):
             self._tries[self._task] += 1
-            yield f"\n{self._task}, try {self._tries[self._task]}: {PURPOSES.get(self._task, '')}"
+            yield f"\n{self._task}, try {self._tries[self._task]}: {self._purpose()}"
         elif text.startswith(TIMELINE):
             self._is_in_timeline = True
             self.timelines.append(text)
         elif self._is_in_timeline:
             self.timelines[-1] += f"\n{text}"
         elif not self._is_in_fold and not ADDRESSES.match(text) and text != "null":
-            yield text
+            yield JOB.sub(r"\1", POD.sub(r"\1", SCRIPT.sub("", text)))
+
+    def _purpose(self) -> str:
+        texts = PURPOSES.get(self._task, ("",))
+        return texts[min(self._tries[self._task], len(texts)) - 1]
 
     def endings(self) -> str:
         """Return the timelines, each behind what it is of."""

@@ -15,6 +15,7 @@ import queue
 import shutil
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ PREEMPTION_SECONDS = 2.5  # after its Pod was seen running
 TAINT = "cloud.google.com/impending-node-termination=true:NoExecute"  # the node has 15 seconds left
 REDRAW_SECONDS = 0.25
 GRACE_SECONDS = 10
+INDENT = 4 * " "
 WATCH = ["kubectl", "get", "pods", "--watch", "--output-watch-events", "--output", "json"]
 
 
@@ -44,9 +46,10 @@ class Screen:
         self._drawn = 0
 
     def say(self, text: str) -> None:
-        """Write a line above what is drawn."""
+        """Write a line above what is drawn; on a terminal as many as it takes."""
         self.draw([])
-        sys.stdout.write(f"{text[: self.size.columns - 1] if self.is_terminal else text}\n")
+        lines = wrapped(text, self.size.columns - 1) if self.is_terminal else text
+        sys.stdout.write(f"{lines}\n")
         sys.stdout.flush()
 
     def draw(self, lines: list[str]) -> None:
@@ -61,6 +64,13 @@ class Screen:
     def size(self) -> os.terminal_size:
         """Columns and lines of the terminal."""
         return shutil.get_terminal_size()
+
+
+def wrapped(text: str, columns: int) -> str:
+    """Return lines of text, each of so many columns at most; what follows a line of more is indented."""
+    return "\n".join(
+        "\n".join(textwrap.wrap(line, columns, subsequent_indent=INDENT, break_on_hyphens=False)) for line in text.split("\n")
+    )
 
 
 class Preemption:

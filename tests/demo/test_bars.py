@@ -72,6 +72,20 @@ def test_a_bar_has_a_character_for_each_second_of_a_phase_and_grows():
     assert bar(drawn(pods, 8)[1]).rstrip() == "--p====="
 
 
+def test_the_axis_ends_with_the_bars_and_has_the_time_that_has_passed():
+    pods = seen(pod("abcde", started=0))
+    for now, axis in ((2, "0 2 s"), (9, "0     9 s"), (25, "0        25 s"), (200, "0      3 min 20 s")):
+        head, row, _ = drawn(pods, now, columns=75)
+        assert bar(head).rstrip() == axis
+        assert len(bar(row).rstrip()) == len(axis) or now == 2
+
+
+def test_a_pod_that_has_just_begun_to_run_has_a_mark_of_it():
+    (_, row, _) = drawn(seen(pod("abcde", scheduled=2, started=3)), 3.2)
+    assert row.endswith("] running")
+    assert bar(row).rstrip() == "--p="
+
+
 def test_all_pods_are_on_one_axis_of_time():
     pods = seen(pod("abcde", started=0, seconds=3, exit_code=0), pod("fghij", created=4, scheduled=4, started=4))
     _, first, second, _ = drawn(pods, 7)
@@ -93,7 +107,7 @@ def test_a_pod_that_is_gone_keeps_its_bar():
 
 def test_a_character_is_more_seconds_when_the_bars_have_no_room():
     pods = seen(pod("abcde", started=0))
-    row = drawn(pods, 39, columns=77)[1]
+    row = drawn(pods, 37, columns=77)[1]
     assert len(bar(row)) == 20
     assert bar(row).rstrip() == "=" * 19
 

@@ -36,14 +36,30 @@ def test_messages_and_lines_of_pods_are_shown_without_folds_and_addresses():
         "null",
     ]
     found = shown(Said(), *(OPERATOR + line for line in lines))
-    assert found == ["submit-job: created Job train default", "abcde | <task> a < b"]
+    assert found == ["created Job train default", "abcde | <task> a < b"]
+
+
+def test_a_line_is_without_what_is_known_from_the_heading():
+    lines = [
+        "follow-job: Pod showcase-sweep-ca40f650-2-w2j6x (index 2) has failed with exit code 137: OOMKilled",
+        "follow-job: Pod showcase-train-86fd5869-hlxxg is removed",
+        "submit-job: replacing Job showcase-train-86fd5869: it failed",
+        "hlxxg | follow-job: is printed by a program",
+    ]
+    assert shown(Said(), *(OPERATOR + line for line in lines)) == [
+        "Pod 2-w2j6x (index 2) has failed with exit code 137: OOMKilled",
+        "Pod hlxxg is removed",
+        "replacing Job train: it failed",
+        "hlxxg | follow-job: is printed by a program",
+    ]
 
 
 def test_each_try_of_a_task_begins_with_what_it_is_for():
     said = Said()
     start = f"{AIRFLOW}[DAG TEST] starting task_id=train map_index=-1"
     found = shown(said, start, f"{OPERATOR}gke-job 0.1.0", start, f"{OPERATOR}gke-job v0_1_0_1f38")
-    assert found == [f"\ntrain, try 1: {PURPOSES['train']}", f"\ntrain, try 2: {PURPOSES['train']}"]
+    first, second = PURPOSES["train"]
+    assert found == [f"\ntrain, try 1: {first}", f"\ntrain, try 2: {second}"]
 
 
 def test_timelines_are_kept_for_the_end_each_behind_its_task():
@@ -51,7 +67,7 @@ def test_timelines_are_kept_for_the_end_each_behind_its_task():
     lines = ["timeline: failed after 2 s: Job train", "  time: running 2 s", "  abcde\u00a0\u00a0[==x] exit 1"]
     found = shown(said, summary(), *(OPERATOR + line for line in lines), f"{OPERATOR}follow-job: Job train is complete")
     found += shown(said, f"{OPERATOR}  a diagnosis", summary(try_number="2"), f"{OPERATOR}timeline: succeeded")
-    assert found == ["follow-job: Job train is complete", "  a diagnosis"]
+    assert found == ["Job train is complete", "  a diagnosis"]
     assert said.endings() == (
         "train, try 1, profile small\ntimeline: failed after 2 s: Job train\n  time: running 2 s\n  abcde  [==x] exit 1"
         "\n\ntrain, try 2, profile small\ntimeline: succeeded"

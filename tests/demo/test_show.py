@@ -21,13 +21,13 @@ def test_where_stdout_is_no_terminal_there_are_lines_alone(capsys):
 
 
 def test_on_a_terminal_lines_scroll_above_what_is_drawn_anew(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "11")
+    monkeypatch.setenv("COLUMNS", "14")
     screen = Screen()
     screen.is_terminal = True
     screen.draw(["first", "second"])
     screen.say("a line that is long")
     screen.draw(["third"])
-    assert capsys.readouterr().out == "first\nsecond\n\x1b[2A\x1b[Ja line tha\nthird\n"
+    assert capsys.readouterr().out == "first\nsecond\n\x1b[2A\x1b[Ja line that\n    is long\nthird\n"
 
 
 def test_the_end_names_the_reports_and_the_log_of_airflow(tmp_path):
