@@ -1,11 +1,19 @@
-"""What the last DAG run left in Airflow's SQLite database."""
+"""What DAG runs left in Airflow's SQLite database."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class TaskResult(NamedTuple):
+    """A task of a run. name: with its map index; result: what it returned, as JSON, '' for nothing."""
+
+    name: str
+    state: str
+    result: str = ""
 
 
 def last_results(database: str | Path) -> tuple[str, dict[str, Any]]:
@@ -16,3 +24,38 @@ def last_results(database: str | Path) -> tuple[str, dict[str, Any]]:
             "SELECT task_id, CAST(value AS TEXT) FROM xcom WHERE run_id = ? AND key = 'return_value'", (run_id,)
         ).fetchall()
     return state, {task: json.loads(value) for task, value in returned}
+
+
+def newest_run(database: str | Path) -> int:
+    """The number of the newest DAG run, 0 without one."""
+    with sqlite3.connect(database) as connection:
+        (number,) = connection.execute("SELECT coalesce(max(id), 0) FROM dag_run").fetchone()
+    return int(number)
+
+
+def run_of(database: str | Path, dag_id: str, *, after: int) -> tuple[str, list[TaskResult]]:
+    """The state of the run of a DAG that came after a number, and its tasks in the order in which they ran."""
+    with sqlite3.connect(database) as connection:
+        found = connection.execute(
+            "SELECT run_id, state FROM dag_run WHERE dag_id = ? AND id > ? ORDER BY id DESC LIMIT 1", (dag_id, after)
+        ).fetchone()
+        if found is None:
+            return "not started", []
+        run_id, state = found
+        rows = connection.execute(
+            """SELECT task.task_id, task.map_index, task.state, CAST(xcom.value AS TEXT) FROM task_instance AS task
+            LEFT JOIN xcom ON xcom.dag_id = task.dag_id AND xcom.run_id = task.run_id AND xcom.task_id = task.task_id
+                AND xcom.map_index = task.map_index AND xcom.key = 'return_value'
+            WHERE task.dag_id = ? AND task.run_id = ?
+            ORDER BY task.start_date IS NULL, task.start_date, task.task_id, task.map_index""",
+            (dag_id, run_id),
+        ).fetchall()
+    return state, [
+        TaskResult(task if index < 0 else f"{task}[{index}]", state or "not run", _result(value))
+        for task, index, state, value in rows
+    ]
+
+
+def _result(value: str | None) -> str:
+    """Return what a task returned, on one line; letters of any language stay."""
+    return "" if value in (None, "null") else json.dumps(json.loads(str(value)), ensure_ascii=False)

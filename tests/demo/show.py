@@ -69,7 +69,8 @@ class Screen:
 def wrapped(text: str, columns: int) -> str:
     """Return lines of text, each of so many columns at most; what follows a line of more is indented."""
     return "\n".join(
-        "\n".join(textwrap.wrap(line, columns, subsequent_indent=INDENT, break_on_hyphens=False)) for line in text.split("\n")
+        "\n".join(textwrap.wrap(line, columns, subsequent_indent=INDENT, break_on_hyphens=False))
+        for line in text.split("\n")
     )
 
 
@@ -210,7 +211,7 @@ The same as reports, with events, diagnosis and logs, to open in a browser:
 Airflow's own log: {directory}/airflow.log
 Next:
   tests/demo/showcase.py      the DAG that you have seen
-  make dag DAG=hello.py       your own DAG, once from begin to end: README.md, "Your first Job in five minutes"
+  make dag DAG=hello.py       your own DAG file; README.md has one to begin with
   make airflow                Airflow's UI with the example DAGs
   dags/COMPOSER.md            the way to Cloud Composer"""
 

@@ -171,10 +171,10 @@ class LogStreams:
             log.done = log.was_read = True
             yield Message(f"{log.title} is gone from its node")
         elif is_lost or (is_final and not is_whole and self._is_last):
+            lost = f"{log.title} cannot be read to its end: {words}"
             if event.answer is not None and _is_removed(log, event.answer):
-                yield warning(f"Pod {log.pod} was removed before the end of the log of container {log.container} was read")
-            else:
-                yield warning(f"{log.title} cannot be read to its end: {words}")
+                lost = f"Pod {log.pod} was removed before the end of the log of container {log.container} was read"
+            yield warning(lost)
         if log.done:
             return
         pause = SILENT_SECONDS / (ATTEMPTS - 1) if self.is_draining else log.pause
