@@ -16,7 +16,8 @@ from typing import Any
 
 from .compat_trigger import AirflowException, AirflowFailException, AirflowSkipException, redact
 
-# Usage, bad values, manifest or result, no such template, permission denied, will never start: the table in README.md.
+# Usage, bad values, manifest or result, no such template, permission denied, will never start: the table of exit codes
+# in scripts/README.md.
 NO_RETRY_HELPS = (64, 65, 66, 77, 78)
 MESSAGE_CHARACTERS = 1000
 SPEAKER = re.compile(r"\A[a-z-]+: ")  # `run-job: `, `advice: `

@@ -16,7 +16,7 @@ trap '' XFSZ # a file that may not grow is an error, as a full disk is
 { true >&1; } 2>/dev/null && [[ ! /proc/$$/fd/1 -ef $0 ]] || exec >/dev/full
 true >&2 && [[ ! /proc/$$/fd/2 -ef $0 ]] || exec 2>/dev/null
 
-# The exit codes of every script; the table in README.md says what each means to Airflow.
+# The exit codes of every script; the table in scripts/README.md says what each means to Airflow.
 # shellcheck disable=SC2034 # not every script has a use for each of them
 readonly EXIT_JOB_FAILED=1 EXIT_USAGE=64 EXIT_DATA=65 EXIT_NO_TEMPLATE=66 EXIT_UNREACHABLE=69 EXIT_NOT_FINISHED=75 \
   EXIT_DENIED=77 EXIT_CONFIG=78 EXIT_TIMEOUT=124 EXIT_INTERRUPTED=129
@@ -218,7 +218,7 @@ require_tools() { # PROGRAM...
   use_tools
   for tool in "$@"; do
     type -P "$tool" >/dev/null ||
-      die "$EXIT_CONFIG" "$tool is not on PATH: install it, or name a directory that holds it in GKE_JOB_TOOLS; see 'What a worker needs' in README.md"
+      die "$EXIT_CONFIG" "$tool is not on PATH: install it, or name a directory that holds it in GKE_JOB_TOOLS; see 'What a worker needs' in scripts/README.md"
   done
 }
 

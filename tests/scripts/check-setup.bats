@@ -143,7 +143,7 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
   check --cluster ml-cluster
   assert_failure 1
   assert_line --regexp '^failed +kubectl +kubectl is not on PATH$'
-  assert_line --partial 'fix: install kubectl on this machine, or name a directory that holds it in GKE_JOB_TOOLS'
+  assert_line --partial 'fix: install kubectl, or name a directory that holds it in GKE_JOB_TOOLS'
   assert_line --regexp '^ok +templates '
 }
 

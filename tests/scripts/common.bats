@@ -4,7 +4,7 @@
 setup() { load test_helper; }
 
 scripts() {
-  find "$REPOSITORY/scripts" -maxdepth 1 -type f ! -name '.*' ! -name VERSION -printf '%f\n' | sort
+  find "$REPOSITORY/scripts" -maxdepth 1 -type f ! -name '.*' ! -name VERSION ! -name '*.md' -printf '%f\n' | sort
 }
 
 run_script_or_python() { # NAME ARGUMENT...

@@ -13,8 +13,6 @@ ALL = [command for block in blocks("console") for command in commands(block)]
 OF_GCLOUD = [
     match[0].rstrip(")") for command in ALL if (match := re.search(r"\bgcloud .*", command.replace("\\\n", " ")))
 ]
-# Messages of Airflow, which its source has and not ours.
-OF_AIRFLOW = {"Trigger failure", "stuck in queued", "No module named 'gke_job'"}
 
 
 def test_every_command_is_run_or_checked_with_the_parser_of_gcloud():
@@ -39,15 +37,6 @@ def test_the_names_are_set_that_the_commands_use():
     named = set(re.findall(r"(\w+)=", "\n".join(command for command in ALL if command.startswith("export "))))
     assert used - named == {"DAGS", "RELEASE"}
     assert named <= used | {"NAMESPACE"}
-
-
-def test_the_messages_of_the_troubleshooting_are_those_of_the_code():
-    table = GUIDE.read_text().split("\n## Troubleshooting\n")[1].split("\n## ")[0]
-    messages = set(re.findall(r"^\|[^|]*\| `([^`]*)` \|", table, re.MULTILINE))
-    assert len(messages) > 15
-    files = [*REPOSITORY.glob("scripts/**/*"), *REPOSITORY.glob("dags/gke_job/*.py")]
-    source = "\n".join(file.read_text() for file in files if file.is_file() and file.suffix != ".pyc")
-    assert {message for message in messages if message not in source} == OF_AIRFLOW
 
 
 def test_the_filter_for_alerts_finds_the_exceptions_that_no_retry_helps():

@@ -1,4 +1,4 @@
-"""The exit codes of every script. README.md says what each means to Airflow; scripts/lib/common.bash has the same."""
+"""The exit codes of every script, the same as in scripts/lib/common.bash; scripts/README.md describes each."""
 
 from __future__ import annotations
 

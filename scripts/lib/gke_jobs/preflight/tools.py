@@ -21,9 +21,9 @@ VERSIONS = {
     "gke-gcloud-auth-plugin": (("--version",), re.compile(r"(\S+)\s*$")),
 }
 FIXES = {
-    "kubectl": "install kubectl on this machine, or name a directory that holds it in GKE_JOB_TOOLS; see README.md",
-    "gcloud": "install the Google Cloud CLI on this machine; see README.md",
-    "gke-gcloud-auth-plugin": "install it, or name a directory that holds it in GKE_JOB_TOOLS; see README.md",
+    "kubectl": "install kubectl, or name a directory that holds it in GKE_JOB_TOOLS; see scripts/README.md",
+    "gcloud": "install the Google Cloud CLI on this machine; see scripts/README.md",
+    "gke-gcloud-auth-plugin": "install it, or name a directory that holds it in GKE_JOB_TOOLS; see scripts/README.md",
 }
 
 
