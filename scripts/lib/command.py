@@ -18,7 +18,6 @@ MODULES = {
     "explain-error": "gke_jobs.error_texts",
     "explain-job": "gke_jobs.diagnosis.explain",
     "follow": "gke_jobs.following.follower",
-    "interrupted-report": "gke_jobs.interrupted_report",
     "job-list": "gke_jobs.job_list",
     "job-names": "gke_jobs.job_names",
     "job-of-task": "gke_jobs.job_of_task",

@@ -22,8 +22,8 @@ deliver_hurriedly() { # STATUS
     why='nothing is known of the Pods'
   else
     { : >"$PRIVATE_DIR/errors"; } 2>/dev/null || true
-    [[ ! -e $record ]] || within 2300 "${COMMAND[@]}" interrupted-report --record "$record" --status "$1" \
-      --reason 'the run was interrupted' --to "$report_file" 2>/dev/null || status=$?
+    [[ ! -e $record ]] || within 2300 "${COMMAND[@]}" timeline --record "$record" --status "$1" \
+      --reason 'the run was interrupted' ${deleted:+--deleted} --report "$report_file" 2>/dev/null || status=$?
     ((status != 0)) || within 2300 cp -- "$report_file" "$place" 2>"$PRIVATE_DIR/errors" || status=$?
     ((status != 0)) || why=''
     ((status != 1)) || why=$(report_error)

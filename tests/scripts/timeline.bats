@@ -102,6 +102,7 @@ interrupt_with_report() { # NAME PLACE [OPTION...]
   assert_equal "$status" 143
   assert_regex "$stderr" $'Job hurried in namespace [^\n]* is deleted\nrun-job: the report is in '"$BATS_TEST_TMPDIR/report.html"$'\n'
   grep --quiet '<title>hurried: interrupted</title>' "$BATS_TEST_TMPDIR/report.html"
+  grep --quiet "running when deleted" "$BATS_TEST_TMPDIR/report.html"
   assert_regex "$(<"$BATS_TEST_TMPDIR/report.html")" 'hurried-.{5}'
 }
 

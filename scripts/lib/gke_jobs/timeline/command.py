@@ -1,8 +1,8 @@
-"""Prints the timeline and the summary of a run that was ended by a signal.
+"""Prints the timeline and the summary of a run that was ended by a signal, or writes its report. Asks no cluster.
 
-command.py timeline --record FILE --status EXIT-CODE --reason TEXT [--deleted]
---record: what the follower has left (leaving.py); --deleted: its Job is deleted. stderr: both, and the verdict.
-Exit codes: 0, 78 when there is no record.
+command.py timeline --record FILE --status EXIT-CODE --reason TEXT [--deleted] [--report FILE]
+--record: what the follower has left (leaving.py); --deleted: its Job is deleted; --report: write the report instead.
+stderr: timeline, summary and verdict. Exit codes: 0, 78 when there is no record.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gke_jobs.messages import ERROR, log
 from gke_jobs.plain_text import one_line
 from gke_jobs.timeline.leaving import print_end
 from gke_jobs.timeline.making import INTERRUPTED
+from gke_jobs.timeline.page import html
 from gke_jobs.timeline.record import record_from_json
 
 
@@ -28,12 +29,17 @@ def main() -> int:
     parser.add_argument("--status", type=int, required=True)
     parser.add_argument("--reason", required=True)
     parser.add_argument("--deleted", action="store_true")
+    parser.add_argument("--report", type=Path)
     given = parser.parse_args(sys.argv[1:])
     try:
         record = record_from_json(json.loads(given.record.read_bytes()))
     except (OSError, ValueError):
         return exit_codes.CONFIG
     reason = one_line(given.reason)
-    print_end(replace(record, status=given.status, outcome=INTERRUPTED, reason=reason, deleted=given.deleted))
+    ended = replace(record, status=given.status, outcome=INTERRUPTED, reason=reason, deleted=given.deleted)
+    if given.report:
+        given.report.write_text(html(ended), encoding="utf-8")
+        return 0
+    print_end(ended)
     log(reason, ERROR)
     return 0
