@@ -7,8 +7,10 @@ VENV := .build/airflow-$(AIRFLOW)
 BIN := $(VENV)/bin
 PINS := tests/requirements
 K8S := .build/k8s
-K8S_SOURCES := $(wildcard tests/cluster/*.go tests/cluster/go.* tests/cluster/*/main.go tests/cluster/*/go.* \
-  tests/cluster/build* tests/cluster/packages tests/images/*/*.py) tests/cluster/images.py tests/localgke/cluster.yaml
+KWOK_SOURCES := $(wildcard tests/cluster/kwok/*) tests/cluster/build-kwok
+K8S_SOURCES := $(filter-out $(KWOK_SOURCES),$(wildcard tests/cluster/*.go tests/cluster/go.* tests/cluster/*/main.go \
+  tests/cluster/*/go.* tests/cluster/build* tests/cluster/packages tests/images/*/*.py) \
+  tests/cluster/images.py tests/localgke/cluster.yaml)
 
 # The tools of the venv come last: gcloud, kubectl and python3 of the machine are the ones under test.
 export PATH := $(PATH):$(CURDIR)/$(BIN):$(CURDIR)/node_modules/bats/bin
@@ -40,6 +42,10 @@ node_modules/.installed: package-lock.json
 $(K8S)/.built: $(K8S_SOURCES) | install
 	tests/cluster/build $(K8S)/bin
 	tests/cluster/build-images $(K8S)
+	touch $@
+
+$(K8S)/.kwok: $(KWOK_SOURCES)
+	tests/cluster/build-kwok $(K8S)/bin
 	touch $@
 
 .build/kubectl/.installed: $(VENV)/.installed $(PINS)/kubectl.txt
@@ -108,7 +114,7 @@ bench-slots: install ## 100 Jobs on 4 worker slots, deferred and not, beside Air
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 	tests/lint
 
-conformance: $(THE_CLUSTER) .build/kubectl/.installed ## the cases that hold on every cluster, on CLUSTER=localgke, k8s or current; ARGS go to bats
+conformance: $(THE_CLUSTER) $(if $(filter k8s,$(CLUSTER)),$(K8S)/.kwok) .build/kubectl/.installed ## the cases that hold on every cluster, on CLUSTER=localgke, k8s or current; ARGS go to bats
 	tests/conformance/run $(CLUSTER) $(ARGS)
 
 kills: $(THE_CLUSTER) ## kills run-job at random moments on CLUSTER=localgke or k8s; ARGS="[--airflow] --count N --seed N"
