@@ -99,7 +99,7 @@ def restart(state: Path, component: str) -> None:
         known = ", ".join(sorted(path.name for path in (state / "pids").glob("*"))) or "none: it does not run"
         raise Problem(f"{state} has no component {component!r}; it has {known}")
     before = file.read_text()
-    process = _first_process(state)
+    process = first_process(state)
     subprocess.run(("nsenter", f"--target={process}", "--pid", "kill", "-KILL", before.strip()), check=True)
     end = time.monotonic() + STOP_SECONDS
     while file.read_text() in ("", before):
@@ -114,7 +114,7 @@ def stop(state: Path) -> None:
         return
     if not (state / "cgroup").exists():
         raise Problem(f"{state} is not the state of a cluster; not touched")
-    process = _first_process(state)
+    process = first_process(state)
     if process is not None:
         os.kill(process, signal.SIGKILL)  # and with it everything in its namespaces, mounts and interfaces included
     end = time.monotonic() + STOP_SECONDS
@@ -136,7 +136,7 @@ def _runs(state: Path) -> int | None:
     return pid if words[0] == b"unshare" and os.fsencode(state) in words else None
 
 
-def _first_process(state: Path) -> int | None:
+def first_process(state: Path) -> int | None:
     """Process 1 of the cluster's namespaces, as the machine numbers it."""
     pid = _runs(state)
     children = Path(f"/proc/{pid}/task/{pid}/children")

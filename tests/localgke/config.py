@@ -6,6 +6,7 @@ A wrong file is refused with one line that names the file, the key and what is e
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -33,13 +34,18 @@ class User:
 
 @dataclass(frozen=True)
 class NodePool:
-    """A GKE node pool. `taints` as in a Node's spec; `allocatable` of one node, as Kubernetes quantities."""
+    """A GKE node pool. `taints` as in a Node's spec; `allocatable` of one node, as Kubernetes quantities.
+
+    `scale_down_seconds`: how long a node is empty before it is removed; `out_of_resources`: its zone has no machines.
+    """
 
     name: str
     size: int
     max_size: int
     allocatable: dict[str, str]
     scale_up_seconds: float = 1.0
+    scale_down_seconds: float = math.inf
+    out_of_resources: bool = False
     spot: bool = False
     labels: dict[str, str] = dataclasses.field(default_factory=dict)
     taints: list[dict[str, str]] = dataclasses.field(default_factory=list)

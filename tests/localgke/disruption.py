@@ -14,6 +14,9 @@ from localgke.resources import Resource, Target
 from localgke.store import Object, Store, now
 
 EVICTION = Resource("policy", "evictions", "Eviction", ())
+# A machine that Google takes back: its kubelet ends its Pods, and then the node is removed.
+SHUTDOWN_TAINT = "cloud.google.com/impending-node-termination"
+SHUTDOWN_MESSAGE = "Pod was terminated in response to imminent node shutdown."
 UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
 
