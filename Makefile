@@ -137,7 +137,7 @@ bench: $(THE_CLUSTER) ## what waiting for a Job costs, beside KubernetesJobOpera
 bench-follow: $(THE_CLUSTER) ## what a run costs, beside another checkout; CLUSTER=localgke or k8s; ARGS="--other DIR [--at-once N] [--json FILE]"
 	tests/bench/compare $(CLUSTER) $(ARGS)
 
-test-cluster: install $(K8S)/.built ## that the real Kubernetes starts, comes back and leaves nothing (root)
+test-cluster: install $(K8S)/.built $(K8S)/.kwok ## that the real Kubernetes starts, comes back and leaves nothing (root)
 	bats tests/cluster
 
 cluster: install ## the stand-in to use by hand; prints what to export

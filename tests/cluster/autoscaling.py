@@ -23,6 +23,15 @@ FAKE = "kwok.x-k8s.io/node"  # the annotation of the nodes that KWOK plays
 PODS_OF_A_NODE = "110"
 PAUSE_SECONDS = 0.1  # between two looks, of many changes at once
 SHUTDOWN_SECONDS = 1.0  # from the end of a node's Pods to its own
+UNREADY = {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "node is shutting down"}
+# In the status of the Pods of a node that shuts down; KWOK then stops them.
+TERMINATED: Object = {"reason": "Terminated", "message": SHUTDOWN_MESSAGE}
+DISRUPTED: Object = {
+    "type": "DisruptionTarget",
+    "status": "True",
+    "reason": "TerminationByKubelet",
+    "message": SHUTDOWN_MESSAGE,
+}
 
 
 class Pools:
@@ -126,11 +135,12 @@ class Pools:
 
     async def _shut_down(self, name: str) -> None:
         """What a kubelet does when its machine is taken away, and then what GKE does."""
-        ready = {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "node is shutting down"}
-        await self._patch_status(f"{NODES}/{name}", {"conditions": [{**ready, "lastTransitionTime": _now()}]})
+        await self._patch_status(f"{NODES}/{name}", {"conditions": [UNREADY | {"lastTransitionTime": _now()}]})
         for path, pod in self._pods_of(name):
             if pod["status"]["phase"] not in TERMINAL:
-                await self._patch_status(path, _terminated(pod["status"]))
+                await self._patch_status(
+                    path, TERMINATED | {"conditions": [DISRUPTED | {"lastTransitionTime": _now()}]}
+                )
         await asyncio.sleep(SHUTDOWN_SECONDS)
         await self._remove(name)
         del self._ending[name]
@@ -144,30 +154,6 @@ class Pools:
             await self._api.request(method, path, body, kind)
         except aiohttp.ClientError as error:
             print(error, flush=True)
-
-
-def _terminated(status: Object) -> Object:
-    """The status of a Pod whose node shuts down, from that before."""
-    disrupted = {"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet"}
-    conditions = [{**disrupted, "message": SHUTDOWN_MESSAGE}] + [
-        {"type": kind, "status": "False", "reason": "PodFailed"} for kind in ("Ready", "ContainersReady")
-    ]
-    ended = {"exitCode": 143, "reason": "Error", "finishedAt": _now()}
-    return {
-        "phase": "Failed",
-        "reason": "Terminated",
-        "message": SHUTDOWN_MESSAGE,
-        "conditions": [{**condition, "lastTransitionTime": _now()} for condition in conditions],
-        "containerStatuses": [
-            {**container, "ready": False, "started": False, "state": {"terminated": {**ended, **_began(container)}}}
-            for container in status.get("containerStatuses", [])
-        ],
-    }
-
-
-def _began(container: Object) -> Object:
-    running = container["state"].get("running", {})
-    return {"startedAt": running["startedAt"]} if running else {}
 
 
 def _now() -> str:

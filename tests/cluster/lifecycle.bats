@@ -62,6 +62,34 @@ run_a_job() {
   assert_no_trace
 }
 
+@test "node pools grow for a Job, and stop without a trace" {
+  start
+  "$GKE_JOB_PYTHON" -m cluster.pools start --state "$STATE"
+  kubectl create --filename - <<'END'
+apiVersion: batch/v1
+kind: Job
+metadata: {name: played}
+spec:
+  template:
+    metadata: {annotations: {kwok/log: hello, kwok/message: "7", kwok/ends-after: 1s}}
+    spec:
+      restartPolicy: Never
+      nodeSelector: {cloud.google.com/gke-nodepool: highmem-pool}
+      containers: [{name: main, image: none, command: [none]}]
+END
+  kubectl wait --for jsonpath='{.status.ready}'=1 --timeout 60s job/played
+  run kubectl logs --follow job/played
+  assert_output hello
+  kubectl wait --for condition=complete --timeout 60s job/played
+  run kubectl get pods --output 'jsonpath={.items[0].spec.nodeName}: {.items[0].status.containerStatuses[0].state.terminated.message}'
+  assert_output 'gke-ml-cluster-highmem-pool-1: 7'
+  "$GKE_JOB_PYTHON" -m cluster.pools stop --state "$STATE"
+  run kubectl get nodes,pods --output name
+  assert_output node/node-1
+  cluster stop
+  assert_no_trace
+}
+
 @test "killed in the middle of a Job, it is stopped without a trace" {
   start
   kubectl create job sleeper --image busybox -- sleep 1000

@@ -81,7 +81,9 @@ def stop(state: Path) -> None:
     ready = state / "pools" / "ready"
     if not ready.exists():
         return
-    subprocess.run((*_inside(state), "kill", "-TERM", ready.read_text()), check=True)
+    if subprocess.run((*_inside(state), "kill", "-TERM", ready.read_text()), check=False).returncode:
+        shutil.rmtree(ready.parent)
+        raise Problem(f"the node pools had ended by themselves; see {state}/logs/pools.log")
     _wait(lambda: not ready.parent.exists(), f"end; see {state}/logs/pools.log")
 
 
@@ -112,7 +114,8 @@ async def _serve(state: Path, file: Path) -> None:
     pools = Pools(api, dataclasses.replace(described, node_pools=others))
     await kubelet.serve(pools.pods.objects, state, components.NODE_ADDRESS)
     kwok = await asyncio.create_subprocess_exec("kwok", *_kwok_flags(state))
-    tasks = {asyncio.create_task(pools.run(begun)), asyncio.create_task(_end_of(kwok))}
+    growing = asyncio.create_task(pools.run(begun))
+    tasks = {growing, asyncio.create_task(_end_of(kwok))}
     stopping = asyncio.create_task(ended.wait())
     try:
         await asyncio.wait({asyncio.create_task(begun.wait()), *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -122,6 +125,7 @@ async def _serve(state: Path, file: Path) -> None:
         for task in tasks:
             if task.done():
                 task.result()
+        growing.cancel()
         await pools.remove_all()
     finally:
         for task in tasks:

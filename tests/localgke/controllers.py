@@ -31,6 +31,7 @@ async def run(store: Store, config: Config, state: Path) -> None:
             changed = asyncio.create_task(_change(store, store.version))
             garbage.sync(store)
             disruption.taint_cordoned(store)
+            disruption.shut_down(store)
             disruption.end_homeless(store)
             waits = [job_controller.sync(), ttl.sync(store), node_pools.sync()]
             scheduler.sync(store)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from localgke.decoding import decode
 from localgke.deletion import check_preconditions, delete_as_asked
 from localgke.errors import ApiError
-from localgke.objects import NODES, PODS, delete, is_active, set_condition
+from localgke.objects import NODES, PODS, TERMINAL, condition, delete, is_active, set_condition
 from localgke.resources import Resource, Target
 from localgke.store import Object, Store, now
 
 EVICTION = Resource("policy", "evictions", "Eviction", ())
 # A machine that Google takes back: its kubelet ends its Pods, and then the node is removed.
 SHUTDOWN_TAINT = "cloud.google.com/impending-node-termination"
+SHUTDOWN_SECONDS = 15  # for its Pods
 SHUTDOWN_MESSAGE = "Pod was terminated in response to imminent node shutdown."
 UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
@@ -63,6 +64,29 @@ def end_homeless(store: Store) -> None:
             message = "Taint manager: deleting due to NoExecute taint"
             set_condition(pod, "DisruptionTarget", "True", "DeletionByTaintManager", message)
             delete(store, store.update(PODS, pod))
+
+
+def shut_down(store: Store) -> None:
+    """Ends the Pods of nodes that Google takes back, then the nodes; call it whenever a Pod or a node has changed."""
+    for node in store.list(NODES):
+        if not any(taint["key"] == SHUTDOWN_TAINT for taint in node["spec"].get("taints", [])):
+            continue
+        name = node["metadata"]["name"]
+        pods = [pod for pod in store.list(PODS) if pod["spec"].get("nodeName") == name]
+        pods = [pod for pod in pods if pod["status"]["phase"] not in TERMINAL]
+        for pod in pods:
+            if not is_shut_down(pod):
+                set_condition(pod, "DisruptionTarget", "True", "TerminationByKubelet", SHUTDOWN_MESSAGE)
+                pod["status"].update(reason="Terminated", message=SHUTDOWN_MESSAGE)
+                store.update(PODS, pod)
+        if not pods:
+            delete(store, node)
+
+
+def is_shut_down(pod: Object) -> bool:
+    """Whether the kubelet ends the Pod because its node shuts down."""
+    found = condition(pod, "DisruptionTarget")
+    return found is not None and found["reason"] == "TerminationByKubelet"
 
 
 def tolerates(pod: Object, taint: Object) -> bool:

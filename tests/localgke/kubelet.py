@@ -8,6 +8,7 @@ from pathlib import Path
 
 from localgke import dns
 from localgke.config import Config
+from localgke.disruption import SHUTDOWN_SECONDS, is_shut_down
 from localgke.objects import PODS
 from localgke.podworker import PodWorker
 from localgke.store import Store
@@ -44,6 +45,8 @@ class Kubelet:
             self._workers[uid].update(pod)
             if "deletionTimestamp" in pod["metadata"]:
                 self._workers[uid].stop(pod["metadata"]["deletionGracePeriodSeconds"])
+            elif is_shut_down(pod):
+                self._workers[uid].stop(min(pod["spec"]["terminationGracePeriodSeconds"], SHUTDOWN_SECONDS))
         records = dns.records(self._store)
         if records != self._records:
             self._records = records

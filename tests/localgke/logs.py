@@ -9,7 +9,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from localgke.errors import ApiError, not_imitated
+from localgke.errors import ApiError, not_found, not_imitated
+from localgke.objects import NODES
 from localgke.store import Object, Store
 
 POLL_SECONDS = 0.05
@@ -34,9 +35,12 @@ async def stream(request: web.Request, store: Store, pod: Object, directory: Pat
         raise ApiError("BadRequest", f'sinceTime: Invalid value: "{since}": must be a time in UTC, to the second')
     container = _container(pod, request.query.get("container", ""))
     # A Pod without a node has an empty log, not an error.
+    node = pod["spec"].get("nodeName")
+    if node and not store.find(NODES, "", node):
+        raise not_found("pods", node)  # the words of Kubernetes, which takes the node for a Pod
     previous = request.query.get("previous") == "true"
     logs = directory / pod["metadata"]["uid"]
-    file = _file(pod, container, logs, previous=previous) if pod["spec"].get("nodeName") else None
+    file = _file(pod, container, logs, previous=previous) if node else None
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(request)
     with contextlib.suppress(ConnectionError):  # the client has gone: nobody to tell

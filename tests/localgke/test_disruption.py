@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from localgke.bare_cluster import Cluster, on_cluster, pool
-from localgke.disruption import evict
+from localgke.bare_cluster import Cluster, main_container, on_cluster, pool
+from localgke.disruption import SHUTDOWN_MESSAGE, SHUTDOWN_TAINT, evict
 from localgke.errors import ApiError
 from localgke.objects import NODES, PODS, condition, delete
 from localgke.resources import target
@@ -125,3 +125,18 @@ async def test_the_pods_of_a_node_that_is_gone_have_failed(cluster: Cluster) -> 
     await cluster.phase("p", "Failed")
     found = condition(cluster.store.get(PODS, "default", "p"), "DisruptionTarget") or {}
     assert (found["status"], found["reason"]) == ("True", "DeletionByPodGC")
+
+
+@on_cluster(pools=[pool("default-pool")])
+async def test_the_pods_of_a_node_that_google_takes_back_are_terminated_and_the_node_is_gone(cluster: Cluster) -> None:
+    cluster.pod("p", "trap 'exit 3' TERM; echo; sleep 600 & wait")
+    await cluster.logged("p", "\n")
+    node = cluster.store.get(NODES, "", NODE)
+    node["spec"]["taints"] = [{"key": SHUTDOWN_TAINT, "effect": "NoSchedule"}]
+    cluster.store.update(NODES, node)
+    status = await cluster.phase("p", "Failed")
+    assert (status["reason"], status["message"]) == ("Terminated", SHUTDOWN_MESSAGE)
+    assert main_container(status)["state"]["terminated"]["exitCode"] == 3
+    found = condition(cluster.store.get(PODS, "default", "p"), "DisruptionTarget") or {}
+    assert (found["status"], found["reason"]) == ("True", "TerminationByKubelet")
+    await cluster.until(lambda: cluster.store.find(NODES, "", NODE) is None)

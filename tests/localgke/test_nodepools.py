@@ -1,5 +1,6 @@
 """The node pools and their autoscaler, driven through the store."""
 
+from localgke.autoscaler import STOCKOUT
 from localgke.bare_cluster import Cluster, on_cluster, pool
 from localgke.objects import NODES, delete
 
@@ -46,3 +47,48 @@ async def test_a_node_has_the_labels_taints_and_resources_of_its_pool(cluster: C
     assert labels["team"] == "ml"
     assert node["spec"]["taints"] == [GPU_TAINT]
     assert node["status"]["allocatable"] == {"cpu": "4", "memory": "16Gi"}
+
+
+@on_cluster(
+    pools=[
+        pool("none-left", size=0, max_size=1, out_of_resources=True, allocatable={"cpu": "8"}),
+        pool("large", size=0, max_size=1, allocatable={"cpu": "8"}),
+    ]
+)
+async def test_a_pool_whose_zone_has_no_machines_is_passed_over_for_a_while(cluster: Cluster) -> None:
+    cluster.pod("p", "exit 0", resources={"requests": {"cpu": "6"}})
+    await cluster.phase("p", "Succeeded")
+    failed = STOCKOUT.format(zone="europe-west4-a")
+    assert [said for said in cluster.events("p") if said[0].endswith("ScaleUp")] == [
+        ("TriggeredScaleUp", "pod triggered scale-up: [{none-left 0->1 (max: 1)}]"),
+        ("FailedScaleUp", failed),
+        ("TriggeredScaleUp", "pod triggered scale-up: [{large 0->1 (max: 1)}]"),
+    ]
+
+
+@on_cluster(pools=[pool("none-left", size=0, max_size=1, out_of_resources=True)])
+async def test_a_pod_without_another_pool_waits_until_its_own_is_asked_again(cluster: Cluster) -> None:
+    cluster.pod("p", "exit 0")
+    message = "pod didn't trigger scale-up: 1 in backoff after failed scale-up"
+    await cluster.until(lambda: ("NotTriggerScaleUp", message) in cluster.events("p"))
+    assert not cluster.store.list(NODES)
+
+
+@on_cluster(pools=[pool("p", size=0, max_size=2, allocatable={"cpu": "4"}, scale_up_seconds=0.2)])
+async def test_pods_that_fit_together_get_one_node_and_the_others_none_beyond_the_maximum(cluster: Cluster) -> None:
+    for number in range(6):
+        cluster.pod(f"p{number}", "exec sleep 600", resources={"requests": {"cpu": "2"}})
+    for number in range(4):
+        await cluster.phase(f"p{number}", "Running")
+    message = "pod didn't trigger scale-up: 1 max node group size reached"
+    for number in (4, 5):
+        await cluster.until(lambda name=f"p{number}": ("NotTriggerScaleUp", message) in cluster.events(name))
+    assert len(cluster.store.list(NODES)) == 2
+
+
+@on_cluster(pools=[pool("p", size=0, max_size=1, scale_down_seconds=0.1), pool("kept", max_size=2)])
+async def test_a_node_on_which_no_pod_runs_is_removed_down_to_the_size_of_its_pool(cluster: Cluster) -> None:
+    selector = {"nodeSelector": {"cloud.google.com/gke-nodepool": "p"}}
+    cluster.pod("p", "exit 0", spec=selector)
+    await cluster.phase("p", "Succeeded")
+    await cluster.until(lambda: [node["metadata"]["name"] for node in cluster.store.list(NODES)] == ["gke-test-kept-1"])

@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# bats file_tags=needs:node-pools
+# Jobs on node pools that grow and shrink: which nodes come for a profile, what is done where none come, and preemption.
+#
+# The programs run on the stand-in only; on the nodes of k8s KWOK plays what the annotations say (cluster/etc/kwok.yaml).
+
+setup_file() {
+  load test_helper
+  [[ $CONFORMANCE_CLUSTER != k8s ]] || "$GKE_JOB_PYTHON" -m cluster.pools start --state "$CLUSTER_STATE"
+  use_generated_namespace
+  profiles=$BATS_FILE_TMPDIR/team.yaml
+  cat >"$profiles" <<'END'
+profiles:
+  scarce:
+    gpu: {type: nvidia-tesla-a100, count: 1}
+    resources: {requests: {cpu: "10", memory: 70Gi}, limits: {memory: 70Gi}}
+    fallback: highmem
+END
+  export profiles
+}
+
+setup() {
+  load test_helper
+  as_task dag "$BATS_TEST_NAME" run
+}
+
+teardown() { end_children; }
+
+teardown_file() {
+  delete_namespace
+  [[ $CONFORMANCE_CLUSTER != k8s ]] || "$GKE_JOB_PYTHON" -m cluster.pools stop --state "$CLUSTER_STATE"
+}
+
+# Writes values of a Pod that prints "began", and after some seconds leaves the result 7, unless it is ended; prints the file's path.
+pool_values() { # SECONDS [VALUES]
+  "$GKE_JOB_PYTHON" -c '
+import json, sys
+seconds, values = sys.argv[1], json.loads(sys.argv[2])
+command = ["sh", "-c", f"trap \"exit 143\" TERM; echo began; sleep {seconds} & wait; echo 7 >/dev/termination-log"]
+plays = {"kwok/log": "began", "kwok/ends-after": f"{seconds}s", "kwok/message": "7"}
+print(json.dumps({"image": "busybox:1.37", "command": command, "annotations": plays, **values}))
+' "$1" "${2:-{\}}" >"$BATS_TEST_TMPDIR/values.json"
+  printf '%s\n' "$BATS_TEST_TMPDIR/values.json"
+}
+
+run_job() { # TEMPLATE VALUES-FILE PROFILE OPTION...
+  run_script run-job --template "$1" --values "$2" --profile "$3" --profiles "$profiles" "${@:4}"
+}
+
+# The pools of the nodes of a Job's Pods, one a line.
+pools_of() { # JOB
+  kubectl get pods --selector "job-name=$1" --output 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' |
+    sed --regexp-extended 's/^gke-ml-cluster-(.*)-[0-9]+$/\1/'
+}
+
+# Whether an event of one of a Job's Pods says that.
+pod_event() { # JOB REASON REGEXP
+  kubectl get events --field-selector "reason=$2" \
+    --output 'jsonpath={range .items[*]}{.involvedObject.name} {.message}{"\n"}{end}' | grep --quiet --extended-regexp "^$1-.* .*$3"
+}
+
+# Has Google take back the node on which the only Pod of a Job runs, as soon as it does.
+preempt() { # JOB
+  local pod
+  wait_until running "$1"
+  pod=$(kubectl get pods --selector "job-name=$1" --output 'jsonpath={.items[0].metadata.name}')
+  node=$(kubectl get pod "$pod" --output 'jsonpath={.spec.nodeName}')
+  kubectl taint node "$node" cloud.google.com/impending-node-termination:NoSchedule
+}
+
+running() { # JOB
+  [[ $(kubectl get pods --selector "job-name=$1" --output 'jsonpath={.items[*].status.phase}') == Running ]]
+}
+
+no_node() { # NODE
+  [[ -z $(kubectl get node "$1" --ignore-not-found --output name) ]]
+}
+
+@test "a node comes for a profile that none fits, and the Job runs there" {
+  run_job batch-job "$(pool_values 1)" gpu-l4-spot --name grown
+  assert_success
+  assert_output 7
+  assert_regex "$stderr" 'is waiting for a node: 0/[0-9]+ nodes are available: '
+  assert_regex "$stderr" 'running on gke-ml-cluster-gpu-l4-spot-pool-'
+  assert_regex "$stderr" '\| began'
+  assert pod_event grown TriggeredScaleUp 'pod triggered scale-up: \[\{gpu-l4-spot-pool 0->1 \(max: 1\)\}\]'
+}
+
+@test "explain-job says that a node is on its way" {
+  run_script submit-job --template batch-job --values "$(pool_values 60)" --profile highmem --name awaited
+  wait_until pod_event awaited TriggeredScaleUp 'highmem-pool'
+  run_script explain-job --job awaited
+  kubectl delete job awaited --wait=false
+  assert_line --partial 'event TriggeredScaleUp'
+}
+
+@test "a distributed Job on a slice of TPUs gets a machine for each of its Pods" {
+  run_job distributed-job "$(pool_values 1 '{"nodes": 4}')" tpu-v5e-16 --name slice
+  assert_success
+  assert_output '[7,7,7,7]'
+  assert_equal "$(pools_of slice | uniq --count | xargs)" '4 tpu-v5e-16-pool'
+}
+
+@test "V9: a gang for which there is no room waits as a whole, up to --schedule-timeout" {
+  run_job distributed-job "$(pool_values 60 '{"nodes": 3}')" highmem --name gang --schedule-timeout 5
+  assert_failure 124
+  assert_regex "$stderr" '2 Pods? .*running'
+  assert pod_event gang NotTriggerScaleUp "pod didn't trigger scale-up: .*1 max node group size reached"
+  wait_until no_job gang
+}
+
+@test "an Indexed Job with more Pods than the pool has nodes goes on as they end" {
+  run_job indexed-job "$(pool_values 1 '{"items": [1, 2, 3, 4, 5], "node_pool": "default-spot-pool"}')" cpu-large-spot --name sweep
+  assert_success
+  assert_output '[7,7,7,7,7]'
+  assert_equal "$(pools_of sweep | sort --unique)" default-spot-pool
+}
+
+@test "where Google has no machines left the next attempt takes the fallback" {
+  run_job batch-job "$(pool_values 1)" scarce --name scarce --fallback --schedule-timeout 4
+  assert_failure 124
+  assert_regex "$stderr" 'GCE out of resources'
+  wait_for_condition Failed scarce
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job batch-job "$(pool_values 1)" scarce --name scarce --fallback --schedule-timeout 60
+  assert_success
+  assert_output 7
+  assert_regex "$stderr" 'the last attempt got no nodes within 4 s on profile scarce: taking highmem'
+  assert_equal "$(pools_of scarce)" highmem-pool
+}
+
+@test "argo-workflows#2901: a Pod whose spot node is preempted is replaced, and is no failure" {
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(pool_values 6 '{"retries": 0}')" \
+    --profile cpu-large-spot --name preempted >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  local follower=$!
+  preempt preempted
+  wait_for "$follower"
+  assert_equal "$status" 0
+  assert_equal "$(tail -1 "$BATS_TEST_TMPDIR/out")" 7
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'TerminationByKubelet'
+  assert_field preempted '{.status.failed} {.status.succeeded}' ' 1'
+  wait_until no_node "$node"
+}
+
+@test "a distributed Job that loses a spot node has the fallback of its profile next" {
+  bash "$REPOSITORY/scripts/run-job" --template distributed-job --values "$(pool_values 6 '{"nodes": 1}')" \
+    --profile highmem-spot --fallback --name lost >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  local follower=$!
+  preempt lost
+  wait_for "$follower"
+  assert_equal "$status" 1
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'it was on a spot node'
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job distributed-job "$(pool_values 1 '{"nodes": 1}')" highmem-spot --fallback --name lost
+  assert_success
+  assert_output '[7]'
+  assert_regex "$stderr" 'the last attempt had profile highmem-spot, with which 1 attempt was lost to preemption: taking highmem'
+  assert_equal "$(pools_of lost)" highmem-pool
+}
+
+@test "A#56693: the result of a Pod whose node was scaled down is there, and its log is not waited for" {
+  run_script submit-job --template batch-job --values "$(pool_values 1)" --profile gpu-l4 --name scaled-down
+  wait_for_condition Complete scaled-down
+  node=$(kubectl get pods --selector job-name=scaled-down --output 'jsonpath={.items[0].spec.nodeName}')
+  wait_until no_node "$node"
+  SECONDS=0
+  run_script follow-job --job scaled-down
+  assert_success
+  assert [ "$SECONDS" -lt 8 ]
+  assert_regex "$stderr" 'the log of Pod scaled-down-[a-z0-9]+, container main, cannot be read to its end'
+  run_script collect-job --job scaled-down
+  assert_output 7
+}
