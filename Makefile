@@ -20,7 +20,7 @@ export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo screenshot test test-dags test-live test-google test-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-cluster \
-  cluster cluster-stop k8s k8s-stop dag airflow lock clean
+  cluster cluster-stop k8s k8s-pools k8s-stop dag airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -148,6 +148,9 @@ cluster-stop: install ## end it
 
 k8s: install $(K8S)/.built ## a real Kubernetes of one node to use by hand (root); prints what to export
 	tests/demo/cluster start cluster $(K8S)/state
+
+k8s-pools: install $(K8S)/.kwok ## node pools for it: nodes that KWOK plays, and an autoscaler; ARGS="--config FILE"
+	$(BIN)/python -m cluster.pools start --state $(K8S)/state $(ARGS)
 
 k8s-stop: install ## end it and remove every trace
 	tests/demo/cluster stop cluster $(K8S)/state

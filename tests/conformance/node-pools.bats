@@ -47,6 +47,12 @@ run_job() { # TEMPLATE VALUES-FILE PROFILE OPTION...
   run_script run-job --template "$1" --values "$2" --profile "$3" --profiles "$profiles" "${@:4}"
 }
 
+start_job() { # TEMPLATE VALUES-FILE PROFILE OPTION... -> follower
+  bash "$REPOSITORY/scripts/run-job" --template "$1" --values "$2" --profile "$3" "${@:4}" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  follower=$!
+}
+
 # The pools of the nodes of a Job's Pods, one a line.
 pools_of() { # JOB
   kubectl get pods --selector "job-name=$1" --output 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' |
@@ -129,9 +135,7 @@ no_node() { # NODE
 }
 
 @test "argo-workflows#2901: a Pod whose spot node is preempted is replaced, and is no failure" {
-  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(pool_values 6 '{"retries": 0}')" \
-    --profile cpu-large-spot --name preempted >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  local follower=$!
+  start_job batch-job "$(pool_values 5 '{"retries": 0}')" cpu-large-spot --name preempted
   preempt preempted
   wait_for "$follower"
   assert_equal "$status" 0
@@ -142,9 +146,7 @@ no_node() { # NODE
 }
 
 @test "a distributed Job that loses a spot node has the fallback of its profile next" {
-  bash "$REPOSITORY/scripts/run-job" --template distributed-job --values "$(pool_values 6 '{"nodes": 1}')" \
-    --profile highmem-spot --fallback --name lost >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  local follower=$!
+  start_job distributed-job "$(pool_values 5 '{"nodes": 1}')" highmem-spot --fallback --name lost
   preempt lost
   wait_for "$follower"
   assert_equal "$status" 1
@@ -154,6 +156,21 @@ no_node() { # NODE
   assert_output '[7]'
   assert_regex "$stderr" 'the last attempt had profile highmem-spot, with which 1 attempt was lost to preemption: taking highmem'
   assert_equal "$(pools_of lost)" highmem-pool
+}
+
+# bats test_tags=needs:priorities
+@test "a Job whose Pod is preempted by one of a higher priority goes on after it" {
+  kubectl create priorityclass "$NAMESPACE" --value 1000 --description 'of this run'
+  start_job batch-job "$(pool_values 5 '{"retries": 0}')" gpu-l4-spot --name modest
+  wait_until running modest
+  run_job batch-job "$(pool_values 1 "{\"priority_class\": \"$NAMESPACE\"}")" gpu-l4-spot --name urgent
+  kubectl delete priorityclass "$NAMESPACE"
+  assert_success
+  wait_for "$follower"
+  assert_equal "$status" 0
+  assert_equal "$(tail -1 "$BATS_TEST_TMPDIR/out")" 7
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'PreemptionByScheduler'
+  assert_field modest '{.status.failed} {.status.succeeded}' ' 1'
 }
 
 @test "A#56693: the result of a Pod whose node was scaled down is there, and its log is not waited for" {

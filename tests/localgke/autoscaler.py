@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -79,9 +79,9 @@ class Autoscaler:
         self._shrink(step, pods, nodes, clock)
         times = [coming.at for coming in self._coming]
         times += [since + self._pools[_pool(node)].scale_down_seconds for node, since in self._idle(nodes)]
-        times += [until for until in (*self._helped.values(), *self._backoff.values()) if until > clock]
-        first = min(times, default=math.inf)
-        step.wake = None if first == math.inf else max(0.0, first - clock)
+        times += [*self._helped.values(), *self._backoff.values()]
+        first = min((time for time in times if time > clock), default=math.inf)
+        step.wake = None if first == math.inf else first - clock
         return step
 
     def _arrive(self, step: Step, clock: float) -> None:
@@ -98,11 +98,18 @@ class Autoscaler:
 
     def _grow(self, step: Step, pods: Sequence[Object], nodes: Sequence[Object], clock: float) -> None:
         self._helped = {uid: until for uid, until in self._helped.items() if until > clock}
+        if all(pool.max_size == pool.size for pool in self._pools.values()):
+            return
+        there: dict[str, list[Object]] = defaultdict(list)
+        for pod in pods:
+            there[pod["spec"].get("nodeName", "")].append(pod)
         for pod in unscheduled(pods):
             waits = condition(pod, "PodScheduled")
             if waits is None or waits["status"] != "False" or pod["metadata"]["uid"] in self._helped:
                 continue
-            if not any(not obstacles(pod, _settled(node), pods) for node in nodes):
+            if pod["status"].get("nominatedNodeName"):  # the scheduler makes room for it
+                continue
+            if all(obstacles(pod, _settled(node), there[node["metadata"]["name"]]) for node in nodes):
                 self._help(step, pod, nodes, clock)
 
     def _help(self, step: Step, pod: Object, nodes: Sequence[Object], clock: float) -> None:

@@ -16,6 +16,7 @@ LOG = "/api/v1/namespaces/default/pods/p/log"
 @pytest.fixture
 def pod(api):
     """Makes the Pod `p` of one container and one file of LINES for each run of it."""
+    api.store.create("nodes", {"kind": "Node", "apiVersion": "v1", "metadata": {"name": "n"}})
 
     def make(state, last_state=None, runs=1, node="n", containers=("main",)):
         status = {"name": "main", "state": state, "lastState": last_state or {}, "restartCount": runs - 1}
@@ -104,6 +105,11 @@ def test_a_followed_log_ends_when_its_pod_is_gone(api, pod):
 def test_a_container_that_waits_to_be_restarted_shows_its_last_run(api, pod):
     pod({"waiting": {"reason": "CrashLoopBackOff"}}, last_state=ENDED, runs=2)
     assert read(api, follow="true", tailLines="1") == "50%\r100%\n"
+
+
+def test_the_log_of_a_pod_whose_node_is_gone_is_gone_too(api, pod):
+    pod(ENDED, node="gone")
+    assert read(api) == (404, 'pods "gone" not found')
 
 
 def test_a_pod_without_a_node_has_an_empty_log(api, pod):
