@@ -142,7 +142,7 @@ def _kwok_flags(state: Path) -> list[str]:
         f"--config={components.CONFIGURATION}/kwok.yaml",
         f"--manage-nodes-with-annotation-selector={FAKE}=fake",
         f"--node-ip={components.NODE_ADDRESS}",
-        "--node-lease-duration-seconds=40",
+        "--node-lease-duration-seconds=0",  # see kwok.yaml
         "--server-address=127.0.0.1:10247",
     ]
 

@@ -187,7 +187,7 @@ def make_node(config: Config, pool: NodePool, number: int) -> Object:
         **({"cloud.google.com/gke-spot": "true", "cloud.google.com/gke-provisioning": "spot"} if pool.spot else {}),
         **pool.labels,
     }
-    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "lastTransitionTime": now()}
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
     return {
         "apiVersion": "v1",
         "kind": "Node",
@@ -196,7 +196,7 @@ def make_node(config: Config, pool: NodePool, number: int) -> Object:
         "status": {
             "capacity": pool.allocatable,
             "allocatable": pool.allocatable,
-            "conditions": [ready],
+            "conditions": [{**ready, "lastHeartbeatTime": now(), "lastTransitionTime": now()}],
             "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
             "nodeInfo": {"kubeletVersion": f"v{config.version}"},
         },
