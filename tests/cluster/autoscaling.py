@@ -109,8 +109,8 @@ class Pools:
             "addresses": [address],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": kubelet.PORT}},
         }
-        made = await self._api.request("POST", NODES, node)
-        self._nodes.objects["", node["metadata"]["name"]] = made  # the watch tells of it later
+        if made := await self._try("POST", NODES, node):
+            self._nodes.objects["", node["metadata"]["name"]] = made  # the watch tells of it later
 
     async def _remove(self, name: str) -> None:
         await self._try("DELETE", f"{NODES}/{name}")
@@ -148,12 +148,13 @@ class Pools:
     async def _patch_status(self, path: str, status: Object) -> None:
         await self._try("PATCH", f"{path}/status", {"status": status}, "strategic-merge-patch+json")
 
-    async def _try(self, method: str, path: str, body: Object | None = None, kind: str = "json") -> None:
-        """A request about an object that may be gone."""
+    async def _try(self, method: str, path: str, body: Object | None = None, kind: str = "json") -> Object | None:
+        """The answer to a request about an object that may be gone, of an API server that may be away."""
         try:
-            await self._api.request(method, path, body, kind)
+            return await self._api.request(method, path, body, kind)
         except aiohttp.ClientError as error:
             print(error, flush=True)
+            return None
 
 
 def _now() -> str:
