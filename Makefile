@@ -18,6 +18,9 @@ export PYTHONPATH := $(CURDIR)/tests
 export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
+KUEUE_SOURCES := $(wildcard tests/cluster/kueue/*) tests/cluster/build-kueue
+K8S_SOURCES := $(filter-out $(KUEUE_SOURCES),$(K8S_SOURCES))
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo screenshot test test-dags test-live test-google test-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-cluster \
   cluster cluster-stop k8s k8s-pools k8s-stop dag airflow lock clean
@@ -62,6 +65,16 @@ $(K8S)/.kwok: $(KWOK_SOURCES)
 	rm -rf $(@D)
 	$(BIN)/uv pip install --quiet --target $(@D) --python-version 3.11 --no-deps --no-build --require-hashes --requirement $<
 	touch $@
+
+# Its stamp is named after what it is built from, so that the times of a fresh checkout do not count.
+KUEUE := $(K8S)/kueue/.built-$(shell cat $(KUEUE_SOURCES) | sha256sum | cut -c 1-16)
+
+$(KUEUE):
+	tests/cluster/build-kueue $(@D)
+	rm -f $(@D)/.built-*
+	touch $@
+
+conformance: $(if $(filter k8s,$(CLUSTER)),$(KUEUE))
 
 # RUNLEVEL=1: nothing that is installed so is started.
 APT_INSTALL := apt-get update --quiet=2 && RUNLEVEL=1 apt-get install --yes --quiet=2 --no-install-recommends

@@ -50,6 +50,13 @@ def commands(cgroup: str) -> dict[str, list[str]]:
             "--tls-private-key-file=server.key",
             "--token-auth-file=tokens.csv",
             "--authorization-mode=Node,RBAC",
+            # To API servers behind this one, as Kueue's: who it is, and on whose behalf it asks.
+            "--proxy-client-cert-file=server.pem",
+            "--proxy-client-key-file=server.key",
+            "--requestheader-client-ca-file=ca.pem",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             "--enable-admission-plugins=NodeRestriction",
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-account-key-file=server.pem",
