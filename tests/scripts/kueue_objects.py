@@ -1,4 +1,13 @@
-"""Workloads as Kueue 0.17 writes them, and its list of those that wait."""
+"""Workloads as Kueue 0.17 writes them, and its list of those that wait.
+
+RECORDED: Workloads that were read from Kueue 0.17.0, without their Pod templates, by what has become of them.
+"""
+
+import json
+from pathlib import Path
+
+RECORDED = json.loads((Path(__file__).parent / "kueue_recorded.json").read_text())
+RECORDED_WAITING = RECORDED.pop("pendingworkloads of rec")
 
 UID = "0f0f0f0f-0000-4000-8000-000000000001"
 NAME = "job-train-4c1f2"

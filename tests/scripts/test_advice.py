@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from diagnosing import advice, event
-from kueue_objects import EVICTED, IN_QUEUE, PENDING, RESERVED, inadmissible, workload
+from kueue_objects import EVICTED, IN_QUEUE, PENDING, RECORDED, RESERVED, inadmissible, workload
 from recordings import load
 
 from gke_jobs.diagnosis.diagnosis import diagnose
@@ -190,7 +190,19 @@ def test_the_advice_for_what_is_missing_names_the_values_that_ask_for_it(message
     ("found", "said"),
     [
         (None, "install Kueue, or leave out `queue`"),
+        ({}, "if that stays so, the Job names a PriorityClass (`priority_class`) or a WorkloadPriorityClass"),
         (workload(), "it starts when Kueue admits it"),
+        (RECORDED["preempted"], "it starts when other Jobs of its ClusterQueue give back cpu: wait"),
+        (RECORDED["too-much"], "the queue never has so much"),
+        (RECORDED["uncovered"], "the ClusterQueue has no quota for nvidia.com/gpu: request none of it (`resources`)"),
+        (RECORDED["no-queue"], "create the LocalQueue no-such-queue in the Job's namespace"),
+        (RECORDED["no-cluster-queue"], "ClusterQueue nothing takes no Jobs"),
+        (RECORDED["inactive"], "ClusterQueue held takes no Jobs"),
+        (RECORDED["stopped"], "LocalQueue stopped takes no Jobs"),
+        (RECORDED["drained"], "ClusterQueue prio takes no Jobs"),
+        (RECORDED["taint"], "no ResourceFlavor of the queue"),
+        (RECORDED["affinity"], "no ResourceFlavor of the queue"),
+        (RECORDED["deactivated"], "resume it: set spec.active of its Workload to true"),
         (workload(PENDING), "it starts when other Jobs of its ClusterQueue give back nvidia.com/gpu: wait"),
         (
             workload(PENDING, EVICTED, IN_QUEUE),

@@ -15,6 +15,8 @@ from kueue_objects import (
     NOT_ADMITTED,
     PENDING,
     PREEMPTED,
+    RECORDED,
+    RECORDED_WAITING,
     REQUEUED,
     RESERVED,
     UID,
@@ -48,7 +50,6 @@ WAITING = "/apis/visibility.kueue.x-k8s.io/{}/namespaces/ml/localqueues/gpu-queu
             [
                 f"no quota (Pending): {NO_QUOTA}",
                 f"evicted (Preempted): {PREEMPTED}",
-                f"preempted (InClusterQueue): {PREEMPTED}",
             ],
         ),
         (
@@ -68,15 +69,59 @@ WAITING = "/apis/visibility.kueue.x-k8s.io/{}/namespaces/ml/localqueues/gpu-queu
         ),
         (
             workload(PENDING, active=False),
-            [
-                "its Workload is deactivated (spec.active is false): Kueue does not admit it",
-                f"no quota (Pending): {NO_QUOTA}",
-            ],
+            ["its Workload is deactivated (spec.active is false): Kueue does not admit it"],
         ),
     ],
 )
 def test_why_it_waits(found, said):
     assert reasons(Queued(workload=found)) == said
+
+
+NOT_ASSIGNED = "no quota (Pending): couldn't assign flavors to pod set main: "
+BY_WHOM = "(UID: 9196324c-48ff-42db-884b-ab9451447346, JobUID: d50ed146-c421-4e0d-b159-fbb0274a0b02)"
+SAID = {
+    "admitted": ["admitted: it is about to start"],
+    "affinity": [f"{NOT_ASSIGNED}flavor spot doesn't match node affinity"],
+    "deactivated": [
+        "its Workload is deactivated (spec.active is false): Kueue does not admit it",
+        "evicted (Deactivated): The workload is deactivated",
+    ],
+    "drained": [
+        "no quota (Inadmissible): ClusterQueue prio is inactive",
+        "evicted (ClusterQueueStopped): The ClusterQueue is stopped",
+    ],
+    "inactive": ["no quota (Inadmissible): ClusterQueue held is inactive"],
+    "no-cluster-queue": ["no quota (Inadmissible): ClusterQueue nothing doesn't exist"],
+    "no-queue": ["no quota (Inadmissible): LocalQueue no-such-queue doesn't exist"],
+    "preempted": [
+        f"{NOT_ASSIGNED}insufficient unused quota for cpu in flavor default, 100m more needed",
+        f"evicted (Preempted): Preempted to accommodate a workload {BY_WHOM} due to prioritization in the "
+        "ClusterQueue; preemptor path: /rec; preemptee path: /rec",
+    ],
+    "stopped": ["no quota (Inadmissible): LocalQueue stopped is inactive"],
+    "taint": [f"{NOT_ASSIGNED}untolerated taint {{nvidia.com/gpu present NoSchedule <nil>}} in flavor l4"],
+    "too-much": [
+        f"{NOT_ASSIGNED}insufficient quota for cpu in flavor default, previously considered podsets requests (0) + "
+        "current podset request (200m) > maximum capacity (100m)"
+    ],
+    "uncovered": [f"{NOT_ASSIGNED}resource nvidia.com/gpu unavailable in ClusterQueue"],
+}
+
+
+@pytest.mark.parametrize("case", sorted(RECORDED))
+def test_why_a_recorded_one_waits(case):
+    assert reasons(Queued(workload=RECORDED[case])) == SAID[case]
+
+
+def test_the_place_of_a_recorded_one():
+    (owner,) = RECORDED["uncovered"]["metadata"]["ownerReferences"]
+    place = "/apis/{}/v1beta2/namespaces/default/{}"
+    answers = {
+        place.format("kueue.x-k8s.io", "workloads"): {"items": list(RECORDED.values())},
+        place.format("visibility.kueue.x-k8s.io", "localqueues/rec/pendingworkloads"): RECORDED_WAITING,
+    }
+    found = read(FakeConnection(answers), "default", owner["uid"], "rec", 5.0)
+    assert found == Queued(workload=RECORDED["uncovered"], places=(2, 2))
 
 
 def test_where_it_stands():

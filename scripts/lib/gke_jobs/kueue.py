@@ -110,9 +110,7 @@ def reasons(queued: Queued) -> list[str]:
         return ["the cluster has no Workloads of Kueue: is it installed?"]
     if not queued.workload:
         return ["Kueue has not made a Workload for the Job"]
-    pending = list(_pending(queued.workload))
-    evicted = [line for line in _evicted(queued.workload) if not any(line.endswith(one) for one in pending)]
-    return [*pending, *evicted]
+    return [*_pending(queued.workload), *_evicted(queued.workload)]
 
 
 def place(queued: Queued) -> str:
@@ -136,15 +134,19 @@ def _pending(workload: Json) -> Iterator[str]:
             if text_at(check, "state") != "Ready":
                 name, state, message = (one_line(text_at(check, key)) for key in ("name", "state", "message"))
                 yield f"admission check {name} is {state}" + (f": {message}" if message else "")
-    elif quota:
+    elif quota and at(workload, "spec", "active") is not False:
         yield f"no quota ({one_line(text_at(quota, 'reason'))}): {one_line(text_at(quota, 'message'))}"
-    else:
+    elif not quota:
         yield "Kueue has not tried to admit it yet"
 
 
 def _evicted(workload: Json) -> Iterator[str]:
+    """Yield why it was stopped. Where that was a preemption, both conditions have the same message."""
     conditions = true_conditions(workload)
+    said = ""
     for kind in ("Evicted", "Preempted"):
-        if condition := conditions.get(kind):
-            reason, message = one_line(text_at(condition, "reason")), one_line(text_at(condition, "message"))
+        condition = conditions.get(kind)
+        reason, message = one_line(text_at(condition, "reason")), one_line(text_at(condition, "message"))
+        if condition and message != said:
             yield f"{kind.lower()} ({reason}): {message}"
+        said = message

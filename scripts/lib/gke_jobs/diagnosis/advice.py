@@ -67,12 +67,22 @@ JOB = (
 # Why Kueue does not admit a Job: kueue.reasons. What quotes Kueue is from its scheduler and workload controller.
 QUEUE = (
     Rule(r"is it installed\?", "install Kueue, or leave out `queue`: nothing else resumes the Job"),
+    Rule(
+        r"has not made a Workload",
+        "if that stays so, the Job names a PriorityClass (`priority_class`) or a WorkloadPriorityClass that does not "
+        "exist, or Kueue does not run: its log has the reason",
+    ),
     Rule(r"LocalQueue (\S+) doesn't exist", r"create the LocalQueue \1 in the Job's namespace, or correct `queue`"),
     Rule(
         r"((?:Local|Cluster)Queue \S+) (?:is inactive|is stopped|is terminating or missing|doesn't exist)",
         r"\1 takes no Jobs: ask those who run Kueue, or name another `queue`",
     ),
     Rule(r"deactivated", "resume it: set spec.active of its Workload to true, or delete the Job and run it again"),
+    Rule(
+        r"resource (\S+) unavailable in ClusterQueue",
+        r"the ClusterQueue has no quota for \1: request none of it (`resources`), have a quota added, or name another "
+        "`queue`",
+    ),
     Rule(
         r"> maximum capacity",
         "the queue never has so much: request less (`resources`), run fewer Pods at once, or have the quota of its "
