@@ -6,7 +6,7 @@ import pytest
 from recordings import CASES, load
 
 from gke_jobs.following.phases import Phase
-from gke_jobs.following.pods import CANNOT_START, phase_of, was_disrupted
+from gke_jobs.following.pods import CANNOT_START, phase_of, was_deleted_first, was_disrupted
 
 
 def pod(phase, *, node="n", waiting=None, init_waiting=None, sidecar_waiting=None, conditions=(), **metadata):
@@ -96,3 +96,20 @@ def succeeded(*, end="2026-01-01T00:00:30Z", condition=None, **metadata):
 )
 def test_v7_a_pod_that_was_to_be_ended_before_it_succeeded(given, reason):
     assert was_disrupted(given) == reason
+
+
+@pytest.mark.parametrize(
+    ("codes", "stamps", "expected"),
+    [
+        ([1], {}, False),
+        ([1], {"deletionTimestamp": "2026-01-01T00:01:00Z", "deletionGracePeriodSeconds": 30}, True),
+        ([1], {"deletionTimestamp": "2026-01-01T00:01:01Z", "deletionGracePeriodSeconds": 30}, False),
+        ([0], {"deletionTimestamp": "2026-01-01T00:01:01Z", "deletionGracePeriodSeconds": 30}, True),  # by others alone
+        ([1], {"deletionTimestamp": "0001-01-01T00:00:00Z", "deletionGracePeriodSeconds": 30}, True),
+    ],
+)
+def test_a_pod_that_was_deleted_before_it_failed(codes, stamps, expected):
+    given = pod("Failed", **stamps)
+    for status, code in zip(given["status"]["containerStatuses"], codes, strict=False):
+        status["state"] = {"terminated": {"exitCode": code, "finishedAt": "2026-01-01T00:00:30Z"}}
+    assert was_deleted_first(given) is expected

@@ -204,6 +204,10 @@ def test_news_of_the_job(before, after, message):
         (pod("Failed"), "Pod train-abcde has failed with exit code 1"),
         (pod("Failed", main=container("ended", code=137, reason="OOMKilled")), "exit code 137: OOMKilled"),
         (pod("Failed", status={"reason": "Evicted"}), "Evicted"),
+        (
+            pod("Failed", metadata={"deletionTimestamp": STAMP}),
+            "Pod train-abcde was deleted, and has ended with exit code 1",
+        ),
         (pod("Unknown"), "Pod train-abcde is on node-1, which does not answer"),
     ],
 )
@@ -220,6 +224,15 @@ def test_a_pod_that_disappears_is_logged_and_is_no_verdict():
     again = followed(pods=[pod("Running")])
     assert texts(again.give(Listed(Kind.PODS, [], "9"))) == ["Pod train-abcde is removed"]
     assert (driver.end, again.end) == (None, None)
+
+
+def test_a_pod_that_was_deleted_before_it_failed_is_not_said_to_have_failed_when_the_kubelet_removes_it():
+    driver = followed(pods=[pod("Running")])
+    stamps = {"deletionTimestamp": "2026-01-02T03:04:06Z", "deletionGracePeriodSeconds": 1}
+    assert texts(driver.pod(pod("Failed", metadata=stamps))) == [
+        "Pod train-abcde was deleted, and has ended with exit code 1"
+    ]
+    assert texts(driver.pod(pod("Failed", metadata=stamps | {"deletionGracePeriodSeconds": 0}))) == []
 
 
 def test_an_event_of_a_removed_pod_that_is_late_is_nothing():

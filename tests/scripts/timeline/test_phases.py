@@ -104,6 +104,13 @@ def test_a_gang_that_has_lost_a_pod_waits_again_for_the_next_one():
     assert phases(whole) == {"running": 90, "waiting": 30}
 
 
+def test_a_job_that_was_suspended_while_it_ran_is_queued_until_it_has_another_pod():
+    stopped = pod_run(0, created=0, scheduled=0, prepared=0, started=0, ended=30, outcome=Outcome.REMOVED)
+    again = pod_run(1, created=90, scheduled=90, prepared=90, started=90, ended=120)
+    found = {phase.value: seconds for phase, seconds in job_seconds(record(stopped, again)).items() if seconds}
+    assert found == {"running": 60, "queued": 60}
+
+
 def test_a_run_without_pods_was_queued():
     assert job_seconds(record(seconds=30))[Phase.QUEUED] == 30
 

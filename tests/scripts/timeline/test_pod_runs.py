@@ -68,6 +68,11 @@ def waiting(phase, reason):
     return pod(phase, state={"waiting": {"reason": reason}})
 
 
+def deleted(given, second, grace=1):
+    stamps = {"deletionTimestamp": f"{DAY}{second:02}Z", "deletionGracePeriodSeconds": grace}
+    return given | {"metadata": given["metadata"] | stamps}
+
+
 BY_POD, BY_API, BY_TAINT = "PreemptionByScheduler", "EvictionByEvictionAPI", "DeletionByTaintManager"
 
 
@@ -83,6 +88,9 @@ BY_POD, BY_API, BY_TAINT = "PreemptionByScheduler", "EvictionByEvictionAPI", "De
         (failed(disrupted=BY_TAINT, spec=SPOT), Outcome.PREEMPTED, BY_TAINT),
         (failed(disrupted=BY_TAINT, spec=AFFINITY), Outcome.PREEMPTED, BY_TAINT),
         (failed(3, disrupted=BY_TAINT, spec=SPOT, end=6), Outcome.FAILED, ""),  # before it was disrupted
+        (deleted(failed(143), 10), Outcome.REMOVED, ""),
+        (deleted(failed(137, "OOMKilled"), 10), Outcome.OUT_OF_MEMORY, "OOMKilled"),
+        (deleted(failed(3), 20), Outcome.FAILED, ""),  # before it was deleted
         (pod("Failed", status={"reason": "Evicted"}), Outcome.EVICTED, "Evicted"),
         (pod("Failed", status={"reason": "OutOfcpu"}), Outcome.FAILED, "OutOfcpu"),
         (pod("Running", state={"running": {}}), Outcome.RUNNING, ""),
@@ -130,6 +138,14 @@ def test_a_pod_that_is_removed_while_it_runs_ends_then_and_later_events_change_n
     runs.change(pod(), is_deleted=False, now=BEGIN + 30)
     (run,) = runs.all()
     assert (run.outcome, run.ended - BEGIN) == (Outcome.PREEMPTED, 8)
+
+
+def test_a_pod_that_was_deleted_before_it_failed_stays_so_when_the_kubelet_removes_it():
+    runs = PodRuns()
+    for given in (pod(), deleted(failed(137), 10), deleted(failed(137), 11, grace=0)):
+        runs.change(given, is_deleted=False, now=BEGIN)
+    runs.change(deleted(failed(137), 11, grace=0), is_deleted=True, now=BEGIN)
+    assert [(run.outcome, run.exit_code, run.ended - BEGIN) for run in runs.all()] == [(Outcome.REMOVED, 137, 9)]
 
 
 def test_a_pod_that_is_missing_in_a_list_was_removed():

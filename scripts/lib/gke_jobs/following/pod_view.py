@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gke_jobs.containers import Container, containers, main_container
 from gke_jobs.diagnosis.advice import MISSING, advise
 from gke_jobs.following.phases import Phase
-from gke_jobs.following.pods import missing_claim, phase_of, scheduler_message, was_disrupted
+from gke_jobs.following.pods import missing_claim, phase_of, scheduler_message, was_deleted_first, was_disrupted
 from gke_jobs.json_access import Json, dict_at, int_at, text_at, true_conditions
 from gke_jobs.labels import COMPLETION_INDEX
 from gke_jobs.plain_text import one_line
@@ -38,6 +38,7 @@ class Pod:
     """One state of a Pod.
 
     words: what follows `Pod NAME ` in a message; details: what follows that where a container cannot be started
+    deleted_first: whether it was deleted before it failed
     disrupted: why a Pod that succeeded was to be ended by others, or ''
     stamps: RFC 3339 times of the API, where this state has them: created, scheduled, pulling (volumes and network are
     ready, the images come next), started, ended
@@ -51,6 +52,7 @@ class Pod:
     words: str
     details: str
     containers: tuple[ContainerView, ...]
+    deleted_first: bool
     disrupted: str
     stamps: dict[str, str]
 
@@ -78,6 +80,7 @@ def read_pod(pod: Json) -> Pod:
         words=_words(pod, phase, node, found),
         details=_details(found, one_line(missing_claim(pod))) if phase is Phase.STUCK else "",
         containers=tuple(_view(one, is_main=one.name == main) for one in found),
+        deleted_first=phase is Phase.FAILED and was_deleted_first(pod),
         disrupted=one_line(was_disrupted(pod)) if phase is Phase.SUCCEEDED else "",
         stamps=_stamps(pod, found),
     )
@@ -100,7 +103,8 @@ def _words(pod: Json, phase: Phase, node: str, found: list[Container]) -> str:
         return f"is waiting for a node{_because(scheduler_words(pod))}"
     if phase is Phase.FAILED:
         code = next((f" with exit code {int_at(one.ended, 'exitCode')}" for one in found if one.has_failed), "")
-        return f"has failed{code}{_because(_end_reasons(pod, found))}"
+        how = "was deleted, and has ended" if was_deleted_first(pod) else "has failed"
+        return f"{how}{code}{_because(_end_reasons(pod, found))}"
     if phase is Phase.SUCCEEDED:
         return "has succeeded"
     if phase is Phase.UNKNOWN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 
 from gke_jobs.containers import Container, containers
 from gke_jobs.following.phases import Phase
@@ -64,12 +65,28 @@ def was_disrupted(pod: Json) -> str:
             since = parse_time(text_at(condition, "lastTransitionTime"))
             if not (since and finished and since > finished):
                 return text_at(condition, "reason") or "disrupted"
-    if deleted := parse_time(text_at(pod, "metadata", "deletionTimestamp")):
-        # The API server says until when it is to have ended.
-        grace = min(max(int_at(pod, "metadata", "deletionGracePeriodSeconds"), 0), MAX_GRACE_SECONDS)
-        if not finished or (deleted - finished).total_seconds() <= grace:
-            return "deleted"
-    return ""
+    deleted = _deleted(pod)
+    return "deleted" if deleted and not (finished and finished < deleted) else ""
+
+
+def was_deleted_first(pod: Json) -> bool:
+    """Return whether a Pod that failed had been deleted before, as those of a Job that is suspended are.
+
+    Its last states do not tell: when all has ended, the kubelet sets the time of the deletion anew.
+    """
+    ends = [end for one in containers(pod) if one.has_failed and (end := parse_time(one.ended.get("finishedAt")))]
+    deleted = _deleted(pod)
+    return deleted is not None and all(end >= deleted for end in ends)
+
+
+def _deleted(pod: Json) -> datetime | None:
+    """Return since when a Pod is to end; the API server says until when."""
+    until = parse_time(text_at(pod, "metadata", "deletionTimestamp"))
+    grace = min(max(int_at(pod, "metadata", "deletionGracePeriodSeconds"), 0), MAX_GRACE_SECONDS)
+    try:
+        return until - timedelta(seconds=grace) if until else None
+    except OverflowError:  # no time of this era
+        return until
 
 
 def _crashes(container: Container) -> bool:

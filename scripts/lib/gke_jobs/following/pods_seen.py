@@ -127,6 +127,8 @@ class PodsSeen:
             record = self._records[pod.uid] = PodRecord(pod, pod, now, history=[(pod.phase, now)])
         elif record.pod.phase is Phase.REMOVED:
             return  # an event that is late
+        if record.read.deleted_first and pod.phase is Phase.FAILED:
+            pod = replace(pod, words=record.read.words, deleted_first=True)  # see was_deleted_first
         record.read = pod
         record.stamps |= pod.stamps
         yield from self._changed(record, now)

@@ -124,26 +124,28 @@ def pod_seconds(record: Record) -> dict[Phase, float]:
 def job_spans(record: Record) -> Iterator[Span]:
     """Yield the phases of the Job in order, without gaps, from its creation to its end.
 
-    At each moment it is in that of its Pod of most progress, as a gang in that of its Pod of least progress.
+    At each moment it is in that of its Pod of most progress, as a gang in that of its Pod of least progress. After a Pod
+    that was removed the Job is queued: nothing has failed, so it is suspended, or gets no other Pod.
     """
-    changes: list[tuple[float, Phase, int]] = []
+    changes: list[tuple[float, Phase, int, Phase]] = []  # when, which phase, how many Pods more, and what without any
     for pod in record.pods:
+        pause = Phase.QUEUED if pod.outcome is Outcome.REMOVED else Phase.BACKOFF
         for span in _all_spans(pod, record, attempt=2):
-            changes += [(span.start, span.phase, 1), (span.end, span.phase, -1)]
-    last_end = max((time for time, _, _ in changes), default=0.0)
+            changes += [(span.start, span.phase, 1, pause), (span.end, span.phase, -1, pause)]
+    last_end = max((change[0] for change in changes), default=0.0)
     begins = list(_places(record)) if record.gang else []
-    changes += [(begin, Phase.QUEUED, -1) for begin in begins]
+    changes += [(begin, Phase.QUEUED, -1, Phase.QUEUED) for begin in begins]
     changes.sort(key=lambda change: change[0])
     order = OF_GANGS if record.gang else OF_PODS
     active = Counter({Phase.QUEUED: len(begins) + _missing(record, len(begins))})
     time, phase = record.created, Phase.QUEUED
-    for at, changed, number in [*changes, (record.ended, Phase.FINISHING, 1)]:
+    for at, changed, number, pause in [*changes, (record.ended, Phase.FINISHING, 1, Phase.FINISHING)]:
         until = min(max(at, time), record.ended)
         if until > time:
             yield Span(phase, time, until)
             time = until
         active[changed] += number
-        phase = next((one for one in order if active[one] > 0), Phase.BACKOFF if at < last_end else Phase.FINISHING)
+        phase = next((one for one in order if active[one] > 0), pause if at < last_end else Phase.FINISHING)
 
 
 def _places(record: Record) -> Iterator[float]:

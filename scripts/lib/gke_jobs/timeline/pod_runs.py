@@ -7,7 +7,7 @@ from typing import Any
 
 from gke_jobs.containers import Container, containers, main_container
 from gke_jobs.following.phases import Phase
-from gke_jobs.following.pods import phase_of
+from gke_jobs.following.pods import phase_of, was_deleted_first
 from gke_jobs.json_access import Json, dict_at, int_at, list_at, text_at, true_conditions
 from gke_jobs.labels import COMPLETION_INDEX, SPOT
 from gke_jobs.plain_text import one_line, parse_time
@@ -39,6 +39,8 @@ def pod_run(pod: Json, before: PodRun | None = None, *, is_removed: bool = False
     found = containers(pod)
     conditions = true_conditions(pod)
     outcome, reason = _outcome(pod, found)
+    if outcome is Outcome.FAILED and before and before.outcome is Outcome.REMOVED:
+        outcome, reason = before.outcome, before.reason  # see was_deleted_first
     if is_removed and not outcome.is_over:
         outcome, reason = _removed(conditions.get("DisruptionTarget"), is_spot=_is_spot(pod))
     program = next((one for one in found if one.name == main_container(pod) and one.kind != "init container"), None)
@@ -103,6 +105,8 @@ def _failure(pod: Json, found: list[Container]) -> tuple[Outcome, str]:
         return Outcome.OUT_OF_MEMORY, OOM
     if text_at(pod, "status", "reason") == "Evicted":
         return Outcome.EVICTED, "Evicted"
+    if was_deleted_first(pod):
+        return Outcome.REMOVED, ""
     known = [reason for reason in reasons if reason not in ("", "Error")]
     return Outcome.FAILED, next(iter(known), one_line(text_at(pod, "status", "reason")))
 
