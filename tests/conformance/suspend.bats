@@ -50,4 +50,5 @@ pod_is_running() { # JOB
   kill "$follower"
   wait_for "$follower"
   assert_equal "$status" 143
+  refute grep 'has failed' "$BATS_TEST_TMPDIR/err"
 }
