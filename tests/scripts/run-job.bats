@@ -351,7 +351,7 @@ use_report() {
     --schedule-timeout 2
   assert_failure 124
   assert_regex "$(reported reason)" "time of --schedule-timeout is over: .*didn't match Pod's node affinity/selector"
-  assert_regex "$(reported failure.json)" '^\{"cause": "", "advice": "no node has all of the labels '
+  assert_regex "$(reported failure.json)" '^\{"cause": "", "advice": "no node (that the Pod tolerates )?has all of the labels '
 }
 
 @test "D4: of a run without a Job the caller finds the reason" {
