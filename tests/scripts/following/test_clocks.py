@@ -95,9 +95,9 @@ def test_the_reason_of_a_clock_says_what_it_waits_for():
             job(),
             [],
             "exceeded quota: small, requested: pods=1",
-            "has no Pods, for a quota keeps them from being created",
+            "has no Pods, because a quota keeps them from being created",
         ),
-        (GANG, [RUNNING], "exceeded quota: small", "has too few Pods, for a quota keeps them from being created"),
+        (GANG, [RUNNING], "exceeded quota: small", "has too few Pods, because a quota keeps them from being created"),
         (job("Suspended"), [], "", "is suspended"),
     ],
 )

@@ -132,7 +132,7 @@ def _lack(job: Job | None, creation: Creation, *, has_pods: bool) -> str:
     if job is not None and job.state == "Suspended":
         return "is suspended"
     if creation.is_quota:
-        return f"has {'too few' if has_pods else 'no'} Pods, for a quota keeps them from being created"
+        return f"has {'too few' if has_pods else 'no'} Pods, because a quota keeps them from being created"
     return "lacks nodes for some of its Pods" if job and job.gang else "has no node"
 
 
