@@ -26,7 +26,7 @@ export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo screenshot test test-dags test-live test-google test-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-cluster \
-  cluster cluster-stop k8s k8s-pools k8s-stop dag airflow lock clean
+  cluster cluster-stop k8s k8s-build k8s-pools k8s-stop dag airflow lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -158,6 +158,8 @@ cluster: install ## the stand-in to use by hand; prints what to export
 
 cluster-stop: install ## end it
 	tests/demo/cluster stop localgke .build/cluster
+
+k8s-build: $(K8S_BUILT) $(KWOK_BUILT) $(KUEUE_BUILT) ## what the tests on the real Kubernetes need
 
 k8s: install $(K8S_BUILT) ## a real Kubernetes of one node to use by hand (root); prints what to export
 	tests/demo/cluster start cluster $(K8S)/state
