@@ -119,10 +119,11 @@ read_context() {
 # below a path; kubectl adds it to that of a raw request from version 1.34 on only, so the server is named without it.
 raw_request() { # PATH
   local host=${GKE_JOB_SERVER#*://} scheme below=''
-  scheme=${GKE_JOB_SERVER%"$host"}
+  scheme=${GKE_JOB_SERVER%"$host"} host=${host%%[?#]*} # as kubectl leaves out query and fragment
   raw=()
   if [[ $host == */* ]]; then
     below=/${host#*/}
+    while [[ $below == *//* ]]; do below=${below//\/\//\/}; done
     raw=(--server "$scheme${host%%/*}" --tls-server-name "$GKE_JOB_TLS_NAME")
   fi
   raw+=(--raw "${below%/}$1")

@@ -153,6 +153,8 @@ parse_options() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
 
 # --set may be given several times.
 take() { # NAME VALUE
+  # A variable that is not set, mostly: without the option another cluster, namespace or release would be meant.
+  [[ $2 ]] || die "$EXIT_USAGE" "option --$1 has an empty value: leave the option out, or is a variable not set?"
   if [[ $1 == set ]]; then settings+=("$2"); else option[${1//-/_}]=$2; fi
 }
 

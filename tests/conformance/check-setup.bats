@@ -77,7 +77,7 @@ assert_refused() { # REGEX
   check
   kubectl delete clusterrole,clusterrolebinding "$NAMESPACE" --kubeconfig "$BATS_FILE_TMPDIR/kubeconfig" >/dev/null
   assert_success
-  refute_line --regexp '^(warning +([^s]|s[^k])|failed )' # of all but skew: kubectl is that of this machine
+  refute_line --regexp '^(warning +([^s ]|s[^k])|failed )' # of all but skew: kubectl is that of this machine
   assert_line --regexp '^ok +nodes +cpu-small: '
 }
 

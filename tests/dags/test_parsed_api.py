@@ -108,7 +108,7 @@ def test_it_waits_until_a_real_airflow_has_parsed_the_dags_and_reports_what_it_c
     before = time.time()
     assert environment.parse().wait() == 0
     assert [dag["dag_id"] for dag in airflow.dags()] == ["good"]
-    with pytest.raises(ScriptError, match="1 DAG files that use the toolkit cannot be imported"):
+    with pytest.raises(ScriptError, match="1 DAG files cannot be imported, see above"):
         waiting.wait_until_parsed(airflow, RELEASE, before, 0)
     assert capsys.readouterr().err.splitlines() == [
         "gke-job: broken.py: ModuleNotFoundError: No module named 'gke_job'",
@@ -120,7 +120,7 @@ def test_it_waits_until_a_real_airflow_has_parsed_the_dags_and_reports_what_it_c
         waiting.wait_until_parsed(airflow, RELEASE, taken, 0)
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.5)
     parsing = environment.parse()
-    with pytest.raises(ScriptError, match="1 DAG files that use the toolkit cannot be imported"):
+    with pytest.raises(ScriptError, match="1 DAG files cannot be imported, see above"):
         waiting.wait_until_parsed(airflow, RELEASE, taken, 60)
     assert "0 of 1 DAGs are parsed; not yet: broken.py, good.py" in capsys.readouterr().err
     parsing.wait()

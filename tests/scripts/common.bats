@@ -42,6 +42,13 @@ run_script_or_python() { # NAME ARGUMENT...
   done
 }
 
+@test "an option with an empty value is refused, and not taken as left out: 64" {
+  run_script list-jobs --namespace ''
+  assert_one_error 64 "option --namespace has an empty value: leave the option out, or is a variable not set?"
+  run_script deploy-dags --bucket gs://bucket --use=
+  assert_one_error 64 "option --use has an empty value"
+}
+
 @test "every script refuses an argument that is no option: 64" {
   local script
   for script in $(scripts); do
@@ -126,6 +133,12 @@ raw_words() { # SERVER TLS-NAME
   assert_output '[--server][https://host][--tls-server-name][name][--raw][/api/v1]'
   raw_words https://host:443/a/b/ ''
   assert_output '[--server][https://host:443][--tls-server-name][][--raw][/a/b/api/v1]'
+  raw_words https://host//a//b ''
+  assert_output '[--server][https://host][--tls-server-name][][--raw][/a/b/api/v1]'
+  raw_words 'https://host/a?x=1/2#y/z' ''
+  assert_output '[--server][https://host][--tls-server-name][][--raw][/a/api/v1]'
+  raw_words 'https://host?x=/a' ''
+  assert_output '[--raw][/api/v1]'
   raw_words host/a ''
   assert_output '[--server][host][--tls-server-name][][--raw][/a/api/v1]'
 }

@@ -196,8 +196,8 @@ JSON
   assert_equal "$status" 65
   assert_equal "${stderr_lines[-3]}" 'deploy-dags: ours.py: ImportError: gke_job: :group::'
   assert_regex "${stderr_lines[-2]}" '^deploy-dags: done: Airflow has parsed 1 DAGs with release v'
-  assert_equal "${stderr_lines[-1]}" "deploy-dags: 1 DAG files that use the toolkit cannot be imported, see above: correct \
-them, or go back with --use"
+  assert_equal "${stderr_lines[-1]}" "deploy-dags: 1 DAG files cannot be imported, see above: they use the toolkit, or \
+there was no such error before; correct them, or go back with --use"
   refute_regex "$stderr" theirs
 }
 

@@ -15,7 +15,7 @@ from gke_jobs import exit_codes
 from gke_jobs.deployment import airflow_api, waiting
 from gke_jobs.deployment.airflow_api import Airflow, UnansweredError, access_token
 from gke_jobs.deployment.deployed import Deployed
-from gke_jobs.deployment.parsed import Progress, asked_from, describe, judge
+from gke_jobs.deployment.parsed import Progress, asked_from, describe, judge, texts_of
 from gke_jobs.messages import ScriptError
 
 # By version: /dags and /importErrors of an Airflow with good.py and broken.py; the paths are as on Composer.
@@ -68,7 +68,20 @@ def test_a_dag_whose_file_is_gone_is_not_waited_for(answers):
 def test_a_dag_of_a_file_that_cannot_be_imported_is_not_waited_for(answers):
     dags, errors, _, after = answers
     errors[0] |= {"filename": dags[0].get("relative_fileloc") or dags[0]["fileloc"], "stack_trace": "theirs"}
-    assert judge(dags, errors, after) == Progress(total=0, parsed=0, missing=[], broken={})
+    assert judge(dags, errors, after) == Progress(total=0, parsed=0, missing=[], broken={}, others=1)
+
+
+def test_an_error_that_was_not_there_before_counts_although_airflow_has_cut_the_toolkit_out_of_its_trace(answers):
+    dags, errors, before, _ = answers
+    cut = "TypeError: GkeCluster.__init__() got an unexpected keyword argument 'removed' at 0x7f12"
+    errors[0] |= {"stack_trace": f"Traceback\n{cut}"}
+    known = texts_of([{**errors[0], "stack_trace": "another error"}])
+    assert judge(dags, errors, before, known).broken == {"broken.py": cut}
+    assert judge(dags, errors, before, texts_of([])).broken == {"broken.py": cut}
+    same = texts_of([{**errors[0], "stack_trace": cut.replace("0x7f12", "0x7f99")}])
+    found = judge(dags, errors, before, same)
+    assert (found.broken, found.others) == ({}, 1)
+    assert judge(dags, errors, before).others == 1
 
 
 def test_texts_of_others_are_sanitized():
@@ -85,8 +98,13 @@ def test_only_the_first_files_are_shown():
 
 
 def test_a_release_that_is_taken_at_once_counts_when_the_file_that_names_it_has_arrived():
-    assert asked_from(Deployed({RELEASE: 5000}), 4700) == 5060
-    assert asked_from(Deployed({RELEASE: 0, "other": 9}), 4700) == 5060
+    assert asked_from(Deployed({RELEASE: 5000}), 4700, is_copied=True) == 5060
+    assert asked_from(Deployed({RELEASE: 0, "other": 9}), 4700, is_copied=False) == 5060
+
+
+def test_a_release_that_was_there_and_got_files_counts_when_they_have_arrived():
+    assert asked_from(Deployed({RELEASE: 5}), 4700, is_copied=True) == 5060
+    assert asked_from(Deployed({RELEASE: 5}), 4700, is_copied=False) == 65
 
 
 class FakeAirflow:
@@ -150,7 +168,7 @@ def test_what_is_not_parsed_in_time_is_124():
 def parsed_in_2026(monkeypatch):
     """The release is taken in the year 2026, whatever the clock says."""
     year = datetime(2025, 12, 31, tzinfo=timezone.utc)
-    monkeypatch.setattr(waiting, "judge", lambda dags, errors, after: judge(dags, errors, year))
+    monkeypatch.setattr(waiting, "judge", lambda dags, errors, after, before: judge(dags, errors, year, before))
 
 
 def test_a_web_server_that_is_away_for_a_while_is_asked_again(capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,30 +25,43 @@ class Progress:
     """How far Airflow is.
 
     total: active DAGs, without those of a file that cannot be imported; parsed: how many of these with the release;
-    missing: the files of the others, and those whose error names the toolkit and is of a time before; broken: the last
-    line of the error by file, of errors since then that name the toolkit. Texts are sanitized.
+    missing: the files of the others, and those whose error counts and is of a time before; broken: the last line of the
+    error by file, of errors since then that count; others: how many files have an error that does not count. An error
+    counts when it names the toolkit, or when it was not there before: Airflow cuts traces. Texts are sanitized.
     """
 
     total: int
     parsed: int
     missing: list[str]
     broken: dict[str, str]
+    others: int = 0
 
 
-def asked_from(deployed: Deployed, written: float) -> float:
+def asked_from(deployed: Deployed, written: float, *, is_copied: bool) -> float:
     """Return the time after which a DAG that is parsed has the newest release, in seconds since the epoch.
 
     :param deployed: what the pointer says
     :param written: when the pointer was written; a release that is taken at once is so when the pointer has arrived
+    :param is_copied: whether files were copied; a release that was not complete is so when they have arrived
     """
-    return (deployed.releases[deployed.current] or written + SYNC_SECONDS) + PARSE_SECONDS
+    taken = deployed.releases[deployed.current]
+    arrived = written + SYNC_SECONDS if is_copied or not taken else 0
+    return max(taken, arrived) + PARSE_SECONDS
 
 
-def judge(dags: list[Json], errors: list[Json], after: datetime) -> Progress:
+def texts_of(errors: list[Json]) -> frozenset[tuple[str, str, str]]:
+    """Return what tells an import error from another one, whenever it was seen."""
+    return frozenset(map(_text, errors))
+
+
+def judge(
+    dags: list[Json], errors: list[Json], after: datetime, before: frozenset[tuple[str, str, str]] | None = None
+) -> Progress:
     """Return how far Airflow is.
 
     :param dags: as /dags of the REST API has them, of Airflow 2.11 or 3
     :param errors: likewise, of /importErrors
+    :param before: texts_of the errors before the release was taken, None where they are not known
     """
     unreadable = {text_at(error, "filename") for error in errors} - {""}
     active = [
@@ -56,14 +70,26 @@ def judge(dags: list[Json], errors: list[Json], after: datetime) -> Progress:
         if at(dag, "is_active") is not False and at(dag, "is_stale") is not True and not _files(dag) & unreadable
     ]
     late = [dag for dag in active if not _is_later(dag, "last_parsed_time", after)]
-    ours = [error for error in errors if TOOLKIT in text_at(error, "filename") + text_at(error, "stack_trace")]
+    ours = [
+        error
+        for error in errors
+        if TOOLKIT in text_at(error, "filename") + text_at(error, "stack_trace")
+        or (before is not None and _text(error) not in before)
+    ]
     old = [error for error in ours if not _is_later(error, "timestamp", after)]
     return Progress(
         total=len(active),
         parsed=len(active) - len(late),
         missing=sorted({*map(_shown_file, late), *map(_file_of_error, old)}),
         broken={_file_of_error(error): _last_line(error) for error in ours if error not in old},
+        others=len(unreadable - {text_at(error, "filename") for error in ours}),
     )
+
+
+def _text(error: Json) -> tuple[str, str, str]:
+    # Addresses and times differ each time.
+    said = re.sub(r"0x[0-9a-f]+|[0-9]+", "#", _last_line(error))
+    return text_at(error, "bundle_name"), text_at(error, "filename"), said
 
 
 def describe(progress: Progress) -> str:

@@ -1,10 +1,11 @@
 """Waits until Airflow has parsed the DAGs with the release that is in the bucket; for deploy-dags.
 
 command.py release-parsed --airflow ADDRESS --image VERSION --pointer FILE --written TIME --timeout SECONDS
+    [--copied]
 
 --pointer is the file in the bucket that names the release, and --written when it was written there, in seconds since
-the epoch. Exit codes: 65 where a DAG that uses the toolkit cannot be imported, 124 where the time is over, 69 and 77
-where Airflow cannot be asked.
+the epoch; --copied: files of the release were copied. Exit codes: 65 where a DAG cannot be imported for the release,
+124 where the time is over, 69 and 77 where Airflow cannot be asked.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from typing import NoReturn
 from gke_jobs import exit_codes
 from gke_jobs.deployment.airflow_api import Airflow, UnansweredError, access_token
 from gke_jobs.deployment.deployed import read_pointer
-from gke_jobs.deployment.parsed import Progress, asked_from, describe, judge, shown
+from gke_jobs.deployment.parsed import Progress, asked_from, describe, judge, shown, texts_of
+from gke_jobs.json_access import Json
 from gke_jobs.messages import ERROR, WARNING, ScriptError, die, log
 from gke_jobs.plain_text import duration
 
@@ -52,9 +54,10 @@ def main() -> int:
     parser.add_argument("--pointer", type=Path, required=True)
     for name in ("written", "timeout"):
         parser.add_argument(f"--{name}", type=float, required=True)
+    parser.add_argument("--copied", action="store_true")
     options = parser.parse_args(sys.argv[1:])
     deployed = read_pointer(options.pointer.read_bytes().decode())
-    after = asked_from(deployed, options.written)
+    after = asked_from(deployed, options.written, is_copied=options.copied)
     try:
         try:
             airflow = Airflow(options.airflow, options.image, access_token)
@@ -74,8 +77,10 @@ def wait_until_parsed(airflow: Airflow, release: str, after: float, seconds: flo
     """
     clock = clock or Clock()
     moment = datetime.fromtimestamp(after, timezone.utc)
+    before = None
     if after > clock.now():
-        _ask(airflow, moment, UNREACHABLE_SECONDS, clock)  # what is not permitted is known at once
+        # What is not permitted is known at once, and which errors are not of this release.
+        before = texts_of(_ask(airflow, UNREACHABLE_SECONDS, clock)[1])
         log(f"waiting until {moment:%H:%M:%S} UTC: what is parsed from then on has release {release} for sure")
     while (left := after - clock.now()) > 0:
         clock.sleep(min(left, HEARTBEAT_SECONDS))
@@ -84,7 +89,8 @@ def wait_until_parsed(airflow: Airflow, release: str, after: float, seconds: flo
     began = clock.now()
     told, told_at = "", began
     while True:
-        progress = _ask(airflow, moment, min(UNREACHABLE_SECONDS, began + seconds - clock.now()), clock)
+        answers = _ask(airflow, min(UNREACHABLE_SECONDS, began + seconds - clock.now()), clock)
+        progress = judge(*answers, moment, before)
         words, now = describe(progress), clock.now()
         if not progress.missing or now >= began + seconds:
             return _end(progress, release, seconds)
@@ -104,21 +110,24 @@ def _end(progress: Progress, release: str, seconds: float) -> None:
             f"{progress.total} DAGs are parsed; release {release} is in the bucket all the same: see the log of the "
             "DAG processor, or run this again to go on waiting",
         )
-    log(f"done: Airflow has parsed {progress.parsed} DAGs with release {release}")
+    others = f"; {progress.others} files have other import errors" if progress.others else ""
+    log(f"done: Airflow has parsed {progress.parsed} DAGs with release {release}{others}")
+    if not progress.total:
+        log("Airflow shows this account no active DAG: there is none, or it may not read them", WARNING)
     if progress.broken:
         die(
             exit_codes.DATA,
-            f"{len(progress.broken)} DAG files that use the toolkit cannot be imported, see above: correct them, or go "
-            "back with --use",
+            f"{len(progress.broken)} DAG files cannot be imported, see above: they use the toolkit, or there was no "
+            "such error before; correct them, or go back with --use",
         )
 
 
-def _ask(airflow: Airflow, after: datetime, patience: float, clock: Clock) -> Progress:
-    """Ask, for as long as there may be no answer."""
+def _ask(airflow: Airflow, patience: float, clock: Clock) -> tuple[list[Json], list[Json]]:
+    """Return DAGs and import errors; ask for as long as there may be no answer."""
     until, delay = clock.now() + patience, 1.0
     while True:
         try:
-            return judge(airflow.dags(), airflow.import_errors(), after)
+            return airflow.dags(), airflow.import_errors()
         except UnansweredError as error:
             words = str(error)
         except ScriptError as error:
