@@ -70,7 +70,7 @@ use_cluster() {
   require_access
   # What the summary of the run names; a stage of run-job takes over that of run-job.
   [[ ${GKE_JOB_RUN-} ]] ||
-    export GKE_JOB_SERVER='' GKE_JOB_TLS_NAME='' GKE_JOB_CLUSTER=${option[cluster]:+${option[project]}/${option[location]}/${option[cluster]}}
+    export GKE_JOB_CLUSTER=${option[cluster]:+${option[project]}/${option[location]}/${option[cluster]}}
   if names_gke; then
     pass_on_access
     export KUBECONFIG=$PRIVATE_DIR/kubeconfig
@@ -80,11 +80,10 @@ use_cluster() {
     : "${option[namespace]:=default}"
   else
     [[ ! ${option[context]} ]] || kubectl_options+=(--context "${option[context]}")
+    is_dry || [[ ${GKE_JOB_RUN-} || ${option[namespace]} ]] || use_context
   fi
-  # The server of a cluster of GKE has no path, and its kubeconfig no namespace.
-  is_dry || [[ ${GKE_JOB_RUN-} || ${option[cluster]} ]] || read_context
   [[ ${GKE_JOB_RUN-} ]] || note_cluster
-  [[ ${GKE_JOB_RUN-} ]] || unset GKE_JOB_NAMESPACE
+  [[ ${GKE_JOB_RUN-} ]] || unset GKE_JOB_NAMESPACE GKE_JOB_SERVER GKE_JOB_TLS_NAME
   is_dry || export GKE_JOB_NAMESPACE=${GKE_JOB_NAMESPACE:-${option[namespace]}} # for the stages of run-job
   is_dry || : "${option[namespace]:=$GKE_JOB_NAMESPACE}"
   [[ ! ${option[namespace]} ]] || kubectl_options+=(--namespace "${option[namespace]}")
@@ -99,32 +98,43 @@ note_cluster() {
   export GKE_JOB_CLUSTER_OPTIONS=$quoted
 }
 
-# Takes the namespace of the context unless one is given, and notes its server.
-# Sets, for stages as well: GKE_JOB_SERVER, its address, empty where kubectl finds the cluster without a kubeconfig; and
-# GKE_JOB_TLS_NAME, the name in its certificate where it is not that of the address.
-read_context() {
-  local status=0 namespace=''
-  start KILL kubectl config view --minify "${kubectl_options[@]}" \
-    --output 'jsonpath={range .clusters[0].cluster}{.server}{"\n"}{.tls-server-name}{"\n"}{end}{.contexts[0].context.namespace}' \
+# Takes the namespace of the context.
+use_context() {
+  local found=''
+  start KILL kubectl config view --minify "${kubectl_options[@]}" --output 'jsonpath={.contexts[0].context.namespace}' \
     >"$PRIVATE_DIR/context" 2>"$PRIVATE_DIR/errors"
+  wait $! || { (($? > 128)) && exit "$EXIT_INTERRUPTED"; } ||
+    exit_for "$(explain_kubectl 'find the cluster' "$PRIVATE_DIR/errors")"
+  read -r found <"$PRIVATE_DIR/context" || true
+  : "${option[namespace]:=${found:-default}}"
+}
+
+# Sets, for stages as well: GKE_JOB_SERVER, the address of the API server, empty where there is no kubeconfig, or where it
+# has no path anyway; and GKE_JOB_TLS_NAME, the name in its certificate where it is not that of the address.
+read_server() {
+  local status=0
+  [[ ! ${GKE_JOB_SERVER+known} ]] || return 0
+  export GKE_JOB_SERVER='' GKE_JOB_TLS_NAME=''
+  [[ ! ${option[cluster]} ]] || return 0 # of GKE
+  start KILL kubectl config view --minify "${kubectl_options[@]}" \
+    --output 'jsonpath={range .clusters[0].cluster}{.server}{"\n"}{.tls-server-name}{end}' \
+    >"$PRIVATE_DIR/context" 2>/dev/null
   wait $! || status=$?
   ((status <= 128)) || exit "$EXIT_INTERRUPTED"
-  ((status == 0)) || [[ ${option[namespace]} ]] ||
-    exit_for "$(explain_kubectl 'find the cluster' "$PRIVATE_DIR/errors")"
-  { read -r GKE_JOB_SERVER && read -r GKE_JOB_TLS_NAME && read -r namespace; } <"$PRIVATE_DIR/context" || true
-  : "${option[namespace]:=${namespace:-default}}"
+  { read -r GKE_JOB_SERVER && read -r GKE_JOB_TLS_NAME; } <"$PRIVATE_DIR/context" || true
 }
 
 # Fills `raw`, the words of kubectl for a request to a path of the API server. Connect gateway and others serve a cluster
 # below a path; kubectl adds it to that of a raw request from version 1.34 on only, so the server is named without it.
 raw_request() { # PATH
-  local host=${GKE_JOB_SERVER#*://} scheme below=''
-  scheme=${GKE_JOB_SERVER%"$host"} host=${host%%[?#]*} # as kubectl leaves out query and fragment
+  local server=${GKE_JOB_SERVER-} host scheme below=''
+  host=${server#*://}
+  scheme=${server%"$host"} host=${host%%[?#]*} # as kubectl leaves out query and fragment
   raw=()
   if [[ $host == */* ]]; then
     below=/${host#*/}
     while [[ $below == *//* ]]; do below=${below//\/\//\/}; done
-    raw=(--server "$scheme${host%%/*}" --tls-server-name "$GKE_JOB_TLS_NAME")
+    raw=(--server "$scheme${host%%/*}" --tls-server-name "${GKE_JOB_TLS_NAME-}")
   fi
   raw+=(--raw "${below%/}$1")
 }
@@ -140,6 +150,7 @@ open_connection() {
   proxy_command=(env GOGC=20 kubectl "${kubectl_options[@]}" proxy --unix-socket=socket --accept-paths="$paths"
     --reject-methods='^([^G]|G[^E]|GE[^T]|GET.)' --append-server-path)
   connection=(--socket "$directory/socket" --proxy-log "$directory/proxy.log")
+  read_server
   [[ ${GKE_JOB_RUN-} ]] || start_proxy
 }
 

@@ -36,8 +36,13 @@ EXCEPTIONS = {
         "cluster.bash",
         "jsonpath={range .clusters[0].cluster}{.server}",
     ): "lines of the user's own kubeconfig",
+    (
+        "cluster.bash",
+        "jsonpath={.contexts[0].context.namespace}",
+    ): "one word of the user's own kubeconfig",
     ("common.bash", "local IFS=' '"): "joins the words of a message",
     ("cluster.bash", "local status=$? IFS=$'\\n' child"): "process ids of our own children, from bash",
+    ("deploy-dags", "local IFS=$'\\n' child"): "likewise",
     ("cluster.bash", "local status=0 IFS=''"): "takes a line whole",
 }
 
