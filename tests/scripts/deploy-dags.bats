@@ -25,7 +25,8 @@ teardown() {
 }
 
 # A checkout that waits for no minutes, and an Airflow of the environment.
-wait_for_airflow() { # -> CHECKOUT, AIRFLOW, deployment
+wait_for_airflow() {      # -> CHECKOUT, AIRFLOW, deployment
+  export WAIT_SECONDS=120 # for a whole deployment: gcloud starts eight times
   CHECKOUT=$BATS_TEST_TMPDIR/checkout
   mkdir "$CHECKOUT"
   copy_checkout "$CHECKOUT"
