@@ -92,17 +92,10 @@ teardown() {
   assert_equal "$(tail -c 3 "$BATS_TEST_TMPDIR/log" | od -An -tx1 | xargs)" 'c3 28 0a'
 }
 
-@test "waits patiently for a node, and says what the scheduler says" {
-  create_job patient 'echo on a big node' '{}' '{"resources": {"requests": {"memory": "100Gi"}}}'
-  run_script follow-job --job patient
-  assert_success
-  assert_regex "$stderr" 'is waiting for a node: 0/[0-9]+ nodes are available: .*Insufficient memory'
-}
-
 # Follows a Job from before it runs, so that nothing of it is missed: fills follower.
-follow_suspended_job() { # NAME SHELL-COMMAND [SPEC]
+follow_suspended_job() { # NAME SHELL-COMMAND [SPEC [CONTAINER]]
   create_job "$1" "$2" "$("$GKE_JOB_PYTHON" -c 'import json, sys
-print(json.dumps({"suspend": True, **json.loads(sys.argv[1])}))' "${3:-{\}}")"
+print(json.dumps({"suspend": True, **json.loads(sys.argv[1])}))' "${3:-{\}}")" "${4:-{\}}"
   bash "$REPOSITORY/scripts/follow-job" --job "$1" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   follower=$!
   wait_until grep "Job $1 is suspended" "$BATS_TEST_TMPDIR/err"
@@ -117,6 +110,14 @@ resume() { # NAME
   resume suspended
   wait_for "$follower"
   assert_equal "$status" 0
+}
+
+@test "waits patiently for a node, and says what the scheduler says" {
+  follow_suspended_job patient 'echo on a big node' '{}' '{"resources": {"requests": {"memory": "100Gi"}}}'
+  resume patient
+  wait_for "$follower"
+  assert_equal "$status" 0
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'is waiting for a node: 0/[0-9]+ nodes are available: .*Insufficient memory'
 }
 
 @test "the connection is started anew when it dies, and the end of the Job is not missed" {
