@@ -50,13 +50,6 @@ clean_up() {
   esac
 }
 
-# With its children, if it has a session of its own. Disowned, so that bash does not say that it was killed.
-kill_child() { # PROCESS-ID
-  disown "$1" 2>/dev/null || true
-  kill -KILL -- "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null || true
-  while is_running "$1"; do pause 0.01; done
-}
-
 # Decides which cluster kubectl talks to: with a cluster of GKE a private kubeconfig from get-credentials, else --context
 # or the current context. Call it once, after make_private_dir. A stage of run-job takes what run-job has decided.
 # Sets: kubectl_options, the words after `kubectl` that name context and namespace; option[namespace].
@@ -128,12 +121,14 @@ read_server() {
 # below a path; kubectl adds it to that of a raw request from version 1.34 on only, so the server is named without it.
 raw_request() { # PATH
   local server=${GKE_JOB_SERVER-} host scheme below=''
+  server=${server%%\?*} # as kubectl leaves out the query
   host=${server#*://}
-  scheme=${server%"$host"} host=${host%%[?#]*} # as kubectl leaves out query and fragment
+  scheme=${server%"$host"}
   raw=()
   if [[ $host == */* ]]; then
     below=/${host#*/}
     while [[ $below == *//* ]]; do below=${below//\/\//\/}; done
+    below=${below//#/%23} # likewise, behind a slash
     raw=(--server "$scheme${host%%/*}" --tls-server-name "${GKE_JOB_TLS_NAME-}")
   fi
   raw+=(--raw "${below%/}$1")

@@ -48,6 +48,13 @@ is_running() { # PROCESS-ID
   [[ $1 ]] && { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ ${stat##*) } != Z* ]]
 }
 
+# Ends a child, with all that it has started where it leads a process group. Disowned, so that bash does not say that it was killed.
+kill_child() { # PROCESS-ID
+  disown "$1" 2>/dev/null || true
+  kill -KILL -- "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null || true
+  while is_running "$1"; do pause 0.01; done
+}
+
 # Waits, and a signal is handled at once. Not with `read -t`: where a trap ends the script during it, bash 5.2 returns to
 # that read from inside the trap, and the script goes on.
 pause() { # SECONDS

@@ -18,7 +18,7 @@ LONGEST_LINE = 4 << 20  # bytes
 
 
 class Api:
-    """Requests of whoever `kubeconfig` is."""
+    """Requests with the credentials of `kubeconfig`."""
 
     def __init__(self, kubeconfig: Path):
         config = yaml.safe_load(kubeconfig.read_text())

@@ -110,7 +110,7 @@ class Pools:
             "daemonEndpoints": {"kubeletEndpoint": {"Port": kubelet.PORT}},
         }
         if made := await self._try("POST", NODES, node):
-            self._nodes.objects["", node["metadata"]["name"]] = made  # the watch tells of it later
+            self._nodes.objects["", node["metadata"]["name"]] = made  # the watch reports it later
 
     async def _remove(self, name: str) -> None:
         await self._try("DELETE", f"{NODES}/{name}")

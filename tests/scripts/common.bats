@@ -137,6 +137,8 @@ raw_words() { # SERVER TLS-NAME
   assert_output '[--server][https://host][--tls-server-name][][--raw][/a/b/api/v1]'
   raw_words 'https://host/a?x=1/2#y/z' ''
   assert_output '[--server][https://host][--tls-server-name][][--raw][/a/api/v1]'
+  raw_words 'https://host/a#b' ''
+  assert_output '[--server][https://host][--tls-server-name][][--raw][/a%23b/api/v1]'
   raw_words 'https://host?x=/a' ''
   assert_output '[--raw][/api/v1]'
   raw_words host/a ''
