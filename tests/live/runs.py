@@ -86,8 +86,9 @@ class Airflow:
             "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "2",
             "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "20",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
-            # Airflow 2.11 takes another try for a task that is found lost again before its DAG file is processed.
-            "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "30",
+            # Airflow 2.11 fails the next try of a task that is found lost twice before its DAG file is processed. A
+            # file that is being processed when a task is found lost is processed again 30 s later.
+            "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "60",
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
