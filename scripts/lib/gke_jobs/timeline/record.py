@@ -165,8 +165,8 @@ class Record:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
-        return max(0.0, self.ended - self.created)
+        """How long it took, in the microseconds of Kubernetes' times."""
+        return max(0.0, round(self.ended - self.created, 6))
 
     def to_json(self) -> Json:
         """Return it as an object."""
