@@ -7,11 +7,11 @@ VENV := .build/airflow-$(AIRFLOW)
 BIN := $(VENV)/bin
 PINS := tests/requirements
 K8S := .build/k8s
-KWOK_SOURCES := $(wildcard tests/cluster/kwok/*) tests/cluster/build-kwok
-KUEUE_SOURCES := $(wildcard tests/cluster/kueue/*) tests/cluster/build-kueue
-K8S_SOURCES := $(filter-out $(KWOK_SOURCES) $(KUEUE_SOURCES),$(wildcard tests/cluster/*.go tests/cluster/go.* \
-  tests/cluster/*/main.go tests/cluster/*/go.* tests/cluster/build* tests/cluster/packages tests/images/*/*.py) \
-  tests/cluster/images.py tests/localgke/cluster.yaml)
+KWOK_SOURCES := $(wildcard tests/dev/k8s/kwok/*) tests/dev/k8s/build-kwok
+KUEUE_SOURCES := $(wildcard tests/dev/k8s/kueue/*) tests/dev/k8s/build-kueue
+K8S_SOURCES := $(filter-out $(KWOK_SOURCES) $(KUEUE_SOURCES),$(wildcard tests/dev/k8s/*.go tests/dev/k8s/go.* \
+  tests/dev/k8s/*/main.go tests/dev/k8s/*/go.* tests/dev/k8s/build* tests/dev/k8s/packages tests/dev/images/*/*.py) \
+  tests/dev/k8s/images.py tests/dev/localgke/cluster.yaml)
 # A stamp is named after the content of what is built from: in a fresh checkout every file is new.
 content = $(shell cat $(1) | sha256sum | cut -c 1-16)
 K8S_BUILT := $(K8S)/.built-$(call content,$(K8S_SOURCES))
@@ -20,7 +20,7 @@ KUEUE_BUILT := $(K8S)/.kueue-$(call content,$(KUEUE_SOURCES))
 
 # The tools of the venv come last: gcloud, kubectl and python3 of the machine are the ones under test.
 export PATH := $(PATH):$(CURDIR)/$(BIN):$(CURDIR)/node_modules/bats/bin
-export PYTHONPATH := $(CURDIR)/tests
+export PYTHONPATH := $(CURDIR)/tests:$(CURDIR)/tests/dev
 export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
@@ -46,18 +46,18 @@ node_modules/.installed: package-lock.json
 	touch $@
 
 $(K8S_BUILT): | install
-	tests/cluster/build $(K8S)/bin
-	tests/cluster/build-images $(K8S)
+	tests/dev/k8s/build $(K8S)/bin
+	tests/dev/k8s/build-images $(K8S)
 	rm -f $(K8S)/.built-*
 	touch $@
 
 $(KWOK_BUILT):
-	tests/cluster/build-kwok $(K8S)/bin
+	tests/dev/k8s/build-kwok $(K8S)/bin
 	rm -f $(K8S)/.kwok-*
 	touch $@
 
 $(KUEUE_BUILT):
-	tests/cluster/build-kueue $(K8S)/kueue
+	tests/dev/k8s/build-kueue $(K8S)/kueue
 	rm -f $(K8S)/.kueue-*
 	touch $@
 
@@ -84,32 +84,32 @@ INSTALL_CHROMIUM = command -v chromium >/dev/null || { $(APT_INSTALL) chromium; 
 THE_CLUSTER := install $(if $(filter k8s,$(CLUSTER)),$(K8S_BUILT))
 
 demo: $(THE_CLUSTER) ## a preemption, an OOMKilled and a sweep, shown as they happen, on CLUSTER=localgke, the stand-in for GKE, or k8s
-	tests/demo/run $(CLUSTER)
+	tests/dev/demo/run $(CLUSTER)
 
 screenshot: demo ## the picture of a report in README.md, anew; Chromium as for test-ui
 	$(INSTALL_CHROMIUM)
-	$(BIN)/python tests/ui/screenshot.py .build/demo/finetune-1.html tests/demo/report.png
+	$(BIN)/python tests/e2e/ui/screenshot.py .build/demo/finetune-1.html tests/dev/demo/report.png
 
 test: install .build/providers/.installed ## everything that must pass; pytest and bats run side by side
-	bats tests/scripts >.build/bats.log 2>&1 & bats=$$!; $(BIN)/python -m pytest; status=$$?; \
+	bats tests/integration >.build/bats.log 2>&1 & bats=$$!; $(BIN)/python -m pytest; status=$$?; \
 	  wait $$bats || status=$$?; cat .build/bats.log; exit $$status
 
 golden: install ## what the templates render, templates/VALUES.md, the schemas and the recorded timelines, anew: read the diff
-	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/values_files.py
-	PYTHONPATH=scripts/lib $(BIN)/python tests/templates/golden.py
-	$(BIN)/python tests/scripts/timeline/recorded_runs.py texts
+	PYTHONPATH=scripts/lib $(BIN)/python tests/unit/templates/values_files.py
+	PYTHONPATH=scripts/lib $(BIN)/python tests/unit/templates/golden.py
+	$(BIN)/python tests/unit/scripts/timeline/recorded_runs.py texts
 
 test-dags: install .build/providers/.installed ## of these, what another AIRFLOW may change: the operator and the DAGs
-	$(BIN)/python -m pytest tests/dags
+	$(BIN)/python -m pytest tests/unit/dags
 
 test-google: install .build/beam/.installed ## the example with Google's operators, on Airflow 3.3 with Google's provider (Python 3.11 or newer)
 	$(MAKE) --silent install AIRFLOW=bench
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/.build/beam GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python \
-	  .build/airflow-bench/bin/python -m pytest tests/dags/google_operators.py
+	  .build/airflow-bench/bin/python -m pytest tests/unit/dags/google_operators.py
 
 test-ui: install ## what people see of reports and in Airflow's UI, in a headless Chromium; without one it is installed (root, Debian)
 	$(INSTALL_CHROMIUM)
-	$(BIN)/python -m pytest tests/ui/reports.py tests/ui/ui.py
+	$(BIN)/python -m pytest tests/e2e/ui
 
 # Redis and PostgreSQL are installed as Chromium is; the programs of PostgreSQL are not in PATH.
 INSTALL_SERVICES := { command -v redis-server && compgen -G '/usr/lib/postgresql/*/bin/postgres'; } >/dev/null || \
@@ -117,12 +117,12 @@ INSTALL_SERVICES := { command -v redis-server && compgen -G '/usr/lib/postgresql
 
 test-live: install ## kills, retries, workers and triggerers with a whole Airflow as Composer's: Celery, Redis, PostgreSQL
 	$(INSTALL_SERVICES)
-	$(BIN)/python -m pytest $(addprefix tests/live/,kills.py waits.py fallbacks.py workers.py restarts.py)
+	$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/ui
 
 bench-slots: install ## 100 Jobs on 4 worker slots, deferred and not, beside Airflow's operators; ARGS="--jobs N --seconds N --json FILE"
 	$(MAKE) --silent install AIRFLOW=bench
 	$(INSTALL_SERVICES)
-	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python .build/airflow-bench/bin/python tests/live/slots.py $(ARGS)
+	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python .build/airflow-bench/bin/python tests/e2e/slots.py $(ARGS)
 
 lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
 	tests/lint
@@ -141,40 +141,40 @@ strings: $(THE_CLUSTER) ## hostile texts in every field while the scripts run, o
 	tests/stress/strings $(CLUSTER) $(ARGS)
 
 fuzz: install ## 10,000 hostile values through each template, 10,000 sequences of events through the follower, others every time
-	$(BIN)/python -m pytest tests/templates/test_fuzz.py tests/scripts/following/test_*sequences.py --hypothesis-profile whole
+	$(BIN)/python -m pytest tests/unit/templates/test_fuzz.py tests/unit/scripts/following/test_*sequences.py --hypothesis-profile whole
 
 bench: $(THE_CLUSTER) ## what waiting for a Job costs, beside KubernetesJobOperator; CLUSTER=localgke or k8s; ARGS="--jobs N --seconds N"
 	$(MAKE) --silent install AIRFLOW=bench
-	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python AIRFLOW_VERSION=bench tests/bench/bench $(CLUSTER) $(ARGS)
+	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python AIRFLOW_VERSION=bench tests/performance/bench $(CLUSTER) $(ARGS)
 
 bench-follow: $(THE_CLUSTER) ## what a run costs, beside another checkout; CLUSTER=localgke or k8s; ARGS="--other DIR [--at-once N] [--json FILE]"
-	tests/bench/compare $(CLUSTER) $(ARGS)
+	tests/performance/compare $(CLUSTER) $(ARGS)
 
 test-cluster: install $(K8S_BUILT) $(KWOK_BUILT) ## that the real Kubernetes starts, comes back and leaves nothing (root)
-	bats tests/cluster
+	bats tests/dev/k8s
 
 cluster: install ## the stand-in to use by hand; prints what to export
-	tests/demo/cluster start localgke .build/cluster
+	tests/dev/demo/cluster start localgke .build/cluster
 
 cluster-stop: install ## end it
-	tests/demo/cluster stop localgke .build/cluster
+	tests/dev/demo/cluster stop localgke .build/cluster
 
 k8s-build: $(K8S_BUILT) $(KWOK_BUILT) $(KUEUE_BUILT) ## what the tests on the real Kubernetes need
 
 k8s: install $(K8S_BUILT) ## a real Kubernetes of one node to use by hand (root); prints what to export
-	tests/demo/cluster start cluster $(K8S)/state
+	tests/dev/demo/cluster start k8s $(K8S)/state
 
 k8s-pools: install $(KWOK_BUILT) ## node pools for it: nodes that KWOK plays, and an autoscaler; ARGS="--config FILE"
-	$(BIN)/python -m cluster.pools start --state $(K8S)/state $(ARGS)
+	$(BIN)/python -m k8s.pools start --state $(K8S)/state $(ARGS)
 
 k8s-stop: install ## end it and remove every trace
-	tests/demo/cluster stop cluster $(K8S)/state
+	tests/dev/demo/cluster stop k8s $(K8S)/state
 
 dag: $(THE_CLUSTER) ## your own DAG file, DAG=FILE.py, run once from begin to end on CLUSTER=localgke or k8s
-	tests/demo/dag '$(DAG)' $(CLUSTER)
+	tests/dev/demo/dag '$(DAG)' $(CLUSTER)
 
 airflow: install ## the Airflow UI on localhost, with the stand-in behind it
-	tests/demo/airflow
+	tests/dev/demo/airflow
 
 lock: install ## the newest versions of everything that install installs, with the hashes of their files
 	$(PINS)/lock

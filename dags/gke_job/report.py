@@ -28,7 +28,7 @@ class Report:
     """A private directory of one run of a script: what is given to it, and what it leaves."""
 
     def __init__(self) -> None:
-        # Mode 0700. The name lets a later run remove it when this process was killed: scripts/lib/private_dir.bash.
+        # Mode 0700. The name lets a later run remove it when this process was killed: private_dir.bash.
         self._directory = tempfile.TemporaryDirectory(prefix=f"gke-job.{os.getpid()}-")
         self.path = Path(self._directory.name)
 

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154 # job and status are set by functions of faults.bash
 # bats file_tags=needs:faults
 
-source "$BATS_TEST_DIRNAME/../faults/setup.bash"
+source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
 
 # Leads kubectl to a credential plugin in the place of a token that is valid for a second: it fails, with a message of
 # the metadata server, as often as there are lines in the file `failures`.

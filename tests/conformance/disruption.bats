@@ -41,7 +41,7 @@ drain() { # JOB
 # Undoes what a test has done to the node. A real kubelet registers its node when it starts, and only then.
 make_whole() {
   if ! kubectl get node "$node"; then
-    [[ $CONFORMANCE_CLUSTER != k8s ]] || "$GKE_JOB_PYTHON" -m cluster restart kubelet --state "$CLUSTER_STATE"
+    [[ $CONFORMANCE_CLUSTER != k8s ]] || "$GKE_JOB_PYTHON" -m k8s restart kubelet --state "$CLUSTER_STATE"
   else
     kubectl uncordon "$node"
     kubectl taint nodes "$node" preempted:NoExecute- || true

@@ -2,7 +2,7 @@
 # run-job while the way to the cluster is bad: the verdict and the result are right all the same.
 # bats file_tags=needs:faults
 
-source "$BATS_TEST_DIRNAME/../faults/setup.bash"
+source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
 
 @test "watches that the server ends are started again" {
   local watches

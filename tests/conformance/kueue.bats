@@ -5,8 +5,8 @@
 setup_file() {
   load test_helper
   export CLUSTER_STATE=$BATS_FILE_TMPDIR/cluster
-  "$GKE_JOB_PYTHON" -m cluster start --state "$CLUSTER_STATE"
-  "$GKE_JOB_PYTHON" -m cluster.queues --state "$CLUSTER_STATE"
+  "$GKE_JOB_PYTHON" -m k8s start --state "$CLUSTER_STATE"
+  "$GKE_JOB_PYTHON" -m k8s.queues --state "$CLUSTER_STATE"
   # shellcheck disable=SC1091 # written by the cluster
   source "$CLUSTER_STATE/env"
   use_generated_namespace
@@ -21,7 +21,7 @@ setup() { load test_helper; }
 
 teardown() { end_children; }
 
-teardown_file() { "$GKE_JOB_PYTHON" -m cluster stop --state "$CLUSTER_STATE"; }
+teardown_file() { "$GKE_JOB_PYTHON" -m k8s stop --state "$CLUSTER_STATE"; }
 
 # A ClusterQueue with so much cpu, and a LocalQueue of that name. SPEC: JSON, more fields of the ClusterQueue.
 create_queue() { # NAME CPU [SPEC]

@@ -6,7 +6,7 @@
 
 setup_file() {
   load test_helper
-  [[ $CONFORMANCE_CLUSTER != k8s ]] || "$GKE_JOB_PYTHON" -m cluster.pools start --state "$CLUSTER_STATE"
+  [[ $CONFORMANCE_CLUSTER != k8s ]] || "$GKE_JOB_PYTHON" -m k8s.pools start --state "$CLUSTER_STATE"
   use_generated_namespace
   profiles=$BATS_FILE_TMPDIR/team.yaml
   cat >"$profiles" <<'END'
@@ -28,7 +28,7 @@ teardown() { end_children; }
 
 teardown_file() {
   delete_namespace
-  [[ $CONFORMANCE_CLUSTER != k8s ]] || "$GKE_JOB_PYTHON" -m cluster.pools stop --state "$CLUSTER_STATE"
+  [[ $CONFORMANCE_CLUSTER != k8s ]] || "$GKE_JOB_PYTHON" -m k8s.pools stop --state "$CLUSTER_STATE"
 }
 
 # Writes values of a Pod that prints "began", and after some seconds leaves the result 7, unless it is ended; prints the file's path.

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154 # job and status are set by functions of faults.bash
 # bats file_tags=needs:faults
 
-source "$BATS_TEST_DIRNAME/../faults/setup.bash"
+source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
 
 @test "L1: one line of more than 16 KiB in two pieces, the stream broken in between: every line is read once" {
   local struck

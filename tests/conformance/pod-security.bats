@@ -26,7 +26,7 @@ teardown_file() { delete_namespace; }
 
 @test "each shipped template passes with the values it requires and with all that it knows, without a warning" {
   local manifest
-  for manifest in "$REPOSITORY"/tests/templates/golden/*/{minimal,everything}.yaml; do
+  for manifest in "$REPOSITORY"/tests/unit/templates/golden/*/{minimal,everything}.yaml; do
     run --separate-stderr kubectl create --dry-run=server --output name --filename "$manifest"
     assert_success
     assert_line job.batch/golden

@@ -26,7 +26,7 @@ start_counting() { # [EXIT-CODE] -> runner
 }
 
 restart() { # COMPONENT
-  "$GKE_JOB_PYTHON" -m cluster restart "$1" --state "$CLUSTER_STATE"
+  "$GKE_JOB_PYTHON" -m k8s restart "$1" --state "$CLUSTER_STATE"
 }
 
 # The result is right, and every line of the log was read once.

@@ -2,7 +2,7 @@
 # What the cases share: `load test_helper` in setup_file and setup.
 
 : "${CONFORMANCE_CLUSTER:?is not set: run the suite with make conformance}"
-source "$BATS_TEST_DIRNAME/../scripts/test_helper.bash"
+source "$BATS_TEST_DIRNAME/../integration/test_helper.bash"
 
 # A namespace of this file alone; setup_file of every file calls it. EXTRA is JSON: more labels.
 use_generated_namespace() { # [EXTRA]

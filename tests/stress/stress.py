@@ -1,7 +1,7 @@
 """Runs many Jobs while things go wrong at random; exits with 1 when what comes of one is not what must.
 
 drawing.py tells what is drawn, from --seed and the Job's number, and with which exit codes and results that may end.
-Each Job has a proxy to the cluster (tests/faults) to itself, and is looked at past it. What must hold:
+Each Job has a proxy to the cluster (tests/dev/faults) to itself, and is looked at past it. What must hold:
 
 - a try ends with an exit code, prints the result, and nothing else, as the draw demands;
 - the work is done once: a second Job is created only when the first had failed, was collected, or was deleted, and

@@ -1,4 +1,4 @@
-"""The exit codes of every script, the same as in scripts/lib/common.bash; scripts/README.md describes each."""
+"""The exit codes of every script, the same as in scripts/lib/bash/common.bash; scripts/README.md describes each."""
 
 from __future__ import annotations
 

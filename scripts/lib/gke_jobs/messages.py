@@ -12,7 +12,7 @@ from gke_jobs.report import report
 # The caller gives each message a level in its log: the prefix that sd-daemon(3) describes.
 HAS_LEVELS = bool(os.environ.get("GKE_JOB_LEVELS"))
 ERROR, WARNING = ("<3>", "<4>") if HAS_LEVELS else ("", "")
-PROGRAM = os.environ.get("GKE_JOB_PROGRAM", "gke-job")  # set by scripts/lib/common.bash
+PROGRAM = os.environ.get("GKE_JOB_PROGRAM", "gke-job")  # set by scripts/lib/bash/common.bash
 
 
 class ScriptError(Exception):

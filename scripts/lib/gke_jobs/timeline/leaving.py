@@ -19,7 +19,7 @@ from gke_jobs.timeline.keeping import PodRuns
 from gke_jobs.timeline.making import End, make_record
 from gke_jobs.timeline.record import Record
 
-CLUSTER = "GKE_JOB_CLUSTER"  # PROJECT/LOCATION/NAME, set by scripts/lib/cluster.bash
+CLUSTER = "GKE_JOB_CLUSTER"  # PROJECT/LOCATION/NAME, set by scripts/lib/bash/cluster.bash
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPWR)
 
 

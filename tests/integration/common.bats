@@ -1,0 +1,146 @@
+#!/usr/bin/env bats
+# What holds for every script: its help, its options, its streams.
+
+setup() { load test_helper; }
+
+scripts() {
+  find "$REPOSITORY/scripts" -maxdepth 1 -type f ! -name '.*' ! -name VERSION ! -name '*.md' -printf '%f\n' | sort
+}
+
+run_script_or_python() { # NAME ARGUMENT...
+  if head -n 1 "$REPOSITORY/scripts/$1" | grep -q python; then
+    run --separate-stderr "$GKE_JOB_PYTHON" "$REPOSITORY/scripts/$1" "${@:2}"
+  else
+    run_script "$@"
+  fi
+}
+
+@test "every script prints its help to stdout, with the exit codes" {
+  local script
+  for script in $(scripts); do
+    run_script_or_python "$script" --help
+    assert_success
+    assert_output --partial "Usage: $script"
+    assert_output --partial 'Exit codes:'
+    assert_equal "$stderr" ''
+  done
+}
+
+@test "the help of every script names each option that it takes" {
+  local script option known
+  for script in $(scripts); do
+    run_script_or_python "$script" --no-such-option
+    assert_failure 64
+    known=${stderr##*known are}
+    known=${known%;*}
+    [[ $known == " --"* ]] || fail "$script does not list its options: $stderr"
+    run_script_or_python "$script" --help
+    for option in $known; do
+      [[ $output == *CLUSTER* && $option =~ ^--(project|location|cluster|context|namespace)$ ]] ||
+        assert_output --regexp "(^|[[:space:][])${option}[] ]"
+    done
+  done
+}
+
+@test "an option with an empty value is refused, and not taken as left out: 64" {
+  run_script list-jobs --namespace ''
+  assert_one_error 64 "option --namespace has an empty value: leave the option out, or is a variable not set?"
+  run_script deploy-dags --bucket gs://bucket --use=
+  assert_one_error 64 "option --use has an empty value"
+}
+
+@test "every script refuses an argument that is no option: 64" {
+  local script
+  for script in $(scripts); do
+    run_script_or_python "$script" argument
+    assert_failure 64
+    assert_equal "$output" ''
+  done
+}
+
+@test "an option and its value may be joined by =" {
+  run_script get-credentials --project=p --location=l --cluster=c=d --dry-run
+  assert_success
+  assert_equal "$stderr" 'get-credentials: would run: gcloud container clusters get-credentials c=d --location l --project p'
+}
+
+@test "S10: a name that begins with a dash never reaches a program as an option: 64" {
+  local name
+  for name in job namespace cluster project location context uid; do
+    run_script delete-job --job x "--$name=--raw=/x"
+    assert_one_error 64 "^delete-job: option --$name is '--raw=/x': a name does not begin with a dash"
+  done
+  run_script submit-job --template --raw=/x
+  assert_one_error 64 "option --template is '--raw=/x': a name does not begin with a dash"
+}
+
+@test "S10: what is no name of Kubernetes is refused: 64" {
+  run_script delete-job --job 'x/../../secrets'
+  assert_one_error 64 "option --job is 'x/../../secrets': it takes a name of Kubernetes"
+  run_script list-jobs --namespace 'a b'
+  assert_one_error 64 "option --namespace is 'a b': it takes a name of Kubernetes"
+  run_script delete-job --job x --uid 'x["y"]'
+  assert_one_error 64 'option --uid is .*: it takes the uid of a Job'
+}
+
+@test "a number that Bash cannot count to is refused: 64" {
+  run_script list-jobs --unreachable-timeout 99999999999999999999
+  assert_one_error 64 'it takes a whole number of seconds above 0, of at most 9 digits'
+}
+
+@test "what the shell of the user has exported of its options changes nothing" {
+  set -o noclobber -o noglob -o posix
+  export SHELLOPTS
+  run_script get-credentials --project p --location l --cluster c --dry-run
+  assert_success
+}
+
+@test "a function that the shell of the user has exported takes the place of no command" {
+  kubectl() { echo "a function of the user"; }
+  main() { echo "a function of the user"; }
+  sed() { echo "a function of the user"; }
+  export -f kubectl main sed
+  run_script poll-job --job nowhere --dry-run
+  assert_success
+  assert_regex "$stderr" '^poll-job: would run: kubectl'
+  run_script poll-job --help
+  assert_output --partial 'Usage: poll-job'
+}
+
+@test "too few file descriptors are a mistake of the configuration: 78" {
+  local limit
+  for limit in 8 10 12 14; do
+    run bash -c 'ulimit -n "$1" && exec bash "$2/scripts/run-job" --template batch-job' shell "$limit" "$REPOSITORY"
+    assert_failure 78
+  done
+}
+
+# Sources the library, and prints the words of a raw request to /api/v1 for a server and the name in its certificate.
+raw_words() { # SERVER TLS-NAME
+  run bash -c 'source "$1/scripts/lib/bash/common.bash"
+    source "$SCRIPTS/lib/bash/cluster.bash"
+    GKE_JOB_SERVER=$2 GKE_JOB_TLS_NAME=$3
+    raw_request /api/v1
+    printf "[%s]" "${raw[@]}"' shell "$REPOSITORY" "$1" "$2"
+}
+
+@test "a raw request names a server that has a path without it, with the name in its certificate" {
+  raw_words https://host:443 name
+  assert_output '[--raw][/api/v1]'
+  raw_words '' ''
+  assert_output '[--raw][/api/v1]'
+  raw_words https://host/ name
+  assert_output '[--server][https://host][--tls-server-name][name][--raw][/api/v1]'
+  raw_words https://host:443/a/b/ ''
+  assert_output '[--server][https://host:443][--tls-server-name][][--raw][/a/b/api/v1]'
+  raw_words https://host//a//b ''
+  assert_output '[--server][https://host][--tls-server-name][][--raw][/a/b/api/v1]'
+  raw_words 'https://host/a?x=1/2#y/z' ''
+  assert_output '[--server][https://host][--tls-server-name][][--raw][/a/api/v1]'
+  raw_words 'https://host/a#b' ''
+  assert_output '[--server][https://host][--tls-server-name][][--raw][/a%23b/api/v1]'
+  raw_words 'https://host?x=/a' ''
+  assert_output '[--raw][/api/v1]'
+  raw_words host/a ''
+  assert_output '[--server][host][--tls-server-name][][--raw][/a/api/v1]'
+}

@@ -1,0 +1,374 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2154 # each test is a subshell; cluster is set by cluster_options of test_helper
+setup_file() {
+  load test_helper
+  use_own_namespace
+}
+
+setup() {
+  load test_helper
+  cluster_options
+  as_task dag "$BATS_TEST_NAME" run
+}
+
+run_job() { # SHELL-COMMAND [OPTION...]
+  run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
+}
+
+# Starts run-job in a process group of its own, as Airflow does; its output goes to $BATS_TEST_TMPDIR/{out,err}.
+# A shell starts what is in the background with INT ignored; a terminal does not.
+start_job() { # SHELL-COMMAND [OPTION...] -> runner, job, mark
+  local values
+  values=$(values_file "$1")
+  mark=$BATS_SUITE_TEST_NUMBER.$RANDOM
+  setsid env --default-signal=HUP,INT,TERM GKE_JOB_TEST_MARK="$mark" bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "${@:2}" \
+    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until grep -q 'is running on' "$BATS_TEST_TMPDIR/err"
+  job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
+}
+
+no_job() { # NAME
+  [[ -z $(kubectl get job "$1" --ignore-not-found) ]]
+}
+
+@test "runs a Job on the named cluster and prints its result, and nothing else, on stdout" {
+  unset KUBECONFIG
+  run_job 'echo training; echo "{\"loss\": 0.5}" > /dev/termination-log' "${cluster[@]}" --namespace "$NAMESPACE"
+  assert_success
+  assert_output '{"loss":0.5}'
+  assert_regex "$stderr" '\| training'
+}
+
+@test "a failed Job: 1, with the reason and no result" {
+  run_job 'echo broken; exit 3'
+  assert_failure 1
+  assert_output ''
+  assert_regex "$stderr" 'BackoffLimitExceeded|backoff limit'
+}
+
+@test "a signal while it cleans up changes nothing" {
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  # shellcheck disable=SC2016 # for the script
+  printf '%s\n' '#!/bin/bash' ': >"$CLEANING"' 'until [[ -e $GO_ON ]]; do :; done' 'exec /bin/rm "$@"' >"$BATS_TEST_TMPDIR/bin/rm"
+  chmod +x "$BATS_TEST_TMPDIR/bin/rm"
+  export CLEANING=$BATS_TEST_TMPDIR/cleaning GO_ON=$BATS_TEST_TMPDIR/go-on
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH bash "$REPOSITORY/scripts/run-job" --template batch-job \
+    --values "$(values_file 'sleep 600')" --name cleaned --once >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until test -e "$CLEANING"
+  kill -TERM "$runner"
+  : >"$GO_ON"
+  wait_for "$runner"
+  assert_equal "$status" 75
+  refute_regex "$(<"$BATS_TEST_TMPDIR/err")" 'interrupted'
+}
+
+@test "--on-kill keep leaves the Job, and the next try attaches to it" {
+  start_job 'while ! test -e /flag; do sleep 0.1; done' --on-kill keep
+  kill -TERM -- "-$runner"
+  wait_for "$runner"
+  assert_equal "$status" 143
+  run kubectl get job "$job" --output name
+  assert_success
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
+  assert_regex "$stderr" "attaching to Job $job: it still runs"
+}
+
+@test "PWR leaves the Job whatever --on-kill says, and the next try attaches to it" {
+  start_job 'while ! test -e /flag; do sleep 0.1; done' --on-kill delete
+  kill -PWR -- "-$runner"
+  wait_for "$runner"
+  assert_equal "$status" 129
+  run cat "$BATS_TEST_TMPDIR/err"
+  assert_output --partial "Job $job in namespace $NAMESPACE goes on"
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
+  assert_regex "$stderr" "attaching to Job $job: it still runs"
+}
+
+@test "with GKE_JOB_LEVELS warnings and errors have a level, and lines of a container have none" {
+  export GKE_JOB_LEVELS=yes
+  run_job 'echo "<3>mine"; exit 127' --name leveled
+  assert_regex "$stderr" $'\n[a-z0-9]{5} \\| <3>mine\n'
+  assert_regex "$stderr" $'\n<4>follow-job: Pod leveled-[a-z0-9]+ has failed with exit code 127\n'
+  assert_regex "$stderr" $'\n<4>  container main: exit code 127\n'
+  assert_regex "$stderr" $'\n<3>advice: '
+  assert_regex "$stderr" $'\n<3>follow-job: Job leveled failed: [^\n]*$'
+  assert_regex "$stderr" '(^|.)submit-job: created Job leveled'
+  run_job 'true' --name leveled --values missing.json
+  assert_regex "$stderr" $'\n<3>render-job: '
+  unset GKE_JOB_LEVELS
+  run_job 'exit 1' --name plain
+  refute_regex "$stderr" '<[34]>'
+}
+
+@test "of a program that cannot be reached for good the last word is an error, as of any script that gives up" {
+  GKE_JOB_LEVELS=yes run_job 'true' --name unreachable --namespace no-such-namespace
+  assert_failure
+  assert_regex "$stderr" $'(^|\n)<3>submit-job: cannot create Job unreachable: [^\n]*$'
+}
+
+@test "says where the Google Cloud console shows the Job and its logs" {
+  run_job 'true' "${cluster[@]}" --namespace "$NAMESPACE" --name linked
+  local place=$LOCALGKE_LOCATION/$LOCALGKE_CLUSTER/$NAMESPACE/linked
+  assert_regex "$stderr" "console: https://console.cloud.google.com/kubernetes/job/$place/details\?project=$LOCALGKE_PROJECT"
+  assert_regex "$stderr" 'Cloud Logging: resource.type="k8s_container" .* labels."k8s-pod/job-name"="linked"'
+  assert_regex "$stderr" 'logs/query;query=resource.type%3D%22k8s_container%22%0A.*labels.%22k8s-pod%2Fjob-name%22%3D%22linked%22\?project'
+}
+
+@test "--timeout ends with 124 and deletes the Job" {
+  run_job 'sleep 60' --timeout 1 --name slow
+  assert_failure 124
+  wait_until no_job slow
+}
+
+# bats needs its own temporary directory.
+use_own_tmpdir() {
+  export TMPDIR=$BATS_TEST_TMPDIR/private
+  mkdir "$TMPDIR"
+}
+
+@test "leaves no process and no private directory behind when it is interrupted" {
+  use_own_tmpdir
+  start_job 'sleep 60' "${cluster[@]}" --namespace "$NAMESPACE"
+  kill -TERM "$runner" # the script alone, not its process group
+  wait_for "$runner"
+  assert_equal "$status" 143
+  assert_equal "$(ls -A "$TMPDIR")" ''
+  wait_until none_marked "$mark"
+  wait_until no_job "$job"
+}
+
+@test "killed with SIGKILL it leaves the Job, but no process, and the next try adopts the Job and sweeps up" {
+  use_own_tmpdir
+  start_job 'while ! test -e /flag; do sleep 0.1; done'
+  kill -KILL "$runner"
+  wait_until none_marked "$mark"
+  assert_regex "$(ls -A "$TMPDIR")" '^gke-job\.[^ ]*$'
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
+  assert_regex "$stderr" "attaching to Job $job: it still runs"
+  assert_equal "$(ls -A "$TMPDIR")" ''
+}
+
+@test "the same where setpriv cannot tie a process to its parent" {
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR/bin/setpriv"
+  chmod +x "$BATS_TEST_TMPDIR/bin/setpriv"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH start_job 'sleep 60'
+  kill -KILL "$runner"
+  wait_until none_marked "$mark"
+  run kubectl get job "$job" --output name
+  assert_success
+}
+
+@test "when the process of the Airflow task is gone, run-job ends and the Job goes on, whatever --on-kill says" {
+  use_own_tmpdir
+  local values worker
+  values=$(values_file 'sleep 60')
+  mark=$BATS_SUITE_TEST_NUMBER.$RANDOM
+  # shellcheck disable=SC2016 # for the shell that stands for the worker
+  env GKE_JOB_TEST_MARK="$mark" bash -c 'setsid bash "$1" --template batch-job --values "$2" --on-kill delete 2>"$3" & wait' - \
+    "$REPOSITORY/scripts/run-job" "$values" "$BATS_TEST_TMPDIR/err" 3>&- &
+  worker=$!
+  wait_until grep -q 'is running on' "$BATS_TEST_TMPDIR/err"
+  kill -KILL "$worker"
+  wait_until none_marked "$mark"
+  assert_equal "$(ls -A "$TMPDIR")" ''
+  run kubectl get job "$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")" --output 'jsonpath={.status.active}'
+  assert_output 1
+}
+
+# Stops the API server for as long as it is needed; teardown lets it go on in any case.
+freeze_api() {
+  kill -STOP "$(<"$LOCALGKE_STATE/pid")"
+}
+
+thaw_api() {
+  kill -CONT "$(<"$LOCALGKE_STATE/pid")"
+}
+
+teardown() {
+  thaw_api
+  [[ ! -e ${FAULTS_STATE-} ]] || stop_proxy
+}
+
+# Starts run-job on a way where it gets no answer when it asks for the Job to be created, and waits until it does.
+start_creating() { # OPTION... -> runner, mark
+  mark=$BATS_SUITE_TEST_NUMBER.$RANDOM
+  local values
+  values=$(values_file 'sleep 60')
+  source "$REPOSITORY/tests/dev/faults/faults.bash"
+  start_proxy
+  fault create:blackhole
+  setsid env GKE_JOB_TEST_MARK="$mark" bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" \
+    --namespace "$NAMESPACE" "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until is_creating
+}
+
+is_creating() {
+  (($(requests struck) == 1))
+}
+
+@test "interrupted while the Job is being created it waits for the answer, then deletes the Job" {
+  start_creating --name half-made
+  kill -TERM -- "-$runner"
+  clear_faults
+  wait_for "$runner"
+  assert_equal "$status" 143
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job half-made in namespace $NAMESPACE is deleted|while the Job was being submitted"
+  assert_equal "$(kubectl_directly get job half-made --ignore-not-found)" ''
+  wait_until none_marked "$mark"
+}
+
+@test "interrupted while the API does not answer it ends, and says which Job may be left and what to do" {
+  use_own_tmpdir
+  start_creating --name perhaps
+  fault blackhole
+  kill -TERM -- "-$runner"
+  wait_for "$runner" # the API still does not answer
+  assert_equal "$status" 143
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job perhaps may be left: remove it with: delete-job .*--job perhaps'
+  assert_equal "$(ls -A "$TMPDIR")" ''
+  wait_until none_marked "$mark"
+}
+
+@test "interrupted while it follows and the API does not answer it says which Job may be left" {
+  start_job 'sleep 60'
+  freeze_api
+  kill -TERM "$runner"
+  wait_for "$runner"
+  assert_equal "$status" 143
+  assert_regex "$(tail -n 1 "$BATS_TEST_TMPDIR/err")" \
+    "Job $job may be left: remove it with: delete-job --namespace $NAMESPACE --job $job"
+  wait_until none_marked "$mark"
+}
+
+@test "a Job that its TTL removes at once has succeeded, and its missing result is said" {
+  printf '{"image": "busybox:1.37", "command": ["sh", "-c", "sleep 1; echo 1 >/dev/termination-log"], "ttl_seconds": 0}' \
+    >"$BATS_TEST_TMPDIR/values.json"
+  run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/values.json"
+  assert_success
+  assert_regex "$output" '^(null|1)$'
+  [[ $output == 1 ]] || assert_regex "$stderr" 'already removed: its result is missing, null stands for it'
+}
+
+@test "--dry-run prints the manifest and shows every command" {
+  run_job 'true' --dry-run --project p --location l --cluster c
+  assert_success
+  assert_output --partial 'kind: "Job"'
+  local command
+  for command in 'gcloud container clusters get-credentials c' 'kubectl create' 'kubectl get job' 'kubectl annotate job'; do
+    assert_regex "$stderr" "would run: $command"
+  done
+}
+
+@test "the options that choose a profile and check the manifest are those of submit-job" {
+  printf '%s\n' 'profiles: {mine: {node_selector: {kubernetes.io/os: linux}}}' 'sizes: {rows: [{profile: mine}]}' \
+    >"$BATS_TEST_TMPDIR/team.yaml"
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'true' --profiles "$BATS_TEST_TMPDIR/team.yaml" --profile-for rows=5 --escalate \
+    --validate server --name chosen --set labels.team=a --set labels.model=b
+  assert_success
+  assert_equal "$(kubectl get job chosen --output 'jsonpath={.metadata.labels.team} {.metadata.labels.model}')" 'a b'
+  assert_regex "$stderr" 'no Job of the last attempt is there .*: beginning with profile mine'
+  assert_equal "$(kubectl get job chosen --output 'jsonpath={.metadata.annotations.gke-job/profile}')" mine
+}
+
+@test "--dry-run --validate server asks the cluster, and shows the rest" {
+  printf '{"image": "busybox:1.37", "pod": {"containers": [{"name": "other"}]}}' >"$BATS_TEST_TMPDIR/bad.json"
+  run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/bad.json" --dry-run --validate server "${cluster[@]}" \
+    --namespace "$NAMESPACE"
+  assert_one_error 65 'containers\[1\].image: Required value.*\.containers\[1\].image is in values.pod.containers, _macros.yaml.j2 line [0-9]+$'
+  run_job 'true' --dry-run --validate server "${cluster[@]}" --namespace "$NAMESPACE"
+  assert_success
+  assert_output --partial 'kind: "Job"'
+  assert_regex "$stderr" 'would run: kubectl .*get job'
+}
+
+@test "an --on-kill that is neither delete nor keep is a usage error: 64" {
+  run_job 'true' --on-kill stop
+  assert_one_error 64 "option --on-kill is 'stop': it is one of delete, keep"
+}
+
+@test "a missing --template is a usage error: 64" {
+  run_script run-job
+  assert_one_error 64 'option --template is missing'
+}
+
+@test "the exit code of a stage is the exit code of the run: 66 for a template that does not exist" {
+  run_script run-job --template nope
+  assert_one_error 66 'nope'
+}
+
+@test "a Job that will never start is deleted, and says why: 78" {
+  "$GKE_JOB_PYTHON" -c 'import json; print(json.dumps({"image": "no-such-image", "command": ["true"]}))' >"$BATS_TEST_TMPDIR/values"
+  run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/values" --name never --start-timeout 1 --on-kill keep
+  assert_failure 78
+  assert_output ''
+  assert_regex "$stderr" 'Job never will never start: for 1 s Pod never-.* is unable to start on '
+  assert_regex "${stderr_lines[-1]}" 'it will never start; Job never in namespace .* is deleted$'
+}
+
+# What is in a file of the directory that the caller of run-job has named.
+reported() { # NAME
+  cat "$GKE_JOB_REPORT/$1"
+}
+
+use_report() {
+  export GKE_JOB_REPORT=$BATS_TEST_TMPDIR/report
+  mkdir "$GKE_JOB_REPORT"
+}
+
+@test "--mark later leaves the mark, the Job's name and the credentials to the caller" {
+  use_report
+  run_job 'echo 5 > /dev/termination-log' "${cluster[@]}" --namespace "$NAMESPACE" --mark later --name unmarked
+  assert_success
+  assert_output 5
+  assert_equal "$(kubectl get job unmarked --output 'jsonpath={.metadata.annotations.gke-job/collected}')" ''
+  assert_regex "$(reported job)" "^unmarked $NAMESPACE [-0-9a-f]{36}\$"
+  assert_regex "$(reported logs)" '^https://console.cloud.google.com/logs/query;query='
+  KUBECONFIG=$GKE_JOB_REPORT/kubeconfig run_script collect-job --job unmarked --namespace "$NAMESPACE" --mark only
+  assert_success
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'echo 5 > /dev/termination-log' --name unmarked
+  assert_regex "$stderr" 'replacing Job unmarked: it is complete, and its result was collected'
+}
+
+@test "D4: of a Job that failed the caller finds the reason, the advice and the exit code" {
+  use_report
+  run_job 'exit 127' --name broken
+  assert_failure 1
+  assert_regex "$(reported reason)" '^Job broken failed: Job has reached the specified backoff limit'
+  assert_regex "$(reported failure.json)" \
+    '^\{"cause": "Pod broken-[a-z0-9]+: container main: exit code 127", "advice": "[^"]+.*", "exit_codes": \[127\]\}$'
+}
+
+@test "D4: the caller finds the image that cannot be pulled, and no cause that the reason has already" {
+  use_report
+  run_script run-job --template batch-job --namespace "$NAMESPACE" --name no-image --set image=no-such-image:1 --start-timeout 1
+  assert_failure 78
+  assert_regex "$(reported failure.json)" '^\{"cause": "image no-such-image:1: .+ \(Pod no-image-[a-z0-9]+: container main: (ErrImagePull|ImagePullBackOff)\)"'
+  run_script run-job --template batch-job --namespace "$NAMESPACE" --name nowhere --set image=busybox --profile gpu-a100-spot \
+    --schedule-timeout 2
+  assert_failure 124
+  assert_regex "$(reported reason)" "time of --schedule-timeout is over: .*didn't match Pod's node affinity/selector"
+  assert_regex "$(reported failure.json)" '^\{"cause": "", "advice": "no node (that the Pod tolerates )?has all of the labels '
+}
+
+@test "D4: of a run without a Job the caller finds the reason" {
+  use_report
+  run_script run-job --template nope
+  assert_failure 66
+  assert_regex "$(reported reason)" 'nope'
+  assert_regex "$stderr" "$(reported reason)"
+  printf '{"image": ' >"$BATS_TEST_TMPDIR/bad.json"
+  run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/bad.json" --namespace "$NAMESPACE"
+  assert_failure 65
+  assert_regex "$(reported reason)" 'bad.json'
+}
+
+@test "V7: a Job that leaves no result, where one is required, is complete and 65" {
+  run_job 'true' --name without --result-required
+  assert_failure 65
+  assert_output ''
+  assert_regex "${stderr_lines[-1]}" 'Job without is complete, but its container left no result; a result is required'
+}

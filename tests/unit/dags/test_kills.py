@@ -1,0 +1,61 @@
+"""Whether a next try will want the Job of a task that is killed; tests/e2e kills real ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from gke_job import GkeJobOperator, kills
+
+
+def task_instance(*, tries_left: bool = True) -> SimpleNamespace:
+    names = {"dag_id": "d", "task_id": "t", "run_id": "r", "map_index": -1}
+    return SimpleNamespace(try_number=1, max_tries=1 if tries_left else 0, **names)
+
+
+@pytest.mark.parametrize(
+    ("state", "awaited"),
+    [("running", True), ("up_for_retry", True), ("queued", True)]
+    + [(state, False) for state in ("failed", "success", "skipped", "restarting", None)],
+)
+def test_what_is_marked_or_cleared_is_not_awaited(monkeypatch, state, awaited):
+    monkeypatch.setattr(kills, "task_states", lambda *_: {"t": state})
+    assert kills.is_awaited(task_instance()) == awaited
+
+
+def test_a_task_instance_that_is_gone_is_not_awaited(monkeypatch):
+    monkeypatch.setattr(kills, "task_states", lambda *_: {})
+    assert not kills.is_awaited(task_instance())
+
+
+def test_without_a_next_try_nothing_is_awaited(monkeypatch):
+    monkeypatch.setattr(kills, "task_states", lambda *_: {"t": "running"})
+    assert not kills.is_awaited(task_instance(tries_left=False))
+
+
+def test_where_airflow_does_not_answer_it_is_being_stopped_and_the_next_try_awaits_the_job(monkeypatch):
+    monkeypatch.setattr(kills, "ANSWER_SECONDS", 0.05)
+    answer = threading.Event()
+    monkeypatch.setattr(kills, "task_states", lambda *_: answer.wait() and {})
+    assert kills.is_awaited(task_instance())
+    answer.set()
+
+
+def test_a_kill_before_or_after_the_script_runs_is_no_error():
+    GkeJobOperator(task_id="t", template="batch-job").on_kill()
+
+
+def test_the_deletion_between_two_scripts_is_not_tied_to_the_task(run_job, tmp_path):
+    script = tmp_path / "scripts" / "reap-jobs"
+    script.write_text(f'cat >"{tmp_path}/jobs"; env >"{tmp_path}/env"; echo deleted')
+    job = {"name": "train", "namespace": "ml", "uid": "u", "cluster": {"context": "c"}}
+    environment = {"PATH": os.environ["PATH"], "AIRFLOW_CTX_DAG_ID": "d", "GKE_JOB_AIRFLOW_ENVIRONMENT": "e"}
+    said = []
+    kills.delete_job(job, environment, SimpleNamespace(warning=lambda _, text: said.append(text)))
+    assert json.loads((tmp_path / "jobs").read_text()) == [{"job": "train", "namespace": "ml", "uid": "u"}]
+    assert "AIRFLOW_CTX_" not in (tmp_path / "env").read_text()
+    assert said == ["deleted"]

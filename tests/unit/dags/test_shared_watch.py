@@ -1,0 +1,306 @@
+"""One watch-jobs for many deferred tasks: with the real one on the stand-in, and with scripts that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+from deferred_jobs import kubectl, marked, scripts_named, suspended_jobs, until
+
+from gke_job import paths, processes, shared_watch
+from gke_job.trigger import GkeJobTrigger
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+UID = "11111111-2222-4333-8444-555555555555"
+COMPLETE = {"event": "job", "uid": UID, "state": "Complete", "finished": True}
+
+
+def trigger(namespace="ml", uid=UID, **given):
+    return GkeJobTrigger(cluster={}, namespace=namespace, job="train", uid=uid, environment="test", **given)
+
+
+async def fired(one):
+    return [event.payload["why"] async for event in one.run()]
+
+
+@pytest.fixture
+def mark(request, monkeypatch) -> str:
+    monkeypatch.setenv("GKE_JOB_TEST_MARK", f"{request.node.name}-{os.getpid()}")
+    return os.environ["GKE_JOB_TEST_MARK"]
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    """Makes a watch-jobs of one's own: Python, whose `say` prints lines and whose `stay` waits for its end."""
+    monkeypatch.setattr(paths, "DAGS", tmp_path)
+    monkeypatch.setattr(shared_watch, "FIRST_PAUSE", 0.01)
+    (tmp_path / "scripts").mkdir()
+
+    def script(body: str) -> Path:
+        program = tmp_path / "program.py"
+        program.write_text(
+            "import json, pathlib, signal, sys\n"
+            f"starts = pathlib.Path({str(tmp_path / 'starts')!r})\n"
+            "starts.open('a').write('.')\n"
+            "start = len(starts.read_text())\n"
+            "def say(*lines):\n"
+            "    for line in lines: print(line if isinstance(line, str) else json.dumps(line), flush=True)\n"
+            "def stay(): signal.pause()\n"
+            f"UID = {UID!r}\n"
+            f"COMPLETE = json.loads({json.dumps(COMPLETE)!r})\n" + textwrap.dedent(body)
+        )
+        (tmp_path / "scripts" / "watch-jobs").write_text(f'exec "$GKE_JOB_PYTHON" {program}\n')
+        return tmp_path / "starts"
+
+    return script
+
+
+def test_the_end_of_the_job_is_fired_and_the_process_ended(script, mark):
+    script('say({"event": "synced", "uids": []}, COMPLETE); stay()')
+
+    async def main():
+        assert await fired(trigger()) == ["finished"]
+        await until(lambda: not marked(mark))
+
+    asyncio.run(main())
+    assert not shared_watch._watches
+
+
+def test_lines_of_megabytes_and_lines_that_are_no_report_are_no_trouble(script, caplog):
+    script(
+        """
+        say('{"event": "synced", "uids": [' + '"x",' * 1_000_000 + '"y"]}')
+        say("no JSON \\x1b[31m ::group::", "[]", "7", "[" * 100_000, '{"event": 7}', '{"event": "synced", "uids": 7}')
+        say('{"event": "job", "uid": []}', '{"event": "gone"}', '{"event": "unreachable", "message": {}}')
+        say({"event": "reachable"}, COMPLETE)
+        stay()
+        """
+    )
+    assert asyncio.run(fired(trigger())) == ["finished"]
+    assert "\x1b" not in caplog.text
+    assert "::group" not in caplog.text
+
+
+def test_its_messages_have_their_level_in_the_log_of_the_triggerer(script, caplog):
+    script(
+        """
+        import os
+        for level in (3, 4): print(f"<{level}>watch-jobs: level {level}", file=sys.stderr)
+        print("watch-jobs: levels:", os.environ["GKE_JOB_LEVELS"], file=sys.stderr, flush=True)
+        say({"event": "synced", "uids": []}, COMPLETE)
+        """
+    )
+    caplog.set_level("INFO", "gke_job.shared_watch")
+    asyncio.run(fired(trigger()))
+    said = {(record.levelname, record.getMessage()) for record in caplog.records}
+    expected = {"level 3": "ERROR", "level 4": "WARNING", "levels: yes": "INFO"}
+    assert {(level, f"watch-jobs: {text}") for text, level in expected.items()} <= said
+
+
+def test_a_line_without_end_is_left_out(monkeypatch):
+    monkeypatch.setattr(processes, "LONGEST_LINE", 100_000)
+
+    async def main():
+        stream = asyncio.StreamReader()
+        stream.feed_data(b"first\n" + b"x" * 1_000_000 + b"\nlast\nrest")
+        stream.feed_eof()
+        return [line async for line in processes.lines(stream)]
+
+    assert asyncio.run(main()) == [b"first", b"last"]
+
+
+def test_a_watch_that_ends_by_itself_is_started_again_while_somebody_waits(script):
+    starts = script(
+        """
+        say({"event": "synced", "uids": []})
+        if start < 3: sys.exit(69)
+        say(COMPLETE); stay()
+        """
+    )
+    assert asyncio.run(fired(trigger())) == ["finished"]
+    assert starts.read_text() == "..."
+
+
+@pytest.mark.parametrize("status", [64, 77, 78])
+def test_a_watch_that_cannot_work_ends_the_wait_of_all(script, monkeypatch, status):
+    monkeypatch.setattr("gke_job.waiting.RELOOK_SECONDS", 0)
+    starts = script(f"print('watch-jobs: it is so', file=sys.stderr); sys.exit({status})")
+
+    async def main():
+        events = [event async for event in trigger().run()]
+        assert [event.payload["why"] for event in events] == ["watch_failed"]
+        assert events[0].payload["message"] == "cannot watch Job train: watch-jobs: it is so"
+        return await asyncio.gather(*(fired(trigger()) for _ in range(5)))
+
+    assert asyncio.run(main()) == [["watch_failed"]] * 5
+    assert starts.read_text() == ".."
+
+
+def test_without_the_script_the_wait_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr("gke_job.waiting.RELOOK_SECONDS", 0)
+    monkeypatch.setattr(paths, "DAGS", tmp_path)
+    assert asyncio.run(fired(trigger())) == ["watch_failed"]
+
+
+def test_a_job_that_a_new_list_does_not_name_is_gone(script):
+    script(
+        """
+        say({**COMPLETE, "finished": False}, {"event": "synced", "uids": [UID]}, {"event": "synced", "uids": []})
+        stay()
+        """
+    )
+    assert asyncio.run(fired(trigger())) == ["gone"]
+
+
+def test_who_joins_late_gets_the_last_report_at_once_and_an_unknown_job_is_gone(script, monkeypatch):
+    monkeypatch.setattr("gke_job.waiting.GONE_SECONDS", 0.1)
+    starts = script(
+        """
+        say({"event": "synced", "uids": []}, {**COMPLETE, "uid": "other", "finished": False}, COMPLETE)
+        stay()
+        """
+    )
+
+    async def main():
+        first = asyncio.ensure_future(fired(trigger(uid="other")))
+        await until(lambda: any(UID in watch.seen for watch in shared_watch._watches.values()))
+        assert await fired(trigger()) == ["finished"]
+        assert await fired(trigger(uid="unknown")) == ["gone"]
+        first.cancel()
+
+    asyncio.run(main())
+    assert starts.read_text() == "."
+
+
+def test_without_a_view_of_the_cluster_the_wait_ends_by_its_clock(script):
+    script("stay()")
+    assert asyncio.run(fired(trigger(limits={"unreachable_timeout": 0.2}))) == ["unreachable"]
+
+
+def test_a_script_that_ignores_sigterm_is_killed(script, mark, monkeypatch):
+    monkeypatch.setattr(processes, "END_SECONDS", 0.2)
+    script("signal.signal(signal.SIGTERM, signal.SIG_IGN); say(COMPLETE); stay()")
+
+    async def main():
+        assert await fired(trigger()) == ["finished"]
+        await until(lambda: not marked(mark))
+
+    asyncio.run(main())
+
+
+def test_it_works_in_a_thread_as_in_the_triggerer_of_airflow_2(script):
+    script("say(COMPLETE); stay()")
+    result = []
+    thread = threading.Thread(target=lambda: result.append(asyncio.run(fired(trigger()))))
+    thread.start()
+    thread.join()
+    assert result == [["finished"]]
+
+
+@pytest.fixture
+def on_stand_in(cluster, monkeypatch):
+    for name, value in cluster.environment.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_a_hundred_triggers_share_one_process_and_survive_its_kill(on_stand_in, mark):
+    uids = suspended_jobs("hundred", 100)
+
+    async def main():
+        waits = [asyncio.ensure_future(fired(trigger("hundred", uid))) for uid in uids]
+        await until(lambda: [len(watch.seen) for watch in shared_watch._watches.values()] == [100])
+        assert len(marked(mark)) == 3  # bash, Python, kubectl
+        (watcher,) = scripts_named("watch-jobs", mark)
+        os.kill(watcher, signal.SIGKILL)
+        await until(lambda: scripts_named("watch-jobs", mark) not in ([], [watcher]))
+        deleting = await asyncio.create_subprocess_exec(
+            "kubectl", "delete", "jobs", "--all", "--wait=false", "--namespace", "hundred", stdout=subprocess.DEVNULL
+        )
+        assert await asyncio.gather(*waits) == [["gone"]] * 100
+        await deleting.wait()
+        await until(lambda: not marked(mark))
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def proxy(cluster, tmp_path, monkeypatch):
+    """What stands between this test and the API server; returns a function that sets or clears faults."""
+
+    def faults(verb, *words):
+        subprocess.run([sys.executable, "-m", "faults", verb, "--state", tmp_path / "faults", *words], check=True)
+
+    faults("start", "--upstream", cluster.state)
+    lines = (tmp_path / "faults" / "env").read_text().splitlines()
+    for name, value in cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    for line in lines:
+        name, value = line.removeprefix("export ").split("=", 1)
+        monkeypatch.setenv(name, value)
+    yield faults
+    faults("stop")
+
+
+def test_an_api_server_that_is_away_for_a_while_is_waited_for(proxy):
+    (uid,) = suspended_jobs("away", 1)
+
+    async def main():
+        wait = asyncio.ensure_future(fired(trigger("away", uid, limits={"unreachable_timeout": 600})))
+        await until(lambda: any(watch.sighted for watch in shared_watch._watches.values()))
+        (watch,) = shared_watch._watches.values()
+        await asyncio.to_thread(proxy, "set", "refuse")
+        await until(lambda: watch.blind_since)
+        assert watch.trouble
+        await asyncio.to_thread(proxy, "clear")
+        await until(lambda: watch.sighted)
+        await asyncio.to_thread(kubectl, "delete", "job", "job-0", "--namespace", "away")
+        assert await wait == ["gone"]
+
+    asyncio.run(main())
+
+
+def test_an_api_server_that_stays_away_ends_the_wait(proxy):
+    (uid,) = suspended_jobs("lost", 1)
+
+    async def main():
+        wait = asyncio.ensure_future(fired(trigger("lost", uid, limits={"unreachable_timeout": 0.5})))
+        await until(lambda: any(watch.sighted for watch in shared_watch._watches.values()) or wait.done())
+        await asyncio.to_thread(proxy, "set", "refuse")
+        assert await wait == ["unreachable"]
+
+    asyncio.run(main())
+
+
+TRIGGERER = """
+import asyncio, sys
+from gke_job.trigger import GkeJobTrigger
+
+async def main():
+    one = GkeJobTrigger(cluster={}, namespace=sys.argv[1], job="train", uid=sys.argv[2], environment="test")
+    async for _ in one.run():
+        pass
+
+asyncio.run(main())
+"""
+
+
+def test_a_triggerer_that_is_killed_leaves_no_process(on_stand_in, mark):
+    (uid,) = suspended_jobs("killed", 1)
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "dags")}
+    triggerer = subprocess.Popen([sys.executable, "-c", TRIGGERER, "killed", uid], env=environment)
+
+    async def main():
+        await until(lambda: len(marked(mark)) == 4)  # with bash, Python and kubectl
+        triggerer.kill()
+        triggerer.wait()
+        await until(lambda: not marked(mark))
+
+    asyncio.run(main())
