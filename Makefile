@@ -25,7 +25,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo screenshot test test-dags test-live test-google test-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-cluster \
+.PHONY: help install demo screenshot test unit integration test-dags e2e test-google e2e-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-k8s \
   cluster cluster-stop k8s k8s-build k8s-pools k8s-stop dag airflow lock clean
 
 help: ## this list
@@ -86,13 +86,19 @@ THE_CLUSTER := install $(if $(filter k8s,$(CLUSTER)),$(K8S_BUILT))
 demo: $(THE_CLUSTER) ## a preemption, an OOMKilled and a sweep, shown as they happen, on CLUSTER=localgke, the stand-in for GKE, or k8s
 	tests/dev/demo/run $(CLUSTER)
 
-screenshot: demo ## the picture of a report in README.md, anew; Chromium as for test-ui
+screenshot: demo ## the picture of a report in README.md, anew; Chromium as for e2e-ui
 	$(INSTALL_CHROMIUM)
 	$(BIN)/python tests/e2e/ui/screenshot.py .build/demo/finetune-1.html tests/dev/demo/report.png
 
-test: install .build/providers/.installed ## everything that must pass; pytest and bats run side by side
+test: install .build/providers/.installed ## everything that must pass: unit and integration, side by side
 	bats tests/integration >.build/bats.log 2>&1 & bats=$$!; $(BIN)/python -m pytest; status=$$?; \
 	  wait $$bats || status=$$?; cat .build/bats.log; exit $$status
+
+unit: install .build/providers/.installed ## of these, the Python tests; ARGS go to pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+integration: install ## of these, each script with the real gcloud and kubectl against the stand-in; ARGS="tests/integration/FILE.bats"
+	bats $(or $(ARGS),tests/integration)
 
 golden: install ## what the templates render, templates/VALUES.md, the schemas and the recorded timelines, anew: read the diff
 	PYTHONPATH=scripts/lib $(BIN)/python tests/unit/templates/values_files.py
@@ -107,7 +113,7 @@ test-google: install .build/beam/.installed ## the example with Google's operato
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/.build/beam GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python \
 	  .build/airflow-bench/bin/python -m pytest tests/unit/dags/google_operators.py
 
-test-ui: install ## what people see of reports and in Airflow's UI, in a headless Chromium; without one it is installed (root, Debian)
+e2e-ui: install ## what people see of reports and in Airflow's UI, in a headless Chromium; without one it is installed (root, Debian)
 	$(INSTALL_CHROMIUM)
 	$(BIN)/python -m pytest tests/e2e/ui
 
@@ -115,9 +121,9 @@ test-ui: install ## what people see of reports and in Airflow's UI, in a headles
 INSTALL_SERVICES := { command -v redis-server && compgen -G '/usr/lib/postgresql/*/bin/postgres'; } >/dev/null || \
   { $(APT_INSTALL) redis-server postgresql; }
 
-test-live: install ## kills, retries, workers and triggerers with a whole Airflow as Composer's: Celery, Redis, PostgreSQL
+e2e: install ## kills, retries, workers and triggerers with a whole Airflow as Composer's: Celery, Redis, PostgreSQL
 	$(INSTALL_SERVICES)
-	$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/ui
+	$(BIN)/python -m pytest $(addprefix tests/e2e/test_,kills.py waits.py fallbacks.py workers.py restarts.py)
 
 bench-slots: install ## 100 Jobs on 4 worker slots, deferred and not, beside Airflow's operators; ARGS="--jobs N --seconds N --json FILE"
 	$(MAKE) --silent install AIRFLOW=bench
@@ -150,7 +156,7 @@ bench: $(THE_CLUSTER) ## what waiting for a Job costs, beside KubernetesJobOpera
 bench-follow: $(THE_CLUSTER) ## what a run costs, beside another checkout; CLUSTER=localgke or k8s; ARGS="--other DIR [--at-once N] [--json FILE]"
 	tests/performance/compare $(CLUSTER) $(ARGS)
 
-test-cluster: install $(K8S_BUILT) $(KWOK_BUILT) ## that the real Kubernetes starts, comes back and leaves nothing (root)
+test-k8s: install $(K8S_BUILT) $(KWOK_BUILT) ## that the real Kubernetes starts, comes back and leaves nothing (root)
 	bats tests/dev/k8s
 
 cluster: install ## the stand-in to use by hand; prints what to export

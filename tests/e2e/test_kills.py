@@ -1,32 +1,19 @@
 """What becomes of a Job when its task is ended, by a real Airflow and real signals.
 
 All runs are started at once and ended at once; then each test waits for what must come of its own. Not a part of
-`make test`: pytest finds it only by its name.
+`make test`.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from importlib.metadata import version
 
 import pytest
 
 from e2e.jobs import uid_of
 from e2e.processes import parent, run_job_of, wait_for
-from e2e.runs import Airflow
-
-# Airflow 3.1 and 3.2 tell a task nothing when its supervisor is to stop; the task sees only that the supervisor ends.
-TELLS_OF_STOPS = not version("apache-airflow").startswith(("3.1.", "3.2."))
-
-
-def stop_worker(airflow: Airflow, task: int) -> None:
-    """SIGTERM, and SIGKILL to what does not end of it."""
-    supervisor = parent(task)
-    os.kill(supervisor, signal.SIGTERM)
-    if not TELLS_OF_STOPS:
-        os.kill(supervisor, signal.SIGKILL)
-
+from e2e.steps import TELLS_OF_STOPS, stop_worker, wait_until_adopted, wait_until_gone
 
 KILLS = {
     "marked_failed": lambda airflow, task: airflow.mark("marked_failed", "job", "failed"),
@@ -59,18 +46,6 @@ def uids(airflow) -> dict[str, str]:
         uids[dag_id] = uid_of(dag_id)
         kill(airflow, parent(run_job_of(dag_id)))
     return uids
-
-
-def wait_until_gone(airflow: Airflow, dag_id: str, uid: str) -> None:
-    wait_for(lambda: uid_of(dag_id) != uid, lambda: f"the Job is deleted; log: {airflow.log(dag_id, 'job')}")
-
-
-def wait_until_adopted(airflow: Airflow, dag_id: str, uid: str) -> None:
-    wait_for(
-        lambda: "attaching to Job" in airflow.log(dag_id, "job", 2),
-        lambda: f"the next try attaches; logs: {airflow.log(dag_id, 'job')} {airflow.log(dag_id, 'job', 2)}",
-    )
-    assert uid_of(dag_id) == uid
 
 
 STATES = {

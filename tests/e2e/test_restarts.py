@@ -11,7 +11,7 @@ from e2e.jobs import end_job, job_of, running_pod, uid_of
 from e2e.parts import Part
 from e2e.processes import run_job_of, wait_for
 from e2e.runs import Airflow
-from e2e.test_waits import wait_for_state, wait_until_deferred, watches
+from e2e.steps import wait_for_state, wait_until_deferred, watches
 
 WAITING, DEFERRED, ALONE = "stays_waiting", "stays_deferred", "stays_alone"
 

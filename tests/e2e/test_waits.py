@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from e2e.jobs import end_job, job_of, uid_of
-from e2e.parts import Part
-from e2e.processes import descendants, read, wait_for
+from e2e.processes import wait_for
 from e2e.runs import Airflow
+from e2e.steps import wait_for_state, wait_until_deferred, watches
 
 RUNS = (
     "waits",
@@ -45,32 +45,11 @@ def ended(airflow: Airflow, runs: None) -> dict[str, str]:
     return uids
 
 
-def wait_until_deferred(airflow: Airflow, dag_id: str) -> None:
-    """Wait until a triggerer has the task, and its Job is there."""
-    wait_for(
-        lambda: airflow.state(dag_id, "job")[0] == "deferred" and airflow.triggerer_of(dag_id, "job"),
-        lambda: f"{dag_id} is deferred: {airflow.state(dag_id, 'job')}; log: {airflow.logs(dag_id, 'job')}",
-    )
-
-
-def wait_for_state(airflow: Airflow, dag_id: str, state: str, task_id: str = "job") -> None:
-    wait_for(
-        lambda: airflow.has_ended(dag_id, task_id, state),
-        lambda: f"{dag_id} is {state}: it is {airflow.state(dag_id, task_id)}; log: {airflow.logs(dag_id, task_id)}",
-    )
-
-
 def wait_until_gone(airflow: Airflow, dag_id: str, uid: str | None) -> None:
     wait_for(
         lambda: job_of(dag_id) is None or uid_of(dag_id) != uid,
         lambda: f"the Job is deleted; log: {airflow.logs(dag_id, 'job')}; triggerer: {airflow.triggerer.said()}",
     )
-
-
-def watches(triggerer: Part) -> int:
-    """How many watch-jobs a triggerer runs."""
-    found = (read(pid, "cmdline").split(b"\0") for pid in descendants(triggerer.pid))
-    return sum(b"bash" in line[0] and any(word.endswith(b"/watch-jobs") for word in line) for line in found if line)
 
 
 def test_all_deferred_tasks_share_one_watch(airflow, runs):

@@ -2,7 +2,7 @@
 
 A Celery worker of Composer is a container: its first process is told to stop, and what has not ended when the grace
 period is over is killed, with all that it has started. A deferred task has a worker while it submits its Job, and while
-it checks it: held/kubectl has it stay there. Not a part of `make test`, as kills.py.
+it checks it: held/kubectl has it stay there. Not a part of `make test`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from e2e.jobs import job_of, uid_of
 from e2e.parts import Part
 from e2e.processes import environment, parent, processes, read, run_job_of, scripts_of, wait_for
 from e2e.runs import Airflow
-from e2e.test_kills import stop_worker, wait_until_adopted
+from e2e.steps import stop_worker, wait_until_adopted
 
 WAITING = ("worker_replaced", "worker_replaced_without_a_next_try", "worker_killed")
 ADOPTED = [f"{how}_in_{held}" for how in ("stopped", "replaced", "killed") for held in ("submission", "check")]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The real cluster itself: that it starts, and that nothing of it is left on the machine. `make test-cluster`.
+# The real cluster itself: that it starts, and that nothing of it is left on the machine. `make test-k8s`.
 
 bats_require_minimum_version 1.5.0
 

@@ -21,7 +21,7 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 from e2e.ui.pages import Airflow2, Airflow3, Airflow31
 
 SEEN = Path(__file__).with_name("seen.py")
-MAKE_AIRFLOW = Path(__file__).parents[1] / "demo" / "airflow"
+MAKE_AIRFLOW = Path(__file__).parents[2] / "dev/demo/airflow"
 TASKS = ["measure", "choose_profile", "train", "evaluate", "report"]
 RUN_SECONDS = 900  # on Airflow 2.11 with SQLite one task runs at a time
 PATIENCE_SECONDS = 90  # until what a page should show counts as not shown
