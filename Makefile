@@ -25,7 +25,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo screenshot test unit integration test-dags e2e test-google e2e-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-k8s \
+.PHONY: help install demo screenshot test check unit integration test-dags e2e test-google e2e-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-k8s \
   cluster cluster-stop k8s k8s-build k8s-pools k8s-stop dag airflow lock clean
 
 help: ## this list
@@ -94,8 +94,11 @@ test: install .build/providers/.installed ## everything that must pass: unit and
 	bats tests/integration >.build/bats.log 2>&1 & bats=$$!; $(BIN)/python -m pytest; status=$$?; \
 	  wait $$bats || status=$$?; cat .build/bats.log; exit $$status
 
-unit: install .build/providers/.installed ## of these, the Python tests; ARGS go to pytest
-	$(BIN)/python -m pytest $(ARGS)
+check: lint ## what to run before a commit, in less than two minutes: lint, and the Python tests that need no Airflow and no cluster
+	$(BIN)/python -m pytest -m unit --ignore tests/unit/dags tests/unit
+
+unit: install .build/providers/.installed ## of these, the Python tests of tests/unit; ARGS go to pytest
+	$(BIN)/python -m pytest tests/unit $(ARGS)
 
 integration: install ## of these, each script with the real gcloud and kubectl against the stand-in; ARGS="tests/integration/FILE.bats"
 	bats $(or $(ARGS),tests/integration)

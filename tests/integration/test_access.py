@@ -20,7 +20,7 @@ import yaml
 from localgke import config
 from localgke.conftest import Cluster, cluster_of
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[2]
 ACCESS = REPOSITORY / "templates/access"
 PAGE = (ACCESS / "README.md").read_text()
 ROLES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((ACCESS / "iam").glob("*.yaml"))}
