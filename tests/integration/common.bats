@@ -120,7 +120,7 @@ raw_words() { # SERVER TLS-NAME
   run bash -c 'source "$1/scripts/lib/bash/common.bash"
     source "$SCRIPTS/lib/bash/cluster.bash"
     GKE_JOB_SERVER=$2 GKE_JOB_TLS_NAME=$3
-    raw_request /api/v1
+    connection::raw_request /api/v1
     printf "[%s]" "${raw[@]}"' shell "$REPOSITORY" "$1" "$2"
 }
 

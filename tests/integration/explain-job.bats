@@ -16,10 +16,10 @@ explain_as_a_follower() { # JOB UID
   # shellcheck disable=SC2016 # for the other shell
   run --separate-stderr bash -c 'source "$1/scripts/lib/bash/common.bash"
     source "$SCRIPTS/lib/bash/cluster.bash"
-    parse_options "$CLUSTER_OPTIONS" "$CLUSTER_FLAGS dry-run"
-    make_private_dir
-    use_cluster
-    open_connection
+    options::parse "$CLUSTER_OPTIONS" "$CLUSTER_FLAGS dry-run"
+    private_dir::make
+    cluster::use
+    connection::open
     PYTHONPATH=$SCRIPTS/lib "$PYTHON" -c "import sys
 from gke_jobs.diagnosis.explain import explain
 from gke_jobs.options import take_connection

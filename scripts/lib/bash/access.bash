@@ -26,14 +26,14 @@ ACCESS, the way to the cluster
 "
 
 # Whether a cluster of GKE is named, so that a kubeconfig is to be got.
-names_gke() {
+access::names_gke() {
   [[ ${option[project]}${option[location]}${option[cluster]}${option[fleet_membership]} ]]
 }
 
 # Ends the script for options that do not fit.
-require_access() {
+access::require() {
   local email=${option[impersonate_service_account]}
-  if ! names_gke; then
+  if ! access::names_gke; then
     [[ ! ${option[internal_ip]}${option[dns_endpoint]}${email}${option[auth]} ]] ||
       die "$EXIT_USAGE" "the way to a cluster is given, but no cluster: write --project, --location and --cluster, too"
     return 0
@@ -41,28 +41,28 @@ require_access() {
   [[ ! ${option[context]-} ]] ||
     die "$EXIT_USAGE" "--context and --cluster both name a cluster: give one of them"
   if [[ ! ${option[fleet_membership]} ]]; then
-    require_options project location cluster
+    options::require project location cluster
   elif [[ ${option[cluster]} ]]; then
     die "$EXIT_USAGE" "--fleet-membership and --cluster both name a cluster: give one of them"
   elif [[ ${option[internal_ip]}${option[dns_endpoint]} ]]; then
     die "$EXIT_USAGE" "--fleet-membership leads through Connect gateway: leave out --internal-ip and --dns-endpoint"
   else
-    require_options project
+    options::require project
   fi
   [[ ! ${option[internal_ip]} || ! ${option[dns_endpoint]} ]] ||
     die "$EXIT_USAGE" "--internal-ip and --dns-endpoint are two endpoints: give one of them"
   [[ ! $email || $email =~ ^[^-@[:space:],][^@[:space:],]*@[^@[:space:],]+$ ]] ||
     die "$EXIT_USAGE" "option --impersonate-service-account is '$email': it takes the email address of a service account"
-  require_choice auth auto adc gcloud
+  options::require_choice auth auto adc gcloud
   [[ ! $email || ${option[auth]} != adc ]] ||
     die "$EXIT_USAGE" "--auth adc cannot impersonate: gke-gcloud-auth-plugin would use the account itself; leave out --auth"
 }
 
 # Fills `passed_on` with these options, for get-credentials.
-pass_on_access() {
+access::pass_on() {
   local name
   # shellcheck disable=SC2086 # one word an option
-  pass_on $ACCESS_OPTIONS
+  options::pass_on $ACCESS_OPTIONS
   for name in $ACCESS_FLAGS; do
     [[ ! ${option[${name//-/_}]} ]] || passed_on+=("--$name")
   done

@@ -2,7 +2,7 @@
 # Links that make the log of an Airflow task easier to read.
 
 # Says where the Google Cloud console shows the Job, and how to find its logs, which stay there when its Pods are gone.
-print_links() { # PROJECT LOCATION CLUSTER NAMESPACE JOB
+airflow::print_links() { # PROJECT LOCATION CLUSTER NAMESPACE JOB
   local console=https://console.cloud.google.com query
   log "console: $console/kubernetes/job/$2/$3/$4/$5/details?project=$1"
   query="resource.type=\"k8s_container\" resource.labels.location=\"$2\" resource.labels.cluster_name=\"$3\""
@@ -10,6 +10,6 @@ print_links() { # PROJECT LOCATION CLUSTER NAMESPACE JOB
   log "Cloud Logging: $query"
   query=${query// /%0A} query=${query//\"/%22} query=${query//=/%3D}
   query="$console/logs/query;query=${query//\//%2F}?project=$1"
-  report logs "$query"
+  common::report logs "$query"
   log "that is $query"
 }

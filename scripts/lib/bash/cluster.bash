@@ -20,29 +20,29 @@ more_paths='' # which kubectl proxy lets pass beside those of one namespace, a p
 proxy=''      # the process id of kubectl proxy, if this script has started it
 
 # Ends the script for a signal; a second one does not disturb the cleaning up.
-stop() { # STATUS
+signals::stop() { # STATUS
   trap '' TERM INT HUP PWR PIPE
-  settle || true
+  signals::settle || true
   exit "$1"
 }
 
 # Lets the present request be answered: a write that is broken off may have been carried out or not. 1 when it was not.
-settle() {
+signals::settle() {
   local tries=$((SETTLE_SECONDS * 20))
-  while [[ $requesting ]] && is_running "$requesting"; do
+  while [[ $requesting ]] && processes::is_running "$requesting"; do
     ((tries-- > 0)) || return 1
-    pause 0.05
+    processes::pause 0.05
   done
 }
 
 # Ends what runs in the background, for it may hold stdout open, and removes the private directory. A command of ours that
 # was killed has left no verdict.
-clean_up() {
+signals::clean_up() {
   local status=$? IFS=$'\n' child
   trap '' TERM INT HUP PWR PIPE # the verdict is out, and what a handler needs is about to go
-  for child in $(jobs -pr) ${proxy:+"$proxy"}; do kill_child "$child"; done
+  for child in $(jobs -pr) ${proxy:+"$proxy"}; do processes::kill "$child"; done
   if [[ $made_dir ]]; then
-    until rm -rf -- "$made_dir" 2>/dev/null; do pause 0.02; done # a child may have been writing
+    until rm -rf -- "$made_dir" 2>/dev/null; do processes::pause 0.02; done # a child may have been writing
   fi
   case $status in
     129 | 130 | 143) ;;
@@ -51,65 +51,65 @@ clean_up() {
 }
 
 # Decides which cluster kubectl talks to: with a cluster of GKE a private kubeconfig from get-credentials, else --context
-# or the current context. Call it once, after make_private_dir. A stage of run-job takes what run-job has decided.
+# or the current context. Call it once, after private_dir::make. A stage of run-job takes what run-job has decided.
 # Sets: kubectl_options, the words after `kubectl` that name context and namespace; option[namespace].
-use_cluster() {
-  require_tools kubectl
-  require_seconds unreachable-timeout
+cluster::use() {
+  common::require_tools kubectl
+  options::require_seconds unreachable-timeout
   export GOMAXPROCS=1 # halves the processor time of kubectl
   export GOGC=400     # a fifth less again: kubectl ends before it has much to free
   export KUBERC=off   # defaults of the user, such as delete --interactive, which no --raw can have
   kubectl_options=()
-  require_access
+  access::require
   # What the summary of the run names; a stage of run-job takes over that of run-job.
   [[ ${GKE_JOB_RUN-} ]] ||
     export GKE_JOB_CLUSTER=${option[cluster]:+${option[project]}/${option[location]}/${option[cluster]}}
-  if names_gke; then
-    pass_on_access
+  if access::names_gke; then
+    access::pass_on
     export KUBECONFIG=$PRIVATE_DIR/kubeconfig
-    ! is_dry || passed_on+=(--dry-run)
-    start KILL "$BASH" "$SCRIPTS/get-credentials" "${passed_on[@]}" --kubeconfig "$KUBECONFIG" >/dev/null
+    ! cluster::is_dry || passed_on+=(--dry-run)
+    processes::start KILL "$BASH" "$SCRIPTS/get-credentials" "${passed_on[@]}" --kubeconfig "$KUBECONFIG" >/dev/null
     wait $!
     : "${option[namespace]:=default}"
   else
     [[ ! ${option[context]} ]] || kubectl_options+=(--context "${option[context]}")
-    is_dry || [[ ${GKE_JOB_RUN-} || ${option[namespace]} ]] || use_context
+    cluster::is_dry || [[ ${GKE_JOB_RUN-} || ${option[namespace]} ]] || cluster::use_context
   fi
-  [[ ${GKE_JOB_RUN-} ]] || note_cluster
+  [[ ${GKE_JOB_RUN-} ]] || cluster::note_options
   [[ ${GKE_JOB_RUN-} ]] || unset GKE_JOB_NAMESPACE GKE_JOB_SERVER GKE_JOB_TLS_NAME
-  is_dry || export GKE_JOB_NAMESPACE=${GKE_JOB_NAMESPACE:-${option[namespace]}} # for the stages of run-job
-  is_dry || : "${option[namespace]:=$GKE_JOB_NAMESPACE}"
+  cluster::is_dry || export GKE_JOB_NAMESPACE=${GKE_JOB_NAMESPACE:-${option[namespace]}} # for the stages of run-job
+  cluster::is_dry || : "${option[namespace]:=$GKE_JOB_NAMESPACE}"
   [[ ! ${option[namespace]} ]] || kubectl_options+=(--namespace "${option[namespace]}")
 }
 
 # Sets, for stages as well: GKE_JOB_CLUSTER_OPTIONS, the options that lead to this cluster, to be pasted into a shell.
-note_cluster() {
+cluster::note_options() {
   local passed_on=() quoted=''
-  pass_on_access
+  access::pass_on
   [[ ! ${option[context]} ]] || passed_on+=(--context "${option[context]}")
-  ((${#passed_on[@]} == 0)) || quote_words "${passed_on[@]}"
+  ((${#passed_on[@]} == 0)) || common::quote "${passed_on[@]}"
   export GKE_JOB_CLUSTER_OPTIONS=$quoted
 }
 
 # Takes the namespace of the context.
-use_context() {
+cluster::use_context() {
   local found=''
-  start KILL kubectl config view --minify "${kubectl_options[@]}" --output 'jsonpath={.contexts[0].context.namespace}' \
+  processes::start KILL kubectl config view --minify "${kubectl_options[@]}" --output 'jsonpath={.contexts[0].context.namespace}' \
     >"$PRIVATE_DIR/context" 2>"$PRIVATE_DIR/errors"
   wait $! || { (($? > 128)) && exit "$EXIT_INTERRUPTED"; } ||
-    exit_for "$(explain_kubectl 'find the cluster' "$PRIVATE_DIR/errors")"
+    common::exit_for "$(change::explain_kubectl 'find the cluster' "$PRIVATE_DIR/errors")"
   read -r found <"$PRIVATE_DIR/context" || true
   : "${option[namespace]:=${found:-default}}"
 }
 
 # Sets, for stages as well: GKE_JOB_SERVER, the address of the API server, empty where there is no kubeconfig, or where it
 # has no path anyway; and GKE_JOB_TLS_NAME, the name in its certificate where it is not that of the address.
-read_server() {
+connection::read_server() {
   local status=0
   [[ ! ${GKE_JOB_SERVER+known} ]] || return 0
   export GKE_JOB_SERVER='' GKE_JOB_TLS_NAME=''
   [[ ! ${option[cluster]} ]] || return 0 # of GKE
-  start KILL kubectl config view --minify "${kubectl_options[@]}" \
+  processes::start KILL kubectl config view --minify "${kubectl_options[@]}" \
     --output 'jsonpath={range .clusters[0].cluster}{.server}{"\n"}{.tls-server-name}{end}' \
     >"$PRIVATE_DIR/context" 2>/dev/null
   wait $! || status=$?
@@ -119,7 +119,7 @@ read_server() {
 
 # Fills `raw`, the words of kubectl for a request to a path of the API server. Connect gateway and others serve a cluster
 # below a path; kubectl adds it to that of a raw request from version 1.34 on only, so the server is named without it.
-raw_request() { # PATH
+connection::raw_request() { # PATH
   local server=${GKE_JOB_SERVER-} host scheme below=''
   server=${server%%\?*} # as kubectl leaves out the query
   host=${server#*://}
@@ -135,8 +135,8 @@ raw_request() { # PATH
 }
 
 # Opens the connection over which everything is read: one kubectl proxy, which run-job shares with its stages.
-# Call it once, after use_cluster. Sets: connection and proxy_command, for `command.py`.
-open_connection() {
+# Call it once, after cluster::use. Sets: connection and proxy_command, for `command.py`.
+connection::open() {
   local directory=${GKE_JOB_RUN:-$PRIVATE_DIR} name='[^/]+'
   local paths="^/apis/batch/v1/namespaces/$name/jobs(/$name)?\$|^/api/v1/namespaces/$name/(events|pods(/$name/log)?)\$"
   paths+="|^/apis/(visibility\.)?kueue\.x-k8s\.io/v1beta[12]/namespaces/$name/(workloads|localqueues/$name/pendingworkloads)\$"
@@ -145,12 +145,12 @@ open_connection() {
   proxy_command=(env GOGC=20 kubectl "${kubectl_options[@]}" proxy --unix-socket=socket --accept-paths="$paths"
     --reject-methods='^([^G]|G[^E]|GE[^T]|GET.)' --append-server-path)
   connection=(--socket "$directory/socket" --proxy-log "$directory/proxy.log")
-  read_server
-  [[ ${GKE_JOB_RUN-} ]] || start_proxy
+  connection::read_server
+  [[ ${GKE_JOB_RUN-} ]] || connection::start_proxy
 }
 
 # A path of a socket has at most 107 bytes, so its directory is entered, and what else is a relative path is not any more.
-start_proxy() {
+connection::start_proxy() {
   local path rest=${KUBECONFIG-} to_us said
   KUBECONFIG=''
   while [[ $rest ]]; do
@@ -164,23 +164,23 @@ start_proxy() {
   exec {to_us}<>"$PRIVATE_DIR/proxy.stdout"
   exec {proxy_stdout}<"$PRIVATE_DIR/proxy.stdout"
   # In a session of its own: a signal to our process group ends no read that an interrupted script still needs.
-  start KILL setsid env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" </dev/null 1>&"$to_us" 2>"$PRIVATE_DIR/proxy.log"
+  processes::start KILL setsid env --chdir "$PRIVATE_DIR" "${proxy_command[@]}" </dev/null 1>&"$to_us" 2>"$PRIVATE_DIR/proxy.log"
   exec {to_us}>&- # so that the pipe ends with the proxy
   proxy=$!
   disown "$proxy"                   # bash is not to say that it was killed
   read -r said <&"$proxy_stdout" || # its one line, printed when the socket is open
-    exit_for "$(explain_kubectl 'start kubectl proxy' "$PRIVATE_DIR/proxy.log")"
+    common::exit_for "$(change::explain_kubectl 'start kubectl proxy' "$PRIVATE_DIR/proxy.log")"
 }
 
 # Runs a command of the Python package over the connection; a signal is handled at once. The first line that it prints
 # is in `answer`, all of it in $PRIVATE_DIR/answer. Returns its exit code.
-ask() { # COMMAND ARGUMENT...
+connection::ask() { # COMMAND ARGUMENT...
   local status=0 IFS=''
-  if ! has_room "$PRIVATE_DIR/answer"; then
+  if ! connection::has_room "$PRIVATE_DIR/answer"; then
     warn "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
     return "$EXIT_INTERRUPTED"
   fi
-  start KILL "${COMMAND[@]}" "$1" "${connection[@]}" "${@:2}" -- "${proxy_command[@]}" \
+  processes::start KILL "${COMMAND[@]}" "$1" "${connection[@]}" "${@:2}" -- "${proxy_command[@]}" \
     >"$PRIVATE_DIR/answer"
   requesting=$!
   wait "$requesting" || status=$?
@@ -191,28 +191,28 @@ ask() { # COMMAND ARGUMENT...
 }
 
 # Whether something can be written to a file, which is empty then but for a newline.
-has_room() { # FILE
+connection::has_room() { # FILE
   { printf '\n' >"$1"; } 2>/dev/null
 }
 
 # Whether nothing is asked of the cluster. To validate there changes nothing, and so is part of a dry run.
-is_dry() {
+cluster::is_dry() {
   [[ ${option[dry_run]} && ${option[validate]-} != server ]]
 }
 
-# A request of a script that was interrupted and must end soon: given up so long after hurry_up was called.
-hurriedly() { # MILLISECONDS KUBECTL-ARGUMENT...
-  within "$1" kubectl "${kubectl_options[@]}" "${@:2}" 2>/dev/null
+# A request of a script that was interrupted and must end soon: given up so long after deadline::begin was called.
+deadline::kubectl() { # MILLISECONDS KUBECTL-ARGUMENT...
+  deadline::run "$1" kubectl "${kubectl_options[@]}" "${@:2}" 2>/dev/null
 }
 
-# Runs a command that is killed so long after hurry_up was called.
-within() { # MILLISECONDS COMMAND...
+# Runs a command that is killed so long after deadline::begin was called.
+deadline::run() { # MILLISECONDS COMMAND...
   local left=$((hurried_since + $1 - $(date +%s%3N)))
   ((left > 0)) || return 1
   timeout --signal=KILL "$((left / 1000)).$(printf '%03d' $((left % 1000)))" "${@:2}"
 }
 
-hurry_up() {
+deadline::begin() {
   hurried_since=$(date +%s%3N)
 }
 
@@ -223,12 +223,12 @@ hurry_up() {
 # Sets: outcome: changed, or what may be no error: exists, conflict, absent; unanswered: whether it may have been carried
 # out before, without an answer.
 # Not for a subshell: a signal is to be handled while it waits.
-change() { # WHAT-FOR KUBECTL-ARGUMENT...
+change::send() { # WHAT-FOR KUBECTL-ARGUMENT...
   local what_for=$1 began=$SECONDS delay=1 patience left said='' told=0
   shift
   unanswered=''
-  until try "$@"; do
-    outcome=$(explain_change "$what_for") ||
+  until change::try "$@"; do
+    outcome=$(change::explain "$what_for") ||
       die "$EXIT_INTERRUPTED" "cannot $what_for, nor say why: is there room in ${PRIVATE_DIR%/*}?"
     # shellcheck disable=SC2034 # unanswered: for the scripts
     case $outcome in
@@ -238,7 +238,7 @@ change() { # WHAT-FOR KUBECTL-ARGUMENT...
       quota) patience=${option[schedule_timeout]:-$FOREVER} ;;
       *) patience=0 ;;
     esac
-    seconds_left
+    change::seconds_left
     ((left <= began + patience - SECONDS)) || left=$((began + patience - SECONDS))
     # What is waited out for long is not logged each time.
     if [[ $(<"$PRIVATE_DIR/said") != "$said" ]] || ((left <= 0 || SECONDS - told >= HEARTBEAT_SECONDS)); then
@@ -246,33 +246,33 @@ change() { # WHAT-FOR KUBECTL-ARGUMENT...
       ((left > 0)) || said=${said/#<4>/<3>} # the last word of this script
       printf '%s\n' "$said" >&2
     fi
-    ((left > 0)) || end_of_patience "$outcome" "$what_for"
+    ((left > 0)) || change::give_up "$outcome" "$what_for"
     ((delay <= left)) || delay=$left
     warn "trying again in $delay s"
-    pause "$delay"
+    processes::pause "$delay"
     delay=$((delay < 30 ? delay * 2 : 30))
   done
   outcome=changed
 }
 
 # Ends the script for an error that does not pass, or has not passed in time.
-end_of_patience() { # VERDICT WHAT-FOR
-  seconds_left
+change::give_up() { # VERDICT WHAT-FOR
+  change::seconds_left
   ((left > 0)) || die "$EXIT_TIMEOUT" "cannot $2: the time of --timeout is over"
   [[ $1 != quota ]] || die "$EXIT_TIMEOUT" "cannot $2: the quota was used up for ${option[schedule_timeout]} s"
-  exit_for "$1"
+  common::exit_for "$1"
 }
 
 # Once, with `body` on standard input. In a session of its own: a signal to our process group leaves it to us whether it
 # is broken off.
-try() { # KUBECTL-ARGUMENT...
+change::try() { # KUBECTL-ARGUMENT...
   local status=0 output=$PRIVATE_DIR/changed errors=$PRIVATE_DIR/errors
-  if ! has_room "$output" || ! has_room "$errors"; then # a deletion is asked for all the same
+  if ! connection::has_room "$output" || ! connection::has_room "$errors"; then # a deletion is asked for all the same
     rm -f -- "$output" "$errors"
     output=/dev/null errors=/dev/null
   fi
   # From level 4 on kubectl prints the Status object of an error.
-  start KILL setsid kubectl "${kubectl_options[@]}" --request-timeout=30s --v=4 "$@" \
+  processes::start KILL setsid kubectl "${kubectl_options[@]}" --request-timeout=30s --v=4 "$@" \
     <<<"${body-}" >"$output" 2>"$errors"
   requesting=$!
   wait "$requesting" || status=$?
@@ -281,16 +281,16 @@ try() { # KUBECTL-ARGUMENT...
 }
 
 # Prints the verdict about the last error of kubectl; what to say of it is in the file $PRIVATE_DIR/said.
-explain_change() { # WHAT-FOR
-  explain_kubectl "$1" "$PRIVATE_DIR/errors" 2>"$PRIVATE_DIR/said"
+change::explain() { # WHAT-FOR
+  change::explain_kubectl "$1" "$PRIVATE_DIR/errors" 2>"$PRIVATE_DIR/said"
 }
 
 # Prints the verdict about an error of kubectl; what to say of it goes to stderr.
-explain_kubectl() { # WHAT-FOR FILE
+change::explain_kubectl() { # WHAT-FOR FILE
   "${COMMAND[@]}" explain-error --for "$1" --from kubectl --file "$2" ${places:+--places "$places"}
 }
 
 # Sets: left, the seconds that are left of --timeout.
-seconds_left() {
+change::seconds_left() {
   left=$((${option[timeout]:-$FOREVER} - SECONDS))
 }

@@ -7,7 +7,7 @@
 set -o errexit -o nounset -o pipefail -o errtrace +o noclobber +o noglob +o posix +o keyword # SHELLOPTS may be exported
 # shellcheck disable=SC2046 # names of functions are words
 unset -f $(compgen -A function) # an exported one may have the name of a command, or of a function that is defined here
-trap end_unexpectedly ERR
+trap common::end_unexpectedly ERR
 trap '' XFSZ # a file that may not grow is an error, as a full disk is
 
 # What is closed is taken by the next file that is opened: this script, when bash has opened it. A result that nobody can
@@ -40,9 +40,9 @@ export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only
 
 readonly NAMES=(job cluster project location fleet-membership context namespace uid name template) # options that take a name
 
-hurried_since='' # when the script was interrupted, milliseconds; see hurry_up
+hurried_since='' # when the script was interrupted, milliseconds; see deadline::begin
 
-declare -A option=() # what parse_options found: option[job], option[dry_run], ...; '' where not given
+declare -A option=() # what options::parse found: option[job], option[dry_run], ...; '' where not given
 settings=()          # likewise, the values of --set
 
 shared_help='' # for --help, below the header comment
@@ -69,13 +69,13 @@ warn() { # MESSAGE...
 }
 
 # Leaves something for the program that has started the run and named a directory for it: see gke_jobs/report.py.
-report() { # NAME TEXT
+common::report() { # NAME TEXT
   [[ ! ${GKE_JOB_REPORT-} ]] || { printf '%s\n' "$2" >"$GKE_JOB_REPORT/$1"; } 2>/dev/null || true
 }
 
 # Ends the script when a command fails that nothing had to be done about: its exit code may be one that means something
 # else to Airflow. Those of our own scripts go on.
-end_unexpectedly() {
+common::end_unexpectedly() {
   local status=$? level=3
   case $status in
     6[4-9] | 7[578] | 124 | 129 | 130 | 143) exit "$status" ;;
@@ -87,24 +87,24 @@ end_unexpectedly() {
 
 die() { # STATUS MESSAGE...
   local level=3
-  report reason "${*:2}"
+  common::report reason "${*:2}"
   log "${*:2}"
   exit "$1"
 }
 
-print_help() {
+options::print_help() {
   sed -n '2,/^[^#]/ { /^#/ s/^# \{0,1\}//p }' "$0"
   printf '%s' "$shared_help"
 }
 
 # Prints the name of the release that runs; in a checkout, or a copy of one, its version.
-print_version() {
+common::print_version() {
   local release=${SCRIPTS%/*}
   if [[ -f $release/MANIFEST ]]; then printf '%s\n' "${release##*/}"; else cat "$SCRIPTS/VERSION"; fi
 }
 
 # Ends the script with the exit code of a verdict of explain-error, which has said why.
-exit_for() { # VERDICT
+common::exit_for() { # VERDICT
   case $1 in
     login | denied) exit "$EXIT_DENIED" ;;
     refused | exists | conflict) exit "$EXIT_DATA" ;;
@@ -116,7 +116,7 @@ exit_for() { # VERDICT
 
 # Fills `option` and `settings` from the command line: `--name value` or `--name=value` for the first names, `--name` for
 # the second.
-parse_options() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
+options::parse() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
   local valued=" $1 " flags=" $2 " name
   for name in $1 $2; do option[${name//-/_}]=''; done
   shift 2
@@ -125,7 +125,7 @@ parse_options() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
     name=${name%%=*}
     case $1 in
       --help)
-        print_help
+        options::print_help
         exit 0
         ;;
       --*) ;;
@@ -135,31 +135,31 @@ parse_options() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
       option[${name//-/_}]=yes
       shift
     elif [[ $valued != *" $name "* ]]; then
-      die_unknown_option "--$name" "$valued$flags"
+      options::die_unknown "--$name" "$valued$flags"
     elif [[ $1 == *=* ]]; then
-      take "$name" "${1#*=}"
+      options::take "$name" "${1#*=}"
       shift
     elif (($# > 1)); then
-      take "$name" "$2"
+      options::take "$name" "$2"
       shift 2
     else
       die "$EXIT_USAGE" "option $1 has no value: write $1 VALUE; see $PROGRAM --help"
     fi
   done
-  check_names
+  options::check_names
   type -P "$PYTHON" >/dev/null ||
     die "$EXIT_CONFIG" "$PYTHON is not on PATH: name a Python 3 that has jinja2 and PyYAML in GKE_JOB_PYTHON"
 }
 
 # --set may be given several times.
-take() { # NAME VALUE
+options::take() { # NAME VALUE
   # A variable that is not set, mostly: without the option another cluster, namespace or release would be meant.
   [[ $2 ]] || die "$EXIT_USAGE" "option --$1 has an empty value: leave the option out, or is a variable not set?"
   if [[ $1 == set ]]; then settings+=("$2"); else option[${1//-/_}]=$2; fi
 }
 
 # Names become words of commands, where one that begins with a dash would be an option, and parts of paths.
-check_names() {
+options::check_names() {
   local name given
   for name in "${NAMES[@]}"; do
     given=${option[${name//-/_}]-}
@@ -167,40 +167,40 @@ check_names() {
   done
   for name in job namespace; do
     given=${option[$name]-}
-    [[ ! $given || ($name$given == jobJOB && ${option[dry_run]-}) ]] || is_dns_name "$given" ||
+    [[ ! $given || ($name$given == jobJOB && ${option[dry_run]-}) ]] || options::is_dns_name "$given" ||
       die "$EXIT_USAGE" "option --$name is '$given': it takes a name of Kubernetes: small letters, digits, dashes and dots"
   done
   [[ ! ${option[uid]-} || ${option[uid]} =~ ^[0-9a-zA-Z][-0-9a-zA-Z]{0,63}$ ]] ||
     die "$EXIT_USAGE" "option --uid is '${option[uid]}': it takes the uid of a Job, letters, digits and dashes"
 }
 
-is_dns_name() { # TEXT
+options::is_dns_name() { # TEXT
   ((${#1} <= 253)) && [[ $1 =~ ^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ ]]
 }
 
-die_unknown_option() { # OPTION KNOWN-NAMES
+options::die_unknown() { # OPTION KNOWN-NAMES
   local names known
   read -ra names <<<"$2"
   printf -v known ' --%s' "${names[@]}"
   die "$EXIT_USAGE" "unknown option $1: known are$known"
 }
 
-require_options() { # NAME...
+options::require() { # NAME...
   local name
   for name in "$@"; do
     [[ ${option[${name//-/_}]} ]] || die "$EXIT_USAGE" "option --$name is missing: write --$name VALUE; see $PROGRAM --help"
   done
 }
 
-require_numbers() { # NAME...
-  require_whole_numbers '' "$@"
+options::require_numbers() { # NAME...
+  options::require_whole_numbers '' "$@"
 }
 
-require_seconds() { # NAME...
-  require_whole_numbers ' of seconds' "$@"
+options::require_seconds() { # NAME...
+  options::require_whole_numbers ' of seconds' "$@"
 }
 
-require_whole_numbers() { # OF-WHAT NAME...
+options::require_whole_numbers() { # OF-WHAT NAME...
   local name
   for name in "${@:2}"; do
     [[ ${option[${name//-/_}]} =~ ^([1-9][0-9]{0,8})?$ ]] ||
@@ -209,15 +209,15 @@ require_whole_numbers() { # OF-WHAT NAME...
 }
 
 # The first choice is the default.
-require_choice() { # NAME CHOICE...
+options::require_choice() { # NAME CHOICE...
   local given=${option[${1//-/_}]:=$2} choices
   printf -v choices ', %s' "${@:2}"
   [[ $choices, == *", $given,"* ]] || die "$EXIT_USAGE" "option --$1 is '$given': it is one of ${choices#, }"
 }
 
-require_tools() { # PROGRAM...
+common::require_tools() { # PROGRAM...
   local tool
-  use_tools
+  common::use_tools
   for tool in "$@"; do
     type -P "$tool" >/dev/null ||
       die "$EXIT_CONFIG" "$tool is not on PATH: install it, or name a directory that holds it in GKE_JOB_TOOLS; see 'What a worker needs' in scripts/README.md"
@@ -226,7 +226,7 @@ require_tools() { # PROGRAM...
 
 # Puts the programs in the directory GKE_JOB_TOOLS on PATH, once for a script and those that it starts. A copy of them: in
 # a bucket, and what is synchronized from there, they have no run bit.
-use_tools() {
+common::use_tools() {
   local place
   [[ ${GKE_JOB_TOOLS-} ]] || return 0
   place=$("${COMMAND[@]}" programs --from="$GKE_JOB_TOOLS" --cache "$GKE_JOB_CACHE") || exit
@@ -234,19 +234,19 @@ use_tools() {
 }
 
 # For --dry-run: the command as one could paste it into a shell.
-would_run() { # COMMAND...
+common::would_run() { # COMMAND...
   local quoted
-  quote_words "$@"
+  common::quote "$@"
   log "would run:$quoted"
 }
 
 # Sets: quoted, the words as one could paste them into a shell, each after a space.
-quote_words() { # WORD...
+common::quote() { # WORD...
   printf -v quoted ' %q' "$@"
 }
 
 # The options to hand on to another script: fills `passed_on` with --NAME VALUE for each that was given.
-pass_on() { # NAME...
+options::pass_on() { # NAME...
   local name
   passed_on=()
   for name in "$@"; do

@@ -6,13 +6,13 @@ readonly FOLLOW_OPTIONS="timeout schedule-timeout start-timeout heartbeat max-lo
 # shellcheck disable=SC2034 # likewise
 readonly CHECK_OPTIONS="waited waited-for-nodes waited-to-start check-state" # what --once takes besides
 
-require_follow_options() {
-  require_seconds timeout schedule-timeout start-timeout heartbeat
-  require_numbers max-log-streams
-  require_choice logs all failed none
+follow::require_options() {
+  options::require_seconds timeout schedule-timeout start-timeout heartbeat
+  options::require_numbers max-log-streams
+  options::require_choice logs all failed none
 }
 
-require_check_options() {
+follow::require_check_options() {
   local name
   for name in waited waited-for-nodes waited-to-start; do
     [[ ${option[${name//-/_}]} =~ ^(0|[1-9][0-9]{0,8})?$ ]] ||
@@ -26,9 +26,9 @@ require_check_options() {
 
 # Runs the follower and ends with its exit code. In a stage of run-job, which has the private directory and the connection,
 # it takes the place of this script: one process less for as long as the Job runs.
-follow() { # OPTION...
+follow::run() { # OPTION...
   local follower=("${COMMAND[@]}" follow "${connection[@]}" "$@" -- "${proxy_command[@]}")
   [[ ! ${GKE_JOB_RUN-} ]] || exec "${follower[@]}"
-  start KILL "${follower[@]}"
+  processes::start KILL "${follower[@]}"
   wait $! || exit
 }

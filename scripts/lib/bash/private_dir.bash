@@ -8,17 +8,17 @@ made_dir='' # the private directory, if this script has made it
 
 # A directory of this run alone, removed when the script ends; a stage of run-job takes that of run-job. The GKE auth
 # plugin caches its token beside the kubeconfig, so a directory that two tasks share hands one task's account to the other.
-make_private_dir() {
+private_dir::make() {
   PRIVATE_DIR=''
-  trap clean_up EXIT
-  trap 'stop 143' TERM
-  trap 'stop 130' INT
-  trap 'stop 129' HUP PWR PIPE
+  trap signals::clean_up EXIT
+  trap 'signals::stop 143' TERM
+  trap 'signals::stop 130' INT
+  trap 'signals::stop 129' HUP PWR PIPE
   if [[ ${GKE_JOB_RUN-} ]]; then
     PRIVATE_DIR=$GKE_JOB_RUN
   else
-    sweep_private_dirs
-    new_private_dir
+    private_dir::sweep
+    private_dir::new
   fi
   export TMPDIR=$PRIVATE_DIR # what a stage of this run leaves is removed with it
   # gcloud and kubectl write below HOME, and BashOperator's env= drops it.
@@ -27,7 +27,7 @@ make_private_dir() {
 
 # The lock, which children inherit, tells others that somebody still works here. The mark comes after it: until then the
 # process in the name of the directory tells.
-new_private_dir() {
+private_dir::new() {
   local place=${TMPDIR:-/tmp}
   [[ $place != *[,\"$'\n']* ]] ||
     die "$EXIT_CONFIG" "TMPDIR is ${place@Q}: kubectl reads no file below a name with a comma, a quote or a line break"
@@ -48,16 +48,16 @@ new_private_dir() {
 }
 
 # Removes what killed runs of this user have left: their locks went with their last process.
-sweep_private_dirs() {
+private_dir::sweep() {
   local directory
   type -P flock >/dev/null || return 0
   for directory in "${TMPDIR:-/tmp}"/gke-job.*; do
     [[ -O $directory && ! -L $directory ]] || continue
-    [[ -f $directory/$MARK ]] || is_of_dead_process "${directory##*/gke-job.}" || continue
+    [[ -f $directory/$MARK ]] || private_dir::is_of_dead_process "${directory##*/gke-job.}" || continue
     flock -n "$directory" rm -rf -- "$directory" || true
   done
 }
 
-is_of_dead_process() { # PROCESS-ID-SUFFIX
+private_dir::is_of_dead_process() { # PROCESS-ID-SUFFIX
   [[ $1 =~ ^[0-9]+-[0-9a-z_]+$ && ! -e /proc/${1%-*} ]]
 }

@@ -7,7 +7,7 @@
 
 # Puts into `tie` what to write before a command, so that the kernel sends it SIGNAL when the process PARENT is gone, ''
 # for the one that was tied last. PARENT is looked at last: it may have ended before the kernel was asked.
-tie_to() { # PARENT SIGNAL
+processes::tie_to() { # PARENT SIGNAL
   if [[ ! ${GKE_JOB_SETPRIV-} ]]; then
     GKE_JOB_SETPRIV=no
     ! setpriv --pdeathsig clear true 2>/dev/null || GKE_JOB_SETPRIV=yes
@@ -27,43 +27,43 @@ os.getppid() == parent and os.execvp(sys.argv[3], sys.argv[3:])' "$1" "$2")
 }
 
 # Starts a command in the background; `$!` is its process id.
-start() { # SIGNAL-WHEN-WE-ARE-GONE COMMAND...
+processes::start() { # SIGNAL-WHEN-WE-ARE-GONE COMMAND...
   local tie
-  tie_to "$BASHPID" "$1"
+  processes::tie_to "$BASHPID" "$1"
   "${tie[@]}" "${@:2}" <&0 &
 }
 
 # Starts a command that is ended after so many seconds, 0 for never; `wait` gives 124 then. From a terminal it may ask
 # something there, otherwise what it has started is ended with it.
-start_within() { # SECONDS COMMAND...
+processes::start_within() { # SECONDS COMMAND...
   local tie options=(--kill-after=1)
   [[ ! -t 0 ]] || options+=(--foreground)
-  tie_to '' KILL
-  start KILL timeout "${options[@]}" "$1" "${tie[@]}" "${@:2}"
+  processes::tie_to '' KILL
+  processes::start KILL timeout "${options[@]}" "$1" "${tie[@]}" "${@:2}"
 }
 
 # Whether a child is still at work. Not `kill -0`: where a trap is run, bash may not yet have taken note of a child's end.
-is_running() { # PROCESS-ID
+processes::is_running() { # PROCESS-ID
   local stat
   [[ $1 ]] && { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ ${stat##*) } != Z* ]]
 }
 
 # Ends a child, with all that it has started where it leads a process group. Disowned, so that bash does not say that it was killed.
-kill_child() { # PROCESS-ID
+processes::kill() { # PROCESS-ID
   disown "$1" 2>/dev/null || true
   kill -KILL -- "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null || true
-  while is_running "$1"; do pause 0.01; done
+  while processes::is_running "$1"; do processes::pause 0.01; done
 }
 
 # Waits, and a signal is handled at once. Not with `read -t`: where a trap ends the script during it, bash 5.2 returns to
 # that read from inside the trap, and the script goes on.
-pause() { # SECONDS
-  start KILL sleep "$1" >/dev/null 2>&1
+processes::pause() { # SECONDS
+  processes::start KILL sleep "$1" >/dev/null 2>&1
   wait $! || true
 }
 
 # By hand a script may outlive its shell: nohup and disown are meant so.
 if [[ ${AIRFLOW_CTX_DAG_ID-} && ${GKE_JOB_TIED-} != "$$" ]] && type -P "$PYTHON" >/dev/null; then
-  tie_to "$PPID" PWR
+  processes::tie_to "$PPID" PWR
   exec "${tie[@]}" "$BASH" "$0" "$@"
 fi

@@ -3,8 +3,8 @@
 
 readonly UPLOAD_SECONDS=60 # a report that takes longer is given up
 
-# Sets: report_file, where Python is to write the report, '' where none is wanted. Call it after make_private_dir.
-use_report() {
+# Sets: report_file, where Python is to write the report, '' where none is wanted. Call it after private_dir::make.
+report::use() {
   report_file=''
   [[ ${option[report]} ]] || return 0
   [[ ${option[report]} != -* && ${option[report]} != */ && ! ${option[report]} =~ ^gs:/*[^/]*$ ]] ||
@@ -13,7 +13,7 @@ use_report() {
 }
 
 # Writes the report of a run that was interrupted, of what the follower has seen, if the deletion left time for it.
-deliver_hurriedly() { # STATUS
+report::deliver_until_deadline() { # STATUS
   local place=${option[report]} why='there was no time' status=0 record=$PRIVATE_DIR/record.json
   [[ $place ]] || return 0
   if [[ $place == gs://* ]]; then
@@ -22,19 +22,19 @@ deliver_hurriedly() { # STATUS
     why='nothing is known of the Pods'
   else
     { : >"$PRIVATE_DIR/errors"; } 2>/dev/null || true
-    [[ ! -e $record ]] || within 2300 "${COMMAND[@]}" timeline --record "$record" --status "$1" \
+    [[ ! -e $record ]] || deadline::run 2300 "${COMMAND[@]}" timeline --record "$record" --status "$1" \
       --reason 'the run was interrupted' ${deleted:+--deleted} --report "$report_file" 2>/dev/null || status=$?
-    ((status != 0)) || within 2300 cp -- "$report_file" "$place" 2>"$PRIVATE_DIR/errors" || status=$?
+    ((status != 0)) || deadline::run 2300 cp -- "$report_file" "$place" 2>"$PRIVATE_DIR/errors" || status=$?
     ((status != 0)) || why=''
-    ((status != 1)) || why=$(report_error)
+    ((status != 1)) || why=$(report::error)
     ((status != EXIT_CONFIG)) || why='it cannot be made of what is known'
   fi
-  within 2650 true || return 0 # deletion and messages took so long because nobody reads
+  deadline::run 2650 true || return 0 # deletion and messages took so long because nobody reads
   if [[ ! $why ]]; then log "the report is in $place"; else warn "the report $place is not written: $why"; fi
 }
 
 # Prints why the report could not be copied, as far as the command has said so.
-report_error() {
+report::error() {
   local said
   said=$(tail -n 1 "$PRIVATE_DIR/errors" 2>/dev/null | LC_ALL=C tr -cd '[:print:]') || true
   said=${said:0:300}
@@ -42,23 +42,23 @@ report_error() {
 }
 
 # Puts the report where it belongs, if there is one. What fails is a warning: the run has its verdict.
-deliver_report() {
+report::deliver() {
   local place=${option[report]} copy=(cp --)
   [[ $place && -e $report_file ]] || return 0
   [[ $place != gs://* ]] || copy=(timeout "$UPLOAD_SECONDS" gcloud storage cp --quiet --content-type text/html)
-  start KILL "${copy[@]}" "$report_file" "$place" >/dev/null 2>"$PRIVATE_DIR/errors"
+  processes::start KILL "${copy[@]}" "$report_file" "$place" >/dev/null 2>"$PRIVATE_DIR/errors"
   if wait $!; then
     log "the report is in $place"
   else
-    warn "cannot write the report $place: $(report_error); name another place, or have the right to write there granted"
+    warn "cannot write the report $place: $(report::error); name another place, or have the right to write there granted"
   fi
 }
 
 # Prints summary, timeline and verdict of a run that was interrupted, if the follower has left its record and the deletion left time.
 # The message of bash about a command that was killed would wait for a reader, so bash itself gets another stderr.
-print_timeline() { # STATUS
+report::print_timeline() { # STATUS
   [[ -e $PRIVATE_DIR/record.json ]] || return 0
   # shellcheck disable=SC2016 # for the other shell
-  within 2500 sh -c 'exec "$@" 2>&9' sh "${COMMAND[@]}" timeline --record "$PRIVATE_DIR/record.json" --status "$1" \
+  deadline::run 2500 sh -c 'exec "$@" 2>&9' sh "${COMMAND[@]}" timeline --record "$PRIVATE_DIR/record.json" --status "$1" \
     --reason 'the run was interrupted' ${deleted:+--deleted} 9>&2 2>/dev/null || true
 }
