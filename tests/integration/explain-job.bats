@@ -17,6 +17,7 @@ explain_as_a_follower() { # JOB UID
   run --separate-stderr bash -c 'source "$1/scripts/lib/bash/common.bash"
     source "$SCRIPTS/lib/bash/cluster.bash"
     options::parse "$CLUSTER_OPTIONS" "$CLUSTER_FLAGS dry-run"
+    signals::install
     private_dir::make
     cluster::use
     connection::open

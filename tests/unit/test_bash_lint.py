@@ -1,8 +1,8 @@
 """Nothing from outside is code or a record separator in Bash: what the Bash files must not contain, and why.
 
 A word in a shell's arithmetic, array subscript or `printf -v` is code: `x[$(touch /tmp/x)]`. So these take only names
-of ARITHMETIC, each a counter of ours, an exit code or an option that require_numbers has checked. What the cluster says
-is JSON, which Python reads.
+of ARITHMETIC: a counter of ours, an exit code or an option that options::require_numbers has checked. Answers of the
+cluster are JSON, which Python reads.
 """
 
 import re
@@ -14,26 +14,26 @@ SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 
 ARITHMETIC = {
     # counters and clocks of ours
-    *("number", "tries", "tries--", "began", "told", "delay", "left", "deadline", "schedule_deadline"),
-    *("hurried_since", "patience"),
+    *("number", "tries", "tries--", "began", "logged_at", "warn_at", "delay", "left", "deadline", "schedule_deadline"),
+    *("interrupted_at", "patience"),
     # exit codes of children
     *("status",),
     # what Bash has itself
     *("SECONDS", "EUID"),
 }
 OPTIONS = {
-    *("timeout", "schedule_timeout", "start_timeout", "heartbeat", "unreachable_timeout"),  # by require_numbers
-    "waited",  # by require_check_options
+    *("timeout", "schedule_timeout", "start_timeout", "heartbeat", "unreachable_timeout"),  # require_numbers
+    "waited",  # by follow::require_check_options
 }
 SUBSCRIPTS = {"@", "*", "0", "-1", "number", "number + 1"}  # counters of ours
-OPTION_NAME = re.compile(r"[a-z_]+|\$name|\$\{(?:1|name)//-/_\}")  # that parse_options has found in a list of ours
+OPTION_NAME = re.compile(r"[a-z_]+|\$name|\$\{(?:1|name)//-/_\}")  # that options::parse has found in a list of ours
 # What looks like one of the things below and is none, or is harmless, each with its reason.
 EXCEPTIONS = {
-    ("common.bash", "printf -v known ' --%s' \"${names[@]}\""): "the variable's name is given, and no text of others",
-    ("common.bash", "printf -v choices ', %s' \"${@:2}\""): "likewise",
+    ("options.bash", "printf -v known ' --%s' \"${names[@]}\""): "the variable's name is given, and no text of others",
+    ("options.bash", "printf -v choices ', %s' \"${@:2}\""): "likewise",
     ("common.bash", "printf -v quoted ' %q' \"$@\""): "likewise",
     (
-        "cluster.bash",
+        "connection.bash",
         "jsonpath={range .clusters[0].cluster}{.server}",
     ): "lines of the user's own kubeconfig",
     (
@@ -41,9 +41,9 @@ EXCEPTIONS = {
         "jsonpath={.contexts[0].context.namespace}",
     ): "one word of the user's own kubeconfig",
     ("common.bash", "local IFS=' '"): "joins the words of a message",
-    ("cluster.bash", "local status=$? IFS=$'\\n' child"): "process ids of our own children, from bash",
+    ("signals.bash", "local status=$? IFS=$'\\n' child"): "process ids of our own children, from bash",
     ("deploy-dags", "local IFS=$'\\n' child"): "likewise",
-    ("cluster.bash", "local status=0 IFS=''"): "takes a line whole",
+    ("connection.bash", "local status=0 IFS=''"): "takes a line whole",
 }
 
 RULES = {

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# The options that name a cluster and the way to it, of every script that has them; their help; what belongs together.
+# The options that name a cluster and how it is reached: their list, their help, and which of them exclude each other.
 
 readonly ACCESS_OPTIONS="project location cluster fleet-membership impersonate-service-account auth"
 readonly ACCESS_FLAGS="internal-ip dns-endpoint"
 
-# What --help prints below the header comment of a script that has CLUSTER among its options.
+# --help prints it below the header comment of a script that has the options CLUSTER.
 shared_help="
 CLUSTER, which cluster; default: kubectl's current context
   --context NAME     a context of the kubeconfig
@@ -25,12 +25,12 @@ ACCESS, the way to the cluster
                      impersonate takes gcloud's
 "
 
-# Whether a cluster of GKE is named, so that a kubeconfig is to be got.
+# Whether the options name a GKE cluster.
 access::names_gke() {
   [[ ${option[project]}${option[location]}${option[cluster]}${option[fleet_membership]} ]]
 }
 
-# Ends the script for options that do not fit.
+# Ends the script for options that exclude each other or are incomplete.
 access::require() {
   local email=${option[impersonate_service_account]}
   if ! access::names_gke; then
@@ -58,7 +58,7 @@ access::require() {
     die "$EXIT_USAGE" "--auth adc cannot impersonate: gke-gcloud-auth-plugin would use the account itself; leave out --auth"
 }
 
-# Fills `passed_on` with these options, for get-credentials.
+# Sets: passed_on, these options for get-credentials.
 access::pass_on() {
   local name
   # shellcheck disable=SC2086 # one word an option

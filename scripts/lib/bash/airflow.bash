@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Links that make the log of an Airflow task easier to read.
 
-# Says where the Google Cloud console shows the Job, and how to find its logs, which stay there when its Pods are gone.
+# Logs the address of the Job in the Google Cloud console, and of its logs, which stay there when its Pods are gone.
 airflow::print_links() { # PROJECT LOCATION CLUSTER NAMESPACE JOB
   local console=https://console.cloud.google.com query
   log "console: $console/kubernetes/job/$2/$3/$4/$5/details?project=$1"

@@ -1,14 +1,15 @@
 # shellcheck shell=bash
-# gcloud, whose errors are explained like those of kubectl.
+# gcloud, and what its errors mean.
 
-# Runs gcloud; where it fails, says why and ends the script with the exit code for it.
+# Runs gcloud. When it fails, logs the reason and ends the script with the exit code for it.
 gcloud::run() { # WHAT-FOR COMMAND...
   local verdict=''
   gcloud::try 0 "$@" || common::exit_for "$verdict"
 }
 
-# Runs gcloud, for so many seconds at most, 0 for no limit; where it fails, says why and returns 1. What it prints on stdout is in $scratch/answer.
-# Globals: scratch, a directory that is ours. Sets: verdict, as explain-error prints it.
+# Runs gcloud for at most SECONDS, 0 for no limit. Its stdout is in $scratch/answer. When it fails, logs the reason and
+# returns 1.
+# Globals: scratch, a directory of this script. Sets: verdict, as explain-error prints it.
 gcloud::try() { # SECONDS WHAT-FOR COMMAND...
   local status=0
   { printf '\n' >"$scratch/said"; } 2>/dev/null ||

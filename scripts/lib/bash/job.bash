@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# Reading and deleting one Job. The labels and annotations read here are set by render-job.
+# Deleting one Job, and finding one that was just created.
 
 # shellcheck disable=SC2034 # for the scripts
 readonly COLLECTED_ANNOTATION=gke-job/collected
 readonly UNSCHEDULED_ANNOTATION=gke-job/unscheduled
-readonly GONE_SECONDS=600 # for what is being deleted, which a finalizer may hold for ever
+readonly GONE_SECONDS=600 # for an object that is being deleted: a finalizer may keep it forever
 
-# What submit-job hands on to render-job, and run-job to submit-job.
+# The options that submit-job passes on to render-job, and run-job to submit-job.
 # shellcheck disable=SC2034 # likewise
 readonly RENDER_OPTIONS="template values set profile profile-for profiles validate kubernetes-version"
 
@@ -20,19 +20,19 @@ job::require_render_options() {
   done
 }
 
-# Deletes the Job with this uid and its Pods, and waits until they are gone. Gone already, or another uid: nothing to do.
-# Call it after connection::open.
+# Deletes the Job with this uid and its Pods, and waits until they are gone. It does nothing when the Job is gone or another
+# Job has the name. Call it after connection::open.
 job::delete() { # NAME NAMESPACE UID
   job::send_deletion "$@"
   job::wait_until_gone "$@"
 }
 
-# The same without the wait.
+# Deletes the Job without waiting.
 job::send_deletion() { # NAME NAMESPACE UID
   local deletion body
   log "deleting Job $1 and its Pods; this waits until they have ended"
   job::prepare_deletion "$1" "$2" "$3" Foreground
-  change::send "delete Job $1" "${deletion[@]}" # refused: somebody else was faster
+  change::send "delete Job $1" "${deletion[@]}" # a conflict means that somebody else has deleted it
 }
 
 job::wait_until_gone() { # NAME NAMESPACE UID
@@ -44,23 +44,24 @@ job::wait_until_gone() { # NAME NAMESPACE UID
   connection::ask wait-gone --job "$1" --namespace "$2" --uid "$3" --timeout "$left" "${passed_on[@]}" || exit
 }
 
-# Fills `deletion` and `body`, the arguments and the standard input of a kubectl that deletes the Job only while it has
-# this uid, and does not wait for it.
+# Sets: deletion and body, the arguments and the standard input of kubectl to delete the Job if it has this uid, without
+# waiting.
 job::prepare_deletion() { # NAME NAMESPACE UID PROPAGATION-POLICY
   body='{"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "'$4'", "preconditions": {"uid": "'$3'"}}'
-  # The raw call, because kubectl delete has no option for the uid.
+  # A raw request, because kubectl delete has no option for the uid.
   connection::raw_request "/apis/batch/v1/namespaces/$2/jobs/$1"
   deletion=(delete "${raw[@]}" --filename -)
 }
 
-# Looks for the Job of a submit that ended before it could say whether there is one; not for longer than 1.9 s. The answer
-# is the line of submit-job, empty for none. 1 when the cluster does not tell.
+# Finds the Job of a submit-job that ended before it printed its line. Returns 1 when the cluster does not answer within
+# 1.9 s after the interruption.
+# Sets: answer, the line of submit-job, empty if there is no Job.
 job::find_submitted() { # NAME NAMESPACE -> answer
   answer=$(deadline::run 1900 "${COMMAND[@]}" submission "${connection[@]}" --job "$1" --namespace "$2" --plan "$PRIVATE_DIR" \
     --created "$PRIVATE_DIR/changed" --interrupted 1.5 -- "${proxy_command[@]}" 2>/dev/null)
 }
 
-# Makes the Job fail, and notes why in it: the next run reads that. Its uid in the patch is a precondition.
+# Makes the Job fail, and annotates it with the reason, which the next run reads. The uid in the patch is a precondition.
 job::end_unscheduled() { # NAME NAMESPACE UID SECONDS
   change::try patch job "$1" --namespace "$2" --type merge --patch '{"metadata": {"uid": "'"$3"'",
     "annotations": {"'"$UNSCHEDULED_ANNOTATION"'": "'"$4"'"}}, "spec": {"activeDeadlineSeconds": 1}}' || {

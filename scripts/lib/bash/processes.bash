@@ -1,17 +1,17 @@
 # shellcheck shell=bash
 # Children that never outlive their script, and a script that never outlives its Airflow task.
 #
-# However a script ends, by SIGKILL too, the kernel then signals each child that was begun with `start`. In the same way
-# a script that Airflow runs hears that the process of its task is gone, as PWR: the worker died, and nobody will read
-# on. The Job is not ended by that, since nobody asked for it.
+# When a script ends, also by SIGKILL, the kernel signals each child that processes::start has started. In the same way the
+# kernel sends PWR to a script that Airflow runs when the process of its task ends: the worker died. That does not end the
+# Job, because nobody asked for it.
 
-# Puts into `tie` what to write before a command, so that the kernel sends it SIGNAL when the process PARENT is gone, ''
-# for the one that was tied last. PARENT is looked at last: it may have ended before the kernel was asked.
+# Sets: tie, the words before a command with which the kernel sends it SIGNAL when the process PARENT ends. An empty PARENT
+# is the process that was tied last. The command checks PARENT last: it may have ended before.
 processes::tie_to() { # PARENT SIGNAL
   if [[ ! ${GKE_JOB_SETPRIV-} ]]; then
     GKE_JOB_SETPRIV=no
     ! setpriv --pdeathsig clear true 2>/dev/null || GKE_JOB_SETPRIV=yes
-    export GKE_JOB_SETPRIV # the scripts that this one starts need not try
+    export GKE_JOB_SETPRIV # for the scripts that this one starts
   fi
   if [[ $GKE_JOB_SETPRIV == yes ]]; then
     # shellcheck disable=SC2016 # for that shell
@@ -26,15 +26,15 @@ os.getppid() == parent and os.execvp(sys.argv[3], sys.argv[3:])' "$1" "$2")
   fi
 }
 
-# Starts a command in the background; `$!` is its process id.
-processes::start() { # SIGNAL-WHEN-WE-ARE-GONE COMMAND...
+# Starts a command in the background, which gets SIGNAL when this script ends. `$!` is its process id.
+processes::start() { # SIGNAL COMMAND...
   local tie
   processes::tie_to "$BASHPID" "$1"
   "${tie[@]}" "${@:2}" <&0 &
 }
 
-# Starts a command that is ended after so many seconds, 0 for never; `wait` gives 124 then. From a terminal it may ask
-# something there, otherwise what it has started is ended with it.
+# Starts a command in the background and ends it after SECONDS, 0 for never; `wait` then returns 124. In a terminal the
+# command may ask the user; elsewhere its children end with it.
 processes::start_within() { # SECONDS COMMAND...
   local tie options=(--kill-after=1)
   [[ ! -t 0 ]] || options+=(--foreground)
@@ -42,28 +42,29 @@ processes::start_within() { # SECONDS COMMAND...
   processes::start KILL timeout "${options[@]}" "$1" "${tie[@]}" "${@:2}"
 }
 
-# Whether a child is still at work. Not `kill -0`: where a trap is run, bash may not yet have taken note of a child's end.
+# Whether a child runs. `kill -0` cannot answer that in a trap: bash may not have noticed the end of the child yet.
 processes::is_running() { # PROCESS-ID
   local stat
   [[ $1 ]] && { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ ${stat##*) } != Z* ]]
 }
 
-# Ends a child, with all that it has started where it leads a process group. Disowned, so that bash does not say that it was killed.
+# Kills a child, with its process group if it leads one. It is disowned, so that bash does not print that it was killed.
 processes::kill() { # PROCESS-ID
   disown "$1" 2>/dev/null || true
   kill -KILL -- "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null || true
   while processes::is_running "$1"; do processes::pause 0.01; done
 }
 
-# Waits, and a signal is handled at once. Not with `read -t`: where a trap ends the script during it, bash 5.2 returns to
-# that read from inside the trap, and the script goes on.
+# Waits, and handles a signal at once. `read -t` cannot do that: when a trap ends the script during the read, bash 5.2
+# returns to the read, and the script continues.
 processes::pause() { # SECONDS
   processes::start KILL sleep "$1" >/dev/null 2>&1
   wait $! || true
 }
 
-# By hand a script may outlive its shell: nohup and disown are meant so.
-if [[ ${AIRFLOW_CTX_DAG_ID-} && ${GKE_JOB_TIED-} != "$$" ]] && type -P "$PYTHON" >/dev/null; then
+# Whether Airflow runs this script, and the kernel does not know yet that it ends with its task. Then it sets: tie, the words
+# with which main starts the script again. Outside Airflow a script may outlive its shell, by nohup or disown.
+processes::must_tie() {
+  [[ ${AIRFLOW_CTX_DAG_ID-} && ${GKE_JOB_TIED-} != "$$" ]] && type -P "$PYTHON" >/dev/null || return
   processes::tie_to "$PPID" PWR
-  exec "${tie[@]}" "$BASH" "$0" "$@"
-fi
+}

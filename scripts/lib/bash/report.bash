@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What a run leaves for people beside its log, which Python makes (gke_jobs/timeline).
+# The report of a run, and the timeline of one that was interrupted. gke_jobs/timeline makes both.
 
-readonly UPLOAD_SECONDS=60 # a report that takes longer is given up
+readonly UPLOAD_SECONDS=60 # for the copy of a report to a bucket
 
-# Sets: report_file, where Python is to write the report, '' where none is wanted. Call it after private_dir::make.
+# Sets: report_file, the file that Python writes, empty without --report. Call it after private_dir::make.
 report::use() {
   report_file=''
   [[ ${option[report]} ]] || return 0
@@ -12,7 +12,7 @@ report::use() {
   report_file=$PRIVATE_DIR/report.html
 }
 
-# Writes the report of a run that was interrupted, of what the follower has seen, if the deletion left time for it.
+# Writes the report of a run that was interrupted from what the follower has seen, if there is time after the deletion.
 report::deliver_until_deadline() { # STATUS
   local place=${option[report]} why='there was no time' status=0 record=$PRIVATE_DIR/record.json
   [[ $place ]] || return 0
@@ -29,11 +29,11 @@ report::deliver_until_deadline() { # STATUS
     ((status != 1)) || why=$(report::error)
     ((status != EXIT_CONFIG)) || why='it cannot be made of what is known'
   fi
-  deadline::run 2650 true || return 0 # deletion and messages took so long because nobody reads
+  deadline::run 2650 true || return 0 # no time is left for messages
   if [[ ! $why ]]; then log "the report is in $place"; else warn "the report $place is not written: $why"; fi
 }
 
-# Prints why the report could not be copied, as far as the command has said so.
+# Prints the reason why the report could not be copied: the last line of the error of the command.
 report::error() {
   local said
   said=$(tail -n 1 "$PRIVATE_DIR/errors" 2>/dev/null | LC_ALL=C tr -cd '[:print:]') || true
@@ -41,7 +41,7 @@ report::error() {
   printf '%s\n' "${said:-there was no time}"
 }
 
-# Puts the report where it belongs, if there is one. What fails is a warning: the run has its verdict.
+# Copies the report to its place, if there is one. A failure is a warning: the run has its result.
 report::deliver() {
   local place=${option[report]} copy=(cp --)
   [[ $place && -e $report_file ]] || return 0
@@ -54,8 +54,8 @@ report::deliver() {
   fi
 }
 
-# Prints summary, timeline and verdict of a run that was interrupted, if the follower has left its record and the deletion left time.
-# The message of bash about a command that was killed would wait for a reader, so bash itself gets another stderr.
+# Prints summary and timeline of a run that was interrupted, if the follower has written its record and there is time after
+# the deletion. bash gets another stderr: its message about a killed command would wait for a reader.
 report::print_timeline() { # STATUS
   [[ -e $PRIVATE_DIR/record.json ]] || return 0
   # shellcheck disable=SC2016 # for the other shell

@@ -1,0 +1,20 @@
+# shellcheck shell=bash
+# Commands of a script that was interrupted and must end within three seconds.
+#
+# Globals: interrupted_at, when the script was interrupted, in milliseconds since the epoch (common.bash); empty before.
+
+deadline::begin() {
+  interrupted_at=$(date +%s%3N)
+}
+
+# Runs a command, and kills it MILLISECONDS after deadline::begin was called. Returns 1 when that time has passed.
+deadline::run() { # MILLISECONDS COMMAND...
+  local left=$((interrupted_at + $1 - $(date +%s%3N)))
+  ((left > 0)) || return 1
+  timeout --signal=KILL "$((left / 1000)).$(printf '%03d' $((left % 1000)))" "${@:2}"
+}
+
+# Runs kubectl, and kills it MILLISECONDS after deadline::begin was called.
+deadline::kubectl() { # MILLISECONDS KUBECTL-ARGUMENT...
+  deadline::run "$1" kubectl "${kubectl_options[@]}" "${@:2}" 2>/dev/null
+}

@@ -1,0 +1,129 @@
+# shellcheck shell=bash
+# The command line of a script: every argument is an option, --NAME VALUE or --NAME=VALUE.
+
+readonly NAMES=(job cluster project location fleet-membership context namespace uid name template) # their values are names
+
+declare -A option=() # set by options::parse: option[job], option[dry_run], ...; empty for an option that is not given
+settings=()          # set by options::parse: the values of --set
+
+shared_help='' # --help prints it below the header comment
+
+options::print_help() {
+  sed -n '2,/^[^#]/ { /^#/ s/^# \{0,1\}//p }' "$0"
+  printf '%s' "$shared_help"
+}
+
+# Reads the command line. Names of the first list take a value, names of the second list are flags.
+# Sets: option, settings.
+options::parse() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
+  local valued=" $1 " flags=" $2 " name
+  for name in $1 $2; do option[${name//-/_}]=''; done
+  shift 2
+  while (($#)); do
+    name=${1#--}
+    name=${name%%=*}
+    case $1 in
+      --help)
+        options::print_help
+        exit 0
+        ;;
+      --*) ;;
+      *) die "$EXIT_USAGE" "unexpected argument '$1': every argument is an option, --name value; see $PROGRAM --help" ;;
+    esac
+    if [[ $flags == *" $name "* && $1 != *=* ]]; then
+      option[${name//-/_}]=yes
+      shift
+    elif [[ $valued != *" $name "* ]]; then
+      options::die_unknown "--$name" "$valued$flags"
+    elif [[ $1 == *=* ]]; then
+      options::take "$name" "${1#*=}"
+      shift
+    elif (($# > 1)); then
+      options::take "$name" "$2"
+      shift 2
+    else
+      die "$EXIT_USAGE" "option $1 has no value: write $1 VALUE; see $PROGRAM --help"
+    fi
+  done
+  options::check_names
+  type -P "$PYTHON" >/dev/null ||
+    die "$EXIT_CONFIG" "$PYTHON is not on PATH: name a Python 3 that has jinja2 and PyYAML in GKE_JOB_PYTHON"
+}
+
+# Stores the value of an option. --set may be given several times.
+options::take() { # NAME VALUE
+  # Mostly a variable that is not set. Without the option the script would use another cluster, namespace or release.
+  [[ $2 ]] || die "$EXIT_USAGE" "option --$1 has an empty value: leave the option out, or is a variable not set?"
+  if [[ $1 == set ]]; then settings+=("$2"); else option[${1//-/_}]=$2; fi
+}
+
+# Ends the script for a name that begins with a dash, which a command would take as an option, or that cannot be part of a
+# URL path.
+options::check_names() {
+  local name given
+  for name in "${NAMES[@]}"; do
+    given=${option[${name//-/_}]-}
+    [[ $given != -* ]] || die "$EXIT_USAGE" "option --$name is '$given': a name does not begin with a dash"
+  done
+  for name in job namespace; do
+    given=${option[$name]-}
+    [[ ! $given || ($name$given == jobJOB && ${option[dry_run]-}) ]] || options::is_dns_name "$given" ||
+      die "$EXIT_USAGE" "option --$name is '$given': it takes a name of Kubernetes: small letters, digits, dashes and dots"
+  done
+  [[ ! ${option[uid]-} || ${option[uid]} =~ ^[0-9a-zA-Z][-0-9a-zA-Z]{0,63}$ ]] ||
+    die "$EXIT_USAGE" "option --uid is '${option[uid]}': it takes the uid of a Job, letters, digits and dashes"
+}
+
+options::is_dns_name() { # TEXT
+  ((${#1} <= 253)) && [[ $1 =~ ^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ ]]
+}
+
+options::die_unknown() { # OPTION KNOWN-NAMES
+  local names known
+  read -ra names <<<"$2"
+  printf -v known ' --%s' "${names[@]}"
+  die "$EXIT_USAGE" "unknown option $1: known are$known"
+}
+
+options::require() { # NAME...
+  local name
+  for name in "$@"; do
+    [[ ${option[${name//-/_}]} ]] || die "$EXIT_USAGE" "option --$name is missing: write --$name VALUE; see $PROGRAM --help"
+  done
+}
+
+options::require_numbers() { # NAME...
+  options::require_whole_numbers '' "$@"
+}
+
+options::require_seconds() { # NAME...
+  options::require_whole_numbers ' of seconds' "$@"
+}
+
+options::require_whole_numbers() { # OF-WHAT NAME...
+  local name
+  for name in "${@:2}"; do
+    [[ ${option[${name//-/_}]} =~ ^([1-9][0-9]{0,8})?$ ]] ||
+      die "$EXIT_USAGE" "option --$name is '${option[${name//-/_}]}': it takes a whole number$1 above 0, of at most 9 digits"
+  done
+}
+
+# Ends the script unless the value is one of the choices. The first choice is the default.
+options::require_choice() { # NAME CHOICE...
+  local given=${option[${1//-/_}]:=$2} choices
+  printf -v choices ', %s' "${@:2}"
+  [[ $choices, == *", $given,"* ]] || die "$EXIT_USAGE" "option --$1 is '$given': it is one of ${choices#, }"
+}
+
+# Sets: passed_on, --NAME VALUE for each of these options that was given, for another script.
+options::pass_on() { # NAME...
+  local name
+  passed_on=()
+  for name in "$@"; do
+    if [[ $name == set ]]; then
+      passed_on+=("${settings[@]/#/--set=}")
+    elif [[ ${option[${name//-/_}]} ]]; then
+      passed_on+=("--$name" "${option[${name//-/_}]}")
+    fi
+  done
+}
