@@ -115,7 +115,7 @@ has_logged() { # LINE
   wait_until pod_is Running
   check --timeout 60 --waited 60 --on-kill keep
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" "its time is over; Job $job in namespace $NAMESPACE goes on"
+  assert_regex "${stderr_lines[-1]}" "its time is over; Job $job in namespace $NAMESPACE continues"
   refute no_job "$job"
 }
 

@@ -81,7 +81,7 @@ no_job() { # NAME
   wait_for "$runner"
   assert_equal "$status" 129
   run cat "$BATS_TEST_TMPDIR/err"
-  assert_output --partial "Job $job in namespace $NAMESPACE goes on"
+  assert_output --partial "Job $job in namespace $NAMESPACE continues"
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
   assert_regex "$stderr" "attaching to Job $job: it still runs"
 }
