@@ -30,10 +30,9 @@ def fits(kubeconfig: str, environ: Mapping[str, str]) -> bool:
         with socket.create_connection((host, port), SECONDS) as connection:
             if authority is None:
                 return True
-            import ssl  # which takes longer to load than all the rest
+            from gke_jobs import tls  # which takes longer to load than all the rest
 
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.load_verify_locations(cadata=base64.b64decode(authority[1]).decode())
+            context = tls.context(base64.b64decode(authority[1]).decode())
             with context.wrap_socket(connection, server_hostname=host):
                 return True
     except (OSError, ValueError):

@@ -11,7 +11,6 @@ import errno
 import ipaddress
 import os
 import socket
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from enum import Enum
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
+from gke_jobs import tls
 from gke_jobs.access.fitting import PROXIES
 from gke_jobs.json_access import Json, at, dict_at, list_at, text_at
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
@@ -143,10 +143,11 @@ def judge_proxy(endpoint: Endpoint) -> Finding:
 def _ask(endpoint: Endpoint, connection: socket.socket, began: datetime) -> Probe:
     """Do the TLS handshake, and ask for the version without credentials."""
     try:
-        with _context(endpoint).wrap_socket(connection, server_hostname=endpoint.server_name or endpoint.host) as tls:
-            tls.sendall(f"GET /version HTTP/1.1\r\nHost: {endpoint.host}\r\nConnection: close\r\n\r\n".encode())
+        context = tls.context(endpoint.authority, is_insecure=endpoint.is_insecure)
+        with context.wrap_socket(connection, server_hostname=endpoint.server_name or endpoint.host) as stream:
+            stream.sendall(f"GET /version HTTP/1.1\r\nHost: {endpoint.host}\r\nConnection: close\r\n\r\n".encode())
             answer, ends_at = b"", time.monotonic() + SECONDS
-            while len(answer) < ANSWER_BYTES and b"\r\n\r\n" not in answer and (piece := tls.recv(ANSWER_BYTES)):
+            while len(answer) < ANSWER_BYTES and b"\r\n\r\n" not in answer and (piece := stream.recv(ANSWER_BYTES)):
                 answer += piece
                 if time.monotonic() > ends_at:
                     raise TimeoutError
@@ -159,18 +160,6 @@ def _ask(endpoint: Endpoint, connection: socket.socket, began: datetime) -> Prob
     dates = [value.strip() for name, _, value in pairs if name.lower() == "date"]
     seconds = (datetime.now(timezone.utc) - began).total_seconds()
     return Probe(step=Step.ANSWERED, date=next(iter(dates), ""), seconds=seconds)
-
-
-def _context(endpoint: Endpoint) -> ssl.SSLContext:
-    """Return how a certificate is checked: as kubectl does, so not by what Python 3.13 asks of it besides."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if endpoint.is_insecure:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    elif endpoint.authority:
-        context.load_verify_locations(cadata=endpoint.authority)
-    else:
-        context.load_default_certs()
-    return context
 
 
 def judge(endpoint: Endpoint, found: Probe, cluster: Json) -> Finding:
