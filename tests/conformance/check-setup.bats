@@ -55,6 +55,7 @@ assert_refused() { # REGEX
   assert_line --regexp '^(ok|warning) +skew ' # kubectl is that of this machine
   assert_line --regexp '^ok +security +namespace .* enforces the Pod Security Standard restricted, which the Pods pass$'
   assert_line --regexp '^ok +quota +no quota$'
+  refute_line --regexp '^[a-z]+ +priority ' # they name none
 }
 
 @test "with exactly the shipped Role nothing has failed, and what cannot be read is a warning" {
@@ -90,6 +91,49 @@ assert_refused() { # REGEX
   assert_line --regexp '^failed +identity .*has no ServiceAccount nobody'
 }
 
+@test "a PriorityClass that is not there fails, as the Pods of the Job would" {
+  check --template batch-job --set image=busybox:1.37 --set priority_class=nosuch
+  assert_failure 1
+  assert_line --regexp '^failed +priority +the cluster has no PriorityClass nosuch: no Pod is created$'
+  run kubectl create --dry-run=server --filename - <<<'{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"},
+    "spec": {"priorityClassName": "nosuch", "containers": [{"name": "main", "image": "busybox:1.37"}]}}'
+  assert_failure
+  assert_output --partial 'no PriorityClass with name nosuch was found'
+
+  kubectl create priorityclass "$NAMESPACE" --value 1 >/dev/null
+  check --template batch-job --set image=busybox:1.37 --set priority_class="$NAMESPACE"
+  become everything create
+  run kubectl auth can-i --quiet get priorityclasses
+  assert_failure
+  check --template batch-job --set image=busybox:1.37 --set priority_class="$NAMESPACE"
+  kubectl delete priorityclass "$NAMESPACE" --kubeconfig "$BATS_FILE_TMPDIR/kubeconfig" >/dev/null
+  assert_success
+  assert_line --regexp '^warning +priority +cannot tell whether the cluster has the PriorityClass '
+}
+
+@test "requests and limits that a LimitRange gives are those that the API server gives" {
+  local pod
+  create LimitRange first '{"limits": [{"type": "Container", "default": {"cpu": "2"}, "defaultRequest": {"cpu": "500m"}, "max": {"memory": "8Gi"}}]}'
+  pod=$("$GKE_JOB_PYTHON" - <<<'
+import json
+context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True, "runAsUser": 1}
+context["seccompProfile"] = {"type": "RuntimeDefault"}
+def container(name, **resources):
+    return {"name": name, "image": "busybox:1.37", "securityContext": context, "resources": resources}
+spec = {"initContainers": [container("fetch", limits={"cpu": "1"})],
+        "containers": [container("main"), container("side", requests={"cpu": "100m"}, limits={"memory": "1Gi"})]}
+print(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"}, "spec": spec}))')
+  kubectl create --dry-run=server --output json --filename - <<<"$pod" >"$BATS_TEST_TMPDIR/stored"
+  kubectl get limitranges --output json >"$BATS_TEST_TMPDIR/ranges"
+  kubectl delete limitrange first >/dev/null
+  PYTHONPATH=$REPOSITORY/scripts/lib "$GKE_JOB_PYTHON" - "$pod" "$BATS_TEST_TMPDIR"/{stored,ranges} <<<'
+import json, sys
+from gke_jobs.preflight.pod_resources import containers, with_defaults
+stored, ranges = (json.load(open(file)) for file in sys.argv[2:])
+ours = with_defaults(json.loads(sys.argv[1])["spec"], ranges["items"])
+assert [c["resources"] for c in containers(ours)] == [c["resources"] for c in containers(stored["spec"])], (ours, stored)'
+}
+
 @test "a verb that is missing is named" {
   become create-jobs get
   check
@@ -115,7 +159,7 @@ assert_refused() { # REGEX
   create ResourceQuota cpus '{"hard": {"limits.cpu": "100"}}'
   wait_until has_status cpus
   check
-  assert_line --regexp '^warning +quota +quota cpus never admits cpu-small: it must name limits.cpu$'
+  assert_line --regexp '^warning +quota +quota cpus never admits cpu-small: its container main must name limits.cpu$'
   assert_refused 'must specify limits.cpu'
 
   create LimitRange defaults '{"limits": [{"type": "Container", "default": {"cpu": "2"}}]}'

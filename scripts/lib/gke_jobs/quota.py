@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gke_jobs.preflight.quantities import quantity
+from gke_jobs.quantities import quantity
 
 QUOTA = re.compile(r"exceeded quota: (\S+), requested: (.*), used: (.*), limited: (.*)")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -14,13 +14,15 @@ from urllib.parse import quote
 from gke_jobs.connection import jobs_path
 from gke_jobs.errors import ApiError, Meaning, Verdict, classify
 from gke_jobs.json_access import Json, at, list_at, text_at
-from gke_jobs.preflight import account, endpoint, namespace, pools, queue, rights, tools
+from gke_jobs.preflight import account, endpoint, namespace, nodes, pools, queue, rights, tools
 from gke_jobs.preflight.finding import FAILED, Finding, failed, ok, warning
 from gke_jobs.preflight.manifests import Manifests, pod_of
+from gke_jobs.preflight.pod_resources import with_defaults
 from gke_jobs.preflight.programs import Kubectl, is_absent
 
 AT_ONCE = 4  # requests
 POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/gke-job"
+PRIORITIES = "/apis/scheduling.k8s.io/v1/priorityclasses"
 NOT_READ = "for a whole check grant the rights of templates/access/check.yaml"
 
 
@@ -53,11 +55,16 @@ class Cluster:
             yield tools.skew(text_at(version, "gitVersion"))
         if role is not None:
             yield from self._check_rights(role, user)
-        yield from self._check_namespace()
+        ranges = self._items(f"/api/v1/namespaces/{self.namespace}/limitranges")
+        pods = {
+            what: with_defaults(pod, [] if isinstance(ranges, Meaning) else ranges)
+            for what, pod in self.made.pods.items()
+        }
+        yield from self._check_namespace(ranges, pods)
         for name in queue.names(self.made.jobs):
             yield queue.check(self.kubectl, self.namespace, name)
         yield self._check_policy()
-        yield from self._check_nodes()
+        yield from self._check_nodes(pods)
 
     def _read(self, path: str) -> Json | Meaning:
         """Return the JSON at a path, or what the error means."""
@@ -103,7 +110,7 @@ class Cluster:
         review = self.kubectl.create(rights.REVIEWS, rights.review(right, self.namespace))
         return at(review, "status", "allowed") is True
 
-    def _check_namespace(self) -> Iterator[Finding]:
+    def _check_namespace(self, ranges: list[Json] | Meaning, pods: Mapping[str, Json]) -> Iterator[Finding]:
         accepted = []
         for name, job in self.made.jobs.items():
             refusal = self._refusal(job)
@@ -120,9 +127,9 @@ class Cluster:
                     return
         if accepted:
             yield ok("job", f"the cluster would create Jobs of {', '.join(accepted)} in namespace {self.namespace}")
-        yield from self._check_service_accounts()
+        yield from self._check_named_objects()
         yield self._check_level()
-        yield from self._check_amounts()
+        yield from self._check_amounts(ranges, pods)
 
     def _refusal(self, job: Json) -> Meaning | None:
         """Return why the API server would not create a Job; None when it would."""
@@ -132,18 +139,32 @@ class Cluster:
             return classify(error.answer)
         return None
 
-    def _check_service_accounts(self) -> Iterator[Finding]:
-        for name in sorted({text_at(pod_of(job), "serviceAccountName") for job in self.made.jobs.values()} - {""}):
-            found = self._read(f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{quote(name, safe='')}")
-            if not isinstance(found, Meaning):
-                yield ok("identity", f"namespace {self.namespace} has the ServiceAccount {name} of the Pods")
-            elif found.verdict is Verdict.ABSENT:
-                fix = f"kubectl create serviceaccount {shlex.quote(name)} --namespace {self.namespace}"
-                yield failed("identity", f"namespace {self.namespace} has no ServiceAccount {name}: no Pod starts", fix)
-            else:
-                yield warning(
-                    "identity", f"whether ServiceAccount {name} is there is not known: {found.words}", NOT_READ
-                )
+    def _check_named_objects(self) -> Iterator[Finding]:
+        """Check that there are the ServiceAccounts and PriorityClasses that the Jobs name."""
+        place = f"namespace {self.namespace}"
+        for name in self._named("serviceAccountName"):
+            path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{quote(name, safe='')}"
+            fix = f"kubectl create serviceaccount {shlex.quote(name)} --namespace {self.namespace}"
+            yield self._check_named("identity", path, f"{place} has {{}} ServiceAccount {name}", fix)
+        for name in self._named("priorityClassName"):
+            path = f"{PRIORITIES}/{quote(name, safe='')}"
+            fix = (
+                f"kubectl create priorityclass {shlex.quote(name)} --value NUMBER, or name another one: "
+                "kubectl get priorityclasses lists those that there are"
+            )
+            yield self._check_named("priority", path, f"the cluster has {{}} PriorityClass {name}", fix)
+
+    def _named(self, field: str) -> list[str]:
+        return sorted({text_at(pod_of(job), field) for job in self.made.jobs.values()} - {""})
+
+    def _check_named(self, check: str, path: str, words: str, fix: str) -> Finding:
+        """Return whether an object that the Pods need is there. words: with {} for `the` or `no`."""
+        found = self._read(path)
+        if not isinstance(found, Meaning):
+            return ok(check, words.format("the"))
+        if found.verdict is Verdict.ABSENT:
+            return failed(check, f"{words.format('no')}: no Pod is created", fix)
+        return warning(check, f"cannot tell whether {words.format('the')}: {found.words}", NOT_READ)
 
     def _check_level(self) -> Finding:
         found = self._read(f"/api/v1/namespaces/{self.namespace}")
@@ -151,18 +172,16 @@ class Cluster:
             return warning("security", f"the Pod Security level is not known: {found.words}", NOT_READ)
         return namespace.judge_level(found, {name: pod_of(job) for name, job in self.made.jobs.items()})
 
-    def _check_amounts(self) -> Iterator[Finding]:
-        path = f"/api/v1/namespaces/{self.namespace}"
-        quotas, ranges = self._items(f"{path}/resourcequotas"), self._items(f"{path}/limitranges")
+    def _check_amounts(self, ranges: list[Json] | Meaning, pods: Mapping[str, Json]) -> Iterator[Finding]:
+        quotas = self._items(f"/api/v1/namespaces/{self.namespace}/resourcequotas")
         if isinstance(quotas, Meaning):
             yield warning("quota", f"quotas are not known: {quotas.words}", NOT_READ)
         if isinstance(ranges, Meaning):
             yield warning("limits", f"LimitRanges are not known: {ranges.words}", NOT_READ)
-            ranges = []
         else:
-            yield from namespace.judge_limits(ranges, self.made.pods)
+            yield from namespace.judge_limits(ranges, pods)
         if not isinstance(quotas, Meaning):
-            yield from namespace.judge_quotas(quotas, ranges, self.made.pods)
+            yield from namespace.judge_quotas(quotas, pods)
 
     def _items(self, path: str) -> list[Json] | Meaning:
         found = self._read(path)
@@ -179,11 +198,12 @@ class Cluster:
             return warning("policy", words, NOT_READ)
         return ok("policy", "templates/policy.yaml is installed")
 
-    def _check_nodes(self) -> Iterator[Finding]:
-        nodes = self._items("/api/v1/nodes")
-        if isinstance(nodes, Meaning):
-            yield warning("nodes", f"nodes are not known: {nodes.words}", NOT_READ)
-            nodes = []
-        if self.described or nodes:
-            known = pools.of_cluster(self.described, nodes) if self.described else pools.of_nodes(nodes)
-            yield from pools.judge(known, self.made.pods, self.described)
+    def _check_nodes(self, pods: Mapping[str, Json]) -> Iterator[Finding]:
+        found: list[Json] = []
+        try:
+            found = nodes.read(self.kubectl, pools.labels_asked_for(pods.values()))
+        except ApiError as error:
+            yield warning("nodes", f"nodes are not known: {classify(error.answer).words}", NOT_READ)
+        if self.described or found:
+            known = pools.of_cluster(self.described, found) if self.described else pools.of_nodes(found)
+            yield from pools.judge(known, pods, self.described)

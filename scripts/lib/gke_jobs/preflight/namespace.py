@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import shlex
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from gke_jobs.json_access import Json, at, dict_at, list_at, text_at
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
-from gke_jobs.preflight.quantities import amounts, containers, limits, requests, words
+from gke_jobs.preflight.pod_resources import CONTAINER, containers, limits, requests
+from gke_jobs.quantities import amounts, words
 
 LEVEL = "pod-security.kubernetes.io/enforce"
 COMPUTE = ("cpu", "memory")  # of which a quota makes each container name a request or limit
@@ -88,7 +88,7 @@ def _unrestricted(context: Json, of_pod: Json) -> Iterator[str]:
 
 
 def judge_limits(ranges: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
-    """Return which Pods the LimitRanges of a namespace refuse."""
+    """Return which Pods the LimitRanges of a namespace refuse. pods: with defaults."""
     findings = []
     for limit_range in ranges:
         name = text_at(limit_range, "metadata", "name")
@@ -110,23 +110,27 @@ def judge_limits(ranges: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
 def _out_of_range(limit_range: Json, pod: Json) -> str:
     for item in list_at(limit_range, "spec", "limits"):
         kind = text_at(item, "type")
-        if kind == "Container":
-            asked = [with_defaults(limit_range, {"containers": [one]}) for one in containers(pod)]
-        elif kind == "Pod":
-            asked = [with_defaults(limit_range, pod)]
+        if kind == CONTAINER:
+            alone = [{"containers": [container]} for container in containers(pod)]
+            problem = next(filter(None, (_over_default(item, one) or _beyond(item, kind, one) for one in alone)), "")
         else:
-            continue
-        for one in asked:
-            if problem := _beyond(item, kind, one):
-                return problem
+            problem = _beyond(item, kind, pod) if kind == "Pod" else ""
+        if problem:
+            return problem
+    return ""
+
+
+def _over_default(item: Json, container: Json) -> str:
+    """Return which request is more than the limit, where that is one that a LimitRange gives."""
+    asked, most = requests(container), limits(container)
+    for name, limit in amounts(item.get("default")).items():
+        if most.get(name) == limit < asked.get(name, Decimal(0)):
+            return f"a request of {words(asked[name])} {name}, more than the limit {words(limit)} that it gives"
     return ""
 
 
 def _beyond(item: Json, kind: str, pod: Json) -> str:
     asked, most = requests(pod), limits(pod)
-    for name in asked.keys() & most.keys():
-        if asked[name] > most[name]:
-            return f"a request of {words(asked[name])} {name}, more than the limit {words(most[name])} that it gives"
     for name, least in amounts(item.get("min")).items():
         if asked.get(name, Decimal(0)) < least:
             return f"less {name} than {item['min'][name]}, the minimum of a {kind}"
@@ -141,24 +145,9 @@ def _beyond(item: Json, kind: str, pod: Json) -> str:
     return ""
 
 
-def with_defaults(limit_range: Json, pod: Json) -> Json:
-    """Return a Pod spec with the requests and limits that a LimitRange gives to containers without them."""
-    pod = copy.deepcopy(pod)
-    for item in list_at(limit_range, "spec", "limits"):
-        if text_at(item, "type") != "Container":
-            continue
-        for container in containers(pod):
-            resources = container.setdefault("resources", {})
-            for key, default in (("limits", "default"), ("requests", "defaultRequest")):
-                resources[key] = {**dict_at(item, default), **dict_at(resources, key)}
-    return pod
-
-
-def judge_quotas(quotas: list[Json], ranges: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
-    """Return which Pods the quotas of a namespace would never admit, and which not now."""
+def judge_quotas(quotas: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
+    """Return which Pods the quotas of a namespace would never admit, and which not now. pods: with defaults."""
     findings = []
-    for limit_range in ranges:
-        pods = {what: with_defaults(limit_range, pod) for what, pod in pods.items()}
     for quota in quotas:
         name = text_at(quota, "metadata", "name")
         if list_at(quota, "spec", "scopes") or dict_at(quota, "spec", "scopeSelector"):
@@ -190,9 +179,17 @@ def _too_much(pod: Json, hard: Mapping[str, Decimal]) -> str:
                 return f"no room for one of {key}"
             continue
         kind, _, name = key.partition(".") if key.startswith(("requests.", "limits.")) else ("", "", key)
+        if name in COMPUTE and (container := _silent(pod, kind or "requests", name)):
+            return f"its container {container} must name {key}"
         of_pod = most if kind == "limits" else asked
-        if name in COMPUTE and name not in of_pod:
-            return f"it must name {key}"
         if of_pod.get(name, Decimal(0)) > number:
             return f"more than {words(number)} of {key}"
     return ""
+
+
+def _silent(pod: Json, kind: str, name: str) -> str:
+    """Return the container that names no request or limit of a resource, nor does the Pod for it; '' for none."""
+    if name in dict_at(pod, "resources", kind):
+        return ""
+    silent = (one for one in containers(pod) if name not in amounts(dict_at(one, "resources", kind)))
+    return next((text_at(one, "name") for one in silent), "")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from gke_jobs.json_access import Json, at, count_at, dict_at, int_at, list_at, text_at
 from gke_jobs.preflight.finding import Finding, ok, warning
-from gke_jobs.preflight.quantities import Amounts, amounts, requests, words
+from gke_jobs.preflight.pod_resources import requests
+from gke_jobs.quantities import Amounts, amounts, words
 
 GKE = "cloud.google.com/"
 POOL, CLASS = f"{GKE}gke-nodepool", f"{GKE}compute-class"
-GPU = "nvidia.com/gpu"
+GPU, TPU = "nvidia.com/gpu", "google.com/tpu"
 EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute"}
 Taint = tuple[str, str, str]  # key, value, effect
+CORDON: Taint = ("node.kubernetes.io/unschedulable", "", "NoSchedule")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,33 +31,44 @@ class Pool:
     extended: Amounts = field(default_factory=dict)  # GPUs, known without a node
 
 
-def of_cluster(cluster: Json, nodes: list[Json]) -> list[Pool]:
-    """Return the node pools of a cluster as the GKE API describes it; room from one of their nodes."""
+def labels_asked_for(pods: Iterable[Json]) -> set[str]:
+    """Return the keys of the labels of a node that decide which of these Pods it takes."""
+    return {POOL}.union(*(dict_at(pod, "nodeSelector") for pod in pods))
+
+
+def of_cluster(cluster: Json, nodes: Sequence[Json]) -> list[Pool]:
+    """Return the node pools of a cluster as the GKE API describes it, each once for each kind of node that it has."""
     found = []
     for pool in list_at(cluster, "nodePools"):
-        name, config = text_at(pool, "name"), dict_at(pool, "config")
-        node = next((node for node in nodes if _labels(node).get(POOL) == name), None)
-        counts = [int_at(pool, "autoscaling", key) for key in ("maxNodeCount", "totalMaxNodeCount")]
-        found.append(
-            Pool(
-                name=name,
-                labels={**_implied(name, config), **_texts(config.get("labels")), **(_labels(node) if node else {})},
-                taints=tuple(_taints(list_at(config, "taints"))),
-                room=amounts(at(node, "status", "allocatable")) if node else None,
-                most=max(*counts, int_at(pool, "initialNodeCount"), 1 if node else 0),
-                extended=_accelerators(config),
-            )
-        )
+        of_pool = [node for node in nodes if labels_of(node).get(POOL) == text_at(pool, "name")]
+        found += [_of_gke(pool, node) for node in of_pool or [None]]
     return found
 
 
-def of_nodes(nodes: list[Json]) -> list[Pool]:
+def _of_gke(pool: Json, node: Json) -> Pool:
+    """Return a pool of which this is a node; None where it has no nodes."""
+    name, config = text_at(pool, "name"), dict_at(pool, "config")
+    counts = [int_at(pool, "autoscaling", key) for key in ("maxNodeCount", "totalMaxNodeCount")]
+    return Pool(
+        name=name,
+        labels={**_implied(name, config), **_texts(config.get("labels")), **(labels_of(node) if node else {})},
+        taints=tuple(_taints(list_at(config, "taints"))),
+        room=amounts(at(node, "status", "allocatable")) if node else None,
+        most=max(*counts, int_at(pool, "initialNodeCount"), 1 if node else 0),
+        extended=_accelerators(config),
+    )
+
+
+def of_nodes(nodes: Iterable[Json]) -> list[Pool]:
     """Return each node as a pool of its own, for a cluster whose node pools are not known."""
     return [
         Pool(
             name=text_at(node, "metadata", "name"),
-            labels=_labels(node),
-            taints=tuple(_taints(list_at(node, "spec", "taints"))),
+            labels=labels_of(node),
+            taints=(
+                *_taints(list_at(node, "spec", "taints")),
+                *([CORDON] if at(node, "spec", "unschedulable") else []),
+            ),
             room=amounts(at(node, "status", "allocatable")),
         )
         for node in nodes
@@ -63,24 +76,36 @@ def of_nodes(nodes: list[Json]) -> list[Pool]:
 
 
 def judge(pools: list[Pool], pods: Mapping[str, Json], cluster: Json) -> list[Finding]:
-    """Return which Pods find a node. pods: spec by profile; cluster: as the GKE API describes it, None if not known."""
+    """Return which Pods find a node.
+
+    pods: spec by profile, with defaults; cluster: as the GKE API describes it, None where that is not known
+    """
     makes_nodes = bool(at(cluster, "autopilot", "enabled") or at(cluster, "autoscaling", "enableNodeAutoprovisioning"))
     fitting: dict[str, str] = {}
+    unclear: dict[str, str] = {}
     without: dict[str, list[str]] = {}
     for what, pod in pods.items():
         fit = next((pool for pool in pools if not obstacle(pool, pod)), None)
         if fit is not None:
-            is_known = fit.room is not None or not set(requests(pod)) - {GPU, "google.com/tpu"}
-            fitting[what] = fit.name if is_known else f"{fit.name} (size not known, it has no node)"
+            is_known = fit.room is not None or not set(requests(pod)) - {GPU, TPU}
+            where = fit.name if is_known else f"{fit.name} (size not known, it has no node)"
         elif name := text_at(pod, "nodeSelector", CLASS):
-            fitting[what] = f"ComputeClass {name} (not checked)"
+            where = f"ComputeClass {name} (not checked)"
         elif makes_nodes:
-            fitting[what] = "nodes that GKE creates"
+            where = "nodes that GKE creates"
         else:
             without.setdefault(_nearest(pools, pod), []).append(what)
+            continue
+        if rules := list(unchecked_rules(pod)):
+            unclear[what] = f"{where}, but for {' and '.join(rules)}"
+        else:
+            fitting[what] = where
     findings = []
     if fitting:
-        findings.append(ok("nodes", ", ".join(f"{what}: {where}" for what, where in fitting.items())))
+        findings.append(ok("nodes", _listed(fitting)))
+    if unclear:
+        found = f"cannot tell, because not all of the Pod is checked: {_listed(unclear)}"
+        findings.append(warning("nodes", found, "compare it with: kubectl get nodes --show-labels"))
     if without:
         kind = "node pool" if cluster else "node"
         reasons = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in without.items())
@@ -90,6 +115,20 @@ def judge(pools: list[Pool], pods: Mapping[str, Json], cluster: Json) -> list[Fi
         )
         findings.append(warning("nodes", f"no {kind} for {reasons}", fix))
     return findings
+
+
+def _listed(places: Mapping[str, str]) -> str:
+    return ", ".join(f"{what}: {where}" for what, where in places.items())
+
+
+def unchecked_rules(pod: Json) -> Iterator[str]:
+    """Yield what a Pod asks of its node that is not checked here: expressions, other Pods, claimed devices."""
+    for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity"):
+        if at(pod, "affinity", kind, "requiredDuringSchedulingIgnoredDuringExecution"):
+            yield kind
+    if any(text_at(one, "whenUnsatisfiable") != "ScheduleAnyway" for one in list_at(pod, "topologySpreadConstraints")):
+        yield "topologySpreadConstraints"
+    yield from (field for field in ("nodeName", "resourceClaims") if at(pod, field))
 
 
 def _nearest(pools: list[Pool], pod: Json) -> str:
@@ -106,18 +145,25 @@ def obstacle(pool: Pool, pod: Json) -> tuple[int, str] | None:
     for label, value in _texts(at(pod, "nodeSelector")).items():
         if pool.labels.get(label) != value:
             return 0, f"no label {label}={value}"
-    tolerations = list_at(pod, "tolerations")
+    tolerations = [*list_at(pod, "tolerations"), *(_of_gke_admission(pod) if POOL in pool.labels else ())]
     for taint in pool.taints:
         if not any(_tolerates(toleration, taint) for toleration in tolerations):
             return 1, f"the Pod does not tolerate the taint {taint[0]}={taint[1]}:{taint[2]} of {pool.name}"
     room = pool.extended if pool.room is None else pool.room
     for name, number in requests(pod).items():
         has = room.get(name)
-        if has is None and pool.room is None and name not in (GPU, "google.com/tpu"):
+        if has is None and pool.room is None and name not in (GPU, TPU):
             continue  # the size of a machine is known when there is one
         if (has or Decimal(0)) < number:
             return 2, f"a node of {pool.name} has {words(has or Decimal(0))} {name}, less than {words(number)}"
     return None
+
+
+def _of_gke_admission(pod: Json) -> Iterator[Json]:
+    """Yield the tolerations that ExtendedResourceToleration, which GKE has, adds for GPUs and the like."""
+    for name in requests(pod):
+        if "/" in name and "kubernetes.io/" not in name:
+            yield {"key": name, "operator": "Exists", "effect": "NoSchedule"}
 
 
 def _tolerates(toleration: Json, taint: Taint) -> bool:
@@ -157,7 +203,8 @@ def _taints(taints: list[Json]) -> Iterator[Taint]:
             yield text_at(taint, "key"), text_at(taint, "value"), effect
 
 
-def _labels(node: Json) -> dict[str, str]:
+def labels_of(node: Json) -> dict[str, str]:
+    """Return the labels of a node."""
     return _texts(at(node, "metadata", "labels"))
 
 

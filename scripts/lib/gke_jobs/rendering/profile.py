@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from functools import partial
 from math import prod
 from typing import NamedTuple
 
+from gke_jobs.quantities import quantity
 from gke_jobs.rendering.tpu_slice import CHIPS, TOPOLOGY
 from gke_jobs.rendering.values import Json
 
 GKE = "cloud.google.com/"
 GPU = "nvidia.com/gpu"
 TPU_LABELS = ("accelerator", "topology")  # cloud.google.com/gke-tpu-...
-QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|[MGTPE]|[KMGTPE]i)?")
-POWERS = {"m": -1, "": 0, "k": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
 CLOUD_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")  # of a reservation, a project; also the value of a label
 
 # https://cloud.google.com/kubernetes-engine/docs/concepts/dws: a flex-start node runs for at most seven days.
@@ -50,19 +48,13 @@ def is_text(value: Json) -> bool:
 
 def is_quantity(value: Json) -> bool:
     """Whether it is a quantity of Kubernetes, not negative."""
-    return type(value) in (int, float, str) and QUANTITY.fullmatch(str(value)) is not None
+    number = quantity(value)
+    return number is not None and number >= 0
 
 
 def is_mapping(value: Json, **fields: Callable[[Json], bool]) -> bool:
     """Whether it is a mapping with no other keys than `fields`, whose values pass their checks."""
     return isinstance(value, dict) and all(key in fields and fields[key](item) for key, item in value.items())
-
-
-def amount(quantity: Json) -> Decimal:
-    """Return the number that a quantity stands for."""
-    number, suffix = QUANTITY.fullmatch(str(quantity)).groups(default="")  # type: ignore[union-attr] # it was checked
-    power = POWERS[suffix.removesuffix("i").replace("K", "k")]
-    return Decimal(number) * Decimal(1024 if suffix.endswith("i") else 1000) ** power
 
 
 def _is_number(value: Json) -> bool:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gke_jobs.price import Price
+from gke_jobs.quantities import quantity
 from gke_jobs.rendering.last_attempt import LastAttempt
 from gke_jobs.rendering.prices import check_prices, price_of
 from gke_jobs.rendering.profile import (
     FIELDS,
     NO_PROFILE,
     Profile,
-    amount,
     check_profile,
     conflict_with_spot,
     is_mapping,
@@ -91,14 +91,16 @@ class Profiles:
 
     def for_size(self, size: str) -> str:
         """Return the smallest profile for `size`, e.g. bytes=73G: a table and a quantity."""
-        table, _, quantity = size.partition("=")
-        if not is_quantity(quantity):
+        table, _, text = size.partition("=")
+        wanted = quantity(text)
+        if wanted is None or wanted < 0:
             raise RenderError(USAGE, f"--profile-for is {size!r}, no TABLE=QUANTITY, write e.g. bytes=73G")
         if table not in self._sizes:
             known = ", ".join(self._sizes) or "none"
             raise RenderError(BAD_INPUT, f"unknown size table, {table!r}, take one of: {known}")
         for row in self._sizes[table]:
-            if "at_most" not in row or amount(quantity) <= amount(row["at_most"]):
+            most = quantity(row.get("at_most"))
+            if most is None or wanted <= most:
                 return str(row["profile"])
         raise RenderError(
             BAD_INPUT,
@@ -174,10 +176,11 @@ class Profiles:
         for number, row in enumerate(rows, start=1):
             if not is_mapping(row, at_most=is_quantity, profile=is_text) or "profile" not in row:
                 raise bad(f"has a bad row {number}")
-            if "at_most" in row:
-                if amount(row["at_most"]) <= largest:
+            most = quantity(row.get("at_most"))
+            if most is not None:
+                if most <= largest:
                     raise bad(f"does not grow in row {number}")
-                largest = amount(row["at_most"])
+                largest = most
             elif number < len(rows):
                 raise bad(f"has no at_most in row {number}")
             self._find(row["profile"], f", size table {table} in {self._sources[f'sizes.{table}']}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gke_jobs.preflight.namespace import judge_level, judge_limits, judge_quotas
+from gke_jobs.preflight.pod_resources import with_defaults
 
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
@@ -14,9 +15,13 @@ RESTRICTED = {
 }
 
 
-def pod(requests=None, limits=None, context=None, **fields):
+def container(requests=None, limits=None, context=None, name="main"):
     resources = {"requests": requests or {}, "limits": limits or {}}
-    return {"containers": [{"name": "main", "resources": resources, "securityContext": context or {}}], **fields}
+    return {"name": name, "resources": resources, "securityContext": context or {}}
+
+
+def pod(requests=None, limits=None, context=None, **fields):
+    return {"containers": [container(requests, limits, context)], **fields}
 
 
 def namespace(level):
@@ -78,11 +83,22 @@ def limit_range(kind="Container", **fields):
         ({"maxLimitRequestRatio": {"cpu": "2"}}, pod(requests={"cpu": "1"}, limits={"cpu": "3"}), "more than 2 times"),
         ({"kind": "Pod", "max": {"memory": "1Gi"}}, pod(limits={"memory": "3Gi"}), "the maximum of a Pod"),
         ({"default": {"cpu": "250m"}}, pod(requests={"cpu": "500m"}), "a request of 0.5 cpu, more than the limit 0.25"),
+        (
+            {"max": {"cpu": "1"}},
+            {"containers": [], "initContainers": [container(limits={"cpu": "2"})]},
+            "more cpu than 1",
+        ),
+        (
+            {"default": {"cpu": "2"}, "min": {"memory": "0"}},
+            {"containers": [container({"cpu": "2", "memory": "1"}), container(None, {"cpu": "1"})]},
+            "",
+        ),
         ({"kind": "PersistentVolumeClaim", "max": {"storage": "1Gi"}}, pod(), ""),
     ],
 )
 def test_limit_ranges(fields, spec, problem):
-    (found,) = judge_limits([limit_range(**fields)], {"cpu-small": spec})
+    ranges = [limit_range(**fields)]
+    (found,) = judge_limits(ranges, {"cpu-small": with_defaults(spec, ranges)})
     assert found.state == ("warning" if problem else "ok")
     assert problem in found.found
 
@@ -99,7 +115,16 @@ def quota(hard, used=None, **spec):
         (quota({"requests.cpu": "4"}), pod(requests={"cpu": "5"}), "never admits p: more than 4 of requests.cpu"),
         (quota({"cpu": "4"}), pod(requests={"cpu": "5"}), "more than 4 of cpu"),
         (quota({"limits.memory": "8Gi"}), pod(limits={"memory": "9Gi"}), "more than 8Gi of limits.memory"),
-        (quota({"limits.cpu": "8"}), pod(requests={"cpu": "1"}), "it must name limits.cpu"),
+        (quota({"limits.cpu": "8"}), pod(requests={"cpu": "1"}), "its container main must name limits.cpu"),
+        (quota({"cpu": "4"}), pod(limits={"cpu": "5"}), "more than 4 of cpu"),
+        (quota({"cpu": "4"}), pod({"cpu": "1"}, initContainers=[container({"cpu": "5"})]), "more than 4 of cpu"),
+        (quota({"cpu": "4"}), pod({"cpu": "3"}, initContainers=[container({"cpu": "3"})]), ""),
+        (
+            quota({"cpu": "4"}),
+            pod({"cpu": "1"}, initContainers=[container(name="fetch")]),
+            "container fetch must name cpu",
+        ),
+        (quota({"cpu": "4"}), pod(initContainers=[container()], resources={"requests": {"cpu": "1"}}), ""),
         (quota({"requests.nvidia.com/gpu": "0"}), pod(), ""),
         (quota({"requests.nvidia.com/gpu": "0"}), pod(requests={"nvidia.com/gpu": "1"}), "of requests.nvidia.com/gpu"),
         (quota({"count/jobs.batch": "1"}, {"count/jobs.batch": "1"}), pod(), "has no room now for p"),
@@ -112,14 +137,15 @@ def quota(hard, used=None, **spec):
     ],
 )
 def test_quotas(found, spec, words):
-    (finding,) = judge_quotas([found], [], {"p": spec})
+    (finding,) = judge_quotas([found], {"p": with_defaults(spec, [])})
     assert finding.state == ("warning" if words else "ok")
     assert words in finding.found
 
 
 def test_a_limit_range_gives_pods_the_limits_that_a_quota_asks_for():
     defaults = limit_range(default={"cpu": "1"})
-    (found,) = judge_quotas([quota({"limits.cpu": "8"})], [defaults], {"p": pod(requests={"cpu": "1"})})
+    spec = with_defaults(pod(requests={"cpu": "1"}), [defaults])
+    (found,) = judge_quotas([quota({"limits.cpu": "8"})], {"p": spec})
     assert found.state == "ok"
 
 

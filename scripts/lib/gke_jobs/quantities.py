@@ -1,12 +1,11 @@
-"""What the containers of a Pod ask for, as numbers."""
+"""Quantities of Kubernetes, as numbers and as text."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal
 
-from gke_jobs.json_access import Json, dict_at, list_at
+from gke_jobs.json_access import Json
 
 Amounts = dict[str, Decimal]
 QUANTITY = re.compile(
@@ -33,32 +32,6 @@ def amounts(quantities: Json) -> Amounts:
     """Return the numbers of a mapping of resource to quantity, without what is no quantity."""
     found = quantities if isinstance(quantities, dict) else {}
     return {name: number for name, text in found.items() if (number := quantity(text)) is not None}
-
-
-def containers(pod: Json) -> Iterator[Json]:
-    """Yield the containers of a Pod spec that run together: those of the program, and sidecars."""
-    yield from list_at(pod, "containers")
-    yield from (one for one in list_at(pod, "initContainers") if one.get("restartPolicy") == "Always")
-
-
-def requests(pod: Json) -> Amounts:
-    """Return what a Pod requests in all. A limit without a request is one, too."""
-    total: Amounts = {}
-    for container in containers(pod):
-        resources = dict_at(container, "resources")
-        asked = amounts(resources.get("limits")) | amounts(resources.get("requests"))
-        for name, number in asked.items():
-            total[name] = total.get(name, Decimal(0)) + number
-    return total
-
-
-def limits(pod: Json) -> Amounts:
-    """Return the limits of a Pod in all."""
-    total: Amounts = {}
-    for container in containers(pod):
-        for name, number in amounts(dict_at(container, "resources", "limits")).items():
-            total[name] = total.get(name, Decimal(0)) + number
-    return total
 
 
 def words(number: Decimal) -> str:

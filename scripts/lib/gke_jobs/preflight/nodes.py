@@ -1,0 +1,43 @@
+"""The kinds of nodes of a cluster: of equal nodes one, with what the checks look at. A cluster may have thousands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from urllib.parse import urlencode
+
+from gke_jobs.json_access import Json, at, list_at, text_at
+from gke_jobs.preflight.pools import labels_of
+from gke_jobs.preflight.programs import Kubectl
+
+NODES = "/api/v1/nodes"
+PAGE = 500  # nodes; each has 5 to 20 KiB, most of it the names of images
+
+
+def read(kubectl: Kubectl, labels: Collection[str]) -> list[Json]:
+    """Return the first node of each kind. ApiError where not all nodes can be read.
+
+    labels: the keys that tell kinds apart; the others are left out
+    """
+    kinds: dict[str, Json] = {}
+    for node in _all(kubectl):
+        kind = {
+            "metadata": {"labels": {key: value for key, value in labels_of(node).items() if key in labels}},
+            "spec": {key: at(node, "spec", key) for key in ("taints", "unschedulable")},
+            "status": {"allocatable": at(node, "status", "allocatable")},
+        }
+        key = json.dumps(kind, sort_keys=True)
+        if key not in kinds:
+            kind["metadata"]["name"] = text_at(node, "metadata", "name")
+            kinds[key] = kind
+    return list(kinds.values())
+
+
+def _all(kubectl: Kubectl) -> Iterator[Json]:
+    query = {"limit": str(PAGE)}
+    while True:
+        page = kubectl.get(f"{NODES}?{urlencode(query)}")
+        yield from list_at(page, "items")
+        query["continue"] = text_at(page, "metadata", "continue")
+        if not query["continue"]:
+            return
