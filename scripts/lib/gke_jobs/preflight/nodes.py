@@ -20,23 +20,27 @@ def read(kubectl: Kubectl, labels: Collection[str]) -> list[Json]:
     labels: the keys that tell kinds apart; the others are left out
     """
     kinds: dict[str, Json] = {}
-    for node in _all(kubectl):
-        kind = {
-            "metadata": {"labels": {key: value for key, value in labels_of(node).items() if key in labels}},
-            "spec": {key: at(node, "spec", key) for key in ("taints", "unschedulable")},
-            "status": {"allocatable": at(node, "status", "allocatable")},
-        }
-        key = json.dumps(kind, sort_keys=True)
-        if key not in kinds:
-            kind["metadata"]["name"] = text_at(node, "metadata", "name")
-            kinds[key] = kind
+    for node in _all(kubectl, labels):
+        kinds.setdefault(json.dumps({**node, "metadata": labels_of(node)}, sort_keys=True), node)
     return list(kinds.values())
 
 
-def _all(kubectl: Kubectl) -> Iterator[Json]:
+def _all(kubectl: Kubectl, labels: Collection[str]) -> Iterator[Json]:
+    """Yield what is kept of each node. The rest is dropped while a page is parsed, node by node."""
+
+    def keep(found: dict[str, Json]) -> Json:
+        if not isinstance(found.get("metadata"), dict) or not isinstance(found.get("status"), dict):
+            return found  # a part of a node, or the whole list
+        kept = {key: value for key, value in labels_of(found).items() if key in labels}
+        return {
+            "metadata": {"name": text_at(found, "metadata", "name"), "labels": kept},
+            "spec": {key: at(found, "spec", key) for key in ("taints", "unschedulable")},
+            "status": {"allocatable": at(found, "status", "allocatable")},
+        }
+
     query = {"limit": str(PAGE)}
     while True:
-        page = kubectl.get(f"{NODES}?{urlencode(query)}")
+        page = kubectl.get(f"{NODES}?{urlencode(query)}", keep)
         yield from list_at(page, "items")
         query["continue"] = text_at(page, "metadata", "continue")
         if not query["continue"]:

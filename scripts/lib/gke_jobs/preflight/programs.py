@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gke_jobs.connection import TIED
@@ -15,6 +15,7 @@ from gke_jobs.error_texts import from_kubectl
 from gke_jobs.errors import Answer, ApiError
 from gke_jobs.json_access import Json, list_at, text_at
 
+Keep = Callable[[dict[str, Json]], Json]
 SECONDS = 60.0  # for a program to end
 NOT_FOUND = 404
 REQUEST_SECONDS = 15  # for the API server to answer
@@ -64,9 +65,12 @@ class Kubectl:
 
     words: Sequence[str]
 
-    def get(self, path: str) -> Json:
-        """Return the JSON at a path of the API. ApiError when there is none."""
-        return self._json("get", "--raw", path)
+    def get(self, path: str, keep: Keep | None = None) -> Json:
+        """Return the JSON at a path of the API. ApiError when there is none.
+
+        keep: returns what stands for an object; called for each as soon as it is parsed, the inner ones first
+        """
+        return self._json("get", "--raw", path, keep=keep)
 
     def create(self, path: str, body: Json) -> Json:
         """Return what the API server answers to a POST. ApiError when that is an error."""
@@ -84,11 +88,11 @@ class Kubectl:
             return ""
         return text_at(next(iter(contexts), None), "context", "namespace")
 
-    def _json(self, *words: str, stdin: str = "") -> Json:
+    def _json(self, *words: str, stdin: str = "", keep: Keep | None = None) -> Json:
         done = run([*self.words, f"--request-timeout={REQUEST_SECONDS}s", *words], stdin=stdin)
         if done.status != 0:
             raise ApiError(from_kubectl(done.stderr))
         try:
-            return json.loads(done.stdout)
+            return json.loads(done.stdout, object_hook=keep)
         except (ValueError, RecursionError):
             raise ApiError(Answer(code=None, reason="", message="the answer is not JSON")) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -17,7 +18,7 @@ class Pages:
     def __init__(self, nodes, fails_at=None):
         self._nodes, self._fails_at, self.asked = nodes, fails_at, 0
 
-    def get(self, path):
+    def get(self, path, keep):
         url = urlsplit(path)
         query = parse_qs(url.query)
         assert url.path == "/api/v1/nodes"
@@ -27,10 +28,11 @@ class Pages:
             raise ApiError(from_kubectl("Error from server (Expired): The provided continue parameter is too old"))
         self.asked += 1
         end = start + PAGE
-        return {
+        page = {
             "metadata": {"continue": f"from {end}"} if end < len(self._nodes) else {},
             "items": self._nodes[start:end],
         }
+        return json.loads(json.dumps(page), object_hook=keep)
 
 
 def node(number, memory="16Gi", **labels):
