@@ -11,7 +11,7 @@ from gke_jobs.preflight.pools import labels_of
 from gke_jobs.preflight.programs import Kubectl
 
 NODES = "/api/v1/nodes"
-PAGE = 500  # nodes; each has 5 to 20 KiB, most of it the names of images
+PAGE = 250  # nodes, of 5 to 20 KiB each, most of it the names of images
 
 
 def read(kubectl: Kubectl, labels: Collection[str]) -> list[Json]:
