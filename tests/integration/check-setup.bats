@@ -9,6 +9,8 @@ setup() {
   PATH=$(dirname "$GKE_JOB_PYTHON"):$PATH # its kubectl is as new as the stand-in; that of the machine may be older
 }
 
+teardown() { end_silent_metadata_server; }
+
 check() { # OPTION...
   run_script check-setup "${place[@]}" "$@"
 }
@@ -97,6 +99,14 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
   assert_line --regexp '^failed +cluster +cannot get credentials .*container.clusters.get'
   assert_line --partial 'gcloud projects add-iam-policy-binding localgke-project --member '
   refute_line --regexp '^[a-z]+ +(endpoint|rights) '
+}
+
+@test "a metadata server that does not answer is the finding, and not what follows from it" {
+  use_silent_metadata_server
+  check --cluster ml-cluster
+  assert_failure 1
+  assert_line --regexp '^failed +account +the metadata server 127.0.0.1:[0-9]+ has not answered within 5 s$'
+  assert_equal "$(grep -c '^failed' <<<"$output")" 1
 }
 
 @test "an account that may not use the DNS endpoint is told so" {

@@ -22,6 +22,7 @@ setup() {
 
 teardown() {
   end_airflow_server
+  end_silent_metadata_server
 }
 
 # A checkout that waits for no minutes, and an Airflow of the environment.
@@ -420,4 +421,11 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
   assert_one_error 64 "^deploy-dags: option --prefix is 'yaml': Python has another module of that name"
   run_script deploy-dags --bucket "gs://$BUCKET" --prefix __pycache__
   assert_one_error 64 "^deploy-dags: option --prefix is '__pycache__': "
+}
+
+@test "a metadata server that does not answer is named, before gcloud waits for it: 69" {
+  use_silent_metadata_server
+  unset CLOUDSDK_AUTH_ACCESS_TOKEN_FILE
+  run_script deploy-dags --bucket "gs://$BUCKET"
+  assert_one_error 69 'deploy-dags: cannot get credentials: the metadata server 127.0.0.1:[0-9]+ has not answered within 5 s'
 }

@@ -5,6 +5,8 @@ setup() {
   cluster_options
 }
 
+teardown() { end_silent_metadata_server; }
+
 @test "writes a kubeconfig that only its owner can read, and prints its path" {
   TMPDIR=$BATS_TEST_TMPDIR run_script get-credentials "${cluster[@]}"
   assert_success
@@ -61,6 +63,22 @@ setup() {
   export CLOUDSDK_CONFIG=$BATS_TEST_TMPDIR/gcloud # where gcloud has not yet seen a metadata server
   run_script get-credentials "${cluster[@]}"
   assert_one_error 77 'not logged in: .*gcloud auth login'
+}
+
+@test "a metadata server that does not answer is named, before gcloud waits for it: 69" {
+  use_silent_metadata_server
+  run_script get-credentials "${cluster[@]}"
+  assert_one_error 69 'the metadata server 127.0.0.1:[0-9]+ has not answered within 5 s: try again'
+  run_script get-credentials "${cluster[@]}" --auth gcloud
+  assert_one_error 69 'the metadata server 127.0.0.1:[0-9]+ has not answered within 5 s: try again'
+}
+
+@test "a metadata server that does not answer is no error for an account that does not need it" {
+  use_silent_metadata_server
+  printf admin-token >"$BATS_TEST_TMPDIR/token"
+  CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token run_script get-credentials "${cluster[@]}" \
+    --kubeconfig "$BATS_TEST_TMPDIR/kubeconfig"
+  assert_success
 }
 
 @test "a machine without gcloud is told so: 78" {

@@ -70,6 +70,28 @@ end_storage_server() {
   kill "$STORAGE_SERVER"
 }
 
+# A metadata server that takes connections and answers never: no real one can be had that hangs. End it by
+# end_silent_metadata_server in `teardown`.
+use_silent_metadata_server() {
+  local address
+  "$GKE_JOB_PYTHON" -c '
+import os, signal, socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+with open(sys.argv[1] + ".new", "w") as file:
+    file.write("{}:{}".format(*server.getsockname()))
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+signal.pause()' "$BATS_TEST_TMPDIR/silent" 3>&- &
+  SILENT_SERVER=$!
+  wait_until test -e "$BATS_TEST_TMPDIR/silent"
+  address=$(<"$BATS_TEST_TMPDIR/silent")
+  export GCE_METADATA_HOST=$address GCE_METADATA_IP=$address GCE_METADATA_ROOT=$address
+  export CLOUDSDK_CONFIG=$BATS_TEST_TMPDIR/gcloud # where gcloud notes that there is none
+}
+
+end_silent_metadata_server() {
+  [[ ! ${SILENT_SERVER-} ]] || kill "$SILENT_SERVER"
+}
+
 # Creates a Job whose container runs a shell command; SPEC and CONTAINER are JSON that overrides those of the Job.
 create_job() { # NAME SHELL-COMMAND [SPEC [CONTAINER]]
   "$GKE_JOB_PYTHON" -c '

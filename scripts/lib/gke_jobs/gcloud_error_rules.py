@@ -5,6 +5,17 @@ from __future__ import annotations
 from gke_jobs.error_rules import REFRESHING, WAIT, Verdict, rule
 
 GCLOUD_LOGIN = "run gcloud auth login, or give the machine a service account"
+METADATA_ADVICE = (
+    "try again; if that stays so, restart this machine, a worker say, or name a key file in "
+    "GOOGLE_APPLICATION_CREDENTIALS"
+)
+NO_METADATA = rule(
+    Verdict.TRANSIENT,
+    "none",
+    r"Compute Engine Metadata server unavailable due to ([^\n]{1,300})",
+    "the metadata server does not answer: {1}",
+    METADATA_ADVICE,
+)
 NO_TOKEN = rule(Verdict.TRANSIENT, "none", REFRESHING, "no credentials could be had: {0}", WAIT)
 NO_ACCOUNT = rule(
     Verdict.LOGIN,
@@ -61,6 +72,7 @@ PASSING = "408 429 500 502 503 504 none"
 GCLOUD_RULES = {  # by the first words after gcloud
     "gcloud container": (
         IMPERSONATION,
+        NO_METADATA,
         NO_TOKEN,
         NO_ACCOUNT,
         INVALID_TOKEN,
@@ -79,6 +91,7 @@ GCLOUD_RULES = {  # by the first words after gcloud
         ),
     ),
     "gcloud composer": (
+        NO_METADATA,
         NO_TOKEN,
         NO_ACCOUNT,
         INVALID_TOKEN,
@@ -114,6 +127,7 @@ GCLOUD_RULES = {  # by the first words after gcloud
         ),
     ),
     "gcloud storage": (
+        NO_METADATA,
         NO_TOKEN,
         NO_ACCOUNT,
         INVALID_TOKEN,

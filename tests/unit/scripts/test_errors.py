@@ -74,6 +74,10 @@ def test_the_verdict_on_a_recording(verdict, answer):
         ("plugin_real_metadata_server", ["no credentials could be had: ", "503"]),
         ("plugin_real_token_server", ["no credentials could be had: ", "this passes when"]),
         ("gcloud_token_server", ["no credentials could be had: ", "problem refreshing"]),
+        (
+            "reported_gcloud_metadata_silent",
+            ["the metadata server does not answer: HTTP", "try again; if that stays so"],
+        ),
         ("too_large", ["the manifest was refused: "]),
         ("limit_range", ["a LimitRange denies it: ", "request what the LimitRange allows"]),
         ("limit_range_default_too_small", ["the manifest was refused: ", "must be less than or equal to memory limit"]),

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from gke_jobs.access.metadata import NoAnswerError
+
 ADC, GCLOUD = "adc", "gcloud"
 
 # What tells gcloud itself which credentials to use; the auth plugin does not follow it for application-default ones.
@@ -56,14 +58,21 @@ def find(environ: Mapping[str, str], how: str, impersonated: str, ask_metadata: 
 
     how: auto, adc or gcloud; impersonated: a service account, may be empty
     ask_metadata: gives the account of the metadata server, empty where there is none
+    NoAnswerError where it does not, and there is no other account
     """
     gcloud = _gcloud(environ)
     file = _adc_file(environ)
     is_told = gcloud.is_told or any(environ.get(name) for name in TOLD)
     needed = not file if how == ADC else not is_told and (how == "auto" or not gcloud.account)
-    metadata = ask_metadata() if needed else ""
+    metadata, silence = "", None
+    try:
+        metadata = ask_metadata() if needed else ""
+    except NoAnswerError as error:
+        silence = error
     auth = _choose(environ, is_told, gcloud.account, file, metadata) if how == "auto" and not impersonated else how
     auth = GCLOUD if auth == "auto" else auth
+    if silence and not (file if auth == ADC else is_told or gcloud.account):
+        raise silence
     settings: dict[str, str] = {}
     if auth == ADC and file:
         settings = {KEY_FILE: str(file)}

@@ -1,10 +1,11 @@
 """Finds the account and what is kept for it.
 
-command.py access --cache DIR --auth auto|adc|gcloud [--impersonate-service-account EMAIL] WORD...
+command.py access [--cache DIR] --auth auto|adc|gcloud [--impersonate-service-account EMAIL] WORD...
 
 WORD...: what else tells one cluster and endpoint from another
 stdout: a line AUTH STATE ENTRY, and NAME=VALUE lines, an environment with which gcloud uses the same account. STATE is
-fresh: take what is in ENTRY; token: the token there is old or missing; stale: get all of it; none: nothing can be kept
+fresh: take what is in ENTRY; token: the token there is old or missing; stale: get all of it; none: nothing can be kept.
+exit code: 69 when the metadata server should give the account, and does not answer
 """
 
 from __future__ import annotations
@@ -12,21 +13,27 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from gke_jobs import exit_codes
 from gke_jobs.access import accounts, cache, metadata
 from gke_jobs.access.fitting import fits
+from gke_jobs.messages import ERROR, log
 
 
 def main() -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--cache", type=Path)
     parser.add_argument("--auth", choices=("auto", accounts.ADC, accounts.GCLOUD), required=True)
     parser.add_argument("--impersonate-service-account", dest="impersonated", default="")
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
     environ = accounts.environment()
-    account = accounts.find(environ, options.auth, options.impersonated, lambda: metadata.email(environ))
-    place = cache.entry(options.cache, [account.identity, *options.words])
+    try:
+        account = accounts.find(environ, options.auth, options.impersonated, lambda: metadata.email(environ))
+    except metadata.NoAnswerError as error:
+        log(f"cannot get credentials: {error}: {error.fix}", ERROR)
+        return exit_codes.UNREACHABLE
+    place = cache.entry(options.cache, [account.identity, *options.words]) if options.cache else None
     print(account.auth, _state(account, place), place or "")
     for name, value in account.settings.items():
         print(f"{name}={value}")

@@ -7,30 +7,47 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from gke_jobs.gcloud_error_rules import METADATA_ADVICE
 from gke_jobs.plain_text import one_line
 
 ADDRESS = "169.254.169.254"
 EMAIL = "/computeMetadata/v1/instance/service-accounts/default/email"
 PRODUCT = Path("/sys/class/dmi/id/product_name")
-KNOWN_SECONDS = 3.0  # for the whole answer where there is a metadata server
+KNOWN_SECONDS = 5.0  # for the whole answer where there is a metadata server
 UNKNOWN_SECONDS = 0.3  # elsewhere, as on a notebook whose network drops what is sent there
 ANSWER_BYTES = 64 << 10
 
 
+class NoAnswerError(Exception):
+    """The metadata server that this machine has does not answer. Who needs no account of it can go on."""
+
+    fix = METADATA_ADVICE
+
+
 def email(environ: Mapping[str, str]) -> str:
-    """Return the service account of this machine; empty where there is no metadata server, or no account."""
+    """Return the service account of this machine; empty where there is no metadata server, or no account.
+
+    NoAnswerError where one does not answer that the environment names, or that a machine of Google Cloud has.
+    """
     told = environ.get("GCE_METADATA_HOST", "")
-    seconds = KNOWN_SECONDS if told or _is_google() else UNKNOWN_SECONDS
+    is_known = bool(told) or _is_google()
+    seconds = KNOWN_SECONDS if is_known else UNKNOWN_SECONDS
     host, _, port = (told or ADDRESS).partition(":")
     request = f"GET {EMAIL} HTTP/1.0\r\nHost: {told or ADDRESS}\r\nMetadata-Flavor: Google\r\n\r\n"
     try:
         answer = _ask(host, int(port or 80), request.encode(), time.monotonic() + seconds)
-    except (OSError, ValueError):
-        return ""
+    except (OSError, ValueError) as error:
+        if not is_known:
+            return ""
+        how = f"within {seconds:g} s" if isinstance(error, TimeoutError) else f"({error})"
+        raise NoAnswerError(one_line(f"the metadata server {told or ADDRESS} has not answered {how}")) from None
     head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
     status, _, headers = head.partition("\r\n")
+    code = next(iter(status.split(" ")[1:2]), "")
     is_google = "metadata-flavor: google" in headers.lower()
-    return one_line(body) if status.split(" ")[1:2] == ["200"] and is_google else ""
+    if is_known and (not code or code.startswith("5")):
+        raise NoAnswerError(one_line(f"the metadata server {told or ADDRESS} has answered {status or 'nothing'}"))
+    return one_line(body) if code == "200" and is_google else ""
 
 
 def _ask(host: str, port: int, request: bytes, deadline: float) -> bytes:

@@ -19,7 +19,10 @@ LOGIN = "on a worker: give the environment a service account; from a shell: gclo
 
 
 def find(environ: Mapping[str, str], how: str, impersonated: str) -> accounts.Account:
-    """Return the account that reaches a cluster of GKE. how: auto, adc or gcloud; impersonated: may be empty."""
+    """Return the account that reaches a cluster of GKE. how: auto, adc or gcloud; impersonated: may be empty.
+
+    NoAnswerError where the metadata server should give it, and does not answer
+    """
     return accounts.find(environ, how, impersonated, lambda: metadata.email(environ))
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from gke_jobs import exit_codes
+from gke_jobs.access.metadata import NoAnswerError
 from gke_jobs.json_access import Json
 from gke_jobs.messages import WARNING, log
 from gke_jobs.plain_text import json_line
@@ -92,7 +93,11 @@ def _check_all(options: Any) -> Iterator[Finding]:
     yield from made.findings
     described: Json = None
     if options.credentials:
-        found_account = account.find(os.environ, options.auth, options.impersonated)
+        try:
+            found_account = account.find(os.environ, options.auth, options.impersonated)
+        except NoAnswerError as error:
+            yield failed("account", str(error), error.fix)
+            return
         if "gcloud" not in missing:
             who = account.judge(found_account, os.environ, options.impersonated)
             yield who
