@@ -282,12 +282,17 @@ class GkeJobOperator(BashOperator):
     def on_kill(self) -> None:
         """Ends run-job, and waits until it has deleted the Job or has let go of it.
 
-        Between two scripts of a task that waits in the triggerer, deletes the Job itself.
+        Of a task that waits in the triggerer it deletes the Job itself between two scripts, and where run-job was ended
+        before it could: it had no credentials yet.
         """
         self._is_ended = True
-        if self.runner.is_running():
-            self.runner.end(keep_job=self._keeps_job())
-        elif self._waits_in_triggerer and not self._keeps_job():
+        is_running = self.runner.is_running()
+        if not is_running and not self._waits_in_triggerer:
+            return
+        keeps_job = self._keeps_job()
+        if is_running:
+            self.runner.end(keep_job=keeps_job)
+        if self._waits_in_triggerer and not keeps_job and not (is_running and self.runner.has_job()):
             environment = self._environment({**os.environ, **(self.env or {})})
             kills.delete_job(self.submitted or deferral.job_of_resumed_task(), environment, self.log)
 

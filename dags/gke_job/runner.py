@@ -31,6 +31,7 @@ class Runner:
     def __init__(self, log: Any) -> None:
         self._log = log
         self._process: Popen[bytes] | None = None
+        self._report: Report | None = None
         self.status = 0  # exit code of the last script
 
     def run(
@@ -56,6 +57,7 @@ class Runner:
         :param on_job: called once with name, namespace and uid, when the script has reported which Job it works on
         :raises AirflowException: the one for its exit code, which report.py makes
         """
+        self._report = report
         self._process = process = Popen(  # noqa: S603 # no shell reads the words of the line
             line,
             stdout=PIPE,
@@ -87,6 +89,11 @@ class Runner:
     def is_running(self) -> bool:
         """Whether a script runs."""
         return self._process is not None and self._process.poll() is None
+
+    def has_job(self) -> bool:
+        """Whether the last script has reported the uid of its Job. From then on it ends the Job when it is ended."""
+        job = self._report.job() if self._report else None
+        return job is not None and job[2] != ""
 
     def end(self, *, keep_job: bool) -> None:
         """Ends the script that runs, and waits until it has deleted the Job or has let go of it."""

@@ -189,6 +189,29 @@ has_logged() { # LINE
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "this run was interrupted; Job $job in namespace $NAMESPACE is deleted"
 }
 
+@test "interrupted before it has credentials it says which Job may be left and what to do" {
+  local cluster
+  submit 'sleep 60'
+  cluster_options
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  # shellcheck disable=SC2016 # for the script
+  printf '%s\n' '#!/bin/bash' ': >"$STARTED"' 'exec sleep 60' >"$BATS_TEST_TMPDIR/bin/gcloud" # one that is slow
+  chmod +x "$BATS_TEST_TMPDIR/bin/gcloud"
+  mkdir "$BATS_TEST_TMPDIR/report"
+  GKE_JOB_REPORT=$BATS_TEST_TMPDIR/report GKE_JOB_CACHE=$BATS_TEST_TMPDIR/cache STARTED=$BATS_TEST_TMPDIR/started \
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH bash "$REPOSITORY/scripts/run-job" "${cluster[@]}" --job "$job" --uid "$uid" \
+    --namespace "$NAMESPACE" --once 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  local runner=$!
+  wait_until test -e "$BATS_TEST_TMPDIR/started"
+  kill -TERM "$runner"
+  wait_for "$runner"
+  assert_equal "$status" 143
+  assert_equal "$(<"$BATS_TEST_TMPDIR/err")" "run-job: this run was interrupted; Job $job may be left: remove it with: \
+delete-job --project $LOCALGKE_PROJECT --location $LOCALGKE_LOCATION --cluster $LOCALGKE_CLUSTER --auth auto --namespace $NAMESPACE --job $job"
+  assert [ ! -e "$BATS_TEST_TMPDIR/report/job" ] # what lets the operator delete the Job
+  refute no_job "$job"
+}
+
 is_struck() {
   (($(requests struck) > 0))
 }

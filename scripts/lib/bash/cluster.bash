@@ -28,6 +28,7 @@ cluster::use() {
   # The summary of the run names it.
   [[ ${GKE_JOB_RUN-} ]] ||
     export GKE_JOB_CLUSTER=${option[cluster]:+${option[project]}/${option[location]}/${option[cluster]}}
+  [[ ${GKE_JOB_RUN-} ]] || cluster::note_options
   if access::names_gke; then
     access::pass_on
     export KUBECONFIG=$PRIVATE_DIR/kubeconfig
@@ -39,7 +40,6 @@ cluster::use() {
     [[ ! ${option[context]} ]] || kubectl_options+=(--context "${option[context]}")
     cluster::is_dry || [[ ${GKE_JOB_RUN-} || ${option[namespace]} ]] || cluster::use_context
   fi
-  [[ ${GKE_JOB_RUN-} ]] || cluster::note_options
   [[ ${GKE_JOB_RUN-} ]] || unset GKE_JOB_NAMESPACE GKE_JOB_SERVER GKE_JOB_TLS_NAME
   cluster::is_dry || export GKE_JOB_NAMESPACE=${GKE_JOB_NAMESPACE:-${option[namespace]}} # for the stages of run-job
   cluster::is_dry || : "${option[namespace]:=$GKE_JOB_NAMESPACE}"

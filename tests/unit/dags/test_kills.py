@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
 
 from gke_job import GkeJobOperator, kills
+from gke_job.compat import AirflowException
+from gke_job.report import Report
 
 
 def task_instance(*, tries_left: bool = True) -> SimpleNamespace:
@@ -59,3 +63,52 @@ def test_the_deletion_between_two_scripts_is_not_tied_to_the_task(run_job, tmp_p
     assert json.loads((tmp_path / "jobs").read_text()) == [{"job": "train", "namespace": "ml", "uid": "u"}]
     assert "AIRFLOW_CTX_" not in (tmp_path / "env").read_text()
     assert said == ["deleted"]
+
+
+ENDED_BY_SIGTERM = """
+import os, pathlib, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+report = pathlib.Path(os.environ["GKE_JOB_REPORT"])
+(report / "job").write_text(sys.argv[1])
+(report / "started").touch()
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize(
+    ("reported", "options", "deleted"),
+    [
+        ("train ml u", {}, []),
+        ("train ml", {}, ["train"]),  # as the operator writes it before run-job is started
+        ("", {}, ["train"]),
+        ("train ml", {"on_kill_action": "keep"}, []),
+        ("train ml", {"deferrable": False}, []),
+    ],
+)
+def test_the_operator_deletes_what_run_job_could_not_because_it_was_ended_too_early(
+    monkeypatch, reported, options, deleted
+):
+    operator = GkeJobOperator(
+        task_id="t", template="batch-job", **{"deferrable": True, "on_kill_action": "delete", **options}
+    )
+    operator.submitted = {"name": "train", "namespace": "ml", "uid": "u", "cluster": {"context": "c"}}
+    asked = []
+    monkeypatch.setattr(kills, "delete_job", lambda job, *_: asked.append(job["name"]))
+    report = Report()
+    started = report.path / "started"
+
+    def run():
+        with pytest.raises(AirflowException):
+            operator.runner.run(
+                [sys.executable, "-c", ENDED_BY_SIGTERM, reported], report, environment=dict(os.environ), cluster=""
+            )
+
+    running = threading.Thread(target=run)
+    running.start()
+    while not started.exists():
+        assert running.is_alive()
+        time.sleep(0.01)
+    operator.on_kill()
+    running.join()
+    report.remove()
+    assert asked == deleted
