@@ -79,6 +79,12 @@ run_script_or_python() { # NAME ARGUMENT...
   assert_one_error 64 "option --job is 'x/../../secrets': it takes a name of Kubernetes"
   run_script list-jobs --namespace 'a b'
   assert_one_error 64 "option --namespace is 'a b': it takes a name of Kubernetes"
+  run_script delete-job --namespace $'a\nb\e'
+  assert_one_error 64 "option --namespace is [$]'a\\\\nb\\\\E': it takes a name of Kubernetes"
+  run_script delete-job --$'no\nsuch' x
+  assert_one_error 64 "unknown option [$]'--no\\\\nsuch': known are"
+  run_script delete-job $'no\noption'
+  assert_one_error 64 "unexpected argument [$]'no\\\\noption': every"
   run_script delete-job --job x --uid 'x["y"]'
   assert_one_error 64 'option --uid is .*: it takes the uid of a Job'
 }

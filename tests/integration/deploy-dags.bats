@@ -118,6 +118,8 @@ find_release() { # -> release
   run_script deploy-dags --bucket "gs://$BUCKET" --use 'v*'
   assert_equal "$status" 78
   assert_regex "$stderr" '^deploy-dags: release v[*] is not in dags/gke_job_releases'
+  run_script deploy-dags --bucket "gs://$BUCKET" --use $'v1\n\e[2J'
+  assert_one_error 78 '^deploy-dags: release v1\\n\\x1b\[2J is not in dags/gke_job_releases'
 
   rm "$DAGS/gke_job_releases/$after/scripts/run-job"
   run_script deploy-dags --bucket "gs://$BUCKET" --use "$after"

@@ -52,7 +52,7 @@ access::require() {
   [[ ! ${option[internal_ip]} || ! ${option[dns_endpoint]} ]] ||
     die "$EXIT_USAGE" "--internal-ip and --dns-endpoint are two endpoints: give one of them"
   [[ ! $email || $email =~ ^[^-@[:space:],][^@[:space:],]*@[^@[:space:],]+$ ]] ||
-    die "$EXIT_USAGE" "option --impersonate-service-account is '$email': it takes the email address of a service account"
+    die "$EXIT_USAGE" "option --impersonate-service-account is ${email@Q}: it takes the email address of a service account"
   options::require_choice auth auto adc gcloud
   [[ ! $email || ${option[auth]} != adc ]] ||
     die "$EXIT_USAGE" "--auth adc cannot impersonate: gke-gcloud-auth-plugin would use the account itself; leave out --auth"

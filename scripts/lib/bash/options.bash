@@ -28,7 +28,7 @@ options::parse() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
         exit 0
         ;;
       --*) ;;
-      *) die "$EXIT_USAGE" "unexpected argument '$1': every argument is an option, --name value; see $PROGRAM --help" ;;
+      *) die "$EXIT_USAGE" "unexpected argument ${1@Q}: every argument is an option, --name value; see $PROGRAM --help" ;;
     esac
     if [[ $flags == *" $name "* && $1 != *=* ]]; then
       option[${name//-/_}]=yes
@@ -63,15 +63,15 @@ options::check_names() {
   local name given
   for name in "${NAMES[@]}"; do
     given=${option[${name//-/_}]-}
-    [[ $given != -* ]] || die "$EXIT_USAGE" "option --$name is '$given': a name does not begin with a dash"
+    [[ $given != -* ]] || die "$EXIT_USAGE" "option --$name is ${given@Q}: a name does not begin with a dash"
   done
   for name in job namespace; do
     given=${option[$name]-}
     [[ ! $given || ($name$given == jobJOB && ${option[dry_run]-}) ]] || options::is_dns_name "$given" ||
-      die "$EXIT_USAGE" "option --$name is '$given': it takes a name of Kubernetes: small letters, digits, dashes and dots"
+      die "$EXIT_USAGE" "option --$name is ${given@Q}: it takes a name of Kubernetes: small letters, digits, dashes and dots"
   done
   [[ ! ${option[uid]-} || ${option[uid]} =~ ^[0-9a-zA-Z][-0-9a-zA-Z]{0,63}$ ]] ||
-    die "$EXIT_USAGE" "option --uid is '${option[uid]}': it takes the uid of a Job, letters, digits and dashes"
+    die "$EXIT_USAGE" "option --uid is ${option[uid]@Q}: it takes the uid of a Job, letters, digits and dashes"
 }
 
 options::is_dns_name() { # TEXT
@@ -79,10 +79,11 @@ options::is_dns_name() { # TEXT
 }
 
 options::die_unknown() { # OPTION KNOWN-NAMES
-  local names known
+  local names known quoted
+  common::quote "$1"
   read -ra names <<<"$2"
   printf -v known ' --%s' "${names[@]}"
-  die "$EXIT_USAGE" "unknown option $1: known are$known"
+  die "$EXIT_USAGE" "unknown option$quoted: known are$known"
 }
 
 options::require() { # NAME...
@@ -104,7 +105,7 @@ options::require_whole_numbers() { # OF-WHAT NAME...
   local name
   for name in "${@:2}"; do
     [[ ${option[${name//-/_}]} =~ ^([1-9][0-9]{0,8})?$ ]] ||
-      die "$EXIT_USAGE" "option --$name is '${option[${name//-/_}]}': it takes a whole number$1 above 0, of at most 9 digits"
+      die "$EXIT_USAGE" "option --$name is ${option[${name//-/_}]@Q}: it takes a whole number$1 above 0, of at most 9 digits"
   done
 }
 
@@ -112,7 +113,7 @@ options::require_whole_numbers() { # OF-WHAT NAME...
 options::require_choice() { # NAME CHOICE...
   local given=${option[${1//-/_}]:=$2} choices
   printf -v choices ', %s' "${@:2}"
-  [[ $choices, == *", $given,"* ]] || die "$EXIT_USAGE" "option --$1 is '$given': it is one of ${choices#, }"
+  [[ $choices, == *", $given,"* ]] || die "$EXIT_USAGE" "option --$1 is ${given@Q}: it is one of ${choices#, }"
 }
 
 # Sets: passed_on, --NAME VALUE for each of these options that was given, for another script.

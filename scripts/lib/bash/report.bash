@@ -8,7 +8,7 @@ report::use() {
   report_file=''
   [[ ${option[report]} ]] || return 0
   [[ ${option[report]} != -* && ${option[report]} != */ && ! ${option[report]} =~ ^gs:/*[^/]*$ ]] ||
-    die "$EXIT_USAGE" "option --report is '${option[report]}': it takes a file, or an object as gs://BUCKET/NAME.html"
+    die "$EXIT_USAGE" "option --report is ${option[report]@Q}: it takes a file, or an object as gs://BUCKET/NAME.html"
   report_file=$PRIVATE_DIR/report.html
 }
 

@@ -54,7 +54,10 @@ def main() -> int:
 def _decide(options: argparse.Namespace) -> None:
     _check_prefix(options.prefix)
     if not (options.checkout / "dags/gke_job").is_dir():
-        die(exit_codes.CONFIG, f"{options.checkout} has no dags/gke_job: deploy from a checkout of the toolkit")
+        die(
+            exit_codes.CONFIG,
+            f"{printable(str(options.checkout))} has no dags/gke_job: deploy from a checkout of the toolkit",
+        )
     request = plan.Request(
         prefix=options.prefix,
         examples=read_files(options.checkout / "dags/examples") if options.examples else {},
@@ -112,7 +115,10 @@ def _roll_back(
     found = plan.releases_in(request, objects)
     if release not in found:
         there = ", ".join(map(printable, found)) or "none"
-        die(exit_codes.CONFIG, f"release {release} is not in {request.folder}gke_job_releases; there: {there}")
+        die(
+            exit_codes.CONFIG,
+            f"release {printable(release)} is not in {request.folder}gke_job_releases; there: {there}",
+        )
     advice = "deploy it again from its checkout, or use another one"
     try:
         missing = plan.missing_files(request, release, manifest, objects)
