@@ -121,14 +121,15 @@ find_release() { # -> release
   run_script deploy-dags --bucket "gs://$BUCKET" --use $'v1\n\e[2J'
   assert_one_error 78 '^deploy-dags: release v1\\n\\x1b\[2J is not in dags/gke_job_releases'
 
-  rm "$DAGS/gke_job_releases/$after/scripts/run-job"
+  local folder=$DAGS/gke_job_releases/$after
+  rm "$folder/scripts/run-job"
+  printf x | dd of="$folder/scripts/submit-job" conv=notrunc status=none # as long as before
   run_script deploy-dags --bucket "gs://$BUCKET" --use "$after"
-  assert_equal "$status" 78
-  assert_regex "$stderr" "^deploy-dags: release $after is not complete: it lacks 1 files, e.g. scripts/run-job"
-  : >"$DAGS/gke_job_releases/$after/MANIFEST"
+  assert_one_error 78 "^deploy-dags: release $after in the bucket cannot be used: scripts/run-job is missing, \
+scripts/submit-job differs; deploy it again from its checkout, or use another one$"
+  : >"$folder/MANIFEST"
   run_script deploy-dags --bucket "gs://$BUCKET" --use "$after"
-  assert_equal "$status" 78
-  assert_regex "$stderr" "^deploy-dags: release $after cannot be used: MANIFEST in the bucket is damaged: its hash"
+  assert_one_error 78 "^deploy-dags: release $after in the bucket cannot be used: MANIFEST is damaged: its hash"
   grep --quiet "^DEPLOYED: .*\"releases\": {\"$release\": 0, " "$DAGS/gke_job/__init__.py"
 }
 

@@ -11,7 +11,7 @@ import pytest
 
 from gke_jobs.deployment import plan
 from gke_jobs.deployment.deployed import Deployed, read_pointer, write_pointer
-from gke_jobs.deployment.release import PATH, Release, listed_files, read_release
+from gke_jobs.deployment.release import PATH, Release, damage, read_release
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TEMPLATE = (REPOSITORY / "scripts/lib/gke_job_pointer.py").read_text()
@@ -123,22 +123,22 @@ def test_the_release_that_was_taken_before_going_back_stays_as_the_other_one():
     assert bucket.deployed.retired == {NAMES[3]: 3000, NAMES[1]: 3000}
 
 
-def test_a_release_that_is_to_be_used_must_be_complete():
-    real, request = read_release(REPOSITORY), plan.Request(now=1000)
-    objects = plan.plan(request, real, Deployed(), {}).uploads
-    names = dict.fromkeys(objects, "md5")
-    assert plan.missing_files(request, real.name, real.manifest, names) == []
-    del names[f"{request.release_folder(real.name)}scripts/run-job"]
-    assert plan.missing_files(request, real.name, real.manifest, names) == ["scripts/run-job"]
+def test_a_copy_of_a_release_lacks_no_file_and_differs_in_no_byte():
+    real = read_release(REPOSITORY)
+    assert damage(real.name, real.manifest, real.files) == []
+    assert damage(real.name, real.manifest, {**real.files, "another": b""}) == []
+    copy = {**real.files, "scripts/submit-job": real.files["scripts/submit-job"].swapcase()}
+    del copy["scripts/run-job"]
+    assert damage(real.name, real.manifest, copy) == ["scripts/run-job is missing", "scripts/submit-job differs"]
 
 
 @pytest.mark.parametrize("manifest", [b"", b"\n", b"files\n", f"{'0' * 64}  ../../x\n\n".encode(), b"\xff"])
 def test_a_list_of_files_that_is_none_is_refused(manifest):
     name = f"v1_0_0_{hashlib.sha256(manifest).hexdigest()[:12]}"
     with pytest.raises(ValueError, match="a line that is no hash and path"):
-        listed_files(manifest, name)
+        damage(name, manifest, {})
     with pytest.raises(ValueError, match="its hash is not that"):
-        listed_files(manifest, NAMES[0])
+        damage(NAMES[0], manifest, {})
 
 
 def test_a_release_is_removed_when_it_was_not_used_for_long_and_nothing_else_is():

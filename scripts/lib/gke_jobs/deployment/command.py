@@ -4,7 +4,7 @@ command.py deployment --checkout DIR --bucket gs://BUCKET --objects FILE --befor
                       [--use RELEASE] [--examples] [--plugin]
 
 --objects is the list of the bucket's objects, as JSON of gcloud. --before has the pointer, if there is one, and with
---use the MANIFEST of that release. --to then has `new`, a tree of what to copy, `pointer`, the file to copy then over
+--use a copy of that release. --to then has `new`, a tree of what to copy, `pointer`, the file to copy then over
 that of the `generation`, and `removed`, the addresses of what to remove; each only where there is something to do.
 Where nothing changes it has `written`, when the pointer was written.
 """
@@ -24,12 +24,13 @@ from typing import Any
 from gke_jobs import exit_codes
 from gke_jobs.deployment import plan
 from gke_jobs.deployment.deployed import Deployed, read_pointer, write_pointer
-from gke_jobs.deployment.release import MANIFEST, read_files, read_release
+from gke_jobs.deployment.release import MANIFEST, damage, read_files, read_release
 from gke_jobs.messages import ERROR, WARNING, ScriptError, die, log
 from gke_jobs.plain_text import escaped, printable
 
 POINTER = "gke_job/__init__.py"
 IS_MODULE = "import sys; from importlib.util import find_spec; del sys.path[0]; sys.exit(not find_spec(sys.argv[1]))"
+SHOWN = 3  # files
 TAKEN = ("airflow", "google", "gke_job", "gke_job_releases", "gke_job_examples")
 
 
@@ -69,7 +70,9 @@ def _decide(options: argparse.Namespace) -> None:
     before = _read(options.before / "__init__.py")
     deployed = _read_deployed(before, request.folder)
     if options.use:
-        chosen = _roll_back(options.use, request, deployed, objects, _read(options.before / MANIFEST) or b"")
+        _check_release(options.use, plan.releases_in(request, objects), options.before / options.use, request.folder)
+        log(f"release {options.use}, taken at once; before: {deployed.current or 'none'}")
+        chosen = plan.roll_back(request, options.use, deployed)
     else:
         chosen = _deploy(options, request, deployed, objects)
     template = (options.checkout / "scripts/lib/gke_job_pointer.py").read_text()
@@ -109,31 +112,23 @@ def _deploy(
     return chosen
 
 
-def _roll_back(
-    release: str, request: plan.Request, deployed: Deployed, objects: dict[str, str], manifest: bytes
-) -> plan.Plan:
-    found = plan.releases_in(request, objects)
+def _check_release(release: str, found: list[str], copy: Path, folder: str) -> None:
+    """End the command where DAGs could not use a release: they would go on with the one before, without a message."""
     if release not in found:
-        there = ", ".join(map(printable, found)) or "none"
-        die(
-            exit_codes.CONFIG,
-            f"release {printable(release)} is not in {request.folder}gke_job_releases; there: {there}",
-        )
-    advice = "deploy it again from its checkout, or use another one"
+        there = ", ".join(found) or "none"
+        die(exit_codes.CONFIG, f"release {printable(release)} is not in {folder}gke_job_releases; there: {there}")
+    files = read_files(copy)
     try:
-        missing = plan.missing_files(request, release, manifest, objects)
+        wrong = damage(release, files.pop(MANIFEST, b""), files)
     except ValueError as error:
+        wrong = [f"{MANIFEST} is damaged: {error}"]
+    if wrong:
+        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         die(
             exit_codes.CONFIG,
-            f"release {release} cannot be used: {MANIFEST} in the bucket is damaged: {error}; {advice}",
+            f"release {release} in the bucket cannot be used: {', '.join(wrong[:SHOWN])}{more}; "
+            "deploy it again from its checkout, or use another one",
         )
-    if missing:
-        die(
-            exit_codes.CONFIG,
-            f"release {release} is not complete: it lacks {len(missing)} files, e.g. {missing[0]}; {advice}",
-        )
-    log(f"release {release}, taken at once; before: {deployed.current or 'none'}")
-    return plan.roll_back(request, release, deployed)
 
 
 def _log_files(chosen: plan.Plan, request: plan.Request) -> None:

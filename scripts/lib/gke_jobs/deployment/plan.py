@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 
 from gke_jobs.deployment.deployed import RELEASE, Deployed
-from gke_jobs.deployment.release import MANIFEST, PATH, Release, listed_files
+from gke_jobs.deployment.release import MANIFEST, PATH, Release
 
 SYNC_SECONDS = 300  # in which the files of a bucket reach every part of the environment
 KEPT_DAYS = 30  # for which a release stays that DAGs no longer name: runs and deferred tasks of it may go on
@@ -106,12 +106,6 @@ def releases_in(request: Request, objects: dict[str, str]) -> list[str]:
     ends = f"/{MANIFEST}"
     found = (name[len(folder) : -len(ends)] for name in objects if name.startswith(folder) and name.endswith(ends))
     return sorted(name for name in found if RELEASE.fullmatch(name))
-
-
-def missing_files(request: Request, release: str, manifest: bytes, objects: dict[str, str]) -> list[str]:
-    """Return the files of a release that are not in the bucket. ValueError where the manifest is not that of it."""
-    folder = request.release_folder(release)
-    return [path for path in listed_files(manifest, release) if f"{folder}{path}" not in objects]
 
 
 def differences(request: Request, before: str, release: Release, objects: dict[str, str]) -> list[str]:

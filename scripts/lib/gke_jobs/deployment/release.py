@@ -10,7 +10,7 @@ from pathlib import Path
 MANIFEST = "MANIFEST"
 _NAME = r"(?!\.\.?(?:/|\Z))[A-Za-z0-9._-]+"
 PATH = re.compile(rf"{_NAME}(?:/{_NAME})*")  # of a file below the folder of a release
-LISTED = re.compile(rf"[0-9a-f]{{64}}  ({PATH.pattern})")  # a line of MANIFEST
+LISTED = re.compile(rf"([0-9a-f]{{64}})  ({PATH.pattern})")  # a line of MANIFEST
 PARTS = {"gke_job": "dags/gke_job", "scripts": "scripts", "templates": "templates"}  # and where they are in a checkout
 HASH_CHARACTERS = 12
 
@@ -35,15 +35,23 @@ def read_release(checkout: Path) -> Release:
     return Release(f"v{version}_{hashlib.sha256(manifest).hexdigest()[:HASH_CHARACTERS]}", files, manifest)
 
 
-def listed_files(manifest: bytes, release: str) -> list[str]:
-    """Return the paths of the files of a release, from its list of files. ValueError where it is not that list."""
-    if not hashlib.sha256(manifest).hexdigest().startswith(release.rpartition("_")[2]):
+def damage(name: str, manifest: bytes, files: dict[str, bytes]) -> list[str]:
+    """Return what is wrong with a copy of a release, a line for each file; nothing where it is whole.
+
+    :param files: content by path. Others than those of the release do no harm.
+    :raises ValueError: the manifest is not the list of files of that release
+    """
+    if not hashlib.sha256(manifest).hexdigest().startswith(name.rpartition("_")[2]):
         raise ValueError("its hash is not that in the name of the release")
     lines = [LISTED.fullmatch(line) for line in manifest.decode("ascii", "replace").removesuffix("\n").split("\n")]
-    paths = [line[1] for line in lines if line]
-    if len(paths) < len(lines):
+    hashes = {line[2]: line[1] for line in lines if line}
+    if len(hashes) < len(lines):
         raise ValueError("it has a line that is no hash and path")
-    return paths
+    return [
+        f"{path} is missing" if path not in files else f"{path} differs"
+        for path, digest in hashes.items()
+        if path not in files or hashlib.sha256(files[path]).hexdigest() != digest
+    ]
 
 
 def read_files(directory: Path) -> dict[str, bytes]:
