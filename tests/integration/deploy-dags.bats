@@ -354,10 +354,13 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
 }
 
 @test "a file that names releases and was changed by hand is exit 65" {
+  local release
   mkdir "$DAGS/gke_job"
-  echo 'DEPLOYED: dict[str, Any] = {"releases": {"../x": 0}, "retired": {}, "examples": {}}' >"$DAGS/gke_job/__init__.py"
-  run_script deploy-dags --bucket "gs://$BUCKET"
-  assert_one_error 65 '^deploy-dags: dags/gke_job/__init__.py in the bucket is not as deploy-dags writes it: '
+  for release in '"../x": 0' '"v1_0_0_aaaaaaaaaaaa": 99999999999999' "\"v1_0_0_aaaaaaaaaaaa\": $(($(date +%s) + 100000))"; do
+    echo "DEPLOYED: dict[str, Any] = {\"releases\": {$release}, \"retired\": {}, \"examples\": {}}" >"$DAGS/gke_job/__init__.py"
+    run_script deploy-dags --bucket "gs://$BUCKET"
+    assert_one_error 65 '^deploy-dags: dags/gke_job/__init__.py in the bucket is not as deploy-dags writes it: '
+  done
 }
 
 @test "a bucket or environment that does not exist is exit 78" {

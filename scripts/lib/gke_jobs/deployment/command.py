@@ -30,6 +30,7 @@ from gke_jobs.plain_text import escaped, printable
 
 POINTER = "gke_job/__init__.py"
 IS_MODULE = "import sys; from importlib.util import find_spec; del sys.path[0]; sys.exit(not find_spec(sys.argv[1]))"
+LATEST_SECONDS = 86400  # from now, until a release is taken: five minutes, and what clocks differ by
 SHOWN = 3  # files
 TAKEN = ("airflow", "google", "gke_job", "gke_job_releases", "gke_job_examples")
 
@@ -68,7 +69,7 @@ def _decide(options: argparse.Namespace) -> None:
     found = _read_objects(options.objects)
     objects = {name: item.get("md5_hash", "") for name, item in found.items()}
     before = _read(options.before / "__init__.py")
-    deployed = _read_deployed(before, request.folder)
+    deployed = _read_deployed(before, request)
     if options.use:
         _check_release(options.use, plan.releases_in(request, objects), options.before / options.use, request.folder)
         log(f"release {options.use}, taken at once; before: {deployed.current or 'none'}")
@@ -163,15 +164,18 @@ def _read(file: Path) -> bytes | None:
     return file.read_bytes() if file.is_file() else None
 
 
-def _read_deployed(pointer: bytes | None, folder: str) -> Deployed:
+def _read_deployed(pointer: bytes | None, request: plan.Request) -> Deployed:
     try:
-        return read_pointer(pointer.decode()) if pointer is not None else Deployed()
+        deployed = read_pointer(pointer.decode()) if pointer is not None else Deployed()
+        if any(time > request.now + LATEST_SECONDS for time in deployed.releases.values()):
+            raise ValueError("DAGs take a release of it in more than a day only")
     except ValueError as error:
         die(
             exit_codes.DATA,
-            f"{folder}{POINTER} in the bucket is not as deploy-dags writes it: {printable(str(error))}; "
+            f"{request.folder}{POINTER} in the bucket is not as deploy-dags writes it: {printable(str(error))}; "
             "remove it and run this again",
         )
+    return deployed
 
 
 def _created(item: dict[str, Any]) -> int:

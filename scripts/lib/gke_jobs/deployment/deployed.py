@@ -9,6 +9,7 @@ from typing import Any
 
 LINE = re.compile(r"^DEPLOYED: .*? = (\{.*\})$", re.MULTILINE)
 RELEASE = re.compile(r"v[a-z0-9_]{1,100}_[0-9a-f]{12}")
+TIMES = range(1 << 32)  # until the year 2106
 EXAMPLE = re.compile(r"[a-z_]{1,100}\.py")
 
 
@@ -60,7 +61,10 @@ def read_pointer(text: str) -> Deployed:
         deployed = Deployed(**{name: dict(fields[name]) for name in ("releases", "retired", "examples")})
         is_sound = (
             all(RELEASE.fullmatch(name) for name in {**deployed.releases, **deployed.retired})
-            and all(type(time) is int for time in [*deployed.releases.values(), *deployed.retired.values()])
+            and all(
+                type(time) is int and time in TIMES
+                for time in [*deployed.releases.values(), *deployed.retired.values()]
+            )
             and all(EXAMPLE.fullmatch(name) and isinstance(md5, str) for name, md5 in deployed.examples.items())
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
