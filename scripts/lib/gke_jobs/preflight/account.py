@@ -11,7 +11,8 @@ from gke_jobs.access import accounts, metadata
 from gke_jobs.errors import ApiError, classify
 from gke_jobs.json_access import text_at
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
-from gke_jobs.preflight.programs import Kubectl, run
+from gke_jobs.preflight.programs import Kubectl
+from gke_jobs.programs import run
 
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"

@@ -29,7 +29,8 @@ from gke_jobs.preflight import account, finding, tools, worker
 from gke_jobs.preflight.cluster import Cluster
 from gke_jobs.preflight.finding import Finding, failed
 from gke_jobs.preflight.manifests import Manifests, Request, render_all
-from gke_jobs.preflight.programs import Kubectl, run
+from gke_jobs.preflight.programs import Kubectl
+from gke_jobs.programs import run
 from gke_jobs.report import report
 
 

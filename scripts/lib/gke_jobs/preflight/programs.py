@@ -1,57 +1,19 @@
-"""Runs programs, kubectl among them, for the checks."""
+"""Runs kubectl for the checks."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gke_jobs.connection import TIED
 from gke_jobs.error_texts import from_kubectl
 from gke_jobs.errors import Answer, ApiError
 from gke_jobs.json_access import Json, list_at, text_at
+from gke_jobs.programs import run
 
 Keep = Callable[[dict[str, Json]], Json]
-SECONDS = 60.0  # for a program to end
 NOT_FOUND = 404
 REQUEST_SECONDS = 15  # for the API server to answer
-
-
-@dataclass(frozen=True, kw_only=True)
-class Done:
-    """What a program has printed. status: its exit code, None when it could not be run or did not end in time."""
-
-    status: int | None
-    stdout: str
-    stderr: str
-
-
-def run(words: Sequence[str], *, stdin: str = "", environ: Mapping[str, str] | None = None) -> Done:
-    """Run a program to its end."""
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-c", TIED, str(os.getpid()), *words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **(environ or {})},
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,  # a group of its own, with its credential plugin
-        )
-    except (OSError, ValueError) as error:
-        return Done(status=None, stdout="", stderr=str(error))
-    try:
-        stdout, stderr = process.communicate(stdin, SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return Done(status=None, stdout="", stderr=f"{words[0]} has not ended within {SECONDS:g} s")
-    return Done(status=process.returncode, stdout=stdout, stderr=stderr)
 
 
 def is_absent(error: ApiError) -> bool:

@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
-from gke_jobs.preflight.programs import run
+from gke_jobs.programs import run
 
 LEAST_PYTHON = (3, 10)
 MODULES = {"jinja2": "jinja2", "yaml": "PyYAML"}
