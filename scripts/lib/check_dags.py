@@ -35,11 +35,12 @@ def main() -> int:
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status
-    files = set(map(str, files_that_import(options.package, options.dags)))
+    found, dag_files = read_dags(options.dags)
+    files = set(map(str, files_that_import(options.package, options.dags))) & dag_files
     package = re.escape(options.package)
     place = re.escape(str(options.dags.joinpath(*options.package.split("."))))
     named = re.compile(rf"(?<![/\w.]){package}\b(?!/)|{place}/")  # not in the path of a venv
-    errors = {file: text for file, text in import_errors(options.dags).items() if file in files or named.search(text)}
+    errors = {file: text for file, text in found.items() if file in files or named.search(text)}
     files |= errors.keys()
     for file, text in sorted(errors.items()):
         last = next(reversed(text.strip().splitlines()), "no reason is known")
@@ -67,8 +68,11 @@ def compare_versions(image: str) -> None:
         log(f"the environment has Airflow {found[1]}: checking with {ours}", WARNING)
 
 
-def import_errors(dags: Path) -> dict[str, str]:
-    """Return the error of each file below a directory that Airflow cannot import."""
+def read_dags(dags: Path) -> tuple[dict[str, str], set[str]]:
+    """Import the DAG files below a directory; return the error of each that cannot be imported, and all of them.
+
+    Airflow takes a file for one that has the words dag, or asset, and airflow. Others are modules of DAG files.
+    """
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {
             "AIRFLOW_HOME": home,
@@ -81,8 +85,8 @@ def import_errors(dags: Path) -> dict[str, str]:
             module = import_module("airflow.dag_processing.dagbag")
         except ImportError:  # Airflow 2.11, 3.1
             module = import_module("airflow.models.dagbag")
-        found: dict[str, str] = module.DagBag(str(dags)).import_errors
-        return found
+        errors: dict[str, str] = module.DagBag(str(dags)).import_errors
+        return errors, set(import_module("airflow.utils.file").list_py_file_paths(str(dags)))
 
 
 if __name__ == "__main__":

@@ -282,10 +282,13 @@ os.execvp("bash", ["bash", *sys.argv[1:]])' "${deployment[@]}" >"$said" 2>&1 3>&
   assert [ ! -e "$DAGS/gke_job" ]
 
   printf '# airflow dag\nfrom %s import %s\n' gke_job GkeJobOperator >"$DAGS/ours.py"
-  rm "$DAGS/helper.py" "$DAGS/indirect.py"
+  rm "$DAGS/indirect.py"
+  sed -i '2d' "$DAGS/helper.py" # a module that Airflow takes for no DAG file
+  printf '# AirFlow DAG\nimport helper\n' >"$DAGS/second.py"
+  printf '# airflow\nimport helper\n' >"$DAGS/other_helper.py"
   run_script deploy-dags --bucket "gs://$BUCKET" --check --dry-run
   assert_success
-  assert_equal "${stderr_lines[-1]}" 'deploy-dags: 1 of 1 DAG files that import gke_job can be imported'
+  assert_equal "${stderr_lines[-1]}" 'deploy-dags: 2 of 2 DAG files that import gke_job can be imported'
 }
 
 # A gcloud that runs a shell command before or after it copies releases.
