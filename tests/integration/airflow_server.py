@@ -2,6 +2,7 @@
 
 `python airflow_server.py DIRECTORY PORT_FILE` serves DIRECTORY/dags and DIRECTORY/importErrors, lists in JSON, by pages
 of two, on a free port of the loopback interface, which it writes to PORT_FILE; NOW in them is the time of the request.
+Its clock is wrong by the seconds in DIRECTORY/clock, if there is that file.
 Where there is DIRECTORY/status, that is the status of each answer, and DIRECTORY/page its text. It ends on SIGTERM. The
 paths are logged to DIRECTORY/requests. The token `without-role` is refused, and so is none.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -43,12 +45,19 @@ class Handler(BaseHTTPRequestHandler):
         if not asked or self.headers["Authorization"] in (None, "Bearer without-role"):
             detail = json.dumps({"detail": "not\nyou"})
             return self.answer(403 if asked else 404, detail, "application/json")
-        now = datetime.now(timezone.utc).isoformat()
+        now = datetime.fromtimestamp(self.now(), timezone.utc).isoformat()
         found = json.loads((directory / asked[1]).read_text().replace("NOW", now))
         begin = int(parse_qs(url.query)["offset"][0])
         key = {"dags": "dags", "importErrors": "import_errors"}[asked[1]]
         page = {key: found[begin : begin + PAGE], "total_entries": len(found)}
         return self.answer(200, json.dumps(page), "application/json")
+
+    def now(self) -> float:
+        clock = self.server.directory / "clock"
+        return time.time() + (float(clock.read_text()) if clock.exists() else 0)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(self.now() if timestamp is None else timestamp)
 
     def answer(self, status: int, text: str, kind: str) -> None:
         self.send_response(status)

@@ -6,7 +6,7 @@ A bucket is a directory.
 interface, which it writes to PORT_FILE; it ends on SIGTERM. The token `stranger` may do nothing, and
 `without-PERMISSION` all but that. Any request but list, get, download, upload and delete is refused. Each bucket is
 that of a Composer environment of its name, whose Airflow is at the address in DIRECTORY/<bucket>.airflow, if there is
-that file.
+that file. Its clock is wrong by the seconds in DIRECTORY/clock, likewise.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import hashlib
 import json
 import re
 import sys
+import time
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -129,6 +130,9 @@ class Handler(BaseHTTPRequestHandler):
     def fail(self, code: int, message: str, status: str = "") -> None:
         self.answer({"error": {"code": code, "message": message, "status": status}}, code)
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string((timestamp or time.time()) + clock(self.server.directory))
+
     def refuse(self) -> None:
         self.fail(400, f"not imitated: {self.command} {self.path}")
 
@@ -136,6 +140,12 @@ class Handler(BaseHTTPRequestHandler):
 def payload(part: bytes) -> bytes:
     """What a part of a multipart body holds: behind its header, without the line end that belongs to the delimiter."""
     return re.split(rb"\r?\n\r?\n", part, maxsplit=1)[1].removesuffix(b"\n").removesuffix(b"\r")
+
+
+def clock(directory: Path) -> float:
+    """By how many seconds it is ahead."""
+    file = directory / "clock"
+    return float(file.read_text()) if file.exists() else 0
 
 
 def generation(path: Path) -> str:
@@ -154,7 +164,7 @@ def described(bucket: Path, name: str, server: str) -> dict[str, str]:
         "mediaLink": f"http://{server}/storage/v1/b/{bucket.name}/o/{quote(name, safe='')}?alt=media",
         "md5Hash": base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode(),
         "generation": generation(path),
-        "timeCreated": datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(),
+        "timeCreated": datetime.fromtimestamp(path.stat().st_mtime + clock(bucket.parent), timezone.utc).isoformat(),
     }
 
 

@@ -63,7 +63,7 @@ copy_checkout() { # DIRECTORY
   cp -r "$REPOSITORY/scripts" "$REPOSITORY/dags" "$REPOSITORY/templates" "$1"
   sed -i 's/^SYNC_SECONDS = 300 /SYNC_SECONDS = 0 /' "$lib/plan.py"
   sed -i 's/^PARSE_SECONDS = 60$/PARSE_SECONDS = 0/' "$lib/parsed.py"
-  sed -i 's/^POLL_SECONDS = 10.0$/POLL_SECONDS = 0.1/; s/^UNREACHABLE_SECONDS = 300.0 /UNREACHABLE_SECONDS = 0.5 /' "$lib/waiting.py"
+  sed -i 's/^POLL_SECONDS = 10.0$/POLL_SECONDS = 0.1/; s/^HEARTBEAT_SECONDS = 60.0$/HEARTBEAT_SECONDS = 1.0/' "$lib/waiting.py"
 }
 
 end_storage_server() {

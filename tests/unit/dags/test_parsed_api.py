@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from gke_jobs.deployment import waiting
-from gke_jobs.deployment.airflow_api import Airflow, UnansweredError
+from gke_jobs.deployment.airflow_api import Airflow
+from gke_jobs.deployment.unanswered import DeniedError, UnansweredError
 from gke_jobs.messages import ScriptError
 
 GOOD = """
@@ -72,11 +73,19 @@ class Environment:
         """Start to parse the DAGs, each once at least; on SQLite the scheduler of Airflow 2.11 does it."""
         return self.start(*(["scheduler", "--num-runs", "2"] if self._is_2 else ["dag-processor", "--num-runs", "1"]))
 
-    def token(self) -> str:
+    def airflow(self) -> Airflow:
+        return Airflow(self.address, self.image, self.token)
+
+    def wait(self, since: float, seconds: float) -> None:
+        """Wait for DAGs that were parsed after a time."""
+        request = waiting.Request(release=RELEASE, delay=since - time.time(), timeout=seconds)
+        waiting.Wait(self.airflow(), lambda seconds: None, request).run()
+
+    def token(self, seconds: float = 30) -> str:
         """One of the real API server; Airflow 2.11 has none here, and takes any."""
         if self._is_2:
             return "any"
-        with urllib.request.urlopen(f"{self.address}/auth/token", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.address}/auth/token", timeout=seconds) as answer:
             return json.load(answer)["access_token"]
 
     def end(self) -> None:
@@ -93,7 +102,7 @@ def environment(tmp_path_factory):
     try:
         while environment.server.poll() is None:  # else it has failed, and so do the tests
             with suppress(UnansweredError, OSError):
-                Airflow(environment.address, environment.image, environment.token).dags()
+                environment.airflow().read(30)
                 break
             time.sleep(0.2)
         yield environment
@@ -104,24 +113,23 @@ def environment(tmp_path_factory):
 def test_it_waits_until_a_real_airflow_has_parsed_the_dags_and_reports_what_it_cannot_import(
     environment, capsys, monkeypatch
 ):
-    airflow = Airflow(environment.address, environment.image, environment.token)
     before = time.time()
     assert environment.parse().wait() == 0
-    assert [dag["dag_id"] for dag in airflow.dags()] == ["good"]
+    assert [dag["dag_id"] for dag in environment.airflow().read(30).dags] == ["good"]
     with pytest.raises(ScriptError, match="1 DAG files cannot be imported, see above"):
-        waiting.wait_until_parsed(airflow, RELEASE, before, 0)
+        environment.wait(before, 30)
     assert capsys.readouterr().err.splitlines() == [
         "gke-job: broken.py: ModuleNotFoundError: No module named 'gke_job'",
         f"gke-job: done: Airflow has parsed 1 DAGs with release {RELEASE}",
     ]
 
-    taken = time.time()
-    with pytest.raises(ScriptError, match=r"has not parsed broken.py, good.py within 0 s: 0 of 1 DAGs are parsed; "):
-        waiting.wait_until_parsed(airflow, RELEASE, taken, 0)
+    taken = time.time() + 1  # the clock of Airflow shows whole seconds
+    with pytest.raises(ScriptError, match=r"has not parsed broken.py, good.py within 5 s: 0 of 1 DAGs are parsed; "):
+        environment.wait(taken, 5)
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.5)
     parsing = environment.parse()
     with pytest.raises(ScriptError, match="1 DAG files cannot be imported, see above"):
-        waiting.wait_until_parsed(airflow, RELEASE, taken, 60)
+        environment.wait(taken, 60)
     assert "0 of 1 DAGs are parsed; not yet: broken.py, good.py" in capsys.readouterr().err
     parsing.wait()
 
@@ -129,11 +137,11 @@ def test_it_waits_until_a_real_airflow_has_parsed_the_dags_and_reports_what_it_c
 def test_a_real_airflow_refuses_a_wrong_token(environment):
     if environment.token() == "any":
         pytest.skip("Airflow 2.11 has no tokens of its own")
-    with pytest.raises(ScriptError, match="permission denied: HTTP 403 Invalid JWT token"):
-        Airflow(environment.address, environment.image, lambda: "wrong").dags()
+    with pytest.raises(DeniedError, match="permission denied: HTTP 403 Invalid JWT token"):
+        Airflow(environment.address, environment.image, lambda seconds: "wrong").read(30)
 
 
 def test_an_api_of_the_other_version_is_no_api(environment):
     other = "composer-3-airflow-3.3.1" if environment.token() == "any" else "composer-2-airflow-2.11.1"
-    with pytest.raises(ScriptError, match="it has no such REST API: HTTP 404"):
-        Airflow(environment.address, other, environment.token).dags()
+    with pytest.raises(UnansweredError, match="it has no such REST API: HTTP 404"):
+        Airflow(environment.address, other, environment.token).read(30)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import copy
 import json
-import stat
 from datetime import datetime, timedelta, timezone
-from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 
 from gke_jobs import exit_codes
-from gke_jobs.deployment import airflow_api, waiting
-from gke_jobs.deployment.airflow_api import Airflow, UnansweredError, access_token
+from gke_jobs.deployment.airflow_api import Answers
 from gke_jobs.deployment.deployed import Deployed
 from gke_jobs.deployment.parsed import Progress, asked_from, describe, judge, texts_of
+from gke_jobs.deployment.unanswered import DeniedError, UnansweredError
+from gke_jobs.deployment.waiting import Clock, Request, Wait
 from gke_jobs.messages import ScriptError
 
 # By version: /dags and /importErrors of an Airflow with good.py and broken.py; the paths are as on Composer.
 ANSWERS = {file.stem: json.loads(file.read_text()) for file in Path(__file__).parent.glob("airflow_answers/*.json")}
-AIRFLOW_3, AIRFLOW_2 = "composer-3-airflow-3.3.1-build.2", "composer-2.13.1-airflow-2.11.1"
 RELEASE = "v1_0_0_aaaaaaaaaaaa"
 BROKEN = "ModuleNotFoundError: No module named 'gke_job'"
 HOUR = timedelta(hours=1)
@@ -88,7 +86,7 @@ def test_texts_of_others_are_sanitized():
     hostile = {"dag_id": "a", "fileloc": "x\x1b[2J\n::group::", "last_parsed_time": "never"}
     error = {"filename": "\x9bgke_job", "stack_trace": "a\n\x1b]0;b", "timestamp": "2026-01-02T00:00:00Z"}
     found = judge([hostile, 7, None], [error, []], datetime(2026, 1, 1, tzinfo=timezone.utc))
-    assert found.missing == ["", "x\\x1b[2J : :group::"]
+    assert found.missing == ["a DAG without a name", "x\\x1b[2J : :group::"]
     assert found.broken == {"\\x9bgke_job": "\\x1b]0;b"}
 
 
@@ -97,205 +95,171 @@ def test_only_the_first_files_are_shown():
     assert describe(found) == "4 of 9 DAGs are parsed; not yet: a, b, c and 2 more"
 
 
-def test_a_release_that_is_taken_at_once_counts_when_the_file_that_names_it_has_arrived():
-    assert asked_from(Deployed({RELEASE: 5000}), 4700, is_copied=True) == 5060
-    assert asked_from(Deployed({RELEASE: 0, "other": 9}), 4700, is_copied=False) == 5060
+def error_of(file, trace, **fields):
+    return {"filename": file, "stack_trace": trace, "timestamp": "2026-01-02T00:00:00Z", **fields}
 
 
-def test_a_release_that_was_there_and_got_files_counts_when_they_have_arrived():
-    assert asked_from(Deployed({RELEASE: 5}), 4700, is_copied=True) == 5060
-    assert asked_from(Deployed({RELEASE: 5}), 4700, is_copied=False) == 65
+OURS = [
+    "from gke_job import Nothing",
+    'File "/home/airflow/gcs/dags/gke_job/__init__.py"',
+    "gke_job_releases.v1_0_0_aaaaaaaaaaaa.gke_job",
+    "No module named 'gke_job'",
+]
+
+
+@pytest.mark.parametrize("trace", OURS)
+def test_an_error_counts_for_the_team_whose_toolkit_it_names(trace):
+    year = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    theirs = trace.replace("gke_job", "churn/gke_job" if "/" in trace else "churn.gke_job", 1)
+    for text, team in ((trace, ""), (theirs, "churn")):
+        errors = [error_of("x.py", text)]
+        for prefix in ("", "churn", "growth"):
+            found = judge([], errors, year, texts_of([]), prefix)
+            assert (len(found.broken), found.others) == ((1, 0) if prefix == team else (0, 1)), (text, prefix)
+
+
+def test_a_new_error_that_names_no_toolkit_counts_in_the_folder_of_the_team():
+    year = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    errors = [
+        error_of("churn/a.py", "x"),
+        error_of("/home/airflow/gcs/dags/churn/b.py", "x"),
+        error_of("growth/c.py", "x"),
+    ]
+    assert [*judge([], errors, year, texts_of([]), "churn").broken] == ["churn/a.py", "churn/b.py"]
+    assert len(judge([], errors, year, texts_of([])).broken) == 3
+    assert judge([], errors, year, texts_of(errors), "churn").broken == {}
+
+
+def test_files_of_one_name_in_two_bundles_are_two():
+    year = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    dag = {
+        "dag_id": "a",
+        "relative_fileloc": "a.py",
+        "bundle_name": "dags-folder",
+        "last_parsed_time": "2026-01-02T00:00:00Z",
+    }
+    errors = [error_of("a.py", "theirs", bundle_name="git"), error_of("b.py", "gke_job", bundle_name="git")]
+    found = judge([dag], [*errors, error_of("b.py", "gke_job", bundle_name="dags-folder")], year)
+    assert (found.total, found.parsed, found.others) == (1, 1, 1)
+    assert found.broken == {"b.py": "gke_job", "b.py of bundle git": "gke_job"}
+
+
+def test_a_release_counts_when_the_file_that_names_it_has_arrived_and_it_is_taken():
+    assert asked_from(Deployed({RELEASE: 5000}), 4700) == 5060
+    assert asked_from(Deployed({RELEASE: 0, "other": 9}), 4700) == 5060
+    assert asked_from(Deployed({RELEASE: 5}), 4700) == 5060  # it has been there for long, and the file is new
 
 
 class FakeAirflow:
-    """Answers in a row, the last one for good, and a clock that the waiting moves."""
+    """Answers in a row, the last one for good, with a clock of its own, and a clock of this machine that waiting moves.
 
-    def __init__(self, *answers) -> None:
+    An answer is when the one DAG was parsed, in seconds by the clock of this machine, or an error.
+    """
+
+    def __init__(self, *answers, ahead: float = 0.0) -> None:
         self.answers = list(answers)
         self.time = 1000.0
+        self.ahead = timedelta(days=9999, seconds=ahead)
         self.asked: list[float] = []
+        self.checked: list[float] = []
 
-    def dags(self):
+    def its(self, time: float) -> datetime:
+        return datetime.fromtimestamp(time, timezone.utc) + self.ahead
+
+    def read(self, seconds):
+        assert seconds > 0
         self.asked.append(self.time)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return [{"dag_id": "x", "fileloc": "x.py", "last_parsed_time": f"20{26 if answer else 25}-01-01T00:00:00Z"}]
-
-    def import_errors(self):
-        return []
+        parsed = self.its(answer).isoformat()
+        dag = {"dag_id": "x", "fileloc": "x.py", "last_parsed_time": parsed}
+        return Answers(dags=[dag], errors=[], time=self.its(self.time))
 
     def sleep(self, seconds):
-        assert seconds > 0
+        assert seconds >= 0
         self.time += seconds
 
-    def wait(self, after=1000.0, seconds=1800.0):
-        clock = waiting.Clock(lambda: self.time, self.sleep)
-        waiting.wait_until_parsed(self, RELEASE, after, seconds, clock)
+    def check(self, seconds):
+        self.checked.append(self.time)
+
+    def wait(self, delay=0.0, timeout=1800.0):
+        clock = Clock(lambda: self.time, self.sleep)
+        Wait(self, self.check, Request(release=RELEASE, delay=delay, timeout=timeout), clock).run()
 
 
 def test_it_asks_at_once_and_then_when_the_release_is_taken(capsys):
-    airflow = FakeAirflow(True)
-    airflow.wait(after=1130.0)
-    assert airflow.asked == [1000.0, 1130.0]
+    airflow = FakeAirflow(1000.0, 1000.0, 1000.0, 1131.0)
+    airflow.wait(delay=130.0)
+    assert airflow.asked == [1000.0, 1060.0, 1120.0, 1130.0]
     assert capsys.readouterr().err.splitlines() == [
-        f"gke-job: waiting until 00:18:50 UTC: what is parsed from then on has release {RELEASE} for sure",
-        "gke-job: Airflow is asked in 1 min 10 s",
-        "gke-job: Airflow is asked in 10 s",
+        "gke-job: waiting for 2 min 10 s: what is parsed after that has the release for sure",
+        "gke-job: waiting for 1 min 10 s: what is parsed after that has the release for sure",
+        "gke-job: waiting for 10 s: what is parsed after that has the release for sure",
         f"gke-job: done: Airflow has parsed 1 DAGs with release {RELEASE}",
     ]
 
 
-@pytest.mark.usefixtures("parsed_in_2026")
+@pytest.mark.parametrize("ahead", [-86400.0, 0.0, 86400.0])
+@pytest.mark.parametrize("delay", [-50.0, 70.0])
+def test_what_is_parsed_is_compared_by_the_clock_of_airflow(ahead, delay):
+    due = 1000.0 + delay
+    airflow = FakeAirflow(due - 1, due - 1, due - 1, due + 1, ahead=ahead)
+    airflow.wait(delay=delay)
+    assert len(airflow.asked) == 4
+
+
 def test_progress_is_logged_when_it_changes_and_once_a_minute(capsys):
-    airflow = FakeAirflow(*[False] * 10, True)
+    airflow = FakeAirflow(*[999.0] * 10, 1001.0)
     airflow.wait()
     said = capsys.readouterr().err.splitlines()
     assert said[:-1] == ["gke-job: 0 of 1 DAGs are parsed; not yet: x.py"] * 2
     assert airflow.asked[-1] == 1100.0
 
 
-@pytest.mark.usefixtures("parsed_in_2026")
 def test_what_is_not_parsed_in_time_is_124():
-    airflow = FakeAirflow(False)
+    airflow = FakeAirflow(999.0)
     with pytest.raises(ScriptError, match=r"has not parsed x.py within 45 s: 0 of 1 DAGs") as error:
-        airflow.wait(seconds=45.0)
+        airflow.wait(timeout=45.0)
     assert error.value.status == exit_codes.TIMEOUT
     assert airflow.time == 1045.0
 
 
-@pytest.fixture
-def parsed_in_2026(monkeypatch):
-    """The release is taken in the year 2026, whatever the clock says."""
-    year = datetime(2025, 12, 31, tzinfo=timezone.utc)
-    monkeypatch.setattr(waiting, "judge", lambda dags, errors, after, before: judge(dags, errors, year, before))
-
-
-def test_a_web_server_that_is_away_for_a_while_is_asked_again(capsys):
-    airflow = FakeAirflow(UnansweredError("HTTP 503"), UnansweredError("HTTP 503"), True)
+@pytest.mark.parametrize("answers", [[999.0], [999.0, DeniedError("HTTP 403")]])
+def test_what_is_odd_for_a_while_is_reported_and_asked_again(capsys, answers):
+    airflow = FakeAirflow(*answers, UnansweredError("HTTP 503"), UnansweredError("HTTP 404"), 1001.0)
     airflow.wait()
-    assert airflow.asked == [1000.0, 1001.0, 1003.0]
-    assert "cannot ask Airflow: HTTP 503; trying again in 2 s" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "cannot ask Airflow: HTTP 503; trying again\n" in said
+    assert "cannot ask Airflow: HTTP 404; trying again\n" in said
 
 
-def test_a_web_server_that_stays_away_is_69_after_five_minutes():
-    airflow = FakeAirflow(UnansweredError("HTTP 503"))
+@pytest.mark.parametrize("status", [exit_codes.UNREACHABLE, exit_codes.DENIED])
+def test_what_is_odd_until_the_end_gives_the_last_reason(status):
+    airflow = FakeAirflow(UnansweredError("HTTP 503"), UnansweredError("HTTP 302", status))
     with pytest.raises(
-        ScriptError, match="HTTP 503; the deployment is complete, only this check is missing: "
+        ScriptError, match="HTTP 302; the deployment is complete, only this check is missing: "
     ) as error:
-        airflow.wait()
-    assert (error.value.status, airflow.time) == (exit_codes.UNREACHABLE, 1300.0)
+        airflow.wait(delay=360.0, timeout=45.0)
+    assert (error.value.status, airflow.time) == (status, 1405.0)
 
 
-@pytest.mark.parametrize(
-    ("image", "address", "url"),
-    [
-        (AIRFLOW_3, "https://a-dot-europe-west4.composer.googleusercontent.com", "/api/v2"),
-        (AIRFLOW_2, "https://a-dot-europe-west4.composer.googleusercontent.com/", "/api/v1"),
-    ],
-)
-def test_the_version_of_the_api_is_that_of_the_image(image, address, url):
-    assert Airflow(address, image, str)._base == f"https://a-dot-europe-west4.composer.googleusercontent.com{url}"
+def test_an_account_that_may_not_ask_from_the_beginning_is_77_at_once():
+    airflow = FakeAirflow(DeniedError("HTTP 403"))
+    with pytest.raises(ScriptError, match="HTTP 403; the deployment is complete") as error:
+        airflow.wait(delay=360.0)
+    assert (error.value.status, airflow.time) == (exit_codes.DENIED, 1000.0)
 
 
-@pytest.mark.parametrize("address", ["", "http://a.example", "https://a@b.example", "file:///etc", "https://a/b?c"])
-def test_a_token_is_sent_to_no_address_that_is_none_of_composer(address):
-    with pytest.raises(ScriptError, match="has no address of a web server") as error:
-        Airflow(address, AIRFLOW_3, str)
-    assert error.value.status == exit_codes.UNREACHABLE
+def test_whether_dags_are_to_use_the_release_is_checked_once_a_minute_and_at_the_end():
+    airflow = FakeAirflow(*[999.0] * 8, 1001.0)
+    airflow.wait()
+    assert airflow.checked == [1060.0, 1080.0]
 
 
-def use_gcloud(monkeypatch, directory, script):
-    program = directory / "gcloud"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(stat.S_IRWXU)
-    monkeypatch.setenv("PATH", str(directory), prepend=":")
-
-
-def test_a_token_is_what_gcloud_prints(monkeypatch, tmp_path):
-    use_gcloud(monkeypatch, tmp_path, "echo token-$1-$2")
-    assert access_token() == "token-auth-print-access-token"
-
-
-@pytest.mark.parametrize(
-    ("script", "expected", "words"),
-    [
-        (
-            "echo 'ERROR: (gcloud.auth.x) You do not currently have an active account selected.' >&2; exit 1",
-            ScriptError,
-            "not logged in",
-        ),
-        ("echo 'broken pipe' >&2; exit 1", UnansweredError, "broken pipe"),
-        ("printf 'a b'", UnansweredError, "gcloud has no token"),
-    ],
-)
-def test_no_token_is_no_login_or_passes(monkeypatch, tmp_path, script, expected, words):
-    use_gcloud(monkeypatch, tmp_path, script)
-    with pytest.raises(expected, match=words):
-        access_token()
-
-
-class Response:
-    """An answer of HTTP that comes in pieces, each of which takes ten seconds."""
-
-    def __init__(self, body, monkeypatch):
-        self._pieces = [body[at : at + 10] for at in range(0, len(body), 10)]
-        self._time = 0.0
-        self.headers = EmailMessage()
-        monkeypatch.setattr(airflow_api.time, "monotonic", lambda: self._time)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def read1(self, size):
-        self._time += 10.0
-        return self._pieces.pop(0) if self._pieces else b""
-
-
-def answering(body, monkeypatch):
-    response = Response(body, monkeypatch)
-    airflow = Airflow("https://a.example", AIRFLOW_3, lambda: "token")
-    monkeypatch.setattr(airflow._opener, "open", lambda request, timeout: response)
-    return airflow
-
-
-@pytest.mark.parametrize(
-    ("body", "expected", "words"),
-    [
-        (b'{"dags": [{', UnansweredError, "no JSON, or has been cut off"),
-        (b" " * 50, UnansweredError, "has not ended within 30 s"),
-        (b'{"dags": 3}', ScriptError, "the answer to dags is not as Airflow has it"),
-        (b"[" * 9, UnansweredError, "no JSON"),
-    ],
-)
-def test_an_answer_that_is_not_whole_or_none_of_airflow_is_told(monkeypatch, body, expected, words):
-    with pytest.raises(expected, match=words):
-        answering(body, monkeypatch).dags()
-
-
-def test_an_answer_has_a_limit(monkeypatch):
-    monkeypatch.setattr(airflow_api, "ANSWER_BYTES", 15)
-    with pytest.raises(ScriptError, match="an answer has more than"):
-        answering(b" " * 20, monkeypatch).dags()
-
-
-@pytest.mark.parametrize("code", [401, 403])
-def test_a_token_that_is_over_is_read_again_once(monkeypatch, code):
-    tokens, used = iter("abc"), []
-
-    def answer(self, path):
-        used.append(self._token)
-        if self._token != "b":
-            raise airflow_api.urllib.error.HTTPError("", code, "", {}, None)
-        return {"dags": []}
-
-    monkeypatch.setattr(Airflow, "_get_once", answer)
-    airflow = Airflow("https://a.example", AIRFLOW_3, lambda: next(tokens))
-    airflow._token = "an hour old"
-    with pytest.raises(ScriptError, match=f"permission denied: HTTP {code}"):
-        airflow.dags()
-    assert airflow.dags() == []
-    assert used == ["an hour old", "a", "a", "b"]
+def test_a_check_that_fails_at_the_end_is_repeated():
+    airflow = FakeAirflow(1001.0)
+    failures = [UnansweredError("gcloud storage: x")]
+    airflow.check = lambda seconds: (_ for _ in ()).throw(failures.pop()) if failures else None
+    airflow.wait()
+    assert airflow.asked == [1000.0, 1010.0]

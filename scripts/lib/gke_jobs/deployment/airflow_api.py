@@ -5,129 +5,164 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import urlencode
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, NoReturn
+from urllib.parse import urlencode, urlsplit
 
 from gke_jobs import exit_codes
-from gke_jobs.error_texts import from_gcloud
-from gke_jobs.errors import Verdict, classify, sentence
-from gke_jobs.json_access import Json, int_at, text_at
-from gke_jobs.messages import ScriptError, die
+from gke_jobs.deployment.storage_time import date_of
+from gke_jobs.deployment.time_limit import TimeIsOverError, time_limit
+from gke_jobs.deployment.unanswered import DeniedError, UnansweredError
+from gke_jobs.json_access import Json, at, int_at, text_at
+from gke_jobs.messages import die
 from gke_jobs.plain_text import one_line
 
 # The token is sent to no other address, and unencrypted only within this machine.
-ADDRESS = re.compile(r"(https://[A-Za-z0-9.-]+(:\d+)?|http://127\.0\.0\.1:\d+)/?")
-TOKEN = re.compile(r"[\x21-\x7e]+")
+_LABEL = "[A-Za-z0-9](?:[-A-Za-z0-9]{0,61}[A-Za-z0-9])?"
+ADDRESS = re.compile(rf"(https://{_LABEL}(\.{_LABEL})*|http://127\.0\.0\.1)(:[0-9]{{1,5}})?/?")
+MOST_PORT = 65535
 PAGE = 100  # what Airflow gives at most by default
 MOST_PAGES = 500
-ANSWER_SECONDS = 30
+ANSWER_SECONDS = 30.0  # for one answer, whole
 ANSWER_BYTES = 32 << 20  # of a page; the trace of an import error may be long
-PIECE_BYTES = 64 << 10
-ORDERS = {"dags": "dag_id", "importErrors": "import_error_id"}
+ERROR_BYTES = 64 << 10
+IDS = {"dags": "dag_id", "importErrors": "import_error_id"}
 KEYS = {"dags": "dags", "importErrors": "import_errors"}
 
 
-class UnansweredError(Exception):
-    """There is no answer, but may be one later; the message is sanitized."""
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What Airflow has answered. time: then, by its own clock; dags and errors: those that this account may read."""
+
+    dags: list[Json]
+    errors: list[Json]
+    time: datetime
 
 
 class Airflow:
-    """Airflow, as the account of gcloud may see it.
+    """Airflow, as an account may see it."""
 
-    Each method raises UnansweredError, or ScriptError where trying again does not help.
-    """
-
-    def __init__(self, address: str, image: str, read_token: Callable[[], str]) -> None:
-        """Address: as Composer has it; image: the version of the environment's image."""
-        if not ADDRESS.fullmatch(address):
-            die(exit_codes.UNREACHABLE, f"the environment has no address of a web server, but '{one_line(address)}'")
+    def __init__(self, address: str, image: str, read_token: Callable[[float], str]) -> None:
+        """Address: as Composer has it; image: the version of the environment's image; read_token: takes seconds."""
+        if not ADDRESS.fullmatch(address) or int((urlsplit(address).netloc.partition(":")[2]) or 0) > MOST_PORT:
+            die(exit_codes.CONFIG, f"the environment has no address of a web server, but '{one_line(address)}'")
         version = "v1" if re.search(r"airflow-2\.", image) else "v2"
         self._base = f"{address.rstrip('/')}/api/{version}"
         self._read_token = read_token
         self._token = ""
         self._opener = urllib.request.build_opener(_NoRedirects)
+        self._time = datetime.now(timezone.utc)
 
-    def dags(self) -> list[Json]:
-        """Return the DAGs that this account may read."""
-        return self._list("dags")
+    def log_in(self, seconds: float) -> None:
+        """Read a token, within so many seconds. UnansweredError where there is none."""
+        self._token = self._read_token(seconds)
 
-    def import_errors(self) -> list[Json]:
-        """Return the import errors, likewise."""
-        return self._list("importErrors")
+    def read(self, seconds: float) -> Answers:
+        """Return what Airflow answers within so many seconds. UnansweredError where it does not."""
+        until = time.monotonic() + seconds
+        dags, errors = self._list("dags", until), self._list("importErrors", until)
+        return Answers(dags=dags, errors=errors, time=self._time)
 
-    def _list(self, name: str) -> list[Json]:
-        found: list[Json] = []
+    def _list(self, name: str, until: float, *, is_careful: bool = False) -> list[Json]:
+        """Return a list by its pages, each of which begins with a row of the page before, or the list has changed.
+
+        Airflow 3.1 and 3.2 count a row for each DAG of an import error, but return the error once. So offset and total
+        count rows, at least as many as entries.
+
+        :param is_careful: whether a page may have fewer rows than asked for, as the server's maximum is smaller
+        """
+        found: dict[str, Json] = {}
+        offset = total = 0
         for _ in range(MOST_PAGES):
-            answer = self._get(f"{name}?{urlencode({'limit': PAGE, 'offset': len(found), 'order_by': ORDERS[name]})}")
-            page = answer.get(KEYS[name]) if isinstance(answer, dict) else None
+            answer = self._get(f"{name}?{urlencode({'limit': PAGE, 'offset': offset, 'order_by': IDS[name]})}", until)
+            page = at(answer, KEYS[name])
             if not isinstance(page, list):
-                die(exit_codes.UNREACHABLE, f"the answer to {name} is not as Airflow has it")
-            found += page
-            if not page or len(found) >= int_at(answer, "total_entries"):
-                return found
-        raise ScriptError(exit_codes.UNREACHABLE, f"there are more than {len(found)} {name}")
+                raise UnansweredError(f"the answer to {name} is not as Airflow has it")
+            ids = [str(at(item, IDS[name]) or offset + number) for number, item in enumerate(page)]
+            if found and (ids[0] not in found if ids else total):
+                if is_careful:
+                    raise UnansweredError(f"the list of {name} has changed between two pages")
+                return self._list(name, until, is_careful=True)
+            found.update(zip(ids, page, strict=True))
+            total = max(int_at(answer, "total_entries"), 0)
+            if not ids or (total and offset + len(ids) >= total):
+                return list(found.values())
+            offset += max((len(ids) if is_careful else PAGE) - 1, 1)
+            offset = min(offset, total - 1) if total else offset
+        raise UnansweredError(f"there are more than {len(found)} {name}")
 
-    def _get(self, path: str) -> Json:
-        had_token = bool(self._token)
-        self._token = self._token or self._read_token()
-        try:
-            return self._get_once(path)
-        except urllib.error.HTTPError as error:
-            with error:
-                code, words = error.code, _words(error)
-        except (OSError, http.client.HTTPException) as error:
-            raise UnansweredError(f"no answer: {one_line(str(error)) or type(error).__name__}") from None
-        if code in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
-            if had_token:  # it is over after an hour
+    def _get(self, path: str, until: float) -> Json:
+        is_old = bool(self._token)
+        if not self._token:
+            self.log_in(_left(until))
+        status, kind, body = self._ask(path, min(ANSWER_SECONDS, _left(until)))
+        if status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
+            if is_old:  # it is over after an hour
                 self._token = ""
-                return self._get(path)
-            die(exit_codes.DENIED, f"permission denied: {words}")
-        if code < http.client.BAD_REQUEST:
-            die(exit_codes.DENIED, f"it leads to another page, such as one to log in: {words}")
-        if code == http.client.TOO_MANY_REQUESTS or code >= http.client.INTERNAL_SERVER_ERROR:
-            raise UnansweredError(words)
-        raise ScriptError(exit_codes.UNREACHABLE, f"it has no such REST API: {words}")
-
-    def _get_once(self, path: str) -> Json:
-        request = urllib.request.Request(f"{self._base}/{path}", headers={"Accept": "application/json"})  # noqa: S310 # see ADDRESS
-        request.add_unredirected_header("Authorization", f"Bearer {self._token}")
-        until = time.monotonic() + ANSWER_SECONDS
-        body = bytearray()
-        with self._opener.open(request, timeout=ANSWER_SECONDS) as response:
-            while piece := response.read1(PIECE_BYTES):
-                body += piece
-                if len(body) > ANSWER_BYTES:
-                    die(exit_codes.UNREACHABLE, f"an answer has more than {ANSWER_BYTES >> 20} MiB")
-                if time.monotonic() > until:
-                    raise UnansweredError(f"an answer has not ended within {ANSWER_SECONDS} s")
-            kind = response.headers.get_content_type()
+                return self._get(path, until)
+            raise DeniedError(f"permission denied: {_words(status, body)}")
+        if status != http.client.OK:
+            _refuse(status, body)
         try:
             return json.loads(body)
         except (ValueError, RecursionError):
             if kind == "text/html":
-                die(exit_codes.DENIED, "it answers with a page for people, such as one to log in, not with JSON")
+                raise UnansweredError(
+                    "it answers with a page for people, such as one to log in, not with JSON", exit_codes.DENIED
+                ) from None
             raise UnansweredError("an answer is no JSON, or has been cut off") from None
 
+    def _ask(self, path: str, seconds: float) -> tuple[int, str, bytes]:
+        """Return the status of an answer, its type and its body."""
+        request = urllib.request.Request(f"{self._base}/{path}", headers={"Accept": "application/json"})  # noqa: S310 # see ADDRESS
+        request.add_unredirected_header("Authorization", f"Bearer {self._token}")
+        try:
+            with time_limit(seconds):
+                try:
+                    response: Any = self._opener.open(request, timeout=seconds)
+                except urllib.error.HTTPError as error:
+                    response = error
+                with response:
+                    most = ANSWER_BYTES if response.status == http.client.OK else ERROR_BYTES
+                    body: bytes = response.read(most + 1)
+        except TimeIsOverError as error:
+            raise UnansweredError(str(error)) from None
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise UnansweredError(f"no answer: {one_line(str(error)) or type(error).__name__}") from None
+        if len(body) > most:
+            raise UnansweredError(f"an answer has more than {most} bytes")
+        self._time = date_of(response.headers) or datetime.now(timezone.utc)
+        return response.status, response.headers.get_content_type(), body
 
-def access_token() -> str:
-    """Return a token of gcloud's account. It is nowhere but in this process: no argument, variable, file or log."""
-    line = ["gcloud", "auth", "print-access-token"]
+
+def _left(until: float) -> float:
+    if (seconds := until - time.monotonic()) <= 0:
+        raise UnansweredError("no whole answer before the time was over")
+    return seconds
+
+
+def _refuse(status: int, body: bytes) -> NoReturn:
+    words = _words(status, body)
+    if http.client.MULTIPLE_CHOICES <= status < http.client.BAD_REQUEST:
+        raise UnansweredError(f"it leads to another page, such as one to log in: {words}", exit_codes.DENIED)
+    if status in (http.client.NOT_FOUND, http.client.METHOD_NOT_ALLOWED):
+        raise UnansweredError(f"it has no such REST API: {words}")
+    raise UnansweredError(words)
+
+
+def _words(status: int, body: bytes) -> str:
+    """Return the status and, of an answer in JSON, what it says."""
     try:
-        done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnansweredError(f"no token of gcloud: {type(error).__name__}") from None
-    token = done.stdout.strip()
-    if done.returncode == 0 and TOKEN.fullmatch(token):
-        return token
-    meaning = classify(from_gcloud(done.stderr))
-    if meaning.verdict in (Verdict.LOGIN, Verdict.DENIED):
-        die(exit_codes.DENIED, f"gcloud has no token: {sentence(meaning)}")
-    raise UnansweredError(f"gcloud has no token: {one_line(done.stderr)}")
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    said = one_line(next(filter(None, (text_at(answer, key) for key in ("detail", "error", "title"))), ""))
+    return f"HTTP {status}{f' {said}' if said else ''}"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -136,13 +171,3 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
         """Follow none; the caller has an HTTPError then."""
         return
-
-
-def _words(error: urllib.error.HTTPError) -> str:
-    """Return the status and, of an answer in JSON, what it says."""
-    try:
-        body = json.loads(error.read(PIECE_BYTES))
-    except (OSError, http.client.HTTPException, ValueError, RecursionError):
-        body = None
-    said = one_line(next(filter(None, (text_at(body, key) for key in ("detail", "error", "title"))), ""))
-    return f"HTTP {error.code}{f' {said}' if said else ''}"

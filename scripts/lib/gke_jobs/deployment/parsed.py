@@ -17,6 +17,7 @@ from gke_jobs.plain_text import one_line, parse_time
 # what ends so soon after a release is taken may have imported the one before.
 PARSE_SECONDS = 60
 TOOLKIT = "gke_job"
+DAGS_FOLDER = "dags-folder"  # the bundle that each Airflow 3 has
 SHOWN = 3  # files
 
 
@@ -26,8 +27,8 @@ class Progress:
 
     total: active DAGs, without those of a file that cannot be imported; parsed: how many of these with the release;
     missing: the files of the others, and those whose error counts and is of a time before; broken: the last line of the
-    error by file, of errors since then that count; others: how many files have an error that does not count. An error
-    counts when it names the toolkit, or when it was not there before: Airflow cuts traces. Texts are sanitized.
+    error by file, of errors since then that count; others: how many files have an error that does not count. Texts are
+    sanitized.
     """
 
     total: int
@@ -37,16 +38,13 @@ class Progress:
     others: int = 0
 
 
-def asked_from(deployed: Deployed, written: float, *, is_copied: bool) -> float:
+def asked_from(deployed: Deployed, written: float) -> float:
     """Return the time after which a DAG that is parsed has the newest release, in seconds since the epoch.
 
     :param deployed: what the pointer says
-    :param written: when the pointer was written; a release that is taken at once is so when the pointer has arrived
-    :param is_copied: whether files were copied; a release that was not complete is so when they have arrived
+    :param written: when the pointer was written, after all else: when it has arrived, so have the files of the release
     """
-    taken = deployed.releases[deployed.current]
-    arrived = written + SYNC_SECONDS if is_copied or not taken else 0
-    return max(taken, arrived) + PARSE_SECONDS
+    return max(deployed.releases[deployed.current], written + SYNC_SECONDS) + PARSE_SECONDS
 
 
 def texts_of(errors: list[Json]) -> frozenset[tuple[str, str, str]]:
@@ -55,35 +53,51 @@ def texts_of(errors: list[Json]) -> frozenset[tuple[str, str, str]]:
 
 
 def judge(
-    dags: list[Json], errors: list[Json], after: datetime, before: frozenset[tuple[str, str, str]] | None = None
+    dags: list[Json],
+    errors: list[Json],
+    after: datetime,
+    before: frozenset[tuple[str, str, str]] | None = None,
+    prefix: str = "",
 ) -> Progress:
     """Return how far Airflow is.
 
     :param dags: as /dags of the REST API has them, of Airflow 2.11 or 3
     :param errors: likewise, of /importErrors
     :param before: texts_of the errors before the release was taken, None where they are not known
+    :param prefix: the folder of the team below dags/, '' for none
     """
-    unreadable = {text_at(error, "filename") for error in errors} - {""}
+    unreadable = set(map(_file, errors))
     active = [
         dag
         for dag in dags
         if at(dag, "is_active") is not False and at(dag, "is_stale") is not True and not _files(dag) & unreadable
     ]
     late = [dag for dag in active if not _is_later(dag, "last_parsed_time", after)]
-    ours = [
-        error
-        for error in errors
-        if TOOLKIT in text_at(error, "filename") + text_at(error, "stack_trace")
-        or (before is not None and _text(error) not in before)
-    ]
+    ours = [error for error in errors if _counts(error, before, prefix)]
     old = [error for error in ours if not _is_later(error, "timestamp", after)]
     return Progress(
         total=len(active),
         parsed=len(active) - len(late),
         missing=sorted({*map(_shown_file, late), *map(_file_of_error, old)}),
         broken={_file_of_error(error): _last_line(error) for error in ours if error not in old},
-        others=len(unreadable - {text_at(error, "filename") for error in ours}),
+        others=len(unreadable - set(map(_file, ours))),
     )
+
+
+def _counts(error: Json, before: frozenset[tuple[str, str, str]] | None, prefix: str) -> bool:
+    """Whether an error may be one of the release.
+
+    It is when it names the toolkit of the team; also when it was not there before, as Airflow cuts traces, and nothing
+    shows that it is of another team.
+    """
+    file = text_at(error, "filename")
+    text = f"{file}\n{text_at(error, 'stack_trace')}"
+    package = re.escape(prefix) + "[./]" if prefix else ""
+    if re.search(rf"(?:(?<![\w./])|/gcs/dags/){package}{TOOLKIT}(?:_releases|_examples)?(?!\w)", text):
+        return True
+    if before is None or _text(error) in before or TOOLKIT in text:
+        return False
+    return not prefix or _below_dags(file).startswith(f"{prefix}/")
 
 
 def _text(error: Json) -> tuple[str, str, str]:
@@ -104,17 +118,29 @@ def shown(files: list[str]) -> str:
     return ", ".join(files[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _files(dag: Json) -> set[str]:
-    """By which names an import error can have the file: Airflow 2.11 has its path, 3 that below the DAGs folder."""
-    return {text_at(dag, "fileloc"), text_at(dag, "relative_fileloc")} - {""}
+def _file(error: Json) -> tuple[str, str]:
+    """By what an import error has its file: on Airflow 3 its bundle, too."""
+    return text_at(error, "bundle_name"), text_at(error, "filename")
+
+
+def _files(dag: Json) -> set[tuple[str, str]]:
+    """By what an import error can have the file: Airflow 2.11 has its path, 3 that below the DAGs folder."""
+    names = {text_at(dag, "fileloc"), text_at(dag, "relative_fileloc")} - {""}
+    return {(text_at(dag, "bundle_name"), name) for name in names}
 
 
 def _shown_file(dag: Json) -> str:
-    return one_line(text_at(dag, "relative_fileloc") or _below_dags(text_at(dag, "fileloc")) or text_at(dag, "dag_id"))
+    name = text_at(dag, "relative_fileloc") or _below_dags(text_at(dag, "fileloc")) or text_at(dag, "dag_id")
+    return _in_bundle(dag, name) or "a DAG without a name"
 
 
 def _file_of_error(error: Json) -> str:
-    return one_line(_below_dags(text_at(error, "filename"))) or "a file without a name"
+    return _in_bundle(error, _below_dags(text_at(error, "filename"))) or "a file without a name"
+
+
+def _in_bundle(obj: Json, name: str) -> str:
+    bundle = text_at(obj, "bundle_name")
+    return one_line(name if bundle in ("", DAGS_FOLDER) else f"{name} of bundle {bundle}")
 
 
 def _below_dags(path: str) -> str:

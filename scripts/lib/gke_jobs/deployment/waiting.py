@@ -1,11 +1,11 @@
 """Waits until Airflow has parsed the DAGs with the release that is in the bucket; for deploy-dags.
 
-command.py release-parsed --airflow ADDRESS --image VERSION --pointer FILE --written TIME --timeout SECONDS
-    [--copied]
+command.py release-parsed --airflow ADDRESS --image VERSION --pointer FILE --address gs://... --timeout SECONDS
+    [--prefix NAME] [--written TIME]
 
---pointer is the file in the bucket that names the release, and --written when it was written there, in seconds since
-the epoch; --copied: files of the release were copied. Exit codes: 65 where a DAG cannot be imported for the release,
-124 where the time is over, 69 and 77 where Airflow cannot be asked.
+--pointer is a copy of the file in the bucket that names the release, --address its address, and --written when it was
+written there, in seconds since the epoch: now, where it is not given. Exit codes: 65 where a DAG cannot be imported for
+the release, or DAGs do not use it any more, 124 where the time is over, 69 and 77 where Airflow cannot be asked.
 """
 
 from __future__ import annotations
@@ -15,136 +15,196 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from gke_jobs import exit_codes
-from gke_jobs.deployment.airflow_api import Airflow, UnansweredError, access_token
+from gke_jobs.deployment.airflow_api import Airflow, Answers
 from gke_jobs.deployment.deployed import read_pointer
+from gke_jobs.deployment.gcloud import Pointer, access_token
 from gke_jobs.deployment.parsed import Progress, asked_from, describe, judge, shown, texts_of
-from gke_jobs.json_access import Json
+from gke_jobs.deployment.storage_time import storage_time
+from gke_jobs.deployment.unanswered import DeniedError, UnansweredError
 from gke_jobs.messages import ERROR, WARNING, ScriptError, die, log
 from gke_jobs.plain_text import duration
 
 POLL_SECONDS = 10.0
 HEARTBEAT_SECONDS = 60.0
-UNREACHABLE_SECONDS = 300.0  # a web server that is restarted is away for minutes
-LONGEST_DELAY = 30.0
+LOGIN_SECONDS = 60.0
+READ_SECONDS = 300.0  # for all that Airflow answers at once
+CHECK_SECONDS = 30.0  # for gcloud to read the pointer
 ADVICE = {
+    exit_codes.CONFIG: "compare with config.airflowUri of: gcloud composer environments describe",
     exit_codes.DENIED: "give this account roles/composer.user, and in Airflow a role that reads DAGs and import "
     "errors, such as Viewer, and let the web server's access control admit this machine",
     exit_codes.UNREACHABLE: "see whether this machine reaches the environment's web server",
 }
 
 
+class Reader(Protocol):
+    """What answers for Airflow."""
+
+    def read(self, seconds: float) -> Answers:
+        """Return the answers. UnansweredError where there are none within so many seconds."""
+
+
 @dataclass(frozen=True)
 class Clock:
-    """The time, in seconds since the epoch, and how to let it pass."""
+    """Seconds that pass, since any time, and how to let them."""
 
-    now: Callable[[], float] = time.time
+    now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is waited for.
+
+    prefix: the folder of the team below dags/; delay: seconds from now on until what is parsed has the release, below 0
+    when that is over; timeout: for how many seconds to ask from then, or now, on
+    """
+
+    release: str
+    prefix: str = ""
+    delay: float
+    timeout: float
 
 
 def main() -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    for name in ("airflow", "image"):
+    for name in ("airflow", "image", "address"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--pointer", type=Path, required=True)
-    for name in ("written", "timeout"):
-        parser.add_argument(f"--{name}", type=float, required=True)
-    parser.add_argument("--copied", action="store_true")
+    parser.add_argument("--timeout", type=float, required=True)
+    parser.add_argument("--prefix", default="")
+    parser.add_argument("--written", type=float)
     options = parser.parse_args(sys.argv[1:])
     deployed = read_pointer(options.pointer.read_bytes().decode())
-    after = asked_from(deployed, options.written, is_copied=options.copied)
+    pointer = Pointer(options.address, deployed)
     try:
-        try:
-            airflow = Airflow(options.airflow, options.image, access_token)
-        except ScriptError as error:
-            _cannot_ask(error.status, str(error))
-        wait_until_parsed(airflow, deployed.current, after, options.timeout)
+        airflow = _log_in(options.airflow, options.image)
+        now = storage_time()
+        after = asked_from(deployed, now if options.written is None else options.written)
+        request = Request(release=deployed.current, prefix=options.prefix, delay=after - now, timeout=options.timeout)
+        Wait(airflow, pointer.check, request).run()
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status
     return exit_codes.SUCCEEDED
 
 
-def wait_until_parsed(airflow: Airflow, release: str, after: float, seconds: float, clock: Clock | None = None) -> None:
-    """Return when Airflow has parsed all DAGs after that time. ScriptError in every other case.
-
-    :param seconds: how long to ask, from that time on
-    """
-    clock = clock or Clock()
-    moment = datetime.fromtimestamp(after, timezone.utc)
-    before = None
-    if after > clock.now():
-        # What is not permitted is known at once, and which errors are not of this release.
-        before = texts_of(_ask(airflow, UNREACHABLE_SECONDS, clock)[1])
-        log(f"waiting until {moment:%H:%M:%S} UTC: what is parsed from then on has release {release} for sure")
-    while (left := after - clock.now()) > 0:
-        clock.sleep(min(left, HEARTBEAT_SECONDS))
-        if (left := after - clock.now()) > 0:
-            log(f"Airflow is asked in {_duration(left)}")
-    began = clock.now()
-    told, told_at = "", began
-    while True:
-        answers = _ask(airflow, min(UNREACHABLE_SECONDS, began + seconds - clock.now()), clock)
-        progress = judge(*answers, moment, before)
-        words, now = describe(progress), clock.now()
-        if not progress.missing or now >= began + seconds:
-            return _end(progress, release, seconds)
-        if words != told or now - told_at >= HEARTBEAT_SECONDS:
-            told, told_at = words, now
-            log(words)
-        clock.sleep(min(POLL_SECONDS, began + seconds - now))
+def _log_in(address: str, image: str) -> Airflow:
+    """Return Airflow, with a token: gcloud may need seconds, which are none of the timeout."""
+    try:
+        airflow = Airflow(address, image, access_token)
+        airflow.log_in(LOGIN_SECONDS)
+    except (ScriptError, DeniedError) as error:
+        _cannot_ask(error)
+    except UnansweredError as error:
+        log(f"cannot ask Airflow: {error}; trying again", WARNING)
+    return airflow
 
 
-def _end(progress: Progress, release: str, seconds: float) -> None:
-    for file, line in progress.broken.items():
+class Wait:
+    """The wait for one release."""
+
+    def __init__(
+        self, airflow: Reader, check: Callable[[float], None], request: Request, clock: Clock | None = None
+    ) -> None:
+        """Check: raises ScriptError when DAGs do not use the release any more; takes seconds."""
+        self._airflow = airflow
+        self._check = check
+        self._request = request
+        self._clock = clock or Clock()
+        now = self._clock.now()
+        self._due = now + request.delay
+        self._end = max(self._due, now) + request.timeout
+        self._after: datetime | None = None  # as _due, by the clock of Airflow: None until that is known
+        self._before: frozenset[tuple[str, str, str]] | None = None
+        self._checked_at = now
+        self._logged, self._logged_at = "", now
+
+    def run(self) -> None:
+        """Return when Airflow has parsed all DAGs with the release. ScriptError in every other case."""
+        while True:
+            found = self._look()
+            if isinstance(found, Progress) and not found.missing:
+                return _end(found, self._request)
+            now = self._clock.now()
+            if found is None:
+                early = self._due - now
+                self._log(f"waiting for {_duration(early)}: what is parsed after that has the release for sure")
+                self._sleep(min(HEARTBEAT_SECONDS, early))
+                continue
+            if isinstance(found, Progress):
+                self._log(describe(found))
+            else:
+                self._log(f"cannot ask Airflow: {found}; trying again", WARNING)
+            self._sleep(min(POLL_SECONDS, self._end - now))
+            if self._clock.now() >= self._end:
+                return _end(found, self._request)
+
+    def _look(self) -> Progress | UnansweredError | None:
+        """Return how far Airflow is, or why that is not known; None where it is too early to say."""
+        try:
+            answers = self._airflow.read(min(READ_SECONDS, self._end - self._clock.now()))
+            now = self._clock.now()
+            if self._after is None:  # the clock of this machine may be another one
+                self._after = answers.time + timedelta(seconds=self._due - now)
+                self._before = texts_of(answers.errors) if now < self._due else None
+            progress = None
+            if now >= self._due:
+                progress = judge(answers.dags, answers.errors, self._after, self._before, self._request.prefix)
+            if now >= self._checked_at + HEARTBEAT_SECONDS or (progress and not progress.missing):
+                self._checked_at = now
+                self._check(CHECK_SECONDS)
+        except UnansweredError as error:
+            if isinstance(error, DeniedError) and self._after is None:
+                _cannot_ask(error)
+            return error
+        return progress
+
+    def _sleep(self, seconds: float) -> None:
+        self._clock.sleep(max(seconds, 0))
+
+    def _log(self, words: str, level: str = "") -> None:
+        now = self._clock.now()
+        if words != self._logged or now >= self._logged_at + HEARTBEAT_SECONDS:
+            self._logged, self._logged_at = words, now
+            log(words, level)
+
+
+def _end(found: Progress | UnansweredError, request: Request) -> None:
+    if isinstance(found, UnansweredError):
+        _cannot_ask(found)
+    for file, line in found.broken.items():
         log(f"{file}: {line}", ERROR)
-    if progress.missing:
+    if found.missing:
         die(
             exit_codes.TIMEOUT,
-            f"Airflow has not parsed {shown(progress.missing)} within {seconds:.0f} s: {progress.parsed} of "
-            f"{progress.total} DAGs are parsed; release {release} is in the bucket all the same: see the log of the "
-            "DAG processor, or run this again to go on waiting",
+            f"Airflow has not parsed {shown(found.missing)} within {request.timeout:.0f} s: {found.parsed} of "
+            f"{found.total} DAGs are parsed; release {request.release} is in the bucket all the same: see the log "
+            "of the DAG processor, or run this again to go on waiting",
         )
-    others = f"; {progress.others} files have other import errors" if progress.others else ""
-    log(f"done: Airflow has parsed {progress.parsed} DAGs with release {release}{others}")
-    if not progress.total:
+    others = f"; {found.others} files have other import errors" if found.others else ""
+    log(f"done: Airflow has parsed {found.parsed} DAGs with release {request.release}{others}")
+    if not found.total:
         log("Airflow shows this account no active DAG: there is none, or it may not read them", WARNING)
-    if progress.broken:
+    if found.broken:
         die(
             exit_codes.DATA,
-            f"{len(progress.broken)} DAG files cannot be imported, see above: they use the toolkit, or there was no "
+            f"{len(found.broken)} DAG files cannot be imported, see above: they use the toolkit, or there was no "
             "such error before; correct them, or go back with --use",
         )
 
 
-def _ask(airflow: Airflow, patience: float, clock: Clock) -> tuple[list[Json], list[Json]]:
-    """Return DAGs and import errors; ask for as long as there may be no answer."""
-    until, delay = clock.now() + patience, 1.0
-    while True:
-        try:
-            return airflow.dags(), airflow.import_errors()
-        except UnansweredError as error:
-            words = str(error)
-        except ScriptError as error:
-            _cannot_ask(error.status, str(error))
-        left = until - clock.now()
-        if left <= 0:
-            _cannot_ask(exit_codes.UNREACHABLE, words)
-        log(f"cannot ask Airflow: {words}; trying again in {delay:g} s", WARNING)
-        clock.sleep(min(delay, left))
-        delay = min(delay * 2, LONGEST_DELAY)
-
-
-def _cannot_ask(status: int, words: str) -> NoReturn:
+def _cannot_ask(error: UnansweredError | ScriptError) -> NoReturn:
     die(
-        status,
-        f"cannot ask Airflow whether it has parsed the DAGs: {words}; the deployment is complete, only this check is "
-        f"missing: {ADVICE[status]}, and run this again, or add --async to go without it",
+        error.status,
+        f"cannot ask Airflow whether it has parsed the DAGs: {error}; the deployment is complete, only this check is "
+        f"missing: {ADVICE[error.status]}, and run this again, or add --async to go without it",
     )
 
 

@@ -1,0 +1,55 @@
+"""The time of Cloud Storage, by which deployments count: the clock of this machine may be wrong."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import time
+import urllib.error
+import urllib.request
+from datetime import datetime, timezone
+from email.message import Message
+from email.utils import parsedate_to_datetime
+
+from gke_jobs.deployment.time_limit import TimeIsOverError, time_limit
+from gke_jobs.messages import WARNING, log
+from gke_jobs.plain_text import one_line
+
+SERVER = "https://storage.googleapis.com/"
+OVERRIDE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE"  # of gcloud
+SECONDS = 10
+YEARS = range(2000, 2200)  # with others datetime cannot calculate
+
+
+def storage_time() -> float:
+    """Return the time of Cloud Storage, in seconds since the epoch; that of this machine where there is no answer."""
+    try:
+        with time_limit(SECONDS):
+            headers = _headers(os.environ.get(OVERRIDE) or SERVER)
+    except (OSError, ValueError, OverflowError, http.client.HTTPException, TimeIsOverError) as error:
+        log(f"Cloud Storage does not tell the time, this machine's counts: {one_line(str(error))}", WARNING)
+        return time.time()
+    found = date_of(headers)
+    return found.timestamp() if found else time.time()
+
+
+def date_of(headers: Message) -> datetime | None:
+    """Return when a server gave an answer, None where its header Date is none."""
+    try:
+        found = parsedate_to_datetime(headers["Date"] or "")
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if found.year not in YEARS:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def _headers(address: str) -> Message:
+    request = urllib.request.Request(address, method="HEAD")  # noqa: S310 # the user's own
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS) as response:  # noqa: S310
+            headers: Message = response.headers
+    except urllib.error.HTTPError as error:  # an answer, too
+        with error:
+            headers = error.headers
+    return headers
