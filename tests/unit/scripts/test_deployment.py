@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gke_jobs.deployment import plan
+from gke_jobs.deployment import command, plan
 from gke_jobs.deployment.deployed import Deployed, read_pointer, write_pointer
 from gke_jobs.deployment.release import PATH, Release, damage, read_release
 
@@ -121,6 +122,35 @@ def test_the_release_that_was_taken_before_going_back_stays_as_the_other_one():
     bucket.use(NAMES[0], now=3000)
     assert [*bucket.deployed.releases.items()] == [(NAMES[0], 0), (NAMES[2], 2000)]
     assert bucket.deployed.retired == {NAMES[3]: 3000, NAMES[1]: 3000}
+
+
+@pytest.mark.parametrize(("written", "is_again"), [("10:00:01", False), ("10:00:00", False), ("09:59:59", True)])
+def test_a_pointer_that_is_older_than_a_file_of_its_release_is_written_again(monkeypatch, tmp_path, written, is_again):
+    real, request = read_release(REPOSITORY), plan.Request(now=1000)
+    pointer = write_pointer(TEMPLATE, Deployed({real.name: 0}))
+    uploads = {**plan.plan(request, real, Deployed(), {}).uploads, "dags/gke_job/__init__.py": pointer.encode()}
+    times = dict.fromkeys(uploads, "10:00:00") | {"dags/gke_job/__init__.py": written}
+    objects = [
+        {
+            "name": name,
+            "md5_hash": plan.md5(content),
+            "creation_time": f"2026-01-01T{times[name]}+0000",
+            "generation": "7",
+        }
+        for name, content in uploads.items()
+    ]
+    for name in ("before", "to"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "objects").write_text(json.dumps(objects))
+    (tmp_path / "before/__init__.py").write_text(pointer)
+    monkeypatch.setattr(command, "storage_time", lambda: 1767261700)
+    line = ["--checkout", REPOSITORY, "--bucket", "gs://b", "--objects", tmp_path / "objects"]
+    line += ["--before", tmp_path / "before", "--to", tmp_path / "to"]
+    monkeypatch.setattr(command.sys, "argv", ["deployment", *map(str, line)])
+    assert command.main() == 0
+    assert {file.name for file in (tmp_path / "to").iterdir()} == (
+        {"pointer", "generation"} if is_again else {"written"}
+    )
 
 
 def test_a_copy_of_a_release_lacks_no_file_and_differs_in_no_byte():

@@ -6,7 +6,7 @@ command.py deployment --checkout DIR --bucket gs://BUCKET --objects FILE --befor
 --objects is the list of the bucket's objects, as JSON of gcloud. --before has the pointer, if there is one, and with
 --use a copy of that release. --to then has `new`, a tree of what to copy, `pointer`, the file to copy then over
 that of the `generation`, and `removed`, the addresses of what to remove; each only where there is something to do.
-Where nothing changes it has `written`, when the pointer was written.
+Where nothing changes it has `written`, when the pointer was written, in seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import json
 import keyword
 import subprocess
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from gke_jobs import exit_codes
 from gke_jobs.deployment import plan
 from gke_jobs.deployment.deployed import Deployed, read_pointer, write_pointer
 from gke_jobs.deployment.release import MANIFEST, damage, read_files, read_release
+from gke_jobs.deployment.storage_time import storage_time
 from gke_jobs.messages import ERROR, WARNING, ScriptError, die, log
 from gke_jobs.plain_text import escaped, printable
 
@@ -64,7 +64,7 @@ def _decide(options: argparse.Namespace) -> None:
         prefix=options.prefix,
         examples=read_files(options.checkout / "dags/examples") if options.examples else {},
         plugins=options.plugin,
-        now=int(time.time()),
+        now=int(storage_time()),
     )
     found = _read_objects(options.objects)
     objects = {name: item.get("md5_hash", "") for name, item in found.items()}
@@ -80,9 +80,13 @@ def _decide(options: argparse.Namespace) -> None:
     pointer = write_pointer(template, chosen.deployed).encode()
     _log_files(chosen, request)
     if not chosen.uploads and not chosen.removals and pointer == before:
-        log("nothing changes")
-        (options.to / "written").write_text(str(_created(found[f"{request.folder}{POINTER}"])))
-        return
+        written = _created(found[f"{request.folder}{POINTER}"])
+        release = request.release_folder(deployed.current)
+        # Else a deployment was broken off that had copied files of it, and the time from which it is there counts anew.
+        if all(_created(item) <= written for name, item in found.items() if name.startswith(release)):
+            log("nothing changes")
+            (options.to / "written").write_text(f"{written:.0f}")
+            return
     for name, content in chosen.uploads.items():
         path = options.to / "new" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -178,12 +182,9 @@ def _read_deployed(pointer: bytes | None, request: plan.Request) -> Deployed:
     return deployed
 
 
-def _created(item: dict[str, Any]) -> int:
-    """When an object was written, as gcloud has it, in seconds since the epoch; now, where that is not known."""
-    try:
-        return int(datetime.strptime(str(item.get("creation_time")), "%Y-%m-%dT%H:%M:%S%z").timestamp())
-    except ValueError:
-        return int(time.time())
+def _created(item: dict[str, Any]) -> float:
+    """When an object was written, as gcloud has it, in seconds since the epoch."""
+    return datetime.strptime(item["creation_time"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
 
 
 def _read_objects(file: Path) -> dict[str, dict[str, Any]]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from datetime import datetime, timezone
 from pathlib import Path
 
 from gke_jobs import exit_codes
 from gke_jobs.deployment.deployed import Deployed, read_pointer, write_pointer
 from gke_jobs.deployment.plan import start
+from gke_jobs.deployment.storage_time import storage_time
 from gke_jobs.messages import log
 
 
@@ -29,7 +29,7 @@ def main() -> int:
     before = read_pointer(file.read_bytes().decode()) if file.exists() else Deployed()
     text = options.pointer.read_bytes().decode()
     planned = read_pointer(text)
-    started = start(planned, before, int(time.time()))
+    started = start(planned, before, int(storage_time()))
     if started != planned:
         options.pointer.write_bytes(write_pointer(text, started).encode())
         moment = datetime.fromtimestamp(started.releases[started.current], timezone.utc)
