@@ -263,3 +263,18 @@ def test_a_check_that_fails_at_the_end_is_repeated():
     airflow.check = lambda seconds: (_ for _ in ()).throw(failures.pop()) if failures else None
     airflow.wait()
     assert airflow.asked == [1000.0, 1010.0]
+
+
+@pytest.mark.parametrize(
+    ("before", "words"), [(999.0, "has not parsed x.py"), (UnansweredError("HTTP 503"), "HTTP 503; the deployment")]
+)
+def test_an_answer_that_the_end_cuts_off_hides_no_reason(before, words):
+    class Slow(FakeAirflow):
+        def read(self, seconds):
+            if self.asked:
+                self.time += seconds
+                raise UnansweredError("no whole answer within 5 s")
+            return super().read(seconds)
+
+    with pytest.raises(ScriptError, match=words):
+        Slow(before).wait(timeout=15.0)

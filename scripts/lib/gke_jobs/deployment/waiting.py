@@ -128,8 +128,12 @@ class Wait:
 
     def run(self) -> None:
         """Return when Airflow has parsed all DAGs with the release. ScriptError in every other case."""
+        last: Progress | UnansweredError | None = None
         while True:
             found = self._look()
+            if isinstance(found, UnansweredError) and self._clock.now() >= self._end:
+                found = last or found  # the end has cut it off
+            last = found
             if isinstance(found, Progress) and not found.missing:
                 return _end(found, self._request)
             now = self._clock.now()
