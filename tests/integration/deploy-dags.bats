@@ -318,6 +318,7 @@ os.execvp("bash", ["bash", *sys.argv[1:]])' "${deployment[@]}" >"$said" 2>&1 3>&
   wait_for_airflow
   mkdir "$BATS_TEST_TMPDIR/bin"
   # A gcloud that makes no token.
+  # shellcheck disable=SC2016 # for that shell
   printf '#!/bin/sh\n[ "$1" != auth ] || { echo "$$" >%q; exec sleep 1000; }\nexec %q "$@"\n' \
     "$BATS_TEST_TMPDIR/asked" "$(type -P gcloud)" >"$BATS_TEST_TMPDIR/bin/gcloud"
   chmod +x "$BATS_TEST_TMPDIR/bin/gcloud"
