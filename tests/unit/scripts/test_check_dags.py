@@ -76,7 +76,7 @@ def test_an_error_that_names_the_package_is_one_of_the_toolkit(package, tmp_path
     error = f"Traceback\n  File {tmp_path}/{package.replace('.', '/')}/__init__.py\nTypeError: no\n"
     errors = {"dag.py": error, "theirs.py": "File /x/gke_job/airflow.py\nImportError: gke_jobs", "empty.py": ""}
     found = {str(tmp_path / name): text for name, text in errors.items()}
-    monkeypatch.setattr(check_dags, "import_errors", lambda _: found)
+    monkeypatch.setattr(check_dags, "read_dags", lambda _: (found, {*found}))
     monkeypatch.setattr(check_dags, "compare_versions", lambda _: None)
     monkeypatch.setattr(sys, "argv", ["check_dags.py", "--dags", str(tmp_path), "--package", package])
     assert check_dags.main() == 65
