@@ -9,6 +9,10 @@ setup_file() {
 
 setup() { load test_helper; }
 
+teardown() {
+  [[ ! -e ${FAULTS_STATE-} ]] || stop_proxy
+}
+
 run_job() { # NAME SHELL-COMMAND [OPTION...]
   run_script run-job --template batch-job --values "$(values_file "$2")" --name "$1" "${@:3}"
 }
@@ -152,6 +156,62 @@ interrupt_with_report() { # NAME PLACE [OPTION...]
   run_job unpriced 'sleep 1' --profile cpu-small
   assert_success
   refute_regex "$stderr" 'cost'
+}
+
+# From now on the cluster is reached through a proxy that breaks things.
+use_faults() {
+  source "$REPOSITORY/tests/dev/faults/faults.bash"
+  start_proxy
+}
+
+has_struck() {
+  (($(requests struck) > 0))
+}
+
+@test "a report that takes long changes no verdict: a Job that is complete in time is not deleted" {
+  use_faults
+  fault log:blackhole list/events:blackhole # each is waited for, one after the other, for 10 s
+  run_job slow-report 'echo 7 >/dev/termination-log' --logs none --timeout 5 --report "$BATS_TEST_TMPDIR/report.html" \
+    --namespace "$NAMESPACE"
+  assert_success
+  assert_output 7
+  assert_equal "$(summary '[outcome, exit_code]')" "['succeeded', 0]"
+  assert_regex "$stderr" "run-job: the report is in $BATS_TEST_TMPDIR/report.html"
+  kubectl_directly get job slow-report
+}
+
+@test "interrupted while the report is made a run prints one summary" {
+  local runner
+  use_faults
+  fault log:blackhole
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file true)" --name half-reported --logs none \
+    --report "$BATS_TEST_TMPDIR/report.html" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until has_struck
+  kill "$runner"
+  wait_for "$runner"
+  assert_equal "$status" 143
+  stderr=$(<"$BATS_TEST_TMPDIR/err")
+  assert_equal "$(summary '[outcome, exit_code]')" "['interrupted', 143]"
+  grep --quiet '<title>half-reported: interrupted</title>' "$BATS_TEST_TMPDIR/report.html"
+}
+
+@test "a run whose time is over has summary, timeline and verdict, also where the cluster does not answer" {
+  local runner
+  use_faults
+  create_job unanswered 'sleep 600'
+  bash "$REPOSITORY/scripts/follow-job" --job unanswered --timeout 5 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until grep --quiet 'is running on' "$BATS_TEST_TMPDIR/err"
+  fault list:blackhole # the diagnosis takes 10 s
+  wait_for "$runner"
+  assert_equal "$status" 124
+  stderr=$(<"$BATS_TEST_TMPDIR/err")
+  assert_equal "$(summary '[outcome, exit_code]')" "['timed out', 124]"
+  assert_regex "$stderr" $'\ntimeline: timed out after '
+  assert_regex "$stderr" $'\nfollow-job: Job unanswered is not finished: the time of --timeout is over$'
+  clear_faults
+  kubectl delete job unanswered --wait=false
 }
 
 @test "poll-job prints neither" {

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gke_jobs.following.jobs import Job
 from gke_jobs.json_access import Json, at, dict_at, list_at, text_at
-from gke_jobs.results import PodResult, from_json
+from gke_jobs.plain_text import json_line
+from gke_jobs.results import PodResult, ResultError, from_json, indexes_with_result, job_result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,3 +43,16 @@ def read(file: Path) -> Captured:
         return Captured(job={}, results=[])
     results = [result for item in list_at(found, "results") if (result := from_json(item))]
     return Captured(job=at(found, "job") or {}, results=results)
+
+
+def whole_result(job: Job | None, results: list[PodResult]) -> str:
+    """Return the result of a complete Job as collect-job prints it; '' if a part of it was not seen, or is none."""
+    if job is None or job.state != "Complete" or len(results) < job.succeeded:
+        return ""
+    completions = job.completions if job.indexed else None
+    try:
+        if completions is not None and indexes_with_result(results, completions) < completions:
+            return ""
+        return json_line(job_result(results, completions)) + "\n"
+    except (ResultError, ValueError):
+        return ""

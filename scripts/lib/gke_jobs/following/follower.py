@@ -50,15 +50,13 @@ from gke_jobs.following.events import (
     Tick,
     Watch,
 )
-from gke_jobs.following.jobs import Job
 from gke_jobs.following.log_streams import CHECK_SECONDS
 from gke_jobs.following.settings import Settings
 from gke_jobs.following.streaming import Streaming
 from gke_jobs.job_options import JobOptions, parse_job_options
 from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ERROR, WARNING, ScriptError, log, log_or_fail
-from gke_jobs.plain_text import json_line, one_line
-from gke_jobs.results import PodResult, ResultError, indexes_with_result, job_result
+from gke_jobs.plain_text import one_line
 from gke_jobs.timeline.leaving import print_end, record_now, write_at_signal
 from gke_jobs.timeline.making import End
 from gke_jobs.timeline.record import Record
@@ -69,7 +67,9 @@ if TYPE_CHECKING:
 START_SECONDS, HEARTBEAT_SECONDS = 300.0, 300.0
 MAX_LOG_STREAMS = 10
 ADVICE = "advice: "  # how a line of the diagnosis begins that says what to do
-LATE_SECONDS = 10.0  # after --timeout, in which the diagnosis is read and printed
+LATE_SECONDS = 10.0  # after --timeout, until which the verdict is known
+# After the verdict: the diagnosis takes at most 20 s and the report 30 s, where the cluster does not answer.
+END_SECONDS = 60.0
 
 
 def main() -> None:
@@ -148,14 +148,15 @@ def follow(options: JobOptions) -> int:
     given = options.others
     if given.timeout:  # the core has no clock while nobody reads what is printed
         left = max(0.0, given.timeout - given.waited) + (ANSWER_SECONDS + CHECK_SECONDS if given.check else 0.0)
-        signal.signal(signal.SIGALRM, lambda *_: os._exit(exit_codes.TIMEOUT))
-        signal.setitimer(signal.ITIMER_REAL, left + LATE_SECONDS)
+        end_after(left + LATE_SECONDS, exit_codes.TIMEOUT)
     before = check_state.read(given.check_state, options.uid) if given.check else None
     follower = Follower(settings_of(options), time.monotonic(), before)
     streaming = Streaming(options.connection, options.namespace, lambda kind, uid: _selector(options.job, kind, uid))
     if given.record:
         write_at_signal(given.record, lambda: _record(follower, End()))
     end = _follow(follower, streaming)
+    if given.timeout:
+        end_after(END_SECONDS, end.status)
     _leave(given, follower, end)
     explanation = _explanation(options, follower) if end.explain else None
     if explanation:
@@ -164,13 +165,19 @@ def follow(options: JobOptions) -> int:
     _leave_failure(given.failure, end, failure)
     if follower.job_json and not given.once and end.status != exit_codes.NOT_FINISHED:
         record = _record(follower, _end(given, end, explanation, failure["advice"]))
-        print_end(record)
-        if given.report:
+        if given.report:  # before the summary: after a signal meanwhile run-job prints the only one
             from gke_jobs.timeline.writing import write_report  # which a run without a report does not need
 
             write_report(given.report, options.connection, options.namespace, record)
+        print_end(record)
     log_or_fail(end.reason, ERROR if end.status not in (0, exit_codes.NOT_FINISHED) else "")
     return end.status
+
+
+def end_after(seconds: float, status: int) -> None:
+    """Have this process end with an exit code when it still runs then: nobody reads what it prints, for example."""
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(status))
+    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _selector(job: str, kind: Kind, uid: str) -> dict[str, str]:
@@ -216,7 +223,7 @@ def _leave(given: Any, follower: Follower, end: Finish) -> None:
         with suppress(OSError):  # no room: collect-job reads it from the cluster
             results = follower.pods.results()
             captured.write(given.captured, follower.job_json, results)
-            if end.status == 0 and (line := whole_result(follower.job, results)):
+            if end.status == 0 and (line := captured.whole_result(follower.job, results)):
                 new = given.captured.with_suffix(".new")
                 new.write_text(line, encoding="utf-8")
                 new.rename(given.captured.with_suffix(".line"))
@@ -260,19 +267,6 @@ def _leave_failure(file: Path | None, end: Finish, failure: dict[str, Any]) -> N
     if file and end.status:
         with suppress(OSError):
             file.write_text(json.dumps(failure))
-
-
-def whole_result(job: Job | None, results: list[PodResult]) -> str:
-    """Return the result of a complete Job as collect-job prints it; '' if a part of it was not seen, or is none."""
-    if job is None or job.state != "Complete" or len(results) < job.succeeded:
-        return ""
-    completions = job.completions if job.indexed else None
-    try:
-        if completions is not None and indexes_with_result(results, completions) < completions:
-            return ""
-        return json_line(job_result(results, completions)) + "\n"
-    except (ResultError, ValueError):
-        return ""
 
 
 def _explanation(options: JobOptions, follower: Follower) -> Explanation:
