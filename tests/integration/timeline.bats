@@ -287,9 +287,20 @@ has_struck() {
   kubectl delete job explained --wait=false
 }
 
+@test "of a report for which TMPDIR has no room nothing is delivered" {
+  # shellcheck disable=SC2016 # for the shell of the container
+  create_job verbose 'for line in $(seq 25); do printf "%01000d\n" 0 | tr 0 "\47"; done; exit 3'
+  kubectl wait --for condition=Failed job/verbose --timeout 30s
+  ulimit -f 80 # blocks of 1024 bytes
+  run_script explain-job --job verbose --report "$BATS_TEST_TMPDIR/report.html"
+  assert_success
+  assert_regex "$stderr" '^explain-job: cannot write the report [^ ]+: File too large: free some space, or name another file or TMPDIR$'
+  assert [ ! -e "$BATS_TEST_TMPDIR/report.html" ]
+}
+
 @test "a place where no report can be is refused" {
   local place
-  for place in gs:// gs://bucket gs://bucket/ reports/ -x; do
+  for place in gs:// gs://bucket gs://bucket/ reports/ -x "$BATS_TEST_TMPDIR"; do
     run_script run-job --template batch-job "--report=$place"
     assert_one_error 64 'option --report is .*: it takes a file, or an object as gs://BUCKET/NAME.html'
   done

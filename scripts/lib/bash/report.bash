@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # The report of a run, and the timeline of one that was interrupted. gke_jobs/timeline makes both.
 
-readonly UPLOAD_SECONDS=60 # for the copy of a report to a bucket
+readonly COPY_SECONDS=60 # for the copy of a report
 
 # Sets: report_file, the file that Python writes, empty without --report. Call it after private_dir::make.
 report::use() {
   report_file=''
   [[ ${option[report]} ]] || return 0
-  [[ ${option[report]} != -* && ${option[report]} != */ && ! ${option[report]} =~ ^gs:/*[^/]*$ ]] ||
+  [[ ${option[report]} != -* && ${option[report]} != */ && ! -d ${option[report]} && ! ${option[report]} =~ ^gs:/*[^/]*$ ]] ||
     die "$EXIT_USAGE" "option --report is ${option[report]@Q}: it takes a file, or an object as gs://BUCKET/NAME.html"
   report_file=$PRIVATE_DIR/report.html
 }
@@ -18,7 +18,7 @@ report::deliver_until_deadline() { # STATUS
   [[ $place ]] || return 0
   if [[ $place == gs://* ]]; then
     why='a run that is interrupted copies nothing to a bucket'
-  elif [[ ! -e $record && ! -e $report_file ]]; then
+  elif [[ ! -e $record && ! -s $report_file ]]; then
     why='nothing is known of the Pods'
   else
     { : >"$PRIVATE_DIR/errors"; } 2>/dev/null || true
@@ -27,7 +27,7 @@ report::deliver_until_deadline() { # STATUS
     ((status != 0)) || deadline::run 2300 cp -- "$report_file" "$place" 2>"$PRIVATE_DIR/errors" || status=$?
     ((status != 0)) || why=''
     ((status != 1)) || why=$(report::error)
-    ((status != EXIT_CONFIG)) || why='it cannot be made of what is known'
+    ((status != EXIT_CONFIG)) || why='it cannot be made of what is known, or there is no room for it in TMPDIR'
   fi
   deadline::run 2650 true || return 0 # no time is left for messages
   if [[ ! $why ]]; then log "the report is in $place"; else warn "the report $place is not written: $why"; fi
@@ -44,9 +44,9 @@ report::error() {
 # Copies the report to its place, if there is one. A failure is a warning: the run has its result.
 report::deliver() {
   local place=${option[report]} copy=(cp --)
-  [[ $place && -e $report_file ]] || return 0
-  [[ $place != gs://* ]] || copy=(timeout "$UPLOAD_SECONDS" gcloud storage cp --quiet --content-type text/html)
-  processes::start KILL "${copy[@]}" "$report_file" "$place" >/dev/null 2>"$PRIVATE_DIR/errors"
+  [[ $place && -s $report_file ]] || return 0
+  [[ $place != gs://* ]] || copy=(gcloud storage cp --quiet --content-type text/html)
+  processes::start KILL timeout "$COPY_SECONDS" "${copy[@]}" "$report_file" "$place" >/dev/null 2>"$PRIVATE_DIR/errors"
   if wait $!; then
     log "the report is in $place"
   else

@@ -2,7 +2,7 @@
 
 command.py timeline --record FILE --status EXIT-CODE --reason TEXT [--deleted] [--report FILE]
 --record: what the follower has left (leaving.py); --deleted: its Job is deleted; --report: write the report instead.
-stderr: timeline, summary and verdict. Exit codes: 0, 78 when there is no record.
+stderr: timeline, summary and verdict. Exit codes: 0, 78 when there is no record, or no room for the report.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gke_jobs.messages import ERROR, log
 from gke_jobs.plain_text import one_line
 from gke_jobs.timeline.leaving import print_end
 from gke_jobs.timeline.making import INTERRUPTED
-from gke_jobs.timeline.page import html
+from gke_jobs.timeline.page import html, write_page
 from gke_jobs.timeline.record import record_from_json
 
 
@@ -38,7 +38,10 @@ def main() -> int:
     reason = one_line(given.reason)
     ended = replace(record, status=given.status, outcome=INTERRUPTED, reason=reason, deleted=given.deleted)
     if given.report:
-        given.report.write_text(html(ended), encoding="utf-8")
+        try:
+            write_page(given.report, html(ended))
+        except OSError:
+            return exit_codes.CONFIG
         return 0
     print_end(ended)
     log(reason, ERROR)

@@ -5,7 +5,9 @@ Whatever comes from the cluster is escaped.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 
@@ -32,6 +34,16 @@ def html(record: Record, details: Details | None = None) -> str:
     while len((page := _page(record, details or Details(), shown)).encode()) >= MOST_BYTES and shown > 1:
         shown //= 2
     return page
+
+
+def write_page(file: Path, page: str) -> None:
+    """Write a report. OSError when it cannot be written: the file is empty then, no part of a report."""
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError:
+        with suppress(OSError):
+            os.truncate(file, 0)
+        raise
 
 
 def _page(record: Record, details: Details, most: int) -> str:

@@ -17,7 +17,7 @@ from gke_jobs.timeline.details import details_of
 from gke_jobs.timeline.keeping import PodRuns
 from gke_jobs.timeline.leaving import record_now
 from gke_jobs.timeline.making import End
-from gke_jobs.timeline.page import html
+from gke_jobs.timeline.page import html, write_page
 from gke_jobs.timeline.record import Record
 
 
@@ -46,8 +46,9 @@ def _write(
     try:
         seen = read(connection, namespace, name, uid, datetime.now(timezone.utc))
         record = make(seen)
-        file.write_text(html(record, details_of(connection, namespace, seen, record)), encoding="utf-8")
+        write_page(file, html(record, details_of(connection, namespace, seen, record)))
     except OSError as error:
-        log(f"cannot write the report {shown}: {error.strerror or type(error).__name__}: name another file", WARNING)
+        why = error.strerror or type(error).__name__
+        log(f"cannot write the report {shown}: {why}: free some space, or name another file or TMPDIR", WARNING)
     except Exception as error:  # a mistake of ours
         log(f"cannot make the report {shown}: {one_line(f'{type(error).__name__}: {error}')}", WARNING)
