@@ -21,7 +21,7 @@ from gke_jobs.timeline.words import clock, counts_text, outcomes, result_text, s
 
 MOST_BYTES = 1 << 20
 MOST_PODS = 1000
-MOST_CHARACTERS = 100_000  # of the diagnosis, of all logs, of all events
+MOST_TEXT = 100_000  # bytes of the diagnosis, of all logs, of all events: with 1,000 Pods less than MOST_BYTES
 CSS = Path(__file__).with_name("page.css")
 # No script runs, and nothing is loaded, whatever a text turns out to be.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -197,26 +197,33 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], most: int = 1024
     return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>' if body else ""
 
 
+def fitted(words: str, most: int) -> str:
+    """Return words for HTML, as many as have at most so many bytes there: a letter has up to six."""
+    while (size := len((shown := escape(words, quote=True)).encode())) > most:
+        words = words[: len(words) * most // size]
+    return shown
+
+
 def _diagnosis(details: Details) -> str:
-    return _section("Diagnosis", f"<pre>{cut(details.diagnosis, MOST_CHARACTERS)}</pre>" if details.diagnosis else "")
+    return _section("Diagnosis", f"<pre>{fitted(details.diagnosis, MOST_TEXT)}</pre>" if details.diagnosis else "")
 
 
 def _events(details: Details) -> str:
-    heads, room, rows = ("time (UTC)", "object", "reason", "message", "times"), MOST_CHARACTERS, []
+    heads, room, rows = ("time (UTC)", "object", "reason", "message", "times"), MOST_TEXT, []
     for one in reversed(details.events):
         row = (one.time, one.about, one.reason, one.message, str(one.count))
-        room -= sum(map(len, row))
+        room -= sum(len(escape(cell, quote=True).encode()) for cell in row)
         if room >= 0:
             rows.append(row)
     return _section("Events, the newest first", _table(heads, rows))
 
 
 def _logs(details: Details) -> str:
-    parts, room = [], MOST_CHARACTERS
+    parts, room = [], MOST_TEXT
     for title, lines in details.logs:
-        words = "\n".join(lines)[: max(0, room)]
-        room -= len(words)
-        parts.append(f"<details open><summary>{cut(title)}</summary><pre>{escape(words)}</pre></details>")
+        words = fitted("\n".join(lines), room)
+        room -= len(words.encode())
+        parts.append(f"<details open><summary>{cut(title)}</summary><pre>{words}</pre></details>")
     return _section("Ends of logs", "".join(parts))
 
 

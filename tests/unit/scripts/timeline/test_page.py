@@ -115,6 +115,17 @@ def test_long_names_leave_pods_out_and_not_the_limit():
     assert "of 1000 Pods are not shown" in page
 
 
+@pytest.mark.parametrize("letter", ["'", "\u7cbe", "\U0001f9ea", "&"])
+def test_texts_of_letters_that_have_many_bytes_in_html_leave_no_pods_out(letter):
+    words = letter * 1024
+    event = EventRow(time="t", about=words, reason="R", message=words, count=1)
+    logs = tuple((f"Pod {number}", (words,) * 25) for number in range(3))
+    page = html(many(1000), Details(diagnosis=f"{words}\n" * 150, events=(event,) * 100, logs=logs))
+    assert len(page.encode()) < MOST_BYTES
+    assert page.count('<rect class="row"') == 1000
+    Page(page)
+
+
 def test_of_too_many_pods_those_that_failed_are_shown():
     pods = [pod_run(number) for number in range(1500)] + [pod_run(2000, outcome=Outcome.FAILED, exit_code=3)]
     assert "train-007d0" in html(record(*pods))
