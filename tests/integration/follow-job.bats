@@ -135,10 +135,11 @@ resume() { # NAME
 @test "a Job that is deleted while it runs does not hang: 1" {
   create_job deleted 'sleep 60'
   bash "$REPOSITORY/scripts/follow-job" --job deleted 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  wait_until grep 'Job deleted is active' "$BATS_TEST_TMPDIR/err"
+  wait_until grep 'is running on' "$BATS_TEST_TMPDIR/err"
   kubectl delete job deleted --cascade=background
   wait_for $!
   assert_equal "$status" 1
+  grep --quiet '^  1 Pod: 1 running when deleted$' "$BATS_TEST_TMPDIR/err"
   assert_equal "$(tail -n 1 "$BATS_TEST_TMPDIR/err")" 'follow-job: Job deleted was deleted before it was finished'
 }
 

@@ -287,11 +287,12 @@ class Follower:
 
     def _removed(self, name: str, how: str, unfinished: str, now: float) -> Iterator[Action]:
         status, words = end_of_removed(self._job, how, unfinished, is_succeeding=self._succeeding.has_begun)
-        yield from self._conclude(status, f"{name} {words}", now, explain=False)
+        yield from self._conclude(status, f"{name} {words}", now, removed=True)
 
-    def _conclude(self, status: int, reason: str, now: float, *, explain: bool = True) -> Iterator[Action]:
+    def _conclude(self, status: int, reason: str, now: float, *, removed: bool = False) -> Iterator[Action]:
         """Begin the end: read what is left of the logs, then finish."""
-        verdict = Finish(status, reason, explain=explain and status != 0 and not self._settings.once)
+        explain = status != 0 and not removed and not self._settings.once
+        verdict = Finish(status, reason, explain=explain, removed=removed)
         if self._settings.once:
             yield verdict
             return

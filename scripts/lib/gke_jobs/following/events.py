@@ -192,6 +192,7 @@ class Finish:
 
     never_starts: the Job can never start, and is of no more use
     unscheduled: it is not suspended, and got no nodes in time
+    removed: it is not there any more
     """
 
     status: int
@@ -199,6 +200,7 @@ class Finish:
     explain: bool
     never_starts: bool = False
     unscheduled: bool = False
+    removed: bool = False
 
 
 Action = Message | Lines | List | Watch | ReadEvents | ReadWorkload | ReadWorkloads | StartLog | StopLog | Finish

@@ -245,12 +245,14 @@ def _record(follower: Follower, end: End) -> Record:
 
 
 def _end(given: Any, end: Finish, explanation: Explanation | None, advice: str) -> End:
+    by_others = end.removed and end.status != 0
+    by_run_job = (given.deletes and end.status == exit_codes.TIMEOUT) or (given.never_starts and end.never_starts)
     return End(
         status=end.status,
         reason=end.reason,
         cause=explanation.cause if explanation else "",
         advice=advice,
-        deleted=(given.deletes and end.status == exit_codes.TIMEOUT) or bool(given.never_starts and end.never_starts),
+        deleted=bool(by_others or by_run_job),
     )
 
 

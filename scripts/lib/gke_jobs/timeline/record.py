@@ -134,7 +134,7 @@ class Record:
     left_out: how many Pods are not in `pods`, by outcome, because there were more than keeping.MOST_PODS
     log_bytes: of the container logs that were printed
     gang: how many Pods the Job is to have at once, if they are of use only all together, else 0
-    deleted: run-job deletes the Job in the end, or has done so
+    deleted: the Job is deleted before it is finished: by others, or by run-job in the end
     """
 
     job: str
