@@ -10,6 +10,7 @@ from gke_jobs import exit_codes, labels
 from gke_jobs.json_access import Json, at, dict_at, int_at, list_at, text_at, true_conditions
 from gke_jobs.plain_text import one_line
 from gke_jobs.timeline.keeping import PodRuns
+from gke_jobs.timeline.node_clocks import by_cluster
 from gke_jobs.timeline.pod_runs import seconds_of
 from gke_jobs.timeline.record import FAILED, SUCCEEDED, Identity, Record, Resources
 
@@ -43,10 +44,11 @@ def make_record(job: Json, pods: PodRuns, end: End, now: float, *, cluster: str 
     conditions = true_conditions(job)
     finished = conditions.get("Complete") or conditions.get("Failed")
     created = seconds_of(text_at(job, "metadata", "creationTimestamp"))
-    runs = pods.all()
-    known = [time for run in runs for time in (run.created, run.started, run.ended) if time is not None]
-    first = min(known, default=now) if created is None else created
     ended = seconds_of(text_at(finished, "lastTransitionTime"))
+    completed = ended if "Complete" in conditions else None
+    runs = tuple(by_cluster(run, completed) for run in pods.all())
+    known = [time for run in runs for time in (run.created, run.scheduled) if time is not None]
+    first = min(known, default=now) if created is None else created
     return Record(
         job=one_line(text_at(job, "metadata", "name")),
         namespace=one_line(text_at(job, "metadata", "namespace")),
@@ -61,7 +63,7 @@ def make_record(job: Json, pods: PodRuns, end: End, now: float, *, cluster: str 
         advice=end.advice,
         price=one_line(text_at(job, "metadata", "annotations", labels.PRICE)),
         created=first,
-        # The clock of this machine may be behind that of the cluster.
+        # The clock of this machine may be behind that of the cluster. That of a node may be anything.
         ended=max([first, *known, now]) if ended is None else max(first, ended),
         pods=runs,
         left_out=dict(pods.left_out),

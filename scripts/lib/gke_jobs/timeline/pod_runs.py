@@ -17,6 +17,7 @@ OOM = "OOMKilled"
 # The reasons of a condition DisruptionTarget with which a spot node goes.
 NODE_GONE = {"DeletionByTaintManager", "DeletionByPodGC", "TerminationByKubelet"}
 PREEMPTED = "PreemptionByScheduler"
+NEVER = 0.0  # 1970, when Kubernetes says that a container started that could not be started
 DOING = {
     Phase.WAITING: Outcome.WAITING,
     Phase.STARTING: Outcome.STARTING,
@@ -61,7 +62,7 @@ def pod_run(pod: Json, before: PodRun | None = None, *, is_removed: bool = False
         outcome=outcome,
         reason=reason,
         exit_code=int_at(program.ended, "exitCode") if program and program.ended else None,
-        restarts=sum(int_at(one.status, "restartCount") for one in found),
+        restarts=sum(max(0, int_at(one.status, "restartCount")) for one in found),
         **times,
     )
     return _with_ooms(_merged(run, before), before, found)
@@ -122,8 +123,13 @@ def _started(container: Container) -> float | None:
     if container.kind == "init container":
         return None
     states = (container.ended_before, container.ended, dict_at(container.status, "state", "running"))
-    times = [time for state in states if (time := seconds_of(text_at(state, "startedAt"))) is not None]
-    return min(times, default=None)
+    return min((time for state in states if (time := _start_of(state)) is not None), default=None)
+
+
+def _start_of(state: Json) -> float | None:
+    """Return when a container started; of one that could not be started, when that was tried."""
+    start = seconds_of(text_at(state, "startedAt"))
+    return seconds_of(text_at(state, "finishedAt")) if start == NEVER else start
 
 
 def _ended(pod: Json, found: list[Container]) -> float | None:

@@ -7,6 +7,7 @@ from gke_jobs.timeline import leaving
 from gke_jobs.timeline import text as text_module
 from gke_jobs.timeline.keeping import PodRuns
 from gke_jobs.timeline.making import End, make_record, version
+from gke_jobs.timeline.phases import Phase, job_seconds
 from gke_jobs.timeline.record import Identity, Record, Resources
 
 CREATED = 1767323045.0  # 2026-01-02T03:04:05Z
@@ -47,6 +48,29 @@ def made(*conditions, ended="", now=CREATED + 60, status=0):
 )
 def test_a_run_lasts_from_the_creation_of_the_job_to_its_end(conditions, ended, now, seconds):
     assert made(*conditions, ended=ended, now=CREATED + now).seconds == seconds
+
+
+def test_the_clock_of_a_node_neither_prolongs_a_run_nor_hides_how_long_a_pod_ran():
+    pod = {
+        "metadata": {"name": "train-abcde", "uid": "u", "creationTimestamp": "2026-01-02T03:04:06Z"},
+        "spec": {"containers": [{"name": "main"}], "nodeName": "n"},
+        "status": {"phase": "Succeeded", "conditions": [], "containerStatuses": []},
+    }
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-02T03:04:07Z"}
+    for hour in ("02", "05"):
+        ended = {"exitCode": 0, "startedAt": f"2026-01-02T{hour}:04:10Z", "finishedAt": f"2026-01-02T{hour}:04:40Z"}
+        pod["status"] |= {
+            "conditions": [scheduled],
+            "containerStatuses": [{"name": "main", "state": {"terminated": ended}}],
+        }
+        runs = PodRuns()
+        runs.change(pod, is_deleted=False, now=CREATED + 50)
+        found = job(metadata={"creationTimestamp": "2026-01-02T03:04:05Z"})
+        assert make_record(found, runs, End(), CREATED + 60).seconds == 60
+        complete = {"type": "Complete", "status": "True", "lastTransitionTime": "2026-01-02T03:04:55Z"}
+        found["status"]["conditions"] = [complete]
+        record = make_record(found, runs, End(), CREATED + 60)
+        assert (record.seconds, job_seconds(record)[Phase.RUNNING]) == (50, 30)
 
 
 @pytest.mark.parametrize(

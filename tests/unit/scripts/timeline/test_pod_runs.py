@@ -52,6 +52,12 @@ def test_the_times_of_a_pod_that_has_ended():
     assert (run.outcome, run.exit_code, run.node, run.spot) == (Outcome.SUCCEEDED, 0, "node-1", False)
 
 
+def test_a_container_that_could_not_be_started_did_not_run_since_1970():
+    failed = {**ended(128, "StartError"), "startedAt": "1970-01-01T00:00:00Z"}
+    run = pod_run(pod("Failed", state={"terminated": failed}))
+    assert [time - BEGIN for time in (run.prepared, run.started, run.ended)] == [3, 9, 9]
+
+
 def test_a_fraction_of_a_second_is_kept_where_kubernetes_gives_it():
     given = pod()
     given["metadata"]["creationTimestamp"] = f"{DAY}01.250000Z"
