@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from gke_jobs import labels
 from gke_jobs.following.phases import Phase
 from gke_jobs.json_access import Json, at, count_at, dict_at, list_at, text_at, true_conditions
 from gke_jobs.plain_text import duration, one_line, parse_time
+from gke_jobs.text_width import columns, cut, padded
 
 STATES = ("Pending", "Running", "Suspended", "Deleting", "Complete", "Failed")
 COLUMNS = {  # those of the table, and what they show of a description
@@ -25,7 +25,7 @@ COLUMNS = {  # those of the table, and what they show of a description
     "GPU": "gpu",
     "PROFILE": "profile",
 }
-WIDEST = 50  # characters that a column leaves for a cell
+WIDEST = 50  # columns of a terminal that a cell has
 POOLS = ("cloud.google.com/gke-nodepool", "cloud.google.com/compute-class")  # labels of nodes
 GPU_TYPES = ("cloud.google.com/gke-accelerator", "cloud.google.com/gke-tpu-accelerator")  # likewise
 GPUS = ("nvidia.com/gpu", "amd.com/gpu", "google.com/tpu")  # resources
@@ -148,28 +148,19 @@ def owner(job: dict[str, str]) -> str:
 
 def table(jobs: Iterable[dict[str, str]], *, namespaces: bool = False) -> str:
     """Return described Jobs as lines of text. namespaces: with that of each."""
-    columns = list(COLUMNS)[0 if namespaces else 1 :]
-    rows = [(*columns, "TASK")]
-    rows += [tuple(map(one_line, (*(job[COLUMNS[column]] for column in columns), owner(job)))) for job in jobs]
-    widths = [min(WIDEST, max(len(row[column]) for row in rows)) for column in range(len(columns))]
-    lines = ("  ".join([*map(str.ljust, row, widths), row[-1]]) for row in rows)
+    heads = list(COLUMNS)[0 if namespaces else 1 :]
+    rows = [(*heads, "TASK")]
+    rows += [tuple(map(one_line, (*(job[COLUMNS[head]] for head in heads), owner(job)))) for job in jobs]
+    widths = [min(WIDEST, max(columns(row[number]) for row in rows)) for number in range(len(heads))]
+    lines = ("  ".join([*map(padded, row, widths), row[-1]]) for row in rows)
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def fitted(table_text: str, columns: int, lines: int) -> str:
+def fitted(table_text: str, width: int, lines: int) -> str:
     """Return a table that fits a terminal: its heading, as many of the newest Jobs as there is room for, cut lines."""
     heading, *rows = table_text.splitlines()
     room = max(1, lines - 2)  # the heading, and where the cursor is
     if len(rows) > room:
         hidden = len(rows) - room + 1
         rows = [f"({hidden} older Jobs are not shown)", *rows[hidden:]]
-    return "".join(f"{_cut(line, columns)}\n" for line in [heading, *rows])
-
-
-def _cut(line: str, columns: int) -> str:
-    """Return as much of a line as there are columns for; a letter of Japanese takes two."""
-    for number, char in enumerate(line):
-        columns -= 2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1
-        if columns < 0:
-            return line[:number]
-    return line
+    return "".join(f"{cut(line, width)}\n" for line in [heading, *rows])

@@ -14,6 +14,7 @@ from gke_jobs import job_list, job_names
 from gke_jobs.following.listing import SETTLE_SECONDS, Changes
 from gke_jobs.following.phases import Phase
 from gke_jobs.job_rows import Filters, describe, fitted, state, table
+from gke_jobs.text_width import columns
 
 JOBS, PODS = "/apis/batch/v1/namespaces/ml/jobs", "/api/v1/namespaces/ml/pods"
 NO_PODS = {PODS: {"items": []}}
@@ -246,6 +247,15 @@ def test_a_table_fits_a_terminal_with_the_newest_jobs():
     wide = next(line for line in text.splitlines() if "学習" in line)
     before = wide.index("学")
     assert fitted(f"H\n{wide}\n", before + 3, 9).splitlines()[1] == wide[: before + 1]
+
+
+def test_columns_are_where_their_headings_are_whatever_the_language():
+    jobs = [job("a", **OURS | {"profile": "\u5b66\u7fd2\u7528-e\u0301"}), job("b", **OURS | {"profile": "gpu-l4-spot"})]
+    lines = table(describe(one, NOW) for one in jobs).splitlines()
+    places = {
+        columns(line[: line.index(word)]) for line, word in zip(lines, ("TASK", "composer", "composer"), strict=True)
+    }
+    assert len(places) == 1
 
 
 def test_the_list_is_shown_soon_after_a_change_and_once_for_many():

@@ -55,7 +55,7 @@ def summary(record: Record) -> dict[str, Json]:
 
 
 def summary_line(record: Record) -> str:
-    """Return the line, without its newline: ASCII that opens no group of Airflow's log view."""
+    """Return the line, without its newline: printable text that opens no group of Airflow's log view."""
     return MARK + json_line(summary(record))
 
 

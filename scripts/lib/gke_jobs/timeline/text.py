@@ -1,4 +1,7 @@
-"""The timeline of a run as text for a task log: at most MOST_LINES lines of ASCII, whatever the number of Pods."""
+"""The timeline of a run as text for a task log: at most MOST_LINES lines, whatever the number of Pods.
+
+The table of Pods is ASCII, so that it is one in every log; what is said in words has letters of any language.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gke_jobs.text_width import FILLER, filled
 from gke_jobs.timeline.cost_words import cost_rows
 from gke_jobs.timeline.phases import MARKS, WORDS, Phase, attempts, job_seconds, shown_spans, slowest
 from gke_jobs.timeline.record import Outcome, PodRun, Record
@@ -33,6 +37,7 @@ SHORTENED_BY = 4  # characters at a time, until there is room
 LINES_OF_NUMBERS = 2  # for each of times, numbers and what it cost
 KEPT_SPACE = "\xa0"  # between two words that stay in one line
 RESULT_CHARACTERS = 20
+RESOLUTION = 1e-6  # seconds, of the times of Kubernetes
 LEAST_BAR = 12
 ENDS = {
     Outcome.FAILED: "x",
@@ -62,13 +67,13 @@ def text(record: Record, width: int = 80) -> str:
     lines = [_ascii(f"timeline: {took}: Job {record.job}")[:width]]
     lines.append(f"  {clock(record.created)} to {clock(record.ended)} UTC"[:width])
     for name, words in (("cause", record.cause), ("advice", record.advice)) if record.status != 0 else ():
-        lines += _words(f"{name}: {_ascii(words)}", width) if words else []
+        lines += _words(f"{name}: {words}", width) if words else []
     lines += _wrapped(f"time: {_together(phases_text(job_seconds(record)))}", width)
     lines += _wrapped(_together(counts_text(record, tries)), width)
     if record.pods:
         lines += _table(record, tries, width)
     for name, words in cost_rows(record):
-        lines += _wrapped(_together(f"{name}: {_ascii(words)}"), width)
+        lines += _wrapped(_together(f"{name}: {words}"), width)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -79,7 +84,7 @@ def _together(words: str) -> str:
 
 def _wrapped(words: str, width: int, indent: str = "    ", lines: int | None = LINES_OF_NUMBERS) -> list[str]:
     found = textwrap.wrap(
-        words,
+        filled(words),
         width,
         initial_indent="  ",
         subsequent_indent=indent,
@@ -87,7 +92,7 @@ def _wrapped(words: str, width: int, indent: str = "    ", lines: int | None = L
         placeholder=" ...",
         break_on_hyphens=False,
     )
-    return [line.replace(KEPT_SPACE, " ") for line in found]
+    return [line.replace(KEPT_SPACE, " ").replace(FILLER, "") for line in found]
 
 
 def _words(words: str, width: int) -> list[str]:
@@ -165,7 +170,7 @@ def _scale(seconds: float, width: int) -> str:
 
 def _bar(pod: PodRun, record: Record, tries: dict[str, int], width: int, *, with_end: bool = True) -> str:
     """Return the phases as characters, each phase that took time as at least one; running also if it took none."""
-    cells, length = [" "] * width, record.seconds or 1.0
+    cells, length = [" "] * width, max(record.seconds, RESOLUTION)
     spans = shown_spans(pod, record, attempt=tries[pod.uid])
 
     def cell(time: float) -> int:

@@ -8,9 +8,13 @@ from hypothesis import example, given
 from recorded_runs import NAMES, PRICED, RUNS, ending, priced, replay
 from timeline_objects import drawn_records, many, pod_run, record
 
+from gke_jobs.price import Price
+from gke_jobs.text_width import columns
 from gke_jobs.timeline.record import Outcome
 from gke_jobs.timeline.text import MOST_LINES, text
 from gke_jobs.timeline.words import index_ranges, seconds_text
+
+JOINERS = "\u200c\u200d"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,12 +37,24 @@ def test_there_are_ten_recorded_runs():
 @example(made=replace(many(1), created=0.0, ended=2e-313))
 @pytest.mark.parametrize("width", [60, 80, 120])
 @given(made=drawn_records())
-def test_whatever_the_record_the_timeline_is_narrow_and_short_and_ascii(width, made):
+def test_whatever_the_record_the_timeline_is_narrow_and_short_and_printable(width, made):
     lines = text(made, width).splitlines()
     assert len(lines) <= MOST_LINES
-    assert max(map(len, lines)) <= width
-    assert all(line.isascii() and line.isprintable() for line in lines)
+    assert max(map(columns, lines)) <= width
+    assert all(char.isprintable() or char in JOINERS for line in lines for char in line)
     assert lines[0].startswith("timeline: ")
+
+
+def test_cause_advice_and_currency_have_letters_of_any_language():
+    cause = 'no Pod can be created: admission webhook "\u65b9\u91dd" denied the request: '
+    cause += "\u30ea\u30bd\u30fc\u30b9\u306e\u4e0a\u9650\u3092\u8d85\u3048\u3066\u3044\u307e\u3059\u3002" * 3
+    price = Price("\u20ac", on_demand="3.6").to_text()
+    said = text(record(pod_run(), status=1, cause=cause, advice="cafe\u0301 [a]", price=price))
+    found = re.search("  cause: (.*?)\n  advice", said, re.DOTALL)[1]
+    assert re.sub(r"\s", "", found) == re.sub(r"\s", "", cause)
+    assert 70 < max(map(columns, found.splitlines())) <= 80
+    assert "  advice: cafe\u0301 [a]\n" in said
+    assert "  cost: 0.0600 \u20ac on demand\n" in said
 
 
 @pytest.mark.parametrize(("number", "tries"), [(1, 1), (12, 1), (13, 1), (100, 2), (1000, 1), (1000, 3)])
