@@ -16,6 +16,7 @@ from pathlib import Path
 from demo.results import TaskResult, newest_run, run_of
 from demo.said import LOG_FORMAT
 from demo.task_logs import TaskLogs
+from gke_jobs.text_width import columns, padded
 
 LAST_LINES = 20  # of Airflow's log, where it has run no task
 WIDEST = 100  # characters of a result
@@ -55,9 +56,9 @@ def main(dag_id: str, file: Path, airflow: list[str]) -> int:
 
 def ending(dag_id: str, state: str, tasks: list[TaskResult], file: Path) -> str:
     """Return the last text: each task, the log of Airflow, and in one line what became of all."""
-    names = max((len(task.name) for task in tasks), default=0)
+    names = max((columns(task.name) for task in tasks), default=0)
     states = max((len(task.state) for task in tasks), default=0)
-    rows = (f"  {task.name:{names}} {task.state:{states}} {_cut(task.result)}".rstrip() for task in tasks)
+    rows = (f"  {padded(task.name, names)} {task.state:{states}} {_cut(task.result)}".rstrip() for task in tasks)
     counts = Counter(task.state for task in tasks)
     said = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no task has run"
     return "\n".join(["", *rows, f"Airflow's own log: {file}", f"DAG {dag_id}: {state}: {said}"])

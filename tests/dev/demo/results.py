@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
+
+sys.path.append(str(Path(__file__).resolve().parents[3] / "scripts" / "lib"))
+
+from gke_jobs.plain_text import escaped
 
 
 class TaskResult(NamedTuple):
@@ -57,5 +62,5 @@ def run_of(database: str | Path, dag_id: str, *, after: int) -> tuple[str, list[
 
 
 def _result(value: str | None) -> str:
-    """Return what a task returned, on one line; letters of any language stay."""
-    return "" if value in (None, "null") else json.dumps(json.loads(str(value)), ensure_ascii=False)
+    """Return what a task returned, on one line that is safe on a terminal; letters of any language stay."""
+    return "" if value in (None, "null") else escaped(json.dumps(json.loads(str(value)), ensure_ascii=False))

@@ -18,6 +18,11 @@ def test_the_end_has_each_task_with_its_state_and_result_and_the_state_of_the_ru
     )
 
 
+def test_states_are_in_one_column_behind_names_of_any_language():
+    tasks = [TaskResult("\u5b66\u7fd2", "success"), TaskResult("load", "failed")]
+    assert ending("first", "failed", tasks, LOG).startswith("\n  \u5b66\u7fd2 success\n  load failed\n")
+
+
 def test_a_run_that_has_not_begun_says_so():
     assert ending("first", "not started", [], LOG).endswith("\nDAG first: not started: no task has run")
 

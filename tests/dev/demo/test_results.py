@@ -66,3 +66,8 @@ def test_the_tasks_of_a_run_are_in_the_order_in_which_they_ran(database):
 def test_a_run_that_was_there_before_is_not_taken(database):
     path = database("failed")
     assert run_of(path, "dag", after=newest_run(path)) == run_of(path, "other", after=0) == ("not started", [])
+
+
+def test_a_result_moves_no_cursor_and_turns_no_text_around(database):
+    path = database("success", "a\u202eb\u009b2J")
+    assert TaskResult("report", "success", r'"a\u202eb\x9b2J"') in run_of(path, "dag", after=1)[1]
