@@ -92,6 +92,7 @@ prices() { # -> options
 interrupt_with_report() { # NAME PLACE [OPTION...]
   local values runner
   values=$(values_file 'sleep 600')
+  : >"$BATS_TEST_TMPDIR/err" # what the run before has said is no sign of this one
   bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" --name "$1" --report "$2" "${@:3}" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   runner=$!
@@ -194,6 +195,23 @@ has_struck() {
   stderr=$(<"$BATS_TEST_TMPDIR/err")
   assert_equal "$(summary '[outcome, exit_code]')" "['interrupted', 143]"
   grep --quiet '<title>half-reported: interrupted</title>' "$BATS_TEST_TMPDIR/report.html"
+}
+
+@test "a run that is interrupted before it has seen its Job has no summary, timeline and report" {
+  local runner
+  use_faults
+  fault list:blackhole
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file 'sleep 600')" --name unseen \
+    --report "$BATS_TEST_TMPDIR/report.html" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  runner=$!
+  wait_until has_struck
+  kill "$runner"
+  wait_for "$runner"
+  assert_equal "$status" 143
+  stderr=$(<"$BATS_TEST_TMPDIR/err")
+  assert_regex "$stderr" $'Job unseen in namespace [^\n]* is deleted\n'
+  refute_regex "$stderr" 'timeline:|gke-job-summary'
+  assert_regex "$stderr" 'the report .* is not written: nothing is known of the Pods$'
 }
 
 @test "a run whose time is over has summary, timeline and verdict, also where the cluster does not answer" {

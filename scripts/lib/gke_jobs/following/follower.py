@@ -153,7 +153,7 @@ def follow(options: JobOptions) -> int:
     follower = Follower(settings_of(options), time.monotonic(), before)
     streaming = Streaming(options.connection, options.namespace, lambda kind, uid: _selector(options.job, kind, uid))
     if given.record:
-        write_at_signal(given.record, lambda: _record(follower, End()))
+        write_at_signal(given.record, lambda: _record(follower, End()) if follower.job_json else None)
     end = _follow(follower, streaming)
     if given.timeout:
         end_after(END_SECONDS, end.status)

@@ -46,14 +46,18 @@ def print_end(record: Record) -> None:
     sys.stderr.flush()
 
 
-def write_at_signal(file: Path, record: Callable[[], Record]) -> None:
-    """Have a signal that ends this process leave the record in a file: run-job prints it when the Job is deleted."""
+def write_at_signal(file: Path, record: Callable[[], Record | None]) -> None:
+    """Have a signal that ends this process leave the record in a file: run-job prints it when the Job is deleted.
+
+    record: None where the Job was not seen yet
+    """
 
     def leave(number: int, _: object) -> None:
         with suppress(Exception):
-            new = file.with_suffix(".new")
-            new.write_text(json.dumps(record().to_json()))
-            new.rename(file)
+            if made := record():
+                new = file.with_suffix(".new")
+                new.write_text(json.dumps(made.to_json()))
+                new.rename(file)
         os._exit(128 + number)
 
     for number in ENDING_SIGNALS:
