@@ -1,4 +1,4 @@
-"""Times of a Pod by the clock of its node, as times of the cluster: what cannot be true tells how wrong that clock is."""
+"""Times of a Pod by the clock of its node, as times of the cluster: impossible ones tell how wrong that clock is."""
 
 from __future__ import annotations
 
