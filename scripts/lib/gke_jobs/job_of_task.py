@@ -8,6 +8,7 @@ stdout: NAME UID of the newest one. Exit codes: those of scripts/explain-job.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Iterable
@@ -53,7 +54,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
 def _words(options: argparse.Namespace) -> tuple[str, str]:
     """Return the task in words, and the command that lists the Jobs of its DAG."""
     dag, task, run = map(one_line, (options.dag_id, options.task_id, options.run_id))
-    command = shlex.join(["list-jobs", "--namespace", options.namespace, f"--dag-id={dag}"])
+    cluster = os.environ.get("GKE_JOB_CLUSTER_OPTIONS", "")  # set by scripts/lib/bash/cluster.bash, quoted
+    command = f"list-jobs{cluster} {shlex.join(['--namespace', options.namespace, f'--dag-id={dag}'])}"
     return f"DAG {dag}, task {task}, run {run}, in namespace {one_line(options.namespace)}", command
 
 

@@ -59,6 +59,11 @@ def test_no_job_of_the_task(find):
     )
 
 
+def test_the_command_leads_to_the_same_cluster(find, monkeypatch):
+    monkeypatch.setenv("GKE_JOB_CLUSTER_OPTIONS", " --context team\\ a")
+    assert "See: list-jobs --context team\\ a --namespace ml --dag-id=churn\n" in find([])[2]
+
+
 def test_an_id_is_quoted_in_the_command(run_command):
     words = ["--namespace", "ml", "--dag-id=a $(reboot)", "--task-id=t", "--run-id=r"]
     err = run_command(job_of_task, {JOBS: {"items": []}}, *words)[2]
