@@ -41,7 +41,8 @@ def chart(record: Record, pods: Sequence[PodRun]) -> str:
             is_failure = pod.outcome in (Outcome.FAILED, Outcome.OUT_OF_MEMORY)
             marks.append(_mark(_x(pod.ended, record), top + 9, is_failure=is_failure))
         rows.append(_row(pod, tries[pod.uid], spans, record, top))
-    title = f"Timeline of Job {cut(record.job)}: {len(pods)} Pods in {took_text(record.seconds)}"
+    count = f"{len(pods)} Pod{'' if len(pods) == 1 else 's'}"
+    title = f"Timeline of Job {cut(record.job)}: {count} in {took_text(record.seconds)}"
     drawn = "".join(f'<path class="{phase.value}" d="{"".join(paths[phase])}"/>' for phase in Phase if phase in paths)
     return (
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-labelledby="drawn">'

@@ -12,13 +12,13 @@ from gke_jobs.plain_text import one_line
 from gke_jobs.timeline.keeping import PodRuns
 from gke_jobs.timeline.node_clocks import by_cluster
 from gke_jobs.timeline.pod_runs import seconds_of
-from gke_jobs.timeline.record import FAILED, SUCCEEDED, Identity, Record, Resources
+from gke_jobs.timeline.record import FAILED, NOT_FINISHED, SUCCEEDED, Identity, Record, Resources
 
 OUTCOMES = {
     exit_codes.SUCCEEDED: SUCCEEDED,
     exit_codes.JOB_FAILED: FAILED,
     exit_codes.UNREACHABLE: "cluster unreachable",
-    exit_codes.NOT_FINISHED: "not finished",
+    exit_codes.NOT_FINISHED: NOT_FINISHED,
     exit_codes.DENIED: "permission denied",
     exit_codes.CONFIG: "never started",
     exit_codes.TIMEOUT: "timed out",

@@ -16,7 +16,7 @@ from gke_jobs.timeline.cost import cost_of
 from gke_jobs.timeline.cost_words import cost_rows
 from gke_jobs.timeline.details import Details, links
 from gke_jobs.timeline.phases import WORDS, Phase, attempts, job_seconds, job_spans, pod_seconds, shown_spans, slowest
-from gke_jobs.timeline.record import Outcome, PodRun, Record
+from gke_jobs.timeline.record import NOT_FINISHED, SUCCEEDED, Outcome, PodRun, Record
 from gke_jobs.timeline.words import clock, counts_text, outcomes, result_text, seconds_text, took_text
 
 MOST_BYTES = 1 << 20
@@ -94,7 +94,7 @@ def _order(pod: PodRun) -> tuple[int, float, str]:
 
 
 def _head(record: Record) -> str:
-    kind = "good" if record.outcome == "succeeded" else "bad"
+    kind = {SUCCEEDED: " good", NOT_FINISHED: ""}.get(record.outcome, " bad")
     total, tries = took_text(record.seconds), attempts(record.pods)
     addresses = "".join(
         f' <a href="{escape(address, quote=True)}">{escape(text)}</a>' for text, address in links(record)
@@ -114,7 +114,7 @@ def _head(record: Record) -> str:
         numbers += [(f"{cost.wasted} {cost.currency}", "of it wasted")] * bool(cost.wasted)
     items = "".join(f"<li><b>{number}</b>{words}</li>" for number, words in numbers if number != "0")
     return (
-        f'<header><h1>Job {cut(record.job)} <span class="badge {kind}">{cut(record.outcome)}</span></h1>'
+        f'<header><h1>Job {cut(record.job)} <span class="badge{kind}">{cut(record.outcome)}</span></h1>'
         f'<p class="soft">{clock(record.created)} to {clock(record.ended)} UTC{addresses}</p></header>'
         f'<ul class="numbers">{items}</ul>'
     )

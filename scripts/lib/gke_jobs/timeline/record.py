@@ -44,6 +44,7 @@ OVER = frozenset(
 )
 
 SUCCEEDED, FAILED = "succeeded", "failed"  # outcomes of a run whose Job is finished
+NOT_FINISHED = "not finished"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -171,6 +171,18 @@ def test_numbers_that_are_nought_are_left_out():
     ]
 
 
+@pytest.mark.parametrize(
+    ("outcome", "kind"), [("succeeded", "badge good"), ("timed out", "badge bad"), ("not finished", "badge")]
+)
+def test_a_job_that_still_runs_is_neither_good_nor_bad(outcome, kind):
+    assert f'<span class="{kind}">{outcome}</span>' in html(record(pod_run(), outcome=outcome, status=None))
+
+
+def test_the_drawing_says_how_many_pods_it_has():
+    assert "Timeline of Job train: 1 Pod in 2 min 0 s." in html(record(pod_run()))
+    assert "Timeline of Job train: 2 Pods in 2 min 0 s." in html(record(pod_run(0), pod_run(1)))
+
+
 def test_times_are_said_to_be_utc():
     page = html(record(pod_run()), Details(events=(EventRow(time="t", about="a", reason="r", message="m", count=1),)))
     assert "2026-01-02 03:04:05 to 2026-01-02 03:06:05 UTC" in page
