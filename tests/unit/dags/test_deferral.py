@@ -70,7 +70,7 @@ def test_the_earlier_of_timeout_and_execution_timeout_ends_the_wait(timeout, tas
 def test_a_check_knows_how_long_the_wait_has_lasted_rounded_up():
     since = {"lacks_nodes": 1010.5, "cannot_start": None}
     event = {"why": "logs", "message": "", "since": since, "task": asdict(deferral())}
-    assert Deferral.of(event).options(1020.25) == {
+    assert Deferral.from_event(event).options(1020.25) == {
         "job": "train",
         "namespace": "ml",
         "uid": "u-1",
@@ -90,13 +90,13 @@ def test_a_check_after_execution_timeout_ends_the_job(now, timeout):
 
 
 def test_what_a_check_has_left_is_given_to_the_next_one():
-    wait = deferral().checked({"logs": {}}, {**LIMITS, "timeout": 200.0})
-    assert Deferral.of({"since": {}, "task": wait.trigger().serialize()[1]["task"]}) == wait
+    wait = deferral().after_check({"logs": {}}, {**LIMITS, "timeout": 200.0})
+    assert Deferral.from_event({"since": {}, "task": wait.trigger().serialize()[1]["task"]}) == wait
     assert wait.trigger().limits["timeout_at"] == 1200.0  # as the DAG has it by now
 
 
 def test_postgresql_can_store_what_a_container_has_written():
-    kept = json.dumps(asdict(deferral().checked({"results": [{"message": "a\0b \ud800"}]}, LIMITS)))
+    kept = json.dumps(asdict(deferral().after_check({"results": [{"message": "a\0b \ud800"}]}, LIMITS)))
     assert "\\\\u0000" in kept
     assert "\\u0000" not in kept.replace("\\\\u0000", "")
     assert json.loads(json.loads(kept)["check"])["results"][0]["message"] == "a\0b \ud800"

@@ -151,7 +151,7 @@ def test_logs_are_printed_every_logging_interval_and_no_line_twice(deferred, def
 def test_a_time_that_is_over_between_submission_and_deferral_deletes_the_job(run, on_cluster, cluster, dag_id):
     class TooLate(GkeJobOperator):
         def _defer(self, wait):
-            raise AirflowTaskTimeout("execution_timeout is over")
+            raise AirflowTaskTimeout("execution_timeout has expired")
 
     task = {**on_cluster("sleep 600"), **cluster.by_gcloud(), "deferrable": True}
     assert ended(run, lambda: TooLate(**task, execution_timeout=timedelta(hours=1))) == "failed"

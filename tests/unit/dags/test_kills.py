@@ -24,24 +24,24 @@ def task_instance(*, tries_left: bool = True) -> SimpleNamespace:
 )
 def test_what_is_marked_or_cleared_is_not_awaited(monkeypatch, state, awaited):
     monkeypatch.setattr(kills, "task_states", lambda *_: {"t": state})
-    assert kills.is_awaited(task_instance()) == awaited
+    assert kills.next_try_needs_job(task_instance()) == awaited
 
 
 def test_a_task_instance_that_is_gone_is_not_awaited(monkeypatch):
     monkeypatch.setattr(kills, "task_states", lambda *_: {})
-    assert not kills.is_awaited(task_instance())
+    assert not kills.next_try_needs_job(task_instance())
 
 
 def test_without_a_next_try_nothing_is_awaited(monkeypatch):
     monkeypatch.setattr(kills, "task_states", lambda *_: {"t": "running"})
-    assert not kills.is_awaited(task_instance(tries_left=False))
+    assert not kills.next_try_needs_job(task_instance(tries_left=False))
 
 
 def test_where_airflow_does_not_answer_it_is_being_stopped_and_the_next_try_awaits_the_job(monkeypatch):
     monkeypatch.setattr(kills, "ANSWER_SECONDS", 0.05)
     answer = threading.Event()
     monkeypatch.setattr(kills, "task_states", lambda *_: answer.wait() and {})
-    assert kills.is_awaited(task_instance())
+    assert kills.next_try_needs_job(task_instance())
     answer.set()
 
 

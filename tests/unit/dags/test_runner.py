@@ -10,7 +10,7 @@ import time
 import pytest
 
 from gke_job.compat import AirflowException
-from gke_job.report import Report
+from gke_job.run_directory import RunDirectory
 from gke_job.runner import Runner
 
 
@@ -23,18 +23,18 @@ def log(caplog) -> logging.Logger:
 
 
 @pytest.fixture
-def report():
-    report = Report()
-    yield report
-    report.remove()
+def directory():
+    directory = RunDirectory()
+    yield directory
+    directory.remove()
 
 
 @pytest.fixture
-def run(log, report):
+def run(log, directory):
     """Runs lines of Bash as a script; the runner is an attribute."""
 
     def run(script: str, **options) -> str:
-        return run.runner.run(["bash", "-c", script], report, environment=dict(os.environ), cluster="", **options)
+        return run.runner.run(["bash", "-c", script], directory, environment=dict(os.environ), cluster="", **options)
 
     run.runner = Runner(log)
     return run

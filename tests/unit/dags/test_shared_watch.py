@@ -131,7 +131,7 @@ def test_a_watch_that_ends_by_itself_is_started_again_while_somebody_waits(scrip
 
 @pytest.mark.parametrize("status", [64, 77, 78])
 def test_a_watch_that_cannot_work_ends_the_wait_of_all(script, monkeypatch, status):
-    monkeypatch.setattr("gke_job.waiting.RELOOK_SECONDS", 0)
+    monkeypatch.setattr("gke_job.waiting.RECHECK_SECONDS", 0)
     starts = script(f"print('watch-jobs: it is so', file=sys.stderr); sys.exit({status})")
 
     async def main():
@@ -145,7 +145,7 @@ def test_a_watch_that_cannot_work_ends_the_wait_of_all(script, monkeypatch, stat
 
 
 def test_without_the_script_the_wait_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr("gke_job.waiting.RELOOK_SECONDS", 0)
+    monkeypatch.setattr("gke_job.waiting.RECHECK_SECONDS", 0)
     monkeypatch.setattr(paths, "DAGS", tmp_path)
     assert asyncio.run(fired(trigger())) == ["watch_failed"]
 
@@ -254,13 +254,13 @@ def test_an_api_server_that_is_away_for_a_while_is_waited_for(proxy):
 
     async def main():
         wait = asyncio.ensure_future(fired(trigger("away", uid, limits={"unreachable_timeout": 600})))
-        await until(lambda: any(watch.sighted for watch in shared_watch._watches.values()))
+        await until(lambda: any(watch.synced_at for watch in shared_watch._watches.values()))
         (watch,) = shared_watch._watches.values()
         await asyncio.to_thread(proxy, "set", "refuse")
-        await until(lambda: watch.blind_since)
-        assert watch.trouble
+        await until(lambda: watch.unreachable_since)
+        assert watch.last_error
         await asyncio.to_thread(proxy, "clear")
-        await until(lambda: watch.sighted)
+        await until(lambda: watch.synced_at)
         await asyncio.to_thread(kubectl, "delete", "job", "job-0", "--namespace", "away")
         assert await wait == ["gone"]
 
@@ -272,7 +272,7 @@ def test_an_api_server_that_stays_away_ends_the_wait(proxy):
 
     async def main():
         wait = asyncio.ensure_future(fired(trigger("lost", uid, limits={"unreachable_timeout": 0.5})))
-        await until(lambda: any(watch.sighted for watch in shared_watch._watches.values()) or wait.done())
+        await until(lambda: any(watch.synced_at for watch in shared_watch._watches.values()) or wait.done())
         await asyncio.to_thread(proxy, "set", "refuse")
         assert await wait == ["unreachable"]
 

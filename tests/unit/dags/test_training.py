@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gke_job import GkeCluster, GkeJobOperator, Training, training_dag, training_dags
-from gke_job.training import DESCRIBED, NO_USE, OF_THE_DAG
+from gke_job.training import DAG_ARGUMENTS, TRAINING_FIELDS, UNUSED_ARGUMENTS
 
 
 def training(**fields):
@@ -107,7 +107,7 @@ MORE = {
 
 def test_every_argument_of_the_operator_can_be_given_for_the_jobs():
     of_operator = set(inspect.signature(GkeJobOperator.__init__).parameters) - {"self", "kwargs"}
-    assert of_operator <= {*MORE, *DESCRIBED, *OF_THE_DAG, *NO_USE}
+    assert of_operator <= {*MORE, *TRAINING_FIELDS, *DAG_ARGUMENTS, *UNUSED_ARGUMENTS}
     dag = training_dag(training(measure=["m"], evaluate=["e"], job={**MORE, "queue": "gpu", "pool_slots": 2}))
     for task in dag.tasks:
         same = GkeJobOperator(task_id="same", profile="cpu-small", **MORE)
@@ -116,7 +116,7 @@ def test_every_argument_of_the_operator_can_be_given_for_the_jobs():
             "template",
             "profiles",
             "logging_interval",
-            "pushes_keys",
+            "pushes_result_keys",
             "result_required",
             "skipped_exit_codes",
             "report",
@@ -126,7 +126,7 @@ def test_every_argument_of_the_operator_can_be_given_for_the_jobs():
         assert (task.queue, task.pool_slots) == ("gpu", 2)
 
 
-@pytest.mark.parametrize("name", [*DESCRIBED, *OF_THE_DAG, *NO_USE])
+@pytest.mark.parametrize("name", [*TRAINING_FIELDS, *DAG_ARGUMENTS, *UNUSED_ARGUMENTS])
 def test_what_is_described_elsewhere_is_refused_among_the_arguments(name):
     with pytest.raises(ValueError, match=f"^Training of 'm': job has {name}: use the field of Training or "):
         training(job={name: 1})

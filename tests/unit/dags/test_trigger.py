@@ -33,7 +33,7 @@ class SilentWaiter:
 def cancelled(monkeypatch):
     """Cancels a trigger as Airflow does, while the task instance has these states; returns the Jobs it deletes."""
     monkeypatch.setattr(shared_watch.SharedWatch, "join", lambda *_: SilentWaiter())
-    monkeypatch.setattr(ending, "PAUSE", 0.01)
+    monkeypatch.setattr(ending, "POLL_SECONDS", 0.01)
 
     def cancelled(*states, deletes=True, cancels=1):
         deleted, answers = [], list(states)
@@ -100,7 +100,7 @@ def test_what_goes_to_a_worker_is_waited_for(cancelled):
 
 
 def test_what_stays_with_a_worker_is_left_to_it(cancelled, monkeypatch):
-    monkeypatch.setattr(ending, "MOVING_SECONDS", 0.1)
+    monkeypatch.setattr(ending, "WORKER_SECONDS", 0.1)
     assert cancelled("running") == []
 
 
@@ -129,7 +129,7 @@ def test_a_question_that_is_not_answered_is_not_cancelled(monkeypatch):
     monkeypatch.setattr(ending, "task_state", task_state)
 
     async def main():
-        assert not await ending.is_over(TASK_INSTANCE)
+        assert not await ending.has_task_ended(TASK_INSTANCE)
         assert not ended
         await asyncio.wait(ending._tasks)
 

@@ -36,13 +36,13 @@ def fires(view, after, **given):
         (View(gone=True), "gone"),
         (View(gone=True, seen=RUNS), "gone"),
         (View(gone=True, seen=Seen(finished=True, state="Complete")), "finished"),
-        (View(failed="permission denied"), None),
-        (View(failed="permission denied", seen=Seen(finished=True, state="Failed")), "finished"),
+        (View(fatal_error="permission denied"), None),
+        (View(fatal_error="permission denied", seen=Seen(finished=True, state="Failed")), "finished"),
         (View(), None),
         (View(seen=RUNS), None),
         (View(seen=LACKS_NODES), None),
         (View(seen=CANNOT_START), None),
-        (View(blind_since=BEGUN - 10_000), None),
+        (View(unreachable_since=BEGUN - 10_000), None),
     ],
 )
 def test_what_fires_at_once(view, why):
@@ -52,13 +52,13 @@ def test_what_fires_at_once(view, why):
 @pytest.mark.parametrize(
     ("view", "seconds", "why"),
     [
-        (View(failed="permission denied"), 60, "watch_failed"),
+        (View(fatal_error="permission denied"), 60, "watch_failed"),
         (View(seen=RUNS), 500, "logs"),
         (View(missing_since=BEGUN), 10, "gone"),
         (View(seen=LACKS_NODES), 100, "schedule_timeout"),
         (View(seen=CANNOT_START), 50, "start_timeout"),
-        (View(seen=RUNS, blind_since=BEGUN), 200, "unreachable"),
-        (View(blind_since=BEGUN - 10_000), 200, "unreachable"),
+        (View(seen=RUNS, unreachable_since=BEGUN), 200, "unreachable"),
+        (View(unreachable_since=BEGUN - 10_000), 200, "unreachable"),
     ],
 )
 def test_each_clock_fires_at_its_time_and_not_before(view, seconds, why):
@@ -72,7 +72,7 @@ def test_the_time_of_the_whole_wait_goes_before_the_others():
 
 def test_without_limits_nothing_is_over():
     for seen in (RUNS, LACKS_NODES, CANNOT_START):
-        assert fires(View(seen=seen, blind_since=BEGUN), 1e9, limits=Limits()) is None
+        assert fires(View(seen=seen, unreachable_since=BEGUN), 1e9, limits=Limits()) is None
 
 
 def test_what_the_wait_before_has_seen_counts_on_while_it_is_still_so():
@@ -104,7 +104,7 @@ def test_a_clock_begins_anew_when_it_was_not_so_in_between():
 
 def test_the_next_time_is_that_of_the_first_clock():
     wait = waiting()
-    wait.decide(View(seen=CANNOT_START, blind_since=BEGUN), BEGUN)
+    wait.decide(View(seen=CANNOT_START, unreachable_since=BEGUN), BEGUN)
     assert wait.next_time() == BEGUN + 50
     wait.decide(View(seen=RUNS), BEGUN)
     assert wait.next_time() == BEGUN + 500

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gke_job import ReapGkeJobs, janitor
+from gke_job import ReapGkeJobs, reaping
 
 STATES = {"over": "success", "alive": "running", "cleared": None, "deferred": "deferred"}
 
@@ -39,7 +39,7 @@ def reaped(monkeypatch):
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(ReapGkeJobs, "_run", run)
         monkeypatch.setattr(
-            janitor, "task_states", lambda ti, dag, run, index, tasks: {t: STATES[t] for t in tasks if t in STATES}
+            reaping, "task_states", lambda ti, dag, run, index, tasks: {t: STATES[t] for t in tasks if t in STATES}
         )
         ReapGkeJobs(task_id="reap", **arguments).execute(
             {"ti": SimpleNamespace(map_index=-1, try_number=1, max_tries=0)}
