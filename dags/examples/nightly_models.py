@@ -8,7 +8,7 @@ from typing import Any
 from gke_job import GkeCluster, Training, training_dags
 
 
-def tell(context: dict[str, Any]) -> None:
+def notify(context: dict[str, Any]) -> None:
     """Stands for one of Airflow's notifiers, such as SmtpNotifier."""
     logging.error("%s failed", context["dag_run"])
 
@@ -61,5 +61,5 @@ training_dags(
     params=GkeCluster.params(),
     doc_md=DOC,
     tags=["gke_job"],
-    on_failure_callback=tell,
+    on_failure_callback=notify,
 )
