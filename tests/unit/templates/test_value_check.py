@@ -128,7 +128,10 @@ def all_refused(values, template=BATCH, source=""):
         ({"pod": {"labels": {}}}, "values.pod.labels cannot be given"),
         ({"pod": {"restartPolicy": "OnFailure"}}, "values.pod.restartPolicy must be Never, not 'OnFailure' (the value"),
         ({"pod": {"restartPolicy": None}}, "values.pod.restartPolicy must be Never, not null"),
-        ({"pod": {"$patch": "replace"}}, "values.pod.$patch cannot be given (the toolkit needs what its templates say"),
+        (
+            {"pod": {"$patch": "replace"}},
+            "values.pod.$patch cannot be given (the toolkit needs the fields of its templates",
+        ),
         (
             {"pod": {"containers": [{"name": "main", "$patch": "delete"}]}},
             "values.pod.containers[0].$patch cannot be given (the toolkit finds the container by its name, main:",
@@ -180,7 +183,7 @@ def test_items_are_a_list_and_no_text_of_which_each_character_is_one():
 def test_the_name_by_which_the_pods_find_each_other_stays():
     values = {"image": "busybox", "nodes": 2, "pod": {"subdomain": "x", "spec": {}}}
     said = all_refused(values, TEMPLATES / "distributed-job.yaml.j2")
-    assert said[0].startswith("values.pod.subdomain cannot be given (by it the Pods find the one of rank 0)")
+    assert said[0].startswith("values.pod.subdomain cannot be given (the Pods need it to find the Pod of rank 0)")
     assert said[1].startswith("values.pod.spec cannot be given")
 
 

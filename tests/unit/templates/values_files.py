@@ -245,16 +245,20 @@ def _is_open(value: dict[str, Any]) -> bool:
 def page() -> str:
     """The content of VALUES.md."""
     found = definitions()
-    parts = ["# The values of each template\n", "Made from [values.yaml](values.yaml) by `make golden`; edit that.\n"]
+    parts = [
+        "# The values of each template\n",
+        "`make golden` makes this page from [values.yaml](values.yaml); edit that file.\n",
+    ]
     for template in shipped():
         notes = f"The other values are those of [every template](#every-template). {found[template]['notes']}"
         parts += [f"## {template}\n", f"{found[template]['about']}\n", _table(found[template]["values"]), f"{notes}\n"]
     parts += ["## Every template\n", _table(found["shared"])]
     parts += [
-        "A value that is null, of those that are not required, leaves its field to Kubernetes. That is so for the "
-        "values of these tables, not for what is in a list or a mapping of them.\n",
-        "**open**: the value becomes part of the manifest as it is. It can change what the Job may do: its image, its "
-        "user, its volumes. Write it in the DAG; do not fill it from an XCom or a param that others can set.\n",
+        "A value of these tables that is null and not required leaves the field out, and the default of Kubernetes "
+        "applies. This is not so for null inside a list or a mapping.\n",
+        "**open**: the value becomes part of the manifest unchanged. It can change the permissions of the Job: its "
+        "image, its user, its volumes. Write it in the DAG; do not fill it from an XCom or a param that others can "
+        "set.\n",
     ]
     return "\n".join(parts)
 
