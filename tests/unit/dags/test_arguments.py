@@ -1,4 +1,4 @@
-"""Arguments that are refused, when the DAG is parsed or when they are rendered."""
+"""Invalid arguments are refused when the DAG is parsed or when they are rendered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gke_job import GkeJobOperator
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"on_kill_action": "kep"}, r"^on_kill_action is 'kep': it is one of auto, delete, keep$"),
         ({"logs": "some"}, r"^logs is 'some': it is one of all, failed, none$"),
@@ -60,8 +60,8 @@ from gke_job import GkeJobOperator
         ({"nonsense": 1}, "nonsense: remove it$"),
     ],
 )
-def test_a_wrong_argument_is_refused_when_the_dag_is_parsed(given, said):
-    with pytest.raises((TypeError, ValueError), match=said):
+def test_a_wrong_argument_is_refused_when_the_dag_is_parsed(given, message):
+    with pytest.raises((TypeError, ValueError), match=message):
         GkeJobOperator(**{"task_id": "t", "template": "batch-job", **given})
 
 

@@ -94,7 +94,7 @@ def test_every_argument_becomes_an_option_of_run_job(run_job):
 
 
 @pytest.mark.parametrize("name", ["escalate", "fallback"])
-def test_what_a_retry_may_change_is_an_option_without_a_value(run_job, name):
+def test_escalate_and_fallback_are_options_without_a_value(run_job, name):
     operator = GkeJobOperator(task_id="t", template="batch-job", profile_for={"bytes": 73_000_000_000}, **{name: True})
     operator.execute(CONTEXT)
     assert options_without_flags(run_job.calls[0], name)["--profile-for"] == "bytes=73000000000"
@@ -105,12 +105,12 @@ def test_what_a_retry_may_change_is_an_option_without_a_value(run_job, name):
 @pytest.mark.parametrize(
     ("default", "given", "deferrable"), [("True", None, True), ("True", False, False), ("False", None, False)]
 )
-def test_airflows_configuration_says_whether_tasks_are_deferred_by_default(monkeypatch, default, given, deferrable):
+def test_the_configuration_of_airflow_sets_the_default_of_deferrable(monkeypatch, default, given, deferrable):
     monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", default)
     assert GkeJobOperator(task_id="t", template="batch-job", deferrable=given).deferrable is deferrable
 
 
-def test_a_task_that_is_ended_before_its_script_is_started_starts_none(run_job):
+def test_a_task_that_is_killed_before_its_script_starts_does_not_start_it(run_job):
     operator = GkeJobOperator(task_id="t", template="batch-job")
     operator.on_kill()
     with pytest.raises(AirflowException, match="the task was ended"):
@@ -126,7 +126,7 @@ def test_a_deferrable_task_whose_job_is_finished_at_once_is_not_deferred(run_job
     assert "--once" in run_job.calls[0]["arguments"]
 
 
-def test_what_is_not_given_is_left_to_run_job(run_job):
+def test_arguments_that_are_not_given_are_not_passed_to_run_job(run_job):
     GkeJobOperator(task_id="t", template="batch-job").execute(CONTEXT)
     assert options(run_job.calls[0]) == {"--template": "batch-job", "--on-kill": "delete", "--mark": "later"}
     assert run_job.calls[0]["values"] == {}
@@ -167,14 +167,14 @@ def test_the_log_of_a_task_begins_with_the_version(run, run_job, caplog, capfd):
     assert 0 < log.index("gke-job 1.2.3") < log.index("The command that repeats this run")
 
 
-def test_airflow_has_nothing_to_warn_of(run, run_job, caplog, capfd):
+def test_airflow_does_not_warn_of_a_call_outside_of_a_task(run, run_job, caplog, capfd):
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "success"
     log = caplog.text + capfd.readouterr().out  # Airflow 2.11 logs to the former, 3 to the latter
     assert "a line of the log" in log
     assert "cannot be called outside" not in log
 
 
-def test_the_result_is_what_the_next_task_gets(run, run_job, tmp_path):
+def test_the_next_task_gets_the_result(run, run_job, tmp_path):
     result = {"loss": 0.25, "uri": "gs://b/model", "list": [1, None]}
     run_job.behaves(output=f"a line\n{json.dumps(result)}\n")
 
@@ -189,7 +189,7 @@ def test_the_result_is_what_the_next_task_gets(run, run_job, tmp_path):
     assert json.loads((tmp_path / "received").read_text()) == result
 
 
-def test_a_key_of_the_result_can_be_handed_on_alone(run, run_job):
+def test_another_task_can_use_a_single_key_of_the_result(run, run_job):
     run_job.behaves(output='{"rows": 3}')
 
     def build() -> None:
@@ -217,7 +217,7 @@ def test_a_null_of_the_result_is_read_from_the_return_value(run, run_job, given,
     assert [call["values"] for call in run_job.calls[1:]] == ([passed] if state == "success" else [])
 
 
-def test_a_result_that_is_no_object_is_the_return_value_alone(run, run_job):
+def test_a_result_that_is_not_an_object_is_only_the_return_value(run, run_job):
     run_job.behaves(output="[1, 2]")
 
     def build() -> None:
@@ -250,14 +250,14 @@ def test_the_exit_code_decides_whether_airflow_retries(run_job, status, helps):
 
 
 @pytest.mark.parametrize(("status", "tries"), [(1, ["1", "2"]), (78, ["1"])])
-def test_airflow_retries_where_that_may_help(run, run_job, status, tries):
+def test_airflow_retries_only_if_a_retry_may_help(run, run_job, status, tries):
     run_job.behaves(output="", status=status)
     task = {"task_id": "t", "template": "batch-job", "retries": 1, "retry_delay": timedelta(0)}
     assert run(lambda: GkeJobOperator(**task)) == "failed"
     assert [call["environment"]["AIRFLOW_CTX_TRY_NUMBER"] for call in run_job.calls] == tries
 
 
-def test_values_of_any_size_pass_and_show_neither_in_arguments_nor_in_the_environment(run_job):
+def test_values_of_any_size_are_passed_and_are_neither_arguments_nor_variables(run_job):
     secret = "s3cret" * 50_000  # more than the 128 KiB that one argument or variable may hold
     GkeJobOperator(task_id="t", template="batch-job", values={"text": secret}).execute(CONTEXT)
     (call,) = run_job.calls
@@ -272,19 +272,19 @@ def test_the_values_file_is_private_and_removed(run_job):
     assert not Path(call["arguments"][call["arguments"].index("--values") + 1]).parent.exists()
 
 
-def test_a_value_that_json_lacks_is_refused_before_anything_runs(run_job):
+def test_a_value_that_json_lacks_is_refused_before_a_script_runs(run_job):
     operator = GkeJobOperator(task_id="t", template="batch-job", values={"a": [{"when": timedelta(1)}]})
     with pytest.raises(TypeError, match=r"^values\['a'\]\[0\]\['when'\] is of type datetime.timedelta"):
         operator.execute(CONTEXT)
 
 
-def test_the_environment_of_run_job_can_be_added_to(run_job):
+def test_append_env_adds_to_the_environment_of_run_job(run_job):
     GkeJobOperator(task_id="t", template="batch-job", env={"A": "1"}, append_env=True).execute(CONTEXT)
     environment = run_job.calls[0]["environment"]
     assert (environment["A"], "PATH" in environment) == ("1", True)
 
 
-def test_a_manifest_is_passed_as_a_file_that_is_no_template(run_job):
+def test_a_manifest_is_passed_as_a_json_file(run_job):
     manifest = {"apiVersion": "batch/v1", "kind": "Job", "spec": {"note": "{{ raw }} $(HOME)"}}
     GkeJobOperator(task_id="t", manifest=manifest).execute(CONTEXT)
     (call,) = run_job.calls
@@ -293,14 +293,14 @@ def test_a_manifest_is_passed_as_a_file_that_is_no_template(run_job):
     assert call["manifest"] == manifest
 
 
-def test_what_a_sensitive_name_holds_is_masked_in_the_log(run_job):
+def test_a_value_with_a_sensitive_name_is_masked_in_the_log(run_job):
     values = {"env": {"DB_PASSWORD": "hunter2-in-it"}}
     GkeJobOperator(task_id="t", template="batch-job", values=values).execute(CONTEXT)
     assert run_job.calls[0]["values"] == values
     assert redact("hunter2-in-it") == "***"
 
 
-def test_airflow_warns_of_a_short_secret_only_where_there_is_one(run_job, monkeypatch):
+def test_airflow_warns_only_of_short_texts_that_are_secrets(run_job, monkeypatch):
     masked = []
     monkeypatch.setattr(masking, "mask_secret", lambda text, name: masked.append((name, text)))
     values = {"image": "i", "args": ["a"], "env": {"TOKEN": "abc", "password": ["x", "y"], "SEED": 7}}
@@ -327,7 +327,7 @@ def test_names_of_service_accounts_and_secrets_are_not_masked(run_job):
     assert redact(names) == names
 
 
-def test_the_ui_shows_the_rendered_values_without_what_a_sensitive_name_holds(run, run_job, request):
+def test_the_ui_shows_the_rendered_values_and_masks_sensitive_ones(run, run_job, request):
     values = {"env": {"DB_PASSWORD": "hunter3-in-it", "USER": "{{ task.task_id }}-user"}}
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job", values=values)) == "success"
     with create_session() as session:
@@ -336,7 +336,7 @@ def test_the_ui_shows_the_rendered_values_without_what_a_sensitive_name_holds(ru
     assert "hunter3" not in json.dumps(rendered)
 
 
-def test_run_job_learns_which_task_instance_it_serves(run, run_job, monkeypatch, request):
+def test_run_job_gets_variables_that_identify_the_task_instance(run, run_job, monkeypatch, request):
     monkeypatch.delenv("COMPOSER_ENVIRONMENT", raising=False)
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "success"
     environment = run_job.calls[0]["environment"]
@@ -364,7 +364,7 @@ def test_mapped_tasks_differ_in_values_and_map_index_and_share_a_cluster(run, ru
     assert cluster.project == "{{ params.project }}"
 
 
-def test_a_mapped_task_merges_its_map_values_over_the_common_values_and_is_named_by_them(run, run_job, dag_id):
+def test_a_mapped_task_merges_map_values_over_values_and_can_be_named_by_them(run, run_job, dag_id):
     def build() -> None:
         @task
         def grid() -> list:
@@ -422,7 +422,7 @@ def test_jinja_may_render_to_native_objects(run, run_job, native):
     assert call["values"] == (objects if native else text)
 
 
-def test_setup_and_teardown_are_run_around_what_fails(run, run_job):
+def test_setup_and_teardown_run_around_a_failing_task(run, run_job):
     run_job.fails("failing")
 
     def build() -> None:
@@ -434,7 +434,7 @@ def test_setup_and_teardown_are_run_around_what_fails(run, run_job):
     assert [options(call)["--template"] for call in run_job.calls] == ["make", "failing", "remove"]
 
 
-def test_a_task_group_is_part_of_the_identity_and_a_trigger_rule_decides_as_ever(run, run_job):
+def test_a_task_group_is_part_of_the_task_id_and_trigger_rules_work(run, run_job):
     run_job.fails("failing")
 
     def build() -> None:
