@@ -58,7 +58,7 @@ class GkeJobTrigger(BaseTrigger):
         self.since = dict(since or {})
         self.deletes = deletes
         self.task_data = dict(task or {})
-        self._is_waiting = False  # True until Airflow has the event
+        self._is_waiting = False  # True from the start of the wait until Airflow has taken the event
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Returns the class and the arguments, with which a triggerer makes this trigger."""
