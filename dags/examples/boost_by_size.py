@@ -27,18 +27,18 @@ except ImportError:  # Airflow 2.11
     doc_md="""
 ### XGBoost on CPU, by the size of the data
 
-1. **measure** (Job) says how many bytes the data has in memory.
-2. **boost** (Job) trains on the smallest machine that holds them: `profile_for={"bytes": ...}` looks it up in the size
-   table of `templates/profiles.yaml`. Nobody has to guess, and nobody pays for memory that is not used.
+1. **measure** (Job) returns the size of the data in memory, in bytes.
+2. **boost** (Job) trains on the smallest machine that holds them: `profile_for={"bytes": ...}` finds it in the size
+   table of `templates/profiles.yaml`. You need not guess the size, and do not pay for unused memory.
 
-`escalate` is for the day when the guess was wrong: a try that ended OOMKilled is followed by one on the next larger
-machine. `no_retry_exit_codes` keeps a bug in the program from being tried three times.
+`escalate` helps when the measured size was too small: after a try that ended OOMKilled, the next one runs on the next
+larger machine. `no_retry_exit_codes` prevents retries of a program with a bug.
 
-In your image `boost` is a program that calls `xgboost.train`; here a stand-in in plain Python takes its place.
+In your image `boost` is a program that calls `xgboost.train`; this example has a stand-in in plain Python.
 """,
 )
 def boost_by_size() -> None:
-    """Measures the data, then trains where they fit."""
+    """Measures the data, then trains on a machine that holds them."""
     cluster = GkeCluster.from_params()
 
     def job(program: str, *, values: dict[str, Any] | None = None, **options: Any) -> GkeJobOperator:

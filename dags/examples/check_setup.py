@@ -1,4 +1,4 @@
-"""Checks, on a worker, what Jobs need: tools, account, endpoint, rights, quotas, node pools."""
+"""Checks on a worker whether Jobs can run: tools, account, endpoint, rights, quotas, node pools."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ except ImportError:  # Airflow 2.11
 
 with DAG(
     "check_setup",
-    description="Checks, on a worker, what Jobs need: tools, account, endpoint, rights, quotas, node pools",
+    description="Checks on a worker whether Jobs can run: tools, account, endpoint, rights, quotas, node pools",
     tags=["gke_job"],
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
@@ -26,10 +26,10 @@ with DAG(
         ),
     },
     doc_md="""
-### Checks the way from a worker to a Job
+### Checks that a worker can run Jobs
 
-The log has a line for each check, and what to do where one has failed; the XCom `findings` has all of them. Trigger it
-after the first deployment, and after a change of the environment, the network or the cluster. From a shell the same is
+The log has a line for each check, with the fix for each failed one. The XCom `findings` has all of them. Trigger the
+DAG after the first deployment, and after a change of the environment, the network or the cluster. From a shell run
 `scripts/check-setup`.
 """,
 ):

@@ -1,4 +1,4 @@
-"""Fine-tunes a model on a spot GPU, and goes on from its last checkpoint when the node is taken away."""
+"""Fine-tunes a model on a spot GPU, and continues from its last checkpoint when the node is preempted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ except ImportError:  # Airflow 2.11
 
 
 @dag(
-    description="Fine-tunes a model on a spot GPU, and goes on from its last checkpoint when the node is taken away",
+    description="Fine-tunes a model on a spot GPU, and continues from its last checkpoint when the node is preempted",
     tags=["gke_job"],
     schedule=None,
     params={
@@ -20,27 +20,28 @@ except ImportError:  # Airflow 2.11
         "namespace": Param("default", type="string"),
         "image": Param("train-model:1", type="string", description="Image with the programs in /app"),
         "bucket": Param("ml-checkpoints", type="string", description="Cloud Storage bucket for the checkpoints"),
-        "service_account": Param("default", type="string", description="Kubernetes one that may write to the bucket"),
+        "service_account": Param("default", type="string", description="Kubernetes account that may write to it"),
         "steps": Param(200, type="integer", minimum=1),
         "rows": Param(2_000, type="integer", minimum=100),
     },
     doc_md="""
 ### GPU fine-tuning on spot nodes, with checkpoints
 
-A spot GPU costs a third, and may be taken away at any minute. So the program saves a checkpoint every few steps, and on
-SIGTERM, into a bucket that is mounted with Cloud Storage FUSE, and begins with the last one that it finds.
+A spot GPU costs a third, but may be preempted at any time. Therefore the program saves a checkpoint every few steps,
+and on SIGTERM, in a bucket that is mounted with Cloud Storage FUSE. It starts from the last checkpoint that it finds.
 
-- A preemption is not a failure: the template's `podFailurePolicy` has another Pod made, and `retries` stays untouched.
-- Where no spot node comes within half an hour, the retry takes the profile's fallback, `gpu-l4`: an on-demand node.
-- The directory of the checkpoints is that of this DAG run, so a retry of the task finds them, and another run does not.
-- `shared_memory` is for the data loader's workers; `service_account` reaches the bucket by Workload Identity, so there
-  is no key anywhere.
+- A preemption is not a failure: by the template's `podFailurePolicy` Kubernetes replaces the Pod, and `retries` does
+  not count it.
+- If no spot node is available within half an hour, the retry uses the profile's fallback, `gpu-l4`: an on-demand node.
+- Each DAG run has its own directory of checkpoints, so a retry of the task finds them, and another run does not.
+- `shared_memory` is for the data loader's workers. `service_account` has access to the bucket by Workload Identity, so
+  that no key is needed.
 
-In your image `finetune` is a PyTorch program; here a stand-in in plain Python takes its place.
+In your image `finetune` is a PyTorch program; this example has a stand-in in plain Python.
 """,
 )
 def finetune_on_spot() -> None:
-    """One Job, which outlives its nodes."""
+    """Runs one Job, which continues on another node after a preemption."""
     GkeJobOperator(
         task_id="finetune",
         template="batch-job",

@@ -1,4 +1,4 @@
-"""A table of models, each with an Airflow DAG of its own that trains it at night."""
+"""A table of models; for each model an Airflow DAG trains it at night."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any
 from gke_job import GkeCluster, Training, training_dags
 
 
-def tell(context: dict[str, Any]) -> None:
-    """Stands for one of Airflow's notifiers, such as SmtpNotifier."""
+def notify(context: dict[str, Any]) -> None:
+    """Logs a failure; use one of Airflow's notifiers instead, such as SmtpNotifier."""
     logging.error("%s failed", context["dag_run"])
 
 
 DOC = """
 ### One of the models that are trained every night
 
-This file is a table with a row for each model: what its programs are, how big its machine is, when it
-runs. A new model is a new row; what all have in common stands once, below the table.
+This file has a table with a row for each model: its programs, the size of its machine, and its schedule. To add a
+model, add a row. The common arguments of all models are below the table.
 
-The image and the data are params: trigger the DAG with others to try them.
+The image and the data are params: trigger the DAG with other values to try them.
 """
 
 
 def program(name: str) -> list[str]:
-    """A program of the image."""
+    """Returns the command of a program of the image."""
     return ["python3", f"/app/{name}.py"]
 
 
 MODELS = [
-    # As big as the data needs: measured every night, before it trains.
+    # The size is measured every night, before the training.
     Training(
         model="churn",
         image="train-model:1",
@@ -41,7 +41,7 @@ MODELS = [
         schedule="0 2 * * *",
         escalate=True,
     ),
-    # A size that is known, and a training that takes so long that it must not hold a worker slot.
+    # The size is known. The training takes so long that it must not hold a worker slot.
     Training(
         model="demand",
         image="train-model:1",
@@ -61,5 +61,5 @@ training_dags(
     params=GkeCluster.params(),
     doc_md=DOC,
     tags=["gke_job"],
-    on_failure_callback=tell,
+    on_failure_callback=notify,
 )

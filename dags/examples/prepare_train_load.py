@@ -27,24 +27,24 @@ INSERT = "INSERT INTO `{{ params.metrics_table }}` VALUES (@run_id, @dataflow_jo
         "image": Param("train-model:1", type="string", description="Image with the programs in /app"),
         "query": Param("SELECT * FROM ml.customers", type="string", description="SQL that reads the data"),
         "bucket": Param("ml-prepared", type="string", description="Cloud Storage bucket for the prepared data"),
-        "service_account": Param("default", type="string", description="Kubernetes one that may read the bucket"),
+        "service_account": Param("default", type="string", description="Kubernetes account that may read the bucket"),
         "metrics_table": Param("ml.metrics", type="string", pattern=r"^[\w-]+(\.[\w-]+){1,2}$"),
     },
     doc_md="""
-### Dataflow, a Job, BigQuery: the toolkit between Google's own operators
+### Dataflow, a Job, BigQuery: the toolkit with Google's operators
 
 1. **prepare** (Dataflow) reads a table and writes TFRecord files, with a
    [template of Google](https://docs.cloud.google.com/dataflow/docs/guides/templates/provided/bigquery-to-tfrecords).
-2. **train** (Job) finds the files in a mounted bucket; XCom has the id of the Dataflow job. Its result is its metrics.
-3. **load** (BigQuery) inserts them into `ml.metrics (run_id STRING, dataflow_job STRING, metrics JSON)`, as parameters
-   of the query: no text of a result becomes SQL.
+2. **train** (Job) reads the files from a mounted bucket, and the Dataflow job's ID from XCom. It returns the metrics.
+3. **load** (BigQuery) inserts them into `ml.metrics (run_id STRING, dataflow_job STRING, metrics JSON)`. They are
+   parameters of the query, so that no text of a result becomes SQL.
 
 The project is that of the connection `google_cloud_default`; its account needs roles for Dataflow and BigQuery.
 With `default_deferrable` of the section `[operators]` no task holds a worker slot while it waits.
 """,
 )
 def prepare_train_load() -> None:
-    """Three tasks in a row."""
+    """Runs the three tasks one after the other."""
     folder = "{{ dag.dag_id }}/{{ run_id }}"
     prepare = DataflowTemplatedJobStartOperator(
         task_id="prepare",

@@ -1,4 +1,4 @@
-"""Deletes, every hour, Jobs that run although their task is over."""
+"""Orphan cleanup: deletes, every hour, Jobs that run although their task has ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ except ImportError:  # Airflow 2.11
 
 with DAG(
     "reap_jobs",
-    description="Deletes, every hour, Jobs that run although their task is over",
+    description="Orphan cleanup: deletes, every hour, Jobs that run although their task has ended",
     tags=["gke_job"],
     schedule="@hourly",
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
@@ -23,13 +23,14 @@ with DAG(
     params={
         **GkeCluster.params(),
         "namespace": Param("default", type="string"),
-        "dry_run": Param(True, type="boolean", description="Only say in the log what would be deleted"),
+        "dry_run": Param(True, type="boolean", description="Only log which Jobs would be deleted"),
     },
     doc_md="""
-### Deletes Jobs that nobody waits for
+### Deletes Jobs that no task waits for
 
-A worker that dies leaves its Job to the next try. Where none comes the Job runs on, and this DAG deletes it: the
-Jobs of this Airflow environment whose task instance is over. Look at the log of some runs, then set `dry_run` to false.
+When a worker dies, its Job continues for the next try. Without a next try the Job would run to its end. This DAG
+deletes the Jobs of this Airflow environment whose task instance has ended. Read the log of some runs, then set
+`dry_run` to false.
 """,
 ):
     ReapGkeJobs(

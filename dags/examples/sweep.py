@@ -1,4 +1,4 @@
-"""Tries hyper-parameters side by side, one Pod each, and takes the best."""
+"""Tries hyper-parameters in parallel, one Pod each, and returns the best."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ except ImportError:  # Airflow 2.11
 
 
 @dag(
-    description="Tries hyper-parameters side by side, one Pod each, and takes the best",
+    description="Tries hyper-parameters in parallel, one Pod each, and returns the best",
     tags=["gke_job"],
     schedule=None,
     params={
@@ -31,15 +31,15 @@ except ImportError:  # Airflow 2.11
 ### A hyper-parameter sweep: one Job, one Pod for each try
 
 1. **grid** makes the list of tries.
-2. **try_all** is one Job of the template `indexed-job`: each Pod finds its try in the file `$ITEM_FILE`, and at most
-   `at_once` of them run at the same time. A try that fails is tried again by itself, without the others.
-3. **best** gets the results of all Pods as one list, in the order of the tries, and takes the best.
+2. **try_all** is one Job of the template `indexed-job`: each Pod reads its try from the file `$ITEM_FILE`, and at most
+   `at_once` of them run at the same time. Each failed try is retried separately.
+3. **best** gets the results of all Pods as one list, in the order of the tries, and returns the best.
 
-Spot nodes are right for that: what is lost with a node is one try, and it does not count as a failure.
+Spot nodes are suitable: a preempted node costs only one try, and this does not count as a failure.
 """,
 )
 def sweep() -> None:
-    """Makes the grid, tries all of it, takes the best."""
+    """Makes the grid, tries all combinations, and returns the best."""
 
     @task
     def grid(**context: Any) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ except ImportError:  # Airflow 2.11
     from airflow.decorators import dag, task
     from airflow.models.param import Param
 
-# Bytes of data up to which a profile is big enough.
+# Largest size of the data for a profile, in bytes.
 PROFILES = {"cpu-small": 1_000_000, "cpu-large": 1_000_000_000}
 LARGEST_PROFILE = "highmem"
 
@@ -34,15 +34,15 @@ LARGEST_PROFILE = "highmem"
     doc_md="""
 ### Measure, train, evaluate: three Jobs on another cluster
 
-1. **measure** (Job) counts the data; **choose_profile** picks a node-pool profile by its size.
-2. **train** (Job) fits a logistic regression on such nodes; the task log shows its loss as it falls.
-3. **evaluate** (Job) gets the model through XCom and tries them on rows that train left out. **report** sums up.
+1. **measure** (Job) measures the data; **choose_profile** selects a profile by their size.
+2. **train** (Job) fits a logistic regression with this profile; the task log shows its loss.
+3. **evaluate** (Job) gets the model through XCom, and tests it on other rows. **report** returns a summary.
 
 Leave project, location and cluster empty to use the current context of the worker's kubeconfig.
 """,
 )
 def train_model() -> None:
-    """Measures the data, trains where they fit, evaluates, reports."""
+    """Measures the data, trains on nodes that hold them, evaluates, and reports."""
     cluster = GkeCluster.from_params()
 
     def job(program: str, *, profile: Any = "cpu-small", **env: Any) -> GkeJobOperator:

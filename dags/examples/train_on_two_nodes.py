@@ -1,4 +1,4 @@
-"""Trains one model on two nodes at once, as torchrun would."""
+"""Trains one model on two nodes together, as with torchrun."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ except ImportError:  # Airflow 2.11
 
 
 @dag(
-    description="Trains one model on two nodes at once, as torchrun would",
+    description="Trains one model on two nodes together, as with torchrun",
     tags=["gke_job"],
     schedule=None,
     params={
@@ -26,20 +26,20 @@ except ImportError:  # Airflow 2.11
     doc_md="""
 ### One training, two nodes
 
-The template `distributed-job` makes a Pod for each node and a Service by which they find each other. It says in the
-environment what `torchrun` and `torch.distributed` ask for: the address of rank 0, how many Pods, and the own rank.
-With PyTorch the command is `["torchrun", "/app/train.py"]`; here a stand-in in plain Python takes its place.
+The template `distributed-job` makes a Pod for each node, and a Service by which they find each other. It sets the
+environment variables of `torchrun` and `torch.distributed`: the address of rank 0, the number of Pods, and the rank.
+With PyTorch the command is `["torchrun", "/app/train.py"]`; this example has a stand-in in plain Python.
 
-All Pods or none: when one fails or is preempted, the Job fails at once, and the others do not wait for it in vain.
-The retry is that of the task, `retries=2`, which starts all of them anew; let the program begin with its last
-checkpoint, as in the example `finetune_on_spot`. Where a cluster has Kueue, `"queue": NAME` among the values starts
-the Pods only when there is room for all of them.
+When one Pod fails or is preempted, the Job fails at once, because the other Pods would wait for it without end.
+Airflow retries the task (`retries=2`), which starts all Pods again; the program should start from its last
+checkpoint, as in the example `finetune_on_spot`. If the cluster has Kueue, the value `"queue": NAME` starts the Pods
+only when there is room for all of them.
 
-The result is the list of what the ranks left, rank 0 first.
+The result is the list of the results of the ranks, rank 0 first.
 """,
 )
 def train_on_two_nodes() -> None:
-    """One Job of several Pods."""
+    """Runs one Job with several Pods."""
     GkeJobOperator(
         task_id="train",
         template="distributed-job",

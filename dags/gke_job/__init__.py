@@ -1,7 +1,7 @@
 """Kubernetes Jobs on a GKE cluster as Airflow tasks.
 
-What a name stands for is imported with its first use: a triggerer, whose event loop an import blocks, needs the module
-`trigger` alone.
+Each name is imported when it is first used. A triggerer needs only the module `trigger`, and an import blocks its event
+loop.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .cluster import GkeCluster
-    from .janitor import ReapGkeJobs
     from .operator import GkeJobOperator
     from .preflight import CheckGkeSetup
+    from .reaping import ReapGkeJobs
     from .sensor import GkeJobSensor
     from .training import Training, training_dag, training_dags
 
@@ -33,7 +33,7 @@ _MODULES = {
     "GkeCluster": "cluster",
     "GkeJobOperator": "operator",
     "GkeJobSensor": "sensor",
-    "ReapGkeJobs": "janitor",
+    "ReapGkeJobs": "reaping",
     "Training": "training",
     "training_dag": "training",
     "training_dags": "training",

@@ -1,4 +1,4 @@
-"""Refuses wrong arguments of an operator when the DAG is parsed, not when its task runs."""
+"""Checks the arguments of an operator when the DAG is parsed, before its task runs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Logs = Literal["all", "failed", "none"]
 OnChange = Literal["fail", "attach", "replace"]
 OnKill = Literal["auto", "delete", "keep"]
 TIMES = ("timeout", "schedule_timeout", "start_timeout", "unreachable_timeout", "heartbeat", "logging_interval")
-LONGEST_SECONDS = 999_999_999  # that an option of the scripts takes
-# Where an argument of other operators belongs that is no value.
-PLACES = {
+LONGEST_SECONDS = 999_999_999  # the longest time that an option of the scripts accepts
+# Arguments of other operators that are not values of a template, and what to write for them.
+REPLACEMENTS = {
     **dict.fromkeys(("project_id", "location", "cluster_name"), "cluster=GkeCluster(...)"),
     **dict.fromkeys(("project", "name", "context"), "cluster=GkeCluster(...)"),
     "startup_timeout_seconds": "start_timeout",
@@ -30,9 +30,9 @@ CHOICES = {"validate": Validate, "logs": Logs, "on_change": OnChange, "on_kill_a
 
 
 def check_choices(**given: str | None) -> None:
-    """Refuses a word that an argument does not know.
+    """Checks that each argument has one of its choices; None is accepted.
 
-    :raises ValueError: names the argument and the words that it knows
+    :raises ValueError: names the argument and its choices
     """
     for name, value in given.items():
         known = get_args(CHOICES[name])
@@ -40,17 +40,17 @@ def check_choices(**given: str | None) -> None:
             raise ValueError(f"{name} is {value!r}: it is one of {', '.join(known)}")
 
 
-def check_sources(template: str | None, manifest: Any, values: Any, map_values: Any, cluster: Any) -> None:
-    """Refuses what cannot say which Job runs where.
+def check_manifest_source(template: str | None, manifest: Any, values: Any, map_values: Any, cluster: Any) -> None:
+    """Checks that either a template or a manifest is given, and the types of values and cluster.
 
-    :raises ValueError: there is neither a template nor a manifest, or values beside a manifest; or a number in them
-        that JSON lacks
-    :raises TypeError: values or a cluster of another type
+    :raises ValueError: neither a template nor a manifest is given, or both; values are given with a manifest; or a
+        number in the values or the manifest has no representation in JSON
+    :raises TypeError: values or cluster have a wrong type
     """
     if (template is None) == (manifest is None):
         raise ValueError("give either template, the name of one, or manifest, a Job as a dict")
     if manifest is not None and (values or map_values):
-        raise ValueError("values are given beside manifest, which takes none: write them into it")
+        raise ValueError("manifest takes no values: write them into the manifest")
     for name, given in {"values": values, "map_values": map_values}.items():
         if isinstance(given, (str, int, float, list, tuple, set)):
             raise TypeError(f"{name} is of type {type(given).__name__}: give a dict")
@@ -62,11 +62,11 @@ def check_sources(template: str | None, manifest: Any, values: Any, map_values: 
         )
 
 
-def check_others(operator: type, given: Collection[str]) -> None:
-    """Refuses arguments that an operator does not have, and names the value or argument that is meant.
+def check_unknown_arguments(operator: type, given: Collection[str]) -> None:
+    """Refuses arguments that an operator does not have; the error suggests the right value or argument for each.
 
-    :param given: the names of those that are for its base classes
-    :raises TypeError: names each of them
+    :param given: the names of the arguments for the base classes
+    :raises TypeError: names each unknown argument
     """
     unknown = [name for name in given if name not in _arguments(operator)]
     if not unknown:
@@ -74,7 +74,7 @@ def check_others(operator: type, given: Collection[str]) -> None:
     values, elsewhere = _values()
     meant = {name: f"values[{name!r}]" for name in values}
     meant |= {name: f"values[{value!r}]" for name, value in elsewhere.items() if value in values}
-    meant |= PLACES
+    meant |= REPLACEMENTS
     found = [f"{name}: write {meant[name]}" if name in meant else f"{name}: remove it" for name in unknown]
     raise TypeError(f"GkeJobOperator has no such arguments, {'; '.join(found)}")
 
@@ -87,7 +87,7 @@ def _arguments(operator: type) -> frozenset[str]:
 
 
 def _values() -> tuple[set[str], dict[str, str]]:
-    """Returns the names of the values of the shipped templates, and for the names that others have for them, which."""
+    """Returns the names of the values of the shipped templates, and the value for each name that other tools use."""
     try:
         file = paths.script("render-job").parent.parent / "templates" / "values.yaml"
         tables = yaml.safe_load(file.read_text())
@@ -98,9 +98,9 @@ def _values() -> tuple[set[str], dict[str, str]]:
 
 
 def check_environment(env: Any, append_env: bool) -> None:
-    """Refuses `env` of BashOperator, which takes PATH and HOME from the scripts.
+    """Refuses `env` of BashOperator without `append_env`: the scripts need PATH and HOME of the worker.
 
-    :raises ValueError: it is given without `append_env`
+    :raises ValueError: `env` is given without `append_env`
     """
     if env is not None and not append_env:
         raise ValueError(
@@ -110,26 +110,26 @@ def check_environment(env: Any, append_env: bool) -> None:
 
 
 def check_switches(**given: Any) -> None:
-    """Refuses what is neither True nor False.
+    """Checks that each argument is True or False.
 
-    :raises TypeError: names the argument
+    :raises TypeError: names the argument that is not
     """
     for name, value in given.items():
         if not isinstance(value, bool):
             raise TypeError(f"{name} is {value!r}: give True or False")
 
 
-def check_submission(
-    *, wait_for_completion: bool, do_xcom_push: bool, report: str | None = None, **of_the_result: Any
+def check_submit_only(
+    *, wait_for_completion: bool, do_xcom_push: bool, report: str | None = None, **result_arguments: Any
 ) -> None:
-    """Refuses what a task that only submits its Job has no use for.
+    """Refuses arguments that have no effect in a task that only submits its Job.
 
-    :param of_the_result: arguments that are for who waits; what is false is not given
+    :param result_arguments: arguments for a task that waits for its Job; a false one counts as not given
     :raises ValueError: names the argument
     """
     if wait_for_completion:
         return
-    for name, value in of_the_result.items():
+    for name, value in result_arguments.items():
         if value:
             raise ValueError(f"{name} has no effect with wait_for_completion=False: give it to GkeJobSensor")
     if report:
@@ -141,11 +141,12 @@ def check_submission(
 
 
 def check_options(options: Mapping[str, Any], *, has_profile: bool) -> None:
-    """Refuses options of run-job that it would refuse.
+    """Checks options of run-job as run-job does.
 
-    :param options: by name, those of CHOICES are checked already
-    :raises TypeError: what is neither True nor False
-    :raises ValueError: a time of less than a second, a number of logs that is none, or a switch without a profile
+    :param options: by name; those of CHOICES are already checked
+    :raises TypeError: a switch is neither True nor False
+    :raises ValueError: a time is less than a second or too long, `max_log_streams` is not a positive integer, or
+        `escalate` or `fallback` is given without a profile
     """
     switches = {name: options[name] for name in ("escalate", "fallback")}
     check_switches(**switches)
@@ -167,25 +168,25 @@ def _is_number(value: Any) -> bool:
 
 
 def check_profile(manifest: Any, profile: Any, profile_for: Any, profiles: Any) -> None:
-    """Refuses what cannot choose a profile. Whatever Airflow renders is left to the run of the task.
+    """Checks that at most one argument chooses the profile. Arguments that Airflow renders are not checked.
 
-    :raises ValueError: two that exclude each other
-    :raises TypeError: a profile_for that is no dict
+    :raises ValueError: two arguments exclude each other
+    :raises TypeError: profile_for is not a dict
     """
     given = {"profile": profile, "profile_for": profile_for, "profiles": profiles}
     fixed = [name for name, value in given.items() if value and not _is_rendered(value)]
     if manifest is not None and fixed:
-        raise ValueError(f"{fixed[0]} is given beside manifest, which takes none: write its fields into the manifest")
+        raise ValueError(f"manifest takes no {fixed[0]}: write its fields into the manifest")
     if {"profile", "profile_for"} <= {*fixed}:
         raise ValueError("profile and profile_for both choose a profile: give one of them")
     if "profile_for" in fixed:
-        size_option(profile_for)
+        profile_for_option(profile_for)
 
 
-def size_option(profile_for: Any) -> str | None:
-    """Returns `profile_for` as run-job has it: `bytes=73000000000`.
+def profile_for_option(profile_for: Any) -> str | None:
+    """Returns `profile_for` as the option of run-job: `bytes=73000000000`.
 
-    :raises TypeError: it is no dict, or does not have one size
+    :raises TypeError: it is not a dict, or does not have exactly one size
     """
     if not profile_for:
         return None
@@ -196,7 +197,7 @@ def size_option(profile_for: Any) -> str | None:
 
 
 def _is_rendered(value: Any) -> bool:
-    """Whether Airflow may make something else of an argument: Jinja, or an XCom."""
+    """Returns whether Airflow may replace an argument when the task runs: it has Jinja, or is an XCom."""
     if isinstance(value, str):
         return "{{" in value or "{%" in value
     return not isinstance(value, (Mapping, int, float, list))
@@ -205,7 +206,7 @@ def _is_rendered(value: Any) -> bool:
 def exit_codes(given: int | Collection[int] | None) -> tuple[int, ...]:
     """Returns the exit codes of `skip_on_exit_code`.
 
-    :raises ValueError: what is no exit code from 1 to 255
+    :raises ValueError: one of them is not an integer from 1 to 255
     """
     if isinstance(given, str):
         raise ValueError(f"skip_on_exit_code is {given!r}: give an integer from 1 to 255, or a list of them")

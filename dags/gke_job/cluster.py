@@ -1,4 +1,4 @@
-"""Which cluster a Job runs on."""
+"""GkeCluster: the cluster that a Job runs on."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .compat import Param
 
-PLACE = ("project", "location", "name", "context")
+CLUSTER_FIELDS = ("project", "location", "name", "context")
 
 
 @dataclass(frozen=True, kw_only=True)
 class GkeCluster:
-    """A GKE cluster, or a context of the worker's kubeconfig; with neither, that kubeconfig's current context.
+    """A GKE cluster, or a context of the worker's kubeconfig; with neither, the current context of that kubeconfig.
 
-    Every field may hold Jinja. An empty one counts as not given, so a DAG param can leave it out. `internal_ip` and
-    `dns_endpoint` are booleans, or texts that render to `True` or `False`.
+    Every field may hold Jinja. An empty field counts as not given, so a DAG param can be empty. `internal_ip` and
+    `dns_endpoint` are booleans, or strings that render to `True` or `False`.
 
-    :param project: id of the Google Cloud project the cluster is in
+    :param project: ID of the Google Cloud project of the cluster
     :param location: region (`europe-west4`) or zone (`europe-west4-a`) of the cluster
     :param name: name of the cluster
-    :param context: name of a kubeconfig context, instead of all others
-    :param internal_ip: take the private IP endpoint of the cluster
-    :param dns_endpoint: take its DNS endpoint, which needs the permission `container.clusters.connect`
-    :param fleet_membership: its name as a member of a fleet, instead of `name`: Connect gateway leads to it. `location`
-        is that of the membership, and may be left out
-    :param impersonate_service_account: email of a service account to act as
+    :param context: name of a kubeconfig context, instead of all other fields
+    :param internal_ip: use the private IP endpoint of the cluster
+    :param dns_endpoint: use the DNS endpoint of the cluster, which needs the permission `container.clusters.connect`
+    :param fleet_membership: name of the cluster's fleet membership, instead of `name`: the cluster is reached through
+        Connect gateway. `location` is then the location of the membership, and optional
+    :param impersonate_service_account: email address of the service account to impersonate
     :param auth: `auto` (default), `adc` for application-default credentials, or `gcloud`; see `get-credentials --help`
     """
 
@@ -42,7 +42,10 @@ class GkeCluster:
 
     @classmethod
     def from_params(cls) -> GkeCluster:
-        """The cluster that the params of the DAG run name; the DAG has `params={**GkeCluster.params(), ...}`."""
+        """Returns the cluster that the params of the DAG run name.
+
+        The DAG needs `params={**GkeCluster.params(), ...}`.
+        """
         return cls(
             project="{{ params.project or '' }}",
             location="{{ params.location or '' }}",
@@ -53,51 +56,51 @@ class GkeCluster:
 
     @staticmethod
     def params() -> dict[str, Param]:
-        """Params of a DAG that name a cluster and its endpoint.
+        """Returns params of a DAG that name a cluster and its endpoint.
 
-        With project, location and cluster left out it is the current context of the kubeconfig.
+        With empty project, location and cluster, they name the current context of the kubeconfig.
         """
-        from .compat import Param  # which a triggerer does not need
+        from .compat import Param  # imported here because a triggerer does not need it
 
         described = {
             "project": "Google Cloud project of the cluster",
             "location": "Region or zone of the cluster",
             "cluster": "Cluster; empty: current context of the worker's kubeconfig",
         }
-        # Null, because the form of Airflow 3 does not start a run with an empty text.
+        # Null, because the form of Airflow 3 does not start a run with an empty string.
         texts = {name: Param(None, type=["null", "string"], description=text) for name, text in described.items()}
         endpoints = [None, "internal-ip", "dns-endpoint"]
         return texts | {"endpoint": Param(None, enum=endpoints, description="Endpoint; empty: the public IP endpoint")}
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields; those of the way to the cluster only where they are given."""
-        return {name: value for name, value in vars(self).items() if value or name in PLACE}
+        """Returns the fields as a dict; those for endpoint and authentication only if they are given."""
+        return {name: value for name, value in vars(self).items() if value or name in CLUSTER_FIELDS}
 
     def arguments(self) -> list[str]:
-        """The options that name this cluster to the scripts.
+        """Returns the options that name this cluster to the scripts.
 
-        :raises ValueError: part of project, location and name is missing, or a context is given beside them; a way to a
-            cluster is given without one; a switch is no boolean
+        :raises ValueError: one of project, location and name is missing, or a context is given with them; an endpoint
+            or authentication is given without a cluster; a switch is not a boolean
         """
-        return [*self._place(), *self._way()]
+        return [*self._cluster_options(), *self._access_options()]
 
-    def _place(self) -> list[str]:
+    def _cluster_options(self) -> list[str]:
         if self.fleet_membership:
-            return self._membership()
+            return self._membership_options()
         place = {"project": self.project, "location": self.location, "name": self.name}
         missing = [field for field, value in place.items() if not value]
         if len(missing) == len(place):
-            if way := self._way():
-                raise ValueError(f"GkeCluster: {way[0]} is given, but no cluster: give project, location and name")
+            if access := self._access_options():
+                raise ValueError(f"GkeCluster: {access[0]} is given, but no cluster: give project, location and name")
             return ["--context", str(self.context)] if self.context else []
         if missing:
             raise ValueError(f"GkeCluster {place}: {' and '.join(missing)} is empty; give all three or none")
         if self.context:
             raise ValueError(f"GkeCluster {place}: context {self.context!r} is given too; give one or the other")
-        # Native rendering makes a number of a project number.
+        # Native rendering turns a project number into an int.
         return ["--project", str(self.project), "--location", str(self.location), "--cluster", str(self.name)]
 
-    def _membership(self) -> list[str]:
+    def _membership_options(self) -> list[str]:
         membership = f"GkeCluster {{'fleet_membership': {self.fleet_membership!r}}}"
         if not self.project:
             raise ValueError(f"{membership}: project is empty; give the fleet's")
@@ -106,15 +109,15 @@ class GkeCluster:
         location = ["--location", str(self.location)] if self.location else []
         return ["--project", str(self.project), *location, "--fleet-membership", str(self.fleet_membership)]
 
-    def _way(self) -> list[str]:
+    def _access_options(self) -> list[str]:
         switches = {"--internal-ip": self.internal_ip, "--dns-endpoint": self.dns_endpoint}
         options = {"--impersonate-service-account": self.impersonate_service_account, "--auth": self.auth}
-        way = [name for name, switch in switches.items() if _is_on(name, switch)]
-        return [*way, *(word for name, value in options.items() if value for word in (name, str(value)))]
+        access = [name for name, switch in switches.items() if _is_on(name, switch)]
+        return [*access, *(word for name, value in options.items() if value for word in (name, str(value)))]
 
 
 def _is_on(name: str, switch: bool | str) -> bool:
     text = str(switch).lower()
     if text not in ("true", "false", "none", ""):
-        raise ValueError(f"GkeCluster: {name} is {switch!r}: give True or False, or what renders to that")
+        raise ValueError(f"GkeCluster: {name} is {switch!r}: give True or False, or a string that renders to that")
     return text == "true"

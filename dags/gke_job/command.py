@@ -11,12 +11,12 @@ from . import paths
 
 
 def command(script: str, *words: str, **options: Any) -> list[str]:
-    """Returns the command line of a script, started with bash because a bucket keeps no run bits.
+    """Returns the command line of a script. It starts bash, because Cloud Storage keeps no run bits.
 
-    :param words: options that are ready, put first
-    :param options: by name, `on_change` for `--on-change`: text or a number; a duration in seconds, or a timedelta;
-        True for an option without a value. None, False and "" leave it out
-    :raises FileNotFoundError: there is no such script
+    :param words: complete options, which come first
+    :param options: by name, `on_change` for `--on-change`. A value is a string, a number, a duration in seconds or a
+        timedelta; True for an option without a value. An option that is None, False or "" is left out
+    :raises FileNotFoundError: the script does not exist
     """
     line = ["bash", str(paths.script(script)), *words]
     for name, value in options.items():
@@ -28,8 +28,10 @@ def command(script: str, *words: str, **options: Any) -> list[str]:
     return line
 
 
-def reaping(cluster: Sequence[str], environment: str, jobs: Iterable[Mapping[str, str]]) -> tuple[list[str], bytes]:
-    """Returns the command line that deletes Jobs unless they are finished, and its standard input.
+def reap_command(
+    cluster: Sequence[str], environment: str, jobs: Iterable[Mapping[str, str]]
+) -> tuple[list[str], bytes]:
+    """Returns the command line of reap-jobs, which deletes Jobs unless they are finished, and its standard input.
 
     :param cluster: the options that name the cluster
     :param environment: the name of the Airflow environment

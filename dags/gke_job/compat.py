@@ -1,4 +1,4 @@
-"""The names that moved between Airflow 2.11 and 3, from where this Airflow keeps them."""
+"""Names whose module differs between Airflow 2.11 and 3, imported from the module of this Airflow version."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
     "has_supervisor",
     "mask_secret",
     "redact",
-    "resumed_with",
+    "resume_arguments",
     "task_states",
 ]
 
@@ -50,10 +50,10 @@ except ImportError:
     from airflow.utils.context import Context
 
 
-def resumed_with() -> dict[str, Any]:
-    """Returns the arguments with which Airflow 2.11 is to resume the task of this process, {} where it is not to.
+def resume_arguments() -> dict[str, Any]:
+    """Returns the arguments with which Airflow 2.11 resumes the task of this process; {} if it does not resume one.
 
-    It may end a task by `on_kill` before it calls its method; the later versions do not.
+    Airflow 2.11 may call `on_kill` before it calls the method that resumes the task; later versions do not.
     """
     if not AIRFLOW_2:
         return {}
@@ -61,5 +61,5 @@ def resumed_with() -> dict[str, Any]:
 
     try:
         return get_current_context()["ti"].next_kwargs or {}
-    except AirflowException:  # no task runs yet
+    except AirflowException:  # no task is running yet
         return {}

@@ -1,4 +1,4 @@
-"""The part of compat.py that a triggerer needs: on Airflow 2.11 the rest takes half a second to import."""
+"""The part of compat.py that a triggerer needs: on Airflow 2.11 the import of the rest takes half a second."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ except ImportError:  # Airflow 2.11, 3.1
 
 
 def task_states(ti: Any, dag_id: str, run_id: str, map_index: int, task_ids: list[str]) -> dict[str, str | None]:
-    """What task instances of a DAG run are now, as Airflow has noted it; without those that do not exist.
+    """Returns the states of task instances of a DAG run, by task ID; those that do not exist are left out.
 
-    :param ti: the task instance that asks
+    :param ti: the task instance of the caller
     """
-    if AIRFLOW_2:  # from the database
+    if AIRFLOW_2:  # reads the database
         from airflow.models.taskinstance import TaskInstance
         from airflow.utils.session import create_session
 
@@ -74,11 +74,12 @@ def task_states(ti: Any, dag_id: str, run_id: str, map_index: int, task_ids: lis
 
 
 async def task_state(ti: Any) -> str | None:
-    """What a task instance is now, asked by its trigger; None where it is cleared, or is not there any more.
+    """Returns the state of a task instance, for its trigger; None if it was cleared or no longer exists.
 
-    It must not be cancelled: Airflow 3.1 would take the answer for that to the next question, and end the triggerer.
+    The caller must not cancel this coroutine: Airflow 3.1 would take the response for that of the next request, and the
+    triggerer would end.
 
-    :param ti: as Airflow gives it to the trigger
+    :param ti: the task instance that Airflow gives to the trigger
     """
 
     def ask() -> str | None:
@@ -86,7 +87,7 @@ async def task_state(ti: Any) -> str | None:
         if not AIRFLOW_2:
             from airflow.sdk.execution_time import task_runner
 
-            reader = getattr(task_runner.SUPERVISOR_COMMS, "_reader_task", None)  # of Airflow 3.2 and 3.3
+            reader = getattr(task_runner.SUPERVISOR_COMMS, "_reader_task", None)  # Airflow 3.2 and 3.3
             if reader is not None and reader.done():
                 raise ConnectionError("the triggerer is being stopped")
             asker = task_runner.RuntimeTaskInstance
@@ -94,13 +95,13 @@ async def task_state(ti: Any) -> str | None:
 
     if AIRFLOW_2:
         return await asyncio.to_thread(ask)
-    from asgiref.sync import sync_to_async  # whose threads the task SDK knows
+    from asgiref.sync import sync_to_async  # the task SDK recognizes its threads
 
     return await sync_to_async(ask)()
 
 
 def has_supervisor(ti: Any) -> bool:
-    """Whether another process watches this task; in `airflow dags test` there is none."""
+    """Returns whether another process supervises this task; in `airflow dags test` none does."""
     if AIRFLOW_2:
         return ti.job_id is not None
     from airflow.sdk.execution_time import task_runner

@@ -1,4 +1,4 @@
-"""How a task waits for its Job in the triggerer: what the trigger is given, and run-job when the task is resumed."""
+"""The state of a deferred task: the arguments of its trigger, and the options of run-job when the task is resumed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from .compat import resumed_with
+from .compat import resume_arguments
 from .trigger import GkeJobTrigger
 
 UNREACHABLE_SECONDS = 600
-DEFAULTS = {"start_timeout": 300, "unreachable_timeout": UNREACHABLE_SECONDS}  # those of run-job
+DEFAULTS = {"start_timeout": 300, "unreachable_timeout": UNREACHABLE_SECONDS}  # the defaults of run-job, in seconds
 LIMITS = ("timeout", "schedule_timeout", "start_timeout", "unreachable_timeout", "logging_interval")
 
 
@@ -22,10 +22,10 @@ def seconds(time: float | timedelta | None) -> float | None:
     return time.total_seconds() if isinstance(time, timedelta) else time
 
 
-def limits_of(times: Mapping[str, float | timedelta | None]) -> dict[str, float | None]:
-    """Returns the limits of a wait.
+def limits_from(times: Mapping[str, float | timedelta | None]) -> dict[str, float | None]:
+    """Returns the limits of a wait in seconds, by the names of LIMITS; None for no limit.
 
-    :param times: the arguments of the operator, by the names of LIMITS
+    :param times: the arguments of the operator with these names
     """
     limits = {name: seconds(times[name]) for name in LIMITS}
     for name, default in DEFAULTS.items():
@@ -35,17 +35,17 @@ def limits_of(times: Mapping[str, float | timedelta | None]) -> dict[str, float 
 
 @dataclass(frozen=True, kw_only=True)
 class Deferral:
-    """The wait of one try of a task for its Job; JSON, because Airflow keeps it in its database.
+    """The wait of one try of a task for its Job. Its fields are JSON, because Airflow stores them in its database.
 
     :param job: the XCom `job`: name, namespace, uid and cluster
     :param environment: the name of this Airflow environment
     :param begun: when the Job was submitted, in seconds since the epoch
-    :param task_ends: when `execution_timeout` is over, likewise; None without one
+    :param task_ends: when `execution_timeout` expires, in seconds since the epoch; None without an `execution_timeout`
     :param limits: seconds by the names of LIMITS; None for no limit
     :param deletes: whether the Job is deleted when the task is ended
-    :param since: since when the Job lacks nodes or cannot start, as the last trigger has reported it
-    :param check: what the last check has left for the next one, by `run-job --check-state`. As text, because it has
-        results of containers, and PostgreSQL refuses JSON with a NUL in a string
+    :param since: since when the Job lacks nodes or cannot start, as the last trigger reported it
+    :param check: the state that the last check left for the next one (`run-job --check-state`). It is a string, because
+        it contains results of containers, and PostgreSQL refuses JSON with a NUL in a string
     """
 
     job: dict[str, Any]
@@ -58,23 +58,27 @@ class Deferral:
     check: str = "{}"
 
     @classmethod
-    def of(cls, event: Mapping[str, Any]) -> Deferral:
-        """Returns the wait to which an event of a trigger belongs."""
+    def from_event(cls, event: Mapping[str, Any]) -> Deferral:
+        """Returns the wait that an event of a trigger belongs to."""
         return cls(**{**event["task"], "since": dict(event["since"])})
 
-    def checked(self, check: Mapping[str, Any], limits: dict[str, float | None]) -> Deferral:
-        """Returns the wait after a check that has found the Job unfinished.
+    def after_check(self, check: Mapping[str, Any], limits: dict[str, float | None]) -> Deferral:
+        """Returns the wait after a check that found the Job unfinished.
 
-        :param limits: those of the check; the DAG may have others by now than when the wait began
+        :param check: the state that this check left for the next one
+        :param limits: the current limits of the task; the DAG may have changed since the wait began
         """
         return replace(self, check=json.dumps(check), limits=limits)
 
-    def is_task_over(self, now: float) -> bool:
-        """Whether `execution_timeout` is over."""
+    def is_execution_timeout_over(self, now: float) -> bool:
+        """Returns whether `execution_timeout` has expired.
+
+        :param now: seconds since the epoch
+        """
         return self.task_ends is not None and now >= self.task_ends
 
     def trigger(self) -> GkeJobTrigger:
-        """Returns the trigger that waits on."""
+        """Returns the trigger that continues the wait."""
         timeout = self.limits["timeout"]
         ends = [end for end in (self.task_ends, None if timeout is None else self.begun + timeout) if end is not None]
         return GkeJobTrigger(
@@ -90,7 +94,10 @@ class Deferral:
         )
 
     def options(self, now: float) -> dict[str, Any]:
-        """Returns the options with which run-job checks the Job."""
+        """Returns the options with which run-job checks the Job.
+
+        :param now: seconds since the epoch
+        """
         options: dict[str, Any] = {
             "job": self.job["name"],
             "namespace": self.job["namespace"],
@@ -99,15 +106,15 @@ class Deferral:
             "waited_for_nodes": _waited(self.since.get("lacks_nodes"), now),
             "waited_to_start": _waited(self.since.get("cannot_start"), now),
         }
-        if self.is_task_over(now):
+        if self.is_execution_timeout_over(now):
             options["timeout"] = 1
         return options
 
 
 def job_of_resumed_task() -> dict[str, Any] | None:
-    """Returns the XCom `job` of a task that Airflow has ended before it was resumed."""
-    event = resumed_with().get("event")
-    return Deferral.of(event).job if event else None
+    """Returns the XCom `job` of a task that Airflow 2.11 ended before it resumed it; None if there is no such task."""
+    event = resume_arguments().get("event")
+    return Deferral.from_event(event).job if event else None
 
 
 def _waited(since: float | None, now: float) -> int | None:

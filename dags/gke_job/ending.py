@@ -1,9 +1,9 @@
-"""What becomes of the Job when the trigger of its task is cancelled.
+"""Decides whether to delete the Job when the trigger of its task is cancelled, and deletes it.
 
-Airflow cancels a trigger, in the same way, when a person has marked or cleared its task, when the time of the deferral
-is over, when another triggerer has taken it over, and when the triggerer is stopped. Only what Airflow has noted of the
-task instance tells which it was. BaseTrigger.on_kill of Airflow 3.3 does not: it is called in the first and the third
-case.
+Airflow cancels a trigger in the same way in four cases: a person has marked or cleared its task, the timeout of the
+deferral has expired, another triggerer has taken the trigger over, or the triggerer is being stopped. Only the state of
+the task instance distinguishes them. BaseTrigger.on_kill of Airflow 3.3 does not: Airflow calls it in the first and the
+third case.
 """
 
 from __future__ import annotations
@@ -16,25 +16,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import processes
-from .command import reaping
+from .command import reap_command
 from .compat_trigger import task_state
 
 log = logging.getLogger(__name__)
 
-ANSWER_SECONDS = 120.0  # for Airflow's answer: Airflow 3 makes its API when a trigger asks for the first time
-PAUSE = 1.0  # seconds between two questions
-MOVING_SECONDS = 60.0  # for which a task instance may be on its way to a worker
-BATCH_SECONDS = 1.0  # in which the Jobs to delete are gathered, for many tasks of a DAG run may end at once
-MOST_DELETIONS = 2  # scripts that delete Jobs at a time, in a namespace
-KEPT = "deferred"
-MOVING = ("scheduled", "queued", "running")
+ANSWER_SECONDS = 120.0  # timeout of a request: Airflow 3 creates its API at the first request of a trigger
+POLL_SECONDS = 1.0  # interval between two requests
+WORKER_SECONDS = 60.0  # how long to wait for a task instance that is on its way to a worker
+BATCH_SECONDS = 1.0  # how long to collect Jobs to delete: many tasks of a DAG run may end at once
+MAX_DELETIONS = 2  # scripts that delete Jobs of a namespace at the same time
+DEFERRED = "deferred"
+WORKER_STATES = ("scheduled", "queued", "running")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a Job is.
+    """The place of a Job.
 
-    cluster: the options that name the cluster to the scripts; environment: the name of the Airflow environment
+    :param cluster: the options that name the cluster to the scripts
+    :param namespace: the namespace of the Job
+    :param environment: the name of the Airflow environment
     """
 
     cluster: tuple[str, ...]
@@ -42,32 +44,30 @@ class Place:
     environment: str
 
 
-async def is_over(ti: Any) -> bool:
-    """Returns whether the task instance of a trigger that was cancelled is over, so that its Job is to be deleted.
+async def has_task_ended(ti: Any) -> bool:
+    """Returns whether the task of a cancelled trigger has ended, so that its Job must be deleted.
 
-    Where Airflow does not answer it is being stopped. While a worker is to get, or has, the task instance, the worker
-    decides: this waits for what comes of it, but not for long.
+    If Airflow does not answer, it is being stopped, and the task has not ended. While the task instance is scheduled,
+    queued or running, its worker decides: this function polls the state for up to WORKER_SECONDS.
     """
-    deadline = time.monotonic() + MOVING_SECONDS
+    deadline = time.monotonic() + WORKER_SECONDS
     while True:
         try:
             state = await _ask(ti)
         except Exception as error:
-            log.warning(
-                "Airflow does not tell the state of the task instance: %s", processes.text_of(repr(error).encode())
-            )
+            log.warning("cannot get the state of the task instance: %s", processes.text_of(repr(error).encode()))
             return False
-        if state not in MOVING:
+        if state not in WORKER_STATES:
             log.info("the trigger was cancelled; the task instance is %s", state or "cleared")
-            return state != KEPT
+            return state != DEFERRED
         if time.monotonic() >= deadline:
             return False
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _ask(ti: Any) -> str | None:
-    asking = _kept(asyncio.ensure_future(task_state(ti)))
-    done, _ = await asyncio.wait({asking}, timeout=ANSWER_SECONDS)  # which does not cancel it
+    asking = _keep_alive(asyncio.ensure_future(task_state(ti)))
+    done, _ = await asyncio.wait({asking}, timeout=ANSWER_SECONDS)  # does not cancel the request
     if not done:
         raise TimeoutError(f"no answer in {ANSWER_SECONDS:g} s")
     state: str | None = asking.result()
@@ -75,21 +75,21 @@ async def _ask(ti: Any) -> str | None:
 
 
 class _Deletions:
-    """The Jobs of a place that are to be deleted."""
+    """Deletes the Jobs of a place in batches."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._jobs: dict[str, str] = {}  # by uid, those of the next batch
+        self._jobs: dict[str, str] = {}  # the next batch: names by uid
         self._batch: asyncio.Future[str] | None = None
-        self._slots = asyncio.Semaphore(MOST_DELETIONS)
+        self._slots = asyncio.Semaphore(MAX_DELETIONS)
         self.users = 0
 
     async def add(self, job: str, uid: str) -> str:
-        """Deletes a Job with others; returns why that failed, '' if it did not."""
+        """Deletes a Job in the next batch; returns the reason of a failure, '' on success."""
         self._jobs[uid] = job
         if self._batch is None:
-            # In a context of its own: what it logs is of several tasks.
-            self._batch = _kept(contextvars.Context().run(asyncio.ensure_future, self._delete()))
+            # In its own context, because its log messages belong to several tasks.
+            self._batch = _keep_alive(contextvars.Context().run(asyncio.ensure_future, self._delete()))
         return await asyncio.shield(self._batch)
 
     async def _delete(self) -> str:
@@ -103,7 +103,7 @@ _deletions: dict[tuple[asyncio.AbstractEventLoop, Place], _Deletions] = {}
 _tasks: set[asyncio.Future[Any]] = set()
 
 
-def _kept(task: asyncio.Future[Any]) -> asyncio.Future[Any]:
+def _keep_alive(task: asyncio.Future[Any]) -> asyncio.Future[Any]:
     """Keeps a task alive until it is done: an event loop has only weak references."""
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
@@ -111,7 +111,10 @@ def _kept(task: asyncio.Future[Any]) -> asyncio.Future[Any]:
 
 
 async def delete(place: Place, job: str, uid: str) -> str:
-    """Deletes a Job unless it is finished, and waits until it is gone; returns why that failed, '' if it did not."""
+    """Deletes a Job unless it is finished, and waits until it is gone.
+
+    Returns the reason of a failure, '' on success.
+    """
     key = asyncio.get_running_loop(), place
     deletions = _deletions.setdefault(key, _Deletions(place))
     deletions.users += 1
@@ -125,16 +128,16 @@ async def delete(place: Place, job: str, uid: str) -> str:
 
 async def _reap(place: Place, jobs: dict[str, str]) -> str:
     listed = [{"job": job, "namespace": place.namespace, "uid": uid} for uid, job in jobs.items()]
-    line, stdin = reaping(place.cluster, place.environment, listed)
+    line, stdin = reap_command(place.cluster, place.environment, listed)
     process = await processes.start(line, place.environment, stdin)
-    said = ""
+    message = ""
     try:
         async for text in processes.lines(process.stderr):
-            level, said = processes.message_of(text)
-            log.log(level, "%s", said)
+            level, message = processes.message_of(text)
+            log.log(level, "%s", message)
         status = await process.wait()
-        return f"reap-jobs has ended with exit code {status}: {said}" if status else ""
-    except asyncio.CancelledError:  # the triggerer is being stopped: what has begun is to reach the cluster
+        return f"reap-jobs has ended with exit code {status}: {message}" if status else ""
+    except asyncio.CancelledError:  # the triggerer is being stopped: let a request in progress reach the cluster
         await asyncio.wait({asyncio.ensure_future(process.wait())}, timeout=processes.END_SECONDS)
         raise
     finally:

@@ -1,7 +1,7 @@
-"""What becomes of the Job when Airflow ends a task early.
+"""Decides whether to delete the Job when Airflow ends a task early.
 
-What Airflow tells an operator is only that it is killed. Why, is seen in what Airflow has noted of the task instance,
-and in who is left to see it; README.md of this directory's parent has a table of what differs between versions.
+`on_kill` has no reason: Airflow calls it in all cases. The reason follows from the state of the task instance, and from
+whether the supervisor still runs. dags/README.md has a table of the differences between versions of Airflow.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from .cluster import GkeCluster
-from .command import reaping
+from .command import reap_command
 from .compat import has_supervisor, task_states
 
 PR_SET_PDEATHSIG = 1
-ANSWER_SECONDS = 1.5  # for Airflow's answer; Airflow 3 kills what is left of a task after 5 s
-# What a task instance is while its try, or the next one, is to go on. Anything else has been done to it: marked as
-# failed or success by a person, skipped with its DAG run, cleared (restarting), removed.
-GOES_ON = ("running", "up_for_retry", "queued", "scheduled", "up_for_reschedule", "deferred")
+ANSWER_SECONDS = 1.5  # timeout of the request to Airflow; Airflow 3 kills the remaining processes of a task after 5 s
+# States of a task instance whose current or next try continues. In any other state a person has marked it as failed or
+# success or cleared it (restarting), or it was skipped with its DAG run, or removed.
+CONTINUING_STATES = ("running", "up_for_retry", "queued", "scheduled", "up_for_reschedule", "deferred")
 
 
 def tie_to_supervisor(ti: Any) -> int:
-    """Has the kernel send this process a SIGTERM when its supervisor is gone, and returns that process's id.
+    """Makes the kernel send SIGTERM to this process when its supervisor ends; returns the process ID of the supervisor.
 
-    Without that a task goes on when what watches it was killed, beside the next try; Airflow 3.1 does not even pass on
+    Otherwise a task whose supervisor was killed continues while the next try runs. Also, Airflow 3.1 does not forward
     the SIGTERM of a worker that is being stopped.
     """
     if has_supervisor(ti):
@@ -36,28 +36,29 @@ def tie_to_supervisor(ti: Any) -> int:
     return os.getppid()
 
 
-def is_awaited(ti: Any) -> bool:
-    """Returns whether a next try of this task instance will want the Job, by asking Airflow.
+def next_try_needs_job(ti: Any) -> bool:
+    """Returns whether this task instance has a next try that needs the Job, by its state in Airflow.
 
-    Where Airflow does not answer it is being stopped, so the same holds as for a task instance that is running.
+    If Airflow does not answer, it is being stopped, and the task instance counts as running.
     """
-    return ti.try_number <= ti.max_tries and _ask(ti) in GOES_ON
+    return ti.try_number <= ti.max_tries and _ask(ti) in CONTINUING_STATES
 
 
 def delete_job(job: dict[str, Any] | None, environment: dict[str, str], log: Any) -> None:
-    """Deletes the Job of a task that ends while none of its scripts runs, unless the Job is finished.
+    """Deletes the Job of a task that is killed while none of its scripts runs, unless the Job is finished.
 
-    The script goes on when Airflow kills this process.
+    The script that deletes it continues when Airflow kills this process.
 
-    :param job: the XCom `job`; None where there is no Job yet
-    :param environment: of the script
+    :param job: the XCom `job`; None if there is no Job yet
+    :param environment: the environment variables of the script
     """
     if job is None:
         return
     listed = {"job": job["name"], "namespace": job["namespace"], "uid": job["uid"]}
     cluster = GkeCluster(**job["cluster"]).arguments()
-    line, stdin = reaping(cluster, environment["GKE_JOB_AIRFLOW_ENVIRONMENT"], [listed])
-    # Neither tied to this process, as a script of a task is, nor to a pipe that ends with it.
+    line, stdin = reap_command(cluster, environment["GKE_JOB_AIRFLOW_ENVIRONMENT"], [listed])
+    # Without these variables the script does not end with this process, as a script of a task does. Its output goes to
+    # a file, because a pipe ends with this process.
     environment = {name: value for name, value in environment.items() if not name.startswith("AIRFLOW_CTX_")}
     with TemporaryFile() as output:
         subprocess.run(  # noqa: S603 # no shell reads the words of the line
@@ -70,13 +71,13 @@ def delete_job(job: dict[str, Any] | None, environment: dict[str, str], log: Any
             check=False,
         )
         output.seek(0)
-        said = output.read()
-    for text in said.decode(errors="replace").splitlines():
+        messages = output.read()
+    for text in messages.decode(errors="replace").splitlines():
         log.warning("%s", text)
 
 
 def _ask(ti: Any) -> str | None:
-    # Not in this thread: the signal may have interrupted it in what the question needs.
+    # In another thread: the signal may have interrupted this one in code that the request needs.
     answer: list[str | None] = []
 
     def ask() -> None:

@@ -1,8 +1,9 @@
 """Links from a task to its Job, and to its logs, in the Google Cloud console.
 
-Airflow 3 keeps them as XComs. The web server of Airflow 2.11 makes them itself, and does not have the DAGs: there this
-file is a plugin that reads the XCom `job`, as `plugins/gke_job_links.py`. So it imports nothing of the package. A
-serialized DAG names the classes of its links, which the plugin registers under the names that they have in the package.
+Airflow 3 stores the links as XComs. The web server of Airflow 2.11 makes them itself, and has no access to the DAGs.
+For it this file is also the plugin `plugins/gke_job_links.py`, which reads the XCom `job`. Therefore the file imports
+nothing of the package. A serialized DAG names the classes of its links; the plugin registers them with the module name
+of the package.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ PACKAGE = "gke_job.links"
 
 
 def job_url(job: Any) -> str:
-    """Returns where the console shows a Job; "" where its cluster is not named by project, location and name.
+    """Returns the URL of a Job in the console; "" if its cluster is not given by project, location and name.
 
     :param job: the XCom `job`: `{"name": ..., "namespace": ..., "uid": ..., "cluster": {"project": ..., ...}}`
     """
@@ -38,7 +39,7 @@ def job_url(job: Any) -> str:
 
 
 def logs_url(job: Any) -> str:
-    """Returns where Cloud Logging shows the logs of a Job's Pods, those that are gone too; "" as job_url."""
+    """Returns the URL of the logs of a Job's Pods in Cloud Logging, also of deleted Pods; "" as job_url."""
     if not (found := _place(job)):
         return ""
     project, location, cluster, namespace, name = found
@@ -54,7 +55,7 @@ def logs_url(job: Any) -> str:
 
 
 def _place(job: Any) -> list[str]:
-    """Returns project, location, cluster, namespace and name, as parts of a URL."""
+    """Returns project, location, cluster, namespace and name, quoted for a URL; [] if one of them is missing."""
     job = job if isinstance(job, dict) else {}
     cluster = job.get("cluster")
     cluster = cluster if isinstance(cluster, dict) else {}
@@ -63,7 +64,7 @@ def _place(job: Any) -> list[str]:
 
 
 class JobLink(BaseOperatorLink):
-    """The Job."""
+    """Link to the Job."""
 
     __module__ = PACKAGE
     name = "Job in Google Cloud console"
@@ -74,7 +75,7 @@ class JobLink(BaseOperatorLink):
 
 
 class LogsLink(BaseOperatorLink):
-    """The logs of its Pods."""
+    """Link to the logs of the Pods of the Job."""
 
     __module__ = PACKAGE
     name = "Logs in Cloud Logging"
@@ -85,9 +86,9 @@ class LogsLink(BaseOperatorLink):
 
 
 def _job(operator: Any, ti_key: Any) -> Any:
-    if AIRFLOW_2:  # the operator is what the web server knows of it
+    if AIRFLOW_2:  # in the web server the operator is deserialized
         return XCom.get_value(ti_key=ti_key, key="job")
-    return getattr(operator, "submitted", None)  # a MappedOperator, whose instance could not be made, has none
+    return getattr(operator, "submitted", None)  # a MappedOperator that could not be unmapped does not have it
 
 
 LINKS = [JobLink(), LogsLink()]
@@ -95,14 +96,14 @@ LINKS = [JobLink(), LogsLink()]
 if AIRFLOW_2:
 
     class GkeJobLinks(plugins_manager.AirflowPlugin):
-        """What Airflow looks for in the folder `plugins`."""
+        """The plugin that Airflow loads from the folder `plugins`."""
 
         name = "gke_job_links"
         operator_extra_links = LINKS
 
 
 def operator_links() -> Sequence[Any]:
-    """Returns the links of an operator: on Airflow 2.11 none without the plugin, a web server would log errors."""
+    """Returns the links of an operator: none on Airflow 2.11 without the plugin, because its web server logs errors."""
     if AIRFLOW_2:
         plugins_manager.ensure_plugins_loaded()
         if not any(plugin.name == GkeJobLinks.name for plugin in plugins_manager.plugins or []):

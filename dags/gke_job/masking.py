@@ -1,4 +1,4 @@
-"""Keeps out of the log what a sensitive name holds, by Airflow's list of such names."""
+"""Masks the values of sensitive names in the log. Airflow's configuration lists these names."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Any
 
 from .compat import mask_secret, redact
 
-# Values that a name of Airflow's list is part of; what they hold is no secret, and often a word of the log.
+# Values whose names contain a sensitive name. They hold names of Kubernetes objects, which are no secrets and which
+# occur in the log.
 NAMES_OF_OBJECTS = ("service_account", "image_pull_secrets", "secret_files")
 PROBE = "a text"
 
 
 def mask(values: dict[str, Any]) -> None:
-    """Has Airflow mask the texts of a template's values that stand under a sensitive name.
+    """Masks the strings under sensitive names in the values of a template.
 
-    Each alone: given all values, Airflow warns of any short text among them, which is no secret.
+    Each string is passed to Airflow separately. With all values, Airflow warns of short strings that are no secrets.
     """
     for name, text in _secrets({name: value for name, value in values.items() if name not in NAMES_OF_OBJECTS}):
         mask_secret(text, name)

@@ -18,79 +18,81 @@ from .cluster import GkeCluster
 from .command import command
 from .compat import AirflowException, AirflowTaskTimeout, BashOperator, Context, conf
 from .deferral import Deferral
-from .instance import airflow_environment, cleared
+from .instance import airflow_environment, cleared_variable
 from .links import operator_links
 from .masking import mask
-from .repeat import log_repetition
-from .report import Report
+from .repeat import log_repeat_command
+from .run_directory import RunDirectory
 from .runner import Runner
 from .values import merged, plain
 
 NOT_FINISHED, TIMED_OUT = 75, 124  # exit codes of run-job
-OF_SUBMIT_JOB = ("escalate", "fallback", "validate", "timeout", "schedule_timeout", "unreachable_timeout", "on_change")
+SUBMIT_OPTIONS = ("escalate", "fallback", "validate", "timeout", "schedule_timeout", "unreachable_timeout", "on_change")
 
 
 class GkeJobOperator(BashOperator):
     """Runs a Kubernetes Job on a GKE cluster: creates it, streams its logs, returns its result.
 
-    The work is done by `scripts/run-job`, whose --help says more of each option. The return value is what the container
-    wrote to `/dev/termination-log`: decoded JSON, or text, or None. The exception of a failed task, which callbacks
-    find in their context, has the reason, the advice, the Job, the cluster and where its logs are.
+    The operator runs `scripts/run-job`; `run-job --help` describes each option in detail. The return value is what the
+    container wrote to `/dev/termination-log`: decoded JSON, or text, or None. The exception of a failed task, which is
+    in the context of callbacks, has the reason, the advice, the Job, the cluster and the URL of the logs.
 
     A time is a number of seconds or a timedelta.
 
     :param template: name of a file in `templates/` without `.yaml.j2`, or an absolute path (templated)
-    :param manifest: instead of `template` and `values`, a Job as a dict, in the words of the Kubernetes API, or a list
-        of a Job and the ConfigMaps and Services that it owns. The name is set by the toolkit. Do not fill it from an
-        XCom or a param that others can set (templated)
-    :param values: what the template is filled with. Jinja strings and XComArgs may stand anywhere in it; an XComArg
-        keeps its Python type. Must be JSON: dict, list, str, int, float, bool, None. What a key with a sensitive name
-        holds, as Airflow has it (`password`, `token`, ...), shows neither in the log nor in the UI (templated)
-    :param map_values: what each of mapped tasks has of its own, merged over the `values` of `partial`; a dict in both
-        is merged in the same way (templated)
-    :param profile: an entry of `templates/profiles.yaml`: where and how big the Job runs (templated)
-    :param profile_for: instead of `profile`, what it must be big enough for: `{"bytes": 73_000_000_000}` (templated)
+    :param manifest: instead of `template` and `values`, a Job as a dict with the fields of the Kubernetes API, or a
+        list of a Job and the ConfigMaps and Services that it owns. The toolkit sets the name. Do not fill the manifest
+        from an XCom or a param that others can set (templated)
+    :param values: the values of the template. It may contain Jinja strings and XComArgs at any level; an XComArg keeps
+        its Python type. Must be JSON: dict, list, str, int, float, bool, None. The value of a key that Airflow regards
+        as sensitive (`password`, `token`, ...) is masked in the log and in the UI (templated)
+    :param map_values: the values of each mapped task, merged over the `values` of `partial`; a dict in both is merged
+        in the same way (templated)
+    :param profile: an entry of `templates/profiles.yaml`: the nodes and the size of the Job (templated)
+    :param profile_for: instead of `profile`, the size that it must hold: `{"bytes": 73_000_000_000}` (templated)
     :param profiles: a YAML file with profiles and prices of the team, which override `templates/profiles.yaml`
         (templated)
     :param escalate: whether a retry after an OOMKilled takes the next larger profile
     :param fallback: whether a retry takes the fallback of the profile when the last try was lost to preemption, or got
-        no nodes within `schedule_timeout`; a task that is cleared begins with `profile` again
-    :param validate: how the manifest is looked at before it is sent
-    :param cluster: where it runs; by default the current context of the worker's kubeconfig (fields templated)
-    :param namespace: Kubernetes namespace; by default the template's, else the context's (templated)
-    :param timeout: time from submitting to the result; then the Job is deleted and the task fails
-    :param schedule_timeout: the same for the time in which no Pod of the Job has a node, of a distributed Job not all
-        of them, or a quota keeps Job or Pods from being created
-    :param start_timeout: the same for the time in which a Pod cannot be started (no such image, Secret, ...), or
-        the cluster refuses to create Pods
-    :param unreachable_timeout: the task fails when the cluster does not answer for so long; the Job goes on
+        no nodes within `schedule_timeout`; a task that is cleared starts with `profile` again
+    :param validate: how the manifest is validated before it is sent
+    :param cluster: the cluster of the Job; by default the current context of the worker's kubeconfig (fields templated)
+    :param namespace: Kubernetes namespace; by default that of the template, else that of the context (templated)
+    :param timeout: maximum time from the submission to the result; then the Job is deleted and the task fails
+    :param schedule_timeout: maximum time in which no Pod of the Job has a node (for a distributed Job: not all Pods),
+        or a quota prevents the creation of the Job or its Pods; then the Job is deleted and the task fails
+    :param start_timeout: maximum time in which a Pod cannot start (missing image, Secret, ...), or the cluster refuses
+        to create Pods; then the Job is deleted and the task fails
+    :param unreachable_timeout: the task fails when the cluster does not answer for this time; the Job continues
     :param heartbeat: interval from the last message to a progress message
-    :param max_log_streams: containers whose logs are read at the same time
-    :param logs: whose logs are printed: those of all containers, of those that failed, or none
-    :param multiple_outputs: whether of a result that is a JSON object each key is an XCom as well, so that
-        `job.output["loss"]` is one of its values. A key that is no plain name (1 to 250 letters, digits, `_`, `.`, `-`;
-        not `.`, `..`, `return_value`, `job`, `timing` or `_link_...`) is in the return value only. Read what may be
-        null from the return value: Airflow 3 fails a task that is given an XCom of None. A result that is no object is
-        no error
+    :param max_log_streams: number of containers whose logs are read at the same time
+    :param logs: the containers whose logs are printed: all, those that failed, or none
+    :param multiple_outputs: whether each key of a result that is a JSON object is also an XCom, so that another task
+        can use `job.output["loss"]`. A key that is not a plain name (1 to 250 letters, digits, `_`, `.`, `-`; not `.`,
+        `..`, `return_value`, `job`, `timing` or `_link_...`) is only in the return value. Read a key that may be null
+        from the return value: Airflow 3 fails a task that is given an XCom of None. A result that is not an object is
+        not an error
     :param result_required: whether the task fails, without a retry, when the Job is complete and its container, or that
         of any index of an Indexed Job, has left no result
-    :param skip_on_exit_code: exit codes of the container for which the task is skipped, not failed, when the Job fails:
-        one or several. That of the Pod that failed last counts; of an Indexed Job, that of each failed index
+    :param skip_on_exit_code: exit codes of the container, one or several, for which the task is skipped instead of
+        failed when the Job fails. The exit code of the Pod that failed last counts; in an Indexed Job, that of each
+        failed index
     :param wait_for_completion: False: the task succeeds when the Job is submitted, and returns `{"name": ...,
-        "namespace": ..., "uid": ..., "cluster": {...}}`, which is the XCom `job` as well. Nobody deletes the Job then,
-        and its times count for the submission alone
+        "namespace": ..., "uid": ..., "cluster": {...}}`, which is also the XCom `job`. Then nothing deletes the Job,
+        and the timeouts apply only to the submission
     :param deferrable: whether the task waits in the triggerer and holds no worker slot while the Job runs; by default
-        as `default_deferrable` of the section `operators` in airflow.cfg. Everything else stays as it is, but for the
-        logs: they are printed at the end, and every `logging_interval`
-    :param logging_interval: time between two resumptions of a deferred task that print the logs so far; by default
-        they are printed at the end
-    :param report: where to leave a report of the run, one HTML file: a path on the worker, or `gs://BUCKET/NAME.html`.
+        `default_deferrable` of the section `operators` in airflow.cfg. The only other difference is in the logs: they
+        are printed at the end, and every `logging_interval`
+    :param logging_interval: interval at which a deferred task is resumed to print the logs so far; by default it prints
+        them at the end
+    :param report: where to write a report of the run, one HTML file: a path on the worker, or `gs://BUCKET/NAME.html`.
         A failure to write it is a warning (templated)
     :param on_change: when this task still runs a Job of another manifest: fail, attach to it, or replace it
-    :param on_kill_action: whether a killed task deletes its Job or keeps it running, for the next try to attach to;
-        auto: deletes it when somebody has marked or cleared the task, when it took longer than `execution_timeout`, and
-        when there is no next try; keeps it when the worker is being stopped. A worker that dies always keeps it
-    :param kwargs: as for BashOperator; `env` is that of run-job, not of the container, and needs `append_env=True`
+    :param on_kill_action: whether a killed task deletes its Job, or keeps it for the next try to attach to. auto:
+        deletes it when somebody has marked or cleared the task, when `execution_timeout` has expired, and when there is
+        no next try; keeps it when the worker is being stopped. When a worker dies, the Job is always kept
+    :param kwargs: the arguments of BashOperator; `env` is for run-job, not for the container, and needs
+        `append_env=True`
     """
 
     template_fields: Sequence[str] = (
@@ -105,10 +107,10 @@ class GkeJobOperator(BashOperator):
         "namespace",
         "report",
     )
-    # As BashOperator declares it: no ClassVar.
+    # No ClassVar, because BashOperator declares it without.
     template_fields_renderers = dict.fromkeys(("manifest", "values", "map_values", "profile_for", "cluster"), "json")
     operator_extra_links = operator_links()
-    template_ext: Sequence[str] = ()  # a value that ends in .sh is a value, not a file to load
+    template_ext: Sequence[str] = ()  # a value that ends in .sh is not a file to load
 
     def __init__(
         self,
@@ -143,12 +145,12 @@ class GkeJobOperator(BashOperator):
         on_kill_action: OnKill = "auto",
         **kwargs: Any,
     ) -> None:
-        arguments.check_others(type(self), kwargs)
-        # The keys are pushed here, because Airflow pushes them all; and the exit codes of the scripts skip nothing.
+        arguments.check_unknown_arguments(type(self), kwargs)
+        # BashOperator would push all keys, and would skip the task by the exit code of the script.
         super().__init__(bash_command="", multiple_outputs=False, skip_on_exit_code=None, **kwargs)
         arguments.check_environment(self.env, self.append_env)
         arguments.check_choices(validate=validate, logs=logs, on_change=on_change, on_kill_action=on_kill_action)
-        arguments.check_sources(template, manifest, values, map_values, cluster)
+        arguments.check_manifest_source(template, manifest, values, map_values, cluster)
         arguments.check_profile(manifest, profile, profile_for, profiles)
         arguments.check_switches(
             multiple_outputs=multiple_outputs,
@@ -162,7 +164,7 @@ class GkeJobOperator(BashOperator):
         self.profile = profile
         self.profile_for = profile_for
         self.profiles = profiles
-        # Airflow renders an object in place, and tasks share this one; it renders a dict to a new dict.
+        # A dict, because Airflow renders it to a new dict. It renders an object in place, which tasks may share.
         self.cluster = (cluster or GkeCluster()).to_dict()
         self.namespace = namespace
         self.report = report
@@ -182,7 +184,7 @@ class GkeJobOperator(BashOperator):
         }
         self.logging_interval = logging_interval
         arguments.check_options(self._times, has_profile=bool(profile or profile_for))
-        arguments.check_submission(
+        arguments.check_submit_only(
             wait_for_completion=wait_for_completion,
             do_xcom_push=self.do_xcom_push,
             result_required=result_required,
@@ -190,84 +192,84 @@ class GkeJobOperator(BashOperator):
             report=report,
         )
         self.on_kill_action = on_kill_action
-        self.pushes_keys = multiple_outputs
+        self.pushes_result_keys = multiple_outputs
         self.result_required = result_required
         self.wait_for_completion = wait_for_completion
         if deferrable is None:
             deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
         self.deferrable = deferrable
         self.skipped_exit_codes = arguments.exit_codes(skip_on_exit_code)
-        others: Any = self.on_success_callback or []  # Airflow 2 takes one, and has None for none
+        others: Any = self.on_success_callback or []  # Airflow 2 also has a single callback, or None
         self.on_success_callback = [results.mark_collected, *([others] if callable(others) else others)]
-        self.collected: Report | None = None  # of a complete Job that is not marked yet
+        self.unmarked_run: RunDirectory | None = None  # of a complete Job that is not yet marked as collected
         self.submitted: dict[str, Any] | None = None  # the XCom `job`
-        self.checked: dict[str, Any] = {}  # what a check of the Job has left for the next one
+        self.check_state: dict[str, Any] = {}  # the state that a check of the Job leaves for the next one
         self._ti: Any = None
         self._supervisor = 0
-        self._is_ended = False  # Airflow 3 goes on after on_kill
+        self._is_ended = False  # needed because Airflow 3 continues the task after on_kill
 
     def execute(self, context: Context) -> Any:
-        """Runs the Job to its end and returns its result.
+        """Runs the Job until it is finished, and returns its result; submits or defers it where the arguments say so.
 
         :raises AirflowSkipException: the Job failed with an exit code of `skip_on_exit_code`
         :raises AirflowFailException: run-job ended with an exit code for which no retry helps
-        :raises AirflowException: run-job ended with another exit code than 0
+        :raises AirflowException: run-job ended with any other exit code except 0
         """
         self._ti = context["ti"]
         self.log.info("gke-job %s", paths.version())
-        options = {**self.options, **self._of_the_end}
+        options = {**self.options, **self._result_options}
         try:
             if not self.wait_for_completion:
                 return self._submit(context)
             if self.deferrable:
                 return self._submit_and_defer(context, options)
-            return self._returned(context, self._run_with_values(context, "run-job", **options))
+            return self._return_value(context, self._run_with_values(context, "run-job", **options))
         except AirflowException as error:
-            # Frames below this one do not help the reader of the log.
+            # The frames below this one do not help a reader of the log.
             raise error.with_traceback(None) from None
 
     def resume(self, context: Context, event: dict[str, Any]) -> Any:
-        """Checks the Job of a deferred task, and returns its result or waits on.
+        """Checks the Job of a deferred task; returns its result, or defers the task again.
 
-        :param event: of GkeJobTrigger
-        :raises AirflowTaskTimeout: `execution_timeout` is over
+        :param event: the payload of the event of GkeJobTrigger
+        :raises AirflowTaskTimeout: `execution_timeout` has expired
         """
         self.log.info("gke-job %s", paths.version())
-        wait = Deferral.of(event)
+        wait = Deferral.from_event(event)
         self._ti, self.submitted = context["ti"], wait.job
         now = time.time()
         names = ("timeout", "schedule_timeout", "start_timeout", "unreachable_timeout", "max_log_streams", "logs")
         options = {name: self.options[name] for name in (*names, "fallback", "on_kill")}
-        options |= {**self._of_the_end, **wait.options(now)}
+        options |= {**self._result_options, **wait.options(now)}
         try:
             result = self._run(context, "run-job", check=json.loads(wait.check), **options)
         except AirflowException as error:
-            if self.runner.status == TIMED_OUT and wait.is_task_over(now):
-                raise AirflowTaskTimeout(f"execution_timeout is over: {error}") from None
+            if self.runner.status == TIMED_OUT and wait.is_execution_timeout_over(now):
+                raise AirflowTaskTimeout(f"execution_timeout has expired: {error}") from None
             if self.runner.status != NOT_FINISHED:
                 raise error.with_traceback(None) from None
         else:
-            return self._returned(context, result)
-        self._defer(wait.checked(self.checked, deferral.limits_of(self._times)))
+            return self._return_value(context, result)
+        self._defer(wait.after_check(self.check_state, deferral.limits_from(self._times)))
         return None
 
     def _submit_and_defer(self, context: Context, options: dict[str, Any]) -> Any:
-        begun = time.time()
+        submitted_at = time.time()
         try:
-            return self._returned(context, self._run_with_values(context, "run-job", check={}, **options))
+            return self._return_value(context, self._run_with_values(context, "run-job", check={}, **options))
         except AirflowException:
             if self.runner.status != NOT_FINISHED or not self.submitted:
                 raise
         start_date = context["ti"].start_date  # None in `dag.test()` of Airflow 2.11
-        started = start_date.timestamp() if start_date else begun
+        started_at = start_date.timestamp() if start_date else submitted_at
         wait = Deferral(
             job=self.submitted,
             environment=airflow_environment(self.get_env(context)),
-            begun=begun,
-            task_ends=started + self.execution_timeout.total_seconds() if self.execution_timeout else None,
-            limits=deferral.limits_of(self._times),
+            begun=submitted_at,
+            task_ends=started_at + self.execution_timeout.total_seconds() if self.execution_timeout else None,
+            limits=deferral.limits_from(self._times),
             deletes=self.on_kill_action != "keep",
-            check=json.dumps(self.checked),
+            check=json.dumps(self.check_state),
         )
         return self._defer(wait)
 
@@ -276,14 +278,14 @@ class GkeJobOperator(BashOperator):
 
     @cached_property
     def runner(self) -> Runner:
-        """What runs the scripts."""
+        """The Runner of the scripts."""
         return Runner(self.log)
 
     def on_kill(self) -> None:
-        """Ends run-job, and waits until it has deleted the Job or has let go of it.
+        """Ends run-job, and waits until it has deleted the Job or, if the Job is kept, has ended.
 
-        Of a task that waits in the triggerer it deletes the Job itself between two scripts, and where run-job was ended
-        before it could: it had no credentials yet.
+        For a deferrable task it deletes the Job itself, unless the Job is kept, when no script runs, or when run-job ended
+        before it had credentials.
         """
         self._is_ended = True
         is_running = self.runner.is_running()
@@ -297,13 +299,13 @@ class GkeJobOperator(BashOperator):
             kills.delete_job(self.submitted or deferral.job_of_resumed_task(), environment, self.log)
 
     def get_env(self, context: Context) -> dict[str, str]:
-        """Returns the worker's environment and what identifies this task instance to the scripts."""
+        """Returns the worker's environment variables, and those that identify this task instance to the scripts."""
         ti: Any = context["ti"]
         return {
             **self._environment(super().get_env(context)),
             "GKE_JOB_MAP_INDEX": str(ti.map_index),
             "GKE_JOB_DETACHED": "" if self.wait_for_completion else "true",
-            "GKE_JOB_CLEARED": cleared(
+            "GKE_JOB_CLEARED": cleared_variable(
                 ti, self.retries, replaces=self._waits_in_triggerer and self.on_kill_action != "keep"
             ),
         }
@@ -314,7 +316,7 @@ class GkeJobOperator(BashOperator):
 
     @property
     def cluster_arguments(self) -> list[str]:
-        """The options that name the cluster to the scripts."""
+        """Options that name the cluster to the scripts."""
         return GkeCluster(**self.cluster).arguments()
 
     @property
@@ -322,8 +324,8 @@ class GkeJobOperator(BashOperator):
         return {**self.options, "logging_interval": self.logging_interval}
 
     @property
-    def _of_the_end(self) -> dict[str, Any]:
-        """Options of run-job for the end of a Job."""
+    def _result_options(self) -> dict[str, Any]:
+        """Options of run-job that apply when the Job is finished."""
         return {"result_required": self.result_required, "mark": "later", "report": self.report}
 
     @property
@@ -334,18 +336,19 @@ class GkeJobOperator(BashOperator):
         if self._supervisor and os.getppid() != self._supervisor:
             return True
         if self.on_kill_action == "auto":
-            is_timed_out = isinstance(sys.exc_info()[1], AirflowTaskTimeout)  # as Airflow calls on_kill then
-            return not is_timed_out and kills.is_awaited(self._ti)
+            # Airflow calls on_kill while it handles this exception.
+            is_timed_out = isinstance(sys.exc_info()[1], AirflowTaskTimeout)
+            return not is_timed_out and kills.next_try_needs_job(self._ti)
         return self.on_kill_action == "keep"
 
-    def _returned(self, context: Context, result: str) -> Any:
+    def _return_value(self, context: Context, result: str) -> Any:
         value = json.loads(result, parse_int=results.integer)
-        if self.do_xcom_push and self.pushes_keys and isinstance(value, dict):
-            results.push_keys(value, context, self.log)
+        if self.do_xcom_push and self.pushes_result_keys and isinstance(value, dict):
+            results.push_result_keys(value, context, self.log)
         return value
 
     def _submit(self, context: Context) -> dict[str, Any]:
-        options = {name: self.options[name] for name in OF_SUBMIT_JOB}
+        options = {name: self.options[name] for name in SUBMIT_OPTIONS}
         return self._note_job(context, *self._run_with_values(context, "submit-job", **options).split())
 
     def _note_job(self, context: Context, name: str, namespace: str, uid: str) -> dict[str, Any]:
@@ -366,10 +369,10 @@ class GkeJobOperator(BashOperator):
             "namespace": self.namespace,
             "template": self.template,
             "profile": self.profile,
-            "profile_for": arguments.size_option(self.profile_for),
+            "profile_for": arguments.profile_for_option(self.profile_for),
             "profiles": self.profiles,
         }
-        log_repetition(self.log, self.cluster_arguments, files, options, waits=self.wait_for_completion)
+        log_repeat_command(self.log, self.cluster_arguments, files, options, waits=self.wait_for_completion)
         return self._run(context, script, files, check=check, **options)
 
     def _run(
@@ -381,30 +384,30 @@ class GkeJobOperator(BashOperator):
         check: dict[str, Any] | None = None,
         **options: Any,
     ) -> str:
-        """Runs one of the scripts on the cluster; returns the last line it printed.
+        """Runs one of the scripts on the cluster; returns the last line that it printed.
 
-        :param files: what the script reads as JSON from files, by option
-        :param check: the script checks the Job once, and this is what the check before has left, {} for the first one.
-            What this one leaves is in `checked`
+        :param files: the contents of JSON files that the script reads, by option
+        :param check: None for a script that waits. Otherwise it checks the Job once, and this is the state that the
+            last check left, {} for the first check. The new state is in `check_state`
         """
         if self._is_ended:
             raise AirflowException(f"{script} is not started: the task was ended")
         cluster = self.cluster_arguments
-        report = Report()
+        directory = RunDirectory()
         try:
-            options |= {option: report.write_json(option, content) for option, content in (files or {}).items()}
+            options |= {option: directory.write_json(option, content) for option, content in (files or {}).items()}
             if check is not None:
-                # Without the file, it is the first check of the Job.
-                file = report.write_json("check_state", check) if check else report.path / "check_state.json"
+                # In the first check the file does not exist.
+                file = directory.write_json("check_state", check) if check else directory.path / "check_state.json"
                 options |= {"once": True, "check_state": file}
             if "job" in options:
-                report.write_job(options["job"], options["namespace"])
+                directory.write_job(options["job"], options["namespace"])
             line = command(script, *cluster, **options)
             self.bash_command = shlex.join(line)
             self._supervisor = kills.tie_to_supervisor(context["ti"])
             result = self.runner.run(
                 line,
-                report,
+                directory,
                 environment=self.get_env(context),
                 cluster=" ".join(cluster),
                 skipped=self.skipped_exit_codes,
@@ -413,11 +416,11 @@ class GkeJobOperator(BashOperator):
                 on_job=partial(self._note_job, context),
             )
             if options.get("mark") == "later":
-                self.collected = report
+                self.unmarked_run = directory
             return str(self.output_processor(result))
         finally:
-            self.checked = report.read_json("check_state")
-            if self.do_xcom_push and (summary := report.read_json("summary")):
+            self.check_state = directory.read_json("check_state")
+            if self.do_xcom_push and (summary := directory.read_json("summary")):
                 results.push_timing(summary, context, self.log)
-            if self.collected is not report:
-                report.remove()
+            if self.unmarked_run is not directory:
+                directory.remove()

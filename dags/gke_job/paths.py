@@ -1,17 +1,17 @@
-"""Where the scripts are: next to the package in a release, one level up in a checkout."""
+"""Finds the scripts: next to the package in a release, one level up in a checkout."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 DAGS = Path(__file__).resolve().parent.parent
-MANIFEST = "MANIFEST"  # the list of files of a release, which deploy-dags makes
+MANIFEST = "MANIFEST"  # the list of files of a release, which deploy-dags writes
 
 
 def script(name: str) -> Path:
-    """Finds one of the toolkit's scripts.
+    """Returns the path of one of the toolkit's scripts.
 
-    :raises FileNotFoundError: it is in neither place
+    :raises FileNotFoundError: the script is in neither place
     """
     places = [DAGS / "scripts" / name, DAGS.parent / "scripts" / name]
     for path in places:
@@ -21,10 +21,10 @@ def script(name: str) -> Path:
 
 
 def version() -> str:
-    """Returns the name of the release; in a checkout, or a copy of one, its version."""
+    """Returns the name of the release; in a checkout, or a copy of one, the version in `scripts/VERSION`."""
     if (DAGS / MANIFEST).is_file():
         return DAGS.name
     try:
         return script("VERSION").read_text().strip()
-    except OSError:  # only for the log: the command that needs a script reports that it is missing
+    except OSError:  # not an error here: the command that needs a script reports that it is missing
         return "of unknown version"

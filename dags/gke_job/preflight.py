@@ -1,4 +1,4 @@
-"""The operator that checks, on a worker, what Jobs need."""
+"""The operator that checks on a worker whether Jobs can run."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from . import paths
 from .command import command
 from .compat import Context, conf
 from .operator import GkeJobOperator
-from .report import Report
+from .run_directory import RunDirectory
 
 
 class CheckGkeSetup(GkeJobOperator):
-    """Runs `scripts/check-setup` on the worker that takes the task: tools, account, endpoint, rights, node pools.
+    """Runs `scripts/check-setup` on the worker of the task: it checks tools, account, endpoint, rights and node pools.
 
-    Each finding is a line of the log; one that needs attention is a warning, with what to do. All of them are the XCom
-    `findings`: a list of dicts of text, `check`, `state` (`ok`, `warning` or `failed`), `found` and `fix`. The task
-    fails when a check has failed. Workers of other queues and the triggerer may differ.
+    Each finding is a line of the log. A finding that needs attention is a warning with the fix. The XCom `findings` has
+    all of them: a list of dicts of strings, `check`, `state` (`ok`, `warning` or `failed`), `found` and `fix`. The task
+    fails when a check has failed. Workers of other queues and the triggerer may differ from this worker.
 
     :param profiles_in_use: names of the profiles to check, separated by commas; by default all (templated)
-    :param kwargs: `cluster`, `namespace`, `profiles`, and as for BashOperator
+    :param kwargs: `cluster`, `namespace`, `profiles`, and the arguments of BashOperator
     """
 
     template_fields = ("cluster", "namespace", "profiles", "profiles_in_use")
@@ -44,11 +44,13 @@ class CheckGkeSetup(GkeJobOperator):
             profiles=self.profiles,
             worker_slots=slots,
         )
-        report = Report()
+        directory = RunDirectory()
         try:
-            self.runner.run(line, report, environment=self.get_env(context), cluster=" ".join(self.cluster_arguments))
+            self.runner.run(
+                line, directory, environment=self.get_env(context), cluster=" ".join(self.cluster_arguments)
+            )
         finally:
-            findings = report.read_json("findings").get("findings", [])
-            report.remove()
+            findings = directory.read_json("findings").get("findings", [])
+            directory.remove()
             if self.do_xcom_push:
                 context["ti"].xcom_push(key="findings", value=findings)

@@ -1,4 +1,4 @@
-"""Runs the toolkit's scripts from an event loop, which nothing here blocks."""
+"""Runs the toolkit's scripts in an event loop, without blocking it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
-from .report import one_line
+from .run_directory import one_line
 
 PIECE_BYTES = 1 << 16
-LONGEST_LINE = 32 << 20  # bytes; watch-jobs names every Job of a namespace in one line
+LONGEST_LINE = 32 << 20  # bytes; watch-jobs lists every Job of a namespace in one line
 LOGGED_CHARACTERS = 2000
 END_SECONDS = 5.0  # from SIGTERM to SIGKILL
-LEVELS = {b"<3>": logging.ERROR, b"<4>": logging.WARNING}  # with which a message begins, as runner.py describes
+LEVELS = {b"<3>": logging.ERROR, b"<4>": logging.WARNING}  # prefixes of messages, which runner.py documents
 
 
 async def start(line: Sequence[str], environment: str, stdin: bytes = b"") -> Process:
-    """Starts a script, as `command` returns its command line.
+    """Starts a script.
 
+    :param line: its command line, as `command` returns it
     :param environment: the name of the Airflow environment
-    :param stdin: what it reads
+    :param stdin: its standard input
     """
     variables = {
         **os.environ,
@@ -39,7 +40,7 @@ async def start(line: Sequence[str], environment: str, stdin: bytes = b"") -> Pr
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=variables,
-        start_new_session=True,  # the Ctrl-C that ends a triggerer is not for its scripts
+        start_new_session=True,  # a Ctrl-C that ends the triggerer does not reach its scripts
     )
     if process.stdin:
         process.stdin.write(stdin)
@@ -48,7 +49,7 @@ async def start(line: Sequence[str], environment: str, stdin: bytes = b"") -> Pr
 
 
 async def lines(stream: asyncio.StreamReader | None) -> AsyncIterator[bytes]:
-    """Yields whole lines, without their newlines; one that is longer than LONGEST_LINE is left out."""
+    """Yields whole lines without their newlines; lines longer than LONGEST_LINE are left out."""
     line, is_too_long = bytearray(), False
     while stream and (piece := await stream.read(PIECE_BYTES)):
         first, *others = piece.split(b"\n")
@@ -62,20 +63,20 @@ async def lines(stream: asyncio.StreamReader | None) -> AsyncIterator[bytes]:
 
 
 def text_of(line: bytes) -> str:
-    """Returns a line of a script as it may be logged."""
+    """Returns a line of a script as text for the log: printable, at most LOGGED_CHARACTERS bytes."""
     return one_line(line[:LOGGED_CHARACTERS].decode(errors="replace"))
 
 
 def message_of(line: bytes) -> tuple[int, str]:
-    """Returns the level of a script's message in a log, and its text as it may be logged."""
+    """Returns the log level of a script's message, and its text for the log."""
     level = LEVELS.get(line[:3])
     return (level, text_of(line[3:])) if level else (logging.INFO, text_of(line))
 
 
 async def end(process: Process) -> None:
-    """Ends a script, and waits until it has ended; the programs that it has started end with it.
+    """Ends a script and the programs that it has started, and waits until it has ended.
 
-    With SIGTERM, and with SIGKILL after END_SECONDS, or when this is cancelled.
+    Sends SIGTERM, and SIGKILL after END_SECONDS or when this coroutine is cancelled.
     """
     if process.returncode is not None:
         return

@@ -1,7 +1,7 @@
-"""Runs one script of the toolkit for a task: its process, its lines in the task's log, its last line.
+"""Runs one script of the toolkit for a task, logs its output, and returns its last line.
 
-A script that runs with GKE_JOB_LEVELS begins a message with `<4>` for a warning and `<3>` for an error, as sd-daemon(3)
-has it. Lines of containers never begin so: follow-job puts the name of the Pod before each.
+With GKE_JOB_LEVELS a script starts a warning with `<4>` and an error with `<3>`, as in sd-daemon(3). Lines of
+containers never start like this, because follow-job prefixes them with the name of the Pod.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from contextlib import suppress
 from subprocess import PIPE, STDOUT, Popen, TimeoutExpired
 from typing import Any
 
-from .report import Report
+from .run_directory import RunDirectory, error_contains
 
-KILL_SECONDS = 3  # from a signal until a script has ended
+KILL_SECONDS = 3  # timeout for a script to end after a signal
 LEVEL = re.compile(r"<([34])>")
-BAR = re.compile(r"  .*\[.*\]")  # a row of the timeline; a line of a Pod begins with the name of the Pod
+BAR = re.compile(r"  .*\[.*\]")  # a row of the timeline; a line of a Pod starts with the name of the Pod
 GAP = re.compile(" {2,}")
 
 
@@ -31,13 +31,13 @@ class Runner:
     def __init__(self, log: Any) -> None:
         self._log = log
         self._process: Popen[bytes] | None = None
-        self._report: Report | None = None
+        self._directory: RunDirectory | None = None
         self.status = 0  # exit code of the last script
 
     def run(
         self,
         line: list[str],
-        report: Report,
+        directory: RunDirectory,
         *,
         environment: Mapping[str, str],
         cluster: str,
@@ -46,81 +46,82 @@ class Runner:
         encoding: str = "utf-8",
         on_job: Callable[[str, str, str], Any] | None = None,
     ) -> str:
-        """Runs a script to its end; returns the last line that it printed.
+        """Runs a script until it ends; returns the last line that it printed.
 
         :param line: its command line
-        :param report: what it reads and leaves
-        :param environment: its variables
-        :param cluster: where its Job is, for people
+        :param directory: the directory of its files
+        :param environment: its environment variables
+        :param cluster: the cluster, as the message of the exception shows it
         :param skipped: exit codes of containers for which the task is skipped
-        :param cwd: where it runs; by default the directory of the report
-        :param on_job: called once with name, namespace and uid, when the script has reported which Job it works on
-        :raises AirflowException: the one for its exit code, which report.py makes
+        :param cwd: its working directory; by default `directory`
+        :param encoding: the encoding of its output
+        :param on_job: called once with name, namespace and uid, when the script has reported its Job
+        :raises AirflowException: the exit code is not 0; RunDirectory.error makes the exception
         """
-        self._report = report
+        self._directory = directory
         self._process = process = Popen(  # noqa: S603 # no shell reads the words of the line
             line,
             stdout=PIPE,
             stderr=STDOUT,
-            cwd=cwd or report.path,
-            env={**environment, "GKE_JOB_REPORT": str(report.path), "GKE_JOB_LEVELS": "yes"},
-            start_new_session=True,  # a signal for the task is not one for the script
+            cwd=cwd or directory.path,
+            env={**environment, "GKE_JOB_REPORT": str(directory.path), "GKE_JOB_LEVELS": "yes"},
+            start_new_session=True,  # a signal to the task does not reach the script
         )
-        held: list[str] = []  # errors, which are most often what the exception says
+        held_errors: list[str] = []  # not logged if the exception contains them, as it usually does
         error = None
         last = ""
         try:
             for last in _lines(process, encoding):
-                self._print(last, held)
-                if on_job and (job := report.job()) and job[2]:
+                self._print(last, held_errors)
+                if on_job and (job := directory.job()) and job[2]:
                     call, on_job = on_job, None
                     call(*job)
             self.status = process.wait()
             if self.status:
-                error = report.error(self.status, cluster, skipped)
+                error = directory.error(self.status, cluster, skipped)
         finally:
-            for text in held:
-                if error is None or not report.is_said(text, error):
+            for text in held_errors:
+                if error is None or not error_contains(error, text):
                     self._log.error("%s", text)
         if error is not None:
             raise error
         return last
 
     def is_running(self) -> bool:
-        """Whether a script runs."""
+        """Returns whether a script is running."""
         return self._process is not None and self._process.poll() is None
 
     def has_job(self) -> bool:
-        """Whether the last script has reported the uid of its Job. From then on it ends the Job when it is ended."""
-        job = self._report.job() if self._report else None
+        """Returns whether the last script has reported the uid of its Job. From then on a signal makes it delete the Job."""
+        job = self._directory.job() if self._directory else None
         return job is not None and job[2] != ""
 
     def end(self, *, keep_job: bool) -> None:
-        """Ends the script that runs, and waits until it has deleted the Job or has let go of it."""
+        """Ends the running script, and waits until it has deleted the Job or, with `keep_job`, has ended."""
         process = self._process
-        assert process  # noqa: S101 # it runs
+        assert process  # noqa: S101 # the caller has checked is_running
         # The process leads a group; run-job --help documents PWR.
         os.killpg(process.pid, signal.SIGPWR if keep_job else signal.SIGTERM)
         with suppress(TimeoutExpired):
             process.wait(timeout=KILL_SECONDS)
 
-    def _print(self, line: str, held: list[str]) -> None:
+    def _print(self, line: str, held_errors: list[str]) -> None:
         level = LEVEL.match(line)
         if level is None:
-            # Airflow's UI shows several spaces as one, and the columns would not stand below each other.
+            # Airflow's UI shows several spaces as one, and the columns would not be aligned.
             is_row = BAR.match(line) is not None
             self._log.info("%s", GAP.sub(lambda gap: "\u00a0" * len(gap[0]), line) if is_row else line)
         elif level[1] == "3":
-            held.append(line[level.end() :])
+            held_errors.append(line[level.end() :])
         else:
             self._log.warning("%s", line[level.end() :])
 
 
 def _lines(process: Popen[bytes], encoding: str) -> Iterator[str]:
-    """Yields what the script prints, until it has ended.
+    """Yields the lines that the script prints, until it has ended.
 
-    Where `execution_timeout` breaks this off the pipe stays open: on_kill comes after that, and what the script prints
-    then must not end it.
+    When `execution_timeout` interrupts this, the pipe stays open. on_kill runs later, and the script must still be able
+    to print.
     """
     assert process.stdout  # noqa: S101 # it is a pipe
     for raw in iter(process.stdout.readline, b""):

@@ -1,4 +1,4 @@
-"""The Airflow sensor that waits for a Job which another task has submitted."""
+"""The Airflow sensor that waits for a Job that another task has submitted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .compat import (
     conf,
 )
 from .deferral import UNREACHABLE_SECONDS
-from .report import Report
+from .run_directory import RunDirectory
 from .runner import Runner
 from .trigger import GkeJobTrigger
 
@@ -34,19 +34,20 @@ FIELDS = ("name", "namespace", "uid", "cluster")
 
 
 class GkeJobSensor(BaseSensorOperator):
-    """Waits until a Job is complete, and returns its result; the Job may be one of another DAG.
+    """Waits until a Job is complete, and returns its result. Another DAG may have submitted the Job.
 
-    It changes nothing: the Job is not deleted when the sensor is killed or its `timeout` is over, and its result is
-    not marked as collected. It prints no logs of Pods: the task that has submitted the Job and Cloud Logging have them.
+    The sensor does not change the Job: it does not delete it when the sensor is killed or its `timeout` expires, and
+    does not mark its result as collected. It does not print the logs of Pods: the task that submitted the Job, and
+    Cloud Logging, have them.
 
     :param job: the XCom `job` of a GkeJobOperator: `{"name": ..., "namespace": ..., "uid": ..., "cluster": {...}}`,
-        e.g. `submit.output` of one with `wait_for_completion=False` (templated)
+        e.g. `submit.output` of an operator with `wait_for_completion=False` (templated)
     :param result_required: as for GkeJobOperator
-    :param skip_on_exit_code: likewise
-    :param deferrable: whether it waits in the triggerer; by default as `default_deferrable` of the section `operators`
-        in airflow.cfg. `poke_interval` and `mode` have no meaning then
-    :param kwargs: as for any sensor: `timeout`, `mode`, `poke_interval`, ...
-    :raises ValueError: what `skip_on_exit_code` has is no exit code
+    :param skip_on_exit_code: as for GkeJobOperator
+    :param deferrable: whether it waits in the triggerer; by default `default_deferrable` of the section `operators` in
+        airflow.cfg. Then `poke_interval` and `mode` have no effect
+    :param kwargs: the arguments of any sensor: `timeout`, `mode`, `poke_interval`, ...
+    :raises ValueError: `skip_on_exit_code` has a value that is not an integer from 1 to 255
     """
 
     template_fields: Sequence[str] = ("job",)
@@ -71,7 +72,7 @@ class GkeJobSensor(BaseSensorOperator):
 
     @cached_property
     def runner(self) -> Runner:
-        """What runs the scripts."""
+        """The Runner of the scripts."""
         return Runner(self.log)
 
     def execute(self, context: Context) -> Any:
@@ -81,7 +82,7 @@ class GkeJobSensor(BaseSensorOperator):
         """
         if not self.deferrable:
             self.log.info("gke-job %s", paths.version())
-            # Unwrapped, because what guards `execute` in Airflow 2 warns of a call by a subclass, too.
+            # Unwrapped, because the decorator of `execute` in Airflow 2 also warns of a call by a subclass.
             return inspect.unwrap(BaseSensorOperator.execute)(self, context)
         return self.resume(context, {"ends": time.time() + self.timeout})
 
@@ -91,9 +92,9 @@ class GkeJobSensor(BaseSensorOperator):
         return PokeReturnValue(is_done, result)
 
     def resume(self, context: Context, event: Mapping[str, Any]) -> Any:
-        """Checks the Job, and returns its result or waits on in the triggerer.
+        """Checks the Job; returns its result, or defers the sensor again.
 
-        :param event: of GkeJobTrigger
+        :param event: the payload of the event of GkeJobTrigger
         """
         self.log.info("gke-job %s", paths.version())
         is_done, result = self._check()
@@ -116,7 +117,7 @@ class GkeJobSensor(BaseSensorOperator):
         return None
 
     def on_kill(self) -> None:
-        """Ends the script that runs."""
+        """Ends the running script."""
         if self.runner.is_running():
             self.runner.end(keep_job=True)
 
@@ -128,7 +129,7 @@ class GkeJobSensor(BaseSensorOperator):
         try:
             GkeCluster(**given["cluster"]).arguments()
         except (TypeError, ValueError) as error:
-            raise AirflowFailException(f"job is {self.job!r}, whose cluster is none: {error}") from None
+            raise AirflowFailException(f"job is {self.job!r}, whose cluster is not valid: {error}") from None
         try:
             self._run("poll-job")
         except AirflowException as error:
@@ -141,7 +142,7 @@ class GkeJobSensor(BaseSensorOperator):
         return True, json.loads(result)
 
     def _diagnosed(self, error: AirflowException) -> AirflowException:
-        """Returns the exception of follow-job, which has the reason, for that of poll-job."""
+        """Returns the exception of follow-job, which has the reason, in place of that of poll-job."""
         try:
             self._run("follow-job", logs="none")
         except AirflowException as diagnosed:
@@ -151,15 +152,15 @@ class GkeJobSensor(BaseSensorOperator):
     def _run(self, script: str, **options: Any) -> str:
         cluster = GkeCluster(**self.job["cluster"]).arguments()
         of_job = {"job": self.job["name"], "namespace": self.job["namespace"], "uid": self.job["uid"]}
-        report = Report()
+        directory = RunDirectory()
         try:
-            report.write_job(self.job["name"], self.job["namespace"])
+            directory.write_job(self.job["name"], self.job["namespace"])
             return self.runner.run(
                 command(script, *cluster, **of_job, **options),
-                report,
+                directory,
                 environment={**os.environ, "GKE_JOB_PYTHON": sys.executable},
                 cluster=" ".join(cluster),
                 skipped=self.skipped_exit_codes,
             )
         finally:
-            report.remove()
+            directory.remove()

@@ -1,4 +1,4 @@
-"""One watch-jobs for all deferred tasks of a triggerer whose Jobs are in the same namespace of a cluster."""
+"""Runs one watch-jobs for all deferred tasks of a triggerer whose Jobs are in the same namespace of a cluster."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .waiting import Seen, View
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds until a watch-jobs that has ended is started again
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds from the end of watch-jobs until it is started again
 NO_RETRY_HELPS = (64, 77, 78)  # exit codes: usage, permission denied, missing configuration
 
 _watches: dict[tuple[asyncio.AbstractEventLoop, tuple[str, ...], str], SharedWatch] = {}
 
 
 class Waiter:
-    """One deferred task; `leave` must be called in the end."""
+    """The wait of one deferred task. The caller must call `leave` at the end."""
 
     def __init__(self, watch: SharedWatch, uid: str) -> None:
         self._watch, self.uid = watch, uid
@@ -32,21 +32,24 @@ class Waiter:
         self.gone = False
 
     def view(self) -> View:
-        """Returns what is known now."""
+        """Returns what the watch currently knows of the Job."""
         watch, seen = self._watch, self._watch.seen.get(self.uid)
-        is_missing = seen is None and watch.sighted is not None
+        is_missing = seen is None and watch.synced_at is not None
         return View(
             seen=seen,
             gone=self.gone,
-            missing_since=max(self._joined, watch.sighted) if is_missing and watch.sighted is not None else None,
-            blind_since=watch.blind_since,
-            trouble=watch.trouble,
-            failed=watch.failed,
+            missing_since=max(self._joined, watch.synced_at) if is_missing and watch.synced_at is not None else None,
+            unreachable_since=watch.unreachable_since,
+            last_error=watch.last_error,
+            fatal_error=watch.fatal_error,
         )
 
     async def changed(self, until: float | None) -> None:
-        """Waits until the view may have changed, or a time is reached, as of time.time()."""
-        # Not asyncio.wait_for, which in Python 3.11 may lose a cancellation.
+        """Waits until the view may have changed.
+
+        :param until: when to return in any case, in seconds since the epoch; None for never
+        """
+        # Not asyncio.wait_for: in Python 3.11 it may lose a cancellation.
         timer = asyncio.get_running_loop().call_later(max(0.0, until - time.time()), self.wake) if until else None
         try:
             await self._changed.wait()
@@ -60,31 +63,35 @@ class Waiter:
         self._changed.set()
 
     def leave(self) -> None:
-        """Stops waiting; the last one ends the process."""
+        """Stops waiting. The last waiter that leaves ends the process."""
         self._watch.leave(self)
 
 
 class SharedWatch:
-    """The process, and what it has reported.
+    """The process watch-jobs of a namespace, and the state that it has reported.
 
-    seen: by uid, the Jobs of the namespace; sighted: since when all of them are known, None while they are not;
-    blind_since: since when nothing is seen of the cluster, None while it is, and trouble: why; failed: why it has
-    ended for good
+    Times are seconds since the epoch.
+
+    seen: the Jobs of the namespace by uid
+    synced_at: since when all Jobs of the namespace are known; None while they are not
+    unreachable_since: since when the cluster does not answer; None while it does
+    last_error: why it does not answer
+    fatal_error: why the watch has ended and is not started again
     """
 
     def __init__(self, cluster: tuple[str, ...], namespace: str) -> None:
         self._key = asyncio.get_running_loop(), cluster, namespace
         self._waiters: dict[str, set[Waiter]] = {}
         self.seen: dict[str, Seen] = {}
-        self.sighted: float | None = None
-        self.blind_since: float | None = time.time()
-        self.trouble, self.failed = "", ""
-        # In a context of its own: what it logs is not of the task that happens to be the first.
+        self.synced_at: float | None = None
+        self.unreachable_since: float | None = time.time()
+        self.last_error, self.fatal_error = "", ""
+        # In its own context, because its log messages do not belong to the first task.
         self._task: asyncio.Task[None] = contextvars.Context().run(asyncio.ensure_future, self._run())
 
     @classmethod
     def join(cls, cluster: list[str], namespace: str, uid: str) -> Waiter:
-        """Begins to wait for a Job.
+        """Returns a new waiter for a Job; starts the watch of the namespace if there is none.
 
         :param cluster: the options that name the cluster to the scripts
         """
@@ -97,7 +104,7 @@ class SharedWatch:
         return waiter
 
     def leave(self, waiter: Waiter) -> None:
-        """Forgets a waiter; the last one ends the process."""
+        """Removes a waiter. The last waiter that leaves ends the process."""
         waiters = self._waiters.get(waiter.uid, set())
         waiters.discard(waiter)
         if not waiters:
@@ -116,20 +123,20 @@ class SharedWatch:
             waiter.wake()
 
     async def _run(self) -> None:
-        """Keeps watch-jobs running, until that is of no use."""
+        """Keeps watch-jobs running, until an error occurs for which no retry helps."""
         pause = FIRST_PAUSE
         try:
             while True:
                 status = await self._watch()
                 if status in NO_RETRY_HELPS:
-                    return self._fail(self.trouble)
-                pause = FIRST_PAUSE if self.sighted else min(2 * pause, LONGEST_PAUSE)
-                self._lose_sight(self.trouble)
+                    return self._fail(self.last_error)
+                pause = FIRST_PAUSE if self.synced_at else min(2 * pause, LONGEST_PAUSE)
+                self._set_unreachable(self.last_error)
                 log.warning("watch-jobs has ended with exit code %s; it is started again in %g s", status, pause)
                 await asyncio.sleep(pause)
-        except FileNotFoundError as error:  # bash, or the script
+        except FileNotFoundError as error:  # bash, or the script, is missing
             self._fail(str(error))
-        except Exception as error:  # else all would wait for ever
+        except Exception as error:  # otherwise the waiters would wait forever
             log.exception("cannot watch Jobs")
             self._fail(f"{type(error).__name__}: {error}")
 
@@ -150,8 +157,8 @@ class SharedWatch:
 
     async def _take_errors(self, process: Process) -> None:
         async for line in processes.lines(process.stderr):
-            level, self.trouble = processes.message_of(line)
-            log.log(level, "%s", self.trouble)
+            level, self.last_error = processes.message_of(line)
+            log.log(level, "%s", self.last_error)
 
     def _take(self, line: bytes) -> None:
         try:
@@ -159,15 +166,15 @@ class SharedWatch:
         except (ValueError, RecursionError):
             report = None
         if not isinstance(report, dict):
-            log.warning("watch-jobs has printed what is no report: %s", processes.text_of(line))
+            log.warning("watch-jobs has printed a line that is not a report: %s", processes.text_of(line))
             return
         event, uid = report.get("event"), report.get("uid")
         if event == "synced" and isinstance(uids := report.get("uids"), list):
             self._sync({uid for uid in uids if isinstance(uid, str)})
         elif event == "reachable":
-            self._regain_sight()
+            self._set_reachable()
         elif event == "unreachable":
-            self._lose_sight(report.get("message"))
+            self._set_unreachable(report.get("message"))
         elif event == "job" and isinstance(uid, str):
             seen = Seen.read(report)
             if seen != self.seen.get(uid):
@@ -179,7 +186,7 @@ class SharedWatch:
     def _sync(self, uids: set[str]) -> None:
         for uid in [uid for uid in self.seen if uid not in uids]:
             self._remove(uid)
-        self._regain_sight()
+        self._set_reachable()
 
     def _remove(self, uid: str) -> None:
         self.seen.pop(uid, None)
@@ -187,20 +194,20 @@ class SharedWatch:
             waiter.gone = True
         self._wake(uid)
 
-    def _lose_sight(self, trouble: Any) -> None:
-        if self.blind_since is None:
-            self.blind_since = time.time()
-        self.sighted = None
-        self.trouble = processes.text_of(str(trouble).encode(errors="replace"))
+    def _set_unreachable(self, error: Any) -> None:
+        if self.unreachable_since is None:
+            self.unreachable_since = time.time()
+        self.synced_at = None
+        self.last_error = processes.text_of(str(error).encode(errors="replace"))
         self._wake()
 
-    def _regain_sight(self) -> None:
-        if self.sighted is None:
-            self.sighted, self.blind_since, self.trouble = time.time(), None, ""
+    def _set_reachable(self) -> None:
+        if self.synced_at is None:
+            self.synced_at, self.unreachable_since, self.last_error = time.time(), None, ""
             self._wake()
 
-    def _fail(self, why: str) -> None:
-        self.failed = why or "see the log of the triggerer"
-        log.error("cannot watch Jobs: %s", self.failed)
+    def _fail(self, error: str) -> None:
+        self.fatal_error = error or "see the log of the triggerer"
+        log.error("cannot watch Jobs: %s", self.fatal_error)
         self._close()
         self._wake()

@@ -1,4 +1,4 @@
-"""Whole DAGs that train a model, made from a description of it."""
+"""Makes DAGs that train a model from a description of the model."""
 
 from __future__ import annotations
 
@@ -12,40 +12,42 @@ from .cluster import GkeCluster
 from .compat import DAG, Param
 from .operator import GkeJobOperator
 
-LONG_AGO = datetime(2026, 1, 1, tzinfo=timezone.utc)  # so that a schedule counts from when the DAG is switched on
+LONG_AGO = datetime(2026, 1, 1, tzinfo=timezone.utc)  # the first run of a schedule is then due when the DAG is unpaused
 PROGRAMS = ("measure", "train", "evaluate")
 SIZES = ("measure", "profile", "profile_for")
-# Arguments of GkeJobOperator that a Training has fields for, that training_dag takes, or that its Jobs have no use for.
-DESCRIBED = ("values", "profile", "profile_for", "escalate", "timeout", "deferrable", "retries")
-OF_THE_DAG = ("cluster", "namespace")
-NO_USE = ("task_id", "manifest", "map_values", "wait_for_completion")
+# Arguments of GkeJobOperator that `job` must not have: fields of Training, arguments of training_dag, and arguments
+# that its tasks do not use.
+TRAINING_FIELDS = ("values", "profile", "profile_for", "escalate", "timeout", "deferrable", "retries")
+DAG_ARGUMENTS = ("cluster", "namespace")
+UNUSED_ARGUMENTS = ("task_id", "manifest", "map_values", "wait_for_completion")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """One model: which programs train it, on what data, on how big a machine, and when.
+    """Describes one model: the programs that train it, its data, the size of its machine, and its schedule.
 
-    A program is a list: the command in the image and its arguments. It has the variables MODEL and DATA.
+    A program is a list: the command in the image and its arguments. It has the environment variables MODEL and DATA.
 
     :param model: name of the model; the DAG is `train_<model>`
-    :param image: image with the programs; a param of the DAG, so that one run may have another
-    :param data: where the data are, in the programs' own words, such as `gs://bucket/prefix`; likewise a param
-    :param train: program that trains
-    :param evaluate: program that runs after it, on a machine of the same profile, with its result as JSON in the
-        variable TRAINED
-    :param measure: program that runs before it on the profile `cpu-small`, and whose result is a JSON object with
-        `bytes`, for which train takes the smallest profile that holds them
-    :param profile: instead of `measure`, the profile
-    :param profile_for: instead of these, what it must be big enough for: `{"bytes": 73_000_000_000}`
+    :param image: image with the programs; also a param of the DAG, so that a run can use another image
+    :param data: location of the data, as the programs expect it, such as `gs://bucket/prefix`; also a param of the DAG
+    :param train: program that trains the model
+    :param evaluate: program that runs after `train` with the same profile; the environment variable TRAINED has the
+        result of `train` as JSON
+    :param measure: program that runs before `train` with the profile `cpu-small`. Its result is a JSON object with
+        `bytes`; `train` uses the smallest profile that holds them
+    :param profile: the profile, instead of `measure`
+    :param profile_for: the size that the profile must hold, instead of these: `{"bytes": 73_000_000_000}`
     :param escalate: whether a retry after an OOMKilled takes the next larger profile
     :param values: more values of the template `batch-job`, for all Jobs: service_account, queue, env, ...
     :param job: more arguments of GkeJobOperator, for all Jobs: fallback, schedule_timeout, on_kill_action, pool, ...
     :param schedule: as for a DAG
-    :param retries: of each task
-    :param timeout: time from submitting the training Job to its result, in seconds or a timedelta
-    :param deferrable: whether train holds no worker slot while its Job runs, as for GkeJobOperator
+    :param retries: number of retries of each task
+    :param timeout: maximum time from the submission of the training Job to its result, in seconds or a timedelta
+    :param deferrable: whether the task `train` waits in the triggerer, as for GkeJobOperator
     :raises TypeError: a program is not a list
-    :raises ValueError: more than one of measure, profile and profile_for is given, or `job` has what it must not
+    :raises ValueError: more than one of measure, profile and profile_for is given, or `job` has an argument that it
+        must not have
     """
 
     model: str
@@ -69,7 +71,7 @@ class Training:
             if isinstance(program := getattr(self, name), str):
                 raise TypeError(f"Training of {self.model!r}: {name} is the text {program!r}; give a list of arguments")
         given = [name for name in SIZES if getattr(self, name)]
-        if refused := sorted({*DESCRIBED, *OF_THE_DAG, *NO_USE} & set(self.job)):
+        if refused := sorted({*TRAINING_FIELDS, *DAG_ARGUMENTS, *UNUSED_ARGUMENTS} & set(self.job)):
             fix = "use the field of Training or the argument of training_dag, where there is one"
             raise ValueError(f"Training of {self.model!r}: job has {', '.join(refused)}: {fix}")
         if len(given) > 1:
@@ -79,13 +81,16 @@ class Training:
 def training_dag(
     training: Training, *, cluster: GkeCluster | None = None, namespace: str | None = None, **dag: Any
 ) -> DAG:
-    """Makes the DAG that measures the data, trains the model and evaluates it, each in a Job.
+    """Returns a DAG that measures the data, trains the model and evaluates it, each in a Job.
 
-    Airflow finds it where the file that calls this holds the word `airflow`; it need not be kept in a variable.
+    Airflow finds the DAG only if the file that calls this function contains the word `airflow`. The DAG need not be
+    assigned to a variable.
 
+    :param training: the model
     :param cluster: as for GkeJobOperator
-    :param namespace: likewise
-    :param dag: as for a DAG: `on_failure_callback` and `on_success_callback` take Airflow's notifiers; `tags`, ...
+    :param namespace: as for GkeJobOperator
+    :param dag: arguments of the DAG: `on_failure_callback` and `on_success_callback` take Airflow's notifiers; `tags`,
+        ...
     """
     options = {
         "schedule": training.schedule,
@@ -108,10 +113,10 @@ def training_dag(
 
 
 def training_dags(trainings: Iterable[Training], **common: Any) -> list[DAG]:
-    """Makes the DAG of each model of a table.
+    """Returns a DAG for each model of a table.
 
     :param common: as for `training_dag`
-    :raises ValueError: two of them are of the same model
+    :raises ValueError: two trainings have the same model
     """
     trainings = list(trainings)
     twice = [model for model, times in Counter(training.model for training in trainings).items() if times > 1]

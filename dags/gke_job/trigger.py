@@ -1,4 +1,4 @@
-"""The trigger that waits for a Job in Airflow's triggerer."""
+"""The trigger that waits for a Job in the triggerer of Airflow."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from .waiting import Fire, Limits, Since, View, Waiting
 
 
 class GkeJobTrigger(BaseTrigger):
-    """Fires one event when a worker has something to do for a Job; what there is, the worker finds out anew.
+    """Fires one event when a worker must check the Job. The worker reads the state of the Job again.
 
     The payload of the event: `{"why": WORD, "message": TEXT, "since": {"lacks_nodes": EPOCH, "cannot_start": EPOCH},
     "task": {...}}`. WORD is finished, gone, timeout, schedule_timeout, start_timeout, unreachable, logs or
     watch_failed; `since` is for the next trigger of the same Job.
 
     :param cluster: the fields of GkeCluster
-    :param namespace: of the Job
-    :param job: its name
-    :param uid: its uid
-    :param environment: the name of this Airflow environment, as the Job has it
-    :param limits: the fields of `waiting.Limits`; what is missing or None has no limit
-    :param since: of the event of the trigger before, None for the first
-    :param deletes: whether the Job is deleted when the task is ended while it is deferred: by a person, or because the
-        time of the deferral is over
-    :param task: what the resumed task is to know; a part of the event, because `dag.test()` passes on nothing else
+    :param namespace: the namespace of the Job
+    :param job: the name of the Job
+    :param uid: the uid of the Job
+    :param environment: the name of this Airflow environment, as in the annotations of the Job
+    :param limits: the fields of `waiting.Limits`; one that is missing or None means no limit
+    :param since: `since` of the last event for this Job; None for the first trigger
+    :param deletes: whether to delete the Job when the task ends while it is deferred: because a person ended it, or
+        because the timeout of the deferral has expired
+    :param task: data for the resumed task. The event contains it, because `dag.test()` passes only the event
     """
 
     def __init__(
@@ -57,18 +57,18 @@ class GkeJobTrigger(BaseTrigger):
         self.limits = dict(limits or {})
         self.since = dict(since or {})
         self.deletes = deletes
-        self.of_task = dict(task or {})
-        self._waits = False  # and so has not handed an event to Airflow
+        self.task_data = dict(task or {})
+        self._is_waiting = False  # True from the start of the wait until Airflow has taken the event
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Returns what makes it anew in a triggerer."""
+        """Returns the class and the arguments, with which a triggerer makes this trigger."""
         names = ("cluster", "namespace", "job", "uid", "environment", "limits", "since", "deletes")
         given = {name: getattr(self, name) for name in names}
-        return f"{__name__}.{type(self).__name__}", {**given, "task": self.of_task}
+        return f"{__name__}.{type(self).__name__}", {**given, "task": self.task_data}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Waits, and fires."""
-        self._waits = True
+        """Waits until a worker must check the Job, and yields the event."""
+        self._is_waiting = True
         self.log.info("gke-job %s", paths.version())
         waiting = Waiting(self.job, Limits(**self.limits), Since(**self.since), time.time())
         waiter = SharedWatch.join(self._cluster_arguments(), self.namespace, self.uid)
@@ -76,15 +76,15 @@ class GkeJobTrigger(BaseTrigger):
             fire = await self._wait(waiting, waiter)
         finally:
             waiter.leave()
-        yield TriggerEvent({**waiting.payload(fire), "task": self.of_task})  # type: ignore[no-untyped-call]
-        self._waits = False  # Airflow, which has come back, has the event
+        yield TriggerEvent({**waiting.payload(fire), "task": self.task_data})  # type: ignore[no-untyped-call]
+        self._is_waiting = False  # Airflow has taken the event, because it has resumed this generator
 
     async def cleanup(self) -> None:
-        """Deletes the Job when the task was ended; Airflow calls this at every end of a trigger."""
-        if not (self._waits and self.deletes):
+        """Deletes the Job if its task has ended. Airflow calls this whenever a trigger ends."""
+        if not (self._is_waiting and self.deletes):
             return
-        task = asyncio.ensure_future(self._end_job())
-        # Airflow 3 cancels a trigger again every second until it has ended, and then closes its log.
+        task = asyncio.ensure_future(self._delete_job())
+        # Airflow 3 cancels a trigger again every second until it has ended, and then closes the log of the trigger.
         while not task.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(task)
@@ -93,32 +93,32 @@ class GkeJobTrigger(BaseTrigger):
         before = View()
         while True:
             view = waiter.view()
-            self._log_news(before, view)
+            self._log_changes(before, view)
             if fire := waiting.decide(view, time.time()):
                 return fire
             before = view
             await waiter.changed(waiting.next_time())
 
-    def _log_news(self, before: View, view: View) -> None:
+    def _log_changes(self, before: View, view: View) -> None:
         if view.seen and view.seen.why and (before.seen is None or before.seen.why != view.seen.why):
             self.log.info("%s", view.seen.why)
-        if view.trouble and not before.trouble:
-            self.log.warning("cannot watch Job %s: %s", self.job, view.trouble)
-        if before.trouble and not view.trouble:
+        if view.last_error and not before.last_error:
+            self.log.warning("cannot watch Job %s: %s", self.job, view.last_error)
+        if before.last_error and not view.last_error:
             self.log.info("the cluster answers again")
-        if view.failed and not before.failed:
-            self.log.error("cannot watch Job %s: %s", self.job, view.failed)
+        if view.fatal_error and not before.fatal_error:
+            self.log.error("cannot watch Job %s: %s", self.job, view.fatal_error)
 
-    async def _end_job(self) -> None:
+    async def _delete_job(self) -> None:
         try:
-            if not await ending.is_over(self.task_instance):
+            if not await ending.has_task_ended(self.task_instance):
                 return
-            self.log.info("deleting Job %s unless it is finished: its task is over", self.job)
+            self.log.info("deleting Job %s unless it is finished: its task has ended", self.job)
             place = ending.Place(
                 cluster=tuple(self._cluster_arguments()), namespace=self.namespace, environment=self.environment
             )
-            if trouble := await ending.delete(place, self.job, self.uid):
-                self.log.error("Job %s may run on; delete it with delete-job: %s", self.job, trouble)
+            if error := await ending.delete(place, self.job, self.uid):
+                self.log.error("Job %s may run on; delete it with delete-job: %s", self.job, error)
         except Exception as error:
             self.log.error("Job %s may run on: %s", self.job, text_of(repr(error).encode()))
 

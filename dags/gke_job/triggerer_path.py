@@ -1,8 +1,8 @@
-"""A plugin, as `plugins/gke_job_triggerer_path.py`: lets the triggerer of Airflow 3 import the package.
+"""The plugin `plugins/gke_job_triggerer_path.py`, which lets the triggerer of Airflow 3 import the package.
 
-There the DAGs folder is in `sys.path` of workers and DAG processor, but not of the triggerer
-(https://github.com/apache/airflow/issues/65455), which loads the plugins when it starts. This one imports nothing of
-the package.
+In Airflow 3 the DAGs folder is in `sys.path` of workers and DAG processor, but not of the triggerer
+(https://github.com/apache/airflow/issues/65455). The triggerer loads plugins when it starts. This plugin imports
+nothing of the package.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 
 class GkeJobTriggererPath(AirflowPlugin):
-    """What Airflow looks for in the folder `plugins`."""
+    """The plugin that Airflow loads from the folder `plugins`."""
 
     name = "gke_job_triggerer_path"
 

@@ -1,4 +1,4 @@
-"""Turns rendered values into JSON."""
+"""Converts rendered values to JSON types, checks and merges them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 
 def plain(value: Any, path: str = "values") -> Any:
-    """Returns the value in types that JSON has: any mapping as dict, any sequence (a mapped task's XCom, too) as list.
+    """Returns the value in JSON types: any mapping as dict, any sequence (also the XCom of a mapped task) as list.
 
-    Nothing else is converted: a date or a Decimal has more than one reading, and which one a template wants is
-    known where the value is made.
+    Nothing else is converted: a date or a Decimal has several representations, and only the code that makes the value
+    knows which one a template expects.
 
-    :param path: where the value is, for the error
-    :raises TypeError: a value that JSON lacks, or a key that is no string
+    :param path: path of the value, for the error
+    :raises TypeError: a value has a type that JSON lacks, or a key is not a string
     :raises ValueError: a number that JSON lacks: NaN or an infinity
     """
     if value is None or isinstance(value, (str, bool, int, float)):
@@ -31,9 +31,9 @@ def plain(value: Any, path: str = "values") -> Any:
 
 
 def check_numbers(value: Any, path: str) -> None:
-    """Refuses numbers that JSON lacks, in dicts and lists, too; Airflow would fail to serialize the DAG.
+    """Refuses numbers that JSON lacks, also in dicts and lists; Airflow would fail to serialize the DAG.
 
-    :param path: where the value is, for the error
+    :param path: path of the value, for the error
     :raises ValueError: NaN or an infinity
     """
     if isinstance(value, float) and not math.isfinite(value):
@@ -47,7 +47,7 @@ def check_numbers(value: Any, path: str) -> None:
 
 
 def merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns values with those of `over` in their place; a dict in both is merged in the same way."""
+    """Returns the values, overridden by those of `over`; a dict in both is merged in the same way."""
     both = {
         key: merged(values[key], value)
         for key, value in over.items()

@@ -1,6 +1,7 @@
-"""When a deferred task has something to do: what a watch has seen of its Job, and clocks, without I/O.
+"""Decides, without I/O, when to resume a deferred task: from the state of its Job and from its timeouts.
 
-All times are seconds since the epoch, as of time.time(): a wait goes on in other processes, and on other machines.
+All times are seconds since the epoch, as of time.time(), because a wait continues in other processes and on other
+machines.
 """
 
 from __future__ import annotations
@@ -8,18 +9,22 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from .report import one_line
+from .run_directory import one_line
 
-GONE_SECONDS = 10.0  # after which a Job that the watch does not know is not there
-RELOOK_SECONDS = 60.0  # from the beginning of a wait until what may have ended the wait before can end this one
+GONE_SECONDS = 10.0  # after this time a Job that the watch does not list counts as deleted
+RECHECK_SECONDS = 60.0  # a condition that may have ended the previous wait can end this one only after this time
 Why = Literal["finished", "gone", "timeout", "schedule_timeout", "start_timeout", "unreachable", "logs", "watch_failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """When the wait is over, and seconds; None for no limit.
+    """Limits of a wait; None for no limit.
 
-    unreachable_timeout: without a view of the cluster; logging_interval: until a worker is to print the logs so far
+    timeout_at: when the wait ends, in seconds since the epoch
+    schedule_timeout: seconds that the Job may lack nodes
+    start_timeout: seconds that the Job may be unable to start
+    unreachable_timeout: seconds that the cluster may not answer
+    logging_interval: seconds until a worker prints the logs so far
     """
 
     timeout_at: float | None = None
@@ -31,7 +36,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Since:
-    """Since when the Job lacks nodes, and cannot start; None where it does not."""
+    """Since when the Job lacks nodes, and since when it cannot start; None while this is not the case."""
 
     lacks_nodes: float | None = None
     cannot_start: float | None = None
@@ -39,7 +44,14 @@ class Since:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What watch-jobs has reported of a Job. state: `Complete`, ...; why: why a Pod waits or cannot be started."""
+    """The last report of watch-jobs on a Job.
+
+    state: `Complete`, ...
+    finished: whether the Job is finished
+    lacks_nodes: whether the Job lacks nodes
+    cannot_start: whether the Job cannot start
+    why: why a Pod waits or cannot start
+    """
 
     state: str = ""
     finished: bool = False
@@ -49,7 +61,7 @@ class Seen:
 
     @classmethod
     def read(cls, report: dict[str, Any]) -> Seen:
-        """Takes a line of watch-jobs; what has another type than it should counts as not reported."""
+        """Returns the report in a line of watch-jobs; a field of a wrong type counts as missing."""
         state, why = report.get("state"), report.get("why")
         return cls(
             state=one_line(state) if isinstance(state, str) else "",
@@ -62,47 +74,51 @@ class Seen:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What a watch knows for one Job.
+    """The state of a watch for one Job.
 
-    seen: None as long as it knows nothing of the Job; gone: it has seen the Job go; missing_since: since when all Jobs
-    are known, and this one is not among them; blind_since: since when it does not see the cluster, and trouble: why;
-    failed: why it has ended for good
+    seen: the last report on the Job; None if there is no report
+    gone: whether the watch has reported that the Job was deleted
+    missing_since: since when the watch knows all Jobs of the namespace, and this one is not among them
+    unreachable_since: since when the cluster does not answer
+    last_error: why the cluster does not answer
+    fatal_error: why the watch has ended and is not started again
     """
 
     seen: Seen | None = None
     gone: bool = False
     missing_since: float | None = None
-    blind_since: float | None = None
-    trouble: str = ""
-    failed: str = ""
+    unreachable_since: float | None = None
+    last_error: str = ""
+    fatal_error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fire:
-    """An event for the task."""
+    """The reason to resume the task."""
 
     why: Why
     message: str
 
 
 class Waiting:
-    """One wait. `decide` is to be called after each change of the view, and at `next_time`.
+    """One wait. The caller calls `decide` after each change of the view, and at `next_time`.
 
-    since: from the wait before, which counts on as long as it is still so. A worker was resumed for what was over there
-    and has found something else, in the Events of the Job for instance: it fires again after RELOOK_SECONDS
+    `since` is from the previous wait, and stays as long as its condition holds. If a limit had already expired there, a
+    worker was resumed for it and did not end the Job, for example because of the Events of the Job. Then this wait
+    fires again after RECHECK_SECONDS.
     """
 
     def __init__(self, job: str, limits: Limits, since: Since, now: float) -> None:
-        self._job, self._limits, self._begun = job, limits, now
+        self._job, self._limits, self._started_at = job, limits, now
         self.since = since
         self._alarms: list[float] = []
 
     def next_time(self) -> float | None:
-        """When `decide` is to be called again, if nothing changes."""
+        """Returns when to call `decide` again if nothing changes; None for never."""
         return min(self._alarms, default=None)
 
     def decide(self, view: View, now: float) -> Fire | None:
-        """Returns what there is to do, None for nothing yet."""
+        """Returns the reason to resume the task; None to continue the wait."""
         self._alarms = []
         if view.seen is not None:
             self._note(view.seen, now)
@@ -110,7 +126,7 @@ class Waiting:
         return Fire(why=why, message=message) if why else None
 
     def payload(self, fire: Fire) -> dict[str, Any]:
-        """Returns the payload of the event: JSON."""
+        """Returns the payload of the event, in JSON types."""
         return {"why": fire.why, "message": fire.message, "since": asdict(self.since)}
 
     def _note(self, seen: Seen, now: float) -> None:
@@ -122,38 +138,41 @@ class Waiting:
     def _why(self, view: View, now: float) -> tuple[Why | None, str]:
         job, limits = f"Job {self._job}", self._limits
         because = f": {view.seen.why}" if view.seen and view.seen.why else ""
-        blind_since = None if view.blind_since is None else max(view.blind_since, self._begun)
+        unreachable_since = None if view.unreachable_since is None else max(view.unreachable_since, self._started_at)
         if view.seen is not None and view.seen.finished:
             return "finished", f"{job} is finished: {view.seen.state}"
-        if view.seen is not None and view.seen.state == "SuccessCriteriaMet":  # the check waits for the last Pods
+        if view.seen is not None and view.seen.state == "SuccessCriteriaMet":  # run-job waits for the last Pods
             return "finished", f"{job} has met its success criteria"
         if view.gone:
             return "gone", f"{job} is gone"
-        if view.failed and self._is_over(self._begun, RELOOK_SECONDS, now):
-            return "watch_failed", f"cannot watch {job}: {view.failed}"
-        if self._is_over(view.missing_since, GONE_SECONDS, now):
+        if view.fatal_error and self._has_expired(self._started_at, RECHECK_SECONDS, now):
+            return "watch_failed", f"cannot watch {job}: {view.fatal_error}"
+        if self._has_expired(view.missing_since, GONE_SECONDS, now):
             return "gone", f"{job} is not among the Jobs of its namespace"
-        if self._is_over(limits.timeout_at, 0.0, now):
+        if self._has_expired(limits.timeout_at, 0.0, now):
             return "timeout", f"{job} is not finished: its timeout has passed"
-        if self._is_over(self.since.lacks_nodes, limits.schedule_timeout, now, again=True):
+        if self._has_expired(self.since.lacks_nodes, limits.schedule_timeout, now, again=True):
             return "schedule_timeout", f"{job} lacks nodes{because}"
-        if self._is_over(self.since.cannot_start, limits.start_timeout, now, again=True):
+        if self._has_expired(self.since.cannot_start, limits.start_timeout, now, again=True):
             return "start_timeout", f"{job} cannot start{because}"
-        if self._is_over(blind_since, limits.unreachable_timeout, now):
-            return "unreachable", f"cannot watch {job}: {view.trouble or 'the cluster does not answer'}"
-        if self._is_over(self._begun, limits.logging_interval, now):
+        if self._has_expired(unreachable_since, limits.unreachable_timeout, now):
+            return "unreachable", f"cannot watch {job}: {view.last_error or 'the cluster does not answer'}"
+        if self._has_expired(self._started_at, limits.logging_interval, now):
             return "logs", f"{job} is not finished"
         return None, ""
 
-    def _is_over(self, since: float | None, limit: float | None, now: float, *, again: bool = False) -> bool:
-        """Returns whether a clock has run out. again: it is one of those that may have run out in the wait before."""
+    def _has_expired(self, since: float | None, limit: float | None, now: float, *, again: bool = False) -> bool:
+        """Returns whether a time limit has expired.
+
+        :param again: whether it may also have expired in the previous wait
+        """
         if since is None or limit is None:
             return False
-        over = since + limit
-        if again and over <= self._begun:
-            over = self._begun + min(limit, RELOOK_SECONDS)
-        self._alarms.append(over)
-        return now >= over
+        expiry = since + limit
+        if again and expiry <= self._started_at:
+            expiry = self._started_at + min(limit, RECHECK_SECONDS)
+        self._alarms.append(expiry)
+        return now >= expiry
 
 
 def _since(before: float | None, now: float, *, is_so: bool) -> float | None:

@@ -41,7 +41,7 @@ def test_the_names_are_set_that_the_commands_use():
 
 def test_the_filter_for_alerts_finds_the_exceptions_that_no_retry_helps():
     (pattern,) = re.findall(r'textPayload=~"(.*)"', GUIDE.read_text())
-    report = (REPOSITORY / "dags/gke_job/report.py").read_text()
+    report = (REPOSITORY / "dags/gke_job/run_directory.py").read_text()
     codes = json.loads(re.search(r"NO_RETRY_HELPS = \((.*)\)", report)[1].join("[]"))
     assert "no retry helps" in report
     for code in codes:

@@ -197,7 +197,7 @@ def test_the_list_of_a_mapped_task_shows_its_labels(ui, page, seen):
 
 def test_the_list_of_dags_describes_the_examples_and_has_their_tag(ui, page):
     entry = ui.describe("sweep")
-    expect(entry).to_contain_text("Tries hyper-parameters side by side, one Pod each, and takes the best")
+    expect(entry).to_contain_text("Tries hyper-parameters in parallel, one Pod each, and returns the best")
     expect(page.get_by_role("link", name="gke_job").first).to_be_visible()
 
 

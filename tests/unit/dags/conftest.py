@@ -1,4 +1,4 @@
-"""An Airflow of its own for these tests, with an SQLite database in a temporary directory."""
+"""Fixtures: an Airflow with an SQLite database in a temporary directory, a stand-in for GKE, and runs of DAGs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def airflow_database():
 
 @pytest.fixture(scope="session", autouse=True)
 def one_api_server():
-    """Airflow 3.1 and 3.2 make the API of `dag.test()` anew for each task, which takes seconds; 3.3 makes it once."""
+    """Airflow 3.1 and 3.2 create the API of `dag.test()` for each task, which takes seconds; 3.3 creates it once."""
     if AIRFLOW_VERSION.startswith(("3.1.", "3.2.")):
         from airflow.sdk.execution_time import supervisor
 
@@ -56,7 +56,7 @@ def one_api_server():
 
 @pytest.fixture
 def register(airflow_database):
-    """Makes a DAG known that is in no file of the DAG folder: Airflow 3 runs only serialized ones."""
+    """Registers a DAG that is not in the DAG folder, because Airflow 3 runs only serialized DAGs."""
     try:
         from airflow.dag_processing.bundles.manager import DagBundlesManager
     except ImportError:  # Airflow 2.11
@@ -118,14 +118,14 @@ def bag(deployed, airflow_database):
 
 @dataclass(frozen=True)
 class StandIn:
-    """A stand-in for GKE: its state directory, what leads the tools to it, and the DAG params that name its cluster."""
+    """A stand-in for GKE: its state directory, the environment variables for the tools, and the DAG params for it."""
 
     state: Path
     environment: dict[str, str]
     params: dict[str, str]
 
     def by_gcloud(self) -> dict[str, Any]:
-        """The argument of an operator that names it as a cluster of GKE; nothing where gcloud is not installed."""
+        """The argument of an operator that names it as a GKE cluster; {} if gcloud is not installed."""
         from gke_job import GkeCluster
 
         place = self.params
@@ -143,14 +143,14 @@ class StandIn:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory) -> Iterator[StandIn]:
-    """One for all examples, each of which has a Job of its own there."""
+    """One stand-in for all examples; each example has its own Job there."""
     state = tmp_path_factory.mktemp("cluster") / "localgke"
     localgke = [sys.executable, "-m", "localgke"]
     subprocess.run([*localgke, "start", "--state", state], check=True)
     lines = (state / "env").read_text().splitlines()
     exported = dict(line.removeprefix("export ").split("=", 1) for line in lines)
     params = {name: exported[f"LOCALGKE_{name.upper()}"] for name in ("project", "location", "cluster")}
-    # Without gcloud the current context of the stand-in's own kubeconfig has to do.
+    # Without gcloud the examples use the current context of the stand-in's own kubeconfig.
     has_gcloud = shutil.which("gcloud") and shutil.which("gke-gcloud-auth-plugin")
     yield StandIn(state, {**os.environ, **exported}, params if has_gcloud else {})
     subprocess.run([*localgke, "stop", "--state", state], check=True)
@@ -170,7 +170,7 @@ def on_cluster(cluster, monkeypatch) -> Callable[[str], dict[str, Any]]:
 
 
 class Run:
-    """A run of an example, started as its users do it."""
+    """A run of an example, started as users start it."""
 
     def __init__(self, program: subprocess.Popen[str]) -> None:
         self._program = program
@@ -179,7 +179,7 @@ class Run:
         return self._program.poll() is None
 
     def end(self) -> tuple[str, dict[str, Any]]:
-        """Waits for the end, which must be a success: the log, and what each task returned."""
+        """Waits until the run has succeeded; returns the log, and the return value of each task."""
         log, _ = self._program.communicate()
         assert self._program.returncode == 0, log
         state, results = last_results(Path(os.environ["AIRFLOW_HOME"], "airflow.db"))
@@ -208,7 +208,7 @@ def start_dag(deployed, cluster) -> Callable[..., Run]:
 
 @pytest.fixture
 def run_dag(start_dag) -> Callable[..., tuple[str, dict[str, Any]]]:
-    """Runs an example to its end: the log, and what each task returned."""
+    """Runs an example until it ends; returns the log, and the return value of each task."""
     return lambda dag_id, **params: start_dag(dag_id, **params).end()
 
 
@@ -245,7 +245,7 @@ class RunJob:
         self.behaves(output="null")
 
     def fails(self, template: str) -> None:
-        """From now on a Job of this template fails, and no other does."""
+        """From now on only Jobs of this template fail."""
         self.behaves(output="null", failing=template)
 
     def behaves(

@@ -1,4 +1,4 @@
-"""What the tests of deferred tasks share: Jobs on the stand-in, and the processes that wait for them."""
+"""Helpers of the tests of deferred tasks: Jobs on the stand-in, and the processes that wait for them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ async def until(condition, seconds=60):
 
 
 def marked(mark: str) -> list[int]:
-    """The processes that have inherited a mark, but this one."""
+    """The processes that have inherited a mark, except this process."""
     word = f"GKE_JOB_TEST_MARK={mark}".encode()
     found = [int(place.name) for place in Path("/proc").glob("[0-9]*") if word in content(place / "environ")]
     return [pid for pid in found if pid != os.getpid()]
 
 
 def scripts_named(name: str, mark: str) -> list[int]:
-    """Those of them that are bash with a script of this name."""
+    """The processes with a mark that are bash with a script of this name."""
     words = {pid: content(Path(f"/proc/{pid}/cmdline")).split(b"\0") for pid in marked(mark)}
     return [pid for pid, line in words.items() if len(line) > 1 and line[1].endswith(f"/scripts/{name}".encode())]
 

@@ -1,4 +1,4 @@
-"""The example with Google's own operators, with Google's provider: `make test-google`."""
+"""The example with Google's operators, tested with Google's provider: `make test-google`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ XCOMS = {"prepare": DATAFLOW_JOB, "train": METRICS}
 
 
 class TaskInstance:
-    """What has the XComs of a run."""
+    """A task instance with the XComs of a run."""
 
     map_index = -1
 
@@ -42,7 +42,7 @@ def dag(bag):
 
 @pytest.fixture
 def rendered(dag):
-    """The fields of a task that hold templates, rendered as in a run."""
+    """The template fields of a task, rendered as in a run."""
 
     def rendered(task_id: str, **params: Any) -> dict[str, Any]:
         task = dag.get_task(task_id).prepare_for_execution()
@@ -63,11 +63,11 @@ def rendered(dag):
     return rendered
 
 
-def test_what_the_other_tests_leave_out_is_tested_here(dag):
+def test_these_tests_cover_the_examples_that_the_other_tests_exclude(dag):
     assert {dag.dag_id} == OF_GOOGLES_PROVIDER
 
 
-def test_it_is_short_and_explains_itself(dag):
+def test_the_example_is_short_and_has_a_description(dag):
     check_example(dag)
 
 
@@ -86,7 +86,7 @@ def test_dataflow_writes_to_the_directory_of_the_run(rendered):
     assert (fields["job_name"], fields["location"]) == ("prepare", "europe-west4")
 
 
-def test_the_job_reads_that_directory(rendered, deployed, tmp_path):
+def test_the_job_reads_the_directory_that_dataflow_writes(rendered, deployed, tmp_path):
     fields = rendered("train", bucket="data", service_account="trainer", project="ml", location="l", cluster="c")
     assert {name: fields["cluster"][name] for name in ("project", "location", "name")} == {
         "project": "ml",
@@ -114,7 +114,7 @@ def test_the_job_reads_that_directory(rendered, deployed, tmp_path):
     assert {"name": volume["name"], "mountPath": "/data"}.items() <= container["volumeMounts"][-1].items()
 
 
-def test_bigquery_gets_the_metrics_as_a_parameter_and_none_of_their_text_as_sql(rendered):
+def test_bigquery_gets_the_metrics_as_a_parameter_and_not_as_sql(rendered):
     configuration = rendered("load", metrics_table="p.ml.metrics")["configuration"]
     job = QueryJobConfig.from_api_repr(json.loads(json.dumps(configuration)))
     assert configuration["query"]["query"] == (
@@ -128,7 +128,7 @@ def test_bigquery_gets_the_metrics_as_a_parameter_and_none_of_their_text_as_sql(
 
 
 @pytest.mark.parametrize("table", ["ml.metrics` SELECT 1 --", "metrics", "a.b.c.d"])
-def test_a_table_that_would_be_more_than_a_name_is_refused(dag, table):
+def test_a_table_param_that_is_not_a_name_is_refused(dag, table):
     param = dag.params.get_param("metrics_table")
     assert param.resolve("p.ml.metrics") == "p.ml.metrics"
     with pytest.raises(ParamValidationError):

@@ -11,7 +11,7 @@ from gke_jobs.deployment.release import read_files, read_release
 
 
 def deploy(checkout: Path, folder: Path, *, seconds_ago: int = 1000, prefix: str = "") -> str:
-    """Fills a DAG folder as deploy-dags and Composer do: a release and the examples, no run bits; returns its name."""
+    """Fills a DAG folder as deploy-dags and Composer do, without run bits; returns the name of the release."""
     release = read_release(checkout)
     examples = read_files(checkout / "dags/examples")
     request = plan.Request(prefix=prefix, examples=examples, now=int(time.time()) - seconds_ago)

@@ -1,4 +1,4 @@
-"""Arguments that are refused, when the DAG is parsed or when they are rendered."""
+"""Invalid arguments are refused when the DAG is parsed or when they are rendered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gke_job import GkeJobOperator
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"on_kill_action": "kep"}, r"^on_kill_action is 'kep': it is one of auto, delete, keep$"),
         ({"logs": "some"}, r"^logs is 'some': it is one of all, failed, none$"),
@@ -19,7 +19,7 @@ from gke_job import GkeJobOperator
         ({"validate": "yes"}, r"^validate is 'yes': it is one of offline, server, off$"),
         ({"values": [1]}, r"^values is of type list: give a dict$"),
         ({"map_values": [1]}, r"^map_values is of type list: give a dict$"),
-        ({"template": None, "manifest": {}, "map_values": {"a": 1}}, r"^values are given beside manifest"),
+        ({"template": None, "manifest": {}, "map_values": {"a": 1}}, r"^manifest takes no values"),
         ({"values": "{}"}, r"^values is of type str: give a dict$"),
         ({"skip_on_exit_code": "42"}, r"^skip_on_exit_code is '42': give an integer from 1 to 255, or a list of them$"),
         ({"skip_on_exit_code": ["9"]}, r"^skip_on_exit_code has '9': an exit code is an integer from 1 to 255$"),
@@ -28,8 +28,8 @@ from gke_job import GkeJobOperator
         ({"cluster": "ml"}, r"^cluster is 'ml': give a GkeCluster, e.g. "),
         ({"template": None}, r"^give either template, the name of one, or manifest"),
         ({"manifest": {"kind": "Job"}}, r"^give either template, the name of one, or manifest"),
-        ({"template": None, "manifest": {}, "values": {"a": 1}}, r"^values are given beside manifest"),
-        ({"template": None, "manifest": {}, "profile": "cpu-small"}, r"^profile is given beside manifest"),
+        ({"template": None, "manifest": {}, "values": {"a": 1}}, r"^manifest takes no values"),
+        ({"template": None, "manifest": {}, "profile": "cpu-small"}, r"^manifest takes no profile"),
         ({"values": {"a": [{"b": math.nan}]}}, r"^values\['a'\]\[0\]\['b'\] is nan, a number that JSON lacks"),
         ({"template": None, "manifest": [{"a": math.inf}]}, r"^manifest\[0\]\['a'\] is inf, a number that JSON lacks"),
         ({"timeout": "1h"}, r"^timeout is '1h': give seconds from 1 to 999999999, or a timedelta$"),
@@ -60,8 +60,8 @@ from gke_job import GkeJobOperator
         ({"nonsense": 1}, "nonsense: remove it$"),
     ],
 )
-def test_a_wrong_argument_is_refused_when_the_dag_is_parsed(given, said):
-    with pytest.raises((TypeError, ValueError), match=said):
+def test_a_wrong_argument_is_refused_when_the_dag_is_parsed(given, message):
+    with pytest.raises((TypeError, ValueError), match=message):
         GkeJobOperator(**{"task_id": "t", "template": "batch-job", **given})
 
 

@@ -18,7 +18,7 @@ def test_a_gke_cluster_is_named_by_three_options():
     assert cluster.arguments() == ["--project", "p", "--location", "europe-west4", "--cluster", "c"]
 
 
-def test_a_project_number_that_is_rendered_natively_is_text():
+def test_a_project_number_that_is_rendered_natively_becomes_a_string():
     cluster = GkeCluster(project=123456789012, location="europe-west4", name="c")
     assert cluster.arguments()[:2] == ["--project", "123456789012"]
     assert GkeCluster(context=7).arguments() == ["--context", "7"]
@@ -28,7 +28,7 @@ def test_a_context_is_one_option():
     assert GkeCluster(context="kind").arguments() == ["--context", "kind"]
 
 
-def test_nothing_given_is_the_current_context():
+def test_without_arguments_it_is_the_current_context():
     assert GkeCluster().arguments() == []
 
 
@@ -43,17 +43,17 @@ def test_params_that_are_left_out_are_the_current_context():
         assert arguments == [*place, f"--{endpoint}"]
 
 
-def test_half_a_cluster_is_refused_with_what_is_missing():
+def test_the_error_for_an_incomplete_cluster_names_the_missing_fields():
     with pytest.raises(ValueError, match=r"'project': 'p'.*: location and name is empty; give all three or none"):
         GkeCluster(project="p").arguments()
 
 
-def test_a_cluster_and_a_context_are_refused():
+def test_a_cluster_with_a_context_is_refused():
     with pytest.raises(ValueError, match=r"context 'kind' is given too; give one or the other"):
         GkeCluster(project="p", location="l", name="c", context="kind").arguments()
 
 
-def test_tasks_can_share_one_because_nothing_can_change_it():
+def test_tasks_can_share_a_cluster_because_it_is_immutable():
     with pytest.raises(dataclasses.FrozenInstanceError):
         GkeCluster().project = "other"
 
@@ -70,7 +70,7 @@ def test_tasks_can_share_one_because_nothing_can_change_it():
         ),
     ],
 )
-def test_the_way_to_the_cluster_becomes_options(fields, options):
+def test_endpoint_and_authentication_become_options(fields, options):
     place = ["--project", "p", "--location", "l", "--cluster", "c"]
     assert GkeCluster(project="p", location="l", name="c", **fields).arguments() == [*place, *options]
 
@@ -83,7 +83,7 @@ def test_a_member_of_a_fleet_is_named_by_project_and_membership():
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"fleet_membership": "m"}, "project is empty"),
         ({"fleet_membership": "m", "project": "p", "name": "c"}, "name or context is given too"),
@@ -91,6 +91,6 @@ def test_a_member_of_a_fleet_is_named_by_project_and_membership():
         ({"project": "p", "location": "l", "name": "c", "internal_ip": "yes"}, "--internal-ip is 'yes'"),
     ],
 )
-def test_fields_that_do_not_fit_are_named(fields, said):
-    with pytest.raises(ValueError, match=said):
+def test_the_error_names_invalid_fields(fields, message):
+    with pytest.raises(ValueError, match=message):
         GkeCluster(**fields).arguments()

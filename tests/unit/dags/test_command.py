@@ -12,6 +12,6 @@ def test_a_script_is_started_with_bash_and_its_options_by_name():
     assert line == ["bash", script, "--context", "7", "--job", "j", "--start-timeout", "120", "--heartbeat", "1"]
 
 
-def test_an_option_is_left_out_where_it_says_nothing_and_has_no_value_where_it_is_a_switch():
+def test_an_empty_option_is_left_out_and_a_switch_has_no_value():
     line = command("poll-job", a=None, b=False, c="", d=0, e=True)
     assert line[2:] == ["--d", "0", "--e"]

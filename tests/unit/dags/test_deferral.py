@@ -1,4 +1,4 @@
-"""What the trigger is given, and run-job when the task is resumed."""
+"""The arguments of the trigger, and the options of run-job when the task is resumed."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def test_the_earlier_of_timeout_and_execution_timeout_ends_the_wait(timeout, tas
     assert wait.trigger().limits["timeout_at"] == at
 
 
-def test_a_check_knows_how_long_the_wait_has_lasted_rounded_up():
+def test_a_check_gets_the_duration_of_the_wait_rounded_up():
     since = {"lacks_nodes": 1010.5, "cannot_start": None}
     event = {"why": "logs", "message": "", "since": since, "task": asdict(deferral())}
-    assert Deferral.of(event).options(1020.25) == {
+    assert Deferral.from_event(event).options(1020.25) == {
         "job": "train",
         "namespace": "ml",
         "uid": "u-1",
@@ -89,14 +89,14 @@ def test_a_check_after_execution_timeout_ends_the_job(now, timeout):
     assert deferral(task_ends=1050.0).options(now).get("timeout") == timeout
 
 
-def test_what_a_check_has_left_is_given_to_the_next_one():
-    wait = deferral().checked({"logs": {}}, {**LIMITS, "timeout": 200.0})
-    assert Deferral.of({"since": {}, "task": wait.trigger().serialize()[1]["task"]}) == wait
-    assert wait.trigger().limits["timeout_at"] == 1200.0  # as the DAG has it by now
+def test_the_next_check_gets_the_state_of_the_last_one():
+    wait = deferral().after_check({"logs": {}}, {**LIMITS, "timeout": 200.0})
+    assert Deferral.from_event({"since": {}, "task": wait.trigger().serialize()[1]["task"]}) == wait
+    assert wait.trigger().limits["timeout_at"] == 1200.0  # the current limit of the DAG
 
 
-def test_postgresql_can_store_what_a_container_has_written():
-    kept = json.dumps(asdict(deferral().checked({"results": [{"message": "a\0b \ud800"}]}, LIMITS)))
+def test_postgresql_can_store_the_output_of_a_container():
+    kept = json.dumps(asdict(deferral().after_check({"results": [{"message": "a\0b \ud800"}]}, LIMITS)))
     assert "\\\\u0000" in kept
     assert "\\u0000" not in kept.replace("\\\\u0000", "")
     assert json.loads(json.loads(kept)["check"])["results"][0]["message"] == "a\0b \ud800"

@@ -21,7 +21,7 @@ except ImportError:  # Airflow 2.11
 
 
 class Job(GkeJobOperator):
-    """Keeps the exception with which a task ends, and makes a file named by its number at each deferral."""
+    """Keeps the exception of the task, and creates a file with the number of each deferral as its name."""
 
     ended: BaseException | None = None
     deferrals: Path
@@ -53,14 +53,14 @@ def stored(monkeypatch) -> dict:
 
 @pytest.fixture
 def deferrals() -> Iterator[Path]:
-    """The files of the deferrals, where the container of the stand-in sees them: it has a /tmp of its own."""
+    """The directory of the files of the deferrals, outside of /tmp: a container of the stand-in has its own /tmp."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
         Path(directory).chmod(0o755)
         yield Path(directory)
 
 
 def ended(run, build) -> str:
-    """The state of a run; `dag.test()` of Airflow 2.11 ends with this exception of a task."""
+    """The state of a run; `dag.test()` of Airflow 2.11 raises the exception of the task instead."""
     try:
         return run(build)
     except AirflowTaskTimeout:
@@ -125,7 +125,7 @@ def test_a_pod_that_cannot_start_ends_the_wait_and_the_job(deferred, cluster, da
     [({"timeout": 25}, AirflowException), ({"execution_timeout": timedelta(seconds=25)}, AirflowTaskTimeout)],
     ids=["timeout", "execution_timeout"],
 )
-def test_a_job_whose_time_is_over_is_deleted_and_its_logs_are_printed(deferred, cluster, dag_id, limit, kind):
+def test_a_job_whose_timeout_has_expired_is_deleted_and_its_logs_are_printed(deferred, cluster, dag_id, limit, kind):
     state, log = deferred("echo hello; sleep 600", **limit)
     assert state == "failed"
     assert type(Job.ended) is kind
@@ -148,10 +148,10 @@ def test_logs_are_printed_every_logging_interval_and_no_line_twice(deferred, def
     assert log.index("| first") < log.index("| second")
 
 
-def test_a_time_that_is_over_between_submission_and_deferral_deletes_the_job(run, on_cluster, cluster, dag_id):
+def test_a_timeout_between_submission_and_deferral_deletes_the_job(run, on_cluster, cluster, dag_id):
     class TooLate(GkeJobOperator):
         def _defer(self, wait):
-            raise AirflowTaskTimeout("execution_timeout is over")
+            raise AirflowTaskTimeout("execution_timeout has expired")
 
     task = {**on_cluster("sleep 600"), **cluster.by_gcloud(), "deferrable": True}
     assert ended(run, lambda: TooLate(**task, execution_timeout=timedelta(hours=1))) == "failed"

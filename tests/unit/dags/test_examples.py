@@ -33,7 +33,7 @@ def job_of(cluster, dag_id: str, task_id: str) -> dict[str, Any]:
     return job
 
 
-def test_they_load_without_errors_but_those_whose_provider_is_missing_here(bag):
+def test_all_examples_load_without_errors_except_those_whose_provider_is_missing(bag):
     errors = {Path(file).stem: error for file, error in bag.import_errors.items()}
     assert errors.keys() == OF_GOOGLES_PROVIDER
     for error in errors.values():
@@ -41,30 +41,30 @@ def test_they_load_without_errors_but_those_whose_provider_is_missing_here(bag):
     assert sorted(bag.dags) == sorted(DAGS)
 
 
-def test_airflow_reads_no_other_file_of_the_toolkit(bag):
+def test_airflow_parses_no_other_file_of_the_toolkit(bag):
     assert sorted(Path(stat.file).stem for stat in bag.dagbag_stats) == FILES
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_airflow_does_not_pass_over_an_example_when_it_looks_for_dags(deployed, file):
+def test_airflow_does_not_ignore_an_example_in_safe_mode(deployed, file):
     text = (deployed / "gke_job_examples" / f"{file}.py").read_text().lower()
     assert "dag" in text
     assert "airflow" in text
 
 
 @pytest.mark.parametrize("dag_id", DAGS)
-def test_an_example_is_short_and_explains_itself(bag, dag_id):
+def test_an_example_is_short_and_has_a_description(bag, dag_id):
     check_example(bag.dags[dag_id])
 
 
-def test_boosting_runs_on_a_machine_as_big_as_the_data_needs(run_dag, cluster):
+def test_boosting_runs_on_the_smallest_machine_that_holds_the_data(run_dag, cluster):
     log, results = run_dag("boost_by_size", rows=2000, rounds=3)
     assert "round 3/3" in log
     assert results["boost"]["rounds"] == 3
     assert job_of(cluster, "boost_by_size", "boost")["metadata"]["annotations"]["gke-job/profile"] == "cpu-small"
 
 
-def test_fine_tuning_goes_on_from_its_checkpoint_after_a_preemption_which_is_no_failure(start_dag, cluster):
+def test_fine_tuning_continues_from_its_checkpoint_after_a_preemption_which_is_not_a_failure(start_dag, cluster):
     run = start_dag("finetune_on_spot", steps=400)
     checkpoints = cluster.state / "buckets" / "ml-checkpoints"
     while not list(checkpoints.rglob("checkpoint.json")):
@@ -106,7 +106,7 @@ def test_two_nodes_train_one_model_together(run_dag, cluster):
     assert owner == job["uid"]
 
 
-def test_a_table_of_models_trains_each_by_a_dag_of_its_own(run_dag, cluster):
+def test_each_model_of_a_table_is_trained_by_its_own_dag(run_dag, cluster):
     _, results = run_dag("train_churn")
     assert results["evaluate"]["accuracy"] > 0.7
     annotations = job_of(cluster, "train_churn", "evaluate")["metadata"]["annotations"]

@@ -1,4 +1,4 @@
-"""What the scripts learn of the task instance."""
+"""The variables that identify the task instance to the scripts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_scripts_give_the_environment_the_same_name(missing, explicit):
         (0, -1, 1, ""),  # `airflow tasks test`
     ],
 )
-def test_run_job_learns_that_the_task_was_cleared(run_job, retries, max_tries, try_number, cleared):
+def test_run_job_gets_a_variable_if_the_task_was_cleared(run_job, retries, max_tries, try_number, cleared):
     ti = Instance()
     ti.max_tries, ti.try_number = max_tries, try_number
     GkeJobOperator(task_id="t", template="batch-job", retries=retries).execute({"ti": ti})
@@ -66,7 +66,7 @@ def test_run_job_learns_that_the_task_was_cleared(run_job, retries, max_tries, t
         ({"deferrable": True, "wait_for_completion": False}, "attach"),
     ],
 )
-def test_submit_job_of_a_cleared_task_learns_whether_the_task_waits_in_the_triggerer(run_job, arguments, cleared):
+def test_submit_job_of_a_cleared_task_gets_whether_the_task_waits_in_the_triggerer(run_job, arguments, cleared):
     ti = Instance()
     ti.max_tries, ti.try_number = 1, 2
     operator = GkeJobOperator(task_id="t", template="batch-job", **arguments)

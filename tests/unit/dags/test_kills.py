@@ -1,4 +1,4 @@
-"""Whether a next try will want the Job of a task that is killed; tests/e2e kills real ones."""
+"""Whether a next try needs the Job of a killed task; tests/e2e kills real tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from gke_job import GkeJobOperator, kills
 from gke_job.compat import AirflowException
-from gke_job.report import Report
+from gke_job.run_directory import RunDirectory
 
 
 def task_instance(*, tries_left: bool = True) -> SimpleNamespace:
@@ -26,30 +26,30 @@ def task_instance(*, tries_left: bool = True) -> SimpleNamespace:
     [("running", True), ("up_for_retry", True), ("queued", True)]
     + [(state, False) for state in ("failed", "success", "skipped", "restarting", None)],
 )
-def test_what_is_marked_or_cleared_is_not_awaited(monkeypatch, state, awaited):
+def test_a_task_that_was_marked_or_cleared_does_not_need_its_job(monkeypatch, state, awaited):
     monkeypatch.setattr(kills, "task_states", lambda *_: {"t": state})
-    assert kills.is_awaited(task_instance()) == awaited
+    assert kills.next_try_needs_job(task_instance()) == awaited
 
 
-def test_a_task_instance_that_is_gone_is_not_awaited(monkeypatch):
+def test_a_removed_task_instance_does_not_need_its_job(monkeypatch):
     monkeypatch.setattr(kills, "task_states", lambda *_: {})
-    assert not kills.is_awaited(task_instance())
+    assert not kills.next_try_needs_job(task_instance())
 
 
-def test_without_a_next_try_nothing_is_awaited(monkeypatch):
+def test_without_a_next_try_the_job_is_not_needed(monkeypatch):
     monkeypatch.setattr(kills, "task_states", lambda *_: {"t": "running"})
-    assert not kills.is_awaited(task_instance(tries_left=False))
+    assert not kills.next_try_needs_job(task_instance(tries_left=False))
 
 
-def test_where_airflow_does_not_answer_it_is_being_stopped_and_the_next_try_awaits_the_job(monkeypatch):
+def test_if_airflow_does_not_answer_the_next_try_needs_the_job(monkeypatch):
     monkeypatch.setattr(kills, "ANSWER_SECONDS", 0.05)
     answer = threading.Event()
     monkeypatch.setattr(kills, "task_states", lambda *_: answer.wait() and {})
-    assert kills.is_awaited(task_instance())
+    assert kills.next_try_needs_job(task_instance())
     answer.set()
 
 
-def test_a_kill_before_or_after_the_script_runs_is_no_error():
+def test_a_kill_before_or_after_the_script_runs_is_not_an_error():
     GkeJobOperator(task_id="t", template="batch-job").on_kill()
 
 
@@ -58,11 +58,11 @@ def test_the_deletion_between_two_scripts_is_not_tied_to_the_task(run_job, tmp_p
     script.write_text(f'cat >"{tmp_path}/jobs"; env >"{tmp_path}/env"; echo deleted')
     job = {"name": "train", "namespace": "ml", "uid": "u", "cluster": {"context": "c"}}
     environment = {"PATH": os.environ["PATH"], "AIRFLOW_CTX_DAG_ID": "d", "GKE_JOB_AIRFLOW_ENVIRONMENT": "e"}
-    said = []
-    kills.delete_job(job, environment, SimpleNamespace(warning=lambda _, text: said.append(text)))
+    message = []
+    kills.delete_job(job, environment, SimpleNamespace(warning=lambda _, text: message.append(text)))
     assert json.loads((tmp_path / "jobs").read_text()) == [{"job": "train", "namespace": "ml", "uid": "u"}]
     assert "AIRFLOW_CTX_" not in (tmp_path / "env").read_text()
-    assert said == ["deleted"]
+    assert message == ["deleted"]
 
 
 ENDED_BY_SIGTERM = """
@@ -85,16 +85,14 @@ signal.pause()
         ("train ml", {"deferrable": False}, []),
     ],
 )
-def test_the_operator_deletes_what_run_job_could_not_because_it_was_ended_too_early(
-    monkeypatch, reported, options, deleted
-):
+def test_the_operator_deletes_the_job_that_run_job_had_no_time_to_delete(monkeypatch, reported, options, deleted):
     operator = GkeJobOperator(
         task_id="t", template="batch-job", **{"deferrable": True, "on_kill_action": "delete", **options}
     )
     operator.submitted = {"name": "train", "namespace": "ml", "uid": "u", "cluster": {"context": "c"}}
     asked = []
     monkeypatch.setattr(kills, "delete_job", lambda job, *_: asked.append(job["name"]))
-    report = Report()
+    report = RunDirectory()
     started = report.path / "started"
 
     def run():

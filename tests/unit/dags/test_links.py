@@ -18,28 +18,28 @@ JOB = {"name": "train", "namespace": "team", "uid": "u", "cluster": CLUSTER}
 JOB_URL = "https://console.cloud.google.com/kubernetes/job/europe-west4/ml/team/train/details?project=p-1"
 
 
-def test_they_are_those_that_run_job_logs():
+def test_the_links_are_those_that_run_job_logs():
     library = paths.script("lib/bash/airflow.bash")
     script = f'log() {{ echo "$1"; }}; report() {{ echo "$1=$2"; }}; source "{library}"; print_links "$@"'
     line = ["bash", "-c", script, "-", "p-1", "europe-west4", "ml", "team", "train"]
-    said = subprocess.run(line, check=True, capture_output=True, text=True).stdout.splitlines()
-    assert said[0] == f"console: {links.job_url(JOB)}"
-    assert f"logs={links.logs_url(JOB)}" in said
+    message = subprocess.run(line, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert message[0] == f"console: {links.job_url(JOB)}"
+    assert f"logs={links.logs_url(JOB)}" in message
     assert links.job_url(JOB) == JOB_URL
 
 
 @pytest.mark.parametrize("job", [None, {}, "text", {**JOB, "cluster": {"context": "c"}}, {**JOB, "cluster": "c"}])
-def test_without_a_cluster_of_google_cloud_there_are_none(job):
+def test_without_a_cluster_of_google_cloud_a_job_has_no_links(job):
     assert (links.job_url(job), links.logs_url(job)) == ("", "")
 
 
-def test_what_a_param_holds_stays_a_part_of_the_url():
+def test_a_value_from_a_param_cannot_change_the_structure_of_the_url():
     hostile = {**JOB, "cluster": {**CLUSTER, "project": 'x&y"/..#', "name": "a/b?c"}}
     assert links.job_url(hostile).endswith("/job/europe-west4/a%2Fb%3Fc/team/train/details?project=x%26y%22%2F..%23")
 
 
 @pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2.11 has them by a plugin")
-def test_airflow_3_has_them_as_soon_as_the_job_is_submitted(run, run_job, monkeypatch):
+def test_airflow_3_has_the_links_when_the_job_is_submitted(run, run_job, monkeypatch):
     from airflow.sdk.execution_time.xcom import XCom
 
     pushed = []
@@ -59,8 +59,8 @@ def test_airflow_3_has_them_as_soon_as_the_job_is_submitted(run, run_job, monkey
 
 @pytest.mark.skipif(not AIRFLOW_2, reason="Airflow 3 needs no plugin")
 @pytest.mark.parametrize("has_plugin", [True, False])
-def test_airflow_2_shows_them_by_the_plugin_alone(tmp_path, has_plugin):
-    """Also of mapped tasks and of operators that are derived; in a web server, which does not have the package."""
+def test_airflow_2_shows_the_links_only_with_the_plugin(tmp_path, has_plugin):
+    """Also for mapped tasks and derived operators, in a web server that does not have the package."""
     (tmp_path / "plugins").mkdir()
     if has_plugin:
         (tmp_path / "plugins" / "gke_job_links.py").write_text(Path(links.__file__).read_text())

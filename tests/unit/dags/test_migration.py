@@ -1,4 +1,4 @@
-"""dags/MIGRATION.md: its tables against the source of Airflow's providers, and its tasks in GkeJobOperator.
+"""dags/MIGRATION.md: its tables match the source of Airflow's providers, and its tasks work with GkeJobOperator.
 
 tests/conformance/migration.bats runs the same tasks on a cluster.
 """
@@ -39,12 +39,12 @@ class TaskInstance:
     job_id = None
 
     def xcom_push(self, *, key, value):
-        """Takes the keys of a result."""
+        """Accepts the keys of a result."""
 
 
 @functools.cache
 def parameters(file: Path, operator: str) -> set[str]:
-    """Those of `__init__`, as the source has them."""
+    """The parameters of `__init__` of an operator, from its source."""
     assert file.exists(), f"{file} is missing: run make .build/providers/.installed"
     (found,) = [node for node in ast.parse(file.read_text()).body if getattr(node, "name", "") == operator]
     (init,) = [node for node in found.body if getattr(node, "name", "") == "__init__"]
@@ -68,7 +68,7 @@ def of_gke_pod() -> set[str]:
 
 
 def table(heading: str) -> dict[str, tuple[str, str]]:
-    """Parameter -> what it is here, and the remark."""
+    """Parameter -> its replacement, and the remark."""
     (section,) = re.findall(rf"^### {heading}$(.*?)(?=^###|\Z)", ported.PAGE.read_text(), re.DOTALL | re.MULTILINE)
     rows = ROW.findall(section)
     assert len(rows) == len(re.findall("^\\|", section, re.MULTILINE)) - 2
@@ -100,7 +100,7 @@ def test_the_tables_have_exactly_the_parameters_of_the_pinned_providers():
 
 
 @pytest.mark.parametrize(("parameter", "here", "remark"), ROWS, ids=IDS)
-def test_what_a_parameter_is_here_exists(parameter, here, remark):
+def test_the_replacement_of_each_parameter_exists(parameter, here, remark):
     words, names = re.sub("`.*?`", "_", here), re.findall("`(.*?)`", here)
     if words in ("not needed", "not available"):
         assert remark
@@ -121,7 +121,7 @@ def fields(kind: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("parameter", "here", "remark"), ROWS, ids=IDS)
-def test_a_parameter_among_the_values_is_an_error_that_names_the_value(parameter, here, remark):
+def test_the_error_for_a_parameter_among_the_values_names_the_value(parameter, here, remark):
     if not here.startswith(("not ", "argument ")) and parameter not in values():
         hint = definitions()["elsewhere"][parameter]
         assert any(re.search(rf"\b{name}\b", hint) for name in re.findall("`(.*?)`", here))
@@ -130,7 +130,7 @@ def test_a_parameter_among_the_values_is_an_error_that_names_the_value(parameter
 @pytest.mark.parametrize(
     ("operator", "known"), [("KubernetesPodOperator", of_pod), ("GKEStartJobOperator", of_gke_job)]
 )
-def test_the_tasks_before_have_parameters_of_the_providers(operator, known):
+def test_the_tasks_before_have_only_parameters_of_the_providers(operator, known):
     (block,) = ported.blocks(operator)
     call = ast.parse(block).body[-1].value
     assert call.func.id == operator
@@ -147,7 +147,7 @@ def tasks(tmp_path) -> dict[str, GkeJobOperator]:
 @pytest.mark.parametrize(
     ("task_id", "result"), [("train", {"rows": ["a", "b"]}), ("score", [0, 1, 4]), ("score_as_it_was", None)]
 )
-def test_a_ported_task_gives_its_values_to_run_job_and_returns_what_that_prints(tasks, run_job, task_id, result):
+def test_a_ported_task_passes_its_values_to_run_job_and_returns_its_output(tasks, run_job, task_id, result):
     run_job.behaves(output=json.dumps(result))
     task = tasks[task_id]
     assert task.execute({"ti": TaskInstance()}) == result
@@ -158,7 +158,7 @@ def test_a_ported_task_gives_its_values_to_run_job_and_returns_what_that_prints(
 
 
 @pytest.mark.parametrize("task_id", ["train", "score"])
-def test_a_ported_task_renders_to_a_manifest_by_the_schema_of_kubernetes(tasks, task_id):
+def test_a_ported_task_renders_a_manifest_that_is_valid_for_kubernetes(tasks, task_id):
     task = tasks[task_id]
     render(
         template=task.template,

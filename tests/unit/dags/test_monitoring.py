@@ -1,4 +1,4 @@
-"""The files of dags/monitoring fit the summary that a run prints, and each other."""
+"""The files of dags/monitoring match the summary that a run prints, and each other."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_metric_finds_its_labels_and_its_value_in_a_summary(file):
         ("gke_job_cost", "success", False),
     ],
 )
-def test_the_filter_of_a_metric_counts_the_runs_that_it_means(name, run, is_counted):
+def test_the_filter_of_a_metric_counts_the_intended_runs(name, run, is_counted):
     condition = yaml.safe_load((MONITORING / f"{name}.yaml").read_text())["filter"]
     wanted = [words.replace('\\"', '"') for words in re.findall(r'textPayload=~"((?:\\.|[^"\\])*)"', condition)]
     line = PREFIX + summary_line(replay(run))
@@ -68,7 +68,7 @@ def test_the_filter_of_a_metric_counts_the_runs_that_it_means(name, run, is_coun
 
 
 @pytest.mark.parametrize("file", SHOWN, ids=lambda file: file.stem)
-def test_what_is_shown_are_metrics_and_labels_that_are_there(file):
+def test_alerts_and_dashboard_use_only_existing_metrics_and_labels(file):
     text = file.read_text()
     json.loads(text)
     used = {*re.findall(r"logging\.googleapis\.com/user/(\w+)", text)}
@@ -77,7 +77,7 @@ def test_what_is_shown_are_metrics_and_labels_that_are_there(file):
     assert {*re.findall(r"metric\.labels?\.(\w+)", text)} <= labels
 
 
-def test_a_ratio_divides_what_is_counted_alike():
+def test_both_parts_of_a_ratio_have_the_same_aggregation():
     (condition,) = json.loads((MONITORING / "alert_preempted.json").read_text())["conditions"]
     threshold = condition["conditionThreshold"]
     assert threshold["aggregations"] == threshold["denominatorAggregations"]

@@ -1,4 +1,4 @@
-"""What deploy-dags asks a real Airflow: its REST API, with DAGs that it has parsed, and one that it cannot import."""
+"""deploy-dags calls the REST API of a real Airflow, with DAGs that are parsed, and one that cannot be imported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RELEASE = "v1_0_0_aaaaaaaaaaaa"
 
 
 class Environment:
-    """An Airflow of its own, of which the API server runs."""
+    """An Airflow with a running API server."""
 
     def __init__(self, home: Path, version: str) -> None:
         self.image = f"composer-3-airflow-{version}"
@@ -70,7 +70,7 @@ class Environment:
         )
 
     def parse(self) -> subprocess.Popen:
-        """Start to parse the DAGs, each once at least; on SQLite the scheduler of Airflow 2.11 does it."""
+        """Start to parse each DAG at least once; on SQLite the scheduler of Airflow 2.11 parses them."""
         return self.start(*(["scheduler", "--num-runs", "2"] if self._is_2 else ["dag-processor", "--num-runs", "1"]))
 
     def airflow(self) -> Airflow:
@@ -82,7 +82,7 @@ class Environment:
         waiting.Wait(self.airflow(), lambda seconds: None, request).run()
 
     def token(self, seconds: float = 30) -> str:
-        """One of the real API server; Airflow 2.11 has none here, and takes any."""
+        """Return a token of the real API server; Airflow 2.11 has no tokens here, and accepts any."""
         if self._is_2:
             return "any"
         with urllib.request.urlopen(f"{self.address}/auth/token", timeout=seconds) as answer:
@@ -100,7 +100,7 @@ def environment(tmp_path_factory):
 
     environment = Environment(tmp_path_factory.mktemp("environment"), version("apache-airflow"))
     try:
-        while environment.server.poll() is None:  # else it has failed, and so do the tests
+        while environment.server.poll() is None:  # if the server ends, it has failed, and the tests fail
             with suppress(UnansweredError, OSError):
                 environment.airflow().read(30)
                 break
@@ -110,9 +110,7 @@ def environment(tmp_path_factory):
         environment.end()
 
 
-def test_it_waits_until_a_real_airflow_has_parsed_the_dags_and_reports_what_it_cannot_import(
-    environment, capsys, monkeypatch
-):
+def test_it_waits_until_a_real_airflow_has_parsed_the_dags_and_reports_import_errors(environment, capsys, monkeypatch):
     before = time.time()
     assert environment.parse().wait() == 0
     assert [dag["dag_id"] for dag in environment.airflow().read(30).dags] == ["good"]
@@ -141,7 +139,7 @@ def test_a_real_airflow_refuses_a_wrong_token(environment):
         Airflow(environment.address, environment.image, lambda seconds: "wrong").read(30)
 
 
-def test_an_api_of_the_other_version_is_no_api(environment):
+def test_the_api_of_the_other_airflow_version_is_an_error(environment):
     other = "composer-3-airflow-3.3.1" if environment.token() == "any" else "composer-2-airflow-2.11.1"
     with pytest.raises(UnansweredError, match="it has no such REST API: HTTP 404"):
         Airflow(environment.address, other, environment.token).read(30)

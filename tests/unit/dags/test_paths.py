@@ -1,4 +1,4 @@
-"""Where the scripts are found."""
+"""The places of the scripts."""
 
 import pytest
 
@@ -20,12 +20,12 @@ def add_script(place):
     return place / "scripts" / "run-job"
 
 
-def test_in_a_checkout_scripts_are_beside_the_dag_folder(dags):
+def test_in_a_checkout_the_scripts_are_next_to_the_dag_folder(dags):
     script = add_script(dags.parent)
     assert paths.script("run-job") == script
 
 
-def test_in_a_bucket_scripts_are_in_the_dag_folder_and_win(dags):
+def test_in_a_bucket_the_scripts_are_in_the_dag_folder_and_take_precedence(dags):
     add_script(dags.parent)
     script = add_script(dags)
     assert paths.script("run-job") == script
@@ -39,7 +39,7 @@ def test_a_missing_script_is_an_error_that_names_both_places(dags):
     )
 
 
-def test_this_checkout_has_them():
+def test_this_checkout_has_the_scripts():
     assert paths.script("run-job").read_text().startswith("#!/usr/bin/env bash")
 
 

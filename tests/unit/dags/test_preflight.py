@@ -1,4 +1,4 @@
-"""CheckGkeSetup: the findings of check-setup, which checks the stand-in for GKE, in log and XCom."""
+"""CheckGkeSetup: check-setup checks the stand-in for GKE, and its findings are in log and XCom."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gke_job.compat import AirflowException
 
 
 class Ti(SimpleNamespace):
-    """A task instance that takes XComs."""
+    """A task instance that stores XComs."""
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
@@ -20,7 +20,7 @@ class Ti(SimpleNamespace):
 
 @pytest.fixture
 def checked(monkeypatch, cluster):
-    """Runs the operator: its XComs, and the exception of a task that has failed."""
+    """Runs the operator; returns its XComs, and the exception of a failed task."""
     for name, value in cluster.environment.items():
         monkeypatch.setenv(name, value)
 
@@ -45,7 +45,7 @@ def test_the_findings_are_an_xcom(checked):
     assert [finding for finding in findings if finding["state"] != "ok" and finding["check"] != "skew"] == []
 
 
-def test_a_failed_check_fails_the_task_and_the_findings_are_an_xcom_all_the_same(checked):
+def test_a_failed_check_fails_the_task_and_the_findings_are_still_an_xcom(checked):
     xcoms, error = checked(namespace="nosuch")
     assert "1 failed: job" in error
     (failed,) = [finding for finding in xcoms["findings"] if finding["state"] == "failed"]
@@ -53,7 +53,7 @@ def test_a_failed_check_fails_the_task_and_the_findings_are_an_xcom_all_the_same
     assert failed["fix"]
 
 
-def test_no_xcom_where_none_is_wanted(checked):
+def test_do_xcom_push_false_stores_no_findings(checked):
     assert checked(namespace="default", do_xcom_push=False) == ({}, "")
 
 

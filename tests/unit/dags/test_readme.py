@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[3]
 README = ROOT / "README.md"
 
 
-def test_the_dag_of_the_readme_is_a_dag():
+def test_the_dag_of_the_readme_can_be_loaded():
     (code,) = re.findall(r"^   ```python\n(.*?)^   ```", README.read_text(), re.DOTALL | re.MULTILINE)
     if version("apache-airflow").startswith("2."):
         code = code.replace("airflow.sdk", "airflow.decorators")
@@ -17,7 +17,7 @@ def test_the_dag_of_the_readme_is_a_dag():
     assert scope["made"].get_task("next").upstream_task_ids == {"hello"}
 
 
-def test_the_first_dag_of_the_guide_for_composer_is_a_dag_that_tells_of_failures_and_has_retries():
+def test_the_first_dag_of_the_guide_for_composer_has_retries_and_a_failure_callback():
     (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "dags/COMPOSER.md").read_text(), re.DOTALL | re.MULTILINE)
     if version("apache-airflow").startswith("2."):
         code = code.replace("airflow.sdk", "airflow.decorators")

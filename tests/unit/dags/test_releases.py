@@ -1,4 +1,4 @@
-"""Releases in a DAG folder: what a process imports, while files arrive and while Jobs run."""
+"""Releases in a DAG folder: which release a process imports, while files arrive and while Jobs run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def checkout(directory: Path, **changed: str) -> Path:
-    """A checkout whose content differs, by what is added at the end of files of scripts/."""
+    """A checkout whose files in scripts/ differ by an addition at their end."""
     ignore = shutil.ignore_patterns("__pycache__")
     for part in ("dags", "scripts", "templates"):
         shutil.copytree(REPOSITORY / part, directory / part, ignore=ignore, copy_function=shutil.copyfile)
@@ -33,7 +33,7 @@ def checkout(directory: Path, **changed: str) -> Path:
 
 
 def python(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program in a process whose path has the DAG folder, as Airflow's have it."""
+    """Runs a program in a process that has the DAG folder in its path, as processes of Airflow do."""
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     line = [sys.executable, "-W", "ignore", "-c", program]
     return subprocess.run(line, env=environment, capture_output=True, text=True, cwd="/")
@@ -77,7 +77,7 @@ def test_a_name_that_the_package_lacks_is_an_error(folder):
 
 
 @pytest.mark.parametrize("damage", ["a file is missing", "a file is cut", "the list is cut"])
-def test_a_release_that_is_not_complete_is_passed_over_for_the_one_before(folder, changed, damage):
+def test_the_previous_release_is_used_if_a_release_is_not_complete(folder, changed, damage):
     before = deploy(REPOSITORY, folder)
     name = deploy(changed, folder)
     assert release_of(folder) == name
@@ -90,7 +90,7 @@ def test_a_release_that_is_not_complete_is_passed_over_for_the_one_before(folder
     assert release_of(folder) == before
 
 
-def test_when_one_went_back_to_a_damaged_release_the_one_before_is_taken(folder, changed):
+def test_after_a_rollback_to_a_damaged_release_the_previous_one_is_used(folder, changed):
     before = deploy(REPOSITORY, folder)
     name = deploy(changed, folder)
     pointer = folder / "gke_job/__init__.py"
@@ -102,7 +102,7 @@ def test_when_one_went_back_to_a_damaged_release_the_one_before_is_taken(folder,
     assert release_of(folder) == name
 
 
-def test_without_a_complete_release_the_error_says_what_is_missing(folder):
+def test_the_error_without_a_complete_release_names_the_missing_file(folder):
     name = deploy(REPOSITORY, folder)
     shutil.rmtree(folder / "gke_job_releases")
     error = python(folder, "import gke_job").stderr.splitlines()[-1]
@@ -112,16 +112,16 @@ def test_without_a_complete_release_the_error_says_what_is_missing(folder):
     )
 
 
-def test_a_release_is_taken_from_its_time_on(folder, changed):
+def test_a_release_is_used_from_its_time_on(folder, changed):
     before = deploy(REPOSITORY, folder)
     name = deploy(changed, folder, seconds_ago=0)
     assert release_of(folder) == before
     shutil.rmtree(folder / "gke_job_releases" / before)
-    assert release_of(folder) == name  # better early than not at all
+    assert release_of(folder) == name  # the only release is used before its time
 
 
-def test_a_triggerer_has_the_triggers_of_two_releases_side_by_side(folder, changed):
-    """It runs for long, and does not import the pointer: a trigger names its release."""
+def test_a_triggerer_can_run_triggers_of_two_releases(folder, changed):
+    """It runs for a long time, and does not import the pointer: a trigger names its release."""
     first, second = folder.parent / "first", folder.parent / "second"
     names = [deploy(REPOSITORY, first), deploy(changed, second)]
     program = f"""
@@ -148,7 +148,7 @@ print("gke_job" in sys.modules)
     assert has_pointer == "False"
 
 
-def test_two_teams_in_one_folder_have_releases_of_their_own(folder, changed):
+def test_two_teams_in_one_folder_have_separate_releases(folder, changed):
     one = deploy(REPOSITORY, folder, prefix="churn")
     other = deploy(changed, folder, prefix="demand")
     assert (release_of(folder, "churn.gke_job"), release_of(folder, "demand.gke_job")) == (one, other)
@@ -162,7 +162,7 @@ print(one.__module__ != other.__module__)
 
 
 class SlowSyncer(threading.Thread):
-    """Copies a bucket's folder to that of a worker: file by file, in place, in pieces, the pointer before the rest.
+    """Copies the folder of a bucket to that of a worker: file by file, in place, in pieces, the pointer first.
 
     What processes of the worker import in the meantime is in `seen`.
     """
@@ -200,7 +200,7 @@ subprocess.run(command("collect-job", job="held", namespace="default", mark="onl
 
 
 def test_a_deployment_while_a_job_runs_changes_nothing_for_it(folder, cluster, tmp_path):
-    """Each script of the new release ends at once with 70; a task runs one while files arrive, and one after that."""
+    """Each script of the new release exits with 70. A task runs a script while files arrive, and another one later."""
     before = deploy(REPOSITORY, folder)
     bucket = shutil.copytree(folder, tmp_path / "bucket")
     go, log_file = cluster.state / "buckets/ml-checkpoints/go", tmp_path / "log"

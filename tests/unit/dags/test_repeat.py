@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from gke_job import GkeJobOperator, paths
-from gke_job.repeat import log_repetition, repetition
+from gke_job.repeat import log_repeat_command, repeat_command
 
 CLUSTER = ["--project", "p", "--location", "l", "--cluster", "c"]
 
@@ -19,45 +19,45 @@ def scripts(run_job):
     return None
 
 
-def test_it_has_the_options_of_the_task_but_for_those_that_are_airflows(scripts):
+def test_the_command_has_the_options_of_the_task_except_those_for_airflow(scripts):
     options = {"template": "batch-job", "profile": "gpu l4", "fallback": True, "mark": "later", "on_kill": "delete"}
     options["report"] = "gs://reports/train.html"
-    line = repetition(CLUSTER, {"values": {"image": "it's"}}, options)
+    line = repeat_command(CLUSTER, {"values": {"image": "it's"}}, options)
     pipe, command = line.split(" | ")
     assert command == (
         "scripts/run-job --project p --location l --cluster c --template batch-job --profile 'gpu l4' --fallback"
         " --values -"
     )
-    said = subprocess.run(["bash", "-c", pipe], check=True, capture_output=True, text=True).stdout
-    assert json.loads(said) == {"image": "it's"}
+    output = subprocess.run(["bash", "-c", pipe], check=True, capture_output=True, text=True).stdout
+    assert json.loads(output) == {"image": "it's"}
 
 
-def test_what_a_sensitive_name_holds_is_masked(scripts):
-    line = repetition([], {"values": {"env": {"DB_PASSWORD": "hunter4"}}}, {"template": "t"})
+def test_the_value_of_a_sensitive_name_is_masked(scripts):
+    line = repeat_command([], {"values": {"env": {"DB_PASSWORD": "hunter4"}}}, {"template": "t"})
     assert "hunter4" not in line
     assert "***" in line
 
 
-def test_a_value_opens_no_group_of_the_log_and_stays_the_same(scripts):
+def test_a_value_cannot_open_a_log_group_and_is_passed_unchanged(scripts):
     values = {"args": ["::group::x", "##[group]y", "a:::b"]}
-    line = repetition([], {"values": values}, {"template": "t"})
+    line = repeat_command([], {"values": values}, {"template": "t"})
     assert "::" not in line
     assert "##[" not in line
-    said = subprocess.run(["bash", "-c", line.split(" | ")[0]], check=True, capture_output=True, text=True).stdout
-    assert json.loads(said) == values
+    output = subprocess.run(["bash", "-c", line.split(" | ")[0]], check=True, capture_output=True, text=True).stdout
+    assert json.loads(output) == values
 
 
-def test_letters_of_any_language_are_readable_and_what_is_no_letter_stays_the_same(scripts):
+def test_letters_of_any_language_are_readable_and_other_characters_are_escaped(scripts):
     values = {"言語": "日本語", "odd": "\u2028\u202e\x7f\ud800"}
-    line = repetition([], {"values": values}, {"template": "t"})
+    line = repeat_command([], {"values": values}, {"template": "t"})
     assert '"言語":"日本語"' in line
     assert line.isprintable()
-    said = subprocess.run(["bash", "-c", line.split(" | ")[0]], check=True, capture_output=True, text=True).stdout
-    assert json.loads(said) == values
+    output = subprocess.run(["bash", "-c", line.split(" | ")[0]], check=True, capture_output=True, text=True).stdout
+    assert json.loads(output) == values
 
 
-def test_values_that_are_large_are_left_to_the_ui(scripts):
-    line = repetition([], {"values": {"text": "x" * 5000}}, {"template": "t"})
+def test_large_values_are_not_in_the_command(scripts):
+    line = repeat_command([], {"values": {"text": "x" * 5000}}, {"template": "t"})
     assert line == (
         "scripts/run-job --template t --values values.json"
         "  # put the field 'values' of the rendered template into values.json"
@@ -65,7 +65,7 @@ def test_values_that_are_large_are_left_to_the_ui(scripts):
 
 
 def test_a_manifest_is_written_to_a_file_first(scripts):
-    line = repetition([], {"values": {}, "template": {"kind": "Job"}}, {"template": None, "namespace": "ml"})
+    line = repeat_command([], {"values": {}, "template": {"kind": "Job"}}, {"template": None, "namespace": "ml"})
     assert line == 'printf %s \'{"kind":"Job"}\' >job.json; scripts/run-job --template ./job.json --namespace ml'
 
 
@@ -88,14 +88,14 @@ def test_the_command_in_the_log_runs_the_same_job_again(run, on_cluster, cluster
     ("values", "waits", "notes"),
     [
         ({"env": {"ROWS": 5}}, True, []),
-        ({"env": {"DB_PASSWORD": "hunter4"}}, True, ["in place of each *** first"]),
-        ({"env": {"ROWS": 5}}, False, ["waits for its Job, which this task does not"]),
+        ({"env": {"DB_PASSWORD": "hunter4"}}, True, ["First replace each ***"]),
+        ({"env": {"ROWS": 5}}, False, ["waits for its Job; this task does not"]),
     ],
 )
-def test_the_log_notes_what_the_command_does_otherwise_than_the_task(caplog, values, waits, notes):
+def test_the_log_notes_differences_between_the_command_and_the_task(caplog, values, waits, notes):
     log = logging.getLogger("repeat")
     caplog.set_level(logging.INFO)
-    log_repetition(log, [], {"values": values}, {"template": "t"}, waits=waits)
-    said = [record.getMessage() for record in caplog.records[2:-1]]
-    assert len(said) == len(notes)
-    assert all(note in line for note, line in zip(notes, said, strict=True))
+    log_repeat_command(log, [], {"values": values}, {"template": "t"}, waits=waits)
+    logged = [record.getMessage() for record in caplog.records[2:-1]]
+    assert len(logged) == len(notes)
+    assert all(note in line for note, line in zip(notes, logged, strict=True))

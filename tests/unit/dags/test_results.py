@@ -1,4 +1,4 @@
-"""What a task returns, and what becomes of it when something fails after the Job: cases S2 and D6."""
+"""The result of a task, also when something fails after the Job: cases S2 and D6."""
 
 from __future__ import annotations
 
@@ -126,12 +126,12 @@ def test_d3_without_do_xcom_push_nothing_is_stored_and_nothing_fails(run, run_jo
         ("1" * 5000, "1" * 5000),
     ],
 )
-def test_an_integer_that_airflow_cannot_store_is_text(digits, found):
+def test_an_integer_that_airflow_cannot_store_becomes_a_string(digits, found):
     assert results.integer(digits) == found
 
 
 @pytest.mark.parametrize("step", ["loss", "return_value", "post_execute"])
-def test_d6_what_fails_after_the_job_is_tried_again_with_the_same_job(
+def test_d6_a_failure_after_the_job_is_retried_with_the_same_job(
     run, on_cluster, cluster, fails_once, dag_id, tmp_path, step, capfd, caplog
 ):
     failed = fails_once(step)
@@ -178,7 +178,7 @@ def marked(run_job, tmp_path):
 
 
 @pytest.mark.parametrize("several", [True, False])
-def test_d6_a_mark_that_fails_is_no_failure_and_other_callbacks_of_success_are_kept(run, marked, several):
+def test_d6_a_failed_mark_does_not_fail_the_task_and_other_success_callbacks_run(run, marked, several):
     called = []
     callbacks = [called.append, called.append] if several else called.append
 
@@ -193,13 +193,13 @@ def test_d6_a_mark_that_fails_is_no_failure_and_other_callbacks_of_success_are_k
     assert not any(Path(directory).parent.exists() for directory in directories)
 
 
-def test_d6_a_task_that_fails_marks_nothing(run, run_job, marked):
+def test_d6_a_failed_task_does_not_mark_its_job(run, run_job, marked):
     run_job.behaves(status=1, report={"job": "train ml uid"})
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "failed"
     assert marked() == []
 
 
-def test_d6_a_mark_that_takes_too_long_is_given_up(run, marked, tmp_path, monkeypatch, caplog, capfd):
+def test_d6_a_mark_that_takes_too_long_is_ended(run, marked, tmp_path, monkeypatch, caplog, capfd):
     monkeypatch.setattr(results, "MARK_SECONDS", 0.1)
     (tmp_path / "scripts" / "collect-job").write_text("exec sleep 60")
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "success"
@@ -217,7 +217,7 @@ def test_the_keys_that_are_refused_are_those_of_airflows_serializer():
 
 
 @pytest.mark.parametrize(("status", "state"), [(0, "success"), (1, "failed")])
-def test_what_took_how_long_is_the_xcom_timing_of_any_job(run, run_job, monkeypatch, status, state):
+def test_the_durations_of_any_job_are_the_xcom_timing(run, run_job, monkeypatch, status, state):
     stored = {}
     monkeypatch.setattr(results, "push_timing", lambda summary, context, log: stored.update(summary))
     summary = {"seconds": 3.0, "phases": {"running": 3.0}, "job": "train"}
@@ -226,7 +226,7 @@ def test_what_took_how_long_is_the_xcom_timing_of_any_job(run, run_job, monkeypa
     assert stored == summary
 
 
-def test_timing_has_the_numbers_of_the_summary_and_a_failing_backend_costs_only_a_warning(caplog):
+def test_timing_has_the_numbers_of_the_summary_and_a_failing_backend_is_only_a_warning(caplog):
     pushed = {}
 
     class Instance:

@@ -1,4 +1,4 @@
-"""The runner: levels, what is repeated, kills."""
+"""Runner: levels of messages, repeated errors, kills."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 import pytest
 
 from gke_job.compat import AirflowException
-from gke_job.report import Report
+from gke_job.run_directory import RunDirectory
 from gke_job.runner import Runner
 
 
@@ -23,18 +23,18 @@ def log(caplog) -> logging.Logger:
 
 
 @pytest.fixture
-def report():
-    report = Report()
-    yield report
-    report.remove()
+def directory():
+    directory = RunDirectory()
+    yield directory
+    directory.remove()
 
 
 @pytest.fixture
-def run(log, report):
+def run(log, directory):
     """Runs lines of Bash as a script; the runner is an attribute."""
 
     def run(script: str, **options) -> str:
-        return run.runner.run(["bash", "-c", script], report, environment=dict(os.environ), cluster="", **options)
+        return run.runner.run(["bash", "-c", script], directory, environment=dict(os.environ), cluster="", **options)
 
     run.runner = Runner(log)
     return run
@@ -56,7 +56,7 @@ def test_the_last_line_is_returned_and_a_message_has_its_level(run, caplog):
     ]
 
 
-def test_an_error_that_the_exception_has_is_not_logged_too(run, caplog):
+def test_an_error_that_the_exception_contains_is_not_logged_again(run, caplog):
     script = """
       echo 'Job j failed: why' >"$GKE_JOB_REPORT/reason"
       echo '{"advice": "do this"}' >"$GKE_JOB_REPORT/failure.json"
@@ -68,7 +68,7 @@ def test_an_error_that_the_exception_has_is_not_logged_too(run, caplog):
     assert run.runner.status == 1
 
 
-def test_an_error_is_logged_where_the_run_is_broken_off(run, caplog):
+def test_an_error_is_logged_if_the_run_is_interrupted(run, caplog):
     class TimeOver(BaseException):
         pass
 
@@ -80,7 +80,7 @@ def test_an_error_is_logged_where_the_run_is_broken_off(run, caplog):
     assert ("ERROR", "run-job: a") in lines(caplog)
 
 
-def test_who_waits_for_the_job_hears_of_it_once_while_the_script_runs(run, tmp_path):
+def test_on_job_is_called_once_while_the_script_runs(run, tmp_path):
     seen = []
 
     def on_job(*job: str) -> None:
@@ -93,7 +93,7 @@ def test_who_waits_for_the_job_hears_of_it_once_while_the_script_runs(run, tmp_p
 
 
 @pytest.mark.parametrize(("keep_job", "status"), [(True, 10), (False, 11)])
-def test_a_script_that_is_ended_hears_whether_its_job_is_kept(run, tmp_path, keep_job, status):
+def test_the_signal_to_a_script_depends_on_whether_its_job_is_kept(run, tmp_path, keep_job, status):
     is_ready = tmp_path / "ready"
     os.mkfifo(is_ready)
 
@@ -106,14 +106,14 @@ def test_a_script_that_is_ended_hears_whether_its_job_is_kept(run, tmp_path, kee
     ending = threading.Thread(target=end)
     ending.start()
     with pytest.raises(AirflowException):
-        # Not in a `read`: a signal that comes just before it would wait for its end.
+        # No `read`: a signal that arrives just before it would wait until it ends.
         run(f"trap 'exit 10' PWR; trap 'exit 11' TERM; echo >'{is_ready}'; while :; do sleep 0.1; done")
     ending.join()
     assert run.runner.status == status
     assert not run.runner.is_running()
 
 
-def test_the_columns_of_the_timeline_stay_below_each_other_where_several_spaces_are_shown_as_one(run, caplog):
+def test_the_columns_of_the_timeline_are_aligned_if_several_spaces_are_shown_as_one(run, caplog):
     row, line_of_a_pod = "  abcde   node [  ==  ] succeeded", "abcde | a  b [  c ] d"
     run(f"echo '{row}'; echo '{line_of_a_pod}'; echo '  time: running 3 s'")
     shown = "\u00a0\u00a0abcde\u00a0\u00a0\u00a0node [\u00a0\u00a0==\u00a0\u00a0] succeeded"

@@ -15,7 +15,7 @@ except ImportError:  # Airflow 2.11
 
 @pytest.fixture
 def returned(monkeypatch) -> list:
-    """What the tasks return."""
+    """The return values of the tasks."""
     values, store = [], XCom.set
 
     def note(*args, **kwargs):
@@ -43,7 +43,7 @@ def waits_for(run, on_cluster, cluster):
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_it_returns_the_result_and_leaves_the_job_uncollected(waits_for, returned, cluster, dag_id, deferrable):
+def test_the_sensor_returns_the_result_and_does_not_mark_the_job(waits_for, returned, cluster, dag_id, deferrable):
     assert waits_for("sleep 1; echo 42 >/dev/termination-log", deferrable=deferrable) == "success"
     assert returned[-1] == 42
     (job,) = cluster.jobs_of(dag_id)
@@ -52,12 +52,12 @@ def test_it_returns_the_result_and_leaves_the_job_uncollected(waits_for, returne
 
 @pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize(("skipped", "state"), [(None, "failed"), (3, "success")])
-def test_a_failed_job_fails_or_skips_it(waits_for, deferrable, skipped, state):
+def test_a_failed_job_fails_or_skips_the_sensor(waits_for, deferrable, skipped, state):
     assert waits_for("exit 3", deferrable=deferrable, skip_on_exit_code=skipped) == state
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_a_job_that_outlasts_its_timeout_goes_on(waits_for, cluster, dag_id, deferrable):
+def test_a_job_continues_after_the_timeout_of_the_sensor(waits_for, cluster, dag_id, deferrable):
     assert waits_for("sleep 600", deferrable=deferrable, timeout=2) == "failed"
     (job,) = cluster.jobs_of(dag_id)
     assert job["status"]["active"] == 1
@@ -68,12 +68,12 @@ def test_a_job_that_outlasts_its_timeout_goes_on(waits_for, cluster, dag_id, def
     ("job", "missing"),
     [(None, "name, namespace, uid, cluster"), ({"name": "train", "namespace": "ml"}, "uid, cluster")],
 )
-def test_what_is_no_job_is_refused(job, missing):
+def test_an_incomplete_job_is_refused(job, missing):
     with pytest.raises(AirflowFailException, match=f"no {missing}: give the XCom `job` of a GkeJobOperator"):
         GkeJobSensor(task_id="wait", job=job).poke({})
 
 
-def test_a_cluster_that_is_none_is_refused_without_a_retry():
+def test_an_invalid_cluster_is_refused_without_a_retry():
     job = {"name": "train", "namespace": "ml", "uid": "u", "cluster": {"project": "p"}}
     with pytest.raises(AirflowFailException, match="location and name is empty"):
         GkeJobSensor(task_id="wait", job=job).poke({})

@@ -1,4 +1,4 @@
-"""One watch-jobs for many deferred tasks: with the real one on the stand-in, and with scripts that misbehave."""
+"""One watch-jobs for many deferred tasks: the real one on the stand-in, and scripts that misbehave."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mark(request, monkeypatch) -> str:
 
 @pytest.fixture
 def script(tmp_path, monkeypatch):
-    """Makes a watch-jobs of one's own: Python, whose `say` prints lines and whose `stay` waits for its end."""
+    """Makes a replacement for watch-jobs in Python: its `say` prints lines, its `stay` waits until it is ended."""
     monkeypatch.setattr(paths, "DAGS", tmp_path)
     monkeypatch.setattr(shared_watch, "FIRST_PAUSE", 0.01)
     (tmp_path / "scripts").mkdir()
@@ -63,7 +63,7 @@ def script(tmp_path, monkeypatch):
     return script
 
 
-def test_the_end_of_the_job_is_fired_and_the_process_ended(script, mark):
+def test_the_trigger_fires_when_the_job_is_finished_and_the_process_ends(script, mark):
     script('say({"event": "synced", "uids": []}, COMPLETE); stay()')
 
     async def main():
@@ -74,7 +74,7 @@ def test_the_end_of_the_job_is_fired_and_the_process_ended(script, mark):
     assert not shared_watch._watches
 
 
-def test_lines_of_megabytes_and_lines_that_are_no_report_are_no_trouble(script, caplog):
+def test_very_long_lines_and_lines_that_are_not_reports_are_tolerated(script, caplog):
     script(
         """
         say('{"event": "synced", "uids": [' + '"x",' * 1_000_000 + '"y"]}')
@@ -89,7 +89,7 @@ def test_lines_of_megabytes_and_lines_that_are_no_report_are_no_trouble(script, 
     assert "::group" not in caplog.text
 
 
-def test_its_messages_have_their_level_in_the_log_of_the_triggerer(script, caplog):
+def test_messages_of_watch_jobs_have_their_level_in_the_log_of_the_triggerer(script, caplog):
     script(
         """
         import os
@@ -100,12 +100,12 @@ def test_its_messages_have_their_level_in_the_log_of_the_triggerer(script, caplo
     )
     caplog.set_level("INFO", "gke_job.shared_watch")
     asyncio.run(fired(trigger()))
-    said = {(record.levelname, record.getMessage()) for record in caplog.records}
+    logged = {(record.levelname, record.getMessage()) for record in caplog.records}
     expected = {"level 3": "ERROR", "level 4": "WARNING", "levels: yes": "INFO"}
-    assert {(level, f"watch-jobs: {text}") for text, level in expected.items()} <= said
+    assert {(level, f"watch-jobs: {text}") for text, level in expected.items()} <= logged
 
 
-def test_a_line_without_end_is_left_out(monkeypatch):
+def test_an_endless_line_is_left_out(monkeypatch):
     monkeypatch.setattr(processes, "LONGEST_LINE", 100_000)
 
     async def main():
@@ -117,7 +117,7 @@ def test_a_line_without_end_is_left_out(monkeypatch):
     assert asyncio.run(main()) == [b"first", b"last"]
 
 
-def test_a_watch_that_ends_by_itself_is_started_again_while_somebody_waits(script):
+def test_a_watch_that_ends_unexpectedly_is_started_again_while_a_task_waits(script):
     starts = script(
         """
         say({"event": "synced", "uids": []})
@@ -130,8 +130,8 @@ def test_a_watch_that_ends_by_itself_is_started_again_while_somebody_waits(scrip
 
 
 @pytest.mark.parametrize("status", [64, 77, 78])
-def test_a_watch_that_cannot_work_ends_the_wait_of_all(script, monkeypatch, status):
-    monkeypatch.setattr("gke_job.waiting.RELOOK_SECONDS", 0)
+def test_a_watch_that_fails_permanently_ends_all_waits(script, monkeypatch, status):
+    monkeypatch.setattr("gke_job.waiting.RECHECK_SECONDS", 0)
     starts = script(f"print('watch-jobs: it is so', file=sys.stderr); sys.exit({status})")
 
     async def main():
@@ -145,12 +145,12 @@ def test_a_watch_that_cannot_work_ends_the_wait_of_all(script, monkeypatch, stat
 
 
 def test_without_the_script_the_wait_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr("gke_job.waiting.RELOOK_SECONDS", 0)
+    monkeypatch.setattr("gke_job.waiting.RECHECK_SECONDS", 0)
     monkeypatch.setattr(paths, "DAGS", tmp_path)
     assert asyncio.run(fired(trigger())) == ["watch_failed"]
 
 
-def test_a_job_that_a_new_list_does_not_name_is_gone(script):
+def test_a_job_that_a_new_list_does_not_contain_is_gone(script):
     script(
         """
         say({**COMPLETE, "finished": False}, {"event": "synced", "uids": [UID]}, {"event": "synced", "uids": []})
@@ -160,7 +160,7 @@ def test_a_job_that_a_new_list_does_not_name_is_gone(script):
     assert asyncio.run(fired(trigger())) == ["gone"]
 
 
-def test_who_joins_late_gets_the_last_report_at_once_and_an_unknown_job_is_gone(script, monkeypatch):
+def test_a_late_waiter_gets_the_last_report_at_once_and_an_unknown_job_is_gone(script, monkeypatch):
     monkeypatch.setattr("gke_job.waiting.GONE_SECONDS", 0.1)
     starts = script(
         """
@@ -180,7 +180,7 @@ def test_who_joins_late_gets_the_last_report_at_once_and_an_unknown_job_is_gone(
     assert starts.read_text() == "."
 
 
-def test_without_a_view_of_the_cluster_the_wait_ends_by_its_clock(script):
+def test_the_wait_ends_by_unreachable_timeout_if_the_cluster_does_not_answer(script):
     script("stay()")
     assert asyncio.run(fired(trigger(limits={"unreachable_timeout": 0.2}))) == ["unreachable"]
 
@@ -233,7 +233,7 @@ def test_a_hundred_triggers_share_one_process_and_survive_its_kill(on_stand_in, 
 
 @pytest.fixture
 def proxy(cluster, tmp_path, monkeypatch):
-    """What stands between this test and the API server; returns a function that sets or clears faults."""
+    """A proxy between this test and the API server; returns a function that sets or clears faults."""
 
     def faults(verb, *words):
         subprocess.run([sys.executable, "-m", "faults", verb, "--state", tmp_path / "faults", *words], check=True)
@@ -249,30 +249,30 @@ def proxy(cluster, tmp_path, monkeypatch):
     faults("stop")
 
 
-def test_an_api_server_that_is_away_for_a_while_is_waited_for(proxy):
+def test_the_watch_waits_while_the_api_server_is_temporarily_unreachable(proxy):
     (uid,) = suspended_jobs("away", 1)
 
     async def main():
         wait = asyncio.ensure_future(fired(trigger("away", uid, limits={"unreachable_timeout": 600})))
-        await until(lambda: any(watch.sighted for watch in shared_watch._watches.values()))
+        await until(lambda: any(watch.synced_at for watch in shared_watch._watches.values()))
         (watch,) = shared_watch._watches.values()
         await asyncio.to_thread(proxy, "set", "refuse")
-        await until(lambda: watch.blind_since)
-        assert watch.trouble
+        await until(lambda: watch.unreachable_since)
+        assert watch.last_error
         await asyncio.to_thread(proxy, "clear")
-        await until(lambda: watch.sighted)
+        await until(lambda: watch.synced_at)
         await asyncio.to_thread(kubectl, "delete", "job", "job-0", "--namespace", "away")
         assert await wait == ["gone"]
 
     asyncio.run(main())
 
 
-def test_an_api_server_that_stays_away_ends_the_wait(proxy):
+def test_an_api_server_that_remains_unreachable_ends_the_wait(proxy):
     (uid,) = suspended_jobs("lost", 1)
 
     async def main():
         wait = asyncio.ensure_future(fired(trigger("lost", uid, limits={"unreachable_timeout": 0.5})))
-        await until(lambda: any(watch.sighted for watch in shared_watch._watches.values()) or wait.done())
+        await until(lambda: any(watch.synced_at for watch in shared_watch._watches.values()) or wait.done())
         await asyncio.to_thread(proxy, "set", "refuse")
         assert await wait == ["unreachable"]
 

@@ -1,4 +1,4 @@
-"""The XCom `job`, at once; and the task that does not wait."""
+"""The XCom `job`, and tasks that do not wait for their Job."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLUSTER = GkeCluster(context="c")
 
 @pytest.fixture
 def stored(monkeypatch) -> dict:
-    """The XComs that are stored; one that `fails` raises."""
+    """The stored XComs; the key `fails` raises an error."""
     xcoms, store = {}, XCom.set
 
     def note(*args, **kwargs):
@@ -50,7 +50,7 @@ def test_the_job_is_an_xcom_while_it_runs(run, run_job, stored, tmp_path):
 
     def note(*args, **kwargs):
         if (kwargs.get("key") or args[0]) == "job":
-            (tmp_path / "go-on").write_text("5\n")  # waits until the script, which runs, reads it
+            (tmp_path / "go-on").write_text("5\n")  # blocks until the running script reads it
         return store(*args, **kwargs)
 
     XCom.set = note  # restored by the fixture
@@ -59,7 +59,7 @@ def test_the_job_is_an_xcom_while_it_runs(run, run_job, stored, tmp_path):
     assert stored["return_value"] == 5
 
 
-def test_a_result_with_the_key_job_does_not_take_its_place(run, run_job, stored):
+def test_a_result_with_the_key_job_does_not_replace_the_xcom_job(run, run_job, stored):
     run_job.behaves(output='{"job": 1, "_link_JobLink": "https://x", "loss": 2}', report={"job": "train ml u"})
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job", cluster=CLUSTER)) == "success"
     assert stored["job"] == JOB
@@ -74,7 +74,7 @@ def test_an_xcom_backend_that_fails_does_not_end_the_job(run, run_job, stored, c
     assert "cannot store the XCom job: RuntimeError" in caplog.text + capfd.readouterr().out
 
 
-def test_without_do_xcom_push_it_is_not_stored(run, run_job, stored):
+def test_without_do_xcom_push_the_job_is_not_stored(run, run_job, stored):
     run_job.behaves(output="5", report={"job": "train ml u"})
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job", do_xcom_push=False)) == "success"
     assert stored == {}
@@ -130,7 +130,7 @@ def test_a_job_that_cannot_be_submitted_fails_the_task_that_does_not_wait(run_jo
         job.execute({"ti": Instance()})
 
 
-def test_the_real_scripts_submit_a_job_and_it_runs_on(run, on_cluster, cluster, dag_id, stored):
+def test_the_real_scripts_submit_a_job_that_continues(run, on_cluster, cluster, dag_id, stored):
     assert run(lambda: GkeJobOperator(wait_for_completion=False, **on_cluster("sleep 60"))) == "success"
     (job,) = cluster.jobs_of(dag_id)
     assert job["metadata"]["annotations"]["gke-job/detached"] == "true"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 
-def test_each_task_waits_for_what_it_uses(bag):
+def test_each_task_depends_on_the_tasks_whose_results_it_uses(bag):
     upstream = {task.task_id: task.upstream_task_ids for task in bag.dags["train_model"].tasks}
     assert upstream == {
         "measure": set(),
@@ -25,7 +25,7 @@ def test_the_profile_grows_with_the_data(bag, size, profile):
     assert choose(size) == profile
 
 
-def test_its_jobs_run_from_a_deployed_folder_and_its_report_sums_up_their_results(run_dag):
+def test_the_jobs_run_from_a_deployed_folder_and_the_report_has_their_results(run_dag):
     log, results = run_dag("train_model", epochs=3)
     assert "epoch 3/3  loss 0.3" in log
     report = results["report"]

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gke_job import GkeCluster, GkeJobOperator, Training, training_dag, training_dags
-from gke_job.training import DESCRIBED, NO_USE, OF_THE_DAG
+from gke_job.training import DAG_ARGUMENTS, TRAINING_FIELDS, UNUSED_ARGUMENTS
 
 
 def training(**fields):
@@ -23,7 +23,7 @@ def order(dag):
     return {task.task_id: task.upstream_task_ids for task in dag.tasks}
 
 
-def test_the_least_description_is_one_job():
+def test_the_shortest_description_is_one_job():
     dag = training_dag(training())
     assert dag.dag_id == "train_m"
     assert schedule(dag) is None
@@ -36,7 +36,7 @@ def test_the_least_description_is_one_job():
     assert {name: dag.params[name] for name in dag.params} == {"image": "i:1", "data": "gs://b/d"}
 
 
-def test_what_is_measured_decides_about_the_machine_of_the_training_and_of_the_evaluation():
+def test_the_measured_size_decides_the_profile_of_training_and_evaluation():
     dag = training_dag(training(measure=["measure"], evaluate=["evaluate", "--all"]))
     assert order(dag) == {"measure": set(), "train": {"measure"}, "evaluate": {"train", "measure"}}
     measured = dag.get_task("measure").output["bytes"]
@@ -46,7 +46,7 @@ def test_what_is_measured_decides_about_the_machine_of_the_training_and_of_the_e
     assert dag.get_task("measure").profile == "cpu-small"
 
 
-def test_params_of_the_author_stand_beside_ours():
+def test_params_of_the_author_are_added_to_those_of_the_factory():
     assert sorted(training_dag(training(), params={"project": "p", "data": "d"}).params) == ["data", "image", "project"]
 
 
@@ -56,12 +56,12 @@ def test_the_evaluation_gets_the_result_of_the_training():
     assert "evaluate" in dag.get_task("train").downstream_task_ids
 
 
-def test_the_training_alone_may_be_deferred():
+def test_only_the_training_may_be_deferred():
     dag = training_dag(training(measure=["measure"], evaluate=["evaluate"], deferrable=True))
     assert [dag.get_task(name).deferrable for name in ("measure", "train", "evaluate")] == [False, True, False]
 
 
-def test_what_is_described_reaches_the_tasks():
+def test_the_fields_of_the_description_reach_the_tasks():
     described = training(
         profile="highmem",
         escalate=True,
@@ -107,7 +107,7 @@ MORE = {
 
 def test_every_argument_of_the_operator_can_be_given_for_the_jobs():
     of_operator = set(inspect.signature(GkeJobOperator.__init__).parameters) - {"self", "kwargs"}
-    assert of_operator <= {*MORE, *DESCRIBED, *OF_THE_DAG, *NO_USE}
+    assert of_operator <= {*MORE, *TRAINING_FIELDS, *DAG_ARGUMENTS, *UNUSED_ARGUMENTS}
     dag = training_dag(training(measure=["m"], evaluate=["e"], job={**MORE, "queue": "gpu", "pool_slots": 2}))
     for task in dag.tasks:
         same = GkeJobOperator(task_id="same", profile="cpu-small", **MORE)
@@ -116,7 +116,7 @@ def test_every_argument_of_the_operator_can_be_given_for_the_jobs():
             "template",
             "profiles",
             "logging_interval",
-            "pushes_keys",
+            "pushes_result_keys",
             "result_required",
             "skipped_exit_codes",
             "report",
@@ -126,8 +126,8 @@ def test_every_argument_of_the_operator_can_be_given_for_the_jobs():
         assert (task.queue, task.pool_slots) == ("gpu", 2)
 
 
-@pytest.mark.parametrize("name", [*DESCRIBED, *OF_THE_DAG, *NO_USE])
-def test_what_is_described_elsewhere_is_refused_among_the_arguments(name):
+@pytest.mark.parametrize("name", [*TRAINING_FIELDS, *DAG_ARGUMENTS, *UNUSED_ARGUMENTS])
+def test_an_argument_that_belongs_elsewhere_is_refused_in_job(name):
     with pytest.raises(ValueError, match=f"^Training of 'm': job has {name}: use the field of Training or "):
         training(job={name: 1})
 
@@ -137,7 +137,7 @@ def test_a_dag_has_a_description():
     assert training_dag(training(), description="ours").description == "ours"
 
 
-def test_a_table_is_a_dag_for_each_model_and_no_model_stands_in_it_twice():
+def test_a_table_makes_a_dag_for_each_model_and_refuses_duplicates():
     dags = training_dags((training(model=model) for model in "ab"), namespace="ml")
     assert [dag.dag_id for dag in dags] == ["train_a", "train_b"]
     with pytest.raises(ValueError, match=r"^training_dags: a described more than once; give each model its own name$"):
@@ -145,11 +145,11 @@ def test_a_table_is_a_dag_for_each_model_and_no_model_stands_in_it_twice():
 
 
 @pytest.mark.parametrize("program", ["measure", "train", "evaluate"])
-def test_a_program_that_is_no_list_is_refused(program):
+def test_a_program_that_is_not_a_list_is_refused(program):
     with pytest.raises(TypeError, match=f"^Training of 'm': {program} is the text 'run it'; give a list of arguments$"):
         training(**{program: "run it"})
 
 
-def test_two_ways_to_say_how_big_are_refused():
+def test_two_fields_for_the_size_are_refused():
     with pytest.raises(ValueError, match=r"^Training of 'm': profile and profile_for are given; give one of them$"):
         training(profile="highmem", profile_for={"bytes": 1})

@@ -1,4 +1,4 @@
-"""What becomes of the Job when the trigger of its task is cancelled."""
+"""Whether the Job is deleted when the trigger of its task is cancelled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TASK_INSTANCE = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-
 
 
 class SilentWaiter:
-    """Of a watch that never reports anything."""
+    """A waiter of a watch that never reports anything."""
 
     def view(self):
         return View()
@@ -31,9 +31,9 @@ class SilentWaiter:
 
 @pytest.fixture
 def cancelled(monkeypatch):
-    """Cancels a trigger as Airflow does, while the task instance has these states; returns the Jobs it deletes."""
+    """Cancels a trigger as Airflow does, while the task instance has these states; returns the deleted Jobs."""
     monkeypatch.setattr(shared_watch.SharedWatch, "join", lambda *_: SilentWaiter())
-    monkeypatch.setattr(ending, "PAUSE", 0.01)
+    monkeypatch.setattr(ending, "POLL_SECONDS", 0.01)
 
     def cancelled(*states, deletes=True, cancels=1):
         deleted, answers = [], list(states)
@@ -86,7 +86,7 @@ DELETED = [("ml", "train", "u")]
 
 
 @pytest.mark.parametrize("state", ["failed", "success", "skipped", "removed", None, "up_for_retry", "upstream_failed"])
-def test_the_job_of_a_task_that_is_over_is_deleted(cancelled, state):
+def test_the_job_of_a_task_that_has_ended_is_deleted(cancelled, state):
     assert cancelled(state) == DELETED
 
 
@@ -94,29 +94,29 @@ def test_the_job_of_a_task_that_is_deferred_is_kept(cancelled):
     assert cancelled("deferred") == []
 
 
-def test_what_goes_to_a_worker_is_waited_for(cancelled):
+def test_the_trigger_waits_for_the_state_of_a_task_that_goes_to_a_worker(cancelled):
     assert cancelled("scheduled", "queued", "running", "failed") == DELETED
     assert cancelled("scheduled", "queued", "running", "deferred") == []
 
 
-def test_what_stays_with_a_worker_is_left_to_it(cancelled, monkeypatch):
-    monkeypatch.setattr(ending, "MOVING_SECONDS", 0.1)
+def test_the_job_of_a_task_that_remains_with_a_worker_is_kept(cancelled, monkeypatch):
+    monkeypatch.setattr(ending, "WORKER_SECONDS", 0.1)
     assert cancelled("running") == []
 
 
-def test_where_airflow_does_not_answer_the_job_is_kept(cancelled):
+def test_if_airflow_does_not_answer_the_job_is_kept(cancelled):
     assert cancelled(RuntimeError("no answer")) == []
 
 
-def test_a_trigger_that_is_not_to_delete_its_job_does_not_ask(cancelled):
+def test_a_trigger_that_must_not_delete_its_job_does_not_request_the_state(cancelled):
     assert cancelled("failed", deletes=False) == []
 
 
-def test_airflow_cancels_again_and_again_and_the_job_is_deleted_all_the_same(cancelled):
+def test_the_job_is_deleted_even_if_airflow_cancels_the_trigger_repeatedly(cancelled):
     assert cancelled("running", "running", "failed", cancels=20) == DELETED
 
 
-def test_a_question_that_is_not_answered_is_not_cancelled(monkeypatch):
+def test_a_request_without_an_answer_is_not_cancelled(monkeypatch):
     monkeypatch.setattr(ending, "ANSWER_SECONDS", 0.05)
     ended = []
 
@@ -129,7 +129,7 @@ def test_a_question_that_is_not_answered_is_not_cancelled(monkeypatch):
     monkeypatch.setattr(ending, "task_state", task_state)
 
     async def main():
-        assert not await ending.is_over(TASK_INSTANCE)
+        assert not await ending.has_task_ended(TASK_INSTANCE)
         assert not ended
         await asyncio.wait(ending._tasks)
 
@@ -137,8 +137,8 @@ def test_a_question_that_is_not_answered_is_not_cancelled(monkeypatch):
     assert ended == [None]
 
 
-def test_an_event_that_airflow_has_not_taken_leaves_the_job_to_be_deleted(cancelled, monkeypatch):
-    """The trigger is cancelled after it has fired and before Airflow has noted the event."""
+def test_the_job_is_deleted_if_airflow_has_not_taken_the_event(cancelled, monkeypatch):
+    """The trigger is cancelled after it has fired and before Airflow has stored the event."""
     deleted = []
 
     async def delete(place, job, uid):

@@ -1,4 +1,4 @@
-"""What Airflow's own triggerer makes of deferred tasks and their Jobs."""
+"""Deferred tasks and their Jobs in a real triggerer of Airflow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def deferred_tasks(register, dag_id: str, triggers: dict[str, GkeJobTrigger]) -> None:
-    """Puts a DAG run into Airflow's database whose tasks are deferred to these triggers, by task id."""
+    """Adds a DAG run to Airflow's database whose tasks are deferred to these triggers, by task ID."""
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.trigger import Trigger
@@ -76,7 +76,7 @@ class Tasks:
         return self._found(task_id, lambda ti: ti.trigger and ti.trigger.triggerer_id)
 
     def mark(self, task_id: str, state: str | None) -> None:
-        """As a person does; Airflow lets go of the trigger then."""
+        """Mark a task as a person does; Airflow then releases the trigger."""
 
         def mark(ti):
             ti.state, ti.trigger_id = state, None
@@ -99,7 +99,7 @@ def wait_until(condition, seconds=120):
 
 
 def jobs(namespace: str) -> set[str]:
-    """The Jobs that are not being deleted."""
+    """The names of the Jobs that are not being deleted."""
     line = ["--output", "jsonpath={range .items[*]}{.metadata.name}={.metadata.deletionTimestamp} {end}"]
     found = kubectl("get", "jobs", "--namespace", namespace, *line).split()
     return {name for name, _, deleted in (one.partition("=") for one in found) if not deleted}

@@ -1,4 +1,4 @@
-"""What passes as values."""
+"""Conversion, checks and merging of values."""
 
 import math
 from collections import OrderedDict
@@ -11,11 +11,11 @@ from gke_job.values import merged, plain
 
 
 @pytest.mark.parametrize("value", [None, True, 3, 0.5, "", "'\"\n{{", [], {}, {"a": [{"b": [1, None]}]}])
-def test_what_json_has_passes_unchanged(value):
+def test_a_json_value_is_returned_unchanged(value):
     assert plain(value) == value
 
 
-def test_any_mapping_or_sequence_passes_as_dict_or_list():
+def test_any_mapping_or_sequence_becomes_a_dict_or_list():
     assert plain(OrderedDict(a=(1, 2), b=range(2))) == {"a": [1, 2], "b": [0, 1]}
 
 
@@ -29,7 +29,7 @@ def test_any_mapping_or_sequence_passes_as_dict_or_list():
         ({"a": {1: 2}}, r"^values\['a'\] has the key 1 of type int"),
     ],
 )
-def test_what_json_lacks_is_refused_with_its_place_and_type(value, error):
+def test_a_value_that_json_lacks_is_refused_with_its_path_and_type(value, error):
     with pytest.raises(TypeError, match=error):
         plain(value)
 
@@ -40,7 +40,7 @@ def test_a_number_that_json_lacks_is_refused(number):
         plain({"loss": number})
 
 
-def test_values_of_a_mapped_task_are_merged_over_the_others_dict_by_dict():
+def test_values_of_a_mapped_task_are_merged_over_the_common_values_dict_by_dict():
     values = {"image": "i", "env": {"SEED": 1, "ROWS": 5}, "args": ["a", "b"], "volumes": {"/a": 1}}
     over = {"env": {"SEED": 2, "DEEP": {"x": 1}}, "args": ["c"], "volumes": None, "new": {"y": 2}}
     assert merged(values, over) == {

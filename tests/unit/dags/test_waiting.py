@@ -1,4 +1,4 @@
-"""When a deferred task has something to do."""
+"""When a deferred task is resumed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def waiting(limits=LIMITS, since=None):
 
 
 def fires(view, after, **given):
-    """Why the wait has ended when the view stays the same for so many seconds; None if it goes on."""
+    """The reason with which the wait ends after the view has not changed for some seconds; None if it continues."""
     wait = waiting(**given)
     wait.decide(view, BEGUN)
     fire = wait.decide(view, BEGUN + after)
@@ -36,64 +36,64 @@ def fires(view, after, **given):
         (View(gone=True), "gone"),
         (View(gone=True, seen=RUNS), "gone"),
         (View(gone=True, seen=Seen(finished=True, state="Complete")), "finished"),
-        (View(failed="permission denied"), None),
-        (View(failed="permission denied", seen=Seen(finished=True, state="Failed")), "finished"),
+        (View(fatal_error="permission denied"), None),
+        (View(fatal_error="permission denied", seen=Seen(finished=True, state="Failed")), "finished"),
         (View(), None),
         (View(seen=RUNS), None),
         (View(seen=LACKS_NODES), None),
         (View(seen=CANNOT_START), None),
-        (View(blind_since=BEGUN - 10_000), None),
+        (View(unreachable_since=BEGUN - 10_000), None),
     ],
 )
-def test_what_fires_at_once(view, why):
+def test_views_that_fire_at_once(view, why):
     assert fires(view, 0) == why
 
 
 @pytest.mark.parametrize(
     ("view", "seconds", "why"),
     [
-        (View(failed="permission denied"), 60, "watch_failed"),
+        (View(fatal_error="permission denied"), 60, "watch_failed"),
         (View(seen=RUNS), 500, "logs"),
         (View(missing_since=BEGUN), 10, "gone"),
         (View(seen=LACKS_NODES), 100, "schedule_timeout"),
         (View(seen=CANNOT_START), 50, "start_timeout"),
-        (View(seen=RUNS, blind_since=BEGUN), 200, "unreachable"),
-        (View(blind_since=BEGUN - 10_000), 200, "unreachable"),
+        (View(seen=RUNS, unreachable_since=BEGUN), 200, "unreachable"),
+        (View(unreachable_since=BEGUN - 10_000), 200, "unreachable"),
     ],
 )
-def test_each_clock_fires_at_its_time_and_not_before(view, seconds, why):
+def test_each_limit_fires_at_its_time_and_not_before(view, seconds, why):
     assert fires(view, seconds - 0.1) is None
     assert fires(view, seconds) == why
 
 
-def test_the_time_of_the_whole_wait_goes_before_the_others():
+def test_the_timeout_of_the_wait_takes_precedence_over_other_limits():
     assert fires(View(seen=LACKS_NODES), 1000) == "timeout"
 
 
-def test_without_limits_nothing_is_over():
+def test_without_limits_nothing_expires():
     for seen in (RUNS, LACKS_NODES, CANNOT_START):
-        assert fires(View(seen=seen, blind_since=BEGUN), 1e9, limits=Limits()) is None
+        assert fires(View(seen=seen, unreachable_since=BEGUN), 1e9, limits=Limits()) is None
 
 
-def test_what_the_wait_before_has_seen_counts_on_while_it_is_still_so():
+def test_a_condition_of_the_previous_wait_continues_to_count_while_it_holds():
     since = Since(lacks_nodes=BEGUN - 99, cannot_start=BEGUN - 49)
     assert fires(View(seen=LACKS_NODES), 1, since=since) == "schedule_timeout"
     assert fires(View(seen=CANNOT_START), 1, since=since) == "start_timeout"
     assert fires(View(seen=RUNS), 1, since=since) is None
 
 
-def test_what_was_over_before_the_wait_fires_again_only_after_a_minute():
+def test_a_limit_that_expired_before_the_wait_fires_again_only_after_a_minute():
     since = Since(lacks_nodes=BEGUN - 5000, cannot_start=BEGUN - 50)
     for seen, seconds, why in ((LACKS_NODES, 60, "schedule_timeout"), (CANNOT_START, 50, "start_timeout")):
         assert fires(View(seen=seen), seconds - 0.1, since=since) is None
         assert fires(View(seen=seen), seconds, since=since) == why
 
 
-def test_before_anything_is_seen_what_was_so_before_counts_on():
+def test_a_condition_of_the_previous_wait_continues_to_count_before_the_first_report():
     assert fires(View(), 1, since=Since(lacks_nodes=BEGUN - 99)) == "schedule_timeout"
 
 
-def test_a_clock_begins_anew_when_it_was_not_so_in_between():
+def test_a_condition_that_did_not_hold_in_between_counts_from_zero():
     wait = waiting()
     wait.decide(View(seen=LACKS_NODES), BEGUN)
     wait.decide(View(seen=RUNS), BEGUN + 90)
@@ -102,9 +102,9 @@ def test_a_clock_begins_anew_when_it_was_not_so_in_between():
     assert wait.next_time() == BEGUN + 200
 
 
-def test_the_next_time_is_that_of_the_first_clock():
+def test_the_next_time_is_that_of_the_first_limit():
     wait = waiting()
-    wait.decide(View(seen=CANNOT_START, blind_since=BEGUN), BEGUN)
+    wait.decide(View(seen=CANNOT_START, unreachable_since=BEGUN), BEGUN)
     assert wait.next_time() == BEGUN + 50
     wait.decide(View(seen=RUNS), BEGUN)
     assert wait.next_time() == BEGUN + 500
@@ -113,7 +113,7 @@ def test_the_next_time_is_that_of_the_first_clock():
     assert unlimited.next_time() is None
 
 
-def test_the_event_says_why_and_since_when():
+def test_the_event_has_the_reason_and_the_times():
     wait = waiting()
     wait.decide(View(seen=LACKS_NODES), BEGUN + 1)
     fire = wait.decide(View(seen=LACKS_NODES), BEGUN + 101)
@@ -125,7 +125,7 @@ def test_the_event_says_why_and_since_when():
 
 
 @pytest.mark.parametrize("value", [None, 1, "true", [], {}])
-def test_what_has_another_type_counts_as_not_reported(value):
+def test_a_field_of_a_wrong_type_counts_as_not_reported(value):
     names = ("finished", "lacks_nodes", "cannot_start")
     assert Seen.read(dict.fromkeys(names, value)) == Seen()
     assert Seen.read({"state": 7, "why": {}, "finished": True}) == Seen(finished=True)

@@ -13,7 +13,7 @@ from gke_jobs.rendering.yaml_document import read_documents
 
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[..., Any]:
-    """The first document of a template text, with values in it; other files may lie beside the template."""
+    """The first document of a template text, with values; other files may be next to the template."""
 
     def read(text: str, values: dict[str, Any] | None = None, **files: str) -> Any:
         (tmp_path / "mine.yaml.j2").write_text(text)
@@ -26,7 +26,7 @@ def read(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture
 def table(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a profile table; each argument stands for what its file says under that key."""
+    """Writes a profile table; each argument is the text under that key of the file."""
 
     def table(profiles: str = "{}", sizes: str = "{}", prices: str = "") -> Path:
         file = tmp_path / "team.yaml"

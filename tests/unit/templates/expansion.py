@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
-    """Return what a container receives for `text`; a reference to an unknown variable stays as it is."""
+    """Return the text that a container receives for `text`; a reference to an unknown variable does not change."""
     given, result, cursor = text.encode(), b"", 0
     while cursor < len(given):
         if given[cursor : cursor + 1] != b"$" or cursor + 1 == len(given):

@@ -1,4 +1,4 @@
-"""What the shipped templates render, for people to review: `make golden` writes it, and the tests compare.
+"""The manifests of the shipped templates, for review: `make golden` writes them, and the tests compare.
 
 For each template golden/TEMPLATE/ holds
   minimal.yaml     the manifest of the values that it requires, and no others
@@ -85,7 +85,7 @@ OPTIONS: dict[str, Any] = {
     "pod": {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.0.0.10"]}, "enableServiceLinks": False},
     "retries": 5,
 }
-MACHINES = {"tpu-v5e-16": 4, "tpu-v5e-16-spot": 4}  # of a slice: as many Pods start together, or none
+MACHINES = {"tpu-v5e-16": 4, "tpu-v5e-16-spot": 4}  # machines of a slice, each of which needs a Pod
 OWN_OPTIONS: dict[str, dict[str, Any]] = {
     "batch-job": {},
     "indexed-job": {"parallelism": 2, "max_failed_items": 1},
@@ -94,7 +94,7 @@ OWN_OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def manifest(template: str, values: Mapping[str, Any], profile: str | None = None) -> str:
-    """What render-job prints for `values` and those that the template requires."""
+    """The output of render-job for `values` and the required values of the template."""
     return _render(template, json.dumps({**REQUIRED[template], **values}), profile)
 
 
@@ -112,14 +112,14 @@ def _render(template: str, values: str, profile: str | None) -> str:
 
 
 def options(template: str) -> dict[str, Any]:
-    """Every value that the template does not require."""
+    """Every optional value of the template."""
     return OPTIONS | OWN_OPTIONS[template]
 
 
 def golden_files(template: str) -> dict[str, str]:
     """The content of each file of golden/TEMPLATE/ by its name."""
     given = options(template)
-    base = {"scratch_class": {"scratch": given["scratch"]}}  # the only option that takes another one to show
+    base = {"scratch_class": {"scratch": given["scratch"]}}  # the only option that needs another one to have an effect
     return {
         "minimal.yaml": manifest(template, {}),
         "everything.yaml": manifest(template, given, "gpu-l4-spot"),
@@ -138,7 +138,7 @@ def golden_files(template: str) -> dict[str, str]:
 def _change(
     template: str, values: Mapping[str, Any], base: Mapping[str, Any], title: str, profile: str | None = None
 ) -> str:
-    """What `values` and `profile` change in the manifest of `base`; the hash, which always does, is left out."""
+    """The changes of `values` and `profile` to the manifest of `base`, without the hash, which always changes."""
     before, after = manifest(template, base), manifest(template, {**base, **values}, profile)
     lines = list(unified_diff(_lines(before), _lines(after), n=2, lineterm=""))[2:]
     return f"=== {title}\n" + "".join(f"{'@@' if line.startswith('@@') else line.rstrip()}\n" for line in lines)

@@ -1,4 +1,4 @@
-"""Text that has broken templates, YAML parsers or shells; as a value each must arrive exactly as it is."""
+"""Text that has broken templates, YAML parsers or shells; as a value each must arrive unchanged."""
 
 # fmt: off
 SPACES = ["", " ", "  both ends  ", "\t", "\n", "\r\n", "a\nb", "a\n\n\nb\n", "\n- x\n", "x\n" * 500]

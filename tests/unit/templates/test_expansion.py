@@ -28,7 +28,7 @@ def test_references_expand_as_in_kubernetes(text, expected):
     assert expand(text, {"A": "1", "B": "$(A)"}) == expected
 
 
-def test_a_single_dollar_before_another_script_than_ascii_breaks_it_as_in_kubernetes():
+def test_a_dollar_splits_a_following_non_ascii_character_as_in_kubernetes():
     with pytest.raises(UnicodeDecodeError):
         expand("$é", {})
     assert expand("$$é", {}) == "$é"

@@ -1,4 +1,4 @@
-"""Hostile values in the shipped templates: the structure never changes; what arrives is exact, or refused for a reason.
+"""Hostile values in the shipped templates: the structure never changes; a value arrives exactly, or is refused.
 
 Each example fills all places of a template at once: some 50. `make fuzz` tries 10,000 values on each template, other
 runs the same 1,000 every time.
@@ -37,7 +37,7 @@ TEMPLATES = Path(__file__).parents[3] / "templates"
 
 
 def numbered(value: Any, numbers: Iterator[int], fixed: frozenset[str] = frozenset(), key_mark: str = "k") -> Any:
-    """`value` with t0, t1, ... instead of each text, and k2, ... instead of each key but those that are fixed.
+    """`value` with t0, t1, ... instead of each text, and k2, ... instead of each key except fixed ones.
 
     key_mark: /p for keys that must be paths
     """
@@ -66,7 +66,7 @@ def hostile_places(name: str, value: Any, template: str, numbers: Iterator[int])
     return numbered(value, numbers, fixed, "/p" if definition.get("keys") == "mount path" else "k")
 
 
-# Every value of each template, with a place for a hostile text wherever a text or a key may be.
+# Every value of each template, with a hostile text in each place that may have a text or a key.
 VALUES: dict[str, dict[str, Any]] = {}
 TEXTS: dict[str, int] = {}
 for _template, _required in REQUIRED.items():
@@ -120,7 +120,7 @@ def test_a_hostile_value_arrives_exactly_or_is_refused_for_a_reason(read_by_kube
 
 
 def in_path(text: str) -> str:
-    """`text` without what no path may have."""
+    """`text` without characters that a path must not have."""
     return re.sub("[:\0-\x1f\x7f]", "", text).replace("..", "")
 
 
@@ -140,7 +140,7 @@ def rendered(template: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         environ={"GKE_JOB_VALUES": json.dumps(values), "AIRFLOW_CTX_DAG_ID": "d"},
     )
     assert text.isascii()
-    return list(yaml.load_all(text, Loader=yaml.CSafeLoader))  # a safe one, from libyaml
+    return list(yaml.load_all(text, Loader=yaml.CSafeLoader))  # the safe loader of libyaml
 
 
 def filled(value: Any, texts: dict[str, str]) -> Any:
@@ -153,7 +153,7 @@ def filled(value: Any, texts: dict[str, str]) -> Any:
 
 
 def received(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """`documents` with commands, arguments and variables as the container gets them, without the hash of it all."""
+    """`documents` with commands, arguments and variables as the container gets them, without the manifest hash."""
     job = documents[0]
     del job["metadata"]["annotations"]["gke-job/manifest-hash"]
     [container] = job["spec"]["template"]["spec"]["containers"]
@@ -176,7 +176,7 @@ def longest(documents: list[dict[str, Any]]) -> str:
 
 
 def reasons_to_refuse(documents: list[dict[str, Any]], values: dict[str, Any]) -> list[str]:
-    """Why no cluster could run it: no image, a text that no program takes, or one so long, or all is too large."""
+    """Why no cluster could run it: no image, a text that is invalid or too long for a program, or too large in all."""
     if any(NOT_TEXT.search(text) for text in texts_in(values)):
         return ["no text"]
     if not values["image"].strip(" "):
@@ -207,7 +207,7 @@ def text_of(value: Any) -> str:
 
 @pytest.fixture(scope="module")
 def read_by_kubectl() -> Iterator[Callable[[list[dict[str, Any]]], None]]:
-    """Collects manifests; at the end kubectl, whose parser is the API server's, has read in them what was meant."""
+    """Collects manifests; checks at the end that kubectl, with the parser of the API server, reads them correctly."""
     manifests: list[dict[str, Any]] = []
 
     def collect(documents: list[dict[str, Any]]) -> None:

@@ -20,7 +20,7 @@ def by_hand(work: str, **environ: str):
     return identify(Run(), work=work, environ=environ)
 
 
-def test_a_run_is_read_from_what_airflow_exports():
+def test_a_run_is_read_from_the_variables_that_airflow_exports():
     run = Run.from_environment(
         {
             "AIRFLOW_CTX_DAG_ID": "train_model",
@@ -51,7 +51,7 @@ def test_composer_names_the_environment_and_a_plain_task_has_no_map_index():
 
 
 @pytest.mark.parametrize("name", COMPOSER)
-def test_d5_project_and_region_of_a_composer_environment_make_another_identity(name):
+def test_d5_another_project_or_region_of_composer_gives_another_identity(name):
     one, other = of_task(in_composer()), of_task(in_composer(**{name: "other"}))
     assert one.hash != other.hash
     assert one.name != other.name
@@ -70,7 +70,7 @@ def test_every_try_of_a_task_instance_has_the_same_identity():
 
 
 @pytest.mark.parametrize("field", ["environment", "dag_id", "task_id", "run_id", "map_index"])
-def test_everything_else_of_a_task_instance_makes_another_identity(field):
+def test_any_other_field_of_a_task_instance_gives_another_identity(field):
     other = of_task(replace(TASK, **{field: "other"}))
     assert other.hash != of_task(TASK).hash
     assert other.name != of_task(TASK).name
@@ -120,7 +120,7 @@ def test_any_dag_and_task_give_a_dns_label_with_room_for_pod_names(dag_id, task_
         ("1", "2", "job-1-2"),
     ],
 )
-def test_d2_a_name_that_would_not_begin_with_a_letter_begins_with_job(dag_id, task_id, name):
+def test_d2_a_name_that_would_not_start_with_a_letter_starts_with_job(dag_id, task_id, name):
     identity = of_task(replace(TASK, dag_id=dag_id, task_id=task_id))
     assert identity.name == f"{name}-{identity.hash[:8]}"
 
@@ -136,12 +136,12 @@ def test_d2_a_name_that_would_not_begin_with_a_letter_begins_with_job(dag_id, ta
         ("日" * 250, "本" * 250, "batch-job"),
     ],
 )
-def test_ids_that_leave_no_letter_in_ascii_have_the_template_in_the_name(dag_id, task_id, name):
+def test_ids_without_an_ascii_letter_have_the_template_in_the_name(dag_id, task_id, name):
     identity = of_task(replace(TASK, dag_id=dag_id, task_id=task_id))
     assert identity.name == f"{name}-{identity.hash[:8]}"
 
 
-def test_a_template_that_leaves_no_letter_either():
+def test_a_template_name_without_an_ascii_letter():
     identity = identify(replace(TASK, dag_id="日本", task_id="東京"), work="学習", environ={})
     assert identity.name == f"job-{identity.hash[:8]}"
 
@@ -151,7 +151,7 @@ def test_a_long_dag_id_does_not_hide_the_task():
     assert re.fullmatch("d{37}-fit-.{8}", of_task(replace(TASK, dag_id="d" * 250)).name)
 
 
-def test_by_hand_the_name_is_the_work_and_the_user():
+def test_from_a_shell_the_name_has_the_work_and_the_user():
     assert by_hand("batch-job", USER="Ada.L").name == "batch-job-ada-l"
     assert by_hand("batch-job", LOGNAME="bob").name == "batch-job-bob"
     assert by_hand("batch-job").name == f"batch-job-{pwd.getpwuid(os.getuid()).pw_name}"
@@ -160,23 +160,23 @@ def test_by_hand_the_name_is_the_work_and_the_user():
     assert by_hand("日本", USER="_").name == "job"
 
 
-def test_by_hand_an_account_without_a_name_has_its_number(monkeypatch):
+def test_from_a_shell_an_account_without_a_name_has_its_number(monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
     assert by_hand("batch-job").name == "batch-job-4000000000"
 
 
-def test_d2_a_long_name_by_hand_begins_with_a_letter_too():
+def test_d2_a_long_name_from_a_shell_also_starts_with_a_letter():
     identity = by_hand("2" * 44, USER="ada")
     assert identity.name == f"job-{'2' * 33}-ada-{identity.hash[:8]}"
     assert len(identity.name) == NAME_LENGTH
 
 
-def test_by_hand_each_user_and_work_has_an_identity():
+def test_from_a_shell_each_user_and_work_has_an_identity():
     hashes = {by_hand(work, USER=user).hash for work in ("a", "b") for user in ("ada", "bob")}
     assert len(hashes) == 4
 
 
-def test_a_long_name_by_hand_is_cut_and_keeps_a_hash():
+def test_a_long_name_from_a_shell_is_cut_and_keeps_a_hash():
     identity = by_hand("w" * 100, USER="ada")
     assert len(identity.name) == NAME_LENGTH
     assert identity.name.endswith(f"-ada-{identity.hash[:8]}")
@@ -187,7 +187,7 @@ def test_a_digest_does_not_depend_on_the_order_of_keys():
 
 
 @pytest.mark.parametrize("text", ["train_model", "group.Task__1", "2026_churn", "a" * 63, "0"])
-def test_an_id_that_is_a_label_value_stays_as_it_is(text):
+def test_an_id_that_is_a_valid_label_value_does_not_change(text):
     assert label_value(text) == text
 
 
@@ -204,18 +204,18 @@ def test_an_id_that_is_a_label_value_stays_as_it_is(text):
         ("...", ""),
     ],
 )
-def test_what_no_label_can_hold_is_replaced_by_a_hash_of_the_whole_id(text, readable):
+def test_an_id_that_is_no_label_value_gets_a_hash_of_the_whole_id(text, readable):
     value = label_value(text)
     assert re.fullmatch(f"{re.escape(readable)}[0-9a-f]{{8}}", value)
     assert len(value) <= 63
     assert value == label_value(text)
 
 
-def test_ids_that_lose_what_tells_them_apart_have_labels_that_differ():
+def test_ids_that_differ_only_in_removed_characters_have_different_labels():
     ids = ["a b", "a-b", "a/b", "größe", "grüße", "日本", "東京", "x" * 64, "x" * 65, "x_", "x"]
     assert len({label_value(text) for text in ids}) == len(ids)
 
 
-def test_an_id_with_bytes_that_are_no_text_is_read_with_a_sign_in_their_place():
+def test_bytes_that_are_not_utf8_in_an_id_are_replaced_by_a_sign():
     run = Run.from_environment({"AIRFLOW_CTX_DAG_ID": "a\udc80b", "AIRFLOW_CTX_TASK_ID": "t"})
     assert run.dag_id == "a\ufffdb"

@@ -35,7 +35,7 @@ def changed(path: str, value: object) -> dict:
     return job
 
 
-def test_name_labels_and_annotations_are_set_whatever_the_template_says():
+def test_name_labels_and_annotations_override_those_of_the_template():
     metadata = stamped()["metadata"]
     assert metadata == {
         "name": "ours",
@@ -54,52 +54,52 @@ def test_name_labels_and_annotations_are_set_whatever_the_template_says():
     }
 
 
-def test_the_profile_is_on_the_job_where_there_is_one():
+def test_a_given_profile_is_an_annotation_of_the_job():
     identity = Identity(hash="0123456789ab", name="unused")
     job = stamp(copy.deepcopy(JOB), name="j", namespace=None, identity=identity, run=RUN, work="w", profile="highmem")
     assert job["metadata"]["annotations"]["gke-job/profile"] == "highmem"
     assert "gke-job/profile" not in stamped()["metadata"]["annotations"]
 
 
-def test_the_labels_are_on_the_pods_too():
+def test_the_pods_also_have_the_labels():
     pod = stamped()["spec"]["template"]
     assert pod["metadata"] == {"labels": {"app": "b", **LABELS}, "annotations": {"c": "d"}}
     assert pod["spec"] == {"containers": []}
 
 
-def test_a_job_made_by_hand_has_no_labels_of_dag_and_task():
+def test_a_job_from_a_shell_has_no_labels_of_dag_and_task():
     job = stamped(run=Run())
     assert job["metadata"]["labels"] == {"team": "a", **OWN_LABELS}
     assert job["spec"]["template"]["metadata"]["labels"] == {"app": "b", **OWN_LABELS}
 
 
-def test_a_template_without_metadata_gets_it_all():
+def test_a_template_without_metadata_gets_all_metadata():
     bare = {"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": {"spec": {}}}}
     assert stamped(read_manifest([bare], "t").job)["spec"]["template"]["metadata"]["labels"] == LABELS
     assert list(stamped(bare)) == ["apiVersion", "kind", "metadata", "spec"]
 
 
-def test_the_namespace_is_the_option_then_the_templates_then_none():
+def test_the_namespace_is_that_of_the_option_or_of_the_template_or_none():
     assert stamped(namespace="option")["metadata"]["namespace"] == "option"
     assert stamped()["metadata"]["namespace"] == "ml"
     assert "namespace" not in stamped(changed("metadata", {}))["metadata"]
 
 
 def test_a_message_of_the_renderer_is_a_line_without_marks_and_control_characters():
-    said = str(RenderError(65, "values.env.\x1b[2J\n::group::x holds a NUL"))
-    assert said.isprintable()
-    assert "::group::" not in said
+    message = str(RenderError(65, "values.env.\x1b[2J\n::group::x holds a NUL"))
+    assert message.isprintable()
+    assert "::group::" not in message
 
 
 @pytest.mark.parametrize("where", ["metadata", "spec.template.metadata"])
 @pytest.mark.parametrize("kind", ["labels", "annotations"])
-def test_a_template_may_not_use_the_keys_of_the_toolkit(where, kind):
+def test_a_template_cannot_use_the_keys_of_the_toolkit(where, kind):
     with pytest.raises(RenderError, match=f"gke-job/collected is the toolkit's own, {where}.{kind}") as error:
         stamped(changed(f"{where}.{kind}", {"gke-job/collected": "yes"}))
     assert error.value.status == 65
 
 
-def test_v9_a_template_may_say_that_its_job_is_a_gang():
+def test_v9_a_template_may_declare_its_job_a_gang():
     job = stamped(changed("metadata.annotations", {"gke-job/gang": "true"}))
     assert job["metadata"]["annotations"]["gke-job/gang"] == "true"
 
@@ -113,26 +113,26 @@ def test_v9_a_template_may_say_that_its_job_is_a_gang():
         ("spec.template.metadata.annotations", "true"),
     ],
 )
-def test_v9_and_nothing_else_with_that_key(path, value):
+def test_v9_any_other_value_or_place_of_the_gang_key_is_refused(path, value):
     with pytest.raises(RenderError, match=f"gke-job/gang is .*, {path}"):
         stamped(changed(path, {"gke-job/gang": value}))
 
 
 @pytest.mark.parametrize("path", ["metadata.labels", "metadata.annotations", "spec.template.metadata.labels"])
-def test_labels_that_are_no_mapping_are_refused(path):
+def test_labels_that_are_not_a_mapping_are_refused(path):
     with pytest.raises(RenderError, match=f"{path} is not a mapping"):
         stamped(changed(path, ["a"]))
 
 
 @pytest.mark.parametrize("name", ["", "A", "a_b", "-a", "a-", "a.b", "a\n", "é", "a" * 51])
-def test_a_name_that_is_no_dns_label_is_refused(name):
+def test_a_name_that_is_not_a_dns_label_is_refused(name):
     with pytest.raises(RenderError, match=r"Job name is no DNS-1123 label, .*, take at most 50 lower-case") as error:
         stamped(name=name)
     assert error.value.status == 65
 
 
 @pytest.mark.parametrize("namespace", ["", "A", "a" * 64, 5])
-def test_a_namespace_that_is_no_dns_label_is_refused(namespace):
+def test_a_namespace_that_is_not_a_dns_label_is_refused(namespace):
     with pytest.raises(RenderError, match=r"namespace is no DNS-1123 label, .*, take at most 63 lower-case"):
         stamped(changed("metadata.namespace", namespace))
 
@@ -162,7 +162,7 @@ def test_a_manifest_that_is_not_one_job_is_refused(documents, what):
     assert error.value.status == 65
 
 
-def test_the_hash_is_of_the_spec_and_of_what_the_job_owns():
+def test_the_hash_covers_the_spec_and_the_objects_that_the_job_owns():
     alone = Manifest(JOB, []).hash
     assert alone == Manifest(changed("metadata", {}), []).hash != Manifest(changed("spec.parallelism", 2), []).hash
     assert alone != Manifest(JOB, [SERVICE]).hash != Manifest(JOB, [{**SERVICE, "spec": {}}]).hash
@@ -173,11 +173,11 @@ def owned(metadata: object, kind: str = "ConfigMap", job: dict = JOB, **fields: 
     return document
 
 
-def test_the_job_may_stand_anywhere_among_what_it_owns():
+def test_the_job_may_be_anywhere_in_the_list_of_objects():
     assert read_manifest([SERVICE, JOB], "t") == Manifest(JOB, [SERVICE])
 
 
-def test_what_a_job_owns_has_its_labels_and_namespace_whatever_the_template_says():
+def test_owned_objects_have_the_labels_and_namespace_of_the_job():
     theirs = {
         "name": "ours-files",
         "namespace": "other",
@@ -193,7 +193,7 @@ def test_what_a_job_owns_has_its_labels_and_namespace_whatever_the_template_says
     assert "namespace" not in owned({"namespace": "other"}, job=changed("metadata", {}))["metadata"]
 
 
-def test_without_a_name_it_has_that_of_the_job():
+def test_an_owned_object_without_a_name_has_the_name_of_the_job():
     assert owned({})["metadata"]["name"] == "ours"
 
 
@@ -210,17 +210,17 @@ def test_without_a_name_it_has_that_of_the_job():
         ({"labels": []}, "metadata.labels of ConfigMap ours is not a mapping"),
     ],
 )
-def test_what_would_not_be_known_as_the_jobs_is_refused(metadata, what):
+def test_an_owned_object_with_an_invalid_name_or_labels_is_refused(metadata, what):
     with pytest.raises(RenderError, match=what) as error:
         owned(metadata)
     assert error.value.status == 65
 
 
-def test_two_of_one_name_and_kind_are_refused():
+def test_two_objects_of_one_name_and_kind_are_refused():
     with pytest.raises(RenderError, match="Service ours is there twice"):
         stamp_owned([SERVICE, SERVICE], stamped())
 
 
-def test_a_service_cannot_have_the_name_of_a_job_that_begins_with_a_digit():
+def test_a_service_cannot_have_the_name_of_a_job_that_starts_with_a_digit():
     with pytest.raises(RenderError, match="name of a Service begins with a digit, 1st, give the Job another --name"):
         stamp_owned([SERVICE], stamped(name="1st"))

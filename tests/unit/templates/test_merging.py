@@ -1,4 +1,4 @@
-"""The rules of a strategic merge patch, and what kubectl makes of the same patch."""
+"""The rules of a strategic merge patch, compared with kubectl."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_part_is_merged_as_kubectl_merges_a_patch(name):
     assert _sorted(merge(POD, PATCHES[name])) == _sorted(json.loads(done.stdout)["spec"])
 
 
-def test_unlike_with_kubectl_new_items_come_last_and_replace_in_an_item_is_about_that_item():
+def test_unlike_kubectl_new_items_come_last_and_replace_in_an_item_replaces_that_item():
     base = {"volumes": [{"name": "v", "emptyDir": {}}, {"name": "w", "emptyDir": {}}]}
     part = {"volumes": [{"name": "new"}, {"name": "v", "$patch": "replace", "hostPath": {"path": "/x"}}]}
     volumes = [{"name": "v", "hostPath": {"path": "/x"}}, {"name": "w", "emptyDir": {}}, {"name": "new"}]
@@ -85,7 +85,7 @@ def _sorted(spec):
     return spec
 
 
-def test_neither_side_is_changed():
+def test_a_merge_changes_neither_side():
     before, part = json.dumps(POD), {"containers": [{"name": "main", "env": [{"name": "A", "$patch": "delete"}]}]}
     given = json.dumps(part)
     merge(POD, part)
@@ -93,7 +93,7 @@ def test_neither_side_is_changed():
 
 
 @pytest.mark.parametrize(
-    ("part", "said"),
+    ("part", "message"),
     [
         ("text", "it is no mapping"),
         ({"containers": [{"image": "b"}]}, "containers[0] has no name, by which its list is merged"),
@@ -103,7 +103,7 @@ def test_neither_side_is_changed():
         ({"$deleteFromPrimitiveList/finalizers": []}, "it has $deleteFromPrimitiveList/finalizers"),
     ],
 )
-def test_a_part_that_cannot_be_merged_is_refused(part, said):
+def test_a_part_that_cannot_be_merged_is_refused(part, message):
     with pytest.raises(MergeError) as error:
         merge(POD, part)
-    assert said in str(error.value)
+    assert message in str(error.value)

@@ -70,11 +70,11 @@ def places(tmp_path):
         ("no field at all", ""),
     ],
 )
-def test_a_field_in_a_message_is_explained_by_the_line_that_says_it_or_what_is_around_it(places, message, explained):
+def test_a_field_in_a_message_gets_the_line_of_the_field_or_of_its_parent(places, message, explained):
     assert explain(message, places) == explained
 
 
-def test_a_field_of_a_value_that_is_merged_has_the_name_of_the_value(tmp_path):
+def test_a_field_of_a_merged_value_gets_the_name_of_the_value(tmp_path):
     (tmp_path / "mine.yaml.j2").write_text("kind: Job\nspec:\n  a: 1\n  $merge: {{ values.pod }}\n")
     rendered = Renderer(tmp_path).render("mine.yaml.j2", {"values": {"pod": {"a": 2, "tolerationz": []}}})
     places = places_of(*read_documents_and_places(rendered))
@@ -84,7 +84,7 @@ def test_a_field_of_a_value_that_is_merged_has_the_name_of_the_value(tmp_path):
     assert explain("spec.a: bad", places) == "spec.a is in values.pod.a, mine.yaml.j2 line 4"
 
 
-def test_a_field_without_its_position_is_not_guessed_among_several(places):
+def test_a_field_without_an_index_gets_no_line_if_it_occurs_more_than_once(places):
     assert explain(f"Go struct field Container.{JOB}.containers.resources of type", places) == (
         f"{JOB}.containers.resources is in mine.yaml.j2 line 8"
     )

@@ -1,4 +1,4 @@
-"""A manifest in JSON is taken as it is: no Jinja, no values, the dollars of Kubernetes."""
+"""A manifest in JSON is used unchanged: no Jinja, no values, dollars as in Kubernetes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rendered(tmp_path, content, values="{}", profile=None):
     return list(yaml.safe_load_all(text))
 
 
-def test_it_is_taken_as_it_is(tmp_path):
+def test_a_json_manifest_is_used_unchanged(tmp_path):
     [job] = rendered(tmp_path, JOB)
     [container] = job["spec"]["template"]["spec"]["containers"]
     assert container == {key: value for key, value in CONTAINER.items() if value is not None}
@@ -43,16 +43,16 @@ def test_it_is_taken_as_it_is(tmp_path):
     assert job["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "gke-job"
 
 
-def test_it_and_its_values_may_name_a_schema_for_editors(tmp_path):
+def test_a_manifest_and_its_values_may_name_a_schema_for_editors(tmp_path):
     [job] = rendered(tmp_path, {"$schema": "./job.json", **JOB}, values='{"$schema": "./x.json"}')
     assert "$schema" not in job
 
 
-def test_it_may_be_a_list_with_what_the_job_owns(tmp_path):
+def test_a_manifest_may_be_a_list_with_the_objects_that_the_job_owns(tmp_path):
     assert [document["kind"] for document in rendered(tmp_path, [JOB, SERVICE])] == ["Job", "Service"]
 
 
-def test_the_job_refers_to_what_it_owns_by_the_names_of_the_manifest(tmp_path):
+def test_references_of_the_job_to_its_objects_get_the_final_names(tmp_path):
     pod = {
         "subdomain": "train",
         "containers": [
@@ -94,7 +94,7 @@ def test_the_job_refers_to_what_it_owns_by_the_names_of_the_manifest(tmp_path):
     assert config["data"] == {"subdomain": "train"}
 
 
-def test_what_is_not_named_like_the_job_is_refused(tmp_path):
+def test_an_object_with_another_name_than_the_job_is_refused(tmp_path):
     with pytest.raises(
         RenderError, match=r"^name of a Service does not begin .* without Jinja the Job's metadata\.name"
     ):
@@ -102,7 +102,7 @@ def test_what_is_not_named_like_the_job_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "values", "said"),
+    ("content", "values", "message"),
     [
         (JOB, '{"image": "x"}', "values are given, job.json is no template"),
         ([JOB, {**SERVICE, "spec": "x"}], "{}", "spec is not a mapping, v1 Service in job.json"),
@@ -115,12 +115,12 @@ def test_what_is_not_named_like_the_job_is_refused(tmp_path):
         ("[" * 100_000, "{}", "manifest is not JSON, job.json: "),
     ],
 )
-def test_what_is_no_manifest_is_refused(tmp_path, content, values, said):
-    with pytest.raises(RenderError, match="^" + said.replace("[", r"\[")) as error:
+def test_an_invalid_manifest_is_refused(tmp_path, content, values, message):
+    with pytest.raises(RenderError, match="^" + message.replace("[", r"\[")) as error:
         rendered(tmp_path, content, values)
     assert error.value.status == 65
 
 
-def test_a_profile_that_it_would_not_take_is_refused(tmp_path):
+def test_a_manifest_with_a_profile_is_refused(tmp_path):
     with pytest.raises(RenderError, match=r"^a profile is given, job\.json is no template"):
         rendered(tmp_path, JOB, profile="cpu-small")

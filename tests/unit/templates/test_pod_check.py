@@ -15,7 +15,7 @@ def pod(*volumes: object, **container: object) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (pod({"name": "v"}), "volume 'v' has no source, t, give it one, as persistentVolumeClaim, or emptyDir: {} for"),
         (pod({"name": "v"}, volumeMounts=[MOUNT]), "volume 'v', mounted at /a, has no source, t"),
@@ -26,8 +26,8 @@ def pod(*volumes: object, **container: object) -> dict:
         ),
     ],
 )
-def test_what_kubernetes_would_take_for_something_else_is_refused(given, said):
-    with pytest.raises(RenderError, match="^" + re.escape(said)) as error:
+def test_a_pod_that_kubernetes_would_read_differently_is_refused(given, message):
+    with pytest.raises(RenderError, match="^" + re.escape(message)) as error:
         check_pod(given, "t")
     assert error.value.status == 65
 
@@ -41,7 +41,7 @@ def test_what_kubernetes_would_take_for_something_else_is_refused(given, said):
         {},
     ],
 )
-def test_any_other_pod_is_left_to_the_api_server(given):
+def test_any_other_pod_is_validated_only_by_the_api_server(given):
     check_pod(given, "t")
 
 
@@ -49,14 +49,14 @@ def test_any_other_pod_is_left_to_the_api_server(given):
     "fields",
     [{"args": ["a", "x" * 131_072]}, {"command": ["é" * 65_536]}, {"env": [{"name": "A", "value": "x" * 131_070}]}],
 )
-def test_an_argument_or_variable_that_no_program_can_be_started_with_is_refused(fields):
-    said = r"of container main has an item of 13107\d bytes, t, 131071 is the most"
-    with pytest.raises(RenderError, match=said) as error:
+def test_an_argument_or_variable_that_is_too_long_to_start_a_program_is_refused(fields):
+    message = r"of container main has an item of 13107\d bytes, t, 131071 is the most"
+    with pytest.raises(RenderError, match=message) as error:
         check_pod(pod(**fields), "t")
     assert error.value.status == 65
 
 
-def test_an_argument_is_measured_as_it_is_once_kubernetes_has_expanded_it():
+def test_the_length_of_an_argument_counts_after_its_expansion_by_kubernetes():
     check_pod(pod(args=["$$" * 131_071]), "t")
     with pytest.raises(RenderError, match="args of container main has an item of 131072 bytes"):
         check_pod(pod(args=["$$" * 131_072]), "t")

@@ -1,4 +1,4 @@
-"""The prices of a team, beside its profiles, and what a Job carries of them."""
+"""The prices of a team, in the file of its profiles, and the annotation of a Job with its price."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def price(*files, last=None, **asked):
         ("cpu-small-spot", Price("EUR", on_demand="0.03", spot="0.00001")),
         ("cpu-large", Price("EUR", on_demand="12.50")),
         ("mine", Price("EUR")),
-        ("mine-spot", Price("EUR")),  # an entry of its own, and so no price of `mine`
+        ("mine-spot", Price("EUR")),  # has its own entry, and therefore no price of `mine`
         ("highmem", Price("EUR")),
         (None, None),
     ],
@@ -37,18 +37,18 @@ def test_the_price_is_that_of_the_profile(table, profile, expected):
     assert price(file, profile=profile) == expected
 
 
-def test_without_prices_there_is_none(table):
+def test_without_prices_a_job_has_no_price(table):
     assert price(profile="cpu-small") is None
     assert price(table(), profile="cpu-small") is None
 
 
-def test_the_price_is_that_of_the_profile_that_the_attempt_takes(table):
+def test_the_price_is_that_of_the_profile_of_the_attempt(table):
     file = table("{mine: {}}", prices=PRICES)
     assert price(file, profile_for="bytes=1").on_demand == "0.03"
     assert price(file, profile="cpu-small", last=escalated("cpu-small")).on_demand == "12.50"
 
 
-def test_the_job_carries_its_price_and_another_price_is_no_other_work(table, tmp_path):
+def test_the_job_has_its_price_which_does_not_change_the_manifest_hash(table, tmp_path):
     def annotations(file):
         (tmp_path / "mine.yaml.j2").write_text(JOB)
         job = render(
@@ -110,6 +110,6 @@ def test_a_currency_may_be_a_symbol(table, currency):
 )
 def test_prices_that_are_not_as_documented_are_refused_with_the_file(table, prices, what):
     file = table(prices=prices)
-    said = refusal(file, profile="highmem")
-    assert said.startswith(what)
-    assert str(file) in said
+    message = refusal(file, profile="highmem")
+    assert message.startswith(what)
+    assert str(file) in message

@@ -65,7 +65,7 @@ def test_a_compute_class_is_selected_and_its_taint_tolerated(table):
     assert [taint["value"] for taint in profile["tolerations"]] == ["mine"]
 
 
-def test_labels_and_tolerations_are_added_to_what_follows_from_the_rest(table):
+def test_labels_and_tolerations_are_added_to_those_of_the_other_fields(table):
     file = table("{p: {spot: true, node_selector: {a: b}, tolerations: [{key: mine}], max_run_seconds: 60}}")
     profile = choose(file, profile="p")
     assert profile["node_selector"] == {"cloud.google.com/gke-spot": "true", "a": "b"}
@@ -73,7 +73,7 @@ def test_labels_and_tolerations_are_added_to_what_follows_from_the_rest(table):
     assert profile["max_run_seconds"] == 60
 
 
-def test_an_unknown_fallback_is_answered_with_the_known_profiles(table):
+def test_the_error_for_an_unknown_fallback_lists_the_known_profiles(table):
     file = table("{p: {fallback: huge}}")
     assert refusal(file, profile="p").startswith(f"unknown profile, 'huge', fallback of p in {file}, take one of: cpu-")
     assert choose(table("{p: {fallback: cpu-small-spot}}"), profile="p")["name"] == "p"
@@ -197,6 +197,6 @@ def test_an_unknown_fallback_is_answered_with_the_known_profiles(table):
 )
 def test_a_profile_that_is_not_as_documented_is_refused_with_file_and_field(table, profiles, what, fix):
     file = table(profiles)
-    said = refusal(file, profile="cpu-small")
-    assert said.startswith(f"{what}{file}")
-    assert f", {fix}" in said
+    message = refusal(file, profile="cpu-small")
+    assert message.startswith(f"{what}{file}")
+    assert f", {fix}" in message

@@ -35,12 +35,12 @@ def refusal(*files: Path, **options: str) -> str:
     return str(error.value)
 
 
-def test_the_names_that_dags_use_stay():
+def test_profiles_that_dags_use_exist():
     kinds = ["cpu-small", "cpu-large", "highmem", "gpu-l4"]
     assert {*kinds, *(f"{kind}-spot" for kind in kinds)} <= {*NAMES}
 
 
-def test_the_head_of_the_table_documents_exactly_the_fields_that_there_are():
+def test_the_comment_of_the_table_documents_exactly_the_existing_fields():
     head = TABLE.read_text().partition("\nprofiles:")[0]
     assert sorted(FIELDS) == sorted(
         line.split()[1] for line in head.splitlines() if line.startswith("#   ") and line[4] != " "
@@ -48,20 +48,20 @@ def test_the_head_of_the_table_documents_exactly_the_fields_that_there_are():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_shipped_profile_has_every_field_and_limits_memory_to_what_it_requests(name):
+def test_a_shipped_profile_has_every_field_and_a_memory_limit_equal_to_the_request(name):
     profile = choose(profile=name)
     assert profile["name"] == name
     assert profile.keys() == NO_PROFILE.keys()
     assert profile["resources"]["limits"]["memory"] == profile["resources"]["requests"]["memory"]
 
 
-def test_without_a_profile_every_field_is_there_and_empty():
+def test_without_a_profile_every_field_is_empty():
     assert choose() == NO_PROFILE
     assert not any(NO_PROFILE.values())
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("-spot")])
-def test_a_spot_profile_asks_for_spot_nodes_and_the_same_resources(name):
+def test_a_spot_profile_requests_spot_nodes_and_the_same_resources(name):
     spot, plain = choose(profile=name), choose(profile=name.removesuffix("-spot"))
     assert spot["resources"] == plain["resources"]
     assert spot["node_selector"] == {**plain["node_selector"], "cloud.google.com/gke-spot": "true"}
@@ -69,13 +69,13 @@ def test_a_spot_profile_asks_for_spot_nodes_and_the_same_resources(name):
 
 
 @pytest.mark.parametrize("field", ["compute_class: c", "flex_start: true", "reservation: {name: r}"])
-def test_what_does_not_go_with_spot_nodes_has_no_spot_profile(table, field):
+def test_a_profile_with_another_source_of_nodes_has_no_spot_profile(table, field):
     file = table(f"{{p: {{{field}}}}}")
     what = f"profile p has {field.partition(':')[0]}, {file}"
     assert refusal(file, profile="p-spot") == f"{what}, which does not go with spot nodes, take it without -spot"
 
 
-def test_an_unknown_profile_is_answered_with_the_known_ones():
+def test_the_error_for_an_unknown_profile_lists_the_known_ones():
     assert refusal(profile="huge") == (
         f"unknown profile, 'huge', take one of: {', '.join(PLAIN)}; or NAME-spot for spot nodes"
     )
@@ -108,20 +108,20 @@ def test_the_smallest_profile_that_fits_is_chosen(size, name):
     assert choose(profile_for=f"bytes={size}")["name"] == name
 
 
-def test_what_fits_nowhere_is_refused_unless_the_last_row_takes_all(table):
+def test_a_size_that_fits_no_row_is_refused_unless_the_last_row_has_no_limit(table):
     assert refusal(profile_for="bytes=1T").startswith("no profile is large enough, bytes=1T, ")
     file = table(sizes="{bytes: [{at_most: 1k, profile: cpu-small}, {profile: highmem-spot}]}")
     assert choose(file, profile_for="bytes=1T")["name"] == "highmem-spot"
 
 
-def test_an_unknown_size_table_is_answered_with_the_known_ones():
+def test_the_error_for_an_unknown_size_table_lists_the_known_ones():
     assert refusal(profile_for="rows=1") == "unknown size table, 'rows', take one of: bytes"
 
 
 @pytest.mark.parametrize(
     "options", [{"profile_for": size} for size in ("bytes", "bytes=", "bytes=-1", "bytes=many", "bytes=1 G")]
 )
-def test_a_size_that_is_none_is_a_usage_error(options):
+def test_an_invalid_size_is_a_usage_error(options):
     with pytest.raises(RenderError, match=r"--profile-for is '.*', no TABLE=QUANTITY, write e.g. bytes=73G") as error:
         choose(**options)
     assert error.value.status == 64
@@ -144,17 +144,17 @@ def test_a_profile_by_name_and_by_size_is_a_usage_error():
         ("gone", "cpu-small", "cpu-small"),
     ],
 )
-def test_an_attempt_goes_on_from_the_last_one_where_its_profile_leads_there(last, same, larger):
+def test_an_attempt_continues_from_the_last_one_if_next_leads_to_its_profile(last, same, larger):
     assert choose(profile="cpu-small", last=escalated(last, oom=False))["name"] == same
     assert choose(profile="cpu-small", last=escalated(last))["name"] == larger
     assert choose(profile_for="bytes=5", last=escalated(last))["name"] == larger
 
 
-def test_larger_than_a_spot_profile_is_a_spot_profile():
+def test_the_next_profile_of_a_spot_profile_is_a_spot_profile():
     assert choose(profile="cpu-small-spot", last=escalated("cpu-large-spot"))["name"] == "highmem-spot"
 
 
-def test_larger_than_a_spot_profile_may_be_one_whose_class_decides_about_spot_nodes(table):
+def test_the_next_profile_of_a_spot_profile_may_have_a_compute_class(table):
     file = table("{small: {next: big}, big: {compute_class: c, next: biggest}, biggest: {}}")
     assert choose(file, profile="small-spot", last=escalated("small-spot"))["name"] == "big"
     assert choose(file, profile="small-spot", last=escalated("big"))["name"] == "biggest-spot"
@@ -193,7 +193,7 @@ FALLING = (
         ("b-spot", escalated("b"), "b-spot"),  # which `fallback` leads to, without --fallback
     ],
 )
-def test_the_fallback_follows_what_was_lost_or_got_no_nodes(table, first, last, name):
+def test_the_fallback_follows_an_attempt_that_was_lost_or_got_no_nodes(table, first, last, name):
     assert choose(table(FALLING), profile=first, last=last)["name"] == name
 
 
@@ -204,7 +204,7 @@ def test_the_fallback_of_a_shipped_profile_is_in_the_file_of_a_team(table):
     assert choose(profile="gpu-l4-spot", last=fallen("mine", lost=1))["name"] == "gpu-l4-spot"
 
 
-def test_a_fallback_keeps_nothing_of_the_machine_before_it(table):
+def test_a_fallback_keeps_no_field_of_the_previous_machine(table):
     file = table("{p: {gpu: {type: nvidia-l4}, fallback: tpu-v5e-4}}")
     assert choose(file, profile="p", last=fallen("p", unscheduled=9)) == choose(profile="tpu-v5e-4")
 
@@ -233,7 +233,7 @@ def test_a_size_table_with_an_unknown_profile_is_refused(table):
 
 
 @pytest.mark.parametrize("content", ["- a", "", "cpu-small: {}", "profiles: {}\n---\nprofiles: {}\n"])
-def test_a_file_that_is_no_table_is_refused(tmp_path, content):
+def test_a_file_that_is_not_a_table_is_refused(tmp_path, content):
     file = tmp_path / "team.yaml"
     file.write_text(content)
     what = "profiles are not as documented" if content else "there are no profiles"
@@ -241,7 +241,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, content):
     assert refusal(file, profile="cpu-small") == f"{what}, {file}, {fix}"
 
 
-def test_a_missing_table_is_named(tmp_path):
+def test_the_error_for_a_missing_table_names_it(tmp_path):
     assert refusal(tmp_path / "none.yaml", profile="a").startswith(f"cannot read the profiles, {tmp_path}/none.yaml")
 
 

@@ -11,7 +11,7 @@ from gke_jobs.rendering.rendering import render
 TEMPLATES = Path(__file__).parents[3] / "templates"
 
 
-def test_the_template_in_the_readme_is_a_whole_one(tmp_path):
+def test_the_template_in_the_readme_is_complete(tmp_path):
     template = tmp_path / "own.yaml.j2"
     template.write_text(re.findall(r"```yaml\n(.*?)```", (TEMPLATES / "README.md").read_text(), re.DOTALL)[0])
     text = render(

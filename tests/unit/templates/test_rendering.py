@@ -48,12 +48,12 @@ def manifest(tmp_path):
     return manifest
 
 
-def test_a_template_sees_which_run_it_is_for(manifest):
+def test_a_template_can_read_the_run(manifest):
     [container] = manifest()["spec"]["template"]["spec"]["containers"]
     assert container["env"][0]["value"] == "1 train_model"
 
 
-def test_a_template_sees_the_name_that_its_job_gets(manifest, tmp_path):
+def test_a_template_can_read_the_name_of_its_job(manifest, tmp_path):
     (tmp_path / "mine.yaml.j2").write_text(TEMPLATE + "      subdomain: {{ job.name }}\n")
     for job in (manifest(), manifest(name="given")):
         assert job["spec"]["template"]["spec"]["subdomain"] == job["metadata"]["name"]
@@ -62,13 +62,13 @@ def test_a_template_sees_the_name_that_its_job_gets(manifest, tmp_path):
 @pytest.mark.parametrize(
     "environ", [{"AIRFLOW_CTX_LOGICAL_DATE": "2026-11-25"}, {"AIRFLOW_CTX_EXECUTION_DATE": "2026-11-25"}]
 )
-def test_a_template_sees_the_logical_date_under_either_name_that_airflow_gives_it(manifest, tmp_path, environ):
+def test_a_template_can_read_the_logical_date_by_either_name_of_airflow(manifest, tmp_path, environ):
     (tmp_path / "mine.yaml.j2").write_text(TEMPLATE + "      subdomain: {{ run.logical_date }}\n")
     assert manifest(**environ)["spec"]["template"]["spec"]["subdomain"] == "2026-11-25"
     assert manifest()["spec"]["template"]["spec"]["subdomain"] == ""
 
 
-def test_a_retry_is_the_same_job_even_where_the_container_is_told_the_try(manifest):
+def test_a_retry_is_the_same_job_even_if_the_container_gets_the_try_number(manifest):
     first, second = manifest()["metadata"], manifest(AIRFLOW_CTX_TRY_NUMBER="2")["metadata"]
     first_try, second_try = (metadata["annotations"].pop("gke-job/try-number") for metadata in (first, second))
     assert (first_try, second_try) == ("1", "2")
@@ -90,13 +90,13 @@ def test_job_and_pods_have_labels_of_dag_and_task_which_do_not_change_the_manife
     assert len(hashes) == 1
 
 
-def test_a_given_name_leaves_the_identity_of_a_task_alone(manifest):
+def test_a_given_name_does_not_change_the_identity_of_a_task(manifest):
     given, default = manifest(name="given")["metadata"], manifest()["metadata"]
     assert given["name"] == "given"
     assert given["labels"] == default["labels"]
 
 
-def test_by_hand_a_given_name_is_an_identity_of_its_own(manifest):
+def test_from_a_shell_a_given_name_is_its_own_identity(manifest):
     by_hand = {"AIRFLOW_CTX_DAG_ID": "", "USER": "ada"}
     default = manifest(**by_hand)["metadata"]
     assert default["name"] == "mine-ada"
@@ -104,7 +104,7 @@ def test_by_hand_a_given_name_is_an_identity_of_its_own(manifest):
     assert set(default["annotations"].values()) == {"", default["annotations"]["gke-job/manifest-hash"]}
 
 
-def test_values_as_deep_as_they_may_be_are_rendered(manifest, tmp_path):
+def test_values_of_the_maximum_depth_are_rendered(manifest, tmp_path):
     (tmp_path / "mine.yaml.j2").write_text(TEMPLATE + "      volumes: {{ values.deep }}\n")
     deep = "[" * 99 + "1" + "]" * 99
     spec = manifest(GKE_JOB_VALUES=f'{{"name": "main", "deep": {deep}}}')["spec"]["template"]["spec"]

@@ -1,4 +1,4 @@
-"""The shipped templates: what they render, as reviewed, and what they promise about it."""
+"""The shipped templates: their manifests are as reviewed, and have the documented properties."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def test_each_shipped_template_has_golden_files():
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_it_renders_every_profile_and_option_as_reviewed(template):
+def test_each_template_renders_every_profile_and_option_as_reviewed(template):
     found = {path.name: path.read_text() for path in (GOLDEN / template).iterdir()}
     assert golden_files(template) == found, "look at what `make golden` changes, and commit it if it is as it should be"
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
-def test_the_page_and_the_schemas_are_made_from_the_definitions_of_today(path):
+def test_the_page_and_the_schemas_match_the_current_definitions(path):
     assert path.read_text() == files()[path], "run `make golden`"
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_exactly_the_values_that_it_reads_are_defined_and_reviewed(template):
+def test_exactly_the_values_that_a_template_reads_are_defined_and_reviewed(template):
     read = values_read(Environment(loader=FileSystemLoader(FOLDER)), f"{template}.yaml.j2")
     assert sorted(read) == sorted(values_of(template)) == sorted({**REQUIRED[template], **options(template)})
 
@@ -56,7 +56,7 @@ def test_exactly_the_values_that_it_reads_are_defined_and_reviewed(template):
 @pytest.mark.parametrize(
     ("template", "name"), [(template, name) for template in TEMPLATES for name in REQUIRED[template]]
 )
-def test_a_required_value_that_is_missing_is_named(template, name, monkeypatch):
+def test_the_error_names_a_missing_required_value(template, name, monkeypatch):
     monkeypatch.delitem(REQUIRED[template], name)
     with pytest.raises(RenderError, match=rf"^values\.{name} is missing: give an? [-\w ]+, {template}\.yaml\.j2"):
         manifest(template, {})
@@ -68,21 +68,21 @@ def test_a_required_value_that_is_missing_is_named(template, name, monkeypatch):
     + [("indexed-job", name) for name in ("retries", *OWN_OPTIONS["indexed-job"])]
     + [("distributed-job", "retries")],
 )
-def test_a_null_value_leaves_its_field_to_kubernetes(template, name):
-    """Compared with the manifest of everything, in which that value alone is null: only fields are missing."""
+def test_a_null_value_leaves_the_field_out(template, name):
+    """Compares with the manifest of all values, in which only that value is null: only fields are missing."""
     full, given = job(template, "gpu-l4", **options(template)), options(template)
     less = job(template, "gpu-l4", **{**given, name: None})
     assert "null" not in yaml.safe_dump(less)
     if name == "retries" and template == "distributed-job":
-        less["spec"]["podFailurePolicy"] = full["spec"]["podFailurePolicy"]  # without retries a disruption is the end
-    if name == "run_as_user":  # which the mountOptions of the buckets name, too
+        less["spec"]["podFailurePolicy"] = full["spec"]["podFailurePolicy"]  # a disruption is fatal
+    if name == "run_as_user":  # the mountOptions of the buckets also have it
         full["spec"]["template"]["spec"]["volumes"] = less["spec"]["template"]["spec"]["volumes"]
     assert less != full
     assert _is_part(less, full), f"{less}\n{full}"
 
 
 def _is_part(part: Any, whole: Any) -> bool:
-    """Whether `part` is `whole` with fields and items left out."""
+    """Returns whether `part` is `whole` without some fields and items."""
     if isinstance(part, dict):
         part, whole = copy.copy(part), copy.copy(whole)
         part.pop("gke-job/manifest-hash", None)
@@ -98,7 +98,7 @@ def test_a_node_pool_by_name_replaces_the_labels_of_the_profile(template):
     assert pod(template, "gpu-l4", node_pool="p")["nodeSelector"] == {"cloud.google.com/gke-nodepool": "p"}
 
 
-def test_a_name_that_means_something_to_the_renderer_is_a_name_like_any_other():
+def test_a_name_that_the_renderer_uses_itself_is_accepted():
     names = {"$merge": "x", "$patch": "delete", "self": "1", "context": "2"}
     assert pod("batch-job", node_selector=names)["nodeSelector"] == names
     assert job("batch-job", annotations=names)["metadata"]["annotations"].items() >= names.items()
@@ -115,14 +115,14 @@ def test_a_preemption_does_not_count_and_comes_before_the_exit_codes():
     assert rules[0]["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
 
 
-def test_the_pods_of_a_distributed_job_go_together_unless_its_program_goes_on_without_one():
+def test_a_distributed_job_fails_with_one_pod_unless_it_has_retries():
     rules = job("distributed-job")["spec"]["podFailurePolicy"]["rules"]
     assert [rule["action"] for rule in rules] == ["FailJob"]
     rules = job("distributed-job", retries=1)["spec"]["podFailurePolicy"]["rules"]
     assert [rule["action"] for rule in rules] == ["Ignore"]
 
 
-def test_an_item_of_any_kind_is_text_in_its_file_and_json_in_the_list():
+def test_an_item_of_any_type_is_text_in_its_file_and_json_in_the_list():
     items = ["$(HOME)", 'a "b"\n---', 1.5, True, None, ["x"], {"rate": 0.1, "<": "é"}]
     text = manifest("indexed-job", {"items": items})
     _, files = yaml.safe_load_all(text)
@@ -138,7 +138,7 @@ def test_an_item_of_any_kind_is_text_in_its_file_and_json_in_the_list():
     assert yaml.safe_load(variables("indexed-job", items=items)["ITEMS"].replace("$$", "$")) == items
 
 
-def test_a_list_without_items_is_a_job_with_nothing_to_do():
+def test_an_empty_list_of_items_is_a_job_without_pods():
     found, files = yaml.safe_load_all(manifest("indexed-job", {"items": []}))
     assert (found["spec"]["completions"], found["spec"]["parallelism"]) == (0, 0)
     assert "data" not in files
@@ -166,7 +166,7 @@ def test_a_volume_of_pod_is_mounted_by_its_name():
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         (
             {
@@ -192,14 +192,14 @@ def test_a_volume_of_pod_is_mounted_by_its_name():
         ({"sidecars": [{"name": "main", "image": "a"}]}, "name 'main' is there twice among the containers of the Pod"),
     ],
 )
-def test_what_is_there_twice_in_a_pod_is_refused(values, said):
-    with pytest.raises(RenderError, match="^" + re.escape(said)) as error:
+def test_a_name_or_path_that_occurs_twice_in_a_pod_is_refused(values, message):
+    with pytest.raises(RenderError, match="^" + re.escape(message)) as error:
         manifest("batch-job", values)
     assert error.value.status == 65
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"volumes": {"/a": {}}}, "volume 'volume-0', mounted at /a, has no source, batch-job.yaml.j2"),
         ({"volumes": {"/a": {"readOnly": True}}}, "volume 'volume-0', mounted at /a, has no source"),
@@ -208,21 +208,21 @@ def test_what_is_there_twice_in_a_pod_is_refused(values, said):
         ({"pod": {"volumes": [{"name": "m"}]}}, "volume 'm' has no source"),
     ],
 )
-def test_a_volume_without_a_source_is_refused(values, said):
-    with pytest.raises(RenderError, match="^" + re.escape(said)) as error:
+def test_a_volume_without_a_source_is_refused(values, message):
+    with pytest.raises(RenderError, match="^" + re.escape(message)) as error:
         manifest("batch-job", values)
     assert error.value.status == 65
 
 
-def test_a_value_that_cannot_be_merged_is_named():
-    said = (
+def test_the_error_names_a_value_that_cannot_be_merged():
+    message = (
         r"^values\.pod cannot be merged: volumes\[0\] has no name, by which its list is merged, _macros\.yaml\.j2 line "
     )
-    with pytest.raises(RenderError, match=said):
+    with pytest.raises(RenderError, match=message):
         manifest("batch-job", {"pod": {"volumes": [{"emptyDir": {}}]}})
 
 
-def test_a_sidecar_among_the_init_containers_starts_at_its_place():
+def test_a_sidecar_in_init_containers_starts_at_its_position():
     given = [{"name": "proxy", "image": "p", "restartPolicy": "Always"}, {"name": "fetch", "image": "f"}]
     found = pod("batch-job", init_containers=given, sidecars=[{"name": "last", "image": "l"}])["initContainers"]
     assert [(one["name"], one.get("restartPolicy")) for one in found] == [
@@ -231,7 +231,7 @@ def test_a_sidecar_among_the_init_containers_starts_at_its_place():
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_numbers_may_be_text_as_airflows_jinja_makes_it(template):
+def test_numbers_may_be_strings_as_airflows_jinja_renders_them(template):
     given = {name: value for name, value in {**REQUIRED[template], **options(template)}.items() if type(value) is int}
     as_text = {name: str(value) for name, value in given.items()}
     assert manifest(template, as_text | {"no_retry_exit_codes": ["65"]}) == manifest(
@@ -241,6 +241,6 @@ def test_numbers_may_be_text_as_airflows_jinja_makes_it(template):
 
 
 @pytest.mark.parametrize("value", ["", "3.5", 3.5, "3 ", "x", True, [3]])
-def test_what_is_no_whole_number_is_refused(value):
+def test_a_value_that_is_not_a_whole_number_is_refused(value):
     with pytest.raises(RenderError, match=r"^values\.retries must be an integer, not .*, batch-job\.yaml\.j2, see "):
         manifest("batch-job", {"retries": value})

@@ -24,14 +24,14 @@ def test_annotations_that_are_too_large_together_are_refused(where, path):
     assert error.value.status == 65
 
 
-def test_an_object_that_no_cluster_stores_is_refused():
+def test_an_object_that_is_too_large_for_any_cluster_is_refused():
     refuse_too_large(job(text="x" * (OBJECT_BYTES - 200)), "t")
     with pytest.raises(RenderError, match=r"Job has 15\d{5} bytes, t, 1500000 is the most .*object storage") as error:
         refuse_too_large(job(text="é" * (OBJECT_BYTES // 2)), "t")
     assert error.value.status == 65
 
 
-def test_the_data_of_a_config_map_have_a_limit_of_their_own():
+def test_the_data_of_a_config_map_have_their_own_limit():
     def config_map(size):
         return {"kind": "ConfigMap", "metadata": {}, "data": {"a": "x" * (size - 1)}}
 

@@ -22,7 +22,7 @@ def test_placeholders_differ_from_one_rendering_to_the_next(tmp_path):
     assert len({Renderer(tmp_path).render("mine.yaml.j2", {}).text for _ in range(3)}) == 3
 
 
-def test_text_that_looks_like_a_placeholder_stays_text(read):
+def test_text_that_looks_like_a_placeholder_does_not_change(read):
     lookalike = "v0123456789abcdefn0z"
     assert read("a: {{ values.x }}\nb: {{ values.y }}", {"x": lookalike, "y": 2}) == {"a": lookalike, "b": 2}
 
@@ -58,7 +58,7 @@ def test_the_text_of_a_macro_does_not_mix_with_values(read, escape):
         read(MACRO + "{{ " + escape + " }}", {"x": "b: 1"})
 
 
-def test_the_text_of_a_macro_is_indented_by_a_number_only(read):
+def test_the_text_of_a_macro_can_be_indented_only_by_a_number(read):
     with pytest.raises(RenderError, match=r"mine.yaml.j2 line 5"):
         read(MACRO + "{{ pair(1) | indent(values.x) }}", {"x": "b: 1\n"})
 
@@ -89,7 +89,7 @@ def test_blocks_that_rewrite_template_text_are_refused(read, block):
         ("nothing", "'nothing'"),
     ],
 )
-def test_an_undefined_value_is_named_with_its_place(read, expression, name):
+def test_the_error_for_an_undefined_value_has_its_line(read, expression, name):
     with pytest.raises(RenderError) as error:
         read("a: 1\n\nb: {{ " + expression + " }}\n", {"a": {}, "l": [{}]})
     fix = "give a value or, in the template, a default"
@@ -97,7 +97,7 @@ def test_an_undefined_value_is_named_with_its_place(read, expression, name):
     assert error.value.status == 65
 
 
-def test_an_undefined_value_in_an_imported_file_is_named_with_that_file(read):
+def test_the_error_for_an_undefined_value_in_an_imported_file_names_the_file(read):
     with pytest.raises(RenderError, match=r"values.x is undefined, macros.yaml.j2 line 2"):
         read(
             '{% import "macros.yaml.j2" as m with context %}\na: {{ m.f() }}',
@@ -122,7 +122,7 @@ def test_a_value_may_have_the_name_of_a_method(read):
         ("1 / 0", "division by zero"),
     ],
 )
-def test_an_expression_that_is_no_json_value_is_refused_with_its_place(read, expression, what):
+def test_an_expression_that_is_not_a_json_value_is_refused_with_its_line(read, expression, what):
     with pytest.raises(RenderError, match=rf"{re.escape(what)}.*, mine.yaml.j2 line 2, correct") as error:
         read("a: 1\nb: {{ " + expression + " }}", {"l": [], "f": 1e308})
     assert error.value.status == 65
@@ -149,7 +149,7 @@ def test_a_template_is_found_by_name_or_by_a_path_with_a_slash(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["two", "one.yaml.j2", "./one.yaml.j2", "x" * 300])
-def test_an_unknown_template_is_answered_with_the_known_ones(tmp_path, monkeypatch, name):
+def test_the_error_for_an_unknown_template_lists_the_known_ones(tmp_path, monkeypatch, name):
     folder = tmp_path / "templates"
     folder.mkdir()
     for template in ("_macros", "one", "three"):

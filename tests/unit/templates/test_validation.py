@@ -25,13 +25,13 @@ def refusal(document, version=None) -> RenderError:
 
 @pytest.mark.parametrize("version", ["1.31", kubernetes_validate.latest_version()])
 @pytest.mark.parametrize("template", REQUIRED)
-def test_what_the_shipped_templates_render_is_valid(template, version):
+def test_manifests_of_the_shipped_templates_are_valid(template, version):
     for text in (manifest(template, {}), manifest(template, options(template), "gpu-l4-spot")):
         for document in yaml.safe_load_all(text):
             validate_offline(document, version, [])
 
 
-def test_a_wrong_type_is_refused_in_the_words_of_the_schema_with_the_line_of_the_template():
+def test_a_wrong_type_is_refused_with_the_message_of_the_schema_and_the_line_of_the_template():
     error = refusal(job(backoffLimit="two"), "1.33")
     assert str(error) == (
         "the manifest is invalid: spec.backoffLimit: 'two' is not of type 'integer', 'null', Job of Kubernetes 1.33, "

@@ -1,4 +1,4 @@
-"""What is said of a value that is unknown, missing or of a wrong type."""
+"""Errors for values that are unknown, missing or of a wrong type."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def all_refused(values, template=BATCH, source=""):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"commnd": ["a"]}, "values.commnd is unknown (did you mean command?)"),
         ({"retires": 3}, "values.retires is unknown (did you mean retries?)"),
@@ -128,7 +128,10 @@ def all_refused(values, template=BATCH, source=""):
         ({"pod": {"labels": {}}}, "values.pod.labels cannot be given"),
         ({"pod": {"restartPolicy": "OnFailure"}}, "values.pod.restartPolicy must be Never, not 'OnFailure' (the value"),
         ({"pod": {"restartPolicy": None}}, "values.pod.restartPolicy must be Never, not null"),
-        ({"pod": {"$patch": "replace"}}, "values.pod.$patch cannot be given (the toolkit needs what its templates say"),
+        (
+            {"pod": {"$patch": "replace"}},
+            "values.pod.$patch cannot be given (the toolkit needs the fields of its templates",
+        ),
         (
             {"pod": {"containers": [{"name": "main", "$patch": "delete"}]}},
             "values.pod.containers[0].$patch cannot be given (the toolkit finds the container by its name, main:",
@@ -164,38 +167,38 @@ def all_refused(values, template=BATCH, source=""):
         ({"volumes": {"/a": {"persistentVolumeClam": {}}}}, "did you mean persistentVolumeClaim?"),
     ],
 )
-def test_a_value_that_is_not_as_it_should_be_is_named(given, said):
-    assert said in all_refused({"image": "busybox", **given})[0]
+def test_the_error_names_an_invalid_value(given, message):
+    assert message in all_refused({"image": "busybox", **given})[0]
 
 
-def test_a_required_value_that_is_missing():
+def test_the_error_for_a_missing_required_value():
     assert refused({}) == "values.image is missing: give a non-empty string, batch-job.yaml.j2, see templates/VALUES.md"
 
 
-def test_items_are_a_list_and_no_text_of_which_each_character_is_one():
-    said = refused({"image": "busybox", "items": "abc"}, INDEXED)
-    assert said.startswith("values.items must be a list, not a string")
+def test_a_string_is_not_accepted_as_a_list_of_items():
+    message = refused({"image": "busybox", "items": "abc"}, INDEXED)
+    assert message.startswith("values.items must be a list, not a string")
 
 
-def test_the_name_by_which_the_pods_find_each_other_stays():
+def test_the_subdomain_of_a_distributed_job_cannot_be_changed():
     values = {"image": "busybox", "nodes": 2, "pod": {"subdomain": "x", "spec": {}}}
-    said = all_refused(values, TEMPLATES / "distributed-job.yaml.j2")
-    assert said[0].startswith("values.pod.subdomain cannot be given (by it the Pods find the one of rank 0)")
-    assert said[1].startswith("values.pod.spec cannot be given")
+    message = all_refused(values, TEMPLATES / "distributed-job.yaml.j2")
+    assert message[0].startswith("values.pod.subdomain cannot be given (the Pods need it to find the Pod of rank 0)")
+    assert message[1].startswith("values.pod.spec cannot be given")
 
 
-def test_every_wrong_value_has_a_line():
-    said = all_refused({"retires": 1, "env": [], "args": ["a", ["b"], {}], "scratch": "1 GB"})
-    assert [line.split(" ")[0] for line in said] == [
+def test_each_wrong_value_is_reported_in_its_own_line():
+    message = all_refused({"retires": 1, "env": [], "args": ["a", ["b"], {}], "scratch": "1 GB"})
+    assert [line.split(" ")[0] for line in message] == [
         *("values.retires", "values.env", "values.args[1]", "values.args[2]", "values.scratch", "values.image"),
     ]
-    assert all(line.endswith(", batch-job.yaml.j2, see templates/VALUES.md") for line in said)
+    assert all(line.endswith(", batch-job.yaml.j2, see templates/VALUES.md") for line in message)
 
 
-def test_very_many_wrong_values_do_not_fill_the_log():
-    said = all_refused({"image": "a", "args": [[]] * 100_000})
-    assert len(said) == MOST + 1
-    assert said[-1] == f"more than {MOST} values are wrong, batch-job.yaml.j2, see templates/VALUES.md"
+def test_at_most_ten_wrong_values_are_reported():
+    message = all_refused({"image": "a", "args": [[]] * 100_000})
+    assert len(message) == MOST + 1
+    assert message[-1] == f"more than {MOST} values are wrong, batch-job.yaml.j2, see templates/VALUES.md"
 
 
 @pytest.mark.parametrize(
@@ -221,19 +224,19 @@ def test_very_many_wrong_values_do_not_fill_the_log():
         {"volumes": {"/a": {"emptyDir": {}, "name": "v"}, "/b": {"name": "v"}}},
     ],
 )
-def test_what_is_right_is_taken(given):
+def test_valid_values_are_accepted(given):
     check_values({"image": "busybox", **given}, BATCH, environment())
 
 
 KINDS = (
     *("PodSpec", "Container", "Toleration", "EnvFromSource", "Affinity", "TopologySpreadConstraint"),
-    *(kind for kind in VOLUME_SOURCES.values() if kind != "ImageVolumeSource"),  # which older ones have not at all
+    *(kind for kind in VOLUME_SOURCES.values() if kind != "ImageVolumeSource"),  # which older versions lack
 )
 VERSIONS = sorted(path.name.removeprefix("v").removesuffix(".0-local") for path in KUBERNETES.glob("*-local"))
 
 
-def test_a_field_that_kubernetes_adds_is_no_typing_error():
-    """Of each version that the package has a schema of, no later field is taken for one of its own."""
+def test_a_field_that_a_later_kubernetes_adds_is_not_a_misspelling():
+    """With the schema of each version of the package, no field of a later version counts as a misspelled field."""
     versions = [version for version in VERSIONS if version >= "1.26"]
     assert len(versions) > 5
     for kind in KINDS:
@@ -244,18 +247,18 @@ def test_a_field_that_kubernetes_adds_is_no_typing_error():
                 assert not get_close_matches(name.lower(), known, cutoff=TYPING_ERROR), (kind, version, name)
 
 
-def test_without_a_schema_each_value_must_be_read(tmp_path):
+def test_without_a_schema_the_template_must_read_each_value(tmp_path):
     template, source = tmp_path / "mine.yaml.j2", "{{ values.data }}"
     check_values({"data": 1}, template, environment(mine=source))
     check_values({"anything": 1}, template, environment(mine="{{ values | tojson }}"))
-    said = refused({"dta": 1}, template, source)
-    assert said == (
+    message = refused({"dta": 1}, template, source)
+    assert message == (
         "values.dta is unknown (the template does not read it; did you mean data?), mine.yaml.j2, "
         "correct the values or the template"
     )
 
 
-def test_a_schema_of_a_team_says_what_its_template_takes(tmp_path):
+def test_a_schema_of_a_team_defines_the_values_of_its_template(tmp_path):
     template, schema = tmp_path / "mine.yaml.j2", tmp_path / "mine.schema.json"
     content = {"properties": {"rows": {"type": ["integer", "null"], "minimum": 1}, "mode": {"enum": ["a", "b"]}}}
     schema.write_text(json.dumps(content))
@@ -267,12 +270,12 @@ def test_a_schema_of_a_team_says_what_its_template_takes(tmp_path):
     assert "values.mode must be one of a, b, not 'c'" in refused({"mode": "c"}, template)
 
 
-def test_a_pattern_that_takes_years_is_given_up(tmp_path):
+def test_a_pattern_that_takes_too_long_is_an_error(tmp_path):
     template, schema = tmp_path / "mine.yaml.j2", tmp_path / "mine.schema.json"
     schema.write_text(json.dumps({"properties": {"word": {"pattern": "^(a+)+$"}}}))
     check_values({"word": "a" * 40}, template, environment())
-    said = refused({"word": "a" * 40 + "!"}, template)
-    assert said.startswith(
+    message = refused({"word": "a" * 40 + "!"}, template)
+    assert message.startswith(
         "values.word must be shorter, or the pattern ^(a+)+$ simpler: it takes too long to match, mine"
     )
 
@@ -281,7 +284,7 @@ def test_a_pattern_that_takes_years_is_given_up(tmp_path):
     ("pattern", "text"),
     [("^a$", "a\n"), ("a$|b", "a\n"), (r"\$$", "a"), ("^[$]$", "$\n"), (r"^[\]$]$", "$\n"), (r"^\\$", "\\\n")],
 )
-def test_the_end_in_a_pattern_is_the_end_of_the_text_as_in_json_schema(tmp_path, pattern, text):
+def test_a_dollar_in_a_pattern_matches_only_the_end_of_the_text(tmp_path, pattern, text):
     (tmp_path / "mine.schema.json").write_text(json.dumps({"properties": {"word": {"pattern": pattern}}}))
     assert "values.word must be text that matches" in refused({"word": text}, tmp_path / "mine.yaml.j2")
     check_values(
@@ -292,7 +295,7 @@ def test_the_end_in_a_pattern_is_the_end_of_the_text_as_in_json_schema(tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("{", "cannot read the schema of the values, mine.schema.json"),
         ("[]", "a schema is no mapping, mine.schema.json"),
@@ -308,6 +311,6 @@ def test_the_end_in_a_pattern_is_the_end_of_the_text_as_in_json_schema(tmp_path,
         ('{"items": {"format": "date"}}', "the schema has the keyword format, which is not supported"),
     ],
 )
-def test_a_schema_that_would_not_be_checked_is_refused(tmp_path, content, said):
+def test_a_schema_with_unsupported_keywords_is_refused(tmp_path, content, message):
     (tmp_path / "mine.schema.json").write_text(content)
-    assert said in refused({}, tmp_path / "mine.yaml.j2")
+    assert message in refused({}, tmp_path / "mine.yaml.j2")

@@ -1,4 +1,4 @@
-"""Which values a template reads."""
+"""The values that a template reads."""
 
 from __future__ import annotations
 
@@ -41,6 +41,6 @@ AGAIN = "{% from 'm' import one as mine with context %}"
         ("{% include 'missing' %}", None),
     ],
 )
-def test_values_that_are_read(source, read):
+def test_the_values_that_a_template_reads_are_found(source, read):
     environment = Environment(loader=DictLoader({"t": source, "m": MACROS, "again": AGAIN}))
     assert values_read(environment, "t") == read

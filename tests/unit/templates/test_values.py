@@ -27,7 +27,7 @@ def test_a_values_file_may_name_its_schema():
         ('{"a": 1,}', "values are not JSON, GKE_JOB_VALUES: "),
         ('{"a": NaN}', "values are not JSON, GKE_JOB_VALUES: NaN is not a JSON number"),
         ("[" * 100_000, "values are not JSON, GKE_JOB_VALUES: "),
-        ('{"a": "\udcff"}', "values are not JSON, GKE_JOB_VALUES: "),  # a byte that is no UTF-8
+        ('{"a": "\udcff"}', "values are not JSON, GKE_JOB_VALUES: "),  # a byte that is not UTF-8
         ('{"a":' * 101 + "1" + "}" * 101, "the values are nested more than 100 deep, GKE_JOB_VALUES, "),
         ('{"a": 1, "a": 1}', "values are not JSON, GKE_JOB_VALUES: the key 'a' is there twice in one object"),
         ('{"a": [{"b": 1, "b": 2}]}', "values are not JSON, GKE_JOB_VALUES: the key 'b' is there twice"),
@@ -37,7 +37,7 @@ def test_a_values_file_may_name_its_schema():
         ('{"a": {"\\ud800": 1}}', "the key '\\ud800' of values.a holds half of a surrogate pair, GKE_JOB_VALUES, "),
     ],
 )
-def test_values_that_no_manifest_could_hold_are_refused(content, what):
+def test_values_that_no_manifest_can_contain_are_refused(content, what):
     with pytest.raises(RenderError) as error:
         read_values(None, {"GKE_JOB_VALUES": content})
     assert str(error.value).startswith(what)
@@ -60,11 +60,11 @@ def test_values_that_no_manifest_could_hold_are_refused(content, what):
         ("deep.0.x=y", {"a": "old", "list": [1, 2], "deep": [{"x": "y"}]}),
     ],
 )
-def test_a_setting_is_laid_over_the_values(setting, expected):
+def test_a_setting_overrides_the_values(setting, expected):
     assert read_values(None, {"GKE_JOB_VALUES": '{"a": "old", "list": [1, 2]}'}, [setting]) == expected
 
 
-def test_a_later_setting_comes_after_an_earlier_one():
+def test_a_later_setting_overrides_an_earlier_one():
     assert read_values(None, {}, ["a.b=1", "a.c=2", "a.b=3"]) == {"a": {"b": "3", "c": "2"}}
 
 
@@ -98,7 +98,7 @@ def test_a_list_begins_with_its_first_item():
         "a=\udcff",
     ],
 )
-def test_a_setting_that_has_no_place_or_is_no_value_is_refused(setting):
+def test_a_setting_with_an_invalid_path_or_value_is_refused(setting):
     with pytest.raises(RenderError) as error:
         read_values(None, {"GKE_JOB_VALUES": '{"a": "old", "list": [1, 2]}'}, [setting])
     assert error.value.status == 65
@@ -106,7 +106,7 @@ def test_a_setting_that_has_no_place_or_is_no_value_is_refused(setting):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         (
             ["env.T=hush", "env.T.x=1"],
@@ -119,13 +119,13 @@ def test_a_setting_that_has_no_place_or_is_no_value_is_refused(setting):
         (["a..b=hush"], r"^--set is 'a\.\.b=\.\.\.', no PATH=TEXT"),
     ],
 )
-def test_the_error_of_a_setting_does_not_show_what_it_holds(settings, said):
-    with pytest.raises(RenderError, match=said) as error:
+def test_the_error_for_a_setting_does_not_show_its_value(settings, message):
+    with pytest.raises(RenderError, match=message) as error:
         read_values(None, {}, settings)
     assert "hush" not in str(error.value)
 
 
-def test_what_has_the_name_of_a_secret_is_masked_whatever_its_type():
+def test_a_value_with_a_sensitive_name_is_masked_whatever_its_type():
     values = {
         "image": "kept",
         "env": {"API_KEY": "hush", "Db-Password": "hush", "TOKENS": ["hush"], "SEED": 1, "NONE_TOKEN": None},

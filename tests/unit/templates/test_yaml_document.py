@@ -52,7 +52,7 @@ def test_a_value_arrives_exactly_and_leaves_the_structure_alone(read, text):
     assert yaml.safe_load(write_document(document)) == expected
 
 
-def test_kubectl_reads_what_is_written_as_it_was_meant():
+def test_kubectl_reads_the_written_yaml_correctly():
     numbers = [0, -1, 5, 2**53 + 1, 2**63 - 1, 0.1, 1.0, 1e20, 1e-7, -2.5e300, True, False]
     spec = {
         "texts": HOSTILE,
@@ -67,13 +67,13 @@ def test_kubectl_reads_what_is_written_as_it_was_meant():
     assert json.loads(answer.stdout)["spec"] == spec
 
 
-def test_what_is_written_is_ascii_with_one_line_for_each_string():
+def test_the_written_yaml_is_ascii_with_one_line_for_each_string():
     text = write_document({"a": "é\u2028\n" * 100, "b": ["word " * 100]})
     assert text.isascii()
     assert len(text.splitlines()) == 3
 
 
-def test_a_value_alone_keeps_its_type(read):
+def test_a_value_that_is_alone_in_its_place_keeps_its_type(read):
     value = {"limits": {"memory": "1Gi"}, "list": [1, 0.5, True, "x", [], {}]}
     assert read("a: {{ values.x }}", {"x": value}) == {"a": value}
 
@@ -85,7 +85,7 @@ def test_numbers_and_booleans_inside_text_are_written_as_in_json(read):
 
 @pytest.mark.parametrize(("value", "kind"), [(None, "null"), ([1], "a list"), ({"a": 1}, "a dict")])
 @pytest.mark.parametrize("field", ["a: x{{ values.x }}", "a: '{{ values.x }}'", "{{ values.x }}: a"])
-def test_what_is_no_text_is_refused_inside_text(read, value, kind, field):
+def test_null_or_a_list_or_a_mapping_inside_text_is_refused(read, value, kind, field):
     with pytest.raises(RenderError, match=rf"{kind} stands inside text, mine.yaml.j2 line 2, ") as error:
         read(f"first: 1\n{field}\n", {"x": value})
     assert error.value.status == 65
@@ -113,7 +113,7 @@ spec:
 
 @pytest.mark.parametrize("kind", ["containers", "initContainers"])
 @pytest.mark.parametrize("text", ["$(HOME)", "$$(HOME)", "$", "$$$", "100$ $(", "a"])
-def test_kubernetes_expands_no_value_in_command_args_and_env(read, kind, text):
+def test_kubernetes_does_not_expand_values_in_command_args_and_env(read, kind, text):
     for field, content in (
         ("command", [text]),
         ("args", [text, text]),
@@ -125,7 +125,7 @@ def test_kubernetes_expands_no_value_in_command_args_and_env(read, kind, text):
 
 
 def expanded(content: object) -> object:
-    """What a container receives where no variable is defined: `$$` is a dollar, and a reference shows as `<NAME>`."""
+    """The text that a container receives if no variable is defined: `$$` is a dollar, a reference shows as `<NAME>`."""
     if isinstance(content, list):
         return [expanded(item) for item in content]
     if isinstance(content, dict):
@@ -152,17 +152,17 @@ def expanded(content: object) -> object:
         ("{{ values.x }}{{ values.x }}", "$", "$$"),
     ],
 )
-def test_the_template_may_refer_to_variables_and_a_value_beside_it_may_not(read, template, value, received):
+def test_a_template_may_refer_to_variables_but_a_value_next_to_it_may_not(read, template, value, received):
     text = f"spec: {{template: {{spec: {{containers: [{{args: ['{template}']}}]}}}}}}"
     [container] = read(text, {"x": value})["spec"]["template"]["spec"]["containers"]
     assert expanded(container["args"]) == [received]
 
 
-def test_dollars_elsewhere_stay_as_they_are(read):
+def test_dollars_in_other_fields_do_not_change(read):
     assert read("metadata: {name: {{ values.x }}}", {"x": "$(HOME)"}) == {"metadata": {"name": "$(HOME)"}}
 
 
-def test_numbers_and_booleans_become_text_where_kubernetes_wants_text(read):
+def test_numbers_and_booleans_become_text_where_kubernetes_requires_text(read):
     text = "spec: {template: {spec: {containers: [{args: {{ values.x }}, command: [1.10, true]}]}}}"
     [container] = read(text, {"x": [3, 0.5, False, "x"]})["spec"]["template"]["spec"]["containers"]
     assert container == {"args": ["3", "0.5", "false", "x"], "command": ["1.10", "true"]}
@@ -225,7 +225,7 @@ def test_plain_words_that_parsers_agree_on_are_read(read):
         ("? [a, b]\n: 1", "a key is not plain text"),
     ],
 )
-def test_text_that_is_no_plain_yaml_is_refused_with_the_line_of_the_template(read, text, what):
+def test_unsupported_yaml_or_a_duplicate_key_is_refused_with_the_line(read, text, what):
     template = "{% for i in range(3) %}\n{% endfor %}\nfirst: 1\n" + text
     with pytest.raises(RenderError) as error:
         read(template, {"x": "5", "first": "first"})
@@ -251,14 +251,14 @@ def test_an_alias_is_read_and_one_in_a_circle_is_refused(read):
 
 @pytest.mark.parametrize("levels", [101, 300, 1000])
 @pytest.mark.parametrize(("begin", "end"), [("[", "]"), ("{a: ", "}")])
-def test_what_is_nested_too_deeply_is_refused(read, levels, begin, end):
+def test_yaml_that_is_nested_too_deeply_is_refused(read, levels, begin, end):
     with pytest.raises(RenderError, match=r"nested more than 100 deep, mine.yaml.j2 line \d, "):
         read(f"a: 1\nb: {begin * levels}{end * levels}")
     assert read(f"b: {begin * 99}1{end * 99}")
 
 
 @pytest.mark.parametrize(("begin", "key", "end"), [("[", "", "]"), ("{", "k{}: ", "}")])
-def test_aliases_that_stand_for_too_much_are_refused(read, begin, key, end):
+def test_aliases_that_expand_to_too_much_are_refused(read, begin, key, end):
     lines = ["a0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9]"]
     lines += [
         f"a{n}: &a{n} {begin}" + ", ".join(f"{key.format(k)}*a{n - 1}" for k in range(9)) + end for n in range(1, 9)

@@ -1,4 +1,4 @@
-"""Makes VALUES.md and the JSON Schema of each shipped template from templates/values.yaml: `make golden` runs it."""
+"""Makes VALUES.md and the JSON Schema of each shipped template from templates/values.yaml, as part of `make golden`."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def schema(template: str) -> str:
 
 
 def elsewhere(template: str) -> dict[str, str]:
-    """What a name that is no value of a template is called: of Kubernetes, of another template, or of an operator."""
+    """The right value for a name that is not a value of a template: of Kubernetes, another template, or an operator."""
     found = {name: f"container, with {name}" for name in kubernetes_fields("Container")}
     found |= {name: f"pod, with {name}" for name in kubernetes_fields("PodSpec")}
     for other in shipped():
@@ -174,11 +174,11 @@ def _property(value: dict[str, Any]) -> dict[str, Any]:
         "x-type": words,
         **({"x-open": True} if _is_open(value) else {}),
     }
-    return found if value["default"] == "required" else _or_null(found)  # null leaves the field to Kubernetes
+    return found if value["default"] == "required" else _or_null(found)  # null leaves the field out
 
 
 def _fields(value: dict[str, Any], *, in_list: bool) -> dict[str, Any]:
-    """The part of a schema that is about the fields of a mapping."""
+    """The part of a schema for the fields of a mapping."""
     found: dict[str, Any] = {}
     if kind := value.get("kubernetes"):
         found = kubernetes(kind, in_list=in_list)
@@ -214,8 +214,8 @@ def kubernetes_fields(kind: str, version: str = NEWEST) -> list[str]:
 
 
 def kubernetes(kind: str, *, in_list: bool) -> dict[str, Any]:
-    """The part of a schema that is about the fields of a type of the Kubernetes API."""
-    if kind == "ResourceRequirements":  # the only one whose fields are those and no others
+    """The part of a schema for the fields of a type of the Kubernetes API."""
+    if kind == "ResourceRequirements":  # the only type without further fields
         hints = {name: f"in requests or limits, as {{limits: {{{name}: QUANTITY}}}}" for name in RESOURCE_NAMES}
         known = {"limits": QUANTITIES, "requests": QUANTITIES, "claims": {"type": ["array", "null"]}}
         return {"properties": known, "additionalProperties": False, "x-elsewhere": hints}
@@ -245,16 +245,20 @@ def _is_open(value: dict[str, Any]) -> bool:
 def page() -> str:
     """The content of VALUES.md."""
     found = definitions()
-    parts = ["# The values of each template\n", "Made from [values.yaml](values.yaml) by `make golden`; edit that.\n"]
+    parts = [
+        "# The values of each template\n",
+        "`make golden` makes this page from [values.yaml](values.yaml); edit that file.\n",
+    ]
     for template in shipped():
         notes = f"The other values are those of [every template](#every-template). {found[template]['notes']}"
         parts += [f"## {template}\n", f"{found[template]['about']}\n", _table(found[template]["values"]), f"{notes}\n"]
     parts += ["## Every template\n", _table(found["shared"])]
     parts += [
-        "A value that is null, of those that are not required, leaves its field to Kubernetes. That is so for the "
-        "values of these tables, not for what is in a list or a mapping of them.\n",
-        "**open**: the value becomes part of the manifest as it is. It can change what the Job may do: its image, its "
-        "user, its volumes. Write it in the DAG; do not fill it from an XCom or a param that others can set.\n",
+        "A value of these tables that is null and not required leaves the field out, and the default of Kubernetes "
+        "applies. This is not so for null inside a list or a mapping.\n",
+        "**open**: the value becomes part of the manifest unchanged. It can change the permissions of the Job: its "
+        "image, its user, its volumes. Write it in the DAG; do not fill it from an XCom or a param that others can "
+        "set.\n",
     ]
     return "\n".join(parts)
 
@@ -270,7 +274,7 @@ def _table(values: dict[str, dict[str, Any]]) -> str:
 
 
 def files() -> dict[Path, str]:
-    """The content of each file that is made."""
+    """The content of each generated file."""
     return {PAGE: page()} | {TEMPLATES / f"{template}.schema.json": schema(template) for template in shipped()}
 
 

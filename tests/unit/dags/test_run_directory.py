@@ -1,4 +1,4 @@
-"""What a failed task says to callbacks, and when it is skipped: case D4."""
+"""The exception of a failed task, and when a task is skipped: case D4."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_d4_where_no_retry_helps_the_exception_says_so(run_job):
 @pytest.mark.parametrize("left", [{}, {"failure.json": "{", "job": ""}, {"failure.json": "[" * 9, "reason": " "}])
 def test_d4_a_script_that_leaves_nothing_whole_is_a_failure_all_the_same(run_job, left):
     run_job.behaves(status=1, report=left)
-    assert str(failure()) == "the script has not said why: see the log (exit code 1)"
+    assert str(failure()) == "the script has reported no reason: see the log (exit code 1)"
 
 
 def test_d4_hostile_texts_are_short_lines(run_job):
@@ -93,7 +93,7 @@ def test_the_exit_codes_of_the_container_decide_whether_the_task_is_skipped(run_
 
 
 @pytest.mark.parametrize("status", [64, 124])
-def test_the_exit_code_of_run_job_skips_nothing(run_job, status):
+def test_the_exit_code_of_run_job_does_not_skip_the_task(run_job, status):
     run_job.behaves(status=status, report=REPORT)
     assert not isinstance(failure(skip_on_exit_code=[137, 64, 124, 99]), AirflowSkipException)
 
@@ -104,10 +104,10 @@ def test_a_required_result_is_an_option_of_run_job(run_job):
     assert "--result-required" in run_job.calls[0]["arguments"]
 
 
-def test_d4_the_exception_has_what_the_real_scripts_say(run, on_cluster, cluster):
+def test_d4_the_exception_has_the_reason_and_advice_of_the_real_scripts(run, on_cluster, cluster):
     seen = []
 
-    class Noting(GkeJobOperator):  # `dag.test()` of Airflow 3.1 does not hand the exception on to callbacks
+    class Noting(GkeJobOperator):  # `dag.test()` of Airflow 3.1 does not pass the exception to callbacks
         def execute(self, context):
             try:
                 return super().execute(context)

@@ -1,4 +1,4 @@
-"""Which Jobs ReapGkeJobs takes for orphans; tests/e2e has it delete one."""
+"""Which Jobs are orphans for ReapGkeJobs; in tests/e2e it deletes one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gke_job import ReapGkeJobs, janitor
+from gke_job import ReapGkeJobs, reaping
 
 STATES = {"over": "success", "alive": "running", "cleared": None, "deferred": "deferred"}
 
@@ -23,7 +23,7 @@ COMPOSER = {"GCP_PROJECT": "ml", "COMPOSER_LOCATION": "europe-west4", "COMPOSER_
 
 @pytest.fixture
 def reaped(monkeypatch):
-    """The Jobs that are handed to reap-jobs, of those that list-jobs has found, and the options."""
+    """The Jobs of list-jobs that ReapGkeJobs passes to reap-jobs, and the options."""
 
     def reap(*found: dict[str, str], environ: dict[str, str] | None = None, **arguments) -> tuple[list[str], dict]:
         handed = []
@@ -39,7 +39,7 @@ def reaped(monkeypatch):
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(ReapGkeJobs, "_run", run)
         monkeypatch.setattr(
-            janitor, "task_states", lambda ti, dag, run, index, tasks: {t: STATES[t] for t in tasks if t in STATES}
+            reaping, "task_states", lambda ti, dag, run, index, tasks: {t: STATES[t] for t in tasks if t in STATES}
         )
         ReapGkeJobs(task_id="reap", **arguments).execute(
             {"ti": SimpleNamespace(map_index=-1, try_number=1, max_tries=0)}
@@ -49,26 +49,26 @@ def reaped(monkeypatch):
     return reap
 
 
-def test_a_job_is_an_orphan_when_its_task_is_over_or_unknown(reaped):
+def test_a_job_is_an_orphan_when_its_task_has_ended_or_is_unknown(reaped):
     assert reaped(job("over"), job("alive"), job("cleared"), job("unknown"))[0] == ["over", "unknown"]
 
 
-def test_a_job_that_its_task_does_not_wait_for_is_none(reaped):
+def test_a_job_of_a_task_that_does_not_wait_is_not_an_orphan(reaped):
     assert reaped(job("over", detached="true"))[0] == []
 
 
-def test_a_job_of_a_deferred_task_is_none(reaped):
+def test_a_job_of_a_deferred_task_is_not_an_orphan(reaped):
     assert reaped(job("deferred"))[0] == []
 
 
 @pytest.mark.parametrize(
     "differs", [{"environment": "other"}, {"environment": "", "dag_id": ""}, {"state": "Complete"}]
 )
-def test_what_is_of_others_or_finished_is_none(reaped, differs):
+def test_a_job_of_another_environment_or_a_finished_one_is_not_an_orphan(reaped, differs):
     assert reaped(job("over", **differs))[0] == []
 
 
-def test_d5_in_composer_it_takes_only_jobs_of_its_project_and_region(reaped):
+def test_d5_in_composer_only_jobs_of_the_same_project_and_region_are_orphans(reaped):
     names = ("ml/europe-west4/prod", "ml/us-central1/prod", "other/europe-west4/prod", "prod", "airflow")
     found = [job("over", job=name, environment=name) for name in names]
     jobs, options = reaped(*found, environ=COMPOSER)
@@ -80,7 +80,7 @@ def test_d5_in_composer_it_takes_only_jobs_of_its_project_and_region(reaped):
     "differs",
     [{"map_index": "zero"}, {"map_index": ""}, {"map_index": "-1\n"}, {"map_index": "\u0663"}, {"run_id": ""}],
 )
-def test_s6_an_odd_job_is_logged_and_passed_over(reaped, caplog, capsys, differs):
+def test_s6_a_job_without_a_valid_task_instance_is_logged_and_skipped(reaped, caplog, capsys, differs):
     assert reaped(job("over", job="odd::group::\x1b", **differs), job("over"))[0] == ["over"]
     assert (
         "leaving Job 'odd: :group: :\\x1b' alone: its annotations name no task instance"
@@ -89,5 +89,5 @@ def test_s6_an_odd_job_is_logged_and_passed_over(reaped, caplog, capsys, differs
 
 
 @pytest.mark.parametrize(("given", "dry"), [({}, True), ({"dry_run": "True"}, True), ({"dry_run": "False"}, False)])
-def test_it_only_says_what_it_would_do_unless_told_otherwise(reaped, given, dry):
+def test_by_default_it_only_logs_which_jobs_it_would_delete(reaped, given, dry):
     assert reaped(job("over"), **given)[1] == {"airflow_environment": "airflow", "dry_run": dry}

@@ -1,6 +1,6 @@
-"""What a script leaves for the operator, and the exception that it makes of it.
+"""The directory in which a script leaves files for the operator, and the exception that the operator makes from them.
 
-scripts/lib/gke_jobs/report.py says which files these are. Their texts come from the cluster, sanitized; here they
+scripts/lib/gke_jobs/report.py documents these files. Their texts come from the cluster and are sanitized; here they
 become lines of a message that is short enough for an alert.
 """
 
@@ -16,19 +16,19 @@ from typing import Any
 
 from .compat_trigger import AirflowException, AirflowFailException, AirflowSkipException, redact
 
-# Usage, bad values, manifest or result, no such template, permission denied, will never start: the table of exit codes
-# in scripts/README.md.
+# Usage; bad values, manifest or result; template not found; permission denied; misconfigured, or the Job cannot start:
+# see the exit codes in scripts/README.md.
 NO_RETRY_HELPS = (64, 65, 66, 77, 78)
 MESSAGE_CHARACTERS = 1000
-SPEAKER = re.compile(r"\A[a-z-]+: ")  # `run-job: `, `advice: `
-FEWEST_CHARACTERS = 200  # of the reason, the cause and the advice, whatever else there is
+MESSAGE_PREFIX = re.compile(r"\A[a-z-]+: ")  # `run-job: `, `advice: `
+MIN_CHARACTERS = 200  # of the reason, the cause and the advice, however long the other lines are
 
 
-class Report:
-    """A private directory of one run of a script: what is given to it, and what it leaves."""
+class RunDirectory:
+    """A private directory of one run of a script: the files that the script reads, and those that it writes."""
 
     def __init__(self) -> None:
-        # Mode 0700. The name lets a later run remove it when this process was killed: private_dir.bash.
+        # Mode 0700. By its name a later run finds and removes it if this process was killed: see private_dir.bash.
         self._directory = tempfile.TemporaryDirectory(prefix=f"gke-job.{os.getpid()}-")
         self.path = Path(self._directory.name)
 
@@ -44,7 +44,7 @@ class Report:
         return file
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """Returns the JSON object of a file; an empty one where there is none."""
+        """Returns the JSON object of a file; {} if the file is missing or has no JSON object."""
         try:
             found = json.loads((self.path / f"{name}.json").read_text(errors="replace"))
         except (OSError, ValueError):  # the disk was full
@@ -52,23 +52,24 @@ class Report:
         return found if isinstance(found, dict) else {}
 
     def job(self) -> tuple[str, str, str] | None:
-        """Returns name, namespace and uid of the Job, "" for a uid that is not known; None where there is none."""
+        """Returns name, namespace and uid of the Job, "" for an unknown uid; None if the script has reported no Job."""
         words = [*self._text("job").split(), ""]
         return (words[0], words[1], words[2]) if len(words) >= 3 else None
 
     def write_job(self, job: str, namespace: str) -> None:
-        """Writes down which Job a script is run for, as run-job does by itself."""
+        """Writes which Job a script runs for, in the form in which run-job writes it."""
         (self.path / "job").write_text(f"{job} {namespace}")
 
     def exit_codes(self) -> list[int]:
-        """Returns the exit codes of the Pods that failed: see `skip_on_exit_code` of the operator."""
+        """Returns the exit codes of the failed Pods that `skip_on_exit_code` of the operator applies to."""
         codes = self.read_json("failure").get("exit_codes")
         return [code for code in codes if isinstance(code, int)] if isinstance(codes, list) else []
 
     def error(self, status: int, cluster: str, skipped: Collection[int]) -> AirflowException:
-        """Returns the exception for a script that has ended with this exit code.
+        """Returns the exception for the exit code of a script.
 
-        :param cluster: where the Job is, for people
+        :param status: the exit code
+        :param cluster: the cluster, as the message shows it
         :param skipped: exit codes of containers for which the task is skipped
         """
         codes = self.exit_codes()
@@ -76,10 +77,6 @@ class Report:
             return AirflowSkipException(f"skipped: the container exited with {', '.join(map(str, sorted(set(codes))))}")
         kind = AirflowFailException if status in NO_RETRY_HELPS else AirflowException
         return kind(self._message(status, cluster))
-
-    def is_said(self, line: str, error: AirflowException) -> bool:
-        """Returns whether the text of the exception has what this line of the script says."""
-        return one_line(SPEAKER.sub("", line)) in str(error)
 
     def _message(self, status: int, cluster: str) -> str:
         end = f" (exit code {status}{'; no retry helps' if status in NO_RETRY_HELPS else ''})"
@@ -89,11 +86,11 @@ class Report:
         rest += [f"logs: {logs}"] if logs else []
         found = {name: text for name in ("cause", "advice") if isinstance(text := failure.get(name), str) and text}
         fixed = "\n".join([end, *(f"{name}: " for name in found), *rest])
-        room = max((1 + len(found)) * FEWEST_CHARACTERS, MESSAGE_CHARACTERS - len(fixed))
+        room = max((1 + len(found)) * MIN_CHARACTERS, MESSAGE_CHARACTERS - len(fixed))
         texts = {name: _cut(one_line(text), room // (1 + len(found))) for name, text in found.items()}
-        said, room = [f"{name}: {text}" for name, text in texts.items()], room - sum(map(len, texts.values()))
-        reason = _cut(self._text("reason") or "the script has not said why: see the log", room)
-        return str(redact("\n".join([reason + end, *said, *rest])))
+        lines, room = [f"{name}: {text}" for name, text in texts.items()], room - sum(map(len, texts.values()))
+        reason = _cut(self._text("reason") or "the script has reported no reason: see the log", room)
+        return str(redact("\n".join([reason + end, *lines, *rest])))
 
     def _text(self, name: str) -> str:
         try:
@@ -102,8 +99,13 @@ class Report:
             return ""
 
 
+def error_contains(error: AirflowException, line: str) -> bool:
+    """Returns whether the text of the exception contains this message of the script."""
+    return one_line(MESSAGE_PREFIX.sub("", line)) in str(error)
+
+
 def one_line(text: str) -> str:
-    """Returns text as one line that opens no group of Airflow's log view."""
+    """Returns text as one line without the marks of Airflow's log groups."""
     line = "".join(char if char.isprintable() else " " for char in text.strip())
     return line.replace("::", ": :").replace("##", "# #")
 
