@@ -8,14 +8,15 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-INTERVAL_SECONDS = 0.05
+TIMEOUT_SECONDS = 120
+INTERVAL_SECONDS = 0.1
 
 
 def wait_until(
     condition: Callable[[], Result],
     expected: Callable[[], str] = lambda: "the condition is true",
     *,
-    seconds: float = 30,
+    seconds: float = TIMEOUT_SECONDS,
 ) -> Result:
     """Return the first true result of `condition`.
 

@@ -131,7 +131,8 @@ class Trial:
             self.wrong.append(f"the second run-job printed {self._task.result(2)[:200]!r}: {self._task.errors(2)}")
 
     def _job(self) -> str:
-        found = re.match(r"submit-job: created Job (\S+) ", self._task.errors(1).read_text(errors="replace"))
+        stderr = self._task.errors(1).read_text(errors="replace")
+        found = re.search(r"^submit-job: created Job (\S+) ", stderr, re.MULTILINE)
         return found[1] if found else ""
 
     def _read(self, reader: str, job: str, *options: str, finished: bool = False) -> None:

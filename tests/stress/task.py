@@ -15,7 +15,6 @@ from polling import wait_until
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 MARK = "GKE_JOB_STRESS_MARK"
-TIMEOUT_SECONDS = 60  # for each condition that a check waits for
 CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -109,8 +108,8 @@ def check(holds: object, message: str) -> None:
 
 
 def eventually(condition: Callable[[], object], expected: Callable[[], str]) -> None:
-    """Wait until `condition` is true. Raise WrongError with `expected()` after TIMEOUT_SECONDS."""
+    """Wait until `condition` is true. Raise WrongError with `expected()` after the timeout of wait_until."""
     try:
-        wait_until(condition, expected, seconds=TIMEOUT_SECONDS)
+        wait_until(condition, expected)
     except AssertionError as error:
         raise WrongError(str(error)) from None
