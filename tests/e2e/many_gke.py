@@ -12,7 +12,7 @@ from many_jobs import IMAGE, dags
 
 
 class AtStandIn(GKEStartJobOperator):
-    """Has the address of the stand-in: Google's client calls only the GKE API of container.UNIVERSE, by gRPC and TLS."""
+    """Has the address of the stand-in: Google's client calls only the GKE API of container.UNIVERSE, by gRPC/TLS."""
 
     @property
     def cluster_info(self) -> tuple[str, str]:

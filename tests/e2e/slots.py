@@ -235,9 +235,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     ways = options.ways.split(",")
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
-    )  # so that the contexts stop what they have started
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the contexts stop their servers
     counts = {way: {1, options.slots} if way == "waiting" else {1, 10, options.jobs} for way in ways}
     steps = {way: increments(each, options.jobs) for way, each in counts.items()}
     os.environ |= {

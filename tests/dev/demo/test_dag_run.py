@@ -1,4 +1,4 @@
-"""What `make dag` says in the end."""
+"""The last lines of `make dag`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_the_end_has_each_task_with_its_state_and_result_and_the_state_of_the_ru
     )
 
 
-def test_a_run_that_has_not_begun_says_so():
+def test_a_run_without_a_task_is_reported():
     assert ending("first", "not started", [], LOG).endswith("\nDAG first: not started: no task has run")
 
 
