@@ -2,23 +2,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from localgke.conftest import TESTS, localgke
+from polling import wait_until
 
 
 def process_of(state: Path) -> int:
     return int((state / "pid").read_text())
-
-
-def wait_until(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true"
-        time.sleep(0.02)
 
 
 def lives(pid: int) -> bool:
