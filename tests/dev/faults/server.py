@@ -81,7 +81,7 @@ async def serve(upstream: Path, state: Path) -> None:
         (state / "control").write_text(await listeners.listen(_control(proxy, door)))
         access.write_env(described, state, address, services)
         (state / "ready").touch()
-        await listeners.told_to_end.wait()
+        await listeners.stopping.wait()
         door.close()
 
 
