@@ -34,7 +34,7 @@ def dag_file(namespace: str) -> str:
     code, clusters = re.subn(r"^CLUSTER = .*", "CLUSTER = None", code, flags=re.MULTILINE)
     code, namespaces = re.subn(r"^NAMESPACE = .*", f'NAMESPACE = "{namespace}"', code, flags=re.MULTILINE)
     if (clusters, namespaces) != (1, 1):
-        raise ValueError(f"{PAGE} sets CLUSTER {clusters} times and NAMESPACE {namespaces} times: each must be set once")
+        raise ValueError(f"{PAGE} sets CLUSTER {clusters} times, NAMESPACE {namespaces} times: set each once")
     return HEAD + textwrap.indent(code, "    ")
 
 

@@ -1,12 +1,8 @@
 #!/usr/bin/env bats
 # The real cluster starts, and leaves nothing on the machine. Run by `make test-k8s`.
 
-bats_require_minimum_version 1.5.0
-
 setup() {
-  REPOSITORY=$(cd "$BATS_TEST_DIRNAME/../../.." && pwd)
-  bats_load_library "$REPOSITORY/node_modules/bats-support/load.bash"
-  bats_load_library "$REPOSITORY/node_modules/bats-assert/load.bash"
+  source "$BATS_TEST_DIRNAME/../../integration/test_helper.bash"
   STATE=$BATS_TEST_TMPDIR/state
 }
 
@@ -106,7 +102,7 @@ END
     cluster restart "$component"
   done
   # A restarted API server denies requests that its Roles allow until it has read them.
-  until kubectl get --raw /readyz >/dev/null 2>&1; do sleep 0.1; done
+  wait_until kubectl get --raw /readyz
   run_a_job
 }
 
