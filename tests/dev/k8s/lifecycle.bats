@@ -2,7 +2,7 @@
 # The real cluster starts, and leaves nothing on the machine. Run by `make test-k8s`.
 
 setup() {
-  source "$BATS_TEST_DIRNAME/../../integration/test_helper.bash"
+  load ../../integration/test_helper
   STATE=$BATS_TEST_TMPDIR/state
 }
 
