@@ -204,10 +204,10 @@ create_webhook_again() { # ANSWER
 
 # REGEXP matches the one line of run-job.
 assert_denied() { # NAME REGEXP
-  local begun=$SECONDS
+  local began=$SECONDS
   run_job "$1"
   assert_one_error 65 "$2"
-  ((SECONDS - begun < 10))
+  ((SECONDS - began < 10))
   assert no_job "$1"
 }
 

@@ -99,11 +99,11 @@ submit_items() { # NAME [OPTION...] -> uid
 }
 
 @test "S5: a foreign object has the name of an object that the Job must own: 65 at once, no Job" {
-  local begun=$SECONDS
+  local began=$SECONDS
   kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs-items"}, "data": {"0": "theirs"}}'
   submit_items theirs
   assert_one_error 65 'ConfigMap/theirs-items exists and does not belong to a Job of this task: delete it'
-  ((SECONDS - begun < 10))
+  ((SECONDS - began < 10))
   assert [ -z "$(kubectl get job theirs --ignore-not-found --output name)" ]
   assert_equal "$(kubectl get configmap theirs-items --output 'jsonpath={.data.0}')" theirs
 }

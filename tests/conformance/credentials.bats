@@ -90,9 +90,9 @@ logins_failed() {
   fail_logins 100000
   sed -i 's/503 Service Unavailable from the metadata server/You do not currently have an active account selected/' \
     "$BATS_TEST_TMPDIR/gke-gcloud-auth-plugin"
-  local begun=$SECONDS
+  local began=$SECONDS
   run_script poll-job --job any
   assert_failure 77
   assert_regex "${stderr_lines[-1]}" 'not logged in: .*active account'
-  ((SECONDS - begun < 20))
+  ((SECONDS - began < 20))
 }

@@ -30,9 +30,9 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   start_suspended_job 'echo 1 >/dev/termination-log'
   fault watch:blackhole
   resume "$job"
-  local begun=$SECONDS
+  local began=$SECONDS
   assert_ended 0 1
-  assert [ "$((SECONDS - begun))" -lt 120 ]
+  assert [ "$((SECONDS - began))" -lt 120 ]
 }
 
 @test "watches that end with 410 Expired are restarted" {

@@ -100,13 +100,13 @@ pod_of() { # JOB
 
 # Follows a Job until it has failed. Sets status, out, err, and late: the seconds from the failure to the end of follow-job.
 follow_to_failure() { # JOB [OPTION...]
-  local begun
+  local began
   out=$BATS_TEST_TMPDIR/out err=$BATS_TEST_TMPDIR/err
   bash "$REPOSITORY/scripts/follow-job" --job "$@" >"$out" 2>"$err" 3>&- &
   wait_for_condition Failed "$1"
-  begun=$SECONDS
+  began=$SECONDS
   wait_for $!
-  late=$((SECONDS - begun))
+  late=$((SECONDS - began))
 }
 
 @test "L2: a progress bar is shown while it changes, at most one line per second" {

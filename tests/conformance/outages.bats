@@ -32,11 +32,11 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
 
 # Waits until the Job is complete, and asserts that run-job ends within three seconds with this result.
 assert_ends_soon() { # RESULT
-  local begun
+  local began
   kubectl_directly wait --for condition=Complete "job/$job" --timeout 60s
-  begun=$SECONDS
+  began=$SECONDS
   assert_ended 0 "$1"
-  ((SECONDS - begun <= 5)) || fail "it took $((SECONDS - begun)) s"
+  ((SECONDS - began <= 5)) || fail "it took $((SECONDS - began)) s"
 }
 
 @test "L4: a node that does not answer a log request causes no delay" {

@@ -214,15 +214,15 @@ finalizers() { # POD JSON-LIST
 }
 
 @test "V6: a new run with --timeout ends in time and names the foreign finalizer of an old Pod" {
-  local pod begun
+  local pod began
   start_job 'sleep 2; exit 3' --name held
   pod=$(kubectl get pods --selector job-name=held --output 'jsonpath={.items[0].metadata.name}')
   finalizers "$pod" '["batch.kubernetes.io/job-tracking", "example.com/held"]'
   wait_for "$runner"
   assert_equal "$status" 1
-  begun=$SECONDS
+  began=$SECONDS
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'sleep 2; exit 3' --name held --timeout 6
-  ((SECONDS - begun < 20))
+  ((SECONDS - began < 20))
   finalizers "$pod" '[]'
   assert_failure 124
   assert_regex "$stderr" "example.com/held.* hold its Pod $pod"

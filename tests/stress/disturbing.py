@@ -57,7 +57,7 @@ class Disturbance:
         self._watches = count(endpoint.state)["watch"]
 
     def tick(self) -> None:
-        """Start the faults that are due, and end those whose time is over."""
+        """Start the faults that are due, and end the expired ones."""
         now = time.monotonic()
         for moment in {fault.moment for fault in self._waiting} - self._reached.keys():
             if self._has_come(moment):

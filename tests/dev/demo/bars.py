@@ -68,16 +68,16 @@ class Pods:
 
 def picture(bars: Sequence[Bar], now: float, *, columns: int, lines: int) -> list[str]:
     """Return at most `lines` lines for all Pods, none longer than `columns`; an empty list without Pods."""
-    begun = min((bar.pod.created for bar in bars if bar.pod.created is not None), default=None)
-    if begun is None:
+    began = min((bar.pod.created for bar in bars if bar.pod.created is not None), default=None)
+    if began is None:
         return []
     width = max(LEAST_BAR, columns - OTHERS)
-    step = max(1, math.ceil((now - begun) / width))  # seconds per character
+    step = max(1, math.ceil((now - began) / width))  # seconds per character
     room = max(1, lines - 2)
     hidden = max(0, len(bars) - room)
-    head = f"{'task':{LABEL}} {'node':{NODE}} [{_scale(width, step, now - begun)}]"
+    head = f"{'task':{LABEL}} {'node':{NODE}} [{_scale(width, step, now - began)}]"
     more = f"; {hidden} older Pods are not shown" if hidden else ""
-    rows = [_row(bar, begun, now, width, step) for bar in bars[hidden:]]
+    rows = [_row(bar, began, now, width, step) for bar in bars[hidden:]]
     marks = set("".join(found[0] for row in rows for found in [BAR.search(row)] if found))
     legend = ", ".join(f"{mark} {meaning}" for mark, meaning in MEANINGS.items() if mark in marks)
     return [line[:columns] for line in (head, *rows, f"{legend}{more}")]
@@ -100,22 +100,22 @@ def _scale(width: int, step: int, elapsed: float) -> str:
     return f"0{end:>{column - 1}}".ljust(width)
 
 
-def _row(bar: Bar, begun: float, now: float, width: int, step: int) -> str:
+def _row(bar: Bar, began: float, now: float, width: int, step: int) -> str:
     pod = bar.pod
     node = pod.node if len(pod.node) <= NODE else f"..{pod.node[2 - NODE :]}"
-    cells = "".join(_cells(pod, begun, now, width, step))
+    cells = "".join(_cells(pod, began, now, width, step))
     label = f"{bar.task[: LABEL - 6]} {pod.name[-5:]}"
     return f"{label:{LABEL}} {node:{NODE}} [{cells}] {result_text(pod, NOT_ENDED)[:RESULT]}".rstrip()
 
 
-def _cells(pod: PodRun, begun: float, now: float, width: int, step: int) -> list[str]:
+def _cells(pod: PodRun, began: float, now: float, width: int, step: int) -> list[str]:
     """Return for each character the phase in the middle of its time span, for the last one the current phase."""
     spans = pod_spans(pod, Record(job="", ended=now), attempt=2)
-    middles = (begun + (number + 0.5) * step for number in range(width))
+    middles = (began + (number + 0.5) * step for number in range(width))
     cells = [next((MARKS[span.phase] for span in spans if span.start <= at < span.end), " ") for at in middles]
     if pod.ended is None and spans:
         phase = Phase.RUNNING if pod.outcome is Outcome.RUNNING else spans[-1].phase
-        cells[min(width - 1, max(0, math.ceil((now - begun) / step) - 1))] = MARKS[phase]
+        cells[min(width - 1, max(0, math.ceil((now - began) / step) - 1))] = MARKS[phase]
     if pod.ended is not None and (mark := ENDS.get(pod.outcome)):
-        cells[min(width - 1, max(0, math.ceil((pod.ended - begun) / step) - 1))] = mark
+        cells[min(width - 1, max(0, math.ceil((pod.ended - began) / step) - 1))] = mark
     return cells

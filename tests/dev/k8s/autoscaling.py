@@ -46,15 +46,15 @@ class Pools:
         self._wake: float | None = None
         self._ending: dict[str, asyncio.Task[None]] = {}  # by the name of the node
 
-    async def run(self, begun: asyncio.Event) -> None:
-        """Runs until cancelled; sets `begun` when the first nodes exist."""
+    async def run(self, ready: asyncio.Event) -> None:
+        """Runs until cancelled; sets `ready` when the first nodes exist."""
         copies = [asyncio.create_task(copy.run()) for copy in (self.pods, self._nodes)]
         try:
             for copy in (self.pods, self._nodes):
                 await copy.is_complete.wait()
             for node in self._autoscaler.initial_nodes():
                 await self._add(node)
-            begun.set()
+            ready.set()
             while True:
                 self._changed.clear()
                 await self._step()

@@ -106,7 +106,7 @@ def _wait(holds: Callable[[], bool], what: str) -> None:
 
 async def _serve(state: Path, file: Path) -> None:
     """Runs node pools until SIGTERM, then removes them. `STATE/pools/ready` gets the process id when they exist."""
-    ended, begun = asyncio.Event(), asyncio.Event()
+    ended, ready = asyncio.Event(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     described = config.load(file)
     others = [pool for pool in described.node_pools if pool.name != OWN_POOL]
@@ -114,12 +114,12 @@ async def _serve(state: Path, file: Path) -> None:
     pools = Pools(api, dataclasses.replace(described, node_pools=others))
     await kubelet.serve(pools.pods.objects, state, components.NODE_ADDRESS)
     kwok = await asyncio.create_subprocess_exec("kwok", *_kwok_flags(state))
-    growing = asyncio.create_task(pools.run(begun))
+    growing = asyncio.create_task(pools.run(ready))
     tasks = {growing, asyncio.create_task(_end_of(kwok))}
     stopping = asyncio.create_task(ended.wait())
     try:
-        await asyncio.wait({asyncio.create_task(begun.wait()), *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        if begun.is_set():
+        await asyncio.wait({asyncio.create_task(ready.wait()), *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.is_set():
             (state / "pools" / "ready").write_text(str(os.getpid()))
         await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:

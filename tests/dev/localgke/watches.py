@@ -41,7 +41,7 @@ async def stream(
                 await response.write(json.dumps({"type": kind, "object": sent}).encode() + b"\n")
                 first = False
 
-    with contextlib.suppress(ConnectionError):  # the client has gone: nobody to tell
+    with contextlib.suppress(ConnectionError):  # the client has disconnected
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(send(), int(seconds))
         await response.write_eof()
