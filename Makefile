@@ -1,4 +1,4 @@
-# Every target is one call; `make help` lists them. AIRFLOW=3.2, 3.1 or 2.11 picks another supported Airflow.
+# `make help` lists the targets. AIRFLOW=3.2, 3.1 or 2.11 selects another supported Airflow.
 SHELL := bash
 AIRFLOW ?= 3.3
 PYTHON ?= python3
@@ -12,13 +12,13 @@ KUEUE_SOURCES := $(wildcard tests/dev/k8s/kueue/*) tests/dev/k8s/build-kueue
 K8S_SOURCES := $(filter-out $(KWOK_SOURCES) $(KUEUE_SOURCES),$(wildcard tests/dev/k8s/*.go tests/dev/k8s/go.* \
   tests/dev/k8s/*/main.go tests/dev/k8s/*/go.* tests/dev/k8s/build* tests/dev/k8s/packages tests/dev/images/*/*.py) \
   tests/dev/k8s/images.py tests/dev/localgke/cluster.yaml)
-# A stamp is named after the content of what is built from: in a fresh checkout every file is new.
+# The name of a stamp has a hash of the sources, because in a fresh checkout the times of all files are new.
 content = $(shell cat $(1) | sha256sum | cut -c 1-16)
 K8S_BUILT := $(K8S)/.built-$(call content,$(K8S_SOURCES))
 KWOK_BUILT := $(K8S)/.kwok-$(call content,$(KWOK_SOURCES))
 KUEUE_BUILT := $(K8S)/.kueue-$(call content,$(KUEUE_SOURCES))
 
-# The tools of the venv come last: gcloud, kubectl and python3 of the machine are the ones under test.
+# The venv is last in PATH, because the tests use gcloud, kubectl and python3 of the machine.
 export PATH := $(PATH):$(CURDIR)/$(BIN):$(CURDIR)/node_modules/bats/bin
 export PYTHONPATH := $(CURDIR)/tests:$(CURDIR)/tests/dev
 export AIRFLOW_VERSION := $(AIRFLOW)
@@ -28,12 +28,12 @@ export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 .PHONY: help install demo screenshot test check unit integration test-dags e2e test-google e2e-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-k8s \
   cluster cluster-stop k8s k8s-build k8s-pools k8s-stop dag airflow lock clean
 
-help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(VENV)/.installed node_modules/.installed ## everything the other targets need, into the checkout
+install: $(VENV)/.installed node_modules/.installed ## install everything that the other targets need, into the checkout
 
-# What is installed, and what a package without a wheel is built with, has one of the hashes of the pins.
+# All packages, and the build requirements of packages without a wheel, are pinned with hashes.
 $(VENV)/.installed: $(PINS)/airflow-$(AIRFLOW).txt $(PINS)/build.txt $(PINS)/uv.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement $(PINS)/uv.txt
@@ -65,7 +65,7 @@ $(KUEUE_BUILT):
 	tests/conformance/kubectls $(@D)
 	touch $@
 
-# Only their source is read, whatever Python the tests run with.
+# Tests only read the source of these packages, so the Python version is independent of the tests.
 .build/providers/.installed: tests/requirements/providers.txt | $(VENV)/.installed
 	rm -rf $(@D)
 	$(BIN)/uv pip install --quiet --target $(@D) --python-version 3.11 --no-deps --no-build --require-hashes --requirement $<
@@ -76,117 +76,117 @@ $(KUEUE_BUILT):
 	$(BIN)/uv pip install --quiet --target $(@D) --python-version 3.11 --no-deps --no-build --require-hashes --requirement $<
 	touch $@
 
-# RUNLEVEL=1: nothing that is installed so is started.
+# RUNLEVEL=1: installed services are not started.
 APT_INSTALL := apt-get update --quiet=2 && RUNLEVEL=1 apt-get install --yes --quiet=2 --no-install-recommends
 INSTALL_CHROMIUM = command -v chromium >/dev/null || { $(APT_INSTALL) chromium; }
 
-# What a target needs that takes CLUSTER.
+# The prerequisites of the targets with CLUSTER.
 THE_CLUSTER := install $(if $(filter k8s,$(CLUSTER)),$(K8S_BUILT))
 
-demo: $(THE_CLUSTER) ## a preemption, an OOMKilled and a sweep, shown as they happen, on CLUSTER=localgke, the stand-in for GKE, or k8s
+demo: $(THE_CLUSTER) ## show a preemption, an OOMKilled Pod and a sweep, on CLUSTER=localgke, the stand-in for GKE, or k8s
 	tests/dev/demo/run $(CLUSTER)
 
-screenshot: demo ## the picture of a report in README.md, anew; Chromium as for e2e-ui
+screenshot: demo ## renew the picture of a report in README.md; needs Chromium as e2e-ui does
 	$(INSTALL_CHROMIUM)
 	$(BIN)/python tests/e2e/ui/screenshot.py .build/demo/finetune-1.html tests/dev/demo/report.png
 
-test: install .build/providers/.installed ## everything that must pass: unit and integration, side by side
+test: install .build/providers/.installed ## run all tests that must pass: unit and integration, in parallel
 	bats tests/integration >.build/bats.log 2>&1 & bats=$$!; $(BIN)/python -m pytest; status=$$?; \
 	  wait $$bats || status=$$?; cat .build/bats.log; exit $$status
 
-check: lint ## what to run before a commit, in less than two minutes: lint, and the Python tests that need no Airflow and no cluster
+check: lint ## run before a commit, in less than two minutes: lint, and the Python tests without Airflow and cluster
 	$(BIN)/python -m pytest -m unit --ignore tests/unit/dags tests/unit
 
-unit: install .build/providers/.installed ## of these, the Python tests of tests/unit; ARGS go to pytest
+unit: install .build/providers/.installed ## run only the Python tests of tests/unit; ARGS go to pytest
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 
-integration: install ## of these, each script with the real gcloud and kubectl against the stand-in; ARGS="tests/integration/FILE.bats"
+integration: install ## run only the tests of each script with the real gcloud and kubectl on the stand-in; ARGS="tests/integration/FILE.bats"
 	bats $(or $(ARGS),tests/integration)
 
-golden: install ## what the templates render, templates/VALUES.md, the schemas and the recorded timelines, anew: read the diff
+golden: install ## renew the golden manifests, templates/VALUES.md, the schemas and the recorded timelines; review the diff
 	PYTHONPATH=scripts/lib $(BIN)/python tests/unit/templates/values_files.py
 	PYTHONPATH=scripts/lib $(BIN)/python tests/unit/templates/golden.py
 	$(BIN)/python tests/unit/scripts/timeline/recorded_runs.py texts
 
-test-dags: install .build/providers/.installed ## of these, what another AIRFLOW may change: the operator and the DAGs
+test-dags: install .build/providers/.installed ## run only the tests that depend on AIRFLOW: the operator and the DAGs
 	$(BIN)/python -m pytest tests/unit/dags
 
-test-google: install .build/beam/.installed ## the example with Google's operators, on Airflow 3.3 with Google's provider (Python 3.11 or newer)
+test-google: install .build/beam/.installed ## test the example with Google's operators, on Airflow 3.3 with Google's provider (Python 3.11 or newer)
 	$(MAKE) --silent install AIRFLOW=bench
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR)/.build/beam GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python \
 	  .build/airflow-bench/bin/python -m pytest tests/unit/dags/google_operators.py
 
-e2e-ui: install ## what people see of reports and in Airflow's UI, in a headless Chromium; without one it is installed (root, Debian)
+e2e-ui: install ## test the reports and Airflow's UI in a headless Chromium, which is installed if it is missing (root, Debian)
 	$(INSTALL_CHROMIUM)
 	$(BIN)/python -m pytest tests/e2e/ui
 
-# Redis and PostgreSQL are installed as Chromium is; the programs of PostgreSQL are not in PATH.
+# Redis and PostgreSQL are installed if they are missing; the programs of PostgreSQL are not in PATH.
 INSTALL_SERVICES := { command -v redis-server && compgen -G '/usr/lib/postgresql/*/bin/postgres'; } >/dev/null || \
   { $(APT_INSTALL) redis-server postgresql; }
 
-e2e: install ## kills, retries, workers and triggerers with a whole Airflow as Composer's: Celery, Redis, PostgreSQL
+e2e: install ## test kills, retries, workers and triggerers with a complete Airflow as in Composer: Celery, Redis, PostgreSQL
 	$(INSTALL_SERVICES)
 	$(BIN)/python -m pytest $(addprefix tests/e2e/test_,kills.py waits.py fallbacks.py workers.py restarts.py)
 
-bench-slots: install ## 100 Jobs on 4 worker slots, deferred and not, beside Airflow's operators; ARGS="--jobs N --seconds N --json FILE"
+bench-slots: install ## measure 100 Jobs on 4 worker slots, deferred and not, and with Airflow's operators; ARGS="--jobs N --seconds N --json FILE"
 	$(MAKE) --silent install AIRFLOW=bench
 	$(INSTALL_SERVICES)
 	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python .build/airflow-bench/bin/python tests/e2e/slots.py $(ARGS)
 
-lint: install ## ShellCheck, shfmt, ruff, mypy, yamllint
+lint: install ## run ShellCheck, shfmt, ruff, mypy, yamllint
 	tests/lint
 
-conformance: $(THE_CLUSTER) $(if $(filter k8s,$(CLUSTER)),$(KWOK_BUILT) $(KUEUE_BUILT)) .build/kubectl/.installed ## the cases that hold on every cluster, on CLUSTER=localgke, k8s or current; ARGS go to bats
+conformance: $(THE_CLUSTER) $(if $(filter k8s,$(CLUSTER)),$(KWOK_BUILT) $(KUEUE_BUILT)) .build/kubectl/.installed ## run the conformance tests on CLUSTER=localgke, k8s or current; ARGS go to bats
 	tests/conformance/run $(CLUSTER) $(ARGS)
 
-kills: $(THE_CLUSTER) ## kills run-job at random moments on CLUSTER=localgke or k8s; ARGS="[--airflow] --count N --seed N"
+kills: $(THE_CLUSTER) ## kill run-job at random moments on CLUSTER=localgke or k8s; ARGS="[--airflow] --count N --seed N"
 	$(if $(findstring --airflow,$(ARGS)),$(INSTALL_SERVICES))
 	tests/stress/kills $(CLUSTER) $(ARGS)
 
-stress: $(THE_CLUSTER) ## 300 Jobs while things go wrong at random on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
+stress: $(THE_CLUSTER) ## run 300 Jobs with random faults on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
 	tests/stress/stress $(CLUSTER) $(ARGS)
 
-strings: $(THE_CLUSTER) ## hostile texts in every field while the scripts run, on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
+strings: $(THE_CLUSTER) ## write hostile texts into every field while the scripts run, on CLUSTER=localgke or k8s; ARGS="--count N --seed N"
 	tests/stress/strings $(CLUSTER) $(ARGS)
 
-fuzz: install ## 10,000 hostile values through each template, 10,000 sequences of events through the follower, others every time
+fuzz: install ## test 10,000 random values with each template, and 10,000 random sequences of events with the follower
 	$(BIN)/python -m pytest tests/unit/templates/test_fuzz.py tests/unit/scripts/following/test_*sequences.py --hypothesis-profile whole
 
-bench: $(THE_CLUSTER) ## what waiting for a Job costs, beside KubernetesJobOperator; CLUSTER=localgke or k8s; ARGS="--jobs N --seconds N"
+bench: $(THE_CLUSTER) ## measure the cost of waiting for a Job, and with KubernetesJobOperator; CLUSTER=localgke or k8s; ARGS="--jobs N --seconds N"
 	$(MAKE) --silent install AIRFLOW=bench
 	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python AIRFLOW_VERSION=bench tests/performance/bench $(CLUSTER) $(ARGS)
 
-bench-follow: $(THE_CLUSTER) ## what a run costs, beside another checkout; CLUSTER=localgke or k8s; ARGS="--other DIR [--at-once N] [--json FILE]"
+bench-follow: $(THE_CLUSTER) ## compare the cost of a run with another checkout; CLUSTER=localgke or k8s; ARGS="--other DIR [--at-once N] [--json FILE]"
 	tests/performance/compare $(CLUSTER) $(ARGS)
 
-test-k8s: install $(K8S_BUILT) $(KWOK_BUILT) ## that the real Kubernetes starts, comes back and leaves nothing (root)
+test-k8s: install $(K8S_BUILT) $(KWOK_BUILT) ## test that the real Kubernetes starts, restarts its components and leaves nothing (root)
 	bats tests/dev/k8s
 
-cluster: install ## the stand-in to use by hand; prints what to export
+cluster: install ## start the stand-in for use from a shell; print the variables to export
 	tests/dev/demo/cluster start localgke .build/cluster
 
-cluster-stop: install ## end it
+cluster-stop: install ## stop the stand-in
 	tests/dev/demo/cluster stop localgke .build/cluster
 
-k8s-build: $(K8S_BUILT) $(KWOK_BUILT) $(KUEUE_BUILT) ## what the tests on the real Kubernetes need
+k8s-build: $(K8S_BUILT) $(KWOK_BUILT) $(KUEUE_BUILT) ## build everything for the tests on the real Kubernetes
 
-k8s: install $(K8S_BUILT) ## a real Kubernetes of one node to use by hand (root); prints what to export
+k8s: install $(K8S_BUILT) ## start a real Kubernetes of one node for use from a shell (root); print the variables to export
 	tests/dev/demo/cluster start k8s $(K8S)/state
 
-k8s-pools: install $(KWOK_BUILT) ## node pools for it: nodes that KWOK plays, and an autoscaler; ARGS="--config FILE"
+k8s-pools: install $(KWOK_BUILT) ## start node pools for it: nodes simulated by KWOK, and an autoscaler; ARGS="--config FILE"
 	$(BIN)/python -m k8s.pools start --state $(K8S)/state $(ARGS)
 
-k8s-stop: install ## end it and remove every trace
+k8s-stop: install ## stop the real Kubernetes and remove every trace
 	tests/dev/demo/cluster stop k8s $(K8S)/state
 
-dag: $(THE_CLUSTER) ## your own DAG file, DAG=FILE.py, run once from begin to end on CLUSTER=localgke or k8s
+dag: $(THE_CLUSTER) ## run your own DAG file, DAG=FILE.py, once on CLUSTER=localgke or k8s
 	tests/dev/demo/dag '$(DAG)' $(CLUSTER)
 
-airflow: install ## the Airflow UI on localhost, with the stand-in behind it
+airflow: install ## start the Airflow UI on localhost, with the stand-in as its cluster
 	tests/dev/demo/airflow
 
-lock: install ## the newest versions of everything that install installs, with the hashes of their files
+lock: install ## renew the pins: the newest versions of all packages of install, with the hashes of their files
 	$(PINS)/lock
 
-clean: ## remove what the other targets made
+clean: ## remove the output of the other targets
 	rm -rf .build node_modules

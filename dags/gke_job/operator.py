@@ -284,8 +284,8 @@ class GkeJobOperator(BashOperator):
     def on_kill(self) -> None:
         """Ends run-job, and waits until it has deleted the Job or, if the Job is kept, has ended.
 
-        For a deferrable task it deletes the Job itself, unless the Job is kept, when no script runs, or when run-job ended
-        before it had credentials.
+        For a deferrable task it deletes the Job itself, unless the Job is kept, when no script runs, or when run-job
+        ended before it had credentials.
         """
         self._is_ended = True
         is_running = self.runner.is_running()

@@ -92,7 +92,7 @@ class Runner:
         return self._process is not None and self._process.poll() is None
 
     def has_job(self) -> bool:
-        """Returns whether the last script has reported the uid of its Job. From then on a signal makes it delete the Job."""
+        """Returns whether the last script has reported the uid of its Job. After that, a signal deletes the Job."""
         job = self._directory.job() if self._directory else None
         return job is not None and job[2] != ""
 

@@ -1,19 +1,19 @@
 #!/usr/bin/env bats
 # bats file_tags=needs:admission,needs:pod-security,needs:rbac,needs:impersonation
-# templates/access: what its page has kubectl do, and then the worker's account runs Jobs in the team's namespace.
+# templates/access: runs the kubectl commands of its page; then the worker's account runs Jobs in the team's namespace.
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
 setup_file() {
   load test_helper
   use_generated_namespace
-  NAMESPACE+=-team # which the page makes
+  NAMESPACE+=-team # the page creates it
   export WORKER=composer-worker@ml-airflow.iam.gserviceaccount.com JOBS=gke-job-churn@ml-clusters.iam.gserviceaccount.com
   page_commands >"$BATS_FILE_TMPDIR/page"
   grep --invert-match '^kubectl auth' "$BATS_FILE_TMPDIR/page" | bash -o errexit -o pipefail >/dev/null
   kubectl label namespace "$NAMESPACE" "gke-job/conformance=$CONFORMANCE_RUN" >/dev/null
   kubectl config set-context --current --namespace "$NAMESPACE" >/dev/null
   wait_until quota_counts
-  wait_until kubectl auth can-i --quiet create jobs.batch --as "$WORKER" # the API server reads Roles a moment after they are made
+  wait_until kubectl auth can-i --quiet create jobs.batch --as "$WORKER" # the API server reads new Roles with a delay
 }
 
 setup() {
@@ -27,7 +27,7 @@ teardown_file() {
   NAMESPACE=${NAMESPACE%-team} delete_namespace
 }
 
-# The commands of the page that kubectl is in, as a script.
+# Prints the kubectl commands of the page as a script.
 page_commands() {
   "$GKE_JOB_PYTHON" - "$REPOSITORY" <<'END_OF_PROGRAM'
 import re, shlex, sys
@@ -45,7 +45,7 @@ quota_counts() {
   [[ $(kubectl get quota gke-job --output 'jsonpath={.status.hard}') ]]
 }
 
-# Makes this test the worker: the user that worker.yaml names.
+# Makes this test the worker, the user in worker.yaml.
 become_worker() {
   local user
   cp "$BATS_FILE_TMPDIR/kubeconfig" "$BATS_TEST_TMPDIR/kubeconfig"
@@ -59,7 +59,7 @@ assert_may() { # yes|no ARGUMENT...
   assert_equal "${*:2}: $output" "${*:2}: $1"
 }
 
-@test "the page applies every file, and nothing of them is refused" {
+@test "the commands of the page apply every file without an error" {
   local object
   for object in quota/gke-job limitrange/gke-job serviceaccount/gke-job role/gke-job rolebinding/gke-job \
     role/gke-job-check rolebinding/gke-job-check clusterrole/gke-job-check clusterrolebinding/gke-job-check; do
@@ -69,7 +69,7 @@ assert_may() { # yes|no ARGUMENT...
   assert_equal "$(kubectl get namespace "$NAMESPACE" --output 'jsonpath={.metadata.labels.pod-security\.kubernetes\.io/enforce}')" restricted
 }
 
-@test "the questions at the end of the page are answered with yes and no" {
+@test "the checks at the end of the page answer yes and no" {
   run bash <(grep '^cd \|^kubectl auth' "$BATS_FILE_TMPDIR/page")
   assert_output $'yes\nno'
 }
@@ -87,7 +87,7 @@ assert_may() { # yes|no ARGUMENT...
   assert_success
 }
 
-@test "the worker has no right beyond its Role and the preflight's, here or elsewhere" {
+@test "the worker has only the permissions of its Role and of the preflight, in all namespaces" {
   assert_may yes create jobs.batch
   assert_may no create jobs.batch --namespace default
   assert_may no update jobs.batch
@@ -99,13 +99,13 @@ assert_may() { # yes|no ARGUMENT...
   assert_may no list namespaces
 }
 
-@test "the preflight's rights: the namespace, quotas, service accounts and the queue, and the nodes of the cluster" {
+@test "the preflight may read the namespace, quotas, service accounts, the queue, and the cluster's nodes" {
   assert kubectl get namespace "$NAMESPACE" --as "$WORKER"
   refute kubectl get namespace default --as "$WORKER"
   assert kubectl get nodes --as "$WORKER"
   assert kubectl get resourcequotas,limitranges --as "$WORKER"
   assert kubectl get serviceaccount gke-job --as "$WORKER"
-  # Not can-i, which knows only resources that the cluster has.
+  # kubectl auth can-i knows only resources that the cluster has.
   run kubectl create --validate=false --as "$WORKER" --output 'jsonpath={.status.allowed}' --filename - <<END
 {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes":
  {"namespace": "$NAMESPACE", "verb": "get", "group": "kueue.x-k8s.io", "resource": "localqueues"}}}
@@ -114,7 +114,7 @@ END
   assert_may no delete nodes
 }
 
-@test "a Pod of each profile and each template is admitted, and asks for what its profile says" {
+@test "a Pod of each profile and each template is admitted with the resources of its profile" {
   export PYTHONPATH=$REPOSITORY/scripts/lib:$PYTHONPATH
   "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/pods.py" >"$BATS_TEST_TMPDIR/pods.json"
   kubectl create --dry-run=server --output json --filename "$BATS_TEST_TMPDIR/pods.json" \
@@ -124,7 +124,7 @@ END
   assert_success
 }
 
-# A Pod that meets `restricted`, with fields of its container and of itself as JSON.
+# Creates a Pod that meets `restricted`, with additional fields of its container and of its spec as JSON.
 create_pod() { # CONTAINER [SPEC]
   "$GKE_JOB_PYTHON" -c '
 import json, sys
@@ -137,14 +137,14 @@ print(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe
     kubectl create --dry-run=server --output 'jsonpath={.spec.containers[0].resources}' --filename -
 }
 
-@test "a container without requests gets the default ones, and no limit; others keep theirs" {
+@test "a container without requests gets the default requests and no limit; others keep theirs" {
   run create_pod '{}'
   assert_output '{"requests":{"cpu":"100m","memory":"256Mi"}}'
   run create_pod '{"resources": {"requests": {"cpu": "1", "memory": "4Gi"}}}'
   assert_output '{"requests":{"cpu":"1","memory":"4Gi"}}'
 }
 
-@test "what is beyond the quota or the Pod Security level is refused, and Services that can be reached from outside are" {
+@test "Pods beyond the quota or the Pod Security level, and Services reachable from outside, are refused" {
   run create_pod '{"resources": {"limits": {"nvidia.com/gpu": "9"}}}'
   assert_output --partial 'exceeded quota: gke-job'
   run create_pod '{}' '{"volumes": [{"name": "host", "hostPath": {"path": "/"}}]}'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 # bats file_tags=needs:admission
-# What the admission of a cluster refuses, of a Job or of its Pods: quotas wait, policies end the run, nothing waits in silence.
+# Admission that refuses a Job or its Pods: run-job waits for a quota, ends at a policy, and logs every reason for a wait.
 
 setup_file() {
   load test_helper
@@ -28,7 +28,7 @@ run_job() { # NAME [OPTION...]
   run_script run-job --template batch-job --values "$(values_file 'echo 7 >/dev/termination-log')" --name "$@"
 }
 
-# Starts run-job, and waits until it says this.
+# Starts run-job, and waits until it logs REGEXP.
 start_job() { # NAME REGEXP [OPTION...] -> runner
   bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file 'echo 7 >/dev/termination-log')" \
     --name "$1" "${@:3}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
@@ -36,7 +36,7 @@ start_job() { # NAME REGEXP [OPTION...] -> runner
   wait_until grep --quiet --extended-regexp "$2" "$BATS_TEST_TMPDIR/err"
 }
 
-# The controller of the quota has counted what there is.
+# Creates a quota, and waits until its controller has counted the existing objects.
 create_quota() { # NAME RESOURCE=NUMBER
   kubectl create quota "$1" --hard "$2"
   wait_until quota_counts "$1"
@@ -46,7 +46,7 @@ quota_counts() { # NAME
   [[ $(kubectl get quota "$1" --output 'jsonpath={.status.hard}') ]]
 }
 
-@test "V2: a quota on Jobs is used up: submitting waits within the schedule timeout, then 124" {
+@test "V2: with an exhausted quota on Jobs, submit-job waits for the schedule timeout, then ends with 124" {
   create_quota no-jobs count/jobs.batch=0
   run_job quota-at-submit --schedule-timeout 5
   assert_failure 124
@@ -56,7 +56,7 @@ quota_counts() { # NAME
   assert no_job quota-at-submit
 }
 
-@test "V2: a quota on Jobs that is raised in time: the Job is created and runs" {
+@test "V2: when a quota on Jobs is raised in time, the Job is created and runs" {
   create_quota no-jobs count/jobs.batch=0
   start_job quota-raised 'exceeded quota'
   kubectl delete quota no-jobs
@@ -65,14 +65,14 @@ quota_counts() { # NAME
   assert_equal "$(<"$BATS_TEST_TMPDIR/out")" 7
 }
 
-@test "V2: a quota on Jobs and no schedule timeout: --timeout ends the wait, 124" {
+@test "V2: with an exhausted quota on Jobs and no schedule timeout, --timeout ends the wait: 124" {
   create_quota no-jobs count/jobs.batch=0
   run_job quota-and-timeout --timeout 5
   assert_failure 124
   assert no_job quota-and-timeout
 }
 
-@test "V2: a quota on Pods is used up: said within seconds, waits within the schedule timeout, then 124" {
+@test "V2: an exhausted quota on Pods is logged within seconds; 124 after the schedule timeout" {
   create_quota no-pods pods=0
   start_job quota-on-pods 'its Pods cannot be created: .*exceeded quota: no-pods' --schedule-timeout 10 --start-timeout 2
   wait_for "$runner"
@@ -81,7 +81,7 @@ quota_counts() { # NAME
   wait_until no_job quota-on-pods
 }
 
-@test "V2: a quota on Pods that is raised in time: the Job runs" {
+@test "V2: when a quota on Pods is raised in time, the Job runs" {
   create_quota no-pods pods=0
   start_job pods-raised 'its Pods cannot be created: .*exceeded quota'
   kubectl delete quota no-pods
@@ -90,7 +90,7 @@ quota_counts() { # NAME
   assert_equal "$(<"$BATS_TEST_TMPDIR/out")" 7
 }
 
-@test "V2: a LimitRange that refuses the Pods: said within seconds, 78 after the start timeout, the Job is deleted" {
+@test "V2: a LimitRange that refuses the Pods is logged; 78 after the start timeout, the Job is deleted" {
   kubectl create --filename - <<'JSON'
 {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"},
  "spec": {"limits": [{"type": "Pod", "max": {"memory": "1Mi"}}]}}
@@ -102,7 +102,7 @@ JSON
   wait_until no_job limited
 }
 
-@test "V2: an unknown service account: said within seconds, 78 after the start timeout, the Job is deleted" {
+@test "V2: an unknown service account is logged; 78 after the start timeout, the Job is deleted" {
   local template
   template=$(job_template "$(job_spec "{\"serviceAccountName\": \"nobody\", \"containers\": [$(container main true)]}")")
   run_script run-job --template "$template" --name unknown-account --start-timeout 5
@@ -111,7 +111,7 @@ JSON
   wait_until no_job unknown-account
 }
 
-@test "V2: explain-job tells why there are no Pods" {
+@test "V2: explain-job reports why there are no Pods" {
   create_quota no-pods pods=0
   create_job without-pods true
   wait_until event without-pods FailedCreate 'exceeded quota'
@@ -121,8 +121,8 @@ JSON
   assert_line --regexp '^advice: the ResourceQuota no-pods is smaller than one Pod \(pods: 1 of 0\)'
 }
 
-# A webhook for Jobs of this namespace that answers so: ANSWER is JSON, the response of an AdmissionReview. It runs in a
-# Pod in the network of a node, which the API server reaches, and whose address is known before.
+# Creates a webhook for Jobs of this namespace. ANSWER is JSON, the response of an AdmissionReview. The webhook runs in a Pod
+# in the host network of a node, which the API server reaches, and whose address is known.
 create_webhook() { # ANSWER
   local address
   address=$(kubectl get nodes --output 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}')
@@ -181,7 +181,7 @@ serves() {
   kubectl logs webhook 2>/dev/null | grep --quiet serving
 }
 
-# The API server has taken note of the webhook, which refuses all.
+# Succeeds when the API server calls the webhook, which denies all Jobs.
 is_asked() {
   ! kubectl create job probe --image busybox:1.37 --dry-run=server >/dev/null 2>&1
 }
@@ -202,12 +202,12 @@ create_webhook_again() { # ANSWER
   create_webhook "$1"
 }
 
-# REGEXP is what run-job says in its one line.
+# REGEXP matches the one line of run-job.
 assert_denied() { # NAME REGEXP
-  local begun=$SECONDS
+  local began=$SECONDS
   run_job "$1"
   assert_one_error 65 "$2"
-  ((SECONDS - begun < 10))
+  ((SECONDS - began < 10))
   assert no_job "$1"
 }
 
@@ -218,7 +218,7 @@ assert_denied() { # NAME REGEXP
 }
 
 # bats test_tags=needs:webhooks
-@test "V3: a webhook that denies with a code of a server error, or with words of another error: 65 at once" {
+@test "V3: a webhook that denies with the code of a server error or the text of another error: 65 at once" {
   create_webhook '{"allowed": false, "status": {"code": 500, "message": "exceeded quota: etcdserver: request timed out"}}'
   assert_denied denied-with-500 'a policy of the cluster denies it: .*exceeded quota'
   create_webhook_again '{"allowed": false, "status": {"code": 429, "reason": "TooManyRequests", "message": "slow down"}}'
@@ -232,7 +232,7 @@ assert_denied() { # NAME REGEXP
 }
 
 # bats test_tags=needs:webhooks
-@test "V3: a webhook that does not answer is waited for: it may come back; then 69" {
+@test "V3: submit-job waits for a webhook that does not answer, which may recover; then 69" {
   create_webhook '{"allowed": false}'
   kubectl delete pod webhook >/dev/null
   wait_until is_unanswered
@@ -243,7 +243,7 @@ assert_denied() { # NAME REGEXP
 }
 
 # bats test_tags=needs:webhooks
-@test "V3: the Pods of a Job that a policy denies: 78 after the start timeout, the Job is deleted" {
+@test "V3: a policy denies the Pods of a Job: 78 after the start timeout, the Job is deleted" {
   kubectl create --filename - <<END
 {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": {"name": "$NAMESPACE"},
  "spec": {"failurePolicy": "Fail", "matchConstraints": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "$NAMESPACE"}},

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
-# Attach or submit: what a submit does when its task has a Job on the cluster already.
+# Attach or submit: submit-job for a task that already has a Job on the cluster.
 
 setup_file() {
   load test_helper
@@ -29,7 +29,7 @@ submit() { # SHELL-COMMAND [OPTION...] -> job, uid
   assert_regex "$stderr" "attaching to Job $job: it still runs"
 }
 
-@test "of submits at the same moment one creates the Job and the others attach to it" {
+@test "of concurrent submits one creates the Job and the others attach to it" {
   local values number runners=()
   values=$(values_file 'sleep 60')
   for number in 1 2 3; do
@@ -51,7 +51,7 @@ submit() { # SHELL-COMMAND [OPTION...] -> job, uid
   assert_one_error 65 "Job $job.* still runs, from another manifest"
 }
 
-@test "a complete Job is attached to until its result is collected, then replaced" {
+@test "submits attach to a complete Job until its result is collected, then replace it" {
   submit 'echo 7 >/dev/termination-log'
   local first=$uid
   wait_for_condition Complete "$job"
@@ -75,14 +75,14 @@ submit() { # SHELL-COMMAND [OPTION...] -> job, uid
   assert_field "$job" '{.metadata.uid} {.metadata.annotations.gke-job/try-number}' "$uid 2"
 }
 
-@test "a Job of that name that is not this task's is left alone: 65" {
+@test "a Job with the same name of another task is left unchanged: 65" {
   create_job stranger 'true'
   submit 'true' --name stranger
   assert_one_error 65 "Job stranger exists and is not this task's"
   assert_regex "$(field stranger '{.metadata.uid}')" '.'
 }
 
-@test "V2: a quota lets no Job be created: waited for as long as --schedule-timeout says: 124" {
+@test "V2: a quota prevents the Job: submit-job waits for --schedule-timeout: 124" {
   [[ $CONFORMANCE_CLUSTER != localgke ]] || skip 'the stand-in has no quotas'
   kubectl create quota no-jobs --hard count/jobs.batch=0 >/dev/null
   submit 'true' --schedule-timeout 2 --name no-room
@@ -91,24 +91,24 @@ submit() { # SHELL-COMMAND [OPTION...] -> job, uid
   assert_regex "${stderr_lines[-1]}" 'cannot create Job no-room: the quota was used up for 2 s'
 }
 
-# A task whose Job owns the ConfigMap JOB-items.
+# Submits the Job of a task, which owns the ConfigMap JOB-items.
 submit_items() { # NAME [OPTION...] -> uid
   printf '{"image": "busybox:1.37", "command": ["sleep", "60"], "items": ["a", "b"]}' >"$BATS_TEST_TMPDIR/items.json"
   run_script submit-job --template indexed-job --values "$BATS_TEST_TMPDIR/items.json" --name "$@"
   read -r _ _ uid <<<"$output"
 }
 
-@test "S5: an object of somebody else has the name of one that the Job is to own: 65 at once, no Job" {
-  local begun=$SECONDS
+@test "S5: a foreign object has the name of an object that the Job must own: 65 at once, no Job" {
+  local began=$SECONDS
   kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs-items"}, "data": {"0": "theirs"}}'
   submit_items theirs
   assert_one_error 65 'ConfigMap/theirs-items exists and does not belong to a Job of this task: delete it'
-  ((SECONDS - begun < 10))
+  ((SECONDS - began < 10))
   assert [ -z "$(kubectl get job theirs --ignore-not-found --output name)" ]
   assert_equal "$(kubectl get configmap theirs-items --output 'jsonpath={.data.0}')" theirs
 }
 
-@test "S5: such an object with our label, but the owner of another: a bounded wait, then 124, no Job is left" {
+@test "S5: such an object with our label but another owner: 124 after a bounded wait, no Job is left" {
   local identity
   submit_items label-giver
   assert_success
@@ -129,7 +129,7 @@ gone() { # KIND/NAME
   [[ -z $(kubectl get "$1" --ignore-not-found --output name) ]]
 }
 
-# Puts another ConfigMap, with the same owner, in the place of one: it cannot be changed.
+# Replaces an immutable ConfigMap by another one with the same owner.
 replace_data() { # NAME JSON
   local object
   object=$(kubectl get configmap "$1" --output json | "$GKE_JOB_PYTHON" -c '
@@ -141,7 +141,7 @@ print(json.dumps({**found, "metadata": metadata, "data": {**found["data"], **jso
   kubectl create --filename - <<<"$object"
 }
 
-@test "S5: our own object with other data, or with more: 65, it is not used" {
+@test "S5: our own object with changed or additional data is not used: 65" {
   submit_items changed
   assert_success
   replace_data changed-items '{"0": "other"}'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2030,SC2031,SC2153,SC2154 # each test is a subshell; NAMESPACE and cluster are set by test_helper
-# Failures of tools that do this job, and what happens here instead. Each case has its name from where it was reported:
-# A# is apache/airflow, K# kubernetes/kubernetes. Cases that belong to one concern are in the file of that concern.
+# Failures of similar tools, which must not happen here. The prefix of a case is the issue in which it was reported: A# is
+# apache/airflow, K# kubernetes/kubernetes. Cases that belong to one concern are in the file of that concern.
 
 setup_file() {
   load test_helper
@@ -22,12 +22,12 @@ run_job() { # SHELL-COMMAND [OPTION...]
   run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
 }
 
-# Starts run-job in a process group of its own, as Airflow does, and waits for its Pod. A shell starts what is in the
-# background with INT ignored; Airflow does not.
+# Starts run-job in its own process group, as Airflow does, and waits for its Pod. A shell starts background processes with
+# INT ignored, but Airflow does not.
 start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   local values
   values=$(values_file "$1")
-  rm -f -- "$BATS_TEST_TMPDIR/err" # of the run before
+  rm -f -- "$BATS_TEST_TMPDIR/err" # of the previous run
   setsid env --default-signal=HUP,INT,TERM bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "${@:2}" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   runner=$!
@@ -39,18 +39,18 @@ no_job() { # NAME
   [[ -z $(kubectl get job "$1" --ignore-not-found) ]]
 }
 
-@test "A#21918: a value that ends in .sh is a value, and so is such a result" {
+@test "A#21918: a value or a result that ends in .sh is not read as a file" {
   run_job 'echo train.sh >/dev/termination-log; true train.sh'
   assert_success
   assert_output '"train.sh"'
 }
 
-@test "k#1451: a Pod that is over before anybody sees it Ready is no reason to wait" {
+@test "k#1451: a Pod that ends before it is seen as Ready does not block the wait" {
   run_job 'true'
   assert_success
 }
 
-@test "A#62398: a kill while nothing waits on the worker ends the Job: delete-job with what submit-job printed" {
+@test "A#62398: delete-job with the output of submit-job ends a Job that no process on the worker waits for" {
   local job namespace uid
   run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 60 & wait')"
   read -r job namespace uid <<<"$output"
@@ -63,7 +63,7 @@ no_job() { # NAME
   assert_failure 1
 }
 
-@test "A#39791: a worker that is lost deletes nothing, starts nothing anew: the next try brings the result" {
+@test "A#39791: a lost worker deletes nothing and restarts nothing: the next try returns the result" {
   start_job 'sleep 3; echo 7 >/dev/termination-log' --on-kill delete
   local first
   first=$(field "$job" '{.metadata.uid}')
@@ -74,7 +74,7 @@ no_job() { # NAME
   assert_field "$job" '{.metadata.uid}' "$first"
 }
 
-@test "A#37298: the way a result comes back adds no container, so nothing prolongs the Pod" {
+@test "A#37298: the result needs no additional container, so nothing prolongs the Pod" {
   run_job 'echo 7 >/dev/termination-log' --name alone
   assert_success
   assert_output 7
@@ -82,7 +82,7 @@ no_job() { # NAME
     'jsonpath={range .items[*]}{.spec.initContainers[*].name}{.spec.containers[*].name}{end}')" 'main'
 }
 
-@test "A#56693: success stays success when the Pod is gone before its result was read, and what is missing is said" {
+@test "A#56693: a Job whose Pod is deleted before its result is read succeeds, and the log reports it" {
   create_job scaled-down 'echo 7 >/dev/termination-log'
   wait_for_condition Complete scaled-down
   kubectl delete pods --selector job-name=scaled-down
@@ -94,7 +94,7 @@ no_job() { # NAME
   assert_equal "$stderr" 'collect-job: 1 of 1 Pods that succeeded are gone, their results are missing'
 }
 
-@test "K#89657: a Job of another manifest under the same name is said clearly, then attached to or replaced as told" {
+@test "K#89657: a Job of another manifest is a clear error; --on-change attaches to it or replaces it" {
   local first
   run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 60 & wait')"
   first=$output
@@ -110,7 +110,7 @@ no_job() { # NAME
 }
 
 # bats test_tags=needs:gke-api
-@test "cloud-provider-gcp#1122: no token outlives a change of the account: the next run is who it is now" {
+@test "cloud-provider-gcp#1122: after a change of the account the next run uses no old token" {
   unset KUBECONFIG
   export HOME=$BATS_TEST_TMPDIR # as on a worker: the same for both runs
   run_job 'true' "${cluster[@]}" --namespace "$NAMESPACE"
@@ -121,24 +121,24 @@ no_job() { # NAME
   assert_regex "$stderr" 'not logged in'
 }
 
-@test "own reading: the result is the last line, whatever stderr and the log say around it" {
+@test "own reading: the result is the last line of stdout, whatever stderr and the log contain" {
   run bash -c 'exec bash "$0" --template batch-job --values "$1" 2>&1' "$REPOSITORY/scripts/run-job" \
     "$(values_file 'echo a warning >&2; echo "{\"a\": 1}" >/dev/termination-log; printf "no newline"')"
   assert_success
   assert_equal "${lines[-1]}" '{"a":1}'
 }
 
-@test "own reading: no child keeps stdout open, so the output ends with the script" {
+@test "own reading: no child process keeps stdout open after the end of the script" {
   mkfifo "$BATS_TEST_TMPDIR/pipe"
   cat "$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/all" 3>&- &
   local reader=$!
   bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file 'echo 7 >/dev/termination-log')" \
     >"$BATS_TEST_TMPDIR/pipe" 2>&1 3>&-
-  wait_for "$reader" # for ever, if anybody still held the pipe
+  wait_for "$reader" # does not return while a process has the pipe open
   assert_equal "$(tail -n 1 "$BATS_TEST_TMPDIR/all")" 7
 }
 
-@test "own reading: the Job is deleted before anything is printed, so a reader who has gone prevents nothing" {
+@test "own reading: the Job is deleted before any output, so a closed pipe does not prevent the deletion" {
   local values
   values=$(values_file 'trap exit TERM; sleep 60 & wait')
   mkfifo "$BATS_TEST_TMPDIR/pipe"
@@ -152,7 +152,7 @@ no_job() { # NAME
   wait_until no_job unread
 }
 
-@test "own reading: runs without HOME and with the few variables that BashOperator's env= leaves" {
+@test "own reading: run-job works without HOME and with the few variables that BashOperator's env= leaves" {
   local values
   values=$(values_file 'echo 7 >/dev/termination-log')
   run --separate-stderr env --ignore-environment PATH="$PATH" KUBECONFIG="$KUBECONFIG" GKE_JOB_PYTHON="$GKE_JOB_PYTHON" \
@@ -161,7 +161,7 @@ no_job() { # NAME
   assert_output 7
 }
 
-@test "own reading: values of more than 131,072 bytes go through a file, and what no container can take is said before" {
+@test "own reading: values of more than 131,072 bytes use a file; an oversized value is an error" {
   local values=$BATS_TEST_TMPDIR/values.json
   # shellcheck disable=SC2016 # for the shell of the container
   "$GKE_JOB_PYTHON" -c 'import json; print(json.dumps({"image": "busybox:1.37", "args": ["x" * 100000] * 2,
@@ -175,7 +175,7 @@ no_job() { # NAME
   no_job too-large
 }
 
-@test "own reading: interrupted is never 0: TERM 143, INT 130, HUP 129" {
+@test "own reading: an interruption never ends with 0: TERM 143, INT 130, HUP 129" {
   local signal
   local -A expected=([TERM]=143 [INT]=130 [HUP]=129)
   for signal in TERM INT HUP; do
@@ -187,14 +187,14 @@ no_job() { # NAME
   done
 }
 
-@test "submit-job, poll-job and collect-job, each on a machine of its own, do what run-job does" {
+@test "submit-job, poll-job and collect-job on different machines give the same result as run-job" {
   local job namespace uid
-  machine() { # NAME SCRIPT ARGUMENT...: nothing is shared but the cluster
+  machine() { # NAME SCRIPT ARGUMENT...: machines share only the cluster
     mkdir -p "$BATS_TEST_TMPDIR/$1/tmp"
     HOME=$BATS_TEST_TMPDIR/$1 TMPDIR=$BATS_TEST_TMPDIR/$1/tmp run_script "${@:2}"
   }
   printf '%s' '{"image": "busybox:1.37", "command": ["sh", "-c", "echo 0.5 >/dev/termination-log"],' \
-    ' "queue": "none"}' >"$BATS_TEST_TMPDIR/queued.json" # with a queue it is suspended, until it is resumed
+    ' "queue": "none"}' >"$BATS_TEST_TMPDIR/queued.json" # a Job with a queue is suspended until it is resumed
   machine one submit-job --template batch-job --values "$BATS_TEST_TMPDIR/queued.json"
   assert_success
   read -r job namespace uid <<<"$output"
@@ -210,7 +210,7 @@ no_job() { # NAME
   assert_regex "$(field "$job" '{.metadata.annotations.gke-job/collected}')" '^20'
 }
 
-@test "nothing that a run prints tells what is in the container's environment or arguments" {
+@test "no output of a run contains the container's environment or arguments" {
   printf '{"image": "busybox:1.37", "command": ["sh", "-c", "exit 3", "hush-argument"], "env": {"KEY": "hush-variable"}, "retries": 0}' \
     >"$BATS_TEST_TMPDIR/values.json"
   run bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$BATS_TEST_TMPDIR/values.json"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # bats file_tags=needs:rbac,needs:admission,needs:pod-security
-# check-setup: what it says that a namespace refuses is what the cluster refuses.
+# check-setup: the cluster refuses what check-setup reports that a namespace refuses.
 
 setup_file() {
   load test_helper
@@ -17,11 +17,11 @@ setup() {
 
 teardown_file() { delete_namespace; }
 
-# Makes this test a ServiceAccount of roles.py.
+# Makes this test a ServiceAccount of roles.py with a verb.
 become() { # NAME VERB
   use_token "$(kubectl create token "$1")"
   kubectl config use-context token >/dev/null
-  wait_until kubectl auth can-i --quiet "$2" jobs.batch # the API server reads Roles a moment after they are made
+  wait_until kubectl auth can-i --quiet "$2" jobs.batch # the API server reads new Roles with a delay
 }
 
 check() { # OPTION...
@@ -36,7 +36,7 @@ has_status() { # QUOTA
   [[ $(kubectl get resourcequota "$1" --output 'jsonpath={.status.hard}') ]]
 }
 
-# What becomes of a Pod with the resources of the profile cpu-small.
+# Asserts that the cluster refuses a Pod with the resources of the profile cpu-small.
 assert_refused() { # REGEX
   local resources='{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}'
   local context='"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": true, "runAsUser": 1'
@@ -58,7 +58,7 @@ assert_refused() { # REGEX
   refute_line --regexp '^[a-z]+ +priority ' # they name none
 }
 
-@test "with exactly the shipped Role nothing has failed, and what cannot be read is a warning" {
+@test "with exactly the shipped Role no check fails, and unreadable objects are warnings" {
   become everything create
   check
   assert_success
@@ -69,7 +69,7 @@ assert_refused() { # REGEX
   done
 }
 
-@test "with the rights of templates/access/check.yaml, too, all of it is known" {
+@test "with the additional permissions of templates/access/check.yaml, every check has a result" {
   local user="system:serviceaccount:$NAMESPACE:everything"
   sed "s/COMPOSER-SERVICE-ACCOUNT@PROJECT.iam.gserviceaccount.com/$user/; s/^  name: gke-job-check$/  name: $NAMESPACE/" \
     "$REPOSITORY/templates/access/check.yaml" | kubectl create --filename - >/dev/null
@@ -82,7 +82,7 @@ assert_refused() { # REGEX
   assert_line --regexp '^ok +nodes +cpu-small: '
 }
 
-@test "a ServiceAccount that is not there fails" {
+@test "a missing ServiceAccount is a failure" {
   check --template batch-job --set image=busybox:1.37 --set service_account=everything
   assert_success
   assert_line --regexp '^ok +identity '
@@ -91,7 +91,7 @@ assert_refused() { # REGEX
   assert_line --regexp '^failed +identity .*has no ServiceAccount nobody'
 }
 
-@test "a PriorityClass that is not there fails, as the Pods of the Job would" {
+@test "a missing PriorityClass fails the check, as it fails the Pods of the Job" {
   check --template batch-job --set image=busybox:1.37 --set priority_class=nosuch
   assert_failure 1
   assert_line --regexp '^failed +priority +the cluster has no PriorityClass nosuch: no Pod is created$'
@@ -111,7 +111,7 @@ assert_refused() { # REGEX
   assert_line --regexp '^warning +priority +cannot tell whether the cluster has the PriorityClass '
 }
 
-@test "requests and limits that a LimitRange gives are those that the API server gives" {
+@test "the defaults of a LimitRange are those that the API server sets" {
   local pod
   create LimitRange first '{"limits": [{"type": "Container", "default": {"cpu": "2"}, "defaultRequest": {"cpu": "500m"}, "max": {"memory": "8Gi"}}]}'
   pod=$("$GKE_JOB_PYTHON" - <<<'
@@ -134,20 +134,20 @@ ours = with_defaults(json.loads(sys.argv[1])["spec"], ranges["items"])
 assert [c["resources"] for c in containers(ours)] == [c["resources"] for c in containers(stored["spec"])], (ours, stored)'
 }
 
-@test "a verb that is missing is named" {
+@test "a missing verb is named" {
   become create-jobs get
   check
   assert_failure 1
   assert_line --regexp '^failed +rights +missing in namespace .*: create jobs$'
 }
 
-@test "a template that the Pod Security Standard refuses fails" {
+@test "a template that the Pod Security Standard refuses is a failure" {
   check --template batch-job --set image=busybox:1.37 --set 'pod:={"hostNetwork": true}'
   assert_failure 1
   assert_line --regexp '^failed +security .*hostNetwork'
 }
 
-@test "a quota that never admits the Pod, and one that asks for limits, are warnings" {
+@test "a quota that never admits the Pod, and one that requires limits, are warnings" {
   create ResourceQuota small '{"hard": {"requests.memory": "512Mi"}}'
   wait_until has_status small
   check

@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
-# A credential plugin that fails: once, as a metadata server does, or for good (V1).
+# A credential plugin that fails: once, as a metadata server may, or permanently (V1).
 # shellcheck disable=SC2154 # job and status are set by functions of faults.bash
 # bats file_tags=needs:faults
 
 source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
 
-# Leads kubectl to a credential plugin in the place of a token that is valid for a second: it fails, with a message of
-# the metadata server, as often as there are lines in the file `failures`.
+# Configures kubectl with a credential plugin, whose tokens are valid for a second. It fails with a message of the metadata
+# server, once for each line in the file `failures`.
 use_plugin() { # [EXIT-CODE]
   local token
   token=$(kubectl config view --raw --minify --output 'jsonpath={.users[0].user.token}')
@@ -41,7 +41,7 @@ logins_failed() {
   [[ ! -s $BATS_TEST_TMPDIR/failures ]]
 }
 
-@test "V1: the credential plugin fails at the first call: the run goes on" {
+@test "V1: the credential plugin fails at the first call: the run continues" {
   use_plugin
   fail_logins 2
   start_suspended_job 'echo 1 >/dev/termination-log'
@@ -50,7 +50,7 @@ logins_failed() {
   assert_ended 0 1
 }
 
-@test "V1: the credential plugin fails while the Job is followed: the run goes on" {
+@test "V1: the credential plugin fails while the Job is followed: the run continues" {
   use_plugin
   start_suspended_job 'echo 1 >/dev/termination-log'
   fail_logins 2
@@ -69,7 +69,7 @@ logins_failed() {
   assert_ended 0 1
 }
 
-@test "V1: the credential plugin fails once for collect-job and poll-job alone" {
+@test "V1: the credential plugin fails once in collect-job and in poll-job" {
   use_plugin
   start_suspended_job 'echo 1 >/dev/termination-log'
   resume "$job"
@@ -85,14 +85,14 @@ logins_failed() {
   assert logins_failed
 }
 
-@test "V1: credentials that stay wrong end the run with 77, and soon" {
+@test "V1: permanently invalid credentials soon end the run with 77" {
   use_plugin
   fail_logins 100000
   sed -i 's/503 Service Unavailable from the metadata server/You do not currently have an active account selected/' \
     "$BATS_TEST_TMPDIR/gke-gcloud-auth-plugin"
-  local begun=$SECONDS
+  local began=$SECONDS
   run_script poll-job --job any
   assert_failure 77
   assert_regex "${stderr_lines[-1]}" 'not logged in: .*active account'
-  ((SECONDS - begun < 20))
+  ((SECONDS - began < 20))
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Deleting Jobs: by which policy their Pods go, and that a uid protects the next Job of the same name.
+# Deletion of Jobs: propagation policies for their Pods, and the uid that protects the next Job of the same name.
 
 setup_file() {
   load test_helper
@@ -23,7 +23,7 @@ delete_raw() { # JOB UID POLICY
   kubectl delete --raw "/apis/batch/v1/namespaces/$NAMESPACE/jobs/$1" --filename "$BATS_TEST_TMPDIR/options"
 }
 
-@test "background: the Job is gone at once, its Pods follow" {
+@test "background: the Job is removed at once, its Pods afterwards" {
   create_running_job background
   delete_raw background "$(field background '{.metadata.uid}')" Background
   run kubectl get job background
@@ -32,7 +32,7 @@ delete_raw() { # JOB UID POLICY
   wait_until no_pods background
 }
 
-@test "foreground: the Job stays, with a finalizer, until its Pods are gone" {
+@test "foreground: a finalizer keeps the Job until its Pods are removed" {
   create_running_job foreground
   kubectl get jobs --watch --output-watch-events \
     --output 'jsonpath={.type} {.object.metadata.name} {.object.metadata.finalizers}{"\n"}' \
@@ -44,7 +44,7 @@ delete_raw() { # JOB UID POLICY
   assert no_pods foreground
 }
 
-@test "a uid that is not that of the Job: 409, and the Job stays" {
+@test "a deletion with another uid than the Job's: 409, and the Job stays" {
   create_running_job other
   local other=00000000-0000-0000-0000-000000000000
   run delete_raw other "$other" Background
@@ -54,20 +54,20 @@ delete_raw() { # JOB UID POLICY
   assert_field other '{.metadata.deletionTimestamp}' ''
 }
 
-@test "delete-job ends when the Job and its Pods are gone" {
+@test "delete-job ends when the Job and its Pods are removed" {
   create_running_job all
   run_script delete-job --job all
   assert_success
   assert_equal "$(kubectl get jobs,pods --selector job-name=all --output name)" ''
 }
 
-@test "delete-job takes a Job that is gone already for deleted" {
+@test "delete-job succeeds for a Job that is already deleted" {
   run_script delete-job --job never-was
   assert_success
   assert_regex "$stderr" 'already gone'
 }
 
-@test "follow-job of a Job that is deleted unfinished ends with 1" {
+@test "follow-job ends with 1 when the Job is deleted before it is finished" {
   create_running_job followed
   bash "$REPOSITORY/scripts/follow-job" --job followed 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   wait_until grep 'Job followed is active' "$BATS_TEST_TMPDIR/err"

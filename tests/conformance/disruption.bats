@@ -19,8 +19,8 @@ teardown() {
 
 teardown_file() { delete_namespace; }
 
-# Creates a Job of one Pod that runs until it is ended, and follows it; the Pod in its place finds its name in a
-# ConfigMap, and succeeds. SPEC is JSON that overrides that of the Job.
+# Creates a Job whose Pod runs until it is ended, and follows it. The replacement of the Pod finds the name of the first Pod
+# in a ConfigMap, and succeeds. SPEC is JSON that overrides that of the Job.
 start_to_disrupt() { # JOB SPEC -> follower, pod, node
   # shellcheck disable=SC2016 # for the shell of the container
   create_job "$1" '[ "$DISRUPTED" ] || { echo running; trap "exit 1" TERM; sleep 600 & wait; }; echo 7 >/dev/termination-log' \
@@ -38,7 +38,7 @@ drain() { # JOB
   kubectl drain "$node" --ignore-daemonsets --pod-selector "job-name=$1"
 }
 
-# Undoes what a test has done to the node. A real kubelet registers its node when it starts, and only then.
+# Restores the node after a test. A real kubelet registers its node only when it starts.
 make_whole() {
   if ! kubectl get node "$node"; then
     [[ $CONFORMANCE_CLUSTER != k8s ]] || "$GKE_JOB_PYTHON" -m k8s restart kubelet --state "$CLUSTER_STATE"
@@ -59,28 +59,28 @@ assert_completes() { # JOB REASON
   assert_output 7
 }
 
-@test "A#59626: a Pod that is drained is replaced, and follow-job waits for the one in its place" {
+@test "A#59626: a drained Pod is replaced, and follow-job waits for its replacement" {
   start_to_disrupt counted '{"backoffLimit": 1}'
   drain counted
   assert_completes counted EvictionByEvictionAPI
   assert_field counted '{.status.failed} {.status.succeeded}' '1 1'
 }
 
-@test "argo-workflows#2901: with a policy that ignores disruptions, a drained Pod is no failure" {
+@test "argo-workflows#2901: a drained Pod is no failure with a policy that ignores disruptions" {
   start_to_disrupt ignored "$IGNORE_DISRUPTIONS"
   drain ignored
   assert_completes ignored EvictionByEvictionAPI
   assert_field ignored '{.status.failed} {.status.succeeded}' ' 1'
 }
 
-@test "a Pod whose node gets a taint that it does not tolerate is replaced, and is no failure where disruptions are ignored" {
+@test "a Pod that does not tolerate a new taint of its node is replaced, without a failure if ignored" {
   start_to_disrupt tainted "$IGNORE_DISRUPTIONS"
   kubectl taint nodes "$node" preempted:NoExecute
   assert_completes tainted DeletionByTaintManager
   assert_field tainted '{.status.failed} {.status.succeeded}' ' 1'
 }
 
-@test "a Pod whose node is gone, as after a preemption, is replaced, and is no failure where disruptions are ignored" {
+@test "a Pod of a removed node, as after a preemption, is replaced, without a failure if ignored" {
   start_to_disrupt homeless "$IGNORE_DISRUPTIONS"
   kubectl delete node "$node"
   assert_completes homeless DeletionByPodGC

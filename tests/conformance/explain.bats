@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
-# Whether explain-job names the cause: each test makes a Job fail, or wait, and reads the text.
+# explain-job names the cause: each test makes a Job fail or wait, and checks the text.
 
 setup_file() {
   load test_helper
   use_generated_namespace
-  # All at once, so that their times overlap.
+  # All Jobs together, so that they run in parallel.
   create_job exits 'echo no data; exit 3'
   # shellcheck disable=SC2016 # for the shell of the container
   create_job killed 'sh -c "kill -KILL \$\$"; exit $?'
@@ -26,7 +26,7 @@ explain() { # JOB
   assert_success
 }
 
-# Whether the Pod of a Job waits for that reason.
+# Succeeds if the Pod of a Job waits with a reason.
 pod_waits_with() { # JOB REGEXP
   [[ $(kubectl get pods --selector "job-name=$1" --output \
     jsonpath='{.items[*].status.containerStatuses[*].state.waiting.reason} {.items[*].status.conditions[*].reason}') =~ $2 ]]
@@ -52,7 +52,7 @@ pod_waits_with() { # JOB REGEXP
   assert_line --regexp '^  container main: (ImagePullBackOff|ErrImagePull): .*no-such-image:1'
 }
 
-@test "explain-job names what a Pod asks for that no node has" {
+@test "explain-job names the requests of a Pod that no node can meet" {
   wait_until pod_waits_with no-node 'Unschedulable'
   explain no-node
   assert_line 'Job no-node is not finished: 1 Pod waiting for a node'
@@ -60,7 +60,7 @@ pod_waits_with() { # JOB REGEXP
   assert_line --regexp '^  it requests .*cpu 1(k|000)'
 }
 
-@test "explain-job names the Secret that is missing, and prints no environment" {
+@test "explain-job names the missing Secret, and prints no environment" {
   wait_until pod_waits_with no-secret 'CreateContainerConfigError'
   explain no-secret
   assert_line '  container main: CreateContainerConfigError: secret "hub-token" not found'
@@ -75,25 +75,25 @@ pod_waits_with() { # JOB REGEXP
   assert_line --regexp '^advice: allow more than 1 s'
 }
 
-@test "explain-job of a suspended Job says that it waits" {
+@test "explain-job reports that a suspended Job waits" {
   wait_for_condition Suspended suspended
   explain suspended
   assert_equal "${lines[0]}" 'Job suspended is suspended: it waits to be resumed'
 }
 
 # bats test_tags=needs:pod-security
-@test "explain-job names the rule of Pod Security that keeps the Pods from being made" {
+@test "explain-job names the Pod Security rule that prevents the Pods" {
   kubectl label namespace "$NAMESPACE" pod-security.kubernetes.io/enforce=restricted
   create_job insecure 'true'
   wait_until event insecure FailedCreate 'violates PodSecurity'
   explain insecure
-  kubectl label namespace "$NAMESPACE" pod-security.kubernetes.io/enforce- # the Pods of the next tests are to be made
+  kubectl label namespace "$NAMESPACE" pod-security.kubernetes.io/enforce- # so that the Pods of the next tests are created
   assert_line 'Job insecure is not finished: it has no Pods'
   assert_line --regexp '^  event FailedCreate, .*violates PodSecurity "restricted:latest"'
 }
 
 # shellcheck disable=SC2046 # a name and a uid
-# Writes an Event about a Pod of a Job, as a component of the cluster may; FIELDS is JSON.
+# Creates an Event about a Pod of a Job, as a component of the cluster does; FIELDS is JSON.
 create_event() { # JOB FIELDS
   "$GKE_JOB_PYTHON" -c '
 import json, os, sys
@@ -127,7 +127,7 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
 }
 
 # bats test_tags=needs:events
-@test "V11: a Pod that still waits, for which a node is on its way: wait" {
+@test "V11: a waiting Pod for which a node is being added: the advice is to wait" {
   wait_until pod_waits_with no-node 'Unschedulable'
   create_event no-node '{"reason": "TriggeredScaleUp", "message": "pod triggered scale-up: [{pool 0->1 (max: 3)}]"}'
   explain no-node
@@ -145,7 +145,7 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
 }
 
 # bats test_tags=needs:node-admission
-@test "V12: OutOfcpu: the node did not admit the Pod, the program has not failed" {
+@test "V12: OutOfcpu: the node did not admit the Pod; this is no failure of the program" {
   local node
   node=$(kubectl get nodes --output 'jsonpath={.items[0].metadata.name}')
   create_job out-of-cpu '' "$(job_spec "{\"nodeName\": \"$node\", \"containers\": [{\"name\": \"main\",
@@ -158,10 +158,10 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
 }
 
 # bats test_tags=needs:events
-# shellcheck disable=SC2016 # no command, but text
-@test "S7: an Event with a line break, a mark of a group and ESC in reason and message: one line of text" {
+# shellcheck disable=SC2016 # text, not a command
+@test "S7: an Event with a line break, a log group command and ESC is printed as one line of text" {
   wait_for_condition Failed exits
-  # shellcheck disable=SC2016 # nothing is to be expanded: that is the case
+  # shellcheck disable=SC2016 # the case is that nothing is expanded
   create_event exits '{"type": "Warning", "reason": "Bad\n::endgroup::\u001b[2J", "message": "one\n::endgroup::\nadvice: $(reboot)\u001b[31m\r"}'
   create_event exits '{"type": "Warning", "reason": "Silent", "message": ""}'
   create_event exits '{"type": "Warning", "message": "a reason is missing"}'
@@ -171,7 +171,7 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
   refute_output --regexp $'\nadvice: .*reboot'
 }
 
-@test "S7: what an Event says becomes no part of a command to be pasted" {
+@test "S7: the text of an Event is never part of a command in the advice" {
   wait_for_condition Suspended suspended
   create_job hostile-queue 'true' '{"suspend": true}'
   kubectl label job hostile-queue 'kueue.x-k8s.io/queue-name=Q_x'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# podFailurePolicy: some ends of a container are final, some do not count.
+# podFailurePolicy: some exit codes fail the Job, some failures do not count.
 
 setup_file() {
   load test_helper
@@ -12,7 +12,7 @@ setup() { load test_helper; }
 
 teardown_file() { delete_namespace; }
 
-@test "an exit code that means FailJob fails the Job at once, whatever its backoffLimit" {
+@test "an exit code with the action FailJob fails the Job at once, whatever its backoffLimit" {
   run_script follow-job --job final
   assert_failure 1
   assert_equal "$(conditions final)" 'FailureTarget=True:PodFailurePolicy Failed=True:PodFailurePolicy'
@@ -21,7 +21,7 @@ teardown_file() { delete_namespace; }
  code 42 matching FailJob rule at index 0"
 }
 
-@test "a policy on a Pod that restarts its containers itself is refused" {
+@test "a policy with the restartPolicy OnFailure is refused" {
   run create_job refused 'true' '{"template": {"spec": {"restartPolicy": "OnFailure",
     "containers": [{"name": "main", "image": "busybox:1.37"}]}},
     "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": [1]}}]}}'

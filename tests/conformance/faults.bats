@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
-# run-job while the way to the cluster is bad: the verdict and the result are right all the same.
+# run-job with a faulty connection to the cluster: the exit code and the result are correct.
 # bats file_tags=needs:faults
 
 source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
 
-@test "watches that the server ends are started again" {
+@test "watches that the server ends are restarted" {
   local watches
   start_suspended_job 'echo 1 >/dev/termination-log'
   watches=$(requests watch)
@@ -14,7 +14,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_ended 0 1
 }
 
-@test "while nothing happens at most two requests a minute are made" {
+@test "a waiting run makes at most two requests per minute" {
   local before
   start_suspended_job 'echo 1 >/dev/termination-log' --heartbeat 10
   before=$(requests any)
@@ -26,16 +26,16 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_ended 0 1
 }
 
-@test "watches that something on the way swallows: the end is seen within two minutes" {
+@test "when watch events are lost silently, the end is detected within two minutes" {
   start_suspended_job 'echo 1 >/dev/termination-log'
   fault watch:blackhole
   resume "$job"
-  local begun=$SECONDS
+  local began=$SECONDS
   assert_ended 0 1
-  assert [ "$((SECONDS - begun))" -lt 120 ]
+  assert [ "$((SECONDS - began))" -lt 120 ]
 }
 
-@test "watches that end with 410 Expired are started again" {
+@test "watches that end with 410 Expired are restarted" {
   local watches
   start_suspended_job 'echo 1 >/dev/termination-log'
   watches=$(requests watch)
@@ -45,7 +45,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_ended 0 1
 }
 
-@test "connections refused while the Job starts and completes: its result is fetched when the cluster is back" {
+@test "connections refused while the Job starts and completes: its result is returned afterwards" {
   start_suspended_job 'echo 2 >/dev/termination-log'
   fault refuse
   said 'retrying for up to'
@@ -55,7 +55,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_ended 0 2
 }
 
-@test "connections refused while the Job fails: it failed, and its reason is said" {
+@test "connections refused while the Job fails: run-job reports the failure and its reason" {
   start_suspended_job 'exit 3'
   fault refuse
   said 'retrying for up to'
@@ -66,7 +66,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" "Job $job failed: .*backoff limit"
 }
 
-@test "500 at every stage, then well: one Job, its verdict and its result" {
+@test "500 at every stage, then recovery: one Job, its exit code and its result" {
   local struck
   struck=$(requests struck)
   fault create:status=500:1
@@ -79,7 +79,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_ended 0 3
 }
 
-@test "a Job whose creation was carried out but never answered is taken for this run's own" {
+@test "a Job whose creation succeeded without an answer is recognized as this run's Job" {
   fault create:lose:1
   start_suspended_job 'echo 5 >/dev/termination-log'
   said "attaching to Job $job"
@@ -87,7 +87,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_ended 0 5
 }
 
-@test "a Job whose creation was never answered and that has failed since is not run a second time" {
+@test "a Job whose creation got no answer and that has failed since is not run again" {
   local struck
   struck=$(requests struck)
   fault create:lose:1 create:blackhole
@@ -102,8 +102,8 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_equal "$(kubectl_directly get job failed-unanswered --output 'jsonpath={.metadata.uid}')" "$uid"
 }
 
-@test "a run does not depend on the schema of the API, which a cluster may fail to give" {
-  export HOME=$BATS_TEST_TMPDIR # where kubectl has not kept it
+@test "a run does not need the OpenAPI schema, which a cluster may not return" {
+  export HOME=$BATS_TEST_TMPDIR # without a discovery cache of kubectl
   fault discovery/openapi:status=500
   bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file 'echo 6 >/dev/termination-log')" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
@@ -111,7 +111,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_ended 0 6
 }
 
-@test "logs that cannot be had do not decide about the Job" {
+@test "unavailable logs do not affect the outcome of the Job" {
   local struck
   start_suspended_job 'echo unheard; echo 4 >/dev/termination-log'
   struck=$(requests struck)
@@ -121,7 +121,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert at_least struck "$((struck + 1))"
 }
 
-@test "a mark that the API server fails to set is tried again: the task does not get this result a second time" {
+@test "a failed patch of the collected mark is retried, so that the result is not returned twice" {
   start_suspended_job 'echo 5 >/dev/termination-log'
   fault patch:status=500:1
   resume "$job"
@@ -129,7 +129,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_regex "$(kubectl_directly get job "$job" --output 'jsonpath={.metadata.annotations.gke-job/collected}')" '^20'
 }
 
-@test "every line of a log whose stream breaks again and again is read once" {
+@test "every line of a log whose stream breaks repeatedly is read once" {
   local struck
   struck=$(requests struck)
   fault log:drop=150:3
@@ -141,7 +141,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_equal "$(requests struck)" "$((struck + 3))"
 }
 
-@test "a token that expires while the Job is followed: the watches are started again with the next one" {
+@test "when a token expires while the Job is followed, the watches are restarted with a new token" {
   local watches
   start_suspended_job 'echo 7 >/dev/termination-log'
   watches=$(requests watch)
@@ -152,7 +152,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_ended 0 7
 }
 
-@test "429 and 504 while the Job is followed are waited out" {
+@test "follow-job retries after 429 and 504" {
   local struck
   start_suspended_job 'echo 8 >/dev/termination-log'
   struck=$(requests struck)
@@ -162,14 +162,14 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_ended 0 8
 }
 
-@test "an API server that takes half a second for every answer" {
+@test "a run works with an API server that takes half a second for every answer" {
   fault any:delay=0.5
   start_suspended_job 'echo 9 >/dev/termination-log'
   resume "$job"
   assert_ended 0 9
 }
 
-@test "no answer for --unreachable-timeout: 69, and the Job goes on" {
+@test "no answer for --unreachable-timeout: 69, and the Job continues" {
   start_suspended_job 'true' --unreachable-timeout 2
   fault refuse
   assert_ended 69 ''
@@ -177,7 +177,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   kubectl_directly get job "$job"
 }
 
-@test "rights that are taken away while the Job is followed: 77 with the verb, after a time in which they may come back" {
+@test "permissions removed while the Job is followed: 77 with the verb, after a grace period" {
   start_suspended_job 'true' --unreachable-timeout 2
   fault watch:end:now any:status=403
   assert_ended 77 ''
@@ -186,7 +186,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   kubectl_directly get job "$job"
 }
 
-@test "interrupted while the mark of collect-job is not answered: it says how to print the result" {
+@test "interrupted while the patch of the mark gets no answer: the log says how to print the result" {
   start_suspended_job 'echo 4 >/dev/termination-log' --on-kill keep
   fault patch:blackhole
   local struck

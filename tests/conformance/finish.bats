@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# How a Job ends: conditions, counters, reasons; and what follow-job makes of it.
+# The end of a Job: conditions, counters, reasons, and the exit code of follow-job.
 
 setup_file() {
   load test_helper
@@ -18,7 +18,7 @@ teardown_file() { delete_namespace; }
   assert_equal "$(conditions complete)" 'SuccessCriteriaMet=True:CompletionsReached Complete=True:CompletionsReached'
   assert_field complete '{.status.conditions[1].message}' 'Reached expected number of succeeded pods'
 }
-@test "a complete Job counts one Pod that succeeded, and none that is active, ready or terminating" {
+@test "a complete Job counts one succeeded Pod, and no active, ready or terminating Pod" {
   wait_for_condition Complete complete
   assert_field complete '{.status.succeeded}|{.status.active}|{.status.failed}|{.status.ready}|{.status.terminating}' '1|||0|0'
   assert_regex "$(field complete '{.status.startTime} {.status.completionTime}')" '^20[0-9TZ:-]+ 20[0-9TZ:-]+$'
@@ -45,7 +45,7 @@ teardown_file() { delete_namespace; }
   assert_regex "$stderr" 'Pod failed-.{5} has failed with exit code 3'
 }
 
-@test "a Job that is over its deadline: its Pod is ended, and it fails with DeadlineExceeded" {
+@test "a Job that exceeds its deadline: its Pod is ended, and it fails with DeadlineExceeded" {
   wait_for_condition Failed late
   assert_equal "$(conditions late)" 'FailureTarget=True:DeadlineExceeded Failed=True:DeadlineExceeded'
   run_script follow-job --job late
@@ -53,7 +53,7 @@ teardown_file() { delete_namespace; }
   assert_equal "${stderr_lines[-1]}" 'follow-job: Job late failed: Job was active longer than specified deadline'
 }
 
-@test "a Pod of a Job carries the labels by which the scripts find it, its owner, and how its container ended" {
+@test "a Pod of a Job has the labels that the scripts select, its owner, and its container's exit code" {
   wait_for_condition Complete complete
   local uid
   uid=$(field complete '{.metadata.uid}')
@@ -69,7 +69,7 @@ true Succeeded
 0 Completed"
 }
 
-@test "the events of a Job say what the controller did, in kubectl describe too" {
+@test "the events of a Job report the controller's actions, also in kubectl describe" {
   wait_for_condition Failed failed
   wait_until event failed BackoffLimitExceeded 'Job has reached the specified backoff limit'
   event failed SuccessfulCreate 'Created pod: failed-'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What goes wrong with a Job's Pods and heals by itself: no verdict, and said.
+# Problems of a Job's Pods that heal: follow-job logs them and continues.
 
 setup_file() {
   load test_helper
@@ -12,7 +12,7 @@ teardown() { end_children; }
 
 teardown_file() { delete_namespace; }
 
-# Starts follow-job of a Job and waits until it has said TEXT.
+# Starts follow-job of a Job and waits until it has logged TEXT.
 follow_until() { # JOB TEXT -> follower
   start_until "$2" follow-job --job "$1"
 }
@@ -33,7 +33,7 @@ pod_of() { # JOB
   kubectl get pods --selector "job-name=$1" --output 'jsonpath={.items[0].metadata.name}'
 }
 
-# The spec of a Job whose Pod mounts a volume at /volume; VOLUME is JSON.
+# Prints the spec of a Job whose Pod mounts a volume at /volume; VOLUME is JSON.
 volume_spec() { # SHELL-COMMAND VOLUME
   job_spec "$("$GKE_JOB_PYTHON" -c '
 import json, sys
@@ -49,21 +49,21 @@ create_job_with_volume() { # NAME SHELL-COMMAND VOLUME
 END_OF_JOB
 }
 
-@test "an image that cannot be pulled and then can: within --start-timeout the Job is waited for" {
+@test "an image that becomes available within --start-timeout: follow-job waits for the Job" {
   create_job wrong-image 'true' '{}' '{"image": "private.example/model:1"}'
   follow_until wrong-image 'is unable to start on .*: \(ErrImagePull\|ImagePullBackOff\)'
   kubectl patch pod "$(pod_of wrong-image)" --patch '{"spec": {"containers": [{"name": "main", "image": "busybox:1.37"}]}}'
   assert_completes wrong-image
 }
 
-@test "a ConfigMap that comes late: within --start-timeout the Job is waited for" {
+@test "a ConfigMap that is created within --start-timeout: follow-job waits for the Job" {
   create_job late 'true' '{}' '{"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "late", "key": "a"}}}]}'
   follow_until late 'is unable to start on .*: CreateContainerConfigError'
   kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}, "data": {"a": "b"}}'
   assert_completes late
 }
 
-@test "a Secret of a volume that comes late: within --start-timeout the Job is waited for" {
+@test "a Secret of a volume that is created within --start-timeout: follow-job waits for the Job" {
   create_job_with_volume late-secret 'grep hush /volume/token' '{"secret": {"secretName": "late-secret"}}'
   follow_until late-secret \
     'is unable to start on .*: FailedMount: MountVolume.SetUp failed for volume "volume" : secret "late-secret" not found; create the secret'
@@ -71,7 +71,7 @@ END_OF_JOB
   assert_completes late-secret
 }
 
-@test "a ConfigMap of a volume that is missing for --start-timeout: 78, with advice, and the Job is deleted" {
+@test "a ConfigMap of a volume is missing for --start-timeout: 78, with advice, and the Job is deleted" {
   run_script run-job --template "$(job_template "$(volume_spec true '{"configMap": {"name": "never"}}')")" --name no-configmap \
     --start-timeout 1
   assert_failure 78
@@ -80,7 +80,7 @@ END_OF_JOB
   assert no_job no-configmap
 }
 
-@test "poll-job --start-timeout: 78 for a Secret of a volume that is missing" {
+@test "poll-job --start-timeout: 78 for a missing Secret of a volume" {
   create_job_with_volume polled-volume true '{"secret": {"secretName": "never"}}'
   local pod
   wait_until pod_of polled-volume
@@ -91,7 +91,7 @@ END_OF_JOB
   assert_regex "$stderr" "Job polled-volume will never start: for 1 s Pod $pod is unable to start on .*: FailedMount"
 }
 
-@test "run-job --once: 78 for a Secret of a volume that is missing, when --waited-to-start is over, and the Job is deleted" {
+@test "run-job --once: 78 for a missing Secret of a volume after --waited-to-start, the Job is deleted" {
   create_job_with_volume checked-volume true '{"secret": {"secretName": "never"}}'
   local pod uid
   uid=$(field checked-volume '{.metadata.uid}')
@@ -108,7 +108,7 @@ END_OF_JOB
 }
 
 # bats test_tags=needs:claims
-@test "a PersistentVolumeClaim that is missing for --start-timeout: 78, with advice" {
+@test "a PersistentVolumeClaim is missing for --start-timeout: 78, with advice" {
   create_job_with_volume no-claim true '{"persistentVolumeClaim": {"claimName": "never"}}'
   run_script follow-job --job no-claim --start-timeout 1
   assert_failure 78
@@ -116,7 +116,7 @@ END_OF_JOB
   assert_regex "$stderr" $'\nadvice: create the persistentvolumeclaim never in the Job\'s namespace'
 }
 
-@test "poll-job --start-timeout stays with a Pod that cannot be started until it can, or for so long" {
+@test "poll-job --start-timeout waits for a Pod that cannot start until it starts, at most that long" {
   local reason='{.items[0].status.containerStatuses[0].state.waiting.reason}'
   create_job polled 'sleep 60' '{}' '{"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "polled", "key": "a"}}}]}'
   wait_until sh -c "kubectl get pods --selector job-name=polled --output jsonpath='$reason' | grep CreateContainerConfigError"
@@ -130,7 +130,7 @@ END_OF_JOB
   assert_equal "$status" 75
 }
 
-@test "a Pod that somebody deletes is replaced, and follow-job waits for the one in its place" {
+@test "a Pod that a user deletes is replaced, and follow-job waits for its replacement" {
   # shellcheck disable=SC2016 # for the shell of the container
   create_job robbed '[ "$SECOND" ] || { trap "exit 1" TERM; sleep 60 & wait; }' '{"backoffLimit": 1}' \
     '{"env": [{"name": "SECOND", "valueFrom": {"configMapKeyRef": {"name": "robbed", "key": "second", "optional": true}}}]}'

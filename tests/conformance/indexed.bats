@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Indexed Jobs: how an index shows in its Pod, and that logs and results keep their order.
+# Indexed Jobs: the index in the Pod, and the order of logs and results.
 
 setup_file() {
   load test_helper
@@ -15,7 +15,7 @@ setup() { load test_helper; }
 
 teardown_file() { delete_namespace; }
 
-@test "a Pod of an Indexed Job carries its index as label, annotation, host name and in its own name" {
+@test "a Pod of an Indexed Job has its index as label and annotation, in its host name and in its name" {
   run kubectl get pods --selector batch.kubernetes.io/job-completion-index=2 --output jsonpath='{range .items[*]}
 {.metadata.name} {.metadata.annotations.batch\.kubernetes\.io/job-completion-index} {.spec.hostname}{end}'
   assert_line --regexp '^indexed-2-.{5} 2 indexed-2$'
@@ -25,7 +25,7 @@ teardown_file() { delete_namespace; }
   assert_field indexed '{.status.succeeded} {.status.completedIndexes}' '3 0-2'
 }
 
-@test "follow-job shows the log of every index, each behind its Pod's name" {
+@test "follow-job shows the log of every index, with its Pod's name as prefix" {
   run_script follow-job --job indexed
   assert_success
   local index
@@ -35,7 +35,7 @@ teardown_file() { delete_namespace; }
   assert_equal "${#lines[@]}" 3
 }
 
-@test "collect-job prints a list in the order of the indexes, null where one left nothing" {
+@test "collect-job prints a list in the order of the indexes, null for an index without a result" {
   run_script collect-job --job indexed
   assert_success
   assert_output '[0,null,20]'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The scripts with the kubectl of three minor versions, all other cases are run with the machine's.
+# The scripts with the kubectl of three minor versions; all other cases use that of the machine.
 
 setup_file() {
   load test_helper
@@ -30,7 +30,7 @@ run_job() { # SHELL-COMMAND [OPTION...]
   run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
 }
 
-# What the scripts ask of kubectl, one after the other.
+# Runs each kubectl command of the scripts.
 works_with() { # 1.33|1.35|newest
   use_kubectl "$1"
 
@@ -65,7 +65,7 @@ works_with() { # 1.33|1.35|newest
   assert_one_error 77 'not logged in'
 }
 
-# A context "below" whose server has a path, as Connect gateway's has.
+# Adds a context "below" whose server URL has a path, as that of Connect gateway.
 use_path() {
   local port
   kubectl proxy --port=0 --api-prefix=/below/a/path/ 3>&- >"$BATS_TEST_TMPDIR/proxy" &
@@ -87,12 +87,12 @@ works_below_a_path() { # 1.33|1.35|newest
   assert_output --partial 'not found'
 }
 
-@test "kubectl 1.33 and a server below a path, as Connect gateway's" { works_below_a_path 1.33; }
+@test "kubectl 1.33 with a server URL that has a path, as Connect gateway's" { works_below_a_path 1.33; }
 
-@test "the newest kubectl and a server below a path" { works_below_a_path newest; }
+@test "the newest kubectl with a server URL that has a path" { works_below_a_path newest; }
 
-@test "kubectl 1.33: run-job, logs, deletion, and what its errors mean" { works_with 1.33; }
+@test "kubectl 1.33: run-job, logs, deletion, and the classification of its errors" { works_with 1.33; }
 
-@test "kubectl 1.35: run-job, logs, deletion, and what its errors mean" { works_with 1.35; }
+@test "kubectl 1.35: run-job, logs, deletion, and the classification of its errors" { works_with 1.35; }
 
-@test "the newest kubectl: run-job, logs, deletion, and what its errors mean" { works_with newest; }
+@test "the newest kubectl: run-job, logs, deletion, and the classification of its errors" { works_with newest; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # bats file_tags=needs:kueue
-# Jobs in queues of a real Kueue, on a cluster of this file alone: Kueue stays on its cluster.
+# Jobs in queues of a real Kueue, on a cluster of this file, because Kueue cannot be removed from a cluster.
 
 setup_file() {
   load test_helper
@@ -23,7 +23,7 @@ teardown() { end_children; }
 
 teardown_file() { "$GKE_JOB_PYTHON" -m k8s stop --state "$CLUSTER_STATE"; }
 
-# A ClusterQueue with so much cpu, and a LocalQueue of that name. SPEC: JSON, more fields of the ClusterQueue.
+# Creates a ClusterQueue with an amount of cpu, and a LocalQueue with the same name. SPEC: JSON, fields of the ClusterQueue.
 create_queue() { # NAME CPU [SPEC]
   "$GKE_JOB_PYTHON" -c '
 import json, sys
@@ -40,7 +40,8 @@ print(json.dumps({"apiVersion": "v1", "kind": "List", "items": [
   kubectl wait --for condition=Active "localqueue/$1" --timeout 30s >/dev/null
 }
 
-# Values of a Job with 100m cpu in a queue, whose container runs a shell command; prints the file's path. MORE is JSON.
+# Writes the values of a Job with 100m cpu in a queue, whose container runs a shell command; prints the file's path. MORE is
+# JSON.
 queued() { # QUEUE SHELL-COMMAND [MORE]
   local file=$BATS_TEST_TMPDIR/values-$RANDOM.json
   "$GKE_JOB_PYTHON" -c '
@@ -57,7 +58,7 @@ submit() { # NAME QUEUE SHELL-COMMAND [MORE]
   assert_success
 }
 
-# Submits a Job that holds its quota until it is deleted.
+# Submits a Job that uses its quota until it is deleted.
 hold() { # NAME QUEUE [MORE]
   submit "$1" "$2" 'trap exit TERM; sleep 600 & wait' "${3:-{\}}"
   wait_until is_admitted "$1"
@@ -71,7 +72,7 @@ is_running() { # JOB
   [[ $(field "$1" '{.status.ready}') == 1 ]]
 }
 
-# Follows a Job in the background: its log is $BATS_TEST_TMPDIR/NAME.log.
+# Follows a Job in the background, with the log $BATS_TEST_TMPDIR/NAME.log.
 follow() { # NAME [OPTION...]
   bash "$REPOSITORY/scripts/follow-job" --job "$@" 2>"$BATS_TEST_TMPDIR/$1.log" 3>&- &
 }
@@ -88,7 +89,7 @@ workload() { # JOB
   kubectl get workloads --selector "kueue.x-k8s.io/job-uid=$(field "$1" '{.metadata.uid}')" --output name
 }
 
-# Whether Kueue gives that reason for that it has no quota for a Job.
+# Succeeds if Kueue reports TEXT as the reason why it reserves no quota for a Job.
 reason() { # JOB TEXT
   kubectl get "$(workload "$1")" --output 'jsonpath={.status.conditions[?(@.type=="QuotaReserved")].message}' |
     grep --quiet --fixed-strings -- "$2"
@@ -105,9 +106,9 @@ assert_place() { # JOB NUMBER
   assert_line "  Kueue: Workloads before it: $2 in its LocalQueue, $2 in its ClusterQueue"
 }
 
-# First what leaves no Job to be deleted: the garbage collector finds out within half a minute that there are Workloads.
+# First the cases without a deletion of Jobs: the garbage collector needs up to half a minute to discover Workloads.
 
-@test "a Job whose queue has room is admitted, runs, and its result is returned" {
+@test "a Job whose queue has quota is admitted, runs, and its result is returned" {
   create_queue roomy 1
   run_script run-job --template batch-job --name admitted --values "$(queued roomy 'echo 7 >/dev/termination-log')"
   assert_success
@@ -115,7 +116,7 @@ assert_place() { # JOB NUMBER
   assert_regex "$stderr" 'Job admitted is active'
 }
 
-@test "what the queue never has, and what it has no quota for: the advice names it" {
+@test "the advice names requests above the maximum capacity, and resources without a quota" {
   create_queue small 100m
   submit big small 'true' '{"resources": {"requests": {"cpu": "200m"}}}'
   submit gpu small 'true' '{"resources": {"limits": {"nvidia.com/gpu": "1"}}}'
@@ -128,7 +129,7 @@ assert_place() { # JOB NUMBER
   delete big gpu
 }
 
-@test "a queue that does not exist: the log within seconds, the advice, check-setup; --schedule-timeout ends the wait" {
+@test "a missing queue is in the log, the advice and check-setup; --schedule-timeout ends the wait" {
   local values
   values=$(queued nowhere 'true')
   run_script run-job --template batch-job --name lost --values "$values" --schedule-timeout 4
@@ -144,7 +145,7 @@ assert_place() { # JOB NUMBER
   assert_line --regexp '^ok +queue +LocalQueue nowhere is active$'
 }
 
-@test "a priority class that does not exist: Kueue makes no Workload, and the advice says why that may be" {
+@test "a missing priority class: Kueue makes no Workload, and the advice names possible reasons" {
   create_queue unranked 100m
   submit unranked unranked 'true' '{"labels": {"kueue.x-k8s.io/priority-class": "missing"}}'
   explain unranked
@@ -153,7 +154,7 @@ assert_place() { # JOB NUMBER
   delete unranked
 }
 
-@test "a Job that is evicted because its queue is drained is admitted again when it is opened" {
+@test "a Job that is evicted because its queue is drained is admitted again when the queue resumes" {
   create_queue drained 100m
   hold evicted drained
   follow evicted
@@ -168,7 +169,7 @@ assert_place() { # JOB NUMBER
   delete evicted
 }
 
-@test "a Job whose Workload is deactivated: the log and the advice" {
+@test "a deactivated Workload is in the log and in the advice" {
   create_queue off 100m
   hold deactivated off
   follow deactivated
@@ -181,7 +182,7 @@ assert_place() { # JOB NUMBER
   delete deactivated
 }
 
-@test "a full queue: the log has reason and place, Jobs are admitted in order, the timeline has the wait" {
+@test "a full queue: the log has reason and position, Jobs run in order, the timeline shows the wait" {
   create_queue full 100m
   hold holder full
   submit first full 'true'
@@ -206,7 +207,7 @@ assert_place() { # JOB NUMBER
   logs second '^  time: queued [0-9]+ s, '
 }
 
-@test "the Jobs with the higher WorkloadPriorityClass, or priority_class, go first" {
+@test "Jobs with a higher WorkloadPriorityClass, or priority_class, are admitted first" {
   create_queue ranks 100m
   hold holds ranks
   submit low ranks 'sleep 600'
@@ -221,7 +222,7 @@ assert_place() { # JOB NUMBER
   delete high middle low
 }
 
-@test "a Job that is preempted is suspended and queued again: follow-job logs by whom, goes on, and returns its result" {
+@test "a preempted Job is suspended and queued again: follow-job logs by which Job, and continues" {
   create_queue preempting 100m '{"preemption": {"withinClusterQueue": "LowerPriority"}}'
   submit modest preempting 'sleep 5; echo 7 >/dev/termination-log'
   wait_until is_running modest
@@ -242,7 +243,7 @@ assert_place() { # JOB NUMBER
   assert_output 7
 }
 
-@test "a gang waits for the quota of all its Pods, then all of them start" {
+@test "a gang waits for the quota of all its Pods, then all Pods start" {
   create_queue gangs 200m
   hold beside gangs
   run_script submit-job --template distributed-job --name gang \
@@ -258,7 +259,7 @@ assert_place() { # JOB NUMBER
   assert_field gang '{.status.succeeded}' 2
 }
 
-# Makes this test a ServiceAccount with roles of templates/.
+# Makes this test a ServiceAccount with Roles of templates/.
 become() { # NAME ROLE...
   kubectl create serviceaccount "$1" >/dev/null
   local role
@@ -267,10 +268,10 @@ become() { # NAME ROLE...
   export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
   use_token "$(kubectl create token "$1")"
   kubectl config use-context token >/dev/null
-  wait_until kubectl auth can-i --quiet create jobs.batch # the API server reads Roles a moment after they are made
+  wait_until kubectl auth can-i --quiet create jobs.batch # the API server reads new Roles with a delay
 }
 
-@test "with the optional Role, and nothing else, the reason and the place are read; without it the run is the same" {
+@test "the optional Role is enough to log the reason and the position; without it only these are missing" {
   create_queue roles 100m
   kubectl create --filename "$REPOSITORY/templates/role.yaml" --filename "$REPOSITORY/templates/role-kueue.yaml" >/dev/null
   hold occupant roles

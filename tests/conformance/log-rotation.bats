@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
 # bats file_tags=needs:log-rotation
-# Logs that the kubelet rotates, here at 64 KiB; what of it can be read is the kubelet's business, none of it twice.
+# Logs that the kubelet rotates, here at 64 KiB: follow-job reads what the kubelet returns, and no line twice.
 
 setup_file() {
   load test_helper
   use_generated_namespace
-  # 60 times 50 lines of about 130 bytes as they lie on the disk: 400 KB in 12 s.
+  # 60 times 50 lines of about 130 bytes on the disk: 400 KB in 12 s.
   # shellcheck disable=SC2016 # for the shell of the container
   create_job rotated 'n=0; while [ $n -lt 3000 ]; do n=$((n + 1)); printf "%-70s|\n" $n; [ $((n % 50)) != 0 ] || sleep 0.2; done'
 }
@@ -14,12 +14,12 @@ setup() { load test_helper; }
 
 teardown_file() { delete_namespace; }
 
-@test "a log that rotates while it is followed is read whole, every line once" {
+@test "a log that rotates while it is followed is read completely, every line once" {
   bash "$REPOSITORY/scripts/follow-job" --job rotated >"$BATS_TEST_TMPDIR/log" 2>/dev/null
   assert_equal "$(sed 's/^.* | \([0-9]*\) .*$/\1/' "$BATS_TEST_TMPDIR/log" | md5sum)" "$(seq 3000 | md5sum)"
 }
 
-@test "of a log that has rotated before, its last file is read, to the last line, every line once" {
+@test "the last file of a log that has already rotated is read to its end, every line once" {
   wait_for_condition Complete rotated
   bash "$REPOSITORY/scripts/follow-job" --job rotated >"$BATS_TEST_TMPDIR/log" 2>/dev/null
   local lines first

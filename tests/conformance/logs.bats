@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
-# The log endpoint, and what follow-job makes of it: every line, once, behind the end of its Pod's name.
+# The log endpoint, and follow-job: every line once, with the suffix of its Pod's name as prefix.
 
 setup_file() {
   load test_helper
@@ -36,13 +36,13 @@ pod_of() { # JOB
   assert_equal "$(printf '%s\n' "${lines[@]}" | sed 's/^.* | //')" $'line 1\nline 2\nline 3\nline 4'
 }
 
-@test "kubectl logs --follow ends with the container and has shown every line" {
+@test "kubectl logs --follow shows every line and ends with the container" {
   run kubectl logs --follow "$(pod_of slow)"
   assert_success
   assert_output $'line 1\nline 2\nline 3\nline 4'
 }
 
-@test "--since-time brings the lines from that second on, --timestamps when each was written" {
+@test "--since-time selects the lines from that second on, --timestamps adds the time of each line" {
   wait_for_condition Complete slow
   run kubectl logs "$(pod_of slow)" --timestamps
   assert_line --index 2 --regexp '^20[0-9-]+T[0-9:]+\.[0-9]+Z line 3$'
@@ -50,20 +50,20 @@ pod_of() { # JOB
   assert_output $'line 3\nline 4'
 }
 
-@test "stdout and stderr of a container are one log" {
+@test "stdout and stderr of a container are in one log" {
   wait_for_condition Complete streams
   run_script follow-job --job streams
   assert_equal "$(printf '%s\n' "${lines[@]}" | sed 's/^.* | //' | sort | xargs)" 'err out'
 }
 
-@test "a last line without newline is a line of its own" {
+@test "a last line without a newline is a line" {
   wait_for_condition Complete unended
   bash "$REPOSITORY/scripts/follow-job" --job unended 2>/dev/null >"$BATS_TEST_TMPDIR/log"
   assert_equal "$(wc --lines <"$BATS_TEST_TMPDIR/log")" 1
   assert_regex "$(<"$BATS_TEST_TMPDIR/log")" '^.{5} \| no newline$'
 }
 
-@test "a long log is whole, and bytes that are no UTF-8 stay what they are" {
+@test "a long log is complete, and bytes that are not UTF-8 are unchanged" {
   wait_for_condition Complete bytes
   bash "$REPOSITORY/scripts/follow-job" --job bytes 2>/dev/null >"$BATS_TEST_TMPDIR/log"
   assert_equal "$(wc --lines <"$BATS_TEST_TMPDIR/log")" 1001
@@ -71,14 +71,14 @@ pod_of() { # JOB
   assert_equal "$(tail --lines +2 "$BATS_TEST_TMPDIR/log" | sed 's/^.* | //' | md5sum)" "$(seq 1000 | md5sum)"
 }
 
-@test "A#44994: the logs of all Pods of a Job are shown, also beyond --max-log-streams" {
+@test "A#44994: the logs of all Pods of a Job are shown, even with more Pods than --max-log-streams" {
   run_script follow-job --job many --max-log-streams 1
   assert_success
   assert_equal "${#lines[@]}" 4
   assert_equal "$(printf '%s\n' "${lines[@]}" | sort --unique | wc --lines)" 4
 }
 
-@test "A#42144: every try of a failing Job shows its log before the Job's verdict" {
+@test "A#42144: the log of every failed Pod is shown before the end of the Job" {
   run_script follow-job --job retried
   assert_failure 1
   assert_equal "${#lines[@]}" 2
@@ -86,7 +86,7 @@ pod_of() { # JOB
 }
 
 # bats test_tags=needs:previous-logs
-@test "--previous is the log of the run before, of a container that was started again" {
+@test "--previous returns the log of the previous run of a restarted container" {
   wait_until log_has second "$(pod_of restarted)"
   run kubectl logs "$(pod_of restarted)" --previous
   assert_output first
@@ -98,19 +98,19 @@ pod_of() { # JOB
   assert_output --regexp '^[Ee]rror.*\(NotFound\): pods "never-was" not found'
 }
 
-# Follows a Job from its beginning until it has failed: fills status, out, err, and late, the seconds from there to the end.
+# Follows a Job until it has failed. Sets status, out, err, and late: the seconds from the failure to the end of follow-job.
 follow_to_failure() { # JOB [OPTION...]
-  local begun
+  local began
   out=$BATS_TEST_TMPDIR/out err=$BATS_TEST_TMPDIR/err
   bash "$REPOSITORY/scripts/follow-job" --job "$@" >"$out" 2>"$err" 3>&- &
   wait_for_condition Failed "$1"
-  begun=$SECONDS
+  began=$SECONDS
   wait_for $!
-  late=$((SECONDS - begun))
+  late=$((SECONDS - began))
 }
 
-@test "L2: a progress bar is shown as it goes, at most a line a second" {
-  # What has no newline yet reaches the log of a real container by 16 KiB at a time.
+@test "L2: a progress bar is shown while it changes, at most one line per second" {
+  # Without a newline, output reaches the log of a real container in parts of 16 KiB.
   # shellcheck disable=SC2016 # for the shell of the container
   create_job progress 'for n in $(seq 40); do printf "\r%4096s" "$n%"; sleep 0.2; done; printf "\rdone\n"; sleep 3'
   bash "$REPOSITORY/scripts/follow-job" --job progress >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
@@ -131,7 +131,7 @@ follow_to_failure() { # JOB [OPTION...]
   assert_equal "$(sed 's/^.....-*[^|]*| //' "$BATS_TEST_TMPDIR/log" | od -An -c | tr -d ' \n')" 'one\ntwo\n\nthree\n'
 }
 
-@test "L1: text that looks like a time is text" {
+@test "L1: text that looks like a timestamp is text" {
   create_job stamps 'printf "2026-01-01T00:00:00Z one\nx\n2026-01-01T00:00:00.123456789Z\nand so on\n"'
   wait_for_condition Complete stamps
   run_script follow-job --job stamps
@@ -140,7 +140,7 @@ follow_to_failure() { # JOB [OPTION...]
 }
 
 # bats test_tags=needs:init-containers
-@test "L3: an init container that fails: its log is read, and nothing is waited for" {
+@test "L3: the log of a failed init container is read without a wait for other logs" {
   create_job init-fails '' "$(job_spec "{\"initContainers\": [$(container prepare 'echo no data; exit 7')],
     \"containers\": [$(container main true)]}")"
   follow_to_failure init-fails
@@ -161,7 +161,7 @@ follow_to_failure() { # JOB [OPTION...]
   ((late <= 3))
 }
 
-@test "L5: a second container that goes on when the program has ended is said, and its log is followed" {
+@test "L5: a container that continues after the end of the main one is reported, and its log is followed" {
   local name
   for name in helper istio-proxy; do
     create_job "beside-$name" '' "$(job_spec "{\"containers\": [$(container main 'echo done'),

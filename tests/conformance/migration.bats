@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # bats file_tags=needs:init-containers,needs:host-path
-# The ported tasks of dags/MIGRATION.md, run by Airflow: what their containers see, and what the tasks return.
+# The ported tasks of dags/MIGRATION.md, run by Airflow: the environment of their containers, and their results.
 
 setup_file() {
   load test_helper
@@ -9,7 +9,7 @@ setup_file() {
   export AIRFLOW__CORE__LOAD_EXAMPLES=False PYTHONWARNINGS=ignore
   mkdir "$BATS_FILE_TMPDIR/claim" "$AIRFLOW__CORE__DAGS_FOLDER"
   printf 'b\na\n' >"$BATS_FILE_TMPDIR/claim/rows.txt"
-  chmod 777 "$BATS_FILE_TMPDIR/claim" # Kubernetes gives no hostPath to the fsGroup
+  chmod 777 "$BATS_FILE_TMPDIR/claim" # Kubernetes does not apply fsGroup to a hostPath
   create_volume "$BATS_FILE_TMPDIR/claim"
   create_what_the_tasks_name
   "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/ported.py" "$NAMESPACE" >"$AIRFLOW__CORE__DAGS_FOLDER/ported.py"
@@ -61,7 +61,7 @@ open("/dev/termination-log", "w").write(str(index * index))' >/dev/null
   kubectl create secret docker-registry registry --docker-username=u --docker-password=p >/dev/null
 }
 
-# Fails the first time; the claim is where the second try learns of it.
+# Fails in the first try, which leaves a file in the claim for the second try.
 train_program() {
   cat <<'END'
 import json, os, sys, urllib.request
@@ -85,7 +85,7 @@ Path("/airflow/xcom/return.json").write_text(json.dumps(seen))
 END
 }
 
-# A V1Job as the Kubernetes client serializes it.
+# Prints a V1Job as the Kubernetes client serializes it.
 job() {
   local spec
   spec=$(job_spec "{\"containers\": [$(container score 'echo 7 >/dev/termination-log')]}" \
@@ -112,7 +112,7 @@ job_of() { # TASK
   kubectl get jobs --output "jsonpath={.items[?(@.metadata.annotations.gke-job/task-id==\"$1\")].metadata.name}"
 }
 
-@test "the Pod: its program has the arguments, variables and files that it had before" {
+@test "the Pod: its program has the same arguments, variables and files as before" {
   assert_regex "$(returned train arguments)" '^\["--day=20[0-9]{2}-[0-9]{2}-[0-9]{2}"\]$'
   assert_equal "$(returned train variables)" '["churn", "3", "from-the-configmap", "of-the-database"]'
   assert_equal "$(returned train key)" '"to-sign-with"'
@@ -125,12 +125,12 @@ job_of() { # TASK
   assert_equal "$(returned train 'served by the sidecar')" '"a\nb\n"'
 }
 
-@test "the Pod: it failed once, and was tried again by the Job" {
+@test "the Pod: it failed once, and the Job retried it" {
   assert_field "$(job_of train)" '{.status.failed} {.status.succeeded} {.spec.backoffLimit}' '1 1 2'
   assert_equal "$(<"$BATS_FILE_TMPDIR/claim/tries")" xx
 }
 
-@test "the Pod: what says where it runs is as it was" {
+@test "the Pod: its scheduling fields are unchanged" {
   local job spec='{.spec.template.spec'
   job=$(job_of train)
   assert_field "$job" "$spec.imagePullSecrets}" '[{"name":"registry"}]'
@@ -142,7 +142,7 @@ job_of() { # TASK
     '{"limits":{"memory":"128Mi"},"requests":{"cpu":"100m","memory":"64Mi"}}'
 }
 
-@test "the Job: three indexes, two at once, and their results in order" {
+@test "the Job: three indexes, two in parallel, and their results in order" {
   local job
   job=$(job_of score)
   assert_equal "$(returned score)" '[0, 1, 4]'
@@ -151,7 +151,7 @@ job_of() { # TASK
   assert_field "$job" '{.metadata.labels.team} {.spec.template.metadata.labels.team}' 'vision vision'
 }
 
-@test "the whole V1Job: it runs as it is, in the namespace of the task" {
+@test "the complete V1Job: it runs unchanged, in the namespace of the task" {
   local job
   job=$(job_of score_as_it_was)
   assert_equal "$(returned score_as_it_was)" 7

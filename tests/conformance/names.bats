@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2153 # NAMESPACE is set by test_helper
-# Names that are none: of options, and in what others have written on a Job.
+# Invalid names: in options, and in annotations that others have written on a Job.
 
 setup_file() {
   load test_helper
@@ -14,8 +14,8 @@ setup() {
 
 teardown_file() { delete_namespace; }
 
-# Each of these options with each of these values, in both ways to write it, is refused before anything is asked. The
-# other options of the script follow.
+# Asserts that each of these options is refused with each of these values, in both notations, before any request. The
+# arguments are other options of the script.
 assert_no_names() { # SCRIPT "OPTION..." [ARGUMENT...]
   local name value
   for name in $2; do
@@ -30,7 +30,7 @@ assert_no_names() { # SCRIPT "OPTION..." [ARGUMENT...]
 
 CLUSTER='context namespace project location cluster'
 
-@test "S10: what begins with a dash is no name for the scripts that work on one Job: 64" {
+@test "S10: a name that begins with a dash is refused by the scripts for one Job: 64" {
   local script
   for script in follow-job poll-job collect-job delete-job explain-job; do
     assert_no_names "$script" "job"
@@ -41,7 +41,7 @@ CLUSTER='context namespace project location cluster'
   done
 }
 
-@test "S10: what begins with a dash is no name for the scripts that submit: 64" {
+@test "S10: a name that begins with a dash is refused by the scripts that submit: 64" {
   local script
   for script in submit-job run-job; do
     assert_no_names "$script" "name $CLUSTER" --template batch-job --values "$(values_file true)"
@@ -49,7 +49,7 @@ CLUSTER='context namespace project location cluster'
   done
 }
 
-@test "S10: what begins with a dash is no name for the scripts that look at many Jobs, or at none: 64" {
+@test "S10: a name that begins with a dash is refused by the scripts for many Jobs or none: 64" {
   assert_no_names list-jobs "$CLUSTER"
   assert_no_names watch-jobs "$CLUSTER"
   assert_no_names get-credentials "project location cluster"
@@ -58,7 +58,7 @@ CLUSTER='context namespace project location cluster'
   assert_no_names reap-jobs "$CLUSTER" --jobs "$BATS_TEST_TMPDIR/jobs" --airflow-environment test
 }
 
-@test "S10: a path, a line break or an empty name is no name of a Job: 64" {
+@test "S10: a path, a line break or an empty text as the name of a Job is refused: 64" {
   local name
   for name in ../x a/b 'a b' $'a\nb' 'a?b' 'a%2e' A "$(printf 'a%.0s' {1..254})"; do
     run_script poll-job --job "$name"
@@ -77,7 +77,7 @@ submit() { # TASK
     cut --delimiter=' ' --fields=1
 }
 
-@test "S6: one Job with odd annotations does not keep the others from being listed and deleted" {
+@test "S6: a Job with invalid annotations does not prevent that others are listed and deleted" {
   local odd other list=$BATS_TEST_TMPDIR/list
   odd=$(submit odd)
   other=$(submit other)
@@ -92,7 +92,7 @@ submit() { # TASK
   run_script reap-jobs --jobs "$list" --airflow-environment test --dry-run
   assert_success
   assert_line "$other"
-  # And an entry that Kubernetes would never give.
+  # And entries that Kubernetes would never return.
   "$GKE_JOB_PYTHON" -c 'import json, sys
 jobs = json.load(open(sys.argv[1]))
 print(json.dumps([{**jobs[0], "job": "--all"}, {**jobs[0], "namespace": 7}, "text", None, *jobs]))' "$list" >"$list.odd"

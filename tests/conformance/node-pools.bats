@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # bats file_tags=needs:node-pools
-# Jobs on node pools that grow and shrink: which nodes come for a profile, what is done where none come, and preemption.
+# Jobs on node pools with an autoscaler: nodes for a profile, missing nodes, and preemption.
 #
-# The programs run on the stand-in only; on the nodes of k8s KWOK plays what the annotations say (cluster/etc/kwok.yaml).
+# Programs run only on the stand-in; on the nodes of k8s KWOK simulates them with annotations (tests/dev/k8s/etc/kwok.yaml).
 
 setup_file() {
   load test_helper
@@ -31,7 +31,8 @@ teardown_file() {
   [[ $CONFORMANCE_CLUSTER != k8s ]] || "$GKE_JOB_PYTHON" -m k8s.pools stop --state "$CLUSTER_STATE"
 }
 
-# Writes values of a Pod that prints "began", and after some seconds leaves the result 7, unless it is ended; prints the file's path.
+# Writes the values of a Pod that prints "began" and has the result 7 after some seconds, unless it is ended; prints the
+# file's path.
 pool_values() { # SECONDS [VALUES]
   "$GKE_JOB_PYTHON" -c '
 import json, sys
@@ -53,19 +54,19 @@ start_job() { # TEMPLATE VALUES-FILE PROFILE OPTION... -> follower
   follower=$!
 }
 
-# The pools of the nodes of a Job's Pods, one a line.
+# Prints the pools of the nodes of a Job's Pods, a line each.
 pools_of() { # JOB
   kubectl get pods --selector "job-name=$1" --output 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' |
     sed --regexp-extended 's/^gke-ml-cluster-(.*)-[0-9]+$/\1/'
 }
 
-# Whether an event of one of a Job's Pods says that.
+# Succeeds if one of a Job's Pods has an event with this reason and message.
 pod_event() { # JOB REASON REGEXP
   kubectl get events --field-selector "reason=$2" \
     --output 'jsonpath={range .items[*]}{.involvedObject.name} {.message}{"\n"}{end}' | grep --quiet --extended-regexp "^$1-.* .*$3"
 }
 
-# Has Google take back the node on which the only Pod of a Job runs, as soon as it does.
+# Waits until the only Pod of a Job runs, and preempts its node.
 preempt() { # JOB
   local pod
   wait_until running "$1"
@@ -82,7 +83,7 @@ no_node() { # NODE
   [[ -z $(kubectl get node "$1" --ignore-not-found --output name) ]]
 }
 
-@test "a node comes for a profile that none fits, and the Job runs there" {
+@test "a node is added for a profile that fits no node, and the Job runs there" {
   run_job batch-job "$(pool_values 1)" gpu-l4-spot --name grown
   assert_success
   assert_output 7
@@ -92,7 +93,7 @@ no_node() { # NODE
   assert pod_event grown TriggeredScaleUp 'pod triggered scale-up: \[\{gpu-l4-spot-pool 0->1 \(max: 1\)\}\]'
 }
 
-@test "explain-job says that a node is on its way" {
+@test "explain-job reports that a node is being added" {
   run_script submit-job --template batch-job --values "$(pool_values 60)" --profile highmem --name awaited
   wait_until pod_event awaited TriggeredScaleUp 'highmem-pool'
   run_script explain-job --job awaited
@@ -107,7 +108,7 @@ no_node() { # NODE
   assert_equal "$(pools_of slice | uniq --count | xargs)" '4 tpu-v5e-16-pool'
 }
 
-@test "V9: a gang for which there is no room waits as a whole, up to --schedule-timeout" {
+@test "V9: a gang that does not fit waits as a whole, up to --schedule-timeout" {
   run_job distributed-job "$(pool_values 60 '{"nodes": 3}')" highmem --name gang --schedule-timeout 5
   assert_failure 124
   assert_regex "$stderr" '2 Pods? .*running'
@@ -115,14 +116,14 @@ no_node() { # NODE
   wait_until no_job gang
 }
 
-@test "an Indexed Job with more Pods than the pool has nodes goes on as they end" {
+@test "an Indexed Job with more Pods than the pool has nodes continues as Pods end" {
   run_job indexed-job "$(pool_values 1 '{"items": [1, 2, 3, 4, 5], "node_pool": "default-spot-pool"}')" cpu-large-spot --name sweep
   assert_success
   assert_output '[7,7,7,7,7]'
   assert_equal "$(pools_of sweep | sort --unique)" default-spot-pool
 }
 
-@test "where Google has no machines left the next attempt takes the fallback" {
+@test "when Google has no machines left, the next attempt takes the fallback" {
   run_job batch-job "$(pool_values 1)" scarce --name scarce --fallback --schedule-timeout 4
   assert_failure 124
   assert_regex "$stderr" 'GCE out of resources'
@@ -134,7 +135,7 @@ no_node() { # NODE
   assert_equal "$(pools_of scarce)" highmem-pool
 }
 
-@test "argo-workflows#2901: a Pod whose spot node is preempted is replaced, and is no failure" {
+@test "argo-workflows#2901: a Pod whose spot node is preempted is replaced without a failure" {
   start_job batch-job "$(pool_values 5 '{"retries": 0}')" cpu-large-spot --name preempted
   preempt preempted
   wait_for "$follower"
@@ -145,7 +146,7 @@ no_node() { # NODE
   wait_until no_node "$node"
 }
 
-@test "a distributed Job that loses a spot node has the fallback of its profile next" {
+@test "after a distributed Job loses a spot node, the next attempt takes the fallback of its profile" {
   start_job distributed-job "$(pool_values 5 '{"nodes": 1}')" highmem-spot --fallback --name lost
   preempt lost
   wait_for "$follower"
@@ -159,7 +160,7 @@ no_node() { # NODE
 }
 
 # bats test_tags=needs:priorities
-@test "a Job whose Pod is preempted by one of a higher priority goes on after it" {
+@test "a Job whose Pod is preempted by a Pod of a higher priority continues afterwards" {
   kubectl create priorityclass "$NAMESPACE" --value 1000 --description 'of this run'
   start_job batch-job "$(pool_values 5 '{"retries": 0}')" gpu-l4-spot --name modest
   wait_until running modest
@@ -173,7 +174,7 @@ no_node() { # NODE
   assert_field modest '{.status.failed} {.status.succeeded}' ' 1'
 }
 
-@test "A#56693: the result of a Pod whose node was scaled down is there, and its log is not waited for" {
+@test "A#56693: the result of a Pod whose node was scaled down is returned without a wait for its log" {
   run_script submit-job --template batch-job --values "$(pool_values 1)" --profile gpu-l4 --name scaled-down
   wait_for_condition Complete scaled-down
   node=$(kubectl get pods --selector job-name=scaled-down --output 'jsonpath={.items[0].spec.nodeName}')

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# run-job --once: checks of a Job that nobody waits for meanwhile, each in a process of its own.
+# run-job --once: checks of a Job in separate processes, between which no process waits for the Job.
 
 setup_file() {
   load test_helper
@@ -10,7 +10,7 @@ setup() { load test_helper; }
 
 teardown_file() { delete_namespace; }
 
-# Checks a Job until it is finished: appends the lines to $out; fills status, output, stderr, and checks, their number.
+# Checks a Job until it is finished. Appends the lines to $out; sets status, output, stderr, and checks: their number.
 check_to_end() { # JOB UID [OPTION...]
   out=$BATS_TEST_TMPDIR/out checks=0 status=75
   while ((status == 75)); do
@@ -20,7 +20,7 @@ check_to_end() { # JOB UID [OPTION...]
   done
 }
 
-@test "A#12136: over all checks of a Job each line is printed once, and the last one has the result" {
+@test "A#12136: all checks of a Job print each line once, and the last check prints the result" {
   # shellcheck disable=SC2016 # for the shell of the container
   local uid work='for n in $(seq 40); do echo line $n; printf "half "; sleep 0.25; echo whole; done; echo 7 >/dev/termination-log'
   uid=$(create_job counts "$work")
@@ -43,7 +43,7 @@ check_to_end() { # JOB UID [OPTION...]
   assert_regex "${stderr_lines[-1]}" 'Job tries failed: Job has reached the specified backoff limit'
 }
 
-@test "V5: a Pod that is removed between two checks leaves its result to the last one" {
+@test "V5: the last check returns the result of a Pod that was removed between two checks" {
   # shellcheck disable=SC2016 # for the shell of the container
   local uid pod work='[ $JOB_COMPLETION_INDEX = 0 ] || sleep 6; echo $((JOB_COMPLETION_INDEX + 10)) >/dev/termination-log'
   uid=$(create_job removed "$work" '{"completionMode": "Indexed", "completions": 2, "parallelism": 2}')
@@ -57,7 +57,7 @@ check_to_end() { # JOB UID [OPTION...]
   assert_equal "$output" '[10,11]'
 }
 
-@test "A#43938: a Job whose time is over is deleted when its log so far is printed" {
+@test "A#43938: after a timeout the log so far is printed and the Job is deleted" {
   local uid
   uid=$(create_job endless 'echo started; sleep 600')
   wait_until sh -c 'kubectl logs job/endless | grep --quiet started'

@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# Logs that break or do not come (L), and a Job that is gone when the cluster answers again (V8).
+# Interrupted and missing logs (L), and a Job that is removed while the cluster does not answer (V8).
 # shellcheck disable=SC2154 # job and status are set by functions of faults.bash
 # bats file_tags=needs:faults
 
 source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
 
-@test "L1: one line of more than 16 KiB in two pieces, the stream broken in between: every line is read once" {
+@test "L1: a line of more than 16 KiB whose stream breaks between two parts is read once" {
   local struck
   struck=$(requests struck)
   # shellcheck disable=SC2016 # for the shell of the container
@@ -21,7 +21,7 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_equal "$(tr -d '\na' <"$BATS_TEST_TMPDIR/long" | wc --bytes)" 8001
 }
 
-@test "L1: a line whose text looks like a time, where the stream broke" {
+@test "L1: a line whose text looks like a timestamp, at which the stream breaks, is read once" {
   # shellcheck disable=SC2016 # for the shell of the container
   start_suspended_job 'for n in $(seq 40); do echo "2030-01-01T00:00:00Z line $n"; sleep 0.1; done'
   fault log:drop=150:3
@@ -30,16 +30,16 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_equal "$(sed -n 's/.* | 2030-01-01T00:00:00Z line //p' "$BATS_TEST_TMPDIR/err")" "$(seq 40)"
 }
 
-# Waits until the Job is complete; run-job then ends within three seconds, with this result.
+# Waits until the Job is complete, and asserts that run-job ends within three seconds with this result.
 assert_ends_soon() { # RESULT
-  local begun
+  local began
   kubectl_directly wait --for condition=Complete "job/$job" --timeout 60s
-  begun=$SECONDS
+  began=$SECONDS
   assert_ended 0 "$1"
-  ((SECONDS - begun <= 5)) || fail "it took $((SECONDS - begun)) s"
+  ((SECONDS - began <= 5)) || fail "it took $((SECONDS - began)) s"
 }
 
-@test "L4: a node that does not answer to a log request delays nothing" {
+@test "L4: a node that does not answer a log request causes no delay" {
   start_suspended_job 'echo unheard; echo 4 >/dev/termination-log'
   fault log:blackhole
   resume "$job"
@@ -47,7 +47,7 @@ assert_ends_soon() { # RESULT
   assert grep --quiet 'the log of .* could not be read' "$BATS_TEST_TMPDIR/err"
 }
 
-@test "L4: the same in the middle of the log" {
+@test "L4: a node that stops to answer in the middle of a log causes no delay" {
   start_suspended_job 'echo heard; sleep 3; echo unheard; echo 4 >/dev/termination-log'
   resume "$job"
   said '| heard'
@@ -55,14 +55,14 @@ assert_ends_soon() { # RESULT
   assert_ends_soon 4
 }
 
-@test "L4: the same with errors instead of silence" {
+@test "L4: a node that answers log requests with errors causes no delay" {
   start_suspended_job 'echo unheard; echo 4 >/dev/termination-log'
   fault log:status=503
   resume "$job"
   assert_ends_soon 4
 }
 
-@test "V8: a Job that ends while the cluster does not answer, and is gone by its TTL: that is said, 1" {
+@test "V8: a Job that ends and is removed by its TTL while the cluster does not answer: a message, 1" {
   TTL=0 start_suspended_job 'true'
   uid=$(kubectl_directly get job "$job" --output 'jsonpath={.metadata.uid}')
   fault refuse
@@ -77,7 +77,7 @@ assert_ends_soon() { # RESULT
   assert_one_error 1 "Job $job .*is gone: it was deleted, or its TTL removed it; whether it succeeded is not known"
 }
 
-@test "V8: the same when somebody deletes it meanwhile" {
+@test "V8: a Job that a user deletes while the cluster does not answer: a message, 1" {
   start_suspended_job 'true'
   fault refuse
   said 'retrying for up to'
@@ -87,7 +87,7 @@ assert_ends_soon() { # RESULT
   assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" "Job $job .*is gone: .* whether it succeeded is not known"
 }
 
-@test "V8: another Job has the name when the cluster answers again: it is not followed" {
+@test "V8: a new Job with the same name after the outage is not followed" {
   start_suspended_job 'true'
   fault refuse
   said 'retrying for up to'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2016,SC2030,SC2031 # the shell of run_redirected expands; each test is a subshell
-# Output that cannot be written: closed by its reader, or full. The Job is treated as for any other interruption: 129.
+# Output that cannot be written because its reader has closed it or the disk is full. Like other interruptions: 129.
 
 setup_file() {
   load test_helper
@@ -17,27 +17,27 @@ teardown() { end_children; }
 
 teardown_file() { delete_namespace; }
 
-# Runs run-job by a shell command, as its arguments, that redirects its output.
+# Runs a shell command that gets the command of run-job as its arguments and redirects the output.
 run_redirected() { # SHELL-COMMAND [OPTION...]
   run timeout 60 bash -c "$1" shell bash "$REPOSITORY/scripts/run-job" --template batch-job \
     --values "$(values_file "$work")" --name "$name" "${@:2}"
 }
 
-@test "V10: the output goes to head -1: the Job is deleted, 129" {
+@test "V10: the output is piped to head -1: the Job is deleted, 129" {
   name='into-head'
   run_redirected 'set -o pipefail; "$@" 2>&1 | head -1; exit ${PIPESTATUS[0]}'
   assert_failure 129
   wait_until no_job "$name"
 }
 
-@test "V10: stderr alone is closed by its reader: the Job is deleted, 129" {
+@test "V10: the reader closes only stderr: the Job is deleted, 129" {
   name='stderr-into-head'
   run_redirected '{ "$@" 2>&3 | cat; exit ${PIPESTATUS[0]}; } 3> >(head -2 >/dev/null)'
   assert_failure 129
   wait_until no_job "$name"
 }
 
-@test "V10: with --on-kill keep the Job goes on when the output is closed" {
+@test "V10: with --on-kill keep the Job continues when the output is closed" {
   name='kept-after-head'
   run_redirected '"$@" 2>&1 | head -1; exit ${PIPESTATUS[0]}' --on-kill keep
   assert_failure 129
@@ -46,7 +46,7 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
   kubectl delete job "$name" --wait=false
 }
 
-@test "V10: stderr is closed from the beginning: the run does not hang, and leaves no Job that nobody watches" {
+@test "V10: with stderr closed from the beginning the run does not hang, and leaves no Job" {
   name=no-stderr work='echo training; echo 7 >/dev/termination-log'
   run_redirected '"$@" 2>&-'
   if ((status == 0)); then
@@ -57,7 +57,7 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
   fi
 }
 
-@test "V10: stdout is closed, or full: the result reaches nobody, 129, and the next run brings it" {
+@test "V10: with stdout closed or full the run ends with 129, and the next run returns the result" {
   local redirection
   work='echo training; echo 7 >/dev/termination-log'
   for redirection in '>&-' '>/dev/full'; do
@@ -70,7 +70,7 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
   done
 }
 
-@test "V10: the reader goes before the result is printed: 129, and the next run brings it" {
+@test "V10: the reader closes the pipe before the result: 129, and the next run returns the result" {
   work='sleep 2; echo 7 >/dev/termination-log'
   name='reader-gone'
   run_redirected '{ "$@" 2>/dev/null; echo $? >&3; } 3>&1 4> >(sleep 0.1) >&4'
@@ -79,7 +79,7 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
   assert_output 7
 }
 
-@test "V10: stdout and stderr are a full disk: 129, the Job is deleted" {
+@test "V10: stdout and stderr are on a full disk: 129, the Job is deleted" {
   name='full-output'
   run_redirected '"$@" >/dev/full 2>&1'
   assert_failure 129
@@ -110,7 +110,7 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
   fi
 }
 
-@test "V10: TMPDIR has little room: 78 before there is a Job" {
+@test "V10: TMPDIR has little free space: 78 before the Job is created" {
   local disk=$BATS_TEST_TMPDIR/small size
   mkdir "$disk"
   for size in 20k 32k; do
@@ -124,7 +124,7 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
   done
 }
 
-# Starts run-job with a stderr that nobody reads, and waits until that is full: fills runner.
+# Starts run-job with a stderr pipe that is not read, and waits until the pipe is full. Sets runner.
 start_unread() { # [OPTION...]
   mkfifo "$BATS_TEST_TMPDIR/unread"
   exec {unread}<>"$BATS_TEST_TMPDIR/unread"
@@ -139,7 +139,7 @@ is_full() { # PIPE
   ! printf x | timeout 0.2 dd of="$1" oflag=nonblock status=none 2>/dev/null
 }
 
-@test "V10: nobody reads stderr, and the run is terminated: the Job is deleted, 143" {
+@test "V10: a run whose stderr is not read is terminated: the Job is deleted, 143" {
   name='unread-terminated'
   start_unread
   kill -TERM -- "-$runner"
@@ -148,7 +148,7 @@ is_full() { # PIPE
   wait_until no_job "$name"
 }
 
-@test "V10: nobody reads stderr, and the time of --timeout is over: the Job is deleted" {
+@test "V10: a run whose stderr is not read reaches --timeout: the Job is deleted" {
   name='unread-timeout'
   start_unread --timeout 5
   wait_until no_job "$name"
@@ -156,14 +156,14 @@ is_full() { # PIPE
   wait_for "$runner"
 }
 
-@test "V10: the file of the log reaches its largest size: 129, the Job is deleted" {
+@test "V10: the log file reaches the file size limit: 129, the Job is deleted" {
   name='size-limit'
   run_redirected "ulimit -f 512; trap '' XFSZ; \"\$@\" >'$BATS_TEST_TMPDIR/log' 2>&1"
   assert_failure 129
   wait_until no_job "$name"
 }
 
-@test "V10: the same where the limit kills who exceeds it" {
+@test "V10: the file size limit kills with SIGXFSZ: 129, the Job is deleted" {
   name='size-signal'
   run_redirected "ulimit -f 512; \"\$@\" >'$BATS_TEST_TMPDIR/log' 2>&1"
   assert_failure 129

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # bats file_tags=needs:pod-security
-# A namespace that enforces the Pod Security Standard `restricted`: the shipped templates pass, others are told why not.
+# A namespace that enforces the Pod Security Standard `restricted`: the shipped templates pass, others get the reason.
 
 setup_file() {
   load test_helper
@@ -11,7 +11,7 @@ setup() { load test_helper; }
 
 teardown_file() { delete_namespace; }
 
-@test "a Job of the shipped template runs, without a warning" {
+@test "a Job of the shipped template runs without a warning" {
   local values
   values=$(values_file 'id -u >/dev/termination-log')
   run_script submit-job --template batch-job --values "$values" --dry-run
@@ -24,7 +24,7 @@ teardown_file() { delete_namespace; }
   assert_output 65532
 }
 
-@test "each shipped template passes with the values it requires and with all that it knows, without a warning" {
+@test "each shipped template passes with its required values and with all values, without a warning" {
   local manifest
   for manifest in "$REPOSITORY"/tests/unit/templates/golden/*/{minimal,everything}.yaml; do
     run --separate-stderr kubectl create --dry-run=server --output name --filename "$manifest"
@@ -34,7 +34,7 @@ teardown_file() { delete_namespace; }
   done
 }
 
-@test "a Job that is not restricted is created with a warning, and its Pods are refused, in an event of the Job" {
+@test "a Job that is not restricted is created with a warning, and an event reports the refused Pods" {
   run create_job careless 'true'
   assert_success
   assert_output --partial 'Warning: would violate PodSecurity "restricted:latest": allowPrivilegeEscalation != false'

@@ -1,9 +1,9 @@
-"""The Pods of Jobs of the shipped templates, for access.bats: with each profile, and with each template.
+"""The Pods of the shipped templates with each profile, for access.bats.
 
-python pods.py             prints them, as JSON; their names say template and profile
-python pods.py --compare   reads what the API server makes of them, and fails where a container asks for something else
+python pods.py             prints the Pods as JSON; their names consist of template and profile
+python pods.py --compare   reads the admitted Pods from stdin, and fails if the resources of a container have changed
 
-PYTHONPATH holds scripts/lib.
+PYTHONPATH must contain scripts/lib.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ VALUES: dict[str, dict[str, Any]] = {
     "distributed-job": {"nodes": 4, "scratch": "1Gi", "shared_memory": "64Mi"},
 }
 REPRESENTATIVE = "gpu-l4"
-SLICE = "tpu-v5e-16"  # four Pods, which only distributed-job can have
+SLICE = "tpu-v5e-16"  # needs four Pods, so only distributed-job supports it
 
 
 def pod(template: str, profile: str) -> dict[str, Any]:
-    """The Pod that Kubernetes makes from the Job of a template."""
+    """Return the Pod that Kubernetes makes from the Job of a template."""
     values = {"image": "busybox:1.37", "service_account": "gke-job", **VALUES[template]}
     manifest = render(
         template=template,
@@ -45,7 +45,7 @@ def pod(template: str, profile: str) -> dict[str, Any]:
 
 
 def pods() -> list[dict[str, Any]]:
-    """A Pod of batch-job for each profile, and of each other template for one."""
+    """Return a Pod of batch-job for each profile, and of each other template for one profile."""
     profiles = yaml.safe_load((TEMPLATES / "profiles.yaml").read_text())["profiles"]
     chosen = [("batch-job", profile) for profile in profiles if profile != SLICE]
     chosen += [("indexed-job", REPRESENTATIVE), ("distributed-job", REPRESENTATIVE), ("distributed-job", SLICE)]
@@ -53,13 +53,13 @@ def pods() -> list[dict[str, Any]]:
 
 
 def resources(one: dict[str, Any]) -> list[Any]:
-    """What each container asks for; a request that is not there is the limit, as Kubernetes has it."""
-    asked = [container["resources"] for container in one["spec"]["containers"]]
-    return [{**each, "requests": {**each.get("limits", {}), **each.get("requests", {})}} for each in asked]
+    """Return the resources of each container, with limits as default requests, as in Kubernetes."""
+    found = [container["resources"] for container in one["spec"]["containers"]]
+    return [{**each, "requests": {**each.get("limits", {}), **each.get("requests", {})}} for each in found]
 
 
 def main() -> None:
-    """Print the Pods, or compare."""
+    """Print or compare the Pods."""
     if "--compare" not in sys.argv:
         print(json.dumps({"apiVersion": "v1", "kind": "List", "items": pods()}))
         return
@@ -69,10 +69,10 @@ def main() -> None:
         text = text[end:].strip()
         for one in found.get("items", [found]):
             admitted[one["metadata"]["name"]] = one
-    for asked in pods():
-        name = asked["metadata"]["name"]
-        if resources(asked) != resources(admitted[name]):
-            sys.exit(f"{name} asks for {resources(asked)}, and gets {resources(admitted[name])}")
+    for expected in pods():
+        name = expected["metadata"]["name"]
+        if resources(expected) != resources(admitted[name]):
+            sys.exit(f"{name} has the resources {resources(admitted[name])}, not {resources(expected)}")
 
 
 if __name__ == "__main__":

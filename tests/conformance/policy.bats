@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # bats file_tags=needs:rbac,needs:policies
-# What templates/policy.yaml reserves for those whom it names: the toolkit's labels and annotations, and manualSelector.
+# templates/policy.yaml allows the toolkit's labels and annotations, and manualSelector, only for the users that it names.
 
 setup_file() {
   load test_helper
@@ -24,7 +24,7 @@ teardown_file() {
   delete_namespace
 }
 
-# With another label beside ours, for Kubernetes gives a Job without any those of its Pods.
+# Prints a Job with an additional label, because Kubernetes copies the labels of the Pods to a Job without labels.
 LABEL='"labels": {"app": "a", "gke-job/identity": "0123456789ab"}'
 ANNOTATION='"annotations": {"gke-job/manifest-hash": "0123456789ab"}'
 OURS="$LABEL, $ANNOTATION"
@@ -34,7 +34,7 @@ job_object() { # NAME METADATA [SPEC [METADATA-OF-ITS-PODS]]
     "$(job_spec "{\"containers\": [$(container main true)]}" "${3-}" "{${4-}}")"
 }
 
-# On no node, so that nobody else changes it.
+# Prints a Pod without a node, so that no component changes it.
 pod_object() { # NAME METADATA
   printf '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "%s"%s}, "spec": {"containers": [%s], "nodeSelector": {"no": "node"}}}' \
     "$1" "${2:+, $2}" "$(container main true)"
@@ -44,7 +44,7 @@ is_in_force() {
   ! kubectl create --dry-run=server --filename - >/dev/null 2>&1 <<<"$(pod_object probe "$LABEL")"
 }
 
-# Somebody in the group that the policy names, who may do everything.
+# Creates an object as a user in the group of the policy, who has all permissions.
 named=(--as ada --as-group ml-people --as-group system:masters)
 
 create() { # MANIFEST [KUBECTL-OPTION...]
@@ -55,7 +55,7 @@ change() { # KUBECTL-ARGUMENT...
   kubectl "$@" --dry-run=server
 }
 
-# The user of these tests may do everything, but the policy does not name them.
+# Asserts that the policy refuses a command of the user of these tests, who has all permissions but is not in the policy.
 assert_reserved() { # COMMAND...
   run --separate-stderr "$@"
   assert_failure
@@ -67,17 +67,17 @@ assert_allowed() { # COMMAND...
   assert_success
 }
 
-@test "the API server finds nothing wrong with the expressions of the policy" {
+@test "the API server accepts the expressions of the policy" {
   local status_of_policy='{.status.observedGeneration} {.status.typeChecking.expressionWarnings}'
   wait_until kubectl wait validatingadmissionpolicy "$NAMESPACE" --for 'jsonpath={.status.observedGeneration}=1' --timeout 1s
   assert_equal "$(kubectl get validatingadmissionpolicy "$NAMESPACE" --output "jsonpath=$status_of_policy")" '1 '
 }
 
-@test "for a user whom the policy names run-job runs to its result, and Pods get the labels of their Job" {
+@test "for a user in the policy run-job returns its result, and Pods get the labels of their Job" {
   cp "$BATS_FILE_TMPDIR/kubeconfig" "$BATS_TEST_TMPDIR/kubeconfig"
   export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
   use_token "$(kubectl create token everything)"
-  wait_until kubectl auth can-i --quiet --context token get jobs.batch # the API server reads Roles a moment after they are made
+  wait_until kubectl auth can-i --quiet --context token get jobs.batch # the API server reads new Roles with a delay
   run_script run-job --context token --namespace "$NAMESPACE" --template indexed-job --name named \
     --values <(printf '{"image": "busybox:1.37", "command": ["sh", "-c", "echo 7 >/dev/termination-log"], "items": [1]}')
   assert_success
@@ -96,13 +96,13 @@ assert_allowed() { # COMMAND...
   assert_reserved change annotate job ended gke-job/lost-attempts=2
 }
 
-@test "S4: for anybody else run-job ends with 65, which names the policy, and there is no Job" {
+@test "S4: for other users run-job ends with 65, names the policy, and creates no Job" {
   run_script run-job --template batch-job --values "$(values_file true)" --name refused
   assert_one_error 65 "a policy of the cluster denies it: .*ValidatingAdmissionPolicy '$NAMESPACE' .* gke-job/\* are reserved"
   assert no_job refused
 }
 
-@test "S4: nobody else creates a Job, its Pods or a Pod with a label or an annotation of the toolkit" {
+@test "S4: other users cannot create Jobs or Pods with a label or an annotation of the toolkit" {
   local metadata
   for metadata in "$LABEL" "$ANNOTATION"; do
     assert_reserved create "$(job_object forged "$metadata")"
@@ -113,13 +113,13 @@ assert_allowed() { # COMMAND...
   assert_allowed create "$(pod_object free '"labels": {"team": "a"}')"
 }
 
-@test "S4: nor does a controller on behalf of somebody else" {
+@test "S4: a controller cannot create them for other users" {
   local controllers=system:serviceaccount:kube-system
   assert_reserved create "$(job_object forged "$LABEL")" --as "$controllers:cronjob-controller"
   assert_reserved create "$(pod_object forged "$LABEL")" --as "$controllers:replicaset-controller"
 }
 
-@test "nobody else adds, changes or removes one, not by the status either; other labels are free" {
+@test "other users cannot add, change or remove these, not in the status either; other labels are free" {
   local kind verb
   for kind in job pod; do
     assert_reserved change label "$kind" ours gke-job/more=x
@@ -135,7 +135,7 @@ assert_allowed() { # COMMAND...
   assert_allowed change patch job ours --patch '{"spec": {"template": {"metadata": {"labels": {"team": "a"}}}}}'
 }
 
-@test "the group that the policy names may do all of it" {
+@test "the group in the policy may do all of this" {
   assert_allowed change label job ours --overwrite gke-job/identity=x "${named[@]}"
   assert_allowed change annotate pod ours gke-job/manifest-hash- "${named[@]}"
   assert_allowed create "$(job_object named-selector "$LABEL" "$MANUAL" "$SELECTED")" "${named[@]}"
@@ -144,7 +144,7 @@ assert_allowed() { # COMMAND...
 MANUAL='{"manualSelector": true, "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": "u"}}}'
 SELECTED='"labels": {"batch.kubernetes.io/controller-uid": "u"}'
 
-@test "S1: nobody else creates a Job with manualSelector" {
+@test "S1: other users cannot create a Job with manualSelector" {
   assert_reserved create "$(job_object impostor '' "$MANUAL" "$SELECTED")"
   assert_reserved change patch job ours --patch '{"spec": {"manualSelector": true}}'
   assert_allowed create "$(job_object free '' '{"manualSelector": false}')"

@@ -1,4 +1,4 @@
-"""Prints templates/policy.yaml for policy.bats, as JSON: in force in one namespace, with other names in its lists.
+"""Prints templates/policy.yaml for policy.bats, as JSON: restricted to one namespace, with other names in its lists.
 
 python policy.py POLICY-FILE NAMESPACE USER GROUP    USER and GROUP replace the last entry of the two lists
 """

@@ -1,6 +1,6 @@
-"""The tasks of dags/MIGRATION.md, as they are printed there.
+"""Extracts the tasks of dags/MIGRATION.md.
 
-python ported.py NAMESPACE prints the file of the DAG `ported`, in which they run in that namespace of kubectl's current
+python ported.py NAMESPACE prints the file of the DAG `ported`, whose tasks run in that namespace of kubectl's current
 context.
 """
 
@@ -23,18 +23,18 @@ with DAG("ported", schedule=None) as dag:
 
 
 def blocks(operator: str) -> list[str]:
-    """The blocks of Python that make a task of this operator."""
+    """Return the Python code blocks that make a task of an operator."""
     found = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     return [block for block in found if re.search(rf"^{operator}\(", block, re.MULTILINE)]
 
 
 def dag_file(namespace: str) -> str:
-    """A file with the DAG of all ported tasks, which do not depend on each other."""
+    """Return the file of the DAG of all ported tasks, which are independent."""
     code = "\n".join(blocks("GkeJobOperator"))
     code, clusters = re.subn(r"^CLUSTER = .*", "CLUSTER = None", code, flags=re.MULTILINE)
     code, namespaces = re.subn(r"^NAMESPACE = .*", f'NAMESPACE = "{namespace}"', code, flags=re.MULTILINE)
     if (clusters, namespaces) != (1, 1):
-        raise ValueError(f"{PAGE} sets CLUSTER {clusters} times, NAMESPACE {namespaces} times: it must be once")
+        raise ValueError(f"{PAGE} sets CLUSTER {clusters} times, NAMESPACE {namespaces} times: set each once")
     return HEAD + textwrap.indent(code, "    ")
 
 

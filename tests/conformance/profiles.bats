@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Which machine a Job gets: by name, by size, and after an attempt that had too little memory.
+# The profile of a Job: by name, by size, and after an attempt that failed for lack of memory, nodes or by preemption.
 
 setup_file() {
   load test_helper
@@ -31,14 +31,14 @@ submit() { # SHELL-COMMAND OPTION... -> job
   read -r job _ <<<"$output"
 }
 
-@test "a Job has the resources of its profile, and says which that is" {
+@test "a Job has the resources of its profile, and an annotation with the profile's name" {
   submit 'true' --profile-for rows=7
   assert_success
   assert_field "$job" '{.metadata.annotations.gke-job/profile}' large
   assert_field "$job" '{.spec.template.spec.containers[0].resources.limits.memory}' 64Mi
 }
 
-@test "a running Job of a larger profile is attached to with --escalate" {
+@test "with --escalate a submit attaches to a running Job of a larger profile" {
   submit 'sleep 60' --profile large
   local first=$output
   AIRFLOW_CTX_TRY_NUMBER=3 submit 'sleep 60' --profile small --escalate
@@ -46,7 +46,7 @@ submit() { # SHELL-COMMAND OPTION... -> job
   assert_equal "$output" "$first"
 }
 
-@test "after an attempt that was OOMKilled the next one has the next larger profile, and stays on the last" {
+@test "after an OOMKilled attempt the next one has the next larger profile, up to the last one" {
   local attempt
   for attempt in small large large; do
     submit 'tail /dev/zero' --profile small --escalate
@@ -58,7 +58,7 @@ submit() { # SHELL-COMMAND OPTION... -> job
   assert_regex "$stderr" 'the last attempt ended OOMKilled on profile large, which has no larger one: it stays'
 }
 
-@test "without --escalate an attempt that was OOMKilled is repeated as it was" {
+@test "without --escalate an OOMKilled attempt is repeated with the same profile" {
   submit 'tail /dev/zero' --profile small
   wait_for_condition Failed "$job"
   submit 'tail /dev/zero' --profile small
@@ -70,7 +70,7 @@ run_job() { # OPTION...
   run_script run-job --template batch-job --values "$(values_file 'echo 7 >/dev/termination-log')" --profiles "$profiles" "$@"
 }
 
-@test "after an attempt that got no nodes in time the next one has the fallback of its profile" {
+@test "after an attempt without nodes the next one has the fallback of its profile" {
   run_job --profile nowhere --fallback --schedule-timeout 2 --name moved
   assert_failure 124
   assert_regex "${stderr_lines[-1]}" 'Job moved in namespace .* got no nodes within 2 s and is ended; the next run of this task sees that'
@@ -84,7 +84,7 @@ run_job() { # OPTION...
   assert_field moved '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/unscheduled}' 'large '
 }
 
-@test "a mapped task takes the fallback by itself, and none for the others" {
+@test "a mapped task takes the fallback only for itself" {
   local index
   for index in 0 1; do
     GKE_JOB_MAP_INDEX=$index submit 'true' --profile nowhere
@@ -99,7 +99,7 @@ run_job() { # OPTION...
   done
 }
 
-@test "a task that was cleared begins with its own profile and counts anew, after a Job of another manifest too" {
+@test "a cleared task starts with its own profile and new counts, also after a changed manifest" {
   submit 'trap exit TERM; sleep 60 & wait' --profile fragile
   kubectl annotate job "$job" gke-job/unscheduled=60 gke-job/lost-attempts=1 >/dev/null
   AIRFLOW_CTX_TRY_NUMBER=2 submit 'trap exit TERM; sleep 61 & wait' --profile fragile --fallback
@@ -111,7 +111,7 @@ run_job() { # OPTION...
   assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'fragile '
 }
 
-@test "annotations that others have written are data: no number counts as none, and no profile is taken from them" {
+@test "foreign annotations are data: an invalid number counts as none, and they select no profile" {
   submit 'false' --profile fragile
   wait_for_condition Failed "$job"
   local mark=$BATS_TEST_TMPDIR/mark
@@ -127,7 +127,7 @@ run_job() { # OPTION...
   assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'fragile '
 }
 
-@test "an attempt that begins before the Job without nodes has failed replaces it" {
+@test "an attempt that starts before the Job without nodes has failed replaces that Job" {
   submit 'true' --profile nowhere
   kubectl annotate job "$job" gke-job/unscheduled=60 >/dev/null
   AIRFLOW_CTX_TRY_NUMBER=2 submit 'true' --profile nowhere --fallback
@@ -136,7 +136,7 @@ run_job() { # OPTION...
   assert_field "$job" '{.metadata.annotations.gke-job/profile}' large
 }
 
-@test "without --fallback, or with --on-kill keep, a Job that got no nodes in time is deleted or kept as ever" {
+@test "without --fallback, or with --on-kill keep, a Job without nodes is deleted or kept as usual" {
   run_job --profile nowhere --schedule-timeout 1 --name removed
   assert_failure 124
   wait_until no_job removed
@@ -145,14 +145,14 @@ run_job() { # OPTION...
   assert_field kept '{.metadata.annotations.gke-job/unscheduled}{.spec.activeDeadlineSeconds}' ''
 }
 
-@test "a Job that waits suspended has no nodes to lack: it is deleted, and does not fall back" {
+@test "a suspended Job does not lack nodes: it is deleted without a fallback" {
   printf '{"image": "busybox:1.37", "command": ["true"], "queue": "none"}' >"$BATS_TEST_TMPDIR/queued.json"
   run_job --values "$BATS_TEST_TMPDIR/queued.json" --profile nowhere --fallback --schedule-timeout 1 --name queued
   assert_failure 124
   wait_until no_job queued
 }
 
-# A distributed Job, which fails when its Pod is evicted.
+# Submits a distributed Job, which fails when its Pod is evicted.
 submit_distributed() { # TRY PROFILE [SHELL-COMMAND] -> job
   cat >"$BATS_TEST_TMPDIR/distributed.json" <<END
 {"image": "busybox:1.37", "nodes": 1, "command": ["sh", "-c", "${3:-trap 'exit 1' TERM; sleep 600 & wait}"]}
@@ -173,7 +173,7 @@ END_OF_EVICTION
   wait_for_condition Failed "$1"
 }
 
-@test "after as many attempts as the profile allows were lost to preemption the next one has its fallback" {
+@test "after fallback_after preemptions the next attempt has the fallback of the profile" {
   submit_distributed 1 fragile
   evict_pod_of "$job"
   submit_distributed 2 fragile
@@ -185,7 +185,7 @@ END_OF_EVICTION
   assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'large '
 }
 
-@test "an attempt that was OOMKilled and then one that was lost: the larger profile, then its fallback" {
+@test "an OOMKilled attempt and then a preempted one: the larger profile, then its fallback" {
   submit_distributed 1 meagre 'tail /dev/zero'
   wait_for_condition Failed "$job"
   submit_distributed 2 meagre

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # bats file_tags=needs:rbac
-# The Role of templates/role.yaml is enough, and each of its verbs is needed: without it the error names it.
+# The Role of templates/role.yaml is enough, and each of its verbs is needed: the error names a missing verb.
 
 setup_file() {
   load test_helper
@@ -18,7 +18,7 @@ setup() {
 
 teardown_file() { delete_namespace; }
 
-# Makes this test a ServiceAccount of roles.py: the one with the whole Role, or one that lacks a verb.
+# Makes this test a ServiceAccount of roles.py: with the whole Role, or without a verb.
 become() { # everything|VERB RESOURCE
   local account="$*" verb='create'
   [[ $account != 'create jobs' ]] || verb='get'
@@ -27,7 +27,7 @@ become() { # everything|VERB RESOURCE
   export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
   use_token "$(kubectl create token "$account")"
   kubectl config use-context token >/dev/null
-  wait_until kubectl auth can-i --quiet "$verb" jobs.batch # the API server reads Roles a moment after they are made
+  wait_until kubectl auth can-i --quiet "$verb" jobs.batch # the API server reads new Roles with a delay
 }
 
 run_job() { # SHELL-COMMAND [OPTION...]
@@ -38,7 +38,7 @@ gone() { # KIND/NAME
   [[ -z $(kubectl get "$1" --ignore-not-found --output name) ]]
 }
 
-@test "with exactly that Role run-job runs, attaches, replaces and is interrupted, and delete-job deletes" {
+@test "with exactly that Role run-job runs, attaches, replaces and is interrupted; delete-job deletes" {
   become everything
   run_job 'echo hello; echo 7 >/dev/termination-log'
   assert_success
@@ -70,7 +70,7 @@ gone() { # KIND/NAME
   assert_success
 }
 
-# Submits a Job and writes a list with nothing but it.
+# Submits a Job and writes a list that contains only this Job.
 list_abandoned() { # NAME
   run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 60 & wait')" --name "$1"
   assert_success
@@ -130,7 +130,7 @@ list_abandoned() { # NAME
   assert_regex "$stderr" 'cannot watch Job running: permission denied: .* cannot watch resource "jobs"'
 }
 
-@test "without patch on jobs, collect-job prints the result and says that it could not be marked" {
+@test "without patch on jobs, collect-job prints the result and reports that it could not set the mark" {
   wait_for_condition Complete complete
   become patch jobs
   run_script collect-job --job complete
@@ -140,7 +140,7 @@ list_abandoned() { # NAME
   assert_regex "$stderr" 'cannot mark Job complete as collected, so the next run of its task will take this result again: permission denied'
 }
 
-@test "with exactly that Role a Job without nodes is ended for the fallback, and without patch on jobs it is deleted" {
+@test "with exactly that Role a Job without nodes is ended for the fallback; without patch it is deleted" {
   printf 'profiles: {nowhere: {node_selector: {no-such: node}, fallback: cpu-small}}\n' >"$BATS_TEST_TMPDIR/team.yaml"
   local options=(--profiles "$BATS_TEST_TMPDIR/team.yaml" --profile nowhere --fallback --schedule-timeout 1)
   become everything
@@ -178,7 +178,7 @@ list_abandoned() { # NAME
   assert_regex "$stderr" 'cannot watch Job running: permission denied: .* cannot watch resource "pods"'
 }
 
-@test "without get on pods/log, the log is missing and says why; the verdict is right" {
+@test "without get on pods/log, a message replaces the log; the exit code is correct" {
   wait_for_condition Complete complete
   become get pods/log
   run_script follow-job --job complete
@@ -187,7 +187,7 @@ list_abandoned() { # NAME
   assert_regex "$stderr" 'cannot get resource "pods/log"'
 }
 
-@test "without list on events, explain-job says so and tells the rest" {
+@test "without list on events, explain-job reports that and prints the rest" {
   wait_for_condition Complete complete
   become list events
   run_script explain-job --job complete
@@ -196,7 +196,7 @@ list_abandoned() { # NAME
   assert_regex "$output" 'events.*permission denied: .* cannot list resource "events"'
 }
 
-@test "without list on events, follow-job and poll-job wait for a Pod all the same" {
+@test "without list on events, follow-job and poll-job still wait for a Pod" {
   create_job mounts true '{"template": {"spec": {
     "restartPolicy": "Never", "volumes": [{"name": "v", "secret": {"secretName": "never"}}],
     "containers": [{"name": "main", "image": "busybox:1.37", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]}}}'
@@ -207,7 +207,7 @@ list_abandoned() { # NAME
   assert_one_error 75 'Job mounts is not finished'
 }
 
-# Submits a Job that owns a ConfigMap, or a Service, under the name of this test.
+# Submits a Job with the name of this test that owns a ConfigMap or a Service.
 submit_owner() { # indexed-job|distributed-job [OPTION...]
   local own='"items": [1]'
   [[ $1 == indexed-job ]] || own='"nodes": 1'
@@ -215,7 +215,7 @@ submit_owner() { # indexed-job|distributed-job [OPTION...]
   run_script submit-job --template "$1" --values "$BATS_TEST_TMPDIR/owner.json" "${@:2}"
 }
 
-@test "with exactly that Role a Job owns a ConfigMap or a Service, and is attached to, and they go with it" {
+@test "with exactly that Role a Job owns a ConfigMap or a Service, which are deleted with the Job" {
   local template job object
   for template in indexed-job distributed-job; do
     become everything
@@ -236,14 +236,14 @@ submit_owner() { # indexed-job|distributed-job [OPTION...]
   done
 }
 
-@test "without create on configmaps, submit-job: 77, and there is no Job" {
+@test "without create on configmaps, submit-job: 77, and no Job is created" {
   become create configmaps
   submit_owner indexed-job --name denied-items
   assert_one_error 77 'cannot create ConfigMap/.*-items: permission denied: .* cannot create resource "configmaps"'
   assert gone job/denied-items
 }
 
-@test "without get on configmaps, submit-job: 77 where one is there already" {
+@test "without get on configmaps, submit-job: 77 if the ConfigMap exists" {
   become everything
   submit_owner indexed-job
   assert_success
@@ -253,14 +253,14 @@ submit_owner() { # indexed-job|distributed-job [OPTION...]
   assert_regex "$stderr" 'cannot read ConfigMap/.*-items: permission denied: .* cannot get resource "configmaps"'
 }
 
-@test "without create on services, submit-job: 77, and there is no Job" {
+@test "without create on services, submit-job: 77, and no Job is created" {
   become create services
   submit_owner distributed-job --name denied-group
   assert_one_error 77 'cannot create Service/.*: permission denied: .* cannot create resource "services"'
   assert gone job/denied-group
 }
 
-@test "without get on services, submit-job: 77 where one is there already" {
+@test "without get on services, submit-job: 77 if the Service exists" {
   become everything
   submit_owner distributed-job
   assert_success
@@ -270,7 +270,7 @@ submit_owner() { # indexed-job|distributed-job [OPTION...]
   assert_regex "$stderr" 'cannot read Service/.*: permission denied: .* cannot get resource "services"'
 }
 
-@test "no other verb is in the Role than those of this file" {
+@test "the Role has only the verbs of this file" {
   run "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/roles.py" --list "$REPOSITORY/templates/role.yaml"
   assert_success
   local verb resource

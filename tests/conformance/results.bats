@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The termination message, on which results rest: what the kubelet keeps of it, and what collect-job prints.
+# The termination message, which contains the result: the part that the kubelet keeps, and the output of collect-job.
 
 setup_file() {
   load test_helper
@@ -9,7 +9,7 @@ setup_file() {
   create_job nothing 'true'
   create_job long 'printf "begin%4096s" end >/dev/termination-log'
   create_job explained 'echo from the log; exit 1' '{}' '{"terminationMessagePolicy": "FallbackToLogsOnError"}'
-  # Fails once: an emptyDir would be new for each Pod, so the ConfigMap of a test says which try it is.
+  # Fails once: an emptyDir would be new for each Pod, so a ConfigMap of the test has the number of the try.
   # shellcheck disable=SC2016 # for the shell of the container
   create_job retried 'printf "\"$TRY\"" >/dev/termination-log; test "$TRY" = second' '{"backoffLimit": 6}' \
     '{"env": [{"name": "TRY", "valueFrom": {"configMapKeyRef": {"name": "try", "key": "try", "optional": true}}}]}'
@@ -24,7 +24,7 @@ message() { # JOB
     --output 'jsonpath={.items[0].status.containerStatuses[0].state.terminated.message}'
 }
 
-@test "JSON is the result as it is, on one line, and the Job is marked as collected" {
+@test "a JSON message is the result, on one line, and the Job is marked as collected" {
   wait_for_condition Complete json
   run_script collect-job --job json
   assert_success
@@ -32,20 +32,20 @@ message() { # JOB
   assert_regex "$(field json '{.metadata.annotations.gke-job/collected}')" '^20[0-9-]+T[0-9:]+Z$'
 }
 
-@test "text is a JSON string" {
+@test "a text message is a JSON string" {
   wait_for_condition Complete text
   run_script collect-job --job text
   assert_output '"gs://bucket/model \"v1\""'
 }
 
-@test "a container that left nothing has no message, and the result is null" {
+@test "a container without a message has the result null" {
   wait_for_condition Complete nothing
   assert_equal "$(message nothing)" ''
   run_script collect-job --job nothing
   assert_output 'null'
 }
 
-@test "a message is cut to its last 4096 bytes, and collect-job refuses the rest: 65" {
+@test "a message is cut to its last 4096 bytes, and collect-job refuses it: 65" {
   wait_for_condition Complete long
   run message long
   assert_equal "${#output}" 4096
@@ -54,12 +54,12 @@ message() { # JOB
   assert_one_error 65 'result cut at 4096 bytes, Pod long-.{5}, write larger results to object storage'
 }
 
-@test "FallbackToLogsOnError: the end of the log is the message of a container that failed without one" {
+@test "FallbackToLogsOnError: the message of a failed container without one is the end of its log" {
   wait_for_condition Failed explained
   assert_equal "$(message explained)" 'from the log'
 }
 
-@test "A#63838: the result is that of the Pod that succeeded, not of the one that failed before it" {
+@test "A#63838: the result is that of the Pod that succeeded, not of a Pod that failed before" {
   wait_until sh -c 'kubectl get pods --selector job-name=retried --output jsonpath={.items[*].status.phase} | grep Failed'
   kubectl create --filename - <<'JSON'
 {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "try"}, "data": {"try": "second"}}
@@ -76,7 +76,7 @@ JSON
   assert_one_error 1 'Job explained failed: it has no result'
 }
 
-# Runs a Job with these containers and collects its result: fills status, output and stderr.
+# Runs a Job with these containers and collects its result. Sets status, output and stderr.
 run_containers() { # NAME CONTAINERS [POD-METADATA [POD-SPEC]]
   create_job "$1" '' "$(job_spec "{\"containers\": [$2]${4:+, $4}}" '{}' "${3:-{\}}")"
   run_script follow-job --job "$1"
@@ -87,19 +87,19 @@ run_containers() { # NAME CONTAINERS [POD-METADATA [POD-SPEC]]
 LEAVES_1='echo 1 >/dev/termination-log'
 LEAVES_2='echo 2 >/dev/termination-log'
 
-@test "V4: the result is that of main, wherever it stands among the containers" {
+@test "V4: the result is that of main, at any position among the containers" {
   run_containers main-last "$(container istio-proxy true), $(container main "$LEAVES_1")"
   assert_output 1
   run_containers main-first "$(container main "$LEAVES_1"), $(container istio-proxy "$LEAVES_2")"
   assert_output 1
 }
 
-@test "V4: without main it is that of the container that is no known sidecar" {
+@test "V4: without main the result is that of the container that is no known sidecar" {
   run_containers no-main "$(container istio-proxy "$LEAVES_2"), $(container train "$LEAVES_1")"
   assert_output 1
 }
 
-@test "V4: the annotation kubectl.kubernetes.io/default-container names the container whose result counts" {
+@test "V4: the annotation kubectl.kubernetes.io/default-container names the container of the result" {
   run_containers annotated "$(container main "$LEAVES_2"), $(container worker "$LEAVES_1")" \
     '{"annotations": {"kubectl.kubernetes.io/default-container": "worker"}}'
   assert_output 1
@@ -109,14 +109,14 @@ LEAVES_2='echo 2 >/dev/termination-log'
 }
 
 # bats test_tags=needs:init-containers
-@test "V4: init containers leave no result" {
+@test "V4: init containers have no result" {
   run_containers with-init "$(container main "$LEAVES_1")" '{}' \
     "\"initContainers\": [$(container prepare "$LEAVES_2")]"
   assert_output 1
 }
 
 # bats test_tags=needs:init-containers
-@test "V4: a native sidecar leaves no result, and ends with its Pod" {
+@test "V4: a native sidecar has no result, and ends with its Pod" {
   local sidecar
   sidecar=$(container proxy "$LEAVES_2; trap exit TERM; sleep 60 & wait")
   run_containers with-sidecar "$(container train "$LEAVES_1")" '{}' \
@@ -124,7 +124,7 @@ LEAVES_2='echo 2 >/dev/termination-log'
   assert_output 1
 }
 
-@test "V5: a Pod that is removed before its result is collected leaves it all the same to who followed it" {
+@test "V5: a run that followed a Pod returns its result even if the Pod is removed before collection" {
   # shellcheck disable=SC2016 # for the shell of the container
   local template pod work='[ $JOB_COMPLETION_INDEX = 0 ] || sleep 6; echo $((JOB_COMPLETION_INDEX + 10)) >/dev/termination-log'
   as_task dag "$BATS_TEST_NAME" run
@@ -140,19 +140,19 @@ LEAVES_2='echo 2 >/dev/termination-log'
   assert_equal "$(<"$BATS_TEST_TMPDIR/out")" '[10,11]'
 }
 
-# Prints brackets, so many, and what closes them.
+# Prints NUMBER opening brackets and as many closing ones.
 nested() { # NUMBER
   printf "printf '%%%ss' | tr ' ' '[' >/tmp/nested; printf '%%%ss' | tr ' ' ']' >>/tmp/nested; cp /tmp/nested /dev/termination-log" "$1" "$1"
 }
 
-@test "S8: a result of 1,500 nested lists is refused: 65, in one line" {
+@test "S8: a result of 1,500 nested lists is refused with one line: 65" {
   create_job deep "$(nested 1500)"
   wait_for_condition Complete deep
   run_script collect-job --job deep
   assert_one_error 65 'result nested more than 100 levels deep, Pod deep-.{5}'
 }
 
-@test "S8: run-job of such a Job ends with 65, too; 100 levels are a result" {
+@test "S8: run-job of such a Job also ends with 65; 100 levels are accepted" {
   as_task dag "$BATS_TEST_NAME" run
   run_script run-job --template batch-job --values "$(values_file "$(nested 1500)")" --name deep-run
   assert_failure 65
@@ -163,7 +163,7 @@ nested() { # NUMBER
   assert_equal "${#output}" 200
 }
 
-@test "S8: numbers and names that JSON does not have are text, and an integer keeps its digits" {
+@test "S8: numbers and names that JSON lacks are text, and an integer keeps its digits" {
   create_job infinite 'echo "{\"loss\": NaN}" >/dev/termination-log'
   create_job large 'echo 123456789012345678901234567890 >/dev/termination-log'
   create_job digits 'printf %4000s | tr " " 9 >/dev/termination-log'

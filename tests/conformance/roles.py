@@ -1,7 +1,7 @@
-"""Prints what rbac.bats needs on the cluster, as JSON: ServiceAccounts, each bound to the shipped Role less one verb.
+"""Prints the objects for rbac.bats as JSON: ServiceAccounts, each bound to the shipped Role without one verb.
 
-python roles.py ROLE-FILE NAMESPACE    `everything` has the whole Role, `VERB-RESOURCE` all of it but that verb
-python roles.py --list ROLE-FILE       the verbs of the Role, a line each: VERB RESOURCE
+python roles.py ROLE-FILE NAMESPACE    `everything` has the whole Role, `VERB-RESOURCE` the Role without that verb
+python roles.py --list ROLE-FILE       prints the verbs of the Role, a line each: VERB RESOURCE
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ GROUP = "rbac.authorization.k8s.io"
 
 
 def verbs(role: Object) -> list[tuple[str, str]]:
-    """Verb and resource of everything that the Role allows."""
+    """Return verb and resource of all permissions of the Role."""
     return [(verb, resource) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]]
 
 
 def without(role: Object, verb: str, resource: str) -> Object:
-    """The Role less one verb on one resource."""
+    """Return the Role without one verb on one resource."""
     less = copy.deepcopy(role)
     for rule in less["rules"]:
         if rule["resources"] == [resource]:
@@ -34,7 +34,7 @@ def without(role: Object, verb: str, resource: str) -> Object:
 
 
 def account(name: str, role: Object, namespace: str) -> list[Object]:
-    """A ServiceAccount and its Role of the same name."""
+    """Return a ServiceAccount, a Role of the same name, and their RoleBinding."""
     metadata = {"name": name, "namespace": namespace}
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
@@ -50,7 +50,7 @@ def account(name: str, role: Object, namespace: str) -> list[Object]:
 
 
 def main() -> None:
-    """Print what the arguments ask for."""
+    """Print the objects, or the verbs."""
     if sys.argv[1] == "--list":
         for verb, resource in verbs(yaml.safe_load(Path(sys.argv[2]).read_text())):
             print(verb, resource)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2030,SC2031,SC2153,SC2154 # each test is a subshell; NAMESPACE and cluster are set by functions of the test helpers
-# The scripts from end to end: what a DAG task calls, and what it calls in its turn.
+# The scripts from end to end: run-job, which a DAG task calls, and the stages, which run-job calls.
 
 setup_file() {
   load test_helper
@@ -20,7 +20,7 @@ run_job() { # SHELL-COMMAND [OPTION...]
   run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
 }
 
-# Starts run-job in a process group of its own, as Airflow does, and waits until its Pod runs.
+# Starts run-job in its own process group, as Airflow does, and waits until its Pod runs.
 start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   setsid env --default-signal=HUP,INT,TERM bash "$REPOSITORY/scripts/run-job" --template batch-job \
     --values "$(values_file "$1")" "${@:2}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
@@ -29,7 +29,7 @@ start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
 }
 
-@test "run-job prints the log on stderr and the result, alone, on stdout" {
+@test "run-job prints the log on stderr, and only the result on stdout" {
   run_job 'echo training; echo "{\"loss\": 0.5}" >/dev/termination-log'
   assert_success
   assert_output '{"loss":0.5}'
@@ -38,7 +38,7 @@ start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
 }
 
 # bats test_tags=needs:gke-api
-@test "run-job reaches the cluster that --project, --location and --cluster name, without a kubeconfig" {
+@test "run-job uses the cluster of --project, --location and --cluster without a kubeconfig" {
   cluster_options
   unset KUBECONFIG
   run_job 'echo 1 >/dev/termination-log' "${cluster[@]}" --namespace "$NAMESPACE"
@@ -46,7 +46,7 @@ start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   assert_output 1
 }
 
-@test "run-job of a Job that fails ends with 1, the log and the reason, without a result" {
+@test "run-job of a failed Job ends with 1, prints the log and the reason, and no result" {
   run_job 'echo broken; exit 3'
   assert_failure 1
   assert_output ''
@@ -54,7 +54,7 @@ start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   assert_regex "${stderr_lines[-1]}" 'failed: Job has reached the specified backoff limit'
 }
 
-@test "A#43938: run-job that is terminated deletes the Job and ends with 143" {
+@test "A#43938: a terminated run-job deletes the Job and ends with 143" {
   start_job 'trap exit TERM; sleep 60 & wait'
   kill -TERM -- "-$runner"
   wait_for "$runner"
@@ -63,7 +63,7 @@ start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job $job in namespace $NAMESPACE is deleted"
 }
 
-@test "run-job that is terminated while it starts ends with 143 and leaves no Job and no file" {
+@test "a run-job terminated while it starts ends with 143 and leaves no Job and no file" {
   local milliseconds values
   values=$(values_file 'trap exit TERM; sleep 60 & wait')
   mkdir "$BATS_TEST_TMPDIR/tmp"
@@ -72,7 +72,7 @@ start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
       --template batch-job --values "$values" --name "early-$milliseconds" >/dev/null 2>&1 3>&- &
     runner=$!
     sleep "$(printf '0.%03d' "$milliseconds")"
-    kill -TERM -- "-$runner" 2>/dev/null || kill -TERM "$runner" # not yet in a group of its own
+    kill -TERM -- "-$runner" 2>/dev/null || kill -TERM "$runner" # it may not have its own group yet
     wait_for "$runner"
     assert_equal "$milliseconds: $status" "$milliseconds: 143"
     assert_equal "$(ls -A "$BATS_TEST_TMPDIR/tmp")" ''
@@ -84,7 +84,7 @@ no_early_jobs() {
   ! kubectl get jobs --output name | grep -q /early-
 }
 
-@test "A#58936: with --on-kill keep the Job goes on, and the next try brings its result" {
+@test "A#58936: with --on-kill keep the Job continues, and the next try returns its result" {
   start_job 'sleep 3; echo 7 >/dev/termination-log' --on-kill keep
   kill -TERM -- "-$runner"
   wait_for "$runner"
@@ -118,7 +118,7 @@ no_early_jobs() {
   wait_until no_job slow
 }
 
-@test "A#49784: a Pod that no node can take is waited for, with the scheduler's words" {
+@test "A#49784: run-job waits for a Pod that fits no node, and logs the scheduler's message" {
   local values=$BATS_TEST_TMPDIR/values.json
   echo '{"image": "busybox:1.37", "command": ["true"], "resources": {"requests": {"cpu": "1000"}}}' >"$values"
   run_script run-job --template batch-job --values "$values" --timeout 3
@@ -126,15 +126,15 @@ no_early_jobs() {
   assert_regex "$stderr" 'is waiting for a node: 0/[0-9]+ nodes are available: .*Insufficient cpu'
 }
 
-# Runs run-job on a Job of this spec.
+# Runs run-job with a Job of this spec.
 run_spec() { # SPEC [OPTION...]
   run_script run-job --template "$(job_template "$1")" "${@:2}"
 }
 
 SAVES='trap "echo saved; echo 7 >/dev/termination-log; exit 0" TERM; echo training; sleep 600 & wait'
 
-# Starts run-job, ends its Pod by a shell function of one argument, its name; the run is green, but that is said.
-assert_success_is_doubted() { # FUNCTION REASON
+# Starts run-job, and ends its Pod with a shell function that takes the Pod's name. Asserts success with a warning.
+assert_success_with_warning() { # FUNCTION REASON
   local pod
   start_job "$SAVES"
   wait_until grep --quiet '| training' "$BATS_TEST_TMPDIR/err"
@@ -156,21 +156,21 @@ delete_pod() { # POD
   kubectl delete pod "$1" --wait=false
 }
 
-@test "V7: a program that handles SIGTERM and ends with 0 when it is evicted: the log says what its success is worth" {
-  assert_success_is_doubted evict EvictionByEvictionAPI
+@test "V7: the log warns about the success of a program that exits with 0 on SIGTERM when it is evicted" {
+  assert_success_with_warning evict EvictionByEvictionAPI
 }
 
-@test "V7: the same when somebody deletes its Pod" {
-  assert_success_is_doubted delete_pod deleted
+@test "V7: the log warns about such a success when a user deletes the Pod" {
+  assert_success_with_warning delete_pod deleted
 }
 
-@test "V7: a success that nobody disturbed is not doubted" {
+@test "V7: the log has no such warning for an undisturbed success" {
   run_job 'echo 7 >/dev/termination-log'
   assert_success
   refute_regex "$stderr" 'being ended'
 }
 
-# The spec of an Indexed Job of two Pods, of which one node has room for only one; ANNOTATION is for the Job.
+# Sets spec: an Indexed Job of two Pods whose requests allow only one on a node.
 too_large_for_two() { # -> spec
   local node size
   read -r node size < <(kubectl get nodes --output \
@@ -184,7 +184,7 @@ print(int(quantity(sys.argv[1]) * 6 / 10))' "$size")
     '{"completionMode": "Indexed", "completions": 2, "parallelism": 2}')
 }
 
-@test "V9: a gang of two Pods, room for one: the schedule timeout ends the wait, 124" {
+@test "V9: a gang of two Pods with resources for one: the schedule timeout ends the wait, 124" {
   too_large_for_two
   printf '{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"annotations": {"gke-job/gang": "true"}}, "spec": %s}' \
     "$spec" >"$BATS_TEST_TMPDIR/gang.yaml.j2"
@@ -194,7 +194,7 @@ print(int(quantity(sys.argv[1]) * 6 / 10))' "$size")
   wait_until no_job gang
 }
 
-@test "V9: Pods that do not depend on each other begin as there is room: one that has a node stops the clock" {
+@test "V9: independent Pods start when they fit: a Pod with a node ends the schedule timeout" {
   too_large_for_two
   run_spec "$spec" --schedule-timeout 3 --timeout 10 --name no-gang
   assert_failure 124
@@ -213,22 +213,22 @@ finalizers() { # POD JSON-LIST
   kubectl patch pod "$1" --type merge --patch "{\"metadata\": {\"finalizers\": $2}}"
 }
 
-@test "V6: a Pod with a finalizer of somebody else: run again with --timeout, it ends by the clock and says what holds it" {
-  local pod begun
+@test "V6: a new run with --timeout ends in time and names the foreign finalizer of an old Pod" {
+  local pod began
   start_job 'sleep 2; exit 3' --name held
   pod=$(kubectl get pods --selector job-name=held --output 'jsonpath={.items[0].metadata.name}')
   finalizers "$pod" '["batch.kubernetes.io/job-tracking", "example.com/held"]'
   wait_for "$runner"
   assert_equal "$status" 1
-  begun=$SECONDS
+  began=$SECONDS
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'sleep 2; exit 3' --name held --timeout 6
-  ((SECONDS - begun < 20))
+  ((SECONDS - began < 20))
   finalizers "$pod" '[]'
   assert_failure 124
   assert_regex "$stderr" "example.com/held.* hold its Pod $pod"
 }
 
-@test "V6: delete-job waits for such a Pod only so long as it is told" {
+@test "V6: delete-job waits for such a Pod only for its timeout" {
   local pod
   create_job held-alone 'trap exit TERM; sleep 60 & wait'
   wait_until has_pod held-alone

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2030,SC2031,SC2153 # each test is a subshell; NAMESPACE is set by test_helper
-# What somebody else in the namespace can do to a run: nothing that they write is a command, a record or a result of ours.
+# Other users in the namespace: nothing that they write is used as a command, a record or a result.
 
 setup_file() {
   load test_helper
@@ -14,7 +14,7 @@ setup() {
   load test_helper
   as_task dag "$BATS_TEST_NAME" run
   MARK=$BATS_TEST_TMPDIR/executed
-  # What a shell, an arithmetic expression or a reader of records would take for its own.
+  # Text that a shell, an arithmetic expression or a parser of records could interpret.
   HOSTILE="0|n|Running
 job|MODIFIED|u|Active|x[\$(touch $MARK)]|0|2||x
 ::endgroup::
@@ -25,8 +25,8 @@ teardown() { end_children; }
 
 teardown_file() { delete_namespace; }
 
-# Creates a Pod, or a Job with a selector of its own, that bears the labels of our Job and runs a shell command. The Pod
-# has another controller, for the Job controller adopts one that has none: then Kubernetes itself counts it as the Job's.
+# Creates a Pod, or a Job with a manual selector, that has the labels of a Job of the toolkit and runs a shell command. The
+# Pod has another controller, because the Job controller adopts a Pod without one and counts it.
 create_impostor() { # pod|job NAME UID SHELL-COMMAND
   "$GKE_JOB_PYTHON" -c '
 import json, sys
@@ -53,7 +53,7 @@ launch_job() { # SHELL-COMMAND [OPTION...] -> runner
   runner=$!
 }
 
-# Starts run-job, waits for its Pod: fills runner, job, uid.
+# Starts run-job and waits for its Pod. Sets runner, job, uid.
 start_job() { # SHELL-COMMAND [OPTION...]
   launch_job "$@"
   wait_until grep --quiet 'is running on' "$BATS_TEST_TMPDIR/err"
@@ -61,7 +61,7 @@ start_job() { # SHELL-COMMAND [OPTION...]
   uid=$(field "$job" '{.metadata.uid}')
 }
 
-# The result and the log are those of our Pod alone, and nothing was executed.
+# Asserts that result and log are only of the Pod of run-job, and that nothing was executed.
 assert_untouched() { # RESULT
   wait_for "$runner"
   assert_equal "$status" 0
@@ -72,26 +72,26 @@ assert_untouched() { # RESULT
   assert [ ! -e "$MARK" ]
 }
 
-@test "S1, S3: a Pod of somebody else with the labels of our Job is not followed, and its result is not ours" {
+@test "S1, S3: a foreign Pod with the labels of the Job is not followed, and its result is not used" {
   start_job 'sleep 3; echo 7 >/dev/termination-log'
   create_impostor pod impostor "$uid" 'echo impostor speaks; echo 666 >/dev/termination-log'
   assert_untouched 7
 }
 
-@test "S3: the log of such a Pod that never ends is not waited for" {
+@test "S3: run-job does not wait for the endless log of such a Pod" {
   start_job 'sleep 3; echo 7 >/dev/termination-log'
   create_impostor pod impostor-that-stays "$uid" 'echo impostor speaks; sleep 60'
   assert_untouched 7
 }
 
 # bats test_tags=needs:manual-selector
-@test "S1: a Job with manualSelector whose Pods bear our labels and code in their annotations" {
+@test "S1: a Job with manualSelector, the Job's labels and code in annotations has no effect" {
   start_job 'sleep 4; echo 7 >/dev/termination-log'
   create_impostor job impostor-job "$uid" 'echo impostor speaks; echo 666 >/dev/termination-log; sleep 2'
   assert_untouched 7
 }
 
-@test "S1: code in an annotation that comes by values" {
+@test "S1: code in an annotation from the values is not executed" {
   "$GKE_JOB_PYTHON" -c '
 import json, sys
 text = sys.argv[1]
@@ -104,7 +104,7 @@ print(json.dumps({"image": "busybox:1.37", "command": ["sh", "-c", "echo 7 >/dev
   assert_untouched 7
 }
 
-@test "S7: what a container writes cannot be taken for a line of ours, nor close a group of Airflow's" {
+@test "S7: container output cannot imitate lines of the toolkit or close a group of Airflow's log" {
   launch_job 'sleep 1; printf "a\rrun-job: Job is complete\n\033[2J::endgroup::\n\033[31mred\n\nrun-job: Job is complete\n"; echo 7 >/dev/termination-log'
   assert_untouched 7
   refute grep --quiet $'\033\\[2J' "$BATS_TEST_TMPDIR/err"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Suspended Jobs, as Kueue and people make them: they wait and lose nothing.
+# Suspended Jobs, as Kueue and users create them: they wait without a failure.
 
 setup_file() {
   load test_helper
@@ -20,7 +20,7 @@ pod_is_running() { # JOB
   [[ $(field "$1" '{.status.ready}') == 1 ]]
 }
 
-@test "A#70585: a Job that is created suspended has no Pod and has not started; follow-job waits until it is resumed" {
+@test "A#70585: a Job that is created suspended has no Pod; follow-job waits until it is resumed" {
   create_job created 'true' '{"suspend": true}'
   bash "$REPOSITORY/scripts/follow-job" --job created 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   wait_until grep 'Job created is suspended' "$BATS_TEST_TMPDIR/err"
@@ -35,7 +35,7 @@ pod_is_running() { # JOB
   event created Resumed 'Job resumed'
 }
 
-@test "a running Job that is suspended loses its Pod, which is no failure, and gets a new one when it is resumed" {
+@test "a suspended running Job loses its Pod without a failure, and gets a new one when resumed" {
   create_job running 'trap exit TERM; sleep 60 & wait' '{"backoffLimit": 0}'
   bash "$REPOSITORY/scripts/follow-job" --job running 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   local follower=$!

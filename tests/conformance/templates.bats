@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The shipped templates for several Pods: items of a list, and Pods that find each other.
+# The shipped templates for several Pods: items of a list, and Pods that communicate.
 
 setup_file() {
   load test_helper
@@ -23,12 +23,12 @@ print(json.dumps({"image": "busybox:1.37", "command": ["sh", "-c", command], "re
   run_script run-job --template "$1" --values "$BATS_TEST_TMPDIR/values.json" --name "${BATS_TEST_NUMBER}-$1"
 }
 
-@test "each item of a list has a Pod, and the results are in the order of the items" {
+@test "each item of a list has a Pod, and the results have the order of the items" {
   # shellcheck disable=SC2016 # for the shell of the container
   run_template indexed-job 'cat $ITEM_FILE >/dev/termination-log' \
     '{"items": ["$(ITEMS) \"quoted\"", 7, {"rate": 0.5}, "null"]}'
   assert_success
-  # shellcheck disable=SC2016 # what a value says is never a reference
+  # shellcheck disable=SC2016 # a value is never expanded
   assert_output '["$(ITEMS) \"quoted\"",7,{"rate":0.5},null]'
 }
 
@@ -38,8 +38,8 @@ print(json.dumps({"image": "busybox:1.37", "command": ["sh", "-c", command], "re
   assert_output '[]'
 }
 
-@test "an item that fails for good fails the Job, but not before the others have ended" {
-  # shellcheck disable=SC2016 # likewise
+@test "an item that finally fails fails the Job after the other items have ended" {
+  # shellcheck disable=SC2016 # for the shell of the container
   run_template indexed-job 'test $(cat $ITEM_FILE) != bad || exit 3; sleep 3' \
     '{"items": ["bad", "good"], "retries": 5, "no_retry_exit_codes": [3]}'
   assert_failure 1
@@ -47,15 +47,15 @@ print(json.dumps({"image": "busybox:1.37", "command": ["sh", "-c", command], "re
   assert_field 3-indexed-job '{.status.conditions[?(@.type=="Failed")].reason}' FailedIndexes
 }
 
-@test "a failed item is tried again by itself" {
-  # shellcheck disable=SC2016 # likewise
+@test "only a failed item is retried" {
+  # shellcheck disable=SC2016 # for the shell of the container
   run_template indexed-job 'exit $(cat $ITEM_FILE)' '{"items": [0, 3], "retries": 1}'
   assert_failure 1
   assert_field 4-indexed-job '{.status.failedIndexes} {.status.completedIndexes} {.status.failed}' '1 0 2'
 }
 
-# Runs a distributed Job whose containers run a Python program; MORE is JSON that overrides the values. Its Service has the name
-# of the Job, which is why it does not begin with a digit.
+# Runs a distributed Job whose containers run a Python program; MORE is JSON that overrides the values. The name of the Job is
+# also that of its Service, so it must not begin with a digit.
 run_group() { # PROGRAM MORE
   "$GKE_JOB_PYTHON" -c '
 import json, sys
@@ -97,7 +97,7 @@ time.sleep(600)' '{"nodes": 2}'
   assert_field "group-$BATS_TEST_NUMBER" '{.status.conditions[?(@.type=="Failed")].reason}' BackoffLimitExceeded
 }
 
-@test "a volume that is mounted at two paths is one" {
+@test "a volume that is mounted at two paths is one volume" {
   run_template batch-job 'echo 7 >/a/file; cat /b/file >/dev/termination-log' \
     '{"volumes": {"/a": {"emptyDir": {}, "name": "both"}, "/b": {"name": "both", "readOnly": true}}}'
   assert_success

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# What the cases share: `load test_helper` in setup_file and setup.
+# Shared by the cases: `load test_helper` in setup_file and setup.
 
 : "${CONFORMANCE_CLUSTER:?is not set: run the suite with make conformance}"
 source "$BATS_TEST_DIRNAME/../integration/test_helper.bash"
 
-# A namespace of this file alone; setup_file of every file calls it. EXTRA is JSON: more labels.
+# Creates a namespace for this file; setup_file of every file calls it. EXTRA is JSON: more labels.
 use_generated_namespace() { # [EXTRA]
   unset "${!AIRFLOW_CTX_@}" GKE_JOB_MAP_INDEX GKE_JOB_AIRFLOW_ENVIRONMENT COMPOSER_ENVIRONMENT
   NAMESPACE=gke-job-conformance-$(basename "$BATS_TEST_FILENAME" .bats)-$CONFORMANCE_RUN
@@ -17,7 +17,7 @@ END_OF_NAMESPACE
   kubectl config set-context --current --namespace "$NAMESPACE" >/dev/null
 }
 
-# Gives its place on the cluster to the next file. The stand-in cannot delete a namespace; it ends soon.
+# Releases the resources of this file. The stand-in cannot delete a namespace, and ends after the run.
 delete_namespace() {
   if [[ $CONFORMANCE_CLUSTER == localgke ]]; then
     kubectl delete jobs --all --wait=false >/dev/null
@@ -34,7 +34,7 @@ assert_field() { # JOB JSONPATH EXPECTED
   assert_equal "$(field "$1" "$2")" "$3"
 }
 
-# The conditions of a Job in their order: TYPE=STATUS:REASON ...
+# Prints the conditions of a Job in their order: TYPE=STATUS:REASON ...
 conditions() { # JOB
   field "$1" '{range .status.conditions[*]}{.type}={.status}:{.reason} {end}' | sed 's/ $//'
 }
@@ -43,24 +43,24 @@ wait_for_condition() { # CONDITION JOB
   kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"$1\")].status}=True" "job/$2" --timeout 60s
 }
 
-# Whether an object has an event with that reason, whose message begins so.
+# Succeeds if an object has an event with this reason whose message contains MESSAGE.
 event() { # OBJECT REASON MESSAGE
   kubectl get events --field-selector "involvedObject.name=$1,reason=$2" --output jsonpath='{.items[*].message}' |
     grep --quiet --fixed-strings "$3"
 }
 
-# A context "token" for whoever has that token, in the namespace of this file.
+# Adds a context "token" for the user of a token, in the namespace of this file.
 use_token() { # TOKEN
   kubectl config set-credentials token --token "$1" >/dev/null
   kubectl config set-context token --user token --namespace "$NAMESPACE" \
     --cluster "$(kubectl config view --minify --output 'jsonpath={.contexts[0].context.cluster}')" >/dev/null
 }
 
-# Ends what a test has started in the background: `teardown` of files that do.
+# Ends the background processes of a test; for `teardown`.
 end_children() {
   local children
   children=$(jobs -pr)
-  # shellcheck disable=SC2086 # one word a process
+  # shellcheck disable=SC2086 # one word for each process
   [[ -z $children ]] || kill $children
 }
 
@@ -68,7 +68,7 @@ no_pods() { # JOB
   [[ -z $(kubectl get pods --selector "job-name=$1" --output name) ]]
 }
 
-# A container as JSON, whose program is a shell command.
+# Prints a container that runs a shell command, as JSON.
 container() { # NAME SHELL-COMMAND
   "$GKE_JOB_PYTHON" -c '
 import json, sys
@@ -76,7 +76,7 @@ name, command = sys.argv[1:]
 print(json.dumps({"name": name, "image": "busybox:1.37", "command": ["sh", "-c", command]}))' "$@"
 }
 
-# The spec of a Job as JSON, for create_job and job_template: fields of its Pod, of itself, and of the Pod's metadata.
+# Prints the spec of a Job as JSON, for create_job and job_template, from fields of the Pod, the Job and the Pod's metadata.
 job_spec() { # POD-SPEC [SPEC [POD-METADATA]]
   "$GKE_JOB_PYTHON" -c '
 import json, sys
@@ -86,7 +86,7 @@ print(json.dumps({"backoffLimit": 0, "template": {"metadata": metadata, "spec": 
 ' "$1" "${2:-{\}}" "${3:-{\}}"
 }
 
-# Writes a template of a Job with this spec; prints the file's path.
+# Writes a template of a Job with a spec; prints the file's path.
 job_template() { # SPEC
   printf '{"apiVersion": "batch/v1", "kind": "Job", "spec": %s}\n' "$1" >"$BATS_TEST_TMPDIR/job.yaml.j2"
   printf '%s\n' "$BATS_TEST_TMPDIR/job.yaml.j2"

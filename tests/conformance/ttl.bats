@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Jobs that go by themselves when they are finished.
+# Finished Jobs with a TTL.
 
 setup_file() {
   load test_helper
@@ -16,7 +16,7 @@ teardown_file() { delete_namespace; }
   assert_equal "$(kubectl get pods --selector job-name=expired --output name)" ''
 }
 
-# Follows a Job that is removed as soon as it is finished, from before it runs: fills status.
+# Follows a Job with the TTL 0 from before its start to its removal. Sets status.
 follow_to_its_removal() { # JOB SHELL-COMMAND
   create_job "$1" "$2" '{"suspend": true, "ttlSecondsAfterFinished": 0}'
   bash "$REPOSITORY/scripts/follow-job" --job "$1" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
@@ -25,12 +25,12 @@ follow_to_its_removal() { # JOB SHELL-COMMAND
   wait_for $!
 }
 
-@test "k#1482: a Job that is removed as soon as it is complete was complete: follow-job ends with 0" {
+@test "k#1482: follow-job ends with 0 for a Job that is removed as soon as it is complete" {
   follow_to_its_removal at-once 'true'
   assert_equal "$status" 0
 }
 
-@test "a Job that is removed as soon as it has failed has failed: follow-job ends with 1" {
+@test "follow-job ends with 1 for a Job that is removed as soon as it has failed" {
   follow_to_its_removal failing 'exit 3'
   assert_equal "$status" 1
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What the API refuses, in its own words, and the exit codes that the scripts make of it.
+# Objects that the API refuses, its messages, and the exit codes of the scripts.
 
 setup_file() {
   load test_helper
@@ -37,12 +37,12 @@ assert_refused() { # SPEC POD-SPEC REGEXP
     'cannot unmarshal string into Go struct field JobSpec.spec.backoffLimit of type int32'
 }
 
-@test "values out of range are refused, all in one message: 65" {
+@test "values out of range are refused together in one message: 65" {
   assert_refused '{"backoffLimit": -1, "parallelism": -2}' '{}' \
     '\* spec.parallelism: Invalid value: -2: must be greater than or equal to 0.*\* spec.backoffLimit: Invalid value: -1: must be'
 }
 
-@test "a restart policy that no Job may have is refused: 65" {
+@test "a restart policy that Jobs cannot have is refused: 65" {
   assert_refused '{}' '{"restartPolicy": "Always"}' \
     'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'
 }
@@ -52,7 +52,7 @@ assert_refused() { # SPEC POD-SPEC REGEXP
     'spec.completions: Required value: when completion mode is Indexed'
 }
 
-@test "a mount of a volume that is not there is refused by the API server as well" {
+@test "the API server also refuses a mount of a missing volume" {
   template '{}' '{"containers": [{"name": "main", "image": "busybox:1.37",
     "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}'
   sed 's/"kind": "Job"/&, "metadata": {"name": "refused"}/' "$BATS_TEST_TMPDIR/job.yaml.j2" >"$BATS_TEST_TMPDIR/job.json"
@@ -61,7 +61,7 @@ assert_refused() { # SPEC POD-SPEC REGEXP
   assert_output --partial 'spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data"'
 }
 
-# Submits a Job of lines with these values; REGEXP is what Kubernetes says, and LINE where the template says the field.
+# Submits a Job of the template lines.yaml.j2. REGEXP matches the message of Kubernetes; LINE is the line of FIELD.
 assert_refused_in_line() { # VALUES REGEXP FIELD LINE
   cat >"$BATS_TEST_TMPDIR/lines.yaml.j2" <<'END'
 apiVersion: batch/v1
@@ -80,7 +80,7 @@ END
   assert_one_error 65 "$2.*; correct the template or its values: $3 is in lines.yaml.j2 line $4\$"
 }
 
-@test "a refusal ends with the line of the template that says the field" {
+@test "an error ends with the line of the template that sets the field" {
   local main='spec.template.spec.containers\[0\]'
   assert_refused_in_line '{"retries": -1}' 'spec.backoffLimit: Invalid value: -1' spec.backoffLimit 4
   assert_refused_in_line '{"retries": "x"}' 'cannot unmarshal string into Go struct field' spec.backoffLimit 4
@@ -94,24 +94,24 @@ END
   assert_output --partial 'field is immutable'
 }
 
-@test "a name that is taken: AlreadyExists" {
+@test "an existing name: AlreadyExists" {
   run create_job taken 'true'
   assert_failure 1
   assert_output 'Error from server (AlreadyExists): error when creating "STDIN": jobs.batch "taken" already exists'
 }
 
-@test "a Job that does not exist: 78" {
+@test "a missing Job: 78" {
   run_script follow-job --job never-was
   assert_one_error 78 'jobs.batch "never-was" not found in namespace .*; see'
 }
 
-@test "a namespace that does not exist: 78" {
+@test "a missing namespace: 78" {
   template '{}'
   run_script submit-job --template "$BATS_TEST_TMPDIR/job.yaml.j2" --namespace gke-job-conformance-nowhere
   assert_one_error 78 'namespace gke-job-conformance-nowhere does not exist on this cluster'
 }
 
-@test "a token that is not valid: 77" {
+@test "an invalid token: 77" {
   use_token worthless
   template '{}'
   run_script submit-job --template "$BATS_TEST_TMPDIR/job.yaml.j2" --context token

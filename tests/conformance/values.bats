@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What a container receives of the values: exactly what they hold, whatever that is.
+# A container receives the values unchanged, whatever they contain.
 
 setup_file() {
   load test_helper
@@ -10,7 +10,7 @@ setup() { load test_helper; }
 
 teardown_file() { delete_namespace; }
 
-@test "hostile values arrive in arguments and variables as they are" {
+@test "hostile values arrive unchanged in arguments and variables" {
   "$GKE_JOB_PYTHON" - "$BATS_TEST_TMPDIR" <<'END'
 import hashlib, json, pathlib, sys
 from templates.hostile import HOSTILE
@@ -31,7 +31,7 @@ END
   assert_equal "$(kubectl logs job/hostile)" "$(<"$BATS_TEST_TMPDIR/expected")"
 }
 
-@test "the largest Job that is not refused before it is sent runs to its end" {
+@test "the largest Job that submit-job accepts runs to its end" {
   "$GKE_JOB_PYTHON" - "$BATS_TEST_TMPDIR" <<'END'
 import json, pathlib, sys
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Watches, on which follow-job rests.
+# Watches, which follow-job uses.
 
 setup_file() {
   load test_helper
@@ -12,11 +12,11 @@ teardown() { end_children; }
 
 teardown_file() { delete_namespace; }
 
-types() { # LINE... the first words, each run of equal ones once
+types() { # LINE... prints the first words, without repetitions
   printf '%s\n' "$@" | cut --delimiter=' ' --fields=1 | uniq | xargs
 }
 
-# The changes after a resourceVersion, until the server ends the watch: TYPE NAME, a line each.
+# Prints the changes after a resourceVersion until the server ends the watch: TYPE NAME, a line each.
 watch_since() { # RESOURCE-VERSION SECONDS
   kubectl get --raw "/apis/batch/v1/namespaces/$NAMESPACE/jobs?watch=1&resourceVersion=$1&timeoutSeconds=$2" |
     "$GKE_JOB_PYTHON" -c '
@@ -31,7 +31,7 @@ list_version() {
     "$GKE_JOB_PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["metadata"]["resourceVersion"])'
 }
 
-@test "a watch begins with what there is, shows each change, and the object as it was last when it is deleted" {
+@test "a watch has existing objects, each change, and the last state of a deleted object" {
   create_job watched 'true'
   wait_for_condition Complete watched
   kubectl get job watched --watch --output-watch-events \
@@ -44,7 +44,7 @@ list_version() {
   wait_until grep -q '^DELETED SuccessCriteriaMet Complete yes$' "$BATS_TEST_TMPDIR/events"
 }
 
-@test "the conditions come in their order: SuccessCriteriaMet before Complete, FailureTarget before Failed" {
+@test "conditions are set in order: SuccessCriteriaMet before Complete, FailureTarget before Failed" {
   create_job ordered 'sleep 1'
   create_job broken 'sleep 1; exit 1'
   kubectl get jobs --watch --output-watch-events \
@@ -58,7 +58,7 @@ list_version() {
     $'broken FailureTarget\nbroken FailureTarget Failed'
 }
 
-@test "a watch from a resourceVersion misses nothing that came after it, and the server ends it in time" {
+@test "a watch from a resourceVersion has all later changes, and the server ends it at its timeout" {
   local version
   version=$(list_version)
   create_job later 'true'
@@ -71,7 +71,7 @@ list_version() {
   assert_equal "${lines[-1]}" 'DELETED later'
 }
 
-@test "a watch with a selector: an object that the selector no longer takes is gone for it" {
+@test "a watch with a selector reports an object that ceases to match as deleted" {
   create_job selected 'sleep 60' '{"suspend": true}'
   kubectl label job selected kind=wanted
   kubectl get jobs --selector kind=wanted --watch --output-watch-events \

@@ -12,5 +12,5 @@ settings.load_profile("part")
 
 
 def examples(*, part: int, whole: int) -> int:
-    """Return how many examples a test is to try that wants another number of them than its profile has."""
+    """Return the number of examples in the current profile, for a test that does not use the profile's own number."""
     return whole if settings().max_examples == settings.get_profile("whole").max_examples else part

@@ -1,4 +1,4 @@
-"""The cluster of the live tests: the stand-in for GKE, where somebody counts with a proxy before it."""
+"""The cluster of the end-to-end tests: the stand-in for GKE, with a proxy that counts requests if wanted."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def stand_in(directory: Path, *, counted: bool) -> Iterator[Path]:
-    """The state directory of what kubectl's current context leads to from now on.
+    """Start the cluster, make it kubectl's current context, and yield its state directory.
 
-    :param counted: whether that is a proxy, for `faults.__main__.count`
+    :param counted: start a proxy in front of it, and yield the proxy's state directory, for `faults.__main__.count`
     """
     with contextlib.ExitStack() as stack:
         cluster = state = directory / "localgke"
@@ -29,7 +29,7 @@ def stand_in(directory: Path, *, counted: bool) -> Iterator[Path]:
 
 
 def start(stack: contextlib.ExitStack, module: str, state: Path, *arguments: str) -> None:
-    """Start a server of the tests that the end of `stack` stops."""
+    """Start a server of the tests; the end of `stack` stops it."""
     command = [sys.executable, "-m", module]
     subprocess.run([*command, "start", "--state", state, *arguments], check=True)
     stack.callback(subprocess.run, [*command, "stop", "--state", state], check=True)

@@ -1,4 +1,4 @@
-"""One Airflow for the tests of all files."""
+"""The Airflow that the tests of all files share."""
 
 from __future__ import annotations
 

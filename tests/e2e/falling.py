@@ -1,4 +1,4 @@
-"""DAGs whose retries take other nodes; fallbacks.py takes the first ones from them, and says what must come of it."""
+"""DAGs whose retries use another profile; test_fallbacks.py evicts their Pods and checks the outcome."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ COMMON = {
 
 
 def distributed(tries: int) -> dict[str, Any]:
-    """A Job that fails when its Pod is evicted, for which it waits in these tries; in the next one it succeeds."""
+    """Return a Job that runs until its Pod is evicted and then fails, in each of these tries; the next try succeeds."""
     command = f"[ {{{{ ti.try_number }}}} -gt {tries} ] || {{ trap 'exit 1' TERM; sleep 600 & wait; }}"
     values = {"image": "busybox:1.37", "nodes": 1, "command": ["sh", "-c", command], "run_as_user": 65532}
     return {**COMMON, "template": "distributed-job", "values": values, "retries": tries}
 
 
-def say_oom_killed(context: Any) -> None:
-    """Writes in the failed Pod of the first try what a kubelet would of one that has outgrown its memory limit."""
+def mark_oom_killed(context: Any) -> None:
+    """Set the reason OOMKilled in the failed Pod of the first try, as a kubelet does at the memory limit."""
     if context["ti"].try_number != 2:
         return
     selector = ("--namespace", COMMON["namespace"], "--selector", "gke-job/dag=falls_and_grows")
@@ -63,7 +63,7 @@ with DAG("falls_without_nodes", schedule=None, is_paused_upon_creation=False):
 with DAG("falls_and_grows", schedule=None, is_paused_upon_creation=False):
     arguments = distributed(2)
     arguments["values"]["command"][2] = "[ {{ ti.try_number }} = 1 ] && exit 137; " + arguments["values"]["command"][2]
-    GkeJobOperator(task_id="job", profile="small-spot", escalate=True, pre_execute=say_oom_killed, **arguments)
+    GkeJobOperator(task_id="job", profile="small-spot", escalate=True, pre_execute=mark_oom_killed, **arguments)
 
 with DAG("falls_deferred", schedule=None, is_paused_upon_creation=False):
     GkeJobOperator(task_id="job", profile="small-spot", deferrable=True, **distributed(1))

@@ -1,4 +1,4 @@
-"""DAGs of deferred tasks whose first try is ended while a worker has it; workers.py says what must come of it."""
+"""DAGs of deferred tasks whose first try ends while a worker runs it; test_workers.py checks the outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ except ImportError:  # Airflow 2.11
 
 QUEUES = {"stopped": "default", "marked": "default", "replaced": "replaced", "killed": "killed"}
 ENDS, LASTS = "sleep 5; echo a line of the log; echo 42 >/dev/termination-log", "sleep 600"
-HELD = Path(os.environ["AIRFLOW_HOME"], "held")  # of live/held
+HELD = Path(os.environ["AIRFLOW_HOME"], "held")  # a copy of tests/e2e/held
 
 for held in ("submission", "check"):
     for how, queue in QUEUES.items():

@@ -1,4 +1,4 @@
-"""The Jobs of DAGs, as the cluster has them: each DAG has one at a time."""
+"""Reads and ends the Jobs of DAGs; a DAG has one Job at a time."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from e2e.processes import processes, read
 
 
 def job_of(dag_id: str) -> dict[str, Any] | None:
-    """The Job of a DAG."""
+    """Return the Job of a DAG, None without one."""
     return next((job for job in found("jobs") if job["metadata"]["annotations"]["gke-job/dag-id"] == dag_id), None)
 
 
 def uid_of(dag_id: str) -> str | None:
-    """The uid of the Job of a DAG."""
+    """Return the uid of the Job of a DAG, None without one."""
     job = job_of(dag_id)
     return job and job["metadata"]["uid"]
 
 
 def running_pod(dag_id: str) -> dict[str, Any] | None:
-    """The Pod of the Job of a DAG, once it runs."""
+    """Return the running Pod of the Job of a DAG, None without one."""
     uid = uid_of(dag_id)
     for pod in found("pods"):
         if pod["metadata"]["ownerReferences"][0]["uid"] == uid and pod["status"]["phase"] == "Running":
@@ -32,7 +32,7 @@ def running_pod(dag_id: str) -> dict[str, Any] | None:
 
 
 def evict(pod: dict[str, Any]) -> None:
-    """Evict a Pod: its containers get a SIGTERM."""
+    """Evict a Pod, so that its containers get SIGTERM."""
     metadata = {name: pod["metadata"][name] for name in ("name", "namespace")}
     path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/eviction"
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
@@ -41,13 +41,13 @@ def evict(pod: dict[str, Any]) -> None:
 
 
 def end_job(name: str) -> None:
-    """SIGTERM to the shells with this last argument: the stand-in's containers are processes here."""
+    """Send SIGTERM to the shells whose last argument is `name`: containers of the stand-in are local processes."""
     for pid in processes():
         if read(pid, "cmdline").startswith(b"sh\0") and read(pid, "cmdline").endswith(b"\0%s\0" % name.encode()):
             os.kill(pid, signal.SIGTERM)
 
 
 def found(kind: str) -> list[dict[str, Any]]:
-    """All objects of a kind in the namespace."""
+    """Return all objects of a kind in the namespace."""
     done = subprocess.run(["kubectl", "get", kind, "--output", "json"], stdout=subprocess.PIPE, check=True)
     return list(json.loads(done.stdout)["items"])

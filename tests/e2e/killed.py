@@ -1,4 +1,4 @@
-"""DAGs whose Jobs run until somebody ends them; kills.py and workers.py say how."""
+"""DAGs whose Jobs run until they are ended by test_kills.py or test_workers.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A DAG of tasks that wait for their Jobs in a worker and in a triggerer, both of which random_kills.py kills."""
+"""A DAG whose tasks wait for their Jobs in a worker or in a triggerer; random_kills.py kills both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ with DAG("killed_at_random", schedule=None, is_paused_upon_creation=False, max_a
             namespace=os.environ["NAMESPACE"],
             values={
                 "image": "busybox:1.37",
-                # Some end by themselves, the others when random_kills.py says so.
+                # Some end after 3 seconds, the others when random_kills.py sends them SIGTERM.
                 "command": [
                     "sh",
                     "-c",

@@ -1,4 +1,4 @@
-"""Many Jobs that do nothing but last, waited for by GkeJobOperator in a worker of Airflow and deferred."""
+"""Many Jobs that only sleep, with GkeJobOperator that waits in a worker and with deferred GkeJobOperator."""
 
 from __future__ import annotations
 

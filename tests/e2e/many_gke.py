@@ -1,4 +1,4 @@
-"""The Jobs of many.py, deferred by GKEStartJobOperator of Google's Airflow provider."""
+"""The Jobs of many.py with deferred GKEStartJobOperator, of Google's Airflow provider."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from many_jobs import IMAGE, dags
 
 
 class AtStandIn(GKEStartJobOperator):
-    """Knows the cluster: Google's client asks the GKE API of container.UNIVERSE alone, by gRPC with TLS."""
+    """Has the address of the stand-in: Google's client calls only the GKE API of container.UNIVERSE, by gRPC/TLS."""
 
     @property
     def cluster_info(self) -> tuple[str, str]:

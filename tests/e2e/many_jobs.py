@@ -1,4 +1,4 @@
-"""What the DAGs that slots.py measures have in common, in whichever way a task waits."""
+"""Makes the DAGs that slots.py measures, for each way to wait."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ LASTING = 100_000  # seconds
 
 
 def dags(way: str, task: Callable[[str, int], BaseOperator]) -> list[DAG]:
-    """The airflow DAGs of a way: `WAY`, whose Jobs end, and for each step `WAY-TOTAL-MORE`, so many more that do not.
+    """Return the DAGs of a way: `WAY`, whose Jobs end, and for each step `WAY-TOTAL-MORE`, with MORE Jobs without end.
 
-    :param task: makes a task from its id, which no other task has, and the seconds that its Job lasts
+    :param task: makes a task from its unique id and the duration of its Job in seconds
     """
     made = []
     counts = {way: (int(os.environ["SLOTS_JOBS"]), int(os.environ["SLOTS_SECONDS"]))}
@@ -22,7 +22,7 @@ def dags(way: str, task: Callable[[str, int], BaseOperator]) -> list[DAG]:
     for dag_id, (count, seconds) in counts.items():
         with DAG(dag_id, schedule=None, is_paused_upon_creation=False) as dag:
             for number in range(count):
-                # Spread over the period of those that poll every ten seconds: it would fit a Job's duration.
+                # The durations are spread over ten seconds, the polling period of some operators.
                 task(f"{dag_id}-job-{number}", max(1, seconds - 5 + number % 10))
         made.append(dag)
     return made

@@ -1,4 +1,4 @@
-"""The Jobs of many.py, deferred by KubernetesJobOperator of Airflow's provider."""
+"""The Jobs of many.py with deferred KubernetesJobOperator, of Airflow's Kubernetes provider."""
 
 from __future__ import annotations
 

@@ -12,16 +12,16 @@ from e2e.processes import descendants, environment, is_alive, kill, processes
 
 
 class Part:
-    """A part of Airflow that runs: a process in a session of its own, and what it has started."""
+    """A running part of Airflow: a process in its own session, and the processes that it has started."""
 
     def __init__(self, log: Path, *arguments: str) -> None:
         self._log = log
         self._arguments = arguments
-        self._mark = f"LIVE_PART={log.stem}"
+        self._mark = f"E2E_PART={log.stem}"
         self.start()
 
     def start(self) -> None:
-        """Start it, again when it has ended."""
+        """Start the part, for the first time or after it has ended."""
         airflow = Path(sys.executable).with_name("airflow")
         with self._log.open("ab") as file:
             self._process = subprocess.Popen(
@@ -35,39 +35,39 @@ class Part:
 
     @property
     def pid(self) -> int:
-        """The id of its first process."""
+        """The id of the first process."""
         return self._process.pid
 
-    def said(self) -> str:
-        """What it has logged since its first start."""
+    def log(self) -> str:
+        """Return the log since the first start."""
         return self._log.read_text()
 
     def stop(self) -> None:
-        """Ask it to end, as Composer does at first; returns at once."""
+        """Send SIGTERM, as Composer does first; do not wait for the end."""
         self._process.send_signal(signal.SIGTERM)
 
     def pause(self) -> None:
-        """Stop it with all that it has started, as a machine that hangs does, until it goes on."""
+        """Stop all its processes with SIGSTOP, as on a machine that hangs."""
         for pid in self.processes():
             os.kill(pid, signal.SIGSTOP)
 
-    def go_on(self) -> None:
-        """Let it go on where it was."""
+    def resume(self) -> None:
+        """Continue all its processes after `pause`."""
         for pid in self.processes():
             os.kill(pid, signal.SIGCONT)
 
     def has_ended(self) -> bool:
-        """Whether its first process has."""
+        """Return whether the first process has ended."""
         return self._process.poll() is not None
 
     def kill(self) -> None:
-        """Kill it with all that it has started, as the end of its container does."""
+        """Kill all its processes, as the end of its container does."""
         while ours := self.processes():
             kill(*ours)
             self.has_ended()
 
     def processes(self) -> list[int]:
-        """It, and what it has started that has not ended, if it has another parent now as well."""
+        """Return its first process and all that it has started and that run, even if they have another parent now."""
         marks = {self._mark.encode(), f"AIRFLOW_HOME={os.environ['AIRFLOW_HOME']}".encode()}
         ours = [self.pid, *descendants(self.pid), *(pid for pid in processes() if marks <= environment(pid))]
         return [pid for pid in ours if is_alive(pid)]

@@ -1,14 +1,14 @@
-"""Kills workers and triggerers of a real Airflow at random moments; exits with 1 when it is not as it must be then.
+"""Kills workers and triggerers of a real Airflow at random moments; exits with 1 when an invariant is violated.
 
-Runs of a DAG go on all the time, half of whose tasks wait for their Jobs in one of two workers, and half, deferred, in
-one of two triggerers. --seed draws each kill: a worker that has a task or a triggerer that watches, and which of them;
-SIGTERM, and SIGKILL after a grace period as in a container, or SIGKILL at once, to it and all that it has started; and
-how long it is left alone before. It is started again at once. The Jobs of a run end after KILLS_A_RUN kills, when all
-its tasks wait for their Jobs again. After the last kill, what must hold:
+One run of a DAG follows another. Half of its tasks wait for their Jobs in one of two workers; the other half, deferred,
+wait in one of two triggerers. Each kill is drawn from --seed: a worker that has a task or a triggerer that watches, and
+which of them; SIGTERM, and SIGKILL after a grace period as in a container, or SIGKILL at once, to all its processes;
+and the pause before the kill. The part is started again at once. The Jobs of a run end after KILLS_A_RUN kills, when
+all its tasks wait for their Jobs again. The invariants after the last kill:
 
 - each task succeeds, with its result;
-- each has had one Job, which has had one Pod: no kill starts work again;
-- no Job runs, and no process of the toolkit.
+- each task has had one Job, and each Job one Pod: no kill repeats work;
+- no Job and no process of the toolkit is left running.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ from typing import Any
 
 from e2e.jobs import end_job, found
 from e2e.parts import Part
-from e2e.processes import descendants, environment, processes, read, wait_for
+from e2e.processes import descendants, environment, processes, read
 from e2e.runs import Airflow, running_airflow
+from polling import wait_until
 
 DAG_ID = "killed_at_random"
 KILLS_A_RUN = 3
 LONGEST_PAUSE, LONGEST_GRACE = 6.0, 6.0  # seconds
-# A task that a dead worker had, or has taken from the broker, is to be tried again soon, and as often as needed.
+# Airflow must retry a task of a dead worker, running or taken from the broker, soon and as often as needed.
 SETTINGS = {
     "NUM_STUCK_IN_QUEUED_RETRIES": 1000,
     "SCHEDULER_ZOMBIE_TASK_THRESHOLD": 10,
@@ -49,10 +50,10 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Kill:
-    """One kill as drawn.
+    """One drawn kill.
 
-    kind: of the part; choice: which of those that have work; grace: seconds from SIGTERM to SIGKILL, None for no
-    SIGTERM
+    kind: of the part; choice: selects one of the parts that have work, from 0 to 1; pause: seconds before the kill;
+    grace: seconds from SIGTERM to SIGKILL, None without SIGTERM.
     """
 
     kind: str
@@ -63,12 +64,12 @@ class Kill:
     @classmethod
     def draw(cls, seed: int, number: int) -> Kill:
         """Draw the kill with this number."""
-        dice = random.Random(f"{seed}:{number}")
+        rng = random.Random(f"{seed}:{number}")
         return cls(
-            kind=dice.choice(["worker", "worker", "triggerer"]),
-            choice=dice.random(),
-            pause=dice.uniform(0, LONGEST_PAUSE),
-            grace=dice.uniform(0, LONGEST_GRACE) if dice.random() < 0.5 else None,
+            kind=rng.choice(["worker", "worker", "triggerer"]),
+            choice=rng.random(),
+            pause=rng.uniform(0, LONGEST_PAUSE),
+            grace=rng.uniform(0, LONGEST_GRACE) if rng.random() < 0.5 else None,
         )
 
     def carry_out(self, part: Part) -> None:
@@ -91,7 +92,7 @@ class Work:
 
     @contextmanager
     def watched(self) -> Iterator[Work]:
-        """Watch until the end of the context."""
+        """Watch Jobs and Pods inside the context."""
         paths = {
             "/apis/batch/v1/namespaces/default/jobs": self._note_job,
             "/api/v1/namespaces/default/pods": self._note_pod,
@@ -124,7 +125,7 @@ class Work:
 
 
 def states() -> dict[tuple[str, str], tuple[str, int]]:
-    """State and try number of each task, by its run and task id."""
+    """Return state and try number of each task, by run id and task id."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
 
@@ -134,7 +135,7 @@ def states() -> dict[tuple[str, str], tuple[str, int]]:
 
 
 def results() -> dict[tuple[str, str], str]:
-    """The result of each task that has one, as text."""
+    """Return the result of each task that has one, as text, by run id and task id."""
     from airflow.utils.session import create_session
     from sqlalchemy import text
 
@@ -146,12 +147,12 @@ def results() -> dict[tuple[str, str], str]:
 
 
 def unfinished(tasks: dict[tuple[str, str], tuple[str, int]]) -> set[tuple[str, str]]:
-    """The tasks that are not at an end."""
+    """Return the tasks that are not finished."""
     return {task for task, (state, _) in tasks.items() if state not in ("success", "failed", "upstream_failed")}
 
 
 def scripts(pids: Iterable[int] | None = None) -> list[str]:
-    """The command lines of the toolkit's processes, among these or all."""
+    """Return the command lines of the toolkit's processes, among `pids` or all processes."""
     mark = f"AIRFLOW_HOME={os.environ['AIRFLOW_HOME']}".encode()
     ours = {os.getpid(), *descendants(os.getpid())} if pids is None else set()
     others = (pid for pid in (processes() if pids is None else pids) if pid not in ours and mark in environment(pid))
@@ -160,36 +161,36 @@ def scripts(pids: Iterable[int] | None = None) -> list[str]:
 
 
 def running_jobs() -> list[str]:
-    """The names of the Jobs that are not finished."""
+    """Return the names of the Jobs that are not finished."""
     return [job["metadata"]["name"] for job in found("jobs") if not job["status"].get("conditions")]
 
 
-def settle(what: str, left: Callable[[], Any]) -> list[str]:
-    """Wait until nothing is left; returns what is wrong."""
+def settle(expected: str, left: Callable[[], Any]) -> list[str]:
+    """Wait until `left` returns nothing; return the violations."""
     try:
-        wait_for(lambda: not left(), lambda: f"{what}: {left()}")
+        wait_until(lambda: not left(), lambda: f"{expected}: {left()}")
     except AssertionError as error:
         return [str(error)]
     return []
 
 
-def wrong(work: Work, runs: list[str], tasks_of_run: int) -> list[str]:
-    """What is not as it must be."""
-    ended, had = states(), results()
-    said = []
+def violations(work: Work, runs: list[str], tasks_of_run: int) -> list[str]:
+    """Return a line for each task that has the wrong state, result, or number of Jobs or Pods."""
+    ended, returned = states(), results()
+    violated = []
     for task in [(run, f"job_{number}") for run in runs for number in range(tasks_of_run)]:
         state, number = ended.get(task, ("missing", 0))
         jobs = work.jobs[task]
         pods = {pod for job in jobs for pod in work.pods[job]}
         expected = task[1].removeprefix("job_")
-        if (state, had.get(task), len(jobs), len(pods)) != ("success", expected, 1, 1):
-            found = f"{state} in try {number}, result {had.get(task)}, {len(jobs)} Jobs, {len(pods)} Pods"
-            said.append(f"{task[1]} of {task[0]}: {found}")
-    return said
+        if (state, returned.get(task), len(jobs), len(pods)) != ("success", expected, 1, 1):
+            found = f"{state} in try {number}, result {returned.get(task)}, {len(jobs)} Jobs, {len(pods)} Pods"
+            violated.append(f"{task[1]} of {task[0]}: {found}")
+    return violated
 
 
 def waiting_tasks() -> set[tuple[str, str]]:
-    """The tasks that a script serves."""
+    """Return the tasks that have a process of a script, by run id and task id."""
     names = (b"AIRFLOW_CTX_DAG_RUN_ID", b"AIRFLOW_CTX_TASK_ID")
     mark = f"AIRFLOW_HOME={os.environ['AIRFLOW_HOME']}".encode()
     found = (
@@ -201,73 +202,73 @@ def waiting_tasks() -> set[tuple[str, str]]:
 
 
 def wait_again(run: str) -> bool:
-    """Whether each task of a run waits for its Job, or is at an end."""
+    """Return whether each task of a run waits for its Job or is finished."""
     tasks, served = states(), waiting_tasks()
     ours = unfinished(tasks) & {task for task in tasks if task[0] == run}
     return all(tasks[task][0] == "deferred" or (tasks[task][0] == "running" and task in served) for task in ours)
 
 
-def unfinished_run(run: str) -> set[tuple[str, str]]:
-    """The tasks of a run that are not at an end, whose Jobs are to end."""
+def end_jobs(run: str) -> set[tuple[str, str]]:
+    """End the Jobs of a run; return its unfinished tasks."""
     end_job(run)
     return {task for task in unfinished(states()) if task[0] == run}
 
 
 def end_run(run: str) -> list[str]:
-    """Have the Jobs of a run end; returns what is wrong."""
+    """End the Jobs of a run once all its tasks wait for them; return the violations."""
     return [
-        *settle("tasks do not wait again", lambda: not wait_again(run) and states()),
-        *settle("tasks are unfinished", lambda: unfinished_run(run)),
+        *settle("all tasks wait for their Jobs", lambda: not wait_again(run) and states()),
+        *settle("all tasks are finished", lambda: end_jobs(run)),
     ]
 
 
 def kill_parts(airflow: Airflow, kills: list[Kill]) -> tuple[list[str], list[str]]:
-    """Carry out all kills, some in each run of the DAG; returns the runs and what is wrong."""
+    """Carry out all kills, KILLS_A_RUN in each run of the DAG; return the runs and the violations."""
     workers = [airflow.worker, airflow.start_worker("second-worker", queue="default", slots=airflow.slots)]
     triggerers = [airflow.triggerer, airflow.start_triggerer("second-triggerer")]
     parts = {"worker": workers, "triggerer": triggerers}
     runs: list[str] = []
-    said: list[str] = []
+    violated: list[str] = []
     began = time.monotonic()
     for number, kill in enumerate(kills):
         if number % KILLS_A_RUN == 0:
-            said += end_run(runs[-1]) if runs else []
+            violated += end_run(runs[-1]) if runs else []
             runs.append(f"run-{len(runs)}")
             airflow.trigger(DAG_ID, runs[-1])
             print(f"{number} of {len(kills)} kills, {time.monotonic() - began:.0f} s", flush=True)
-        busy = wait_for(
+        busy = wait_until(
             lambda kill=kill: [part for part in parts[kill.kind] if scripts(part.processes())],
             lambda kill=kill: f"a {kill.kind} has work: {states()}",
         )
         time.sleep(kill.pause)
         kill.carry_out(busy[int(kill.choice * len(busy))])
-    return runs, said + end_run(runs[-1])
+    return runs, violated + end_run(runs[-1])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--count", type=int, default=100, help="kills")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    parser.add_argument("--tasks", type=int, default=6, help="of a run of the DAG")
+    parser.add_argument("--tasks", type=int, default=6, help="tasks in a run of the DAG")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     kills = [Kill.draw(options.seed, number) for number in range(options.count)]
     os.environ["RANDOM_KILLS_TASKS"] = str(options.tasks)
     with running_airflow("killed_at_random.py", slots=8, settings=SETTINGS) as airflow, Work().watched() as work:
         began = time.monotonic()
-        runs, said = kill_parts(airflow, kills)
-        said += [*settle("Jobs run", running_jobs), *settle("processes are left", scripts)]
-        said += wrong(work, runs, options.tasks)
+        runs, violated = kill_parts(airflow, kills)
+        violated += [*settle("no Job runs", running_jobs), *settle("no process is left", scripts)]
+        violated += violations(work, runs, options.tasks)
         took = time.monotonic() - began
         tries = sum(number for _, number in states().values())
-    for line in said:
+    for line in violated:
         print(f"WRONG {line}", flush=True)
     of_workers, stopped = sum(kill.kind == "worker" for kill in kills), sum(kill.grace is not None for kill in kills)
     print(f"{len(kills)} kills: {of_workers} of workers, {len(kills) - of_workers} of triggerers", end="")
     print(f"; {stopped} with SIGTERM first")
     jobs = sum(map(len, work.jobs.values()))
-    print(f"{len(runs) * options.tasks} tasks, {tries} tries, {jobs} Jobs, {len(said)} wrong; {took:.0f} s")
-    return 1 if said else 0
+    print(f"{len(runs) * options.tasks} tasks, {tries} tries, {jobs} Jobs, {len(violated)} wrong; {took:.0f} s")
+    return 1 if violated else 0
 
 
 if __name__ == "__main__":

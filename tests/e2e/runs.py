@@ -1,9 +1,9 @@
-"""A whole Airflow that runs for tests, as Composer's does: CeleryExecutor with Redis, PostgreSQL, scheduler, worker,
-triggerer and, from Airflow 3 on, API server and DAG processor.
+"""A complete Airflow for the tests, with the parts of Composer's: CeleryExecutor with Redis, PostgreSQL, scheduler,
+worker, triggerer and, from Airflow 3 on, API server and DAG processor.
 
-Its DAG folder is made as deploy-dags and Composer make it, with the DAGs of the tests in it. It asks for heartbeats
-often, so that the loss of a worker or triggerer is noticed within seconds. Each part can be stopped, killed and started
-again. Needs redis-server, and PostgreSQL.
+Its DAG folder has the layout that deploy-dags and Composer make, and the DAGs of the tests. Heartbeats are frequent, so
+that Airflow detects the loss of a worker or triggerer within seconds. Each part can be stopped, killed and started
+again. Needs redis-server and PostgreSQL.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ import httpx
 
 from e2e.clusters import stand_in
 from e2e.parts import Part
-from e2e.processes import environment, free_port, kill, open_files, processes, stat, wait_for
+from e2e.processes import environment, free_port, kill, open_files, processes, stat
 from e2e.services import postgresql, redis
+from polling import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
@@ -35,14 +36,14 @@ AIRFLOW_2 = version("apache-airflow").startswith("2.")
 def running_airflow(
     *dag_files: str, slots: int, counted: bool = False, settings: Mapping[str, object] | None = None
 ) -> Iterator[Airflow]:
-    """An Airflow with these files of this directory, and the stand-in for GKE as kubectl's current context.
+    """Start an Airflow with DAG files of this directory, and the stand-in for GKE as kubectl's current context.
 
-    :param slots: how many tasks the default queue's worker runs at once
-    :param counted: whether the requests to the stand-in are counted
-    :param settings: of the section `scheduler`
+    :param slots: number of tasks that the worker of the default queue runs at the same time
+    :param counted: whether to count the requests to the stand-in
+    :param settings: options of the section `scheduler`
     """
     with contextlib.ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="live-airflow-")))
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="e2e-airflow-")))
         cluster = stack.enter_context(stand_in(directory, counted=counted))
         database, broker = stack.enter_context(postgresql()), stack.enter_context(redis())
         home = directory / "airflow"
@@ -56,7 +57,7 @@ def running_airflow(
 
 
 class Airflow:
-    """The Airflow that runs, and what a person can do with it."""
+    """A running Airflow, and the actions of a user."""
 
     scheduler: Part
     triggerer: Part
@@ -93,11 +94,11 @@ class Airflow:
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
             "PYTHONWARNINGS": "ignore",
-            "TMPDIR": str(home / "tmp"),  # what is killed leaves its values there
+            "TMPDIR": str(home / "tmp"),  # a killed script leaves its values there
         }
 
     def deploy(self, *sources: Path) -> None:
-        """Fill the DAG folder, with the toolkit and these files, and the folder of plugins."""
+        """Copy the toolkit and `sources` to the DAG folder, and the plugin to the plugins folder."""
         ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
         for source in ("dags/gke_job", "scripts", "templates"):
             target = self.dags / Path(source).name
@@ -109,7 +110,7 @@ class Airflow:
             shutil.copyfile(source, self.dags / source.name)
 
     def start(self) -> None:
-        """Start all parts; returns when DAGs can be triggered."""
+        """Start all parts; return when DAGs can be triggered."""
         self.command("db", "migrate")
         if not AIRFLOW_2:
             self.part("api-server", "api-server")
@@ -118,7 +119,7 @@ class Airflow:
         self.worker = self.start_worker("worker", queue="default", slots=self.slots)
         self.triggerer = self.start_triggerer("triggerer")
         if not AIRFLOW_2:
-            wait_for(self.answers, lambda: f"the API server answers; see {self.home}/api-server.log")
+            wait_until(self.answers, lambda: f"the API server answers; see {self.home}/api-server.log")
 
     def start_worker(self, name: str, *, queue: str, slots: int) -> Part:
         """Start a Celery worker that runs the tasks of a queue."""
@@ -129,7 +130,7 @@ class Airflow:
         )
 
     def start_triggerer(self, name: str) -> Part:
-        """Start a triggerer, beside those that run."""
+        """Start another triggerer."""
         return self.part(name, "triggerer", "--skip-serve-logs")
 
     def part(self, name: str, *arguments: str) -> Part:
@@ -138,13 +139,13 @@ class Airflow:
         return self.parts[-1]
 
     def answers(self) -> bool:
-        """Whether the API server does."""
+        """Return whether the API server answers."""
         with contextlib.suppress(httpx.TransportError):
             return httpx.get(f"{self.url}/api/v2/version").is_success
         return False
 
     def command(self, *arguments: str) -> None:
-        """Run the airflow command to its end."""
+        """Run an airflow command; wait for its end, and check its exit code."""
         airflow = Path(sys.executable).with_name("airflow")
         done = subprocess.run(
             [airflow, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -152,14 +153,17 @@ class Airflow:
         assert done.returncode == 0, done.stdout
 
     def end(self) -> None:
-        """Kill all parts and whatever they have started."""
+        """Kill all parts and their child processes."""
         while ours := [pid for pid in processes() if self._is_ours(pid)]:
             kill(*ours)
             for part in self.parts:
                 part.has_ended()
 
     def _is_ours(self, pid: int) -> bool:
-        """By its session or, for what has one of its own, by its environment; a renamed process has lost that."""
+        """Return whether a process is of this Airflow, by its session or its environment.
+
+        A child may have its own session; a process that sets its title has lost its environment.
+        """
         fields = stat(pid)
         if not fields or fields[0] == b"Z":
             return False
@@ -167,7 +171,7 @@ class Airflow:
         return of_part or f"AIRFLOW_HOME={self.home}".encode() in environment(pid)
 
     def api(self, method: str, path: str, **body: Any) -> Any:
-        """Ask the REST API of Airflow 3; 404 is None."""
+        """Send a request to the REST API of Airflow 3; return its answer, None for 404."""
         token = httpx.get(f"{self.url}/auth/token", timeout=30).json()["access_token"]
         answer = httpx.request(
             method, f"{self.url}/api/v2{path}", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30
@@ -178,29 +182,29 @@ class Airflow:
         return answer.json()
 
     def trigger(self, dag_id: str, run_id: str = "run") -> None:
-        """Start a run of a DAG once Airflow knows it; a DAG of the tests is not paused."""
+        """Start a run of a DAG once Airflow has parsed the DAG; the DAGs of the tests are not paused."""
         if AIRFLOW_2:
             from airflow.api.common.trigger_dag import trigger_dag
             from airflow.models import DagModel
 
-            wait_for(
+            wait_until(
                 lambda: DagModel.get_current(dag_id) and self._serialized(dag_id),
                 lambda: f"DAG {dag_id} is known; see {self.home}/scheduler.log",
             )
             trigger_dag(dag_id, run_id=run_id)
         else:
-            wait_for(lambda: self.api("GET", f"/dags/{dag_id}"), lambda: f"DAG {dag_id} is known")
+            wait_until(lambda: self.api("GET", f"/dags/{dag_id}"), lambda: f"DAG {dag_id} is known")
             self.api("POST", f"/dags/{dag_id}/dagRuns", dag_run_id=run_id, logical_date=None)
 
     def mark(self, dag_id: str, task_id: str, state: str) -> None:
-        """Mark a task of the run as `failed` or `success`, as a person does in the UI."""
+        """Mark a task of the run as `failed` or `success`, as a user does in the UI."""
         if AIRFLOW_2:
             self._serialized(dag_id).set_task_instance_state(task_id=task_id, run_id="run", state=state)
         else:
             self.api("PATCH", f"/dags/{dag_id}/dagRuns/run/taskInstances/{task_id}", new_state=state)
 
     def clear(self, dag_id: str, task_id: str) -> None:
-        """Clear a task of the run, as a person does in the UI."""
+        """Clear a task of the run, as a user does in the UI."""
         if AIRFLOW_2:
             from airflow.models.taskinstance import TaskInstance, clear_task_instances
             from airflow.utils.session import create_session
@@ -214,7 +218,7 @@ class Airflow:
             self.api("POST", f"/dags/{dag_id}/clearTaskInstances", **body, reset_dag_runs=True)
 
     def state(self, dag_id: str, task_id: str) -> tuple[str, int]:
-        """State and try number of a task of the run."""
+        """Return state and try number of a task of the run."""
         from airflow.models.taskinstance import TaskInstance
         from airflow.utils.session import create_session
 
@@ -223,7 +227,7 @@ class Airflow:
             return str(ti.state), ti.try_number
 
     def triggerer_of(self, dag_id: str, task_id: str) -> int | None:
-        """The id of the triggerer that waits for a deferred task of the run."""
+        """Return the id of the triggerer of a deferred task of the run, None without one."""
         from airflow.models.taskinstance import TaskInstance
         from airflow.models.trigger import Trigger
         from airflow.utils.session import create_session
@@ -234,7 +238,7 @@ class Airflow:
             return trigger and trigger.triggerer_id
 
     def asset_events(self, dag_id: str) -> int:
-        """How many events of assets the tasks of a DAG have had."""
+        """Return the number of asset events of a DAG."""
         from airflow.utils.session import create_session
 
         if AIRFLOW_2:
@@ -246,18 +250,18 @@ class Airflow:
             return session.query(AssetEvent).filter_by(source_dag_id=dag_id).count()
 
     def log(self, dag_id: str, task_id: str, try_number: int = 1) -> str:
-        """The log of a try, as far as it is written."""
+        """Return the log of a try so far."""
         place = f"dag_id={dag_id}/run_id=run/task_id={task_id}/attempt={try_number}.log"
         file = self.home / "logs" / place
         return file.read_text() if file.exists() else ""
 
     def logs(self, dag_id: str, task_id: str) -> str:
-        """The logs of all tries; Airflow 2.11 may number the first look of a sensor differently from the others."""
+        """Return the logs of all tries together: Airflow 2.11 may write one try of a deferred task to two files."""
         place = self.home / "logs" / f"dag_id={dag_id}/run_id=run/task_id={task_id}"
         return "".join(file.read_text() for file in sorted(place.glob("attempt=*.log")))
 
     def has_ended(self, dag_id: str, task_id: str, *states: str) -> bool:
-        """Whether a task has one of these states, and nobody writes its log: Airflow 3 may have the state before."""
+        """Return whether a task has one of these states and its log is closed: Airflow 3 may set the state first."""
         if self.state(dag_id, task_id)[0] not in states:
             return False
         place = str(self.home.resolve() / "logs" / f"dag_id={dag_id}/run_id=run/task_id={task_id}/attempt=")

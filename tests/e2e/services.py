@@ -1,6 +1,6 @@
-"""PostgreSQL, which is Airflow's database, and Redis, which is Celery's broker, each in a directory of its own.
+"""Starts PostgreSQL, Airflow's database, and Redis, Celery's broker, each in its own directory.
 
-PostgreSQL listens on a Unix socket alone, in a directory that only its user and root may enter, and runs unprivileged.
+PostgreSQL runs unprivileged and listens only on a Unix socket, in a directory that only its user and root may enter.
 Redis listens on the loopback interface.
 """
 
@@ -16,9 +16,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from e2e.processes import free_port, wait_for
+from e2e.processes import free_port
+from polling import wait_until
 
-# Where Debian keeps what is not in PATH; a version has two digits.
+# Debian keeps these programs outside of PATH. Sorting works: each version has two digits.
 POSTGRESQL = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 CONNECTIONS = 200
 READY = "ready to accept connections"
@@ -26,15 +27,15 @@ READY = "ready to accept connections"
 
 @contextlib.contextmanager
 def postgresql() -> Iterator[str]:
-    """A PostgreSQL that runs; the part of its address that follows `postgresql+DRIVER:`."""
-    with tempfile.TemporaryDirectory(prefix="live-postgresql-") as directory:
+    """Run PostgreSQL inside the context; yield the part of its URL after `postgresql+DRIVER:`."""
+    with tempfile.TemporaryDirectory(prefix="e2e-postgresql-") as directory:
         as_user: dict[str, Any] = {}
-        if os.geteuid() == 0:  # as whom it refuses to run
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             user = pwd.getpwnam("postgres")
             as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
             os.chown(directory, user.pw_uid, user.pw_gid)
         data = f"{directory}/data"
-        # The socket's directory is what keeps others out.
+        # The permissions of the socket's directory keep other users out.
         options = ("--auth=trust", "--username=airflow", "--encoding=UTF8", "--locale=C", "--no-sync")
         made = subprocess.run(
             [program("initdb"), "--pgdata", data, *options],
@@ -46,7 +47,7 @@ def postgresql() -> Iterator[str]:
             **as_user,
         )
         assert made.returncode == 0, made.stdout
-        # Nothing here must outlive the machine.
+        # The data need not survive a crash of the machine.
         settings = {"listen_addresses": "", "unix_socket_directories": directory, "max_connections": CONNECTIONS}
         settings |= dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
         given = [f"--{name}={value}" for name, value in settings.items()]
@@ -56,8 +57,8 @@ def postgresql() -> Iterator[str]:
 
 @contextlib.contextmanager
 def redis() -> Iterator[str]:
-    """A Redis that runs; its address."""
-    with tempfile.TemporaryDirectory(prefix="live-redis-") as directory:
+    """Run Redis inside the context; yield its URL."""
+    with tempfile.TemporaryDirectory(prefix="e2e-redis-") as directory:
         port = str(free_port())
         options = ("--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", directory)
         with service(["redis-server", *options], directory, end=signal.SIGTERM):
@@ -66,7 +67,7 @@ def redis() -> Iterator[str]:
 
 @contextlib.contextmanager
 def service(command: Sequence[str], directory: str, *, end: signal.Signals, **options: Any) -> Iterator[None]:
-    """A server that is ready, and is ended with a signal."""
+    """Run a server inside the context, which begins when it is ready; `end`: the signal that stops it."""
     log = Path(directory, "log")
     with log.open("wb") as file:
         server = subprocess.Popen(
@@ -80,7 +81,7 @@ def service(command: Sequence[str], directory: str, *, end: signal.Signals, **op
             **options,
         )
     try:
-        wait_for(lambda: READY in log.read_text().lower() or server.poll() is not None, log.read_text)
+        wait_until(lambda: READY in log.read_text().lower() or server.poll() is not None, log.read_text)
         assert server.poll() is None, log.read_text()
         yield
     finally:
@@ -89,6 +90,6 @@ def service(command: Sequence[str], directory: str, *, end: signal.Signals, **op
 
 
 def program(name: str) -> str:
-    """The path of a program of PostgreSQL."""
+    """Return the path of a program of PostgreSQL."""
     assert POSTGRESQL, "PostgreSQL is not in /usr/lib/postgresql: install Debian's package postgresql"
     return str(POSTGRESQL[-1] / name)

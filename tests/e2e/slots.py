@@ -1,14 +1,14 @@
-"""Measures what many Jobs cost that all wait for worker slots, by the way their tasks wait.
+"""Measures the cost of many concurrent Jobs with few worker slots, for each way in which tasks wait.
 
-`python slots.py [--jobs N] [--seconds N] [--slots N] [--ways WAY,...] [--json FILE]`. Each way has the same Airflow,
-one after the other, with a triggerer that was started for it:
+`python slots.py [--jobs N] [--seconds N] [--slots N] [--ways WAY,...] [--json FILE]`. The ways are measured one after
+the other on the same Airflow, each with a new triggerer:
 
-- `jobs` Jobs that do nothing for so many seconds, up to five less or four more: how long they all take, and how late
-  their ends are noticed.
-- Jobs that do not end, `jobs` in the end: what waiting for them costs the triggerer (`waiting`: the worker, and as many
-  as there are slots), and the API server in so many seconds.
+- `jobs` Jobs that sleep for `seconds` seconds, up to five less or four more: the total time, and the delay from the end
+  of a Job to its detection.
+- Jobs that do not end, up to `jobs` of them: the processes, memory and connections of the triggerer (for `waiting`: of
+  the worker, with one Job for each slot), and the requests to the API server during `seconds` seconds.
 
-What is late is counted from the moment at which a watch beside it all sees the Job complete.
+Delays begin when a separate watch sees the Job complete.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from e2e.processes import connections, descendants, read, wait_for
+from e2e.processes import connections, descendants, read
 from e2e.runs import Airflow, running_airflow
 from e2e.tokens import google_connection
 from faults.__main__ import count
 from performance.bench import Observer, delete_jobs
 from performance.figures import columns, delays, increments, memory_of_all, most_at_once, percentile
+from polling import wait_until
 
 FILES = {
     "waiting": "many.py",
@@ -48,14 +49,15 @@ PACKAGES = ("apache-airflow", "apache-airflow-providers-cncf-kubernetes", "apach
 PROGRESS_SECONDS = 30
 SAMPLE_SECONDS = 1
 SETTLING_SECONDS = 5
-PATIENCE, PATIENCE_A_JOB = 120, 20  # seconds until tasks that do not wait count as never waiting
+SECONDS, SECONDS_PER_JOB = 120, 20  # limit for tasks to begin to wait
 
 
 @dataclass
 class Finishing:
-    """What it took until all Jobs of a way were done: seconds from a Job's end to each of the steps that follow it.
+    """The time until all Jobs of a way were finished, in seconds, and the delays from the end of a Job.
 
-    `fired`: the trigger has fired its event; `resumed`: the task is no longer deferred; `success`: it has ended.
+    `fired`: until the trigger fires its event; `resumed`: until the task is no longer deferred; `success`: until the
+    task succeeds.
     """
 
     wall: float
@@ -67,7 +69,10 @@ class Finishing:
 
 @dataclass
 class Cost:
-    """Of so many waiting Jobs: the largest values of what serves them, and the requests of all a minute."""
+    """The cost of `jobs` waiting Jobs: the largest values of the serving processes, and all requests per minute.
+
+    `private`: memory in bytes; `connections`: to the API server.
+    """
 
     jobs: int
     processes: int
@@ -77,7 +82,7 @@ class Cost:
 
 
 class Measurement:
-    """One way, in an Airflow that runs."""
+    """Measures one way with a running Airflow."""
 
     def __init__(self, airflow: Airflow, way: str, *, jobs: int, seconds: int) -> None:
         self._airflow, self._way, self._jobs, self._seconds = airflow, way, jobs, seconds
@@ -86,16 +91,16 @@ class Measurement:
         self._port = urlsplit(kubeconfig["clusters"][0]["cluster"]["server"]).port or 443
 
     def finishing(self) -> Finishing:
-        """Run the Jobs that end."""
+        """Run the Jobs that end, and measure them."""
         with self._observer() as observer:
             self._airflow.trigger(self._way)
-            began = said = time.monotonic()
+            began = reported = time.monotonic()
             while (run := dag_run(self._way)).state in ("queued", "running"):
-                if time.monotonic() >= said + PROGRESS_SECONDS:
-                    said = time.monotonic()
-                    self._say(f"{said - began:.0f} s, {len(observer.complete)} Jobs are complete")
+                if time.monotonic() >= reported + PROGRESS_SECONDS:
+                    reported = time.monotonic()
+                    self._report(f"{reported - began:.0f} s, {len(observer.complete)} Jobs are complete")
                 time.sleep(1)
-            wait_for(lambda: len(observer.complete) == self._jobs, lambda: "the watch has seen every Job complete")
+            wait_until(lambda: len(observer.complete) == self._jobs, lambda: "the watch has seen every Job complete")
         assert run.state == "success", f"the run of {self._way} is {run.state}"
         epoch = time.time() - time.monotonic()
         complete = {name: moment + epoch for name, moment in observer.complete.items()}
@@ -110,7 +115,7 @@ class Measurement:
         )
 
     def _fired(self, task_ids: list[str]) -> dict[str, float]:
-        """When the last event of each task was fired, as the triggerer's log has it."""
+        """Return the time of the last event of each task, from the triggerer's log, in seconds since the epoch."""
         fired = {}
         for task_id in task_ids:
             directory = self._airflow.home / f"logs/dag_id={self._way}/run_id=run/task_id={task_id}"
@@ -122,20 +127,21 @@ class Measurement:
         return fired
 
     def costs(self, steps: list[int]) -> list[Cost]:
-        """Begin to wait for more and more Jobs that do not end, and look at each step; the first is none."""
+        """Start more and more Jobs that do not end; return the cost after each step, the first without any Job."""
         costs, total = [self._cost(0)], 0
         with self._observer() as observer:
             for more in steps:
                 total += more
                 self._began.append(f"{self._way}-{total}-{more}")
                 self._airflow.trigger(self._began[-1])
-                deadline = time.monotonic() + PATIENCE + PATIENCE_A_JOB * more
-                while not self._wait(total, observer):
-                    assert time.monotonic() < deadline, f"{self._way}: {total} tasks do not wait"
-                    time.sleep(1)
+                wait_until(
+                    lambda total=total: self._wait(total, observer),
+                    lambda total=total: f"{self._way}: {total} tasks wait",
+                    seconds=SECONDS + SECONDS_PER_JOB * more,
+                )
                 time.sleep(SETTLING_SECONDS)
                 costs.append(self._cost(total))
-                self._say(f"{costs[-1]}")
+                self._report(f"{costs[-1]}")
         for dag_id in self._began:
             self._airflow.api("PATCH", f"/dags/{dag_id}/dagRuns/run", state="failed")
         return costs
@@ -149,16 +155,16 @@ class Measurement:
         return len(observer.running) == len(triggers) == are_deferred == total
 
     def _cost(self, jobs: int) -> Cost:
-        of_all = [self._look() for _ in range(2)]
+        of_all = [self._sample() for _ in range(2)]
         requests, began = count(self._airflow.cluster)["any"], time.monotonic()
         while time.monotonic() < began + self._seconds:
             time.sleep(SAMPLE_SECONDS)
-            of_all.append(self._look())
+            of_all.append(self._sample())
         minutes = (time.monotonic() - began) / 60
         processes, private, to_cluster = (max(values) for values in zip(*of_all, strict=True))
         return Cost(jobs, processes, private, to_cluster, (count(self._airflow.cluster)["any"] - requests) / minutes)
 
-    def _look(self) -> tuple[int, int, int]:
+    def _sample(self) -> tuple[int, int, int]:
         part = self._airflow.worker if self._way == "waiting" else self._airflow.triggerer
         pids = [part.pid, *descendants(part.pid)]
         private = memory_of_all(read(pid, "smaps_rollup").decode() for pid in pids)["Private"]
@@ -168,12 +174,12 @@ class Measurement:
         delete_jobs(os.environ["NAMESPACE"])
         return Observer(os.environ["NAMESPACE"])
 
-    def _say(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         print(f"{self._way}: {text}", flush=True)
 
 
 def dag_run(dag_id: str) -> Any:
-    """The run of the DAG."""
+    """Return the run of a DAG."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
 
@@ -184,7 +190,7 @@ def dag_run(dag_id: str) -> Any:
 
 
 def task_instances(dag_id: str) -> list[Any]:
-    """The task instances of its run."""
+    """Return the task instances of the run of a DAG."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
 
@@ -195,7 +201,7 @@ def task_instances(dag_id: str) -> list[Any]:
 
 
 def report(measured: dict[str, tuple[Finishing, list[Cost]]]) -> str:
-    """The figures of all ways as a table."""
+    """Return the figures of all ways as a table."""
     rows: list[tuple[str, str, dict[str, float]]] = []
     finishing = {way: figures for way, (figures, _) in measured.items()}
     rows.append(("wall time", "s", {way: round(figures.wall, 1) for way, figures in finishing.items()}))
@@ -229,7 +235,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     ways = options.ways.split(",")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # nothing that was started stays
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the contexts stop their servers
     counts = {way: {1, options.slots} if way == "waiting" else {1, 10, options.jobs} for way in ways}
     steps = {way: increments(each, options.jobs) for way, each in counts.items()}
     os.environ |= {
@@ -239,7 +245,7 @@ def main() -> None:
             {step for each in steps.values() for step in map("{}-{}".format, accumulate(each), each)}
         ),
         "AIRFLOW_CONN_KUBERNETES_DEFAULT": "kubernetes://",
-        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",  # Google's provider on a machine that is busy
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",  # Google's provider takes long to import on a busy machine
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
     }
     about = {
@@ -273,10 +279,10 @@ def main() -> None:
 
 
 def renew_triggerer(airflow: Airflow) -> None:
-    """Kill the triggerer and start it again; returns when it runs triggers."""
+    """Kill the triggerer and start it again; return when it can run triggers."""
     airflow.triggerer.kill()
     airflow.triggerer.start()
-    wait_for(lambda: descendants(airflow.triggerer.pid), airflow.triggerer.said)
+    wait_until(lambda: descendants(airflow.triggerer.pid), airflow.triggerer.log)
     time.sleep(SETTLING_SECONDS)
 
 

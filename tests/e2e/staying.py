@@ -1,4 +1,4 @@
-"""DAGs whose Jobs run until they get a SIGTERM, and succeed then; restarts.py says what they must survive."""
+"""DAGs whose Jobs run until SIGTERM, and then succeed; meanwhile test_restarts.py restarts parts of Airflow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ for name, deferrable in {"stays_waiting": False, "stays_deferred": True, "stays_
 
 @task
 def nothing() -> None:
-    """What a scheduler that works gets done."""
+    """Do nothing; the task runs only if the scheduler works."""
 
 
 with DAG("waits_for_the_scheduler", schedule=None, is_paused_upon_creation=False):

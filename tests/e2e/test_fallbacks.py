@@ -1,12 +1,12 @@
-"""Which profile the retries of a real Airflow take: after a preemption, without nodes, after OOMKilled."""
+"""The profiles of retries with a real Airflow: after a preemption, without nodes, after OOMKilled."""
 
 from __future__ import annotations
 
 import pytest
 
 from e2e.jobs import evict, job_of, running_pod
-from e2e.processes import wait_for
 from e2e.runs import Airflow
+from polling import wait_until
 
 RUNS = ("falls_after_preemptions", "falls_without_nodes", "falls_and_grows", "falls_deferred")
 
@@ -18,14 +18,14 @@ def runs(airflow: Airflow) -> None:
 
 
 def profile_of(dag_id: str, try_number: int) -> str | None:
-    """The profile of the Job that a try has, or has left."""
+    """Return the profile of the Job of a try, None if the DAG has no Job of that try."""
     annotations = (job_of(dag_id) or {"metadata": {"annotations": {}}})["metadata"]["annotations"]
     return annotations.get("gke-job/profile") if annotations.get("gke-job/try-number") == str(try_number) else None
 
 
 def preempt(airflow: Airflow, dag_id: str, task_id: str, *, try_number: int, profile: str) -> None:
-    """Evict the Pod of this try, whose Job must have this profile."""
-    wait_for(
+    """Wait for the Pod of this try, check the profile of its Job, and evict it."""
+    wait_until(
         lambda: profile_of(dag_id, try_number) and running_pod(dag_id),
         lambda: f"try {try_number} runs: {job_of(dag_id)}; logs: {airflow.logs(dag_id, task_id)}",
     )
@@ -37,7 +37,7 @@ def preempt(airflow: Airflow, dag_id: str, task_id: str, *, try_number: int, pro
 
 def assert_succeeds(airflow: Airflow, dag_id: str, *, try_number: int, profile: str) -> None:
     task_id = "job"
-    wait_for(
+    wait_until(
         lambda: airflow.has_ended(dag_id, task_id, "success", "failed"),
         lambda: f"{dag_id} ends: {airflow.state(dag_id, task_id)}; logs: {airflow.logs(dag_id, task_id)}",
     )
@@ -45,14 +45,14 @@ def assert_succeeds(airflow: Airflow, dag_id: str, *, try_number: int, profile: 
     assert profile_of(dag_id, try_number) == profile
 
 
-def test_without_nodes_for_a_time_the_next_try_takes_the_fallback(airflow, runs):
+def test_after_a_try_without_nodes_the_next_try_takes_the_fallback(airflow, runs):
     assert_succeeds(airflow, "falls_without_nodes", try_number=2, profile="small")
     assert "got no nodes within 5 s and is ended" in airflow.log("falls_without_nodes", "job", 1)
     log = airflow.log("falls_without_nodes", "job", 2)
     assert "the last attempt got no nodes within 5 s on profile nowhere: taking small" in log
 
 
-def test_after_as_many_preemptions_as_the_profile_allows_the_next_try_takes_the_fallback(airflow, runs):
+def test_after_fallback_after_preemptions_the_next_try_takes_the_fallback(airflow, runs):
     dag_id = "falls_after_preemptions"
     preempt(airflow, dag_id, "job", try_number=1, profile="fragile")
     preempt(airflow, dag_id, "job", try_number=2, profile="fragile")
@@ -61,7 +61,7 @@ def test_after_as_many_preemptions_as_the_profile_allows_the_next_try_takes_the_
     assert "with which 2 attempts were lost to preemption: taking small" in airflow.log(dag_id, "job", 3)
 
 
-def test_a_task_is_first_oom_killed_and_then_preempted(airflow, runs):
+def test_a_task_that_is_oom_killed_and_then_preempted_grows_and_falls_back(airflow, runs):
     dag_id = "falls_and_grows"
     preempt(airflow, dag_id, "job", try_number=2, profile="large-spot")
     assert_succeeds(airflow, dag_id, try_number=3, profile="large")
@@ -76,11 +76,11 @@ def test_a_retry_of_a_deferred_task_takes_the_fallback(airflow, runs):
     assert "1 attempt was lost to preemption: taking small" in airflow.logs(dag_id, "job")
 
 
-def test_a_task_that_is_cleared_begins_with_its_own_profile(airflow, runs):
+def test_a_cleared_task_starts_with_its_own_profile(airflow, runs):
     dag_id = "falls_without_nodes"
     assert_succeeds(airflow, dag_id, try_number=2, profile="small")
     airflow.clear(dag_id, "job")
-    wait_for(lambda: profile_of(dag_id, 3), lambda: f"try 3 has a Job; log: {airflow.log(dag_id, 'job', 3)}")
+    wait_until(lambda: profile_of(dag_id, 3), lambda: f"try 3 has a Job; log: {airflow.log(dag_id, 'job', 3)}")
     assert profile_of(dag_id, 3) == "nowhere"
     expected = "the task was cleared: beginning with profile nowhere, not small of the last attempt"
     assert expected in airflow.log(dag_id, "job", 3)

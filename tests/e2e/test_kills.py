@@ -1,7 +1,7 @@
-"""What becomes of a Job when its task is ended, by a real Airflow and real signals.
+"""The Job of a task that a real Airflow ends, with real signals.
 
-All runs are started at once and ended at once; then each test waits for what must come of its own. Not a part of
-`make test`.
+All runs start together and are ended together; then each test waits for the outcome of its run. `make test` does not
+include it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import signal
 import pytest
 
 from e2e.jobs import uid_of
-from e2e.processes import parent, run_job_of, wait_for
-from e2e.steps import TELLS_OF_STOPS, stop_worker, wait_until_adopted, wait_until_gone
+from e2e.processes import parent, run_job_of
+from e2e.steps import SIGNALS_STOPS, stop_worker, wait_until_adopted, wait_until_deleted
+from polling import wait_until
 
 KILLS = {
     "marked_failed": lambda airflow, task: airflow.mark("marked_failed", "job", "failed"),
@@ -34,12 +35,12 @@ ADOPTED = ("worker_stopped", "supervisor_killed", "task_killed")
 
 @pytest.fixture(scope="module")
 def uids(airflow) -> dict[str, str]:
-    """The uid of the Job that each run had when it was ended."""
+    """Start all runs and end their tasks; return the uid of the Job that each run had before."""
     for dag_id in KILLS:
         airflow.trigger(dag_id)
     uids = {}
     for dag_id, kill in KILLS.items():
-        wait_for(
+        wait_until(
             lambda dag_id=dag_id: "is running on" in airflow.log(dag_id, "job"),
             lambda dag_id=dag_id: f"{dag_id} runs its Job: {airflow.log(dag_id, 'job')}",
         )
@@ -57,53 +58,53 @@ STATES = {
 
 
 @pytest.mark.parametrize(("dag_id", "state"), STATES.items())
-def test_a_task_that_is_over_loses_its_job_and_is_not_tried_again(airflow, uids, dag_id, state):
-    wait_until_gone(airflow, dag_id, uids[dag_id])
-    wait_for(lambda: run_job_of(dag_id) is None, lambda: "run-job ends")
-    wait_for(lambda: airflow.state(dag_id, "job") == (state, 1), lambda: f"it is {airflow.state(dag_id, 'job')}")
+def test_a_task_in_a_final_state_has_no_job_and_is_not_retried(airflow, uids, dag_id, state):
+    wait_until_deleted(airflow, dag_id, uids[dag_id])
+    wait_until(lambda: run_job_of(dag_id) is None, lambda: "run-job ends")
+    wait_until(lambda: airflow.state(dag_id, "job") == (state, 1), lambda: f"it is {airflow.state(dag_id, 'job')}")
     assert uid_of(dag_id) is None
 
 
 @pytest.mark.parametrize("dag_id", ["cleared", "timed_out"])
-def test_a_task_that_is_cleared_or_takes_too_long_loses_its_job_and_the_next_try_has_a_new_one(airflow, uids, dag_id):
-    wait_until_gone(airflow, dag_id, uids[dag_id])
-    wait_for(
+def test_a_task_that_is_cleared_or_times_out_gets_a_new_job_in_the_next_try(airflow, uids, dag_id):
+    wait_until_deleted(airflow, dag_id, uids[dag_id])
+    wait_until(
         lambda: "created Job" in airflow.log(dag_id, "job", 2),
         lambda: f"the next try has a Job: {airflow.state(dag_id, 'job')}; log: {airflow.log(dag_id, 'job', 2)}",
     )
 
 
 @pytest.mark.parametrize("dag_id", ADOPTED)
-def test_the_next_try_adopts_the_job_of_a_worker_that_was_stopped_or_died(airflow, uids, dag_id):
+def test_the_next_try_adopts_the_job_of_a_worker_that_stopped_or_died(airflow, uids, dag_id):
     wait_until_adopted(airflow, dag_id, uids[dag_id])
 
 
-def test_a_worker_that_is_stopped_deletes_the_job_where_there_is_no_next_try(airflow, uids):
+def test_a_stopping_worker_deletes_the_job_if_there_is_no_next_try(airflow, uids):
     dag_id = "worker_stopped_without_a_next_try"
-    if TELLS_OF_STOPS:
-        wait_until_gone(airflow, dag_id, uids[dag_id])
-    wait_for(lambda: airflow.state(dag_id, "job")[0] == "failed", lambda: "the task fails")
-    assert (uid_of(dag_id) == uids[dag_id]) != TELLS_OF_STOPS
+    if SIGNALS_STOPS:
+        wait_until_deleted(airflow, dag_id, uids[dag_id])
+    wait_until(lambda: airflow.state(dag_id, "job")[0] == "failed", lambda: "the task fails")
+    assert (uid_of(dag_id) == uids[dag_id]) != SIGNALS_STOPS
 
 
 def test_a_worker_that_is_stopped_deletes_the_job_where_that_is_asked_for(airflow, uids):
     dag_id = "worker_stopped_where_kills_delete"
-    if TELLS_OF_STOPS:
-        wait_until_gone(airflow, dag_id, uids[dag_id])
+    if SIGNALS_STOPS:
+        wait_until_deleted(airflow, dag_id, uids[dag_id])
     else:
         wait_until_adopted(airflow, dag_id, uids[dag_id])
 
 
-def test_no_log_shows_what_a_value_with_a_sensitive_name_holds(airflow, uids):
+def test_no_log_shows_a_value_with_a_sensitive_name(airflow, uids):
     logs = [airflow.log(dag_id, "job") for dag_id in KILLS]
     assert all("with ***" in log for log in logs)
     assert not any("hunter2" in log for log in logs)
 
 
-def test_the_janitor_deletes_the_job_that_a_task_has_left_and_none_that_a_task_waits_for(airflow, uids):
-    wait_for(lambda: run_job_of("kept") is None, lambda: f"run-job ends; log: {airflow.log('kept', 'job')}")
+def test_orphan_cleanup_deletes_a_kept_job_but_no_job_that_a_task_waits_for(airflow, uids):
+    wait_until(lambda: run_job_of("kept") is None, lambda: f"run-job ends; log: {airflow.log('kept', 'job')}")
     assert uid_of("kept") == uids["kept"]
     airflow.trigger("reaps")
-    wait_for(lambda: airflow.state("reaps", "reap")[0] == "success", lambda: airflow.log("reaps", "reap"))
+    wait_until(lambda: airflow.state("reaps", "reap")[0] == "success", lambda: airflow.log("reaps", "reap"))
     assert uid_of("kept") is None
     assert {dag_id: uid_of(dag_id) for dag_id in ADOPTED} == {dag_id: uids[dag_id] for dag_id in ADOPTED}

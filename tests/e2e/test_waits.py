@@ -1,13 +1,13 @@
-"""Tasks that wait for their Jobs in the triggerer of a real Airflow: result, logs, retries, and how they are ended."""
+"""Deferred tasks in the triggerer of a real Airflow: results, logs, retries, and ends."""
 
 from __future__ import annotations
 
 import pytest
 
 from e2e.jobs import end_job, job_of, uid_of
-from e2e.processes import wait_for
 from e2e.runs import Airflow
-from e2e.steps import wait_for_state, wait_until_deferred, watches
+from e2e.steps import wait_for_state, wait_until_deferred, wait_until_deleted, watches
+from polling import wait_until
 
 RUNS = (
     "waits",
@@ -33,7 +33,7 @@ def runs(airflow: Airflow) -> None:
 
 @pytest.fixture(scope="module")
 def ended(airflow: Airflow, runs: None) -> dict[str, str]:
-    """The uid of the Job that each deferred task had when a person ended it."""
+    """Mark or clear the deferred tasks; return the uid of the Job that each had before."""
     uids = {}
     for dag_id in TO_END:
         wait_until_deferred(airflow, dag_id)
@@ -45,75 +45,68 @@ def ended(airflow: Airflow, runs: None) -> dict[str, str]:
     return uids
 
 
-def wait_until_gone(airflow: Airflow, dag_id: str, uid: str | None) -> None:
-    wait_for(
-        lambda: job_of(dag_id) is None or uid_of(dag_id) != uid,
-        lambda: f"the Job is deleted; log: {airflow.logs(dag_id, 'job')}; triggerer: {airflow.triggerer.said()}",
-    )
-
-
 def test_all_deferred_tasks_share_one_watch(airflow, runs):
     for dag_id in TO_END:
         wait_until_deferred(airflow, dag_id)
-    wait_for(lambda: watches(airflow.triggerer) == 1, lambda: f"there is one watch: {airflow.triggerer.said()}")
+    wait_until(lambda: watches(airflow.triggerer) == 1, lambda: f"there is one watch: {airflow.triggerer.log()}")
 
 
 @pytest.mark.parametrize(("dag_id", "state"), [("waits_until_failed", "failed"), ("waits_until_success", "success")])
-def test_a_deferred_task_that_is_marked_loses_its_job_and_is_not_tried_again(airflow, ended, dag_id, state):
-    wait_until_gone(airflow, dag_id, ended[dag_id])
+def test_a_marked_deferred_task_has_no_job_and_is_not_retried(airflow, ended, dag_id, state):
+    wait_until_deleted(airflow, dag_id, ended[dag_id])
     assert airflow.state(dag_id, "job") == (state, 1)
 
 
-def test_a_deferred_task_that_is_cleared_runs_again(airflow, ended):
+def test_a_cleared_deferred_task_runs_again(airflow, ended):
     wait_for_state(airflow, "waits_until_cleared", "success")
     assert uid_of("waits_until_cleared") != ended["waits_until_cleared"]
 
 
-def test_a_job_that_is_to_be_kept_goes_on(airflow, ended):
-    wait_until_gone(airflow, "waits_until_failed", ended["waits_until_failed"])  # which was marked before
+def test_on_kill_action_keep_leaves_the_job_running(airflow, ended):
+    wait_until_deleted(airflow, "waits_until_failed", ended["waits_until_failed"])  # which was marked before
     assert uid_of("waits_and_is_kept") == ended["waits_and_is_kept"]
 
 
-def test_the_result_and_the_logs_come_at_the_end(airflow, runs):
+def test_the_result_and_the_logs_are_complete_at_the_end(airflow, runs):
     wait_for_state(airflow, "waits", "success", "use")
     assert "used 42" in airflow.log("waits", "use")
     assert airflow.logs("waits", "job").count("| a line of the log") == 1
 
 
-def test_d3_there_is_one_event_of_its_asset_and_one_call_of_its_callback(airflow, runs):
+def test_d3_one_asset_event_and_one_callback_call(airflow, runs):
     wait_for_state(airflow, "waits", "success", "use")
     assert airflow.asset_events("waits") == 1
     assert (airflow.dags / "successes").read_text() == "success\n"
 
 
-def test_logs_are_printed_in_the_meantime_and_no_line_twice(airflow, runs):
+def test_logs_are_printed_while_the_job_runs_and_no_line_twice(airflow, runs):
     dag_id = "waits_and_prints"
-    wait_for(lambda: "| line-10-" in airflow.logs(dag_id, "job"), lambda: f"logs: {airflow.logs(dag_id, 'job')}")
+    wait_until(lambda: "| line-10-" in airflow.logs(dag_id, "job"), lambda: f"logs: {airflow.logs(dag_id, 'job')}")
     end_job(dag_id)
     wait_for_state(airflow, dag_id, "success")
     log = airflow.logs(dag_id, "job")
     assert [log.count(f"| line-{number}-") for number in range(1, 21)] == [1] * 20
 
 
-def test_a_retry_submits_a_job_that_failed_anew(airflow, runs):
+def test_a_retry_submits_a_failed_job_again(airflow, runs):
     wait_for_state(airflow, "waits_again", "success")
     assert "| try 1" in airflow.log("waits_again", "job", 1)
     assert "| try 2" in airflow.log("waits_again", "job", 2)
 
 
 @pytest.mark.parametrize("dag_id", ["waits_too_long", "waits_longer_than_airflow"])
-def test_what_takes_too_long_fails_and_its_job_is_deleted(airflow, runs, dag_id):
+def test_a_task_that_times_out_fails_and_its_job_is_deleted(airflow, runs, dag_id):
     wait_for_state(airflow, dag_id, "failed")
-    wait_until_gone(airflow, dag_id, None)
+    wait_until_deleted(airflow, dag_id, None)
 
 
-def test_what_cannot_be_started_fails_without_a_retry_and_its_job_is_deleted(airflow, runs):
+def test_a_job_that_cannot_start_fails_the_task_without_a_retry_and_is_deleted(airflow, runs):
     wait_for_state(airflow, "waits_for_an_image", "failed")
     assert "no-such-image" in airflow.logs("waits_for_an_image", "job")
     assert airflow.state("waits_for_an_image", "job")[1] == 1
     assert job_of("waits_for_an_image") is None
 
 
-def test_the_end_of_a_dag_run_ends_its_deferred_task_and_deletes_the_job(airflow, runs):
+def test_a_dag_run_that_times_out_ends_its_deferred_task_and_deletes_the_job(airflow, runs):
     wait_for_state(airflow, "waits_until_run_ends", "skipped")
-    wait_until_gone(airflow, "waits_until_run_ends", None)
+    wait_until_deleted(airflow, "waits_until_run_ends", None)

@@ -1,8 +1,8 @@
-"""What becomes of a Job when the worker that serves it is stopped or killed, by a real broker and real signals.
+"""The Job of a task whose worker is stopped or killed, with a real broker and real signals.
 
-A Celery worker of Composer is a container: its first process is told to stop, and what has not ended when the grace
-period is over is killed, with all that it has started. A deferred task has a worker while it submits its Job, and while
-it checks it: held/kubectl has it stay there. Not a part of `make test`.
+A Celery worker of Composer is a container: its first process gets SIGTERM; all processes that remain after the grace
+period are killed. A deferred task occupies a worker while it submits its Job and while it checks the Job; held/kubectl
+keeps it there. Not part of `make test`.
 """
 
 from __future__ import annotations
@@ -14,35 +14,36 @@ import pytest
 
 from e2e.jobs import job_of, uid_of
 from e2e.parts import Part
-from e2e.processes import environment, parent, processes, read, run_job_of, scripts_of, wait_for
+from e2e.processes import environment, parent, processes, read, run_job_of, scripts_of
 from e2e.runs import Airflow
 from e2e.steps import stop_worker, wait_until_adopted
+from polling import wait_until
 
 WAITING = ("worker_replaced", "worker_replaced_without_a_next_try", "worker_killed")
 ADOPTED = [f"{how}_in_{held}" for how in ("stopped", "replaced", "killed") for held in ("submission", "check")]
-MARKED = "marked_in_check"  # run-job.bats has what becomes of a Job that is being created
+MARKED = "marked_in_check"  # run-job.bats has the case of a Job that is being created
 HELD = [*ADOPTED, MARKED]
 
 
 @pytest.fixture(scope="module")
 def workers(airflow: Airflow) -> dict[str, Part]:
-    """The workers of the queues whose worker is replaced, and is killed."""
+    """The workers of the queues `replaced` and `killed`."""
     return {queue: airflow.start_worker(f"{queue}-worker", queue=queue, slots=4) for queue in ("replaced", "killed")}
 
 
 @pytest.fixture(scope="module")
 def uids(airflow: Airflow, workers: dict[str, Part]) -> dict[str, str | None]:
-    """The uid of the Job that each run had before its worker was stopped or killed."""
+    """Start all runs; return the uid of the Job that each has before its worker is stopped or killed."""
     shutil.copytree(Path(__file__).with_name("held"), airflow.home / "held")
     for dag_id in (*WAITING, *HELD):
         airflow.trigger(dag_id)
     for dag_id in WAITING:
-        wait_for(
+        wait_until(
             lambda dag_id=dag_id: "is running on" in airflow.log(dag_id, "job"),
             lambda dag_id=dag_id: f"{dag_id} runs its Job: {airflow.log(dag_id, 'job')}",
         )
     for dag_id in HELD:
-        wait_for(
+        wait_until(
             lambda dag_id=dag_id: is_held(dag_id),
             lambda dag_id=dag_id: f"{dag_id} is held: {airflow.log(dag_id, 'job')}",
         )
@@ -51,7 +52,7 @@ def uids(airflow: Airflow, workers: dict[str, Part]) -> dict[str, str | None]:
 
 @pytest.fixture(scope="module")
 def ended(airflow: Airflow, workers: dict[str, Part], uids: dict[str, str | None]) -> None:
-    """Workers, and what supervises a task, are stopped or killed, and workers are replaced; a task is marked."""
+    """Stop or kill workers and supervisors of tasks, start workers again, and mark a task."""
     workers["killed"].kill()
     workers["killed"].start()
     for dag_id in ("stopped_in_submission", "stopped_in_check"):
@@ -59,8 +60,8 @@ def ended(airflow: Airflow, workers: dict[str, Part], uids: dict[str, str | None
     airflow.mark(MARKED, "job", "failed")
     worker = workers["replaced"]
     worker.stop()
-    wait_for(lambda: "Warm shutdown" in worker.said(), worker.said)
-    assert run_job_of("worker_replaced"), "Celery lets the tasks go on"
+    wait_until(lambda: "Warm shutdown" in worker.log(), worker.log)
+    assert run_job_of("worker_replaced"), "a warm shutdown of Celery lets the tasks continue"
     assert is_held("replaced_in_submission")
     assert is_held("replaced_in_check")
     worker.kill()
@@ -68,7 +69,7 @@ def ended(airflow: Airflow, workers: dict[str, Part], uids: dict[str, str | None
 
 
 def is_held(dag_id: str) -> bool:
-    """Whether held/kubectl has stopped the task of a DAG."""
+    """Return whether held/kubectl holds the task of a DAG."""
     mark = f"AIRFLOW_CTX_DAG_ID={dag_id}".encode()
     return any(read(pid, "cmdline") == b"sleep\x00600\x00" and mark in environment(pid) for pid in processes())
 
@@ -79,8 +80,8 @@ def test_the_next_try_adopts_the_job_on_another_worker(airflow, uids, ended, dag
 
 
 @pytest.mark.parametrize("dag_id", ADOPTED)
-def test_the_next_try_of_a_deferred_task_has_the_result_of_the_same_job(airflow, uids, ended, dag_id):
-    wait_for(
+def test_the_next_try_of_a_deferred_task_returns_the_result_of_the_same_job(airflow, uids, ended, dag_id):
+    wait_until(
         lambda: airflow.has_ended(dag_id, "job", "success", "failed"),
         lambda: f"{dag_id} ends: {airflow.state(dag_id, 'job')}; logs: {airflow.logs(dag_id, 'job')}",
     )
@@ -89,22 +90,22 @@ def test_the_next_try_of_a_deferred_task_has_the_result_of_the_same_job(airflow,
     assert airflow.log(dag_id, "job", 2).count("| a line of the log") == 1
 
 
-def test_a_deferred_task_that_is_marked_while_a_worker_has_it_loses_its_job(airflow, uids, ended):
+def test_a_deferred_task_marked_while_it_occupies_a_worker_has_no_job(airflow, uids, ended):
     dag_id = MARKED
-    wait_for(lambda: job_of(dag_id) is None, lambda: f"the Job is deleted; log: {airflow.logs(dag_id, 'job')}")
+    wait_until(lambda: job_of(dag_id) is None, lambda: f"the Job is deleted; log: {airflow.logs(dag_id, 'job')}")
     assert uids[dag_id]
     assert airflow.state(dag_id, "job") == ("failed", 1)
 
 
-def test_where_there_is_no_next_try_the_janitor_deletes_the_job(airflow, uids, ended):
+def test_without_a_next_try_orphan_cleanup_deletes_the_job(airflow, uids, ended):
     dag_id = "worker_replaced_without_a_next_try"
-    wait_for(lambda: airflow.state(dag_id, "job")[0] == "failed", lambda: "the task fails")
+    wait_until(lambda: airflow.state(dag_id, "job")[0] == "failed", lambda: "the task fails")
     assert uid_of(dag_id) == uids[dag_id]
-    dag_id_of_janitor = "reaps_after_a_worker"
-    airflow.trigger(dag_id_of_janitor)
-    wait_for(
-        lambda: airflow.state(dag_id_of_janitor, "reap")[0] == "success",
-        lambda: airflow.log(dag_id_of_janitor, "reap"),
+    dag_id_of_cleanup = "reaps_after_a_worker"
+    airflow.trigger(dag_id_of_cleanup)
+    wait_until(
+        lambda: airflow.state(dag_id_of_cleanup, "reap")[0] == "success",
+        lambda: airflow.log(dag_id_of_cleanup, "reap"),
     )
     assert uid_of(dag_id) is None
     adopted = ("worker_replaced", "worker_killed")

@@ -1,4 +1,4 @@
-"""Google's token endpoint, for a key of a service account: it gives the token of the stand-in's first user."""
+"""A token endpoint for a service account key, as Google's: it returns the token of the stand-in's first user."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def google_connection() -> Iterator[None]:
-    """`google_cloud_default` of the Airflow that is started in it."""
+    """Define the connection `google_cloud_default` for an Airflow that is started inside the context."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(

@@ -1,4 +1,4 @@
-"""DAGs whose tasks wait for their Jobs in the triggerer; waits.py says what must come of them."""
+"""DAGs whose tasks wait for their Jobs in the triggerer; test_waits.py checks them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ except ImportError:  # Airflow 2.11
     from airflow.decorators import task
 
 LINES = "for i in $(seq %d %d); do echo line-$i-; done"
-SUCCESSES = Path(__file__).with_name("successes")  # a line for each success of the task of "waits"
+SUCCESSES = Path(__file__).with_name("successes")  # has a line for each success of the task of "waits"
 
 
 def note_success(context: Any) -> None:
@@ -25,7 +25,7 @@ def note_success(context: Any) -> None:
         file.write("success\n")
 
 
-# The Job, and the arguments of its task.
+# The shell command of each Job, and the arguments of its task.
 JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "waits": (
         "echo a line of the log; sleep 8; echo '{\"n\": 42}' >/dev/termination-log",

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The ways to a cluster, with the real gcloud and its plugin: endpoints, accounts, and what is kept for the next run.
+# Access to a cluster with the real gcloud and its plugin: endpoints, accounts, and the cache for the next run.
 # shellcheck disable=SC2154 # place is set by setup
 VIEWER=viewer@localgke-project.iam.gserviceaccount.com
 
@@ -14,7 +14,7 @@ get_credentials() { # OPTION...
   run_script get-credentials "${place[@]}" "$@" --kubeconfig "$kubeconfig"
 }
 
-# Counts the calls of gcloud, each a line of $calls.
+# Asserts the number of calls of gcloud, each a line of $calls.
 count_gcloud() {
   calls=$BATS_TEST_TMPDIR/calls
   mkdir -p "$BATS_TEST_TMPDIR/bin"
@@ -34,7 +34,7 @@ assert_leads_to_the_cluster() {
   assert_line namespace/default
 }
 
-# Has gcloud use a token of the stand-in's cluster file.
+# Configures gcloud with a token of the stand-in's cluster file.
 use_gcloud_token() { # TOKEN
   printf %s "$1" >"$BATS_TEST_TMPDIR/token"
   export CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token
@@ -54,7 +54,7 @@ use_gcloud_token() { # TOKEN
   done
 }
 
-@test "where a proxy is configured, too, the first run asks gcloud for the kubeconfig" {
+@test "with a proxy the first run also gets the kubeconfig from gcloud" {
   count_gcloud
   HTTPS_PROXY=http://127.0.0.1:9 NO_PROXY=127.0.0.1 get_credentials --cluster ml-cluster
   assert_success
@@ -62,7 +62,7 @@ use_gcloud_token() { # TOKEN
   calls_are 1
 }
 
-@test "an impersonated account is who acts on the cluster, and its token is kept as well" {
+@test "an impersonated account acts on the cluster, and its token is cached too" {
   get_credentials --cluster ml-cluster --impersonate-service-account "$VIEWER"
   assert_success
   count_gcloud
@@ -73,7 +73,7 @@ use_gcloud_token() { # TOKEN
   calls_are 0
 }
 
-@test "gcloud's credentials: the second run asks gcloud for nothing" {
+@test "gcloud's credentials: the second run does not call gcloud" {
   get_credentials --cluster ml-cluster --auth gcloud
   assert_success
   count_gcloud
@@ -84,7 +84,7 @@ use_gcloud_token() { # TOKEN
   calls_are 0
 }
 
-@test "what is kept is for its owner only, and for this account only" {
+@test "cache entries are readable only by their owner, and used only for the same account" {
   get_credentials --cluster ml-cluster
   assert_success
   run find "$GKE_JOB_CACHE" -perm /077
@@ -100,7 +100,7 @@ use_gcloud_token() { # TOKEN
   assert_output --partial "User \"$VIEWER\" cannot delete"
 }
 
-@test "nothing is kept where others can write, or somebody else was first" {
+@test "nothing is cached in a directory that others can write to, or through a symbolic link" {
   mkdir -m 777 "$GKE_JOB_CACHE"
   get_credentials --cluster ml-cluster
   assert_success
@@ -112,7 +112,7 @@ use_gcloud_token() { # TOKEN
   assert_leads_to_the_cluster
 }
 
-@test "what is an hour old, or no longer fits endpoint or authority, is got anew" {
+@test "an entry that is an hour old, or has another endpoint or CA, is renewed" {
   get_credentials --cluster ml-cluster
   assert_success
   local kept server
@@ -133,7 +133,7 @@ use_gcloud_token() { # TOKEN
   assert_equal "$(grep 'server:' "$kubeconfig")" "$server"
 }
 
-@test "an entry that was not used for a day is got anew, and what else is in the directory stays" {
+@test "an entry that was not used for a day is renewed, and other files in the directory stay" {
   get_credentials --cluster ml-cluster
   assert_success
   mkdir "$GKE_JOB_CACHE/thesis"
@@ -144,7 +144,7 @@ use_gcloud_token() { # TOKEN
   assert [ -d "$GKE_JOB_CACHE/thesis" ]
 }
 
-@test "200 at the same time: one call of gcloud, and every file is whole" {
+@test "200 concurrent runs: one call of gcloud, and every file is complete" {
   count_gcloud
   local number
   for number in {1..200}; do
@@ -159,7 +159,7 @@ use_gcloud_token() { # TOKEN
     "200 $(md5sum "$GKE_JOB_CACHE"/*/kubeconfig | cut --delimiter=' ' --fields=1)"
 }
 
-@test "an error of one call is that of all who wait for it" {
+@test "all runs that wait for a failing call get its error" {
   count_gcloud
   use_gcloud_token outsider-token
   local number
@@ -188,7 +188,7 @@ use_gcloud_token() { # TOKEN
   assert_leads_to_the_cluster
 }
 
-@test "where the cache has no room left, nothing is kept, and the run goes on" {
+@test "when the cache has no space left, nothing is cached, and the run continues" {
   mkdir "$BATS_TEST_TMPDIR/bin"
   # shellcheck disable=SC2016 # for the other shell
   printf '#!/bin/sh\ncase $* in *"%s"*/new) exec "%s" "$1" "$2" /dev/full ;; esac\nexec "%s" "$@"\n' "$GKE_JOB_CACHE" \
@@ -200,7 +200,7 @@ use_gcloud_token() { # TOKEN
   assert_leads_to_the_cluster
 }
 
-# What the scripts call when they call PROGRAM never answers, and they wait for a second.
+# Replaces PROGRAM by one that never answers, and sets the scripts' timeout for it to a second.
 never_answers() { # PROGRAM
   mkdir -p "$BATS_TEST_TMPDIR/bin"
   printf '#!/bin/sh\nexport GKE_JOB_TEST_MARK=%s\nsleep 600 &\nsleep 600\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/bin/$1"
@@ -212,14 +212,14 @@ never_answers() { # PROGRAM
   REPOSITORY=$BATS_TEST_TMPDIR
 }
 
-@test "a GKE API that never answers is given up, with what was called: 69" {
+@test "a GKE API that never answers: 69, with the failed operation" {
   never_answers gcloud
   get_credentials --cluster ml-cluster
   assert_one_error 69 'get credentials for cluster ml-cluster in .*: no answer within 1 s; try again'
   wait_until none_marked "$BATS_TEST_TMPDIR"
 }
 
-@test "a plugin that never answers is given up, with what it has started: 69" {
+@test "a plugin that never answers is ended with its children: 69" {
   get_credentials --cluster ml-cluster --auth gcloud
   assert_success
   rm "$GKE_JOB_CACHE"/*/gke_gcloud_auth_plugin_cache
@@ -229,7 +229,7 @@ never_answers() { # PROGRAM
   wait_until none_marked "$BATS_TEST_TMPDIR"
 }
 
-@test "another process that holds the entry for ever is named: 69" {
+@test "another process that never releases the entry is named: 69" {
   get_credentials --cluster ml-cluster
   assert_success
   never_answers nothing
@@ -250,7 +250,7 @@ never_answers() { # PROGRAM
   wait_until none_marked "$BATS_TEST_TMPDIR"
 }
 
-@test "a kubeconfig that is there keeps its other contexts" {
+@test "an existing kubeconfig keeps its other contexts" {
   cp "$LOCALGKE_STATE/kubeconfig" "$kubeconfig"
   get_credentials --cluster ml-cluster
   assert_success
@@ -261,7 +261,7 @@ never_answers() { # PROGRAM
   assert_output "gke_${LOCALGKE_PROJECT}_${LOCALGKE_LOCATION}_ml-cluster"
 }
 
-@test "an endpoint that the cluster has not is missing configuration: 78" {
+@test "an endpoint that the cluster lacks is missing configuration: 78" {
   get_credentials --cluster ml-cluster --internal-ip
   assert_one_error 78 'the cluster has no private endpoint: leave out --internal-ip'
   get_credentials --cluster ml-private --dns-endpoint
@@ -272,7 +272,7 @@ never_answers() { # PROGRAM
   assert_one_error 78 'not found: compare with: gcloud container fleet memberships list'
 }
 
-@test "a right that is missing is named: 77" {
+@test "a missing permission is named: 77" {
   get_credentials --cluster ml-cluster --impersonate-service-account nobody@example.com
   assert_one_error 77 'may not impersonate nobody@example.com; grant it roles/iam.serviceAccountTokenCreator'
   use_gcloud_token viewer-token
@@ -282,13 +282,13 @@ never_answers() { # PROGRAM
   assert_one_error 77 'permission denied: .*with the permission container.clusters.connect'
 }
 
-@test "an endpoint that does not answer is unreachable: 69, and the message says what was tried" {
+@test "an endpoint that does not answer is unreachable: 69, with the error of the last request" {
   run_script list-jobs "${place[@]}" --cluster ml-private --unreachable-timeout 1
   assert_equal "$status" 69
   assert_regex "$stderr" 'TLS handshake timeout'
 }
 
-@test "a run that outlives its tokens takes new ones, and none that is over is accepted" {
+@test "a run that outlives its tokens gets new ones, and expired tokens are refused" {
   local state=$BATS_TEST_TMPDIR/localgke
   sed 's/^tokenSeconds: .*/tokenSeconds: 4/' "$REPOSITORY/tests/dev/localgke/cluster.yaml" >"$BATS_TEST_TMPDIR/cluster.yaml"
   "$GKE_JOB_PYTHON" -m localgke start --state "$state" --config "$BATS_TEST_TMPDIR/cluster.yaml" 3>&-
@@ -329,7 +329,7 @@ never_answers() { # PROGRAM
 --project p --dns-endpoint"
 }
 
-@test "every script with CLUSTER has the same help of it, and takes the options" {
+@test "every script with CLUSTER has the same help for it, and accepts the options" {
   local script help=''
   for script in "$REPOSITORY"/scripts/*-job "$REPOSITORY"/scripts/*-jobs; do
     grep --quiet '^#   CLUSTER ' "$script" || continue

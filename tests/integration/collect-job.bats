@@ -12,28 +12,28 @@ finished_job() { # CONDITION NAME SHELL-COMMAND [SPEC]
   kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"$1\")].status}=True" "job/$2" --timeout 30s
 }
 
-@test "prints the JSON that the container left, on one line" {
+@test "prints the JSON result of the container on one line" {
   finished_job Complete json 'printf "{\n  \"loss\": 0.25,\n  \"note\": \"a b\"\n}\n" > /dev/termination-log'
   run_script collect-job --job json
   assert_success
   assert_output '{"loss":0.25,"note":"a b"}'
 }
 
-@test "prints text as a JSON string" {
+@test "prints a text result as a JSON string" {
   finished_job Complete text 'printf "gs://bucket/model \"v1\"\nsecond line" > /dev/termination-log'
   run_script collect-job --job text
   assert_success
   assert_output '"gs://bucket/model \"v1\"\nsecond line"'
 }
 
-@test "prints null where the container left nothing" {
+@test "prints null if the container has no result" {
   finished_job Complete nothing 'true'
   run_script collect-job --job nothing
   assert_success
   assert_output 'null'
 }
 
-@test "prints the results of an Indexed Job in the order of the indexes, with null for a hole" {
+@test "prints the results of an Indexed Job in the order of the indexes, with null for a missing one" {
   # shellcheck disable=SC2016 # for the shell of the container
   finished_job Complete indexed \
     'test $JOB_COMPLETION_INDEX = 1 || printf "%s0" $JOB_COMPLETION_INDEX > /dev/termination-log' \
@@ -68,12 +68,12 @@ collected_mark() { # NAME
   assert_regex "$(collected_mark later)" '^20'
 }
 
-@test "a --mark that is none of its choices is a usage error: 64" {
+@test "an invalid --mark is a usage error: 64" {
   run_script collect-job --job any --mark never
   assert_one_error 64 "option --mark is 'never': it is one of now, later, only"
 }
 
-@test "V7: a required result that is missing is 65, and the Job is marked, so that a cleared task runs it again" {
+@test "V7: a missing required result is 65, and the Job is marked, so that a cleared task runs it again" {
   finished_job Complete empty 'true'
   run_script collect-job --job empty --result-required --mark later
   assert_one_error 65 'Job empty is complete, but its container left no result; a result is required'
@@ -84,14 +84,14 @@ collected_mark() { # NAME
   assert_output 5
 }
 
-@test "a result that was cut is no result: 65, and the Job is not marked" {
+@test "a truncated result is refused: 65, and the Job is not marked" {
   finished_job Complete cut 'printf "[%5000s]" 1 > /dev/termination-log'
   run_script collect-job --job cut
   assert_one_error 65 'result cut at 4096 bytes, Pod cut-.*, write larger results to object storage'
   assert_equal "$(kubectl get job cut --output 'jsonpath={.metadata.annotations.gke-job/collected}')" ''
 }
 
-@test "a mark that may not be set is said, and the result is valid" {
+@test "a denied mark is reported, and the result is valid" {
   finished_job Complete unmarked 'echo 5 > /dev/termination-log'
   kubectl config set-credentials viewer --token viewer-token >/dev/null
   kubectl config set-context viewer --cluster localgke --user viewer --namespace "$NAMESPACE" >/dev/null
@@ -113,12 +113,12 @@ collected_mark() { # NAME
   assert_one_error 1 'Job failed failed: it has no result'
 }
 
-@test "a Job that does not exist: 78" {
+@test "a missing Job: 78" {
   run_script collect-job --job never-was
   assert_one_error 78 'jobs.batch "never-was" not found'
 }
 
-@test "a Job with another uid is not taken for this one: 78" {
+@test "a Job with another uid is refused: 78" {
   finished_job Complete stranger 'true'
   run_script collect-job --job stranger --uid 00000000-0000-0000-0000-000000000000
   assert_one_error 78 'another took its name'

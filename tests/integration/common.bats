@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What holds for every script: its help, its options, its streams.
+# Tests of every script: help, options, streams.
 
 setup() { load test_helper; }
 
@@ -26,7 +26,7 @@ run_script_or_python() { # NAME ARGUMENT...
   done
 }
 
-@test "the help of every script names each option that it takes" {
+@test "the help of every script names each of its options" {
   local script option known
   for script in $(scripts); do
     run_script_or_python "$script" --no-such-option
@@ -42,14 +42,14 @@ run_script_or_python() { # NAME ARGUMENT...
   done
 }
 
-@test "an option with an empty value is refused, and not taken as left out: 64" {
+@test "an option with an empty value is refused, and not ignored: 64" {
   run_script list-jobs --namespace ''
   assert_one_error 64 "option --namespace has an empty value: leave the option out, or is a variable not set?"
   run_script deploy-dags --bucket gs://bucket --use=
   assert_one_error 64 "option --use has an empty value"
 }
 
-@test "every script refuses an argument that is no option: 64" {
+@test "every script refuses an argument that is not an option: 64" {
   local script
   for script in $(scripts); do
     run_script_or_python "$script" argument
@@ -64,7 +64,7 @@ run_script_or_python() { # NAME ARGUMENT...
   assert_equal "$stderr" 'get-credentials: would run: gcloud container clusters get-credentials c=d --location l --project p'
 }
 
-@test "S10: a name that begins with a dash never reaches a program as an option: 64" {
+@test "S10: a name that begins with a dash is never passed to a program as an option: 64" {
   local name
   for name in job namespace cluster project location context uid; do
     run_script delete-job --job x "--$name=--raw=/x"
@@ -74,7 +74,7 @@ run_script_or_python() { # NAME ARGUMENT...
   assert_one_error 64 "option --template is '--raw=/x': a name does not begin with a dash"
 }
 
-@test "S10: what is no name of Kubernetes is refused: 64" {
+@test "S10: an invalid Kubernetes name is refused: 64" {
   run_script delete-job --job 'x/../../secrets'
   assert_one_error 64 "option --job is 'x/../../secrets': it takes a name of Kubernetes"
   run_script list-jobs --namespace 'a b'
@@ -89,19 +89,19 @@ run_script_or_python() { # NAME ARGUMENT...
   assert_one_error 64 'option --uid is .*: it takes the uid of a Job'
 }
 
-@test "a number that Bash cannot count to is refused: 64" {
+@test "a number that is too large for Bash is refused: 64" {
   run_script list-jobs --unreachable-timeout 99999999999999999999
   assert_one_error 64 'it takes a whole number of seconds above 0, of at most 9 digits'
 }
 
-@test "what the shell of the user has exported of its options changes nothing" {
+@test "exported shell options of the user have no effect" {
   set -o noclobber -o noglob -o posix
   export SHELLOPTS
   run_script get-credentials --project p --location l --cluster c --dry-run
   assert_success
 }
 
-@test "a function that the shell of the user has exported takes the place of no command" {
+@test "an exported shell function of the user replaces no command" {
   kubectl() { echo "a function of the user"; }
   main() { echo "a function of the user"; }
   sed() { echo "a function of the user"; }
@@ -113,7 +113,7 @@ run_script_or_python() { # NAME ARGUMENT...
   assert_output --partial 'Usage: poll-job'
 }
 
-@test "too few file descriptors are a mistake of the configuration: 78" {
+@test "too few file descriptors are a configuration error: 78" {
   local limit
   for limit in 8 10 12 14; do
     run bash -c 'ulimit -n "$1" && exec bash "$2/scripts/run-job" --template batch-job' shell "$limit" "$REPOSITORY"
@@ -121,7 +121,7 @@ run_script_or_python() { # NAME ARGUMENT...
   done
 }
 
-# Sources the library, and prints the words of a raw request to /api/v1 for a server and the name in its certificate.
+# Sources the library, and prints the arguments of a raw request to /api/v1, for a server URL and the name in its certificate.
 raw_words() { # SERVER TLS-NAME
   run bash -c 'source "$1/scripts/lib/bash/common.bash"
     source "$SCRIPTS/lib/bash/cluster.bash"
@@ -130,7 +130,7 @@ raw_words() { # SERVER TLS-NAME
     printf "[%s]" "${raw[@]}"' shell "$REPOSITORY" "$1" "$2"
 }
 
-@test "a raw request names a server that has a path without it, with the name in its certificate" {
+@test "a raw request to a server URL with a path uses the URL without it, and the certificate's name" {
   raw_words https://host:443 name
   assert_output '[--raw][/api/v1]'
   raw_words '' ''

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What dags/COMPOSER.md says to do, as far as it needs no Google Cloud: in order, in a checkout, with the real gcloud.
+# The commands of dags/COMPOSER.md that need no Google Cloud: in their order, in a checkout, with the real gcloud.
 
 setup_file() {
   load test_helper
@@ -20,7 +20,7 @@ teardown() {
   end_airflow_server
 }
 
-@test "the guide leads from a checkout to a Job, a deployment, a DAG and a release to go back to" {
+@test "the commands of the guide run a Job, deploy, parse a DAG and return to an older release" {
   local version
   version=$("$GKE_JOB_PYTHON" -c 'from importlib.metadata import version; print(version("apache-airflow"))')
   [[ $version == 3.3.* ]] || skip "the environment of the storage server has Airflow 3.3, and --check wants the same"
@@ -29,14 +29,14 @@ teardown() {
   local AIRFLOW
   use_airflow_server prod
   mkdir -p "$BUCKETS/prod/dags" blocks
-  echo no program | tee kubectl >gke-gcloud-auth-plugin # nobody runs what is copied to the bucket
+  echo no program | tee kubectl >gke-gcloud-auth-plugin # the files in the bucket are not run
   "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/composer_guide.py" blocks
   mv blocks/first_job.py .
   export COMPOSER_PROJECT=ml COMPOSER_LOCATION=europe-west4 ENVIRONMENT=prod WORKER=airflow@ml.iam.gserviceaccount.com
   export CLUSTER_PROJECT=$LOCALGKE_PROJECT LOCATION=$LOCALGKE_LOCATION CLUSTER=$LOCALGKE_CLUSTER NAMESPACE RELEASE=''
   local block releases
   for block in blocks/*.sh; do
-    # A release is in the bucket when the guide goes back to one.
+    # The bucket must have a release when the guide returns to one.
     releases=("$BUCKETS"/prod/dags/gke_job_releases/v*)
     RELEASE=${releases[0]##*/}
     run --separate-stderr bash -o errexit -o nounset -o pipefail "$block"

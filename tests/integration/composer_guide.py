@@ -1,6 +1,6 @@
-"""The commands of dags/COMPOSER.md.
+"""Extracts the commands of dags/COMPOSER.md.
 
-`python composer_guide.py DIRECTORY` writes what can be run without Google Cloud to DIRECTORY: the console blocks, in
+`python composer_guide.py DIRECTORY` writes the parts that need no Google Cloud to DIRECTORY: the console blocks, in
 their order, as NN.sh, and the DAG.
 """
 
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 GUIDE = Path(__file__).resolve().parents[2] / "dags" / "COMPOSER.md"
-# What the tests run. `export` sets the names, for which the tests have others; the rest is checked by gcloud's parser.
+# The commands that the tests run. They replace the variables of `export`; gcloud's parser checks the other commands.
 RUNS = re.compile(r"scripts/|cat >|gcloud storage |DAGS=\$\(gcloud composer environments describe ")
 
 
@@ -23,7 +23,7 @@ def blocks(language: str) -> list[str]:
 
 
 def commands(block: str) -> list[str]:
-    """Return the commands of a console block, each with the lines that continue it."""
+    """Return the commands of a console block, each with its continuation lines."""
     return [command.rstrip("\n") for command in re.split(r"^\$ ", block, flags=re.MULTILINE) if command]
 
 
@@ -34,9 +34,9 @@ def to_run() -> list[str]:
 
 
 def complaint_of_gcloud(command: str) -> str:
-    """Return what the parser of gcloud has against a command, '' for nothing.
+    """Return the error of gcloud's parser for a command, empty without one.
 
-    By a command of gcloud for tests of documentation, which may disappear.
+    It uses a hidden command of gcloud for tests of documentation, which may be removed.
     """
     words = re.sub(r"\$\w+", "a-name", command.partition(" -- ")[0])
     line = ["gcloud", "meta", "lint-gcloud-commands", f"--command-string={words}"]

@@ -6,7 +6,7 @@ setup_file() {
 
 setup() { load test_helper; }
 
-@test "deletes the Job and its Pods and waits until they are gone" {
+@test "deletes the Job and its Pods and waits until they are removed" {
   create_job gone 'trap exit TERM; sleep 60 & wait'
   wait_until sh -c 'kubectl get pods --selector job-name=gone | grep Running'
   run_script delete-job --job gone
@@ -14,13 +14,13 @@ setup() { load test_helper; }
   assert_equal "$(kubectl get jobs,pods --selector job-name=gone --output name)" ''
 }
 
-@test "a Job that does not exist is gone already" {
+@test "a missing Job counts as deleted" {
   run_script delete-job --job never-was
   assert_success
   assert_regex "$stderr" 'already gone'
 }
 
-@test "a Job with another uid is left alone" {
+@test "a Job with another uid is not deleted" {
   create_job stranger 'sleep 60'
   run_script delete-job --job stranger --uid 00000000-0000-0000-0000-000000000000
   assert_success
@@ -42,7 +42,7 @@ setup() { load test_helper; }
   assert_one_error 64 'option --job is missing'
 }
 
-@test "V6: a Job whose Pod a finalizer holds is not waited for without end: 124, and who holds it" {
+@test "V6: the wait for a Job whose Pod has a finalizer is limited: 124, with the finalizer" {
   create_job held 'sleep 60'
   wait_until sh -c 'kubectl get pods --selector job-name=held | grep Running'
   local pod

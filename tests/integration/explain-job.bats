@@ -11,7 +11,7 @@ explain() { # JOB [OPTION...]
   run_script explain-job --job "$1" "${@:2}"
 }
 
-# The function as a follower calls it, also of a Job that is gone: fills status, output and stderr.
+# Calls the function as a follower does, also for a deleted Job. Sets status, output and stderr.
 explain_as_a_follower() { # JOB UID
   # shellcheck disable=SC2016 # for the other shell
   run --separate-stderr bash -c 'source "$1/scripts/lib/bash/common.bash"
@@ -29,7 +29,7 @@ print(explain(connection, *names).text, end=str())" "${connection[@]}" "${option
     "$REPOSITORY/scripts/explain-job" "$REPOSITORY" "$1" "$2"
 }
 
-# A kubeconfig that leads to a server which accepts every connection and never answers.
+# Uses a kubeconfig with a server that accepts every connection and never answers.
 use_silent_server() { # -> server (a process id)
   "$GKE_JOB_PYTHON" -c '
 import signal, socket, sys
@@ -44,7 +44,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
     "https://127.0.0.1:$(<"$BATS_TEST_TMPDIR/port")" >/dev/null
 }
 
-@test "a failed Job: condition, Pods that are alike, exit code, the last 25 log lines; all of it on stdout" {
+@test "a failed Job: condition, similar Pods, exit code, the last 25 log lines, all on stdout" {
   create_job failed 'seq 30; exit 3' '{"backoffLimit": 1}' >/dev/null
   kubectl wait --for condition=Failed job/failed --timeout 30s
   explain failed
@@ -61,7 +61,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   refute_line '    | 5'
 }
 
-@test "a Job that is complete" {
+@test "a complete Job" {
   create_job complete 'true' >/dev/null
   kubectl wait --for condition=Complete job/complete --timeout 30s
   explain complete
@@ -70,7 +70,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   assert_equal "${#lines[@]}" 2
 }
 
-@test "a Job that runs: the Pod and what it has logged" {
+@test "a running Job: the Pod and its log" {
   create_job running 'echo step 7; sleep 60' >/dev/null
   wait_until sh -c 'kubectl logs job/running | grep "step 7"'
   explain running
@@ -81,7 +81,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   kubectl delete job running --wait=false
 }
 
-@test "a Job that no node can take: the words of scheduler and autoscaler, what it asks for, and advice" {
+@test "a Job that fits no node: messages of scheduler and autoscaler, its requests, and advice" {
   create_job unschedulable 'true' '{}' '{"resources": {"requests": {"cpu": "1000"}}}' >/dev/null
   wait_until sh -c 'kubectl get events --field-selector reason=NotTriggerScaleUp | grep unschedulable'
   explain unschedulable
@@ -94,7 +94,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   kubectl delete job unschedulable
 }
 
-@test "an image that may not be pulled: the registry's words, and advice" {
+@test "an image that may not be pulled: the registry's message, and advice" {
   create_job forbidden 'true' '{}' '{"image": "private.example/model:1"}' >/dev/null
   wait_until sh -c 'kubectl get pods --selector job-name=forbidden | grep ImagePullBackOff'
   explain forbidden
@@ -104,7 +104,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   kubectl delete job forbidden
 }
 
-@test "a Job in a queue of Kueue, on a cluster that has none: the proxy lets the question pass" {
+@test "a Job in a Kueue queue, on a cluster without Kueue: the request passes the proxy" {
   create_job queued 'true' '{"suspend": true}' >/dev/null
   kubectl label job queued kueue.x-k8s.io/queue-name=gpus
   kubectl wait --for condition=Suspended job/queued --timeout 30s
@@ -116,13 +116,13 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   kubectl delete job queued --wait=false
 }
 
-@test "--uid of another Job that had the name: 78, and nothing is explained" {
+@test "--uid of an older Job with the same name: 78, without an explanation" {
   create_job stranger 'true' >/dev/null
   explain stranger --uid 00000000-0000-0000-0000-000000000000
   assert_one_error 78 'another took its name'
 }
 
-@test "a Job that does not exist: 78" {
+@test "a missing Job: 78" {
   explain never-was
   assert_one_error 78 'jobs.batch "never-was" not found'
 }
@@ -135,7 +135,7 @@ submit_for() { # DAG TASK RUN MAP-INDEX
   printf '%s\n' "$job"
 }
 
-@test "the Job of a task instance, by ids that no label can hold" {
+@test "the Job of a task instance, by ids that are no valid label values" {
   local job run='manual__2026-01-01T00:00:00+00:00'
   job=$(submit_for '需要予測' '学習' "$run" -1)
   run_script explain-job --dag-id '需要予測' --task-id '学習' --run-id "$run"
@@ -144,7 +144,7 @@ submit_for() { # DAG TASK RUN MAP-INDEX
   assert_equal "$stderr" ''
 }
 
-@test "the Job of a mapped task; without --map-index the error names those that there are: 78" {
+@test "the Job of a mapped task; without --map-index the error names the existing ones: 78" {
   local job
   submit_for sweep fit run 0 >/dev/null
   job=$(submit_for sweep fit run 7)
@@ -154,12 +154,12 @@ submit_for() { # DAG TASK RUN MAP-INDEX
   assert_one_error 78 'there are 0, 7: name one with --map-index'
 }
 
-@test "no Job of the task: 78, with the command that lists those of the DAG" {
+@test "no Job of the task: 78, with the command that lists the Jobs of the DAG" {
   run_script explain-job --dag-id=-never --task-id was --run-id here
   assert_one_error 78 "no Job for DAG -never, task was, run here, in namespace $NAMESPACE.* See: list-jobs --namespace $NAMESPACE --dag-id=-never"
 }
 
-@test "a task is named whole, and not together with a Job: 64" {
+@test "an incomplete task, or a task together with a Job, is a usage error: 64" {
   run_script explain-job --dag-id churn --task-id fit
   assert_one_error 64 'option --run-id is missing'
   run_script explain-job --map-index 3
@@ -199,7 +199,7 @@ submit_for() { # DAG TASK RUN MAP-INDEX
   assert_one_error 64 'option --job is missing'
 }
 
-@test "a follower of a Job that is gone gets what is left of it" {
+@test "a follower of a deleted Job gets the available information" {
   local uid
   uid=$(create_job gone 'sleep 60')
   wait_until sh -c 'kubectl get pods --selector job-name=gone | grep Running'
@@ -210,7 +210,7 @@ submit_for() { # DAG TASK RUN MAP-INDEX
   assert_regex "${lines[1]}" '^1 of its Pods is gone, with its state and log: gone-.{5}$'
 }
 
-@test "a follower of a Job on a cluster that never answers gets an error within two steps" {
+@test "a follower on a cluster that never answers gets an error within two steps" {
   local server
   use_silent_server
   explain_as_a_follower any 00000000-0000-0000-0000-000000000000
@@ -220,7 +220,7 @@ submit_for() { # DAG TASK RUN MAP-INDEX
   assert_regex "${lines[1]}" '^its Pods could not be read: no answer'
 }
 
-@test "a signal ends explain-job at once, also while the cluster does not answer, and leaves nothing" {
+@test "a signal ends explain-job at once, even if the cluster does not answer, and leaves nothing" {
   local server
   use_silent_server
   mkdir "$BATS_TEST_TMPDIR/private"

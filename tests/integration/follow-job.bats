@@ -26,7 +26,7 @@ teardown() {
   assert_regex "$stderr" 'Pod failed-.* has failed with exit code 3'
 }
 
-@test "--once: 75 where the Job is not finished, with the lines since the last check on stdout" {
+@test "--once: 75 if the Job is not finished, with the lines since the last check on stdout" {
   local uid
   uid=$(create_job checked 'echo started; sleep 60')
   wait_until sh -c 'kubectl logs job/checked | grep --quiet started'
@@ -39,7 +39,7 @@ teardown() {
   assert_output ''
 }
 
-@test "ends at once when the Job was finished before" {
+@test "ends at once when the Job is already finished" {
   create_job before 'echo hello'
   kubectl wait --for condition=Complete job/before --timeout 30s
   run_script follow-job --job before
@@ -47,7 +47,7 @@ teardown() {
   assert_output --regexp '^.{5} \| hello$'
 }
 
-@test "shows log lines while the Job runs, on stdout, behind the end of the Pod's name" {
+@test "shows log lines on stdout while the Job runs, with the suffix of the Pod's name as prefix" {
   create_job live 'echo started; sleep 60'
   bash "$REPOSITORY/scripts/follow-job" --job live >"$BATS_TEST_TMPDIR/log" 2>/dev/null 3>&- &
   wait_until grep -E '^.{5} \| started$' "$BATS_TEST_TMPDIR/log"
@@ -65,34 +65,34 @@ teardown() {
   assert_output --regexp '2-.{5} \| index 2'
 }
 
-@test "shows the logs of Pods beyond --max-log-streams too" {
+@test "also shows the logs of Pods beyond --max-log-streams" {
   create_job many 'echo line' '{"completions": 4, "parallelism": 4}'
   run_script follow-job --job many --max-log-streams 1
   assert_success
   assert_equal "${#lines[@]}" 4
 }
 
-@test "A#42144: shows the log of a failed Pod before it ends" {
+@test "A#42144: follow-job shows the log of a failed Pod before it ends" {
   create_job verdict 'echo the reason; exit 1'
   run_script follow-job --job verdict
   assert_failure 1
   assert_output --partial 'the reason'
 }
 
-@test "a last log line without newline stays a line of its own" {
+@test "a last log line without a newline is a line" {
   create_job newline 'printf "no newline"'
   bash "$REPOSITORY/scripts/follow-job" --job newline >"$BATS_TEST_TMPDIR/log" 2>/dev/null
   assert_equal "$(tail -c 11 "$BATS_TEST_TMPDIR/log")" 'no newline'
   assert_equal "$(wc -l <"$BATS_TEST_TMPDIR/log")" 1
 }
 
-@test "bytes that are no UTF-8 reach the log as they are" {
+@test "bytes that are not UTF-8 are unchanged in the log" {
   create_job bytes "printf '\\303(\\n'"
   bash "$REPOSITORY/scripts/follow-job" --job bytes >"$BATS_TEST_TMPDIR/log" 2>/dev/null
   assert_equal "$(tail -c 3 "$BATS_TEST_TMPDIR/log" | od -An -tx1 | xargs)" 'c3 28 0a'
 }
 
-# Follows a Job from before it runs, so that nothing of it is missed: fills follower.
+# Follows a suspended Job, so that nothing is missed. Sets follower.
 follow_suspended_job() { # NAME SHELL-COMMAND [SPEC [CONTAINER]]
   create_job "$1" "$2" "$("$GKE_JOB_PYTHON" -c 'import json, sys
 print(json.dumps({"suspend": True, **json.loads(sys.argv[1])}))' "${3:-{\}}")" "${4:-{\}}"
@@ -105,14 +105,14 @@ resume() { # NAME
   kubectl patch job "$1" --type merge --patch '{"spec": {"suspend": false}}'
 }
 
-@test "says that a Job is suspended, and goes on when it is resumed" {
+@test "logs that a Job is suspended, and continues when it is resumed" {
   follow_suspended_job suspended 'true'
   resume suspended
   wait_for "$follower"
   assert_equal "$status" 0
 }
 
-@test "waits patiently for a node, and says what the scheduler says" {
+@test "waits for a node, and logs the scheduler's message" {
   follow_suspended_job patient 'echo on a big node' '{}' '{"resources": {"requests": {"memory": "100Gi"}}}'
   resume patient
   wait_for "$follower"
@@ -120,7 +120,7 @@ resume() { # NAME
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'is waiting for a node: 0/[0-9]+ nodes are available: .*Insufficient memory'
 }
 
-@test "the connection is started anew when it dies, and the end of the Job is not missed" {
+@test "a broken connection is restarted, and the end of the Job is not missed" {
   follow_suspended_job reconnected 'echo heard'
   local proxy python
   proxy=$(pgrep --parent "$follower" kubectl)
@@ -150,14 +150,14 @@ resume() { # NAME
   assert_equal "$status" 0
 }
 
-@test "a Job that takes the name of a deleted one is not followed: 1" {
+@test "a new Job with the name of a deleted one is not followed: 1" {
   create_job renewed 'sleep 60'
   run_script follow-job --job renewed --uid 00000000-0000-0000-0000-000000000000
   assert_failure 1
   assert_regex "$stderr" 'Job renewed with uid 0.* is gone: .* whether it succeeded is not known'
 }
 
-@test "--timeout ends the wait with 124 and leaves the Job alone" {
+@test "--timeout ends the wait with 124 and leaves the Job running" {
   create_job slow 'sleep 60'
   run_script follow-job --job slow --timeout 1
   assert_failure 124
@@ -166,21 +166,21 @@ resume() { # NAME
   assert_success
 }
 
-@test "--schedule-timeout ends the wait for a node with 124, and says what the scheduler says" {
+@test "--schedule-timeout ends the wait for a node with 124, and logs the scheduler's message" {
   create_job homeless 'true' '{}' '{"resources": {"requests": {"memory": "9Ti"}}}'
   run_script follow-job --job homeless --schedule-timeout 1
   assert_failure 124
   assert_regex "${stderr_lines[-1]}" 'Job homeless has no node: the time of --schedule-timeout is over: 0/[0-9]+ nodes are available: .*Insufficient memory'
 }
 
-@test "a suspended Job waits for a node too" {
+@test "--schedule-timeout also ends the wait for a suspended Job: 124" {
   create_job queued 'true' '{"suspend": true}'
   run_script follow-job --job queued --schedule-timeout 1
   assert_failure 124
   assert_regex "${stderr_lines[-1]}" 'Job queued is suspended: the time of --schedule-timeout is over'
 }
 
-@test "A#49784: waiting for a node does not count as starting" {
+@test "A#49784: a wait for a node does not count towards the start timeout" {
   create_job autoscaled 'true' '{}' '{"resources": {"requests": {"memory": "9Ti"}}}'
   run_script follow-job --job autoscaled --start-timeout 1 --timeout 3
   assert_failure 124
@@ -193,7 +193,7 @@ resume() { # NAME
   assert_regex "${stderr_lines[-1]}" 'Job imageless will never start: for 1 s Pod imageless-.* is unable to start on .*: (ErrImagePull|ImagePullBackOff)$'
 }
 
-@test "a progress message after --heartbeat without any other" {
+@test "a progress message follows after --heartbeat without another message" {
   create_job quiet 'sleep 60'
   bash "$REPOSITORY/scripts/follow-job" --job quiet --heartbeat 1 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   wait_until grep -E 'Job quiet is not finished after [0-9]+ s; Pods: 1 running$' "$BATS_TEST_TMPDIR/err"
@@ -201,7 +201,7 @@ resume() { # NAME
   wait_for $!
 }
 
-@test "a retry is said, with how many there may be" {
+@test "a retry is logged with the backoff limit" {
   follow_suspended_job retried 'exit 1' '{"backoffLimit": 1}'
   resume retried
   wait_for "$follower"
@@ -209,17 +209,17 @@ resume() { # NAME
   assert grep 'Job retried goes on after a failure: retry 1 of 1' "$BATS_TEST_TMPDIR/err"
 }
 
-@test "a --timeout that is no number is a usage error: 64" {
+@test "an invalid number for --timeout is a usage error: 64" {
   run_script follow-job --job any --timeout 5m
   assert_one_error 64 'option --timeout is .5m.: it takes a whole number of seconds above 0'
 }
 
-@test "no log streams at all is a usage error: 64" {
+@test "--max-log-streams 0 is a usage error: 64" {
   run_script follow-job --job any --max-log-streams 0
   assert_one_error 64 'option --max-log-streams is .0.: it takes a whole number above 0'
 }
 
-@test "a Job that does not exist: 78" {
+@test "a missing Job: 78" {
   run_script follow-job --job never-was
   assert_one_error 78 'jobs.batch "never-was" not found'
 }
@@ -231,7 +231,7 @@ resume() { # NAME
   assert_one_error 77 'permission denied'
 }
 
-@test "nothing is left running and no private directory is left behind" {
+@test "no process and no private directory is left" {
   export TMPDIR=$BATS_TEST_TMPDIR/private
   mkdir "$TMPDIR"
   create_job tidy 'true'
@@ -247,7 +247,7 @@ resume() { # NAME
   assert_regex "$stderr" 'would run: kubectl .*get jobs --field-selector metadata.name=any --watch'
 }
 
-@test "a Job in a queue of Kueue: what its Workload says is logged" {
+@test "a Job in a Kueue queue: the status of its Workload is logged" {
   local follower
   create_job queued 'true' '{"suspend": true}' >/dev/null
   kubectl label job queued kueue.x-k8s.io/queue-name=gpus

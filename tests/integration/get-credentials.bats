@@ -7,7 +7,7 @@ setup() {
 
 teardown() { end_silent_metadata_server; }
 
-@test "writes a kubeconfig that only its owner can read, and prints its path" {
+@test "writes a kubeconfig that is readable only by its owner, and prints its path" {
   TMPDIR=$BATS_TEST_TMPDIR run_script get-credentials "${cluster[@]}"
   assert_success
   assert_equal "$(stat --format '%a' "$output" "$(dirname "$output")" | xargs)" '600 700'
@@ -23,7 +23,7 @@ teardown() { end_silent_metadata_server; }
   assert_success
 }
 
-@test "leaves the kubeconfig of the user alone" {
+@test "does not change the kubeconfig of the user" {
   local before
   before=$(md5sum "$KUBECONFIG")
   run_script get-credentials "${cluster[@]}" --kubeconfig "$BATS_TEST_TMPDIR/kubeconfig"
@@ -38,7 +38,7 @@ teardown() { end_silent_metadata_server; }
   assert [ ! -e "$BATS_TEST_TMPDIR/k" ]
 }
 
-@test "a cluster that does not exist is missing configuration: 78" {
+@test "a missing cluster is missing configuration: 78" {
   export TMPDIR=$BATS_TEST_TMPDIR/private
   mkdir "$TMPDIR"
   run_script get-credentials --project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --cluster nope
@@ -60,7 +60,7 @@ teardown() { end_silent_metadata_server; }
 
 @test "a machine without any account is not logged in: 77" {
   unset "${!GCE_METADATA_@}"
-  export CLOUDSDK_CONFIG=$BATS_TEST_TMPDIR/gcloud # where gcloud has not yet seen a metadata server
+  export CLOUDSDK_CONFIG=$BATS_TEST_TMPDIR/gcloud # gcloud has not cached a metadata server here
   run_script get-credentials "${cluster[@]}"
   assert_one_error 77 'not logged in: .*gcloud auth login'
 }
@@ -81,7 +81,7 @@ teardown() { end_silent_metadata_server; }
   assert_success
 }
 
-@test "a machine without gcloud is told so: 78" {
+@test "a missing gcloud is an error: 78" {
   mkdir "$BATS_TEST_TMPDIR/bin"
   ln -s "$(type -P dirname)" "$(type -P readlink)" "$BATS_TEST_TMPDIR/bin"
   run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin" "$BASH" "$REPOSITORY/scripts/get-credentials" "${cluster[@]}"

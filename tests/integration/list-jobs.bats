@@ -11,7 +11,7 @@ submit() { # DAG TASK RUN MAP-INDEX SHELL-COMMAND
   bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$(values_file "$5")" 2>/dev/null
 }
 
-@test "shows each Job with its state and the task it runs for, and no Job of others" {
+@test "shows each Job with its state and its task, and no foreign Job" {
   local complete running
   create_job stranger 'true'
   read -r complete _ < <(submit a-dag train manual__1 -1 'true')
@@ -52,7 +52,7 @@ for job in json.loads(sys.argv[1]): print(job["environment"], job["dag_id"], job
   assert_equal "${#lines[@]}" 3
 }
 
-@test "--all-namespaces shows the namespace of each; an account without the right is denied: 77" {
+@test "--all-namespaces shows the namespace of each; an account without the permission is denied: 77" {
   run_script list-jobs --all-namespaces --dag-id a-dag
   assert_success
   assert_regex "${lines[0]}" '^NAMESPACE +JOB '
@@ -63,7 +63,7 @@ for job in json.loads(sys.argv[1]): print(job["environment"], job["dag_id"], job
   assert_one_error 77 'ask for a ClusterRole with the verb list on jobs'
 }
 
-@test "--watch prints the list again at each change, without escapes into a file, and ends with a signal" {
+@test "--watch prints the list at each change, without escapes to a file, until a signal" {
   local watcher watched
   bash "$REPOSITORY/scripts/list-jobs" --watch --dag-id watched >"$BATS_TEST_TMPDIR/lists" 3>&- &
   watcher=$!
@@ -77,7 +77,7 @@ for job in json.loads(sys.argv[1]): print(job["environment"], job["dag_id"], job
   assert_equal "$(grep --count "^JOB " "$BATS_TEST_TMPDIR/lists")" "$(($(grep --count '^$' "$BATS_TEST_TMPDIR/lists") + 1))"
 }
 
-@test "--watch on a terminal: in the place of the last list, no line wider than it" {
+@test "--watch on a terminal replaces the last list, and no line is wider than the terminal" {
   local watcher
   TERM=xterm COLUMNS=60 LINES=20 "$GKE_JOB_PYTHON" -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]))' \
     bash "$REPOSITORY/scripts/list-jobs" --watch >"$BATS_TEST_TMPDIR/screen" </dev/null 3>&- &
@@ -90,7 +90,7 @@ for job in json.loads(sys.argv[1]): print(job["environment"], job["dag_id"], job
   assert_output ''
 }
 
-@test "--watch: a Job comes and goes by its age alone, and a change that no row shows prints nothing" {
+@test "--watch: a Job appears and disappears by its age; a change that no row shows prints nothing" {
   local watcher job lists=$BATS_TEST_TMPDIR/lists
   bash "$REPOSITORY/scripts/list-jobs" --watch --dag-id aged --older-than 6 --newer-than 16 --state running >"$lists" 3>&- &
   watcher=$!
@@ -121,7 +121,7 @@ for job in json.loads(sys.argv[1]): print(job["environment"], job["dag_id"], job
   assert_one_error 64 '--namespace and --all-namespaces exclude each other'
 }
 
-@test "no Jobs: the heading alone" {
+@test "no Jobs: only the heading" {
   run_script list-jobs --namespace kube-system
   assert_success
   assert_equal "${#lines[@]}" 1

@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
-# What a person does with kubectl against the stand-in: with the kubectl of this machine and with the newest one, which
-# is among the tools of the tests.
+# Usual kubectl commands on the stand-in, with the kubectl of this machine and with the newest one, which the venv has.
 
 setup_file() {
   load test_helper
@@ -38,7 +37,7 @@ setup() {
   done
 }
 
-@test "kubectl logs --follow ends with the container and has shown every line" {
+@test "kubectl logs --follow shows every line and ends with the container" {
   local each
   for each in "${!kubectls[@]}"; do
     # shellcheck disable=SC2016 # for the shell of the container
@@ -50,7 +49,7 @@ setup() {
   done
 }
 
-@test "kubectl get pods --watch prints a row a change" {
+@test "kubectl get pods --watch prints a row for each change" {
   local each
   for each in "${!kubectls[@]}"; do
     create_job "watched-$each" 'sleep 60'
@@ -72,13 +71,13 @@ setup() {
   done
 }
 
-@test "an image that the registry does not have leads to ImagePullBackOff" {
+@test "an image that the registry lacks leads to ImagePullBackOff" {
   create_job unpulled 'true' '{}' '{"image": "no-such-image:1"}'
   wait_until sh -c 'kubectl get pods --selector job-name=unpulled | grep ImagePullBackOff'
   kubectl delete job unpulled
 }
 
-@test "what the stand-in does not imitate is refused, and says so" {
+@test "an unsupported request is refused with an error that names the stand-in" {
   run create_job refused 'true' '{"successPolicy": {"rules": [{"succeededCount": 1}]}}'
   assert_failure
   assert_output --partial 'localgke does not imitate'

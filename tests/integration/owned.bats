@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What a Job owns: a manifest of several documents, submitted as one.
+# Objects that a Job owns: a manifest of several documents, submitted together.
 # shellcheck disable=SC2153 # NAMESPACE is set by a function of test_helper
 setup_file() {
   load test_helper
@@ -43,7 +43,7 @@ submitted() { # -> job, namespace and uid of the last submit
   read -r job namespace uid <<<"$output"
 }
 
-owners() { # prints the uid of the owner of each thing that the Job owns
+owners() { # prints the uid of the owner of each object that the Job owns
   kubectl get configmap "$job-files" --output 'jsonpath={.metadata.ownerReferences[*].uid}{"\n"}'
   kubectl get service "$job" --output 'jsonpath={.metadata.ownerReferences[*].uid}{"\n"}'
 }
@@ -52,7 +52,7 @@ gone() { # KIND/NAME...
   [[ -z $(kubectl get "$@" --ignore-not-found --output name) ]]
 }
 
-@test "the Job owns all that its manifest holds, and takes it along when it is deleted" {
+@test "the Job owns all objects of its manifest, which are deleted with it" {
   submit 'sleep 60'
   assert_success
   submitted
@@ -64,7 +64,7 @@ gone() { # KIND/NAME...
   wait_until gone "configmap/$job-files" "service/$job"
 }
 
-@test "its Pods see it" {
+@test "the Pods of the Job use the owned objects" {
   submit 'cat /files/greeting >/dev/termination-log'
   submitted
   run_script follow-job --job "$job"
@@ -73,7 +73,7 @@ gone() { # KIND/NAME...
   assert_output '"hello"'
 }
 
-@test "a submit that attaches creates what the one before it did not live to create" {
+@test "a submit that attaches creates the objects that an interrupted submit did not create" {
   submit 'sleep 60'
   local first=$output
   submitted
@@ -84,7 +84,7 @@ gone() { # KIND/NAME...
   assert_equal "$(owners)" "$uid"$'\n'"$uid"
 }
 
-@test "submits at the same moment end with one Job, which owns one of each" {
+@test "concurrent submits end with one Job, which owns one of each object" {
   local number runners=()
   printf '{"command": "sleep 60"}' >"$BATS_TEST_TMPDIR/values.json"
   for number in 1 2 3; do
@@ -102,12 +102,12 @@ gone() { # KIND/NAME...
   assert_equal "$(owners)" "$uid"$'\n'"$uid"
 }
 
-@test "what belongs to the Job before makes room for that of the next one" {
+@test "objects of the old Job are replaced by those of the next one" {
   submit 'false'
   submitted
   local first=$uid
   kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"Failed\")].status}=True" "job/$job" --timeout 30s
-  # A finalizer stands for a garbage collector that takes its time.
+  # A finalizer simulates a slow garbage collector.
   kubectl patch configmap "$job-files" --type merge --patch '{"metadata": {"finalizers": ["test/hold"]}}'
   bash "$REPOSITORY/scripts/submit-job" --template "$BATS_TEST_TMPDIR/job.yaml.j2" \
     --values "$BATS_TEST_TMPDIR/values.json" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
@@ -121,7 +121,7 @@ gone() { # KIND/NAME...
   assert_equal "$(owners)" "$uid"$'\n'"$uid"
 }
 
-@test "a submit whose Job is replaced while it waits leaves the rest to the next one" {
+@test "a submit whose Job is replaced while it waits leaves the objects to the next submit" {
   submit 'sleep 60'
   submitted
   kubectl patch configmap "$job-files" --type merge \
@@ -135,35 +135,35 @@ gone() { # KIND/NAME...
   assert_equal "$(<"$BATS_TEST_TMPDIR/out")" "$job $namespace $uid"
 }
 
-@test "what is there already and belongs to no Job of this task is never touched, and no Job is created: 65" {
+@test "existing objects without a Job of this task are never changed, and no Job is created: 65" {
   kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine-files"}}'
   submit 'sleep 60' --name mine
   assert_one_error 65 'ConfigMap/mine-files exists and does not belong to a Job of this task: delete it, or give another --name'
   assert gone job/mine
 }
 
-@test "what Kubernetes refuses is refused before there is a Job: 65" {
+@test "objects that Kubernetes refuses are refused before the Job is created: 65" {
   sed -i 's/data: {greeting: hello}/daten: {greeting: hello}/' "$BATS_TEST_TMPDIR/job.yaml.j2"
   submit 'sleep 60' --name refused
   assert_one_error 65 'cannot create ConfigMap/refused-files: the manifest was refused: .*unknown field "daten"'
   assert gone job/refused
 }
 
-@test "--dry-run prints all of it, the Job first" {
+@test "--dry-run prints all objects, the Job first" {
   submit 'true' --name shown --dry-run
   assert_success
   run grep '^kind' <<<"$output"
   assert_output $'kind: "Job"\nkind: "ConfigMap"\nkind: "Service"'
 }
 
-@test "another content is another manifest" {
+@test "changed content of an owned object is a changed manifest" {
   submit 'sleep 60' --name changed
   sed -i 's/hello/good bye/' "$BATS_TEST_TMPDIR/job.yaml.j2"
   submit 'sleep 60' --name changed
   assert_one_error 65 'Job changed still runs, from another manifest'
 }
 
-@test "S5: what stays with a Job that was there before is not waited for without end: 124, and no Job is left" {
+@test "S5: the wait for objects of an old Job is limited: 124, and no Job is left" {
   submit 'sleep 60' --name stays --dry-run
   local identity
   identity=$(sed -n 's/.*gke-job.identity: "\(.*\)"/\1/p' <<<"$output" | head -n 1)
@@ -177,7 +177,7 @@ gone() { # KIND/NAME...
   kubectl patch configmap stays-files --type merge --patch '{"metadata": {"finalizers": []}}'
 }
 
-@test "S5: with our owner and another content it is not taken: 65" {
+@test "S5: an object of our Job with changed content is not used: 65" {
   submit 'sleep 60' --name content
   kubectl patch configmap content-files --type merge --patch '{"data": {"greeting": "bad bye"}}'
   submit 'sleep 60' --name content

@@ -26,7 +26,7 @@ wait_for_condition() { # CONDITION JOB
   assert_one_error 1 'Job failed failed: Job has reached the specified backoff limit'
 }
 
-@test "a Job that is running, or suspended: 75" {
+@test "a running or suspended Job: 75" {
   create_job running 'sleep 60'
   run_script poll-job --job running
   assert_one_error 75 'Job running is not finished'
@@ -36,7 +36,7 @@ wait_for_condition() { # CONDITION JOB
   assert_one_error 75 'Job suspended is suspended'
 }
 
-@test "the Job with that uid is gone: 1, also when another has its name" {
+@test "the Job with that uid is deleted: 1, even if another Job has its name" {
   create_job stranger 'true'
   wait_for_condition Complete stranger
   run_script poll-job --job stranger --uid 00000000-0000-0000-0000-000000000000
@@ -45,7 +45,7 @@ wait_for_condition() { # CONDITION JOB
   assert_one_error 1 'Job never-was with uid 0.* is gone'
 }
 
-@test "a Job that does not exist, and no uid: 78" {
+@test "a missing Job, and no uid: 78" {
   run_script poll-job --job never-was
   assert_one_error 78 'jobs.batch "never-was" not found'
 }
@@ -57,17 +57,17 @@ wait_for_condition() { # CONDITION JOB
   assert_one_error 77 'not logged in'
 }
 
-@test "asks for the Job once, and for nothing else" {
+@test "sends one request for the Job, and no other" {
   source "$REPOSITORY/tests/dev/faults/faults.bash"
   create_job asked 'sleep 60'
   start_proxy
   run_script poll-job --job asked --namespace "$NAMESPACE"
   assert_failure 75
-  assert_equal "$(requests read) $(requests watch)" '1 0' # the kubectl of gcloud asks for the version, once a cluster
+  assert_equal "$(requests read) $(requests watch)" '1 0' # gcloud's kubectl requests the version, once per cluster
   stop_proxy
 }
 
-@test "a Pod that cannot be started is looked at until it can: 75" {
+@test "poll-job waits until a Pod that cannot start starts: 75" {
   create_job heals 'sleep 60' '' '{"image": "no-such-image"}'
   local pod poll status=0
   wait_until sh -c 'kubectl get pods --selector batch.kubernetes.io/job-name=heals | grep -E "ErrImagePull|ImagePullBackOff"'
@@ -81,7 +81,7 @@ wait_for_condition() { # CONDITION JOB
   assert_regex "$(<"$BATS_TEST_TMPDIR/said")" 'Job heals is not finished; Pods: 1 active, 0 succeeded, 0 failed$'
 }
 
-@test "a Pod that cannot be started for --start-timeout: 78, with the diagnosis" {
+@test "a Pod that cannot start for --start-timeout: 78, with the diagnosis" {
   create_job never 'true' '' '{"image": "no-such-image"}'
   wait_until sh -c 'kubectl get pods --selector batch.kubernetes.io/job-name=never | grep -E "ErrImagePull|ImagePullBackOff"'
   run_script poll-job --job never --start-timeout 1
@@ -91,7 +91,7 @@ wait_for_condition() { # CONDITION JOB
   assert_regex "$stderr" 'no-such-image'
 }
 
-@test "a Pod that runs, or waits for a node, does not make it stay: 75" {
+@test "poll-job does not wait for a Pod that runs or waits for a node: 75" {
   create_job fine 'sleep 60'
   wait_until sh -c 'kubectl get pods --selector batch.kubernetes.io/job-name=fine | grep Running'
   run_script poll-job --job fine --start-timeout 60

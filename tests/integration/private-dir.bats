@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The private directory of a run: what is swept of killed runs, and what never is.
+# The private directory of a run: which directories of killed runs are removed, and which never are.
 setup_file() {
   load test_helper
   use_own_namespace
@@ -16,24 +16,24 @@ any_script() {
   assert_failure 78
 }
 
-@test "what a killed run has left is swept by the next one" {
+@test "the next run removes the private directory of a killed run" {
   mkdir -p "$TMPDIR/gke-job.killed01/gke-job.its-part"
   touch "$TMPDIR/gke-job.killed01/made-by-gke-job"
   any_script
   assert_equal "$(ls "$TMPDIR")" ''
 }
 
-@test "what a run that was killed in its first moments has left is swept, too" {
+@test "the next run also removes the directory of a run that was killed just after its start" {
   local dead
   bash -c : &
   dead=$!
   wait "$dead"
-  mkdir "$TMPDIR/gke-job.$dead-1" "$TMPDIR/gke-job.$dead-a_3k" "$TMPDIR/gke-job.$$-1" # the second as the operator names its own
+  mkdir "$TMPDIR/gke-job.$dead-1" "$TMPDIR/gke-job.$dead-a_3k" "$TMPDIR/gke-job.$$-1" # the operator uses the second name
   any_script
   assert_equal "$(ls "$TMPDIR")" "gke-job.$$-1"
 }
 
-@test "what a living run uses, or a child that has outlived it, is left alone" {
+@test "the directory of a live run, or of a child that has outlived it, is kept" {
   mkdir "$TMPDIR/gke-job.living01"
   touch "$TMPDIR/gke-job.living01/made-by-gke-job"
   exec {lock}<"$TMPDIR/gke-job.living01"
@@ -45,7 +45,7 @@ any_script() {
   assert_equal "$(ls "$TMPDIR")" ''
 }
 
-@test "S9: what is not a private directory of this user is left alone" {
+@test "S9: a directory that is not a private directory of this user is kept" {
   mkdir "$TMPDIR/gke-job-values" "$TMPDIR/gke-credentials.mine0001" "$TMPDIR/gke-job.archives"
   touch "$TMPDIR/gke-job.file0001"
   ln -s "$BATS_FILE_TMPDIR" "$TMPDIR/gke-job.link0001"
@@ -59,7 +59,7 @@ any_script() {
   assert_equal "$(ls "$TMPDIR")" "$before"
 }
 
-@test "runs that begin at the same moment do not sweep each other" {
+@test "concurrent runs do not remove each other's directory" {
   local number runners=()
   for number in {1..8}; do
     bash "$REPOSITORY/scripts/poll-job" --job any 2>"$BATS_TEST_TMPDIR/err.$number" 3>&- &
@@ -74,16 +74,16 @@ any_script() {
   assert_equal "$(ls "$TMPDIR")" ''
 }
 
-@test "a place where no directory can be made is missing configuration: 78" {
+@test "a TMPDIR in which no directory can be created is missing configuration: 78" {
   TMPDIR=$BATS_TEST_TMPDIR/nowhere run_script poll-job --job any
   assert_failure 78
   assert_regex "$stderr" "cannot make a private directory in $BATS_TEST_TMPDIR/nowhere"
 }
 
-@test "S9: directories beside ours that only look like ours are left alone" {
+@test "S9: directories with a similar name are kept" {
   local before
   mkdir -p "$TMPDIR/gke-job.archives/keep" "$TMPDIR/gke-job.12345678" "$TMPDIR/gke-job.Abcdefgh"
-  mkdir "$TMPDIR/gke-job.Abcdefgh/made-by-gke-job" # a mark is a file
+  mkdir "$TMPDIR/gke-job.Abcdefgh/made-by-gke-job" # a mark must be a file
   ln -s nowhere "$TMPDIR/gke-job.12345678/made-by-gke-job"
   before=$(find "$TMPDIR" | sort)
   any_script

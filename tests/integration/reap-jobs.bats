@@ -62,7 +62,7 @@ is_deleted() { # JOB
   exists "$unlisted"
 }
 
-@test "another Job that took the name is left alone, and so is one that lost the toolkit's label" {
+@test "a new Job with the same name, and a Job without the toolkit's label, are not deleted" {
   local again unlabelled
   again=$(submit again 'sleep 60')
   unlabelled=$(submit unlabelled 'sleep 60')
@@ -79,7 +79,7 @@ is_deleted() { # JOB
   exists "$unlabelled"
 }
 
-@test "a file that is no such list: 65" {
+@test "an invalid list: 65" {
   echo 'no list' >"$list"
   reap
   assert_one_error 65 'is no list of Jobs'
@@ -90,7 +90,7 @@ is_deleted() { # JOB
   assert_one_error 64 'option --airflow-environment is missing'
 }
 
-@test "S6: an odd Job of the list is said and passed over" {
+@test "S6: an invalid Job in the list is reported and skipped" {
   local running
   running=$(submit odd 'sleep 60')
   list_all
@@ -105,7 +105,7 @@ END
   assert_regex "$stderr" "passing over an entry without the name, namespace and uid of a Job: '--raw=/x'"
 }
 
-@test "a Job that is held by a finalizer does not keep the next one from being deleted" {
+@test "a Job with a finalizer does not prevent the deletion of the next one" {
   local held next
   held=$(submit a-held 'sleep 60')
   next=$(submit b-next 'sleep 60')

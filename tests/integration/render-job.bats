@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The command line of render-job: options, exit codes, stdout and stderr. What it renders is tested in tests/unit/templates.
+# The command line of render-job: options, exit codes, stdout and stderr. tests/unit/templates tests the manifests.
 
 setup() {
   load test_helper
@@ -20,7 +20,7 @@ write_template() { # CONTAINER
   printf '%s\n' 'apiVersion: batch/v1' 'kind: Job' 'spec: {template: {spec: {containers: [' "$1" ']}}}' >mine.yaml.j2
 }
 
-@test "it prints a manifest that kubectl reads, and nothing on stderr" {
+@test "prints a manifest that kubectl accepts, and nothing on stderr" {
   render_job --template batch-job --values values.json --profile highmem-spot --namespace ml
   assert_success
   assert_equal "$stderr" ''
@@ -37,7 +37,7 @@ write_template() { # CONTAINER
   assert_output "$expected"
 }
 
-@test "--set lays values over those of the file: text, unless it says that it is JSON" {
+@test "--set overrides values of the file, with text or, if marked, with JSON" {
   render_job --template batch-job --values values.json --set image=1e3 --set env.SEED=1 --set args:='["a"]' --set args.1=b=c \
     --set retries:=0 --name j
   assert_success
@@ -47,7 +47,7 @@ write_template() { # CONTAINER
   assert_line '  backoffLimit: 0'
 }
 
-@test "a --set without a path or without a place is refused" {
+@test "a --set without a path, or with a path that does not fit, is refused" {
   for setting in image = 'a..b=' ':='; do
     render_job --template batch-job --set "${setting/%=/=hush}"
     assert_one_error 64 "^render-job: --set is '${setting/%=/=...}', no PATH=TEXT or PATH:=JSON, write e.g. image=busybox$"
@@ -86,7 +86,7 @@ write_template() { # CONTAINER
   refute_output --partial schema
 }
 
-@test "--show-values prints the values, and not those whose name promises a secret" {
+@test "--show-values prints the values, except those with a sensitive name" {
   render_job --show-values --values values.json --set env.API_KEY=hush --set 'auth.password:=["hush"]' \
     --set 'list:=[{"name": "db-token", "value": "hush"}]' --set note=kept
   assert_success
@@ -105,7 +105,7 @@ write_template() { # CONTAINER
   assert_line '        pool: "mine"'
 }
 
-@test "the profile follows from how the last attempt ended" {
+@test "the profile depends on the end of the last attempt" {
   echo '{"profile": "cpu-small", "oom": true, "escalate": true}' >last.json
   render_job --template batch-job --values values.json --profile cpu-small --last-attempt last.json
   assert_line '    gke-job/profile: "cpu-large"'
@@ -130,7 +130,7 @@ write_template() { # CONTAINER
   assert_one_error 64 '^render-job: --profile and --profile-for both choose a profile: give one of them$'
 }
 
-@test "--validate offline refuses what the schema does not know, with the line of the template" {
+@test "--validate offline refuses unknown fields, with the line of the template" {
   write_template '{name: main, imagge: x}'
   render_job --template ./mine.yaml.j2 --validate offline
   assert_one_error 65 "'imagge' was unexpected.*Job of Kubernetes 1.*spec.template.spec.containers\[0\] is in mine.yaml.j2 line 4$"
@@ -138,19 +138,19 @@ write_template() { # CONTAINER
   assert_success
 }
 
-@test "--validate offline refuses a version that it has no schema of" {
+@test "--validate offline refuses a version without a schema" {
   render_job --template batch-job --values values.json --validate offline --kubernetes-version 9.9
   assert_one_error 64 '^render-job: no schema of Kubernetes 9.9, kubernetes-validate [0-9.]+, take one up to 1\.'
 }
 
-@test "--validate offline without its package says what to install" {
+@test "--validate offline without its package names the package to install" {
   mkdir -p bare
   printf 'raise ModuleNotFoundError("hidden", name="kubernetes_validate")\n' >bare/kubernetes_validate.py
   PYTHONPATH=bare render_job --template batch-job --values values.json --validate offline
   assert_one_error 78 '^render-job: cannot validate offline, kubernetes_validate in .*, install kubernetes-validate for it, or let'
 }
 
-@test "--validate server is what submit-job can do" {
+@test "--validate server is refused, and the error names submit-job" {
   render_job --template batch-job --values values.json --validate server
   assert_one_error 64 "^render-job: option --validate is 'server', which needs a cluster: submit-job --dry-run --validate"
   render_job --template batch-job --values values.json --validate client
@@ -176,22 +176,22 @@ write_template() { # CONTAINER
 }
 
 @test "a hostile value stays one argument" {
-  # shellcheck disable=SC2016 # the dollar is the test
+  # shellcheck disable=SC2016 # the dollar sign is part of the test
   printf '%s' '{"image": "busybox", "args": ["\"]\n---\nkind: Secret {{ 7*7 }} $(HOME) # \u2028"]}' >hostile.json
   render_job --template batch-job --values hostile.json
   assert_success
   run kubectl label --local --filename - --output 'jsonpath={.spec.template.spec.containers[*].args}' a=b <<<"$output"
-  # shellcheck disable=SC2016 # likewise
+  # shellcheck disable=SC2016 # the dollar sign is part of the test
   assert_output '["\"]\n---\nkind: Secret {{ 7*7 }} $$(HOME) # \u2028"]'
 }
 
-@test "a template of one's own is named by its path, and is found from any directory" {
+@test "a custom template is named by its path, and is found from any directory" {
   write_template '{name: "{{ values.image }}"}'
   render_job --template ./mine.yaml.j2 --values values.json
   assert_line '        - name: "busybox"'
 }
 
-@test "a Job in plain YAML, without any Jinja, is a template" {
+@test "a Job in plain YAML without Jinja is a template" {
   cat >job.yaml <<'END'
 apiVersion: batch/v1
 kind: Job
@@ -210,7 +210,7 @@ END
   assert_line '            - "echo $(HOME) 100%"'
 }
 
-@test "what a Job owns comes after it, as documents of their own" {
+@test "owned objects follow the Job as separate documents" {
   echo '{"image": "busybox", "items": [1, 2]}' >values.json
   render_job --template indexed-job --values values.json --name mine
   assert_success
@@ -218,7 +218,7 @@ END
   assert_output $'kind: "Job"\n---\nkind: "ConfigMap"'
 }
 
-@test "it runs from a copied directory, without run bits and without HOME, and leaves nothing there" {
+@test "runs from a copied directory, without run bits and HOME, and leaves nothing there" {
   mkdir copy
   cp -R "$REPOSITORY/scripts" "$REPOSITORY/templates" copy
   find copy -name __pycache__ -prune -exec rm -rf {} +
@@ -253,12 +253,12 @@ END
   assert_one_error 64 '^render-job: option --template is missing: write --template VALUE; '
 }
 
-@test "an option is not guessed from its beginning" {
+@test "an abbreviated option is refused" {
   render_job --template batch-job --prof highmem
   assert_one_error 64 'unknown option --prof: known are'
 }
 
-@test "an unknown template is answered with the known ones" {
+@test "the error for an unknown template lists the known ones" {
   render_job --template batch-jop
   assert_one_error 66 '^render-job: template not found, batch-jop, take one of: .*batch-job.*; or a path with a slash'
 }
@@ -270,13 +270,13 @@ END
   assert_one_error 65 '^render-job: values.immage is undefined, mine.yaml.j2 line 4, give a value or'
 }
 
-@test "values that are not JSON are refused with the place in the file" {
+@test "values that are not JSON are refused with the position in the file" {
   echo '{"image": }' >values.json
   render_job --template batch-job --values values.json
   assert_one_error 65 '^render-job: values are not JSON, values.json: Expecting value: line 1 column 11 .*, give one'
 }
 
-@test "values that are no JSON object are refused" {
+@test "values that are not a JSON object are refused" {
   echo '[1]' >values.json
   render_job --template batch-job --values values.json
   assert_one_error 65 '^render-job: values are not a JSON object, values.json, '
@@ -287,17 +287,17 @@ END
   assert_one_error 65 '^render-job: cannot read the values, nowhere.json: No such file or directory, name a JSON file$'
 }
 
-@test "an unknown profile is answered with the known ones" {
+@test "the error for an unknown profile lists the known ones" {
   render_job --template batch-job --values values.json --profile huge
   assert_one_error 65 "^render-job: unknown profile, 'huge', take one of: cpu-small, "
 }
 
-@test "a name that is no DNS label is refused" {
+@test "a name that is not a DNS label is refused" {
   render_job --template batch-job --values values.json --name My_Job
   assert_one_error 65 "^render-job: Job name is no DNS-1123 label, 'My_Job', take at most 50 "
 }
 
-@test "a namespace that is no DNS label is refused" {
+@test "a namespace that is not a DNS label is refused" {
   render_job --template batch-job --values values.json --namespace My_Space
   assert_one_error 65 "^render-job: namespace is no DNS-1123 label, 'My_Space', "
 }
@@ -326,7 +326,7 @@ END
   assert_one_error 65 '^render-job: manifest has 2 Jobs, mine.yaml.j2, give one of kind Job'
 }
 
-@test "a Python without jinja2 is said so" {
+@test "a Python without jinja2 is an error with the reason" {
   "$python" -m venv --without-pip bare
   run --separate-stderr bare/bin/python "$REPOSITORY/scripts/render-job" --template batch-job
   assert_one_error 78 '^render-job: module missing, .* in .*/bare/bin/python, .* GKE_JOB_PYTHON$'

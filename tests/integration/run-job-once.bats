@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
-# run-job of a Job that was submitted before: the whole wait, or one check of it.
+# run-job for a Job that is already submitted: the whole wait, or one check.
 
 setup_file() {
   load test_helper
@@ -35,7 +35,7 @@ no_job() { # NAME
   [[ -z $(kubectl get job "$1" --ignore-not-found) ]]
 }
 
-# What the container has written by now, without the end of its Pod's name.
+# Succeeds if the container has printed a line.
 logged() {
   sed --quiet 's/^.* | //p' <<<"$stderr"
 }
@@ -44,7 +44,7 @@ has_logged() { # LINE
   kubectl logs "job/$job" | grep --quiet --line-regexp "$1"
 }
 
-@test "a Job that runs: 75, the lines since the last check, nothing on stdout, and the Job goes on" {
+@test "a running Job: 75, the lines since the last check, nothing on stdout, and the Job continues" {
   submit 'echo one; while ! test -e flag; do sleep 0.1; done; echo two; echo 5 > /dev/termination-log'
   wait_until has_logged one
   check --waited 3600 --timeout 7200
@@ -58,7 +58,7 @@ has_logged() { # LINE
   assert_equal "$(kubectl get job "$job" --output 'jsonpath={.status.active}')" 1
 }
 
-@test "a Job that has ended since the last check: its log, its result, and the mark that it was collected" {
+@test "a Job that ended since the last check: its log, its result, and the collected mark" {
   printf '{"apiVersion": "batch/v1", "kind": "Job", "spec": {"suspend": true, "template": {"spec": {"restartPolicy": "Never",
     "containers": [{"name": "main", "image": "busybox:1.37", "command": ["sh", "-c", "echo one; echo 5 > /dev/termination-log"]}]}}}}' \
     >"$BATS_TEST_TMPDIR/suspended.json"
@@ -77,7 +77,7 @@ has_logged() { # LINE
   assert_regex "$(kubectl get job "$job" --output 'jsonpath={.metadata.annotations.gke-job/collected}')" '^20'
 }
 
-@test "D4: a Job that has failed: 1, its log before its diagnosis, and the reason for the caller" {
+@test "D4: a failed Job: 1, its log before its diagnosis, and the reason for the caller" {
   export GKE_JOB_REPORT=$BATS_TEST_TMPDIR/report
   mkdir "$GKE_JOB_REPORT"
   submit 'echo broken; exit 127'
@@ -91,7 +91,7 @@ has_logged() { # LINE
   assert_equal "$(<"$GKE_JOB_REPORT/job")" "$job $NAMESPACE $uid"
 }
 
-@test "--waited is over: 124 when the log so far is printed, and the Job is deleted" {
+@test "--waited exceeds the timeout: the log so far is printed, then 124, and the Job is deleted" {
   submit 'echo started; sleep 60'
   wait_until has_logged started
   check --timeout 60 --waited 60
@@ -102,7 +102,7 @@ has_logged() { # LINE
   wait_until no_job "$job"
 }
 
-@test "--waited is over, but the Job is complete: 0" {
+@test "--waited exceeds the timeout, but the Job is complete: 0" {
   submit 'echo 5 > /dev/termination-log'
   kubectl wait --for condition=Complete "job/$job" --timeout 30s
   check --timeout 60 --waited 6000
@@ -110,7 +110,7 @@ has_logged() { # LINE
   assert_output 5
 }
 
-@test "--on-kill keep leaves a Job whose time is over" {
+@test "--on-kill keep leaves a Job that has timed out" {
   submit 'sleep 60'
   wait_until pod_is Running
   check --timeout 60 --waited 60 --on-kill keep
@@ -119,7 +119,7 @@ has_logged() { # LINE
   refute no_job "$job"
 }
 
-@test "--waited-to-start is over: 78, and the Job is deleted; before that 75" {
+@test "--waited-to-start exceeds the timeout: 78, and the Job is deleted; before that 75" {
   printf '{"image": "no-such-image", "command": ["true"]}' >"$BATS_TEST_TMPDIR/no-image.json"
   run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/no-image.json"
   read -r job _ uid <<<"$output"
@@ -134,7 +134,7 @@ has_logged() { # LINE
   wait_until no_job "$job"
 }
 
-@test "--waited-for-nodes is over: 124; with --fallback the Job is made to fail for the next run" {
+@test "--waited-for-nodes exceeds the timeout: 124; with --fallback the Job fails for the next run" {
   printf '{"image": "busybox:1.37", "command": ["true"], "resources": {"requests": {"cpu": "1000"}}}' >"$BATS_TEST_TMPDIR/big.json"
   run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/big.json"
   read -r job _ uid <<<"$output"
@@ -148,7 +148,7 @@ has_logged() { # LINE
   assert_equal "$(kubectl get job "$job" --output 'jsonpath={.metadata.annotations.gke-job/unscheduled}')" 60
 }
 
-@test "the Job with that uid is gone: 1, and another of its name is left alone" {
+@test "the Job with that uid is deleted: 1, and a new Job with its name is kept" {
   submit 'sleep 60'
   uid=00000000-0000-0000-0000-000000000000
   check --timeout 1 --waited 5
@@ -157,7 +157,7 @@ has_logged() { # LINE
   refute no_job "$job"
 }
 
-@test "interrupted in a check it deletes the Job" {
+@test "an interruption during a check deletes the Job" {
   source "$REPOSITORY/tests/dev/faults/faults.bash"
   submit 'echo started; sleep 60'
   wait_until has_logged started
@@ -172,7 +172,7 @@ has_logged() { # LINE
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "this run was interrupted; Job $job in namespace $NAMESPACE is deleted"
 }
 
-@test "interrupted before a check begins it deletes the Job" {
+@test "an interruption before a check begins deletes the Job" {
   submit 'sleep 60'
   mkdir "$BATS_TEST_TMPDIR/bin"
   # shellcheck disable=SC2016 # for the script
@@ -216,7 +216,7 @@ is_struck() {
   (($(requests struck) > 0))
 }
 
-@test "a file that cannot be written is logged, and does not change the verdict" {
+@test "a file that cannot be written is logged, and does not change the exit code" {
   submit 'echo 5 > /dev/termination-log'
   kubectl wait --for condition=Complete "job/$job" --timeout 30s
   state=/proc/nowhere/state
@@ -226,7 +226,7 @@ is_struck() {
   assert_regex "$stderr" 'cannot write /proc/nowhere/state: .*: the next check prints these log lines again'
 }
 
-@test "without --once it waits for the Job, and asks for no other" {
+@test "without --once run-job waits for the Job, and submits none" {
   submit 'sleep 1; echo done; echo 5 > /dev/termination-log'
   run_script run-job --job "$job" --uid "$uid"
   assert_success
@@ -235,7 +235,7 @@ is_struck() {
   refute_regex "$stderr" 'submit-job'
 }
 
-@test "the console links are printed by the first check" {
+@test "the first check prints the console links" {
   cluster_options
   submit 'echo started; sleep 60'
   wait_until has_logged started
@@ -246,7 +246,7 @@ is_struck() {
   refute_regex "$stderr" 'console.cloud.google.com'
 }
 
-@test "with --template it submits the Job, checks it, and leaves it to the next check" {
+@test "with --template run-job submits the Job, checks it, and leaves it to the next check" {
   run_script run-job --template batch-job --values "$(values_file 'sleep 600')" --name first --once --check-state "$state"
   assert_failure 75
   assert_output ''
@@ -266,7 +266,7 @@ is_struck() {
   refute_regex "$stderr" 'create|watch|follow '
 }
 
-@test "options that do not belong together are usage errors: 64" {
+@test "options that do not fit together are usage errors: 64" {
   run_script run-job --job train --once
   assert_one_error 64 'option --uid is missing'
   run_script run-job --job train --uid 0-1 --template batch-job

@@ -15,8 +15,8 @@ run_job() { # SHELL-COMMAND [OPTION...]
   run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
 }
 
-# Starts run-job in a process group of its own, as Airflow does; its output goes to $BATS_TEST_TMPDIR/{out,err}.
-# A shell starts what is in the background with INT ignored; a terminal does not.
+# Starts run-job in its own process group, as Airflow does; its output goes to $BATS_TEST_TMPDIR/{out,err}.
+# A shell starts background processes with INT ignored, but a terminal does not.
 start_job() { # SHELL-COMMAND [OPTION...] -> runner, job, mark
   local values
   values=$(values_file "$1")
@@ -32,7 +32,7 @@ no_job() { # NAME
   [[ -z $(kubectl get job "$1" --ignore-not-found) ]]
 }
 
-@test "runs a Job on the named cluster and prints its result, and nothing else, on stdout" {
+@test "runs a Job on the named cluster and prints only its result on stdout" {
   unset KUBECONFIG
   run_job 'echo training; echo "{\"loss\": 0.5}" > /dev/termination-log' "${cluster[@]}" --namespace "$NAMESPACE"
   assert_success
@@ -47,7 +47,7 @@ no_job() { # NAME
   assert_regex "$stderr" 'BackoffLimitExceeded|backoff limit'
 }
 
-@test "a signal while it cleans up changes nothing" {
+@test "a signal during the cleanup changes nothing" {
   mkdir "$BATS_TEST_TMPDIR/bin"
   # shellcheck disable=SC2016 # for the script
   printf '%s\n' '#!/bin/bash' ': >"$CLEANING"' 'until [[ -e $GO_ON ]]; do :; done' 'exec /bin/rm "$@"' >"$BATS_TEST_TMPDIR/bin/rm"
@@ -75,7 +75,7 @@ no_job() { # NAME
   assert_regex "$stderr" "attaching to Job $job: it still runs"
 }
 
-@test "PWR leaves the Job whatever --on-kill says, and the next try attaches to it" {
+@test "PWR leaves the Job whatever --on-kill is, and the next try attaches to it" {
   start_job 'while ! test -e /flag; do sleep 0.1; done' --on-kill delete
   kill -PWR -- "-$runner"
   wait_for "$runner"
@@ -86,7 +86,7 @@ no_job() { # NAME
   assert_regex "$stderr" "attaching to Job $job: it still runs"
 }
 
-@test "with GKE_JOB_LEVELS warnings and errors have a level, and lines of a container have none" {
+@test "with GKE_JOB_LEVELS warnings and errors have a level, and container lines have none" {
   export GKE_JOB_LEVELS=yes
   run_job 'echo "<3>mine"; exit 127' --name leveled
   assert_regex "$stderr" $'\n[a-z0-9]{5} \\| <3>mine\n'
@@ -102,13 +102,13 @@ no_job() { # NAME
   refute_regex "$stderr" '<[34]>'
 }
 
-@test "of a program that cannot be reached for good the last word is an error, as of any script that gives up" {
+@test "with GKE_JOB_LEVELS the last message of a script that gives up is an error" {
   GKE_JOB_LEVELS=yes run_job 'true' --name unreachable --namespace no-such-namespace
   assert_failure
   assert_regex "$stderr" $'(^|\n)<3>submit-job: cannot create Job unreachable: [^\n]*$'
 }
 
-@test "says where the Google Cloud console shows the Job and its logs" {
+@test "prints the links to the Job and its logs in the Google Cloud console" {
   run_job 'true' "${cluster[@]}" --namespace "$NAMESPACE" --name linked
   local place=$LOCALGKE_LOCATION/$LOCALGKE_CLUSTER/$NAMESPACE/linked
   assert_regex "$stderr" "console: https://console.cloud.google.com/kubernetes/job/$place/details\?project=$LOCALGKE_PROJECT"
@@ -128,7 +128,7 @@ use_own_tmpdir() {
   mkdir "$TMPDIR"
 }
 
-@test "leaves no process and no private directory behind when it is interrupted" {
+@test "an interrupted run-job leaves no process and no private directory" {
   use_own_tmpdir
   start_job 'sleep 60' "${cluster[@]}" --namespace "$NAMESPACE"
   kill -TERM "$runner" # the script alone, not its process group
@@ -139,7 +139,7 @@ use_own_tmpdir() {
   wait_until no_job "$job"
 }
 
-@test "killed with SIGKILL it leaves the Job, but no process, and the next try adopts the Job and sweeps up" {
+@test "after SIGKILL the Job remains, but no process; the next try adopts the Job and cleans up" {
   use_own_tmpdir
   start_job 'while ! test -e /flag; do sleep 0.1; done'
   kill -KILL "$runner"
@@ -150,7 +150,7 @@ use_own_tmpdir() {
   assert_equal "$(ls -A "$TMPDIR")" ''
 }
 
-@test "the same where setpriv cannot tie a process to its parent" {
+@test "after SIGKILL no process remains even without the parent death signal of setpriv" {
   mkdir "$BATS_TEST_TMPDIR/bin"
   printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR/bin/setpriv"
   chmod +x "$BATS_TEST_TMPDIR/bin/setpriv"
@@ -161,7 +161,7 @@ use_own_tmpdir() {
   assert_success
 }
 
-@test "when the process of the Airflow task is gone, run-job ends and the Job goes on, whatever --on-kill says" {
+@test "when the Airflow task's process ends, run-job ends and the Job continues, whatever --on-kill is" {
   use_own_tmpdir
   local values worker
   values=$(values_file 'sleep 60')
@@ -178,7 +178,7 @@ use_own_tmpdir() {
   assert_output 1
 }
 
-# Stops the API server for as long as it is needed; teardown lets it go on in any case.
+# Stops the API server with SIGSTOP; teardown continues it in any case.
 freeze_api() {
   kill -STOP "$(<"$LOCALGKE_STATE/pid")"
 }
@@ -192,7 +192,7 @@ teardown() {
   [[ ! -e ${FAULTS_STATE-} ]] || stop_proxy
 }
 
-# Starts run-job on a way where it gets no answer when it asks for the Job to be created, and waits until it does.
+# Starts run-job with a connection on which the creation of the Job gets no answer, and waits for that request.
 start_creating() { # OPTION... -> runner, mark
   mark=$BATS_SUITE_TEST_NUMBER.$RANDOM
   local values
@@ -210,7 +210,7 @@ is_creating() {
   (($(requests struck) == 1))
 }
 
-@test "interrupted while the Job is being created it waits for the answer, then deletes the Job" {
+@test "interrupted while the Job is being created, run-job waits for the answer and deletes the Job" {
   start_creating --name half-made
   kill -TERM -- "-$runner"
   clear_faults
@@ -221,19 +221,19 @@ is_creating() {
   wait_until none_marked "$mark"
 }
 
-@test "interrupted while the API does not answer it ends, and says which Job may be left and what to do" {
+@test "interrupted while the API does not answer, run-job names the Job that may be left and the fix" {
   use_own_tmpdir
   start_creating --name perhaps
   fault blackhole
   kill -TERM -- "-$runner"
-  wait_for "$runner" # the API still does not answer
+  wait_for "$runner" # while the API does not answer
   assert_equal "$status" 143
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job perhaps may be left: remove it with: delete-job .*--job perhaps'
   assert_equal "$(ls -A "$TMPDIR")" ''
   wait_until none_marked "$mark"
 }
 
-@test "interrupted while it follows and the API does not answer it says which Job may be left" {
+@test "interrupted while it follows and the API does not answer, run-job names the Job that may be left" {
   start_job 'sleep 60'
   freeze_api
   kill -TERM "$runner"
@@ -244,7 +244,7 @@ is_creating() {
   wait_until none_marked "$mark"
 }
 
-@test "a Job that its TTL removes at once has succeeded, and its missing result is said" {
+@test "a Job that its TTL removes at once succeeds, and its missing result is logged" {
   printf '{"image": "busybox:1.37", "command": ["sh", "-c", "sleep 1; echo 1 >/dev/termination-log"], "ttl_seconds": 0}' \
     >"$BATS_TEST_TMPDIR/values.json"
   run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/values.json"
@@ -263,7 +263,7 @@ is_creating() {
   done
 }
 
-@test "the options that choose a profile and check the manifest are those of submit-job" {
+@test "the options for the profile and the validation are those of submit-job" {
   printf '%s\n' 'profiles: {mine: {node_selector: {kubernetes.io/os: linux}}}' 'sizes: {rows: [{profile: mine}]}' \
     >"$BATS_TEST_TMPDIR/team.yaml"
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'true' --profiles "$BATS_TEST_TMPDIR/team.yaml" --profile-for rows=5 --escalate \
@@ -274,7 +274,7 @@ is_creating() {
   assert_equal "$(kubectl get job chosen --output 'jsonpath={.metadata.annotations.gke-job/profile}')" mine
 }
 
-@test "--dry-run --validate server asks the cluster, and shows the rest" {
+@test "--dry-run --validate server sends the manifest to the cluster, and shows the other commands" {
   printf '{"image": "busybox:1.37", "pod": {"containers": [{"name": "other"}]}}' >"$BATS_TEST_TMPDIR/bad.json"
   run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/bad.json" --dry-run --validate server "${cluster[@]}" \
     --namespace "$NAMESPACE"
@@ -285,7 +285,7 @@ is_creating() {
   assert_regex "$stderr" 'would run: kubectl .*get job'
 }
 
-@test "an --on-kill that is neither delete nor keep is a usage error: 64" {
+@test "an invalid --on-kill is a usage error: 64" {
   run_job 'true' --on-kill stop
   assert_one_error 64 "option --on-kill is 'stop': it is one of delete, keep"
 }
@@ -295,12 +295,12 @@ is_creating() {
   assert_one_error 64 'option --template is missing'
 }
 
-@test "the exit code of a stage is the exit code of the run: 66 for a template that does not exist" {
+@test "the exit code of a stage is the exit code of the run: 66 for a missing template" {
   run_script run-job --template nope
   assert_one_error 66 'nope'
 }
 
-@test "a Job that will never start is deleted, and says why: 78" {
+@test "a Job that will never start is deleted, with the reason: 78" {
   "$GKE_JOB_PYTHON" -c 'import json; print(json.dumps({"image": "no-such-image", "command": ["true"]}))' >"$BATS_TEST_TMPDIR/values"
   run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/values" --name never --start-timeout 1 --on-kill keep
   assert_failure 78
@@ -309,7 +309,7 @@ is_creating() {
   assert_regex "${stderr_lines[-1]}" 'it will never start; Job never in namespace .* is deleted$'
 }
 
-# What is in a file of the directory that the caller of run-job has named.
+# Prints a file of the report directory of run-job.
 reported() { # NAME
   cat "$GKE_JOB_REPORT/$1"
 }
@@ -319,7 +319,7 @@ use_report() {
   mkdir "$GKE_JOB_REPORT"
 }
 
-@test "--mark later leaves the mark, the Job's name and the credentials to the caller" {
+@test "--mark later leaves the mark to the caller, with the Job's name and the credentials" {
   use_report
   run_job 'echo 5 > /dev/termination-log' "${cluster[@]}" --namespace "$NAMESPACE" --mark later --name unmarked
   assert_success
@@ -333,7 +333,7 @@ use_report() {
   assert_regex "$stderr" 'replacing Job unmarked: it is complete, and its result was collected'
 }
 
-@test "D4: of a Job that failed the caller finds the reason, the advice and the exit code" {
+@test "D4: the caller gets the reason, the advice and the exit code of a failed Job" {
   use_report
   run_job 'exit 127' --name broken
   assert_failure 1
@@ -342,7 +342,7 @@ use_report() {
     '^\{"cause": "Pod broken-[a-z0-9]+: container main: exit code 127", "advice": "[^"]+.*", "exit_codes": \[127\]\}$'
 }
 
-@test "D4: the caller finds the image that cannot be pulled, and no cause that the reason has already" {
+@test "D4: the caller gets the image that cannot be pulled, without repeating the cause" {
   use_report
   run_script run-job --template batch-job --namespace "$NAMESPACE" --name no-image --set image=no-such-image:1 --start-timeout 1
   assert_failure 78
@@ -354,7 +354,7 @@ use_report() {
   assert_regex "$(reported failure.json)" '^\{"cause": "", "advice": "no node (that the Pod tolerates )?has all of the labels '
 }
 
-@test "D4: of a run without a Job the caller finds the reason" {
+@test "D4: the caller gets the reason of a run without a Job" {
   use_report
   run_script run-job --template nope
   assert_failure 66
@@ -366,7 +366,7 @@ use_report() {
   assert_regex "$(reported reason)" 'bad.json'
 }
 
-@test "V7: a Job that leaves no result, where one is required, is complete and 65" {
+@test "V7: a complete Job without the required result: 65" {
   run_job 'true' --name without --result-required
   assert_failure 65
   assert_output ''

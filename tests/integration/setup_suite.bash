@@ -1,4 +1,4 @@
-# One stand-in for GKE serves all files; each file works in a namespace of its own.
+# One stand-in for GKE serves all files; each file uses its own namespace.
 
 setup_suite() {
   export GKE_JOB_PYTHON=${GKE_JOB_PYTHON:?is not set: run the tests with make test}

@@ -1,12 +1,9 @@
 """Imitates the part of the Cloud Storage JSON API that `gcloud storage` uses to copy, list and remove objects.
 
-A bucket is a directory.
-
-`python storage_server.py DIRECTORY PORT_FILE` serves DIRECTORY/<bucket>/<object> on a free port of the loopback
-interface, which it writes to PORT_FILE; it ends on SIGTERM. The token `stranger` may do nothing, and
-`without-PERMISSION` all but that. Any request but list, get, download, upload and delete is refused. Each bucket is
-that of a Composer environment of its name, whose Airflow is at the address in DIRECTORY/<bucket>.airflow, if there is
-that file. Its clock is wrong by the seconds in DIRECTORY/clock, likewise.
+`python storage_server.py DIRECTORY PORT_FILE` serves each directory DIRECTORY/<bucket> as a bucket. The token
+`stranger` has no permissions, and `without-PERMISSION` all except that one. Requests other than list, get, download,
+upload and delete are refused. Each bucket also belongs to a Composer environment of the same name; if the file
+DIRECTORY/<bucket>.airflow exists, it has the URL of the environment's Airflow.
 """
 
 from __future__ import annotations
@@ -15,27 +12,17 @@ import base64
 import hashlib
 import json
 import re
-import sys
-import time
 from datetime import datetime, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-
-class StorageServer(ThreadingHTTPServer):
-    """An HTTP server that knows the directory its buckets are in."""
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.directory = directory
+from directory_server import DirectoryHandler, clock, respond, serve
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(DirectoryHandler, BaseHTTPRequestHandler):
     """objects.list, objects.get, objects.delete, and objects.insert with uploadType=multipart."""
-
-    server: StorageServer
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -52,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
         if request[2]:
             name = unquote(request[2])
             if (bucket / name).is_file() and parse_qs(url.query).get("alt") == ["media"]:
-                return self.answer_with((bucket / name).read_bytes(), "application/octet-stream")
+                return respond(self, (bucket / name).read_bytes(), "application/octet-stream")
             if (bucket / name).is_file():
                 return self.answer(self.described(bucket, name))
             return self.fail(404, f"No such object: {bucket.name}/{name}")
@@ -85,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
         if not self.may("storage.objects.delete"):
             return None
         (self.server.directory / unquote(request[1]) / unquote(request[2])).unlink()
-        return self.answer_with(b"", "text/plain", 204)
+        return respond(self, b"", "text/plain", 204)
 
     def do_POST(self) -> None:
         url = urlsplit(self.path)
@@ -108,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.answer(self.described(bucket, name))
 
     def may(self, permission: str) -> bool:
-        """Whether the caller has the permission; if not, that is the answer."""
+        """Return whether the caller has a permission; if not, answer with 403."""
         allowed = self.headers["Authorization"] not in ("Bearer stranger", f"Bearer without-{permission}")
         if not allowed:
             self.fail(403, f"the caller does not have {permission} access to the bucket")
@@ -118,43 +105,27 @@ class Handler(BaseHTTPRequestHandler):
         return described(bucket, name, self.headers["Host"])
 
     def answer(self, body: dict[str, Any], status: int = 200) -> None:
-        self.answer_with(json.dumps(body).encode(), "application/json", status)
-
-    def answer_with(self, data: bytes, kind: str, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        respond(self, json.dumps(body).encode(), "application/json", status)
 
     def fail(self, code: int, message: str, status: str = "") -> None:
         self.answer({"error": {"code": code, "message": message, "status": status}}, code)
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        return super().date_time_string((timestamp or time.time()) + clock(self.server.directory))
 
     def refuse(self) -> None:
         self.fail(400, f"not imitated: {self.command} {self.path}")
 
 
 def payload(part: bytes) -> bytes:
-    """What a part of a multipart body holds: behind its header, without the line end that belongs to the delimiter."""
+    """Return the content of a part of a multipart body, without its header and the line end before the delimiter."""
     return re.split(rb"\r?\n\r?\n", part, maxsplit=1)[1].removesuffix(b"\n").removesuffix(b"\r")
 
 
-def clock(directory: Path) -> float:
-    """By how many seconds it is ahead."""
-    file = directory / "clock"
-    return float(file.read_text()) if file.exists() else 0
-
-
 def generation(path: Path) -> str:
-    """That of an object, 0 where there is none."""
+    """Return the generation of an object, 0 if it does not exist."""
     return str(path.stat().st_mtime_ns) if path.exists() else "0"
 
 
 def described(bucket: Path, name: str, server: str) -> dict[str, str]:
-    """The resource `object` of the API."""
+    """Return the resource `object` of the API."""
     path = bucket / name
     content = path.read_bytes()
     return {
@@ -168,12 +139,5 @@ def described(bucket: Path, name: str, server: str) -> dict[str, str]:
     }
 
 
-def main() -> None:
-    directory, port_file = map(Path, sys.argv[1:])
-    server = StorageServer(directory)
-    port_file.write_text(str(server.server_port))
-    server.serve_forever()
-
-
 if __name__ == "__main__":
-    main()
+    serve(Handler)

@@ -30,7 +30,7 @@ finish_job() {
   assert_equal "$(kubectl get job "$job" --output 'jsonpath={.metadata.uid}')" "$uid"
 }
 
-@test "the Job says which task instance it belongs to" {
+@test "the Job has labels and annotations of its task instance" {
   as_task 'my dag' 'train.it' 'manual__2026-11-23T00:00:00+00:00' 3 7
   submit 'sleep 60'
   assert_success
@@ -65,14 +65,14 @@ finish_job() {
   assert_one_error 65 'still runs, from another manifest .*delete-job --job'
 }
 
-@test "by hand, the message about a running Job of another manifest names --name as a way out" {
+@test "from a shell, the error about a running Job of another manifest suggests --name" {
   unset AIRFLOW_CTX_DAG_ID
   submit 'sleep 60' --name by-hand
   submit 'sleep 61' --name by-hand
   assert_one_error 65 'still runs, from another manifest .*: wait for it, give --name NAME to run another one beside it'
 }
 
-@test "--set lays values over those of the file" {
+@test "--set overrides values of the file" {
   submit 'sleep 60' --set env.A=-b=c --set env.B='"x" y' --set=ttl_seconds:=7
   assert_success
   submitted
@@ -83,7 +83,7 @@ finish_job() {
   assert_one_error 64 'option --set has no value'
 }
 
-@test "--on-change attach takes the running Job of another manifest" {
+@test "--on-change attach uses the running Job of another manifest" {
   submit 'sleep 60'
   local first=$output
   submit 'sleep 61' --on-change attach
@@ -104,12 +104,12 @@ finish_job() {
   assert_regex "$stderr" 'replacing Job'
 }
 
-@test "an --on-change that there is not is a usage error: 64" {
+@test "an invalid --on-change is a usage error: 64" {
   submit 'true' --on-change ignore
   assert_one_error 64 "option --on-change is 'ignore': it is one of fail, attach, replace"
 }
 
-@test "a Job that is being deleted is never attached to, but waited for" {
+@test "submit-job waits for a Job that is being deleted, and never attaches to it" {
   submit 'sleep 60'
   submitted
   local first=$uid
@@ -127,12 +127,12 @@ finish_job() {
   assert_not_equal "$uid" "$first"
 }
 
-@test "of submits that replace the same Job at the same moment one creates the new one and the others attach to it" {
+@test "of submits that replace a Job concurrently one creates the new Job and the others attach to it" {
   local values number runners=()
   submit 'false'
   submitted
   finish_job Failed
-  values=$(values_file 'test -e /end || sleep 60') # what is created does not fail in turn
+  values=$(values_file 'test -e /end || sleep 60') # the new Job must not fail
   for number in 1 2 3; do
     bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$values" \
       >"$BATS_TEST_TMPDIR/out.$number" 2>"$BATS_TEST_TMPDIR/err.$number" 3>&- &
@@ -148,7 +148,7 @@ finish_job() {
     "$(kubectl get job "$job" --output 'jsonpath={.metadata.uid}')"
 }
 
-@test "a complete Job whose result was never collected is attached to" {
+@test "submit-job attaches to a complete Job whose result was not collected" {
   submit 'true'
   local first=$output
   submitted
@@ -159,7 +159,7 @@ finish_job() {
   assert_regex "$stderr" 'its result was never collected'
 }
 
-@test "S4: a complete Job of another manifest is not taken, but replaced" {
+@test "S4: a complete Job of another manifest is replaced" {
   submit 'true'
   submitted
   finish_job Complete
@@ -171,7 +171,7 @@ finish_job() {
   assert_regex "$stderr" 'replacing Job .*: it is complete, but from another manifest'
 }
 
-@test "S4: --on-change attach does not take it either" {
+@test "S4: --on-change attach also replaces it" {
   submit 'true'
   submitted
   finish_job Complete
@@ -182,7 +182,7 @@ finish_job() {
   assert_not_equal "$uid" "$first"
 }
 
-@test "a Job of an earlier try that still runs is replaced where a cleared task begins anew" {
+@test "a running Job of an earlier try is replaced when a cleared task starts again" {
   submit 'sleep 60'
   submitted
   local first=$uid
@@ -218,7 +218,7 @@ finish_job() {
   assert_not_equal "$uid" "$first"
 }
 
-@test "a Job of that name that is not of this task is never touched: 65" {
+@test "a Job with the same name of another task is never changed: 65" {
   create_job stranger 'sleep 60'
   submit 'true' --name stranger
   assert_one_error 65 "Job stranger exists and is not this task's"
@@ -226,7 +226,7 @@ finish_job() {
   assert_success
 }
 
-# Two profiles, of which the second is the larger one.
+# Writes two profiles; the second is larger.
 team_profiles() { # -> profiles
   profiles=(--profiles "$BATS_TEST_TMPDIR/team.yaml")
   printf '%s\n' 'profiles:' '  small: {resources: {limits: {memory: 16Mi}}, next: large}' \
@@ -238,7 +238,7 @@ profile_of_job() {
   kubectl get job "$job" --output 'jsonpath={.metadata.annotations.gke-job/profile}'
 }
 
-@test "the Job says which profile it has, by name or by size" {
+@test "the Job has an annotation with its profile, selected by name or by size" {
   team_profiles
   submit 'sleep 60' "${profiles[@]}" --profile small
   submitted
@@ -248,7 +248,7 @@ profile_of_job() {
   assert_equal "$(profile_of_job)" large
 }
 
-@test "--escalate attaches to the running Job of a larger profile, which an attempt before has taken" {
+@test "--escalate attaches to a running Job with the larger profile of an earlier attempt" {
   team_profiles
   submit 'sleep 60' "${profiles[@]}" --profile large
   local first=$output
@@ -260,7 +260,7 @@ profile_of_job() {
   assert_regex "$stderr" 'the last attempt had profile large: it stays.*attaching to Job .*: it still runs'
 }
 
-@test "--escalate begins again with the profile of an attempt that failed otherwise" {
+@test "--escalate keeps the profile of an attempt that failed for another reason" {
   team_profiles
   submit 'false' "${profiles[@]}" --profile large
   submitted
@@ -272,7 +272,7 @@ profile_of_job() {
   assert_regex "$stderr" 'the last attempt had profile large: it stays'
 }
 
-@test "--escalate says so when the Job of the last attempt is gone" {
+@test "--escalate reports that the Job of the last attempt is deleted" {
   team_profiles
   AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60' "${profiles[@]}" --profile small --escalate
   assert_success
@@ -288,7 +288,7 @@ profile_of_job() {
   assert_one_error 64 'fallback needs a profile to begin with: give --profile or --profile-for'
 }
 
-@test "values on standard input serve for every manifest of the run" {
+@test "values on standard input are used for every manifest of the run" {
   team_profiles
   submit 'sleep 60' "${profiles[@]}" --profile large
   local first=$output
@@ -298,14 +298,14 @@ profile_of_job() {
   assert_equal "$output" "$first"
 }
 
-@test "what the cluster refuses is said with the line of the template" {
+@test "the error of the cluster is printed with the line of the template" {
   printf '%s\n' 'apiVersion: batch/v1' 'kind: Job' 'spec:' '  backoffLimit: {{ values.retries }}' '  template:' \
     '    spec: {restartPolicy: Never, containers: [{name: main, image: busybox:1.37}]}' >"$BATS_TEST_TMPDIR/mine.yaml.j2"
   GKE_JOB_VALUES='{"retries": -1}' run_script submit-job --template "$BATS_TEST_TMPDIR/mine.yaml.j2"
   assert_one_error 65 'spec.backoffLimit: Invalid value: -1: .*values: spec.backoffLimit is in mine.yaml.j2 line 4$'
 }
 
-@test "--validate server asks the cluster, with --dry-run too, and creates nothing that is refused" {
+@test "--validate server validates on the cluster, also with --dry-run, and creates no refused object" {
   submit 'true' --validate server --dry-run
   assert_success
   assert_line --partial 'kind: "Job"'
@@ -314,7 +314,7 @@ profile_of_job() {
   assert_one_error 65 'containers\[1\].image: Required value.*\.containers\[1\].image is in values.pod.containers, _macros.yaml.j2 line [0-9]+$'
 }
 
-@test "--validate server takes a Job whose name is taken" {
+@test "--validate server accepts a Job with an existing name" {
   submit 'sleep 60'
   local first=$output
   submit 'sleep 60' --validate server
@@ -322,12 +322,12 @@ profile_of_job() {
   assert_equal "$output" "$first"
 }
 
-@test "a --validate that there is not is a usage error: 64" {
+@test "an invalid --validate is a usage error: 64" {
   submit 'true' --validate client
   assert_one_error 64 "option --validate is 'client': it is one of off, server, offline"
 }
 
-@test "--dry-run prints a manifest that kubectl takes, and creates nothing" {
+@test "--dry-run prints a manifest that kubectl accepts, and creates nothing" {
   submit 'true' --dry-run
   assert_success
   assert_regex "$stderr" 'would run: kubectl create --filename -'
@@ -338,7 +338,7 @@ profile_of_job() {
   assert_failure
 }
 
-@test "reaches the cluster that --project, --location and --cluster name, without HOME" {
+@test "uses the cluster of --project, --location and --cluster without HOME" {
   cluster_options
   local values
   values=$(values_file 'sleep 60')
@@ -349,7 +349,7 @@ profile_of_job() {
   assert_equal "$namespace" "$NAMESPACE"
 }
 
-@test "leaves no private directory behind" {
+@test "leaves no private directory" {
   export TMPDIR=$BATS_TEST_TMPDIR/private
   mkdir "$TMPDIR"
   cluster_options
@@ -358,7 +358,7 @@ profile_of_job() {
   assert_equal "$(ls -A "$TMPDIR")" ''
 }
 
-@test "a namespace that does not exist is missing configuration: 78" {
+@test "a missing namespace is missing configuration: 78" {
   submit 'true' --namespace nowhere
   assert_one_error 78 'namespace nowhere does not exist on this cluster'
 }
@@ -375,15 +375,15 @@ profile_of_job() {
   kubectl config set-context nobody --cluster localgke --user nobody >/dev/null
   submit 'true' --context nobody
   assert_equal "$status" 77
-  assert_regex "${stderr_lines[-1]}" 'not logged in' # after it was tried again for a while: it passes sometimes
+  assert_regex "${stderr_lines[-1]}" 'not logged in' # after retries, because the error may be temporary
 }
 
-@test "a template that does not exist is named, with the known ones: 66" {
+@test "the error for a missing template names it and the known ones: 66" {
   run_script submit-job --template bach-job
   assert_one_error 66 'bach-job.*batch-job'
 }
 
-@test "a field that Kubernetes does not know is refused with its path: 65" {
+@test "an unknown field is refused with its path: 65" {
   cat >"$BATS_TEST_TMPDIR/job.yaml" <<'END'
 apiVersion: batch/v1
 kind: Job
@@ -395,7 +395,7 @@ END
   assert_one_error 65 'unknown field "spec.backofLimit"'
 }
 
-@test "a context that does not exist is a usage error: 64" {
+@test "a missing context is a usage error: 64" {
   submit 'true' --context nope
   assert_one_error 64 'context .*nope.*kubectl config get-contexts'
 }
@@ -406,7 +406,7 @@ END
   assert_one_error 64 'both name a cluster'
 }
 
-@test "without any cluster it says how to name one: 64" {
+@test "without a cluster the error describes how to name one: 64" {
   KUBECONFIG=/dev/null submit 'true'
   assert_one_error 64 'no cluster is named'
 }

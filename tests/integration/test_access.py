@@ -1,4 +1,4 @@
-"""templates/access: its IAM roles are what gcloud and the cluster ask for; gcloud takes the commands of its page."""
+"""templates/access: gcloud and the cluster need exactly its IAM roles; gcloud accepts the commands of its page."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ needs_gcloud = pytest.mark.skipif(not shutil.which("gcloud"), reason="needs gclo
 
 
 def page_commands() -> list[str]:
-    """The commands of the page, in its order."""
+    """Return the commands of the page, in their order."""
     blocks = re.findall(r"^```console\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     return [command.rstrip() for block in blocks for command in re.split(r"^\$ ", block, flags=re.MULTILINE) if command]
 
 
 def called(command: str) -> str:
-    """The command without the variable that takes its output."""
+    """Return the command without the assignment of its output."""
     return re.sub(r"^[A-Z_]+=\$\((.*)\)$", r"\1", command, flags=re.DOTALL)
 
 
@@ -42,16 +42,16 @@ GCLOUD = [called(command) for command in page_commands() if called(command).star
 
 
 def variables() -> str:
-    """The variables of the page as Bash; what gcloud would print is the name of its variable."""
+    """Return the variables of the page as Bash; a variable for an output of gcloud has its own name as value."""
     pairs = [re.fullmatch(r"([A-Z_]+)=(.*)", command, re.DOTALL) for command in page_commands()]
     return "\n".join(f"{pair[1]}={pair[1] if pair[2].startswith('$(') else pair[2]}" for pair in pairs if pair)
 
 
-# What gcloud asks ----------------------------------------------------------------------------------------------------
+# The requests of gcloud ----------------------------------------------------------------------------------------------
 
 
 class Answers(BaseHTTPRequestHandler):
-    """Writes down each request, and answers with nothing in it."""
+    """Records each request, and returns an empty answer."""
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -70,7 +70,7 @@ class Answers(BaseHTTPRequestHandler):
         self.do_GET()
 
     def log_message(self, *_: Any) -> None:
-        """Not into the output of the tests."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def apis() -> Iterator[ThreadingHTTPServer]:
 
 
 def ask(apis: ThreadingHTTPServer, command: str, tmp_path: Path) -> tuple[int, str, list[tuple[str, str, Any]]]:
-    """The exit code of a command of the page, its errors, and its requests."""
+    """Run a command of the page; return its exit code, its stderr, and its requests."""
     apis.asked = []  # type: ignore[attr-defined]
     (tmp_path / "token").write_text("token")
     names = ("CONTAINER", "IAM", "CLOUDRESOURCEMANAGER", "STORAGE", "COMPOSER", "CONNECTGATEWAY", "GKEHUB")
@@ -103,7 +103,7 @@ def ask(apis: ThreadingHTTPServer, command: str, tmp_path: Path) -> tuple[int, s
 
 @needs_gcloud
 @pytest.mark.parametrize("command", GCLOUD, ids=lambda command: re.sub(r"[^a-zA-Z]+", "-", command)[7:70])
-def test_gcloud_takes_each_command_of_the_page_and_asks_for_what_it_says(command, apis, tmp_path):
+def test_gcloud_accepts_each_command_of_the_page_and_sends_its_request(command, apis, tmp_path):
     code, errors, asked = ask(apis, command, tmp_path)
     assert code != 2, errors
     assert asked, errors
@@ -129,7 +129,7 @@ def test_the_page_names_each_file_and_each_permission_and_creates_each_role():
             assert f"`{permission}`" in PAGE or f"`.{permission.rpartition('.')[2]}`" in PAGE, permission
 
 
-def test_the_page_names_each_right_of_the_role():
+def test_the_page_names_each_permission_of_the_role():
     table = PAGE[PAGE.index("| right in the namespace") :]
     rights = re.findall(r"^\| (`[^|]*`) ([a-z/]+) \|", table, re.MULTILINE)
     named = {(verb, resource) for verbs, resource in rights for verb in re.findall(r"`([a-z]+)`", verbs)}
@@ -138,14 +138,14 @@ def test_the_page_names_each_right_of_the_role():
 
 
 def number(quantity: str) -> float:
-    """A quantity of Kubernetes, in the unit of its resource."""
+    """Return a quantity of Kubernetes in the unit of its resource."""
     for suffix, factor in (("m", 0.001), ("Gi", 2**30), ("Mi", 2**20)):
         if quantity.endswith(suffix):
             return float(quantity.removesuffix(suffix)) * factor
     return float(quantity)
 
 
-def test_the_quota_has_room_for_a_job_of_each_profile_with_all_its_pods():
+def test_the_quota_allows_a_job_of_each_profile_with_all_its_pods():
     _, quota, *_ = yaml.safe_load_all((ACCESS / "namespace.yaml").read_text())
     hard = {name: number(quantity) for name, quantity in quota["spec"]["hard"].items()}
     profiles = yaml.safe_load((REPOSITORY / "templates/profiles.yaml").read_text())["profiles"]
@@ -159,25 +159,25 @@ def test_the_quota_has_room_for_a_job_of_each_profile_with_all_its_pods():
         assert {one: amount for one, amount in asked.items() if amount * pods > hard[one]} == {}, name
 
 
-# What the endpoints ask for, on the stand-in -------------------------------------------------------------------------
+# The permissions of the endpoints, on the stand-in ------------------------------------------------------------------
 
 PLACE = ("--project", "localgke-project", "--location", "europe-west4")
 RUNNER = "runner@localgke-project.iam.gserviceaccount.com"
-WAYS = {
+ENDPOINTS = {
     "ip-endpoint": [(*PLACE, "--cluster", "ml-cluster"), (*PLACE, "--cluster", "ml-private", "--internal-ip")],
     "dns-endpoint": [(*PLACE, "--cluster", "ml-dns", "--dns-endpoint")],
     "connect-gateway": [("--project", "localgke-project", "--fleet-membership", "ml-member")],
     "impersonation": [(*PLACE, "--cluster", "ml-cluster", "--impersonate-service-account", RUNNER)],
 }
 NOT_ASKED = {("connect-gateway", "gkehub.memberships.get")}
-# What ends otherwise than get-credentials with 77, and how.
+# Cases that do not end with 77 in get-credentials, and their results.
 LATER = {
     ("dns-endpoint", "container.clusters.connect"): ("run-job", 77),
     ("connect-gateway", "gkehub.gateway.post"): ("run-job", 77),
     ("connect-gateway", "gkehub.gateway.patch"): ("run-job", 0),
     ("connect-gateway", "gkehub.gateway.delete"): ("delete-job", 77),
 }
-# Where gcloud does not name the permission, the script names a predefined role.
+# Cases in which gcloud does not name the permission and the script names a predefined role.
 NAMED = {
     ("connect-gateway", "gkehub.gateway.get"): "roles/gkehub.gatewayEditor",
     ("impersonation", "iam.serviceAccounts.getAccessToken"): "roles/iam.serviceAccountTokenCreator",
@@ -186,21 +186,21 @@ KUBERNETES = ["create", "get", "list", "watch", "patch", "delete"]
 
 
 def lacking() -> list[tuple[str, str]]:
-    """Each role of a way to the cluster, with each of its permissions that it is tried without."""
-    pairs = [(way, permission) for way in WAYS for permission in ROLES[way]["includedPermissions"]]
+    """Return the role of each endpoint with each permission that is removed from it in a test."""
+    pairs = [(endpoint, permission) for endpoint in ENDPOINTS for permission in ROLES[endpoint]["includedPermissions"]]
     return [pair for pair in pairs if pair not in NOT_ASKED]
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A stand-in whose users have the permissions of a role, `WAY`, or all but one of them, `WAY-PERMISSION`."""
+    """A stand-in with a user `ENDPOINT` for each role, and `ENDPOINT-PERMISSION` without one of its permissions."""
     directory = tmp_path_factory.mktemp("access")
     file = yaml.safe_load(config.DEFAULT.read_text())
     users = {"runner": ROLES["ip-endpoint"]["includedPermissions"]}
-    for way in WAYS:
-        users[way] = ROLES[way]["includedPermissions"]
-    for way, permission in lacking():
-        users[f"{way}-{permission}"] = [one for one in users[way] if one != permission]
+    for endpoint in ENDPOINTS:
+        users[endpoint] = ROLES[endpoint]["includedPermissions"]
+    for endpoint, permission in lacking():
+        users[f"{endpoint}-{permission}"] = [one for one in users[endpoint] if one != permission]
     for name, permissions in users.items():
         email = f"{name.lower()}@localgke-project.iam.gserviceaccount.com"
         verbs = [] if name.startswith("impersonation") else KUBERNETES
@@ -209,8 +209,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     yield from cluster_of(directory / "state", "--config", directory / "cluster.yaml")
 
 
-def run_a_job(cluster: Cluster, tmp_path: Path, user: str, way: tuple[str, ...]) -> list[tuple[str, int, str]]:
-    """Exit code and errors of get-credentials, run-job and delete-job, as far as each of them succeeds."""
+def run_a_job(cluster: Cluster, tmp_path: Path, user: str, endpoint: tuple[str, ...]) -> list[tuple[str, int, str]]:
+    """Run get-credentials, run-job and delete-job until one fails; return name, exit code and stderr of each."""
     kubeconfig, values, token = (tmp_path / name for name in ("kubeconfig", "values.json", "token"))
     values.write_text('{"image": "busybox:1.37", "command": ["sh", "-c", "echo 7 >/dev/termination-log"]}')
     token.write_text(user)
@@ -223,7 +223,7 @@ def run_a_job(cluster: Cluster, tmp_path: Path, user: str, way: tuple[str, ...])
     job = ("--namespace", "ml-jobs", "--template", "batch-job", "--values", str(values), "--name", name)
     done = []
     for script, options in (
-        ("get-credentials", (*way, "--kubeconfig", str(kubeconfig))),
+        ("get-credentials", (*endpoint, "--kubeconfig", str(kubeconfig))),
         ("run-job", job),
         ("delete-job", ("--namespace", "ml-jobs", "--job", name)),
     ):
@@ -231,7 +231,7 @@ def run_a_job(cluster: Cluster, tmp_path: Path, user: str, way: tuple[str, ...])
         done.append((script, ran.returncode, ran.stderr))
         if ran.returncode:
             break
-        if script == "get-credentials":  # so that each kubectl does not ask gcloud for the same token
+        if script == "get-credentials":  # so that not every kubectl requests the same token from gcloud
             written = yaml.safe_load(kubeconfig.read_text())
             written["users"][0]["user"] = {"token": "runner" if user == "impersonation" else user}
             kubeconfig.write_text(yaml.safe_dump(written))
@@ -239,9 +239,11 @@ def run_a_job(cluster: Cluster, tmp_path: Path, user: str, way: tuple[str, ...])
 
 
 @needs_gcloud
-@pytest.mark.parametrize(("role", "way"), [(role, way) for role, ways in WAYS.items() for way in ways])
-def test_with_exactly_this_role_a_job_runs_and_is_deleted(role, way, cluster, tmp_path):
-    done = run_a_job(cluster, tmp_path, role, way)
+@pytest.mark.parametrize(
+    ("role", "endpoint"), [(role, endpoint) for role, endpoints in ENDPOINTS.items() for endpoint in endpoints]
+)
+def test_with_exactly_this_role_a_job_runs_and_is_deleted(role, endpoint, cluster, tmp_path):
+    done = run_a_job(cluster, tmp_path, role, endpoint)
     assert [code for _, code, _ in done] == [0, 0, 0], done
     assert "denied" not in str(done)
     assert cluster.run("kubectl", "--namespace", "ml-jobs", "get", "jobs", "--output", "name").stdout == ""
@@ -249,9 +251,9 @@ def test_with_exactly_this_role_a_job_runs_and_is_deleted(role, way, cluster, tm
 
 @needs_gcloud
 @pytest.mark.parametrize(("role", "permission"), lacking())
-def test_without_one_of_its_permissions_a_script_ends_as_the_page_has_it(role, permission, cluster, tmp_path):
+def test_without_one_of_its_permissions_a_script_ends_as_the_page_documents(role, permission, cluster, tmp_path):
     script, code = LATER.get((role, permission), ("get-credentials", 77))
-    done = run_a_job(cluster, tmp_path, f"{role}-{permission}", WAYS[role][0])
+    done = run_a_job(cluster, tmp_path, f"{role}-{permission}", ENDPOINTS[role][0])
     [(_, found, errors)] = [one for one in done if one[0] == script]
     assert found == code, errors
     assert NAMED.get((role, permission), permission) in errors

@@ -1,4 +1,4 @@
-"""dags/COMPOSER.md: commands, messages; composer-guide.bats runs what needs no Google Cloud."""
+"""dags/COMPOSER.md: its commands and messages; composer-guide.bats runs the commands that need no Google Cloud."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OF_GCLOUD = [
 ]
 
 
-def test_every_command_is_run_or_checked_with_the_parser_of_gcloud():
+def test_every_command_is_run_or_checked_with_gclouds_parser():
     others = [command for command in ALL if not RUNS.match(command) and not command.startswith(("gcloud ", "export "))]
     assert others == []
     run = "".join(to_run())
@@ -32,14 +32,14 @@ def test_an_option_that_gcloud_does_not_have_is_found():
         test_gcloud_has_the_command_and_its_options("gcloud composer environments list --nope")
 
 
-def test_the_names_are_set_that_the_commands_use():
+def test_all_variables_of_the_commands_are_set():
     used = set(re.findall(r"\$(\w+)", "\n".join(ALL)))
     named = set(re.findall(r"(\w+)=", "\n".join(command for command in ALL if command.startswith("export "))))
     assert used - named == {"DAGS", "RELEASE"}
     assert named <= used | {"NAMESPACE"}
 
 
-def test_the_filter_for_alerts_finds_the_exceptions_that_no_retry_helps():
+def test_the_alert_filter_finds_exceptions_without_a_useful_retry():
     (pattern,) = re.findall(r'textPayload=~"(.*)"', GUIDE.read_text())
     report = (REPOSITORY / "dags/gke_job/run_directory.py").read_text()
     codes = json.loads(re.search(r"NO_RETRY_HELPS = \((.*)\)", report)[1].join("[]"))

@@ -1,22 +1,22 @@
 # shellcheck shell=bash
-# What the test files share: `load test_helper` in setup.
+# Shared by the test files: `load test_helper` in setup.
 
 bats_require_minimum_version 1.5.0
-REPOSITORY=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+REPOSITORY=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 bats_load_library "$REPOSITORY/node_modules/bats-support/load.bash"
 bats_load_library "$REPOSITORY/node_modules/bats-assert/load.bash"
 
-# Runs scripts/NAME as Airflow does, with bash and not by its run bit: fills status, output and stderr.
+# Runs scripts/NAME with bash, as Airflow does. Sets status, output and stderr.
 run_script() { # NAME ARGUMENT...
   run --separate-stderr bash "$REPOSITORY/scripts/$1" "${@:2}"
 }
 
-# The options that lead gcloud to the stand-in; BATS_FILE's namespace is the default of its kubeconfig.
+# Sets cluster to the options that select the stand-in with gcloud; the namespace is that of the kubeconfig.
 cluster_options() { # -> cluster
   cluster=(--project "$LOCALGKE_PROJECT" --location "$LOCALGKE_LOCATION" --cluster "$LOCALGKE_CLUSTER")
 }
 
-# A namespace for the tests of this file, and a kubeconfig whose current context is in it: `setup_file` of most files.
+# Creates a namespace for this file, and a kubeconfig whose current context has it: for `setup_file`.
 use_own_namespace() {
   local name
   name=$(basename "$BATS_TEST_FILENAME" .bats)
@@ -26,8 +26,8 @@ use_own_namespace() {
   kubectl config set-context --current --namespace "$name" >/dev/null
 }
 
-# Buckets that are directories of $BUCKETS, and environments of the same names: `setup_file`, and end_storage_server in
-# `teardown_file`.
+# Starts a server whose buckets are directories of $BUCKETS, with environments of the same names: for `setup_file`, with
+# end_storage_server in `teardown_file`.
 use_storage_server() {
   local address
   export BUCKETS=$BATS_FILE_TMPDIR/buckets
@@ -40,7 +40,7 @@ use_storage_server() {
   export CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPOSER=$address/
 }
 
-# An Airflow of the environment whose bucket is $BUCKETS/NAME, as airflow_server.py imitates it: all DAGs are parsed. End it by
+# Starts airflow_server.py as the Airflow of the environment with the bucket $BUCKETS/NAME: all DAGs are parsed. Stop it with
 # end_airflow_server.
 use_airflow_server() { # NAME -> AIRFLOW, its directory
   AIRFLOW=$BATS_TEST_TMPDIR/airflow
@@ -57,7 +57,7 @@ end_airflow_server() {
   [[ ! ${AIRFLOW_SERVER-} ]] || kill "$AIRFLOW_SERVER"
 }
 
-# Copies the checkout to DIRECTORY, with the minutes of a deployment as so many seconds.
+# Copies the checkout to DIRECTORY, with shorter times for deployments.
 copy_checkout() { # DIRECTORY
   local lib=$1/scripts/lib/gke_jobs/deployment
   cp -r "$REPOSITORY/scripts" "$REPOSITORY/dags" "$REPOSITORY/templates" "$1"
@@ -113,13 +113,13 @@ print(json.dumps({"image": "busybox:1.37", "command": ["sh", "-c", sys.argv[1]],
   printf '%s\n' "$file"
 }
 
-# Makes this test a task instance of Airflow.
+# Sets the environment of a task instance of Airflow.
 as_task() { # DAG TASK RUN [TRY [MAP-INDEX]]
   export AIRFLOW_CTX_DAG_ID=$1 AIRFLOW_CTX_TASK_ID=$2 AIRFLOW_CTX_DAG_RUN_ID=$3 AIRFLOW_CTX_TRY_NUMBER=${4:-1}
   export GKE_JOB_MAP_INDEX=${5:--1} GKE_JOB_AIRFLOW_ENVIRONMENT=test
 }
 
-# The condition and only then: polls it without any API traffic of the script under test.
+# Polls a command until it succeeds; fails after WAIT_SECONDS, by default 30.
 wait_until() { # COMMAND...
   local limit=${WAIT_SECONDS:-30}
   local deadline=$((SECONDS + limit))
@@ -129,7 +129,7 @@ wait_until() { # COMMAND...
   done
 }
 
-# The processes that were started with GKE_JOB_TEST_MARK=MARK, wherever they have gone.
+# Prints the ids of the processes with GKE_JOB_TEST_MARK=MARK in their environment, in whatever session they are.
 marked() { # MARK
   grep --files-with-matches --no-messages --null-data --line-regexp "GKE_JOB_TEST_MARK=$1" /proc/[0-9]*/environ |
     cut --delimiter=/ --fields=3
@@ -139,13 +139,13 @@ none_marked() { # MARK
   [[ -z $(marked "$1") ]]
 }
 
-# Waits for a process of this test: fills status.
+# Waits for a child process. Sets status to its exit code.
 wait_for() { # PROCESS-ID
   status=0
   wait "$1" || status=$?
 }
 
-# An error is one line that says what, which object and what to do. run-job has logged its version before.
+# Asserts that stderr is one line, which matches REGEXP, after the version that run-job logs, and that stdout is empty.
 assert_one_error() { # STATUS REGEXP
   stderr=${stderr#run-job: gke-job "$(<"$REPOSITORY/scripts/VERSION")"$'\n'}
   mapfile -t stderr_lines <<<"$stderr"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# GKE_JOB_TOOLS: kubectl and the auth plugin from a directory such as a bucket's, whose files have no run bit.
+# GKE_JOB_TOOLS: kubectl and the auth plugin from a directory, such as a mounted bucket, whose files have no run bit.
 
 setup() {
   load test_helper
@@ -13,7 +13,7 @@ setup() {
   link_others
 }
 
-# A PATH that has neither of them.
+# Sets a PATH without them.
 link_others() {
   local directory directories file
   IFS=: read -ra directories <<<"$PATH"
@@ -31,7 +31,7 @@ list_jobs() {
     --namespace ml-jobs
 }
 
-@test "a script runs with the programs of the directory, which it copies once" {
+@test "a script uses the programs of the directory, and copies them once" {
   list_jobs
   assert_success
   local first
@@ -42,7 +42,7 @@ list_jobs() {
   assert_equal "$(stat --format=%a "${first%/kubectl*}" "${first%/kubectl*}/kubectl")" $'700\n700'
 }
 
-@test "a program that has changed is copied anew" {
+@test "a changed program is copied again" {
   list_jobs
   printf '#!/bin/sh\necho the new one >&2; exit 3\n' >"$GKE_JOB_TOOLS/kubectl"
   list_jobs
@@ -50,7 +50,7 @@ list_jobs() {
   assert_equal "$(cat "$GKE_JOB_CACHE"/*/kubectl)" "$(cat "$GKE_JOB_TOOLS/kubectl")"
 }
 
-@test "a program that is no longer there is used no longer" {
+@test "a removed program is no longer used" {
   list_jobs
   rm "$GKE_JOB_TOOLS/gke-gcloud-auth-plugin"
   list_jobs
@@ -58,7 +58,7 @@ list_jobs() {
   assert_regex "$stderr" 'gke-gcloud-auth-plugin is not on PATH'
 }
 
-@test "without the directory the script says what is missing" {
+@test "without the directory the script reports the missing program" {
   GKE_JOB_TOOLS='' list_jobs
   assert_failure 78
   assert_regex "$stderr" 'kubectl is not on PATH: .*GKE_JOB_TOOLS'
@@ -67,7 +67,7 @@ list_jobs() {
   assert_regex "$stderr" 'nothing, which GKE_JOB_TOOLS names, has no kubectl and no gke-gcloud-auth-plugin'
 }
 
-@test "two directories have copies of their own" {
+@test "two directories have separate copies" {
   list_jobs
   assert_success
   mkdir "$BATS_TEST_TMPDIR/others"
@@ -77,7 +77,7 @@ list_jobs() {
   assert_equal "$(find "$GKE_JOB_CACHE" -name kubectl | wc --lines)" 2
 }
 
-@test "relative directories, and one that begins with a dash, are those of where the script is started" {
+@test "relative directories, also with a leading dash, are relative to the working directory" {
   cd "$BATS_TEST_TMPDIR"
   mv tools ./-tools
   GKE_JOB_TOOLS=-tools GKE_JOB_CACHE=cache list_jobs
@@ -85,7 +85,7 @@ list_jobs() {
   assert [ -x "$(echo "$BATS_TEST_TMPDIR"/cache/*/kubectl)" ]
 }
 
-@test "a cache that cannot be part of PATH is refused" {
+@test "a cache path that cannot be in PATH is refused" {
   GKE_JOB_CACHE=$BATS_TEST_TMPDIR/a:b list_jobs
   assert_failure 78
   assert_regex "$stderr" "a:b cannot be part of PATH: name a directory without ':' in GKE_JOB_CACHE"
@@ -98,7 +98,7 @@ list_jobs() {
   assert_regex "$stderr" 'is not a private directory of ours: name another one in GKE_JOB_CACHE'
 }
 
-@test "check-setup finds them, too" {
+@test "check-setup finds the programs too" {
   run_script check-setup --namespace ml-jobs --profile cpu-small
   assert_success
   assert_line --regexp "^ok +kubectl +.*, $GKE_JOB_CACHE/[0-9a-f]{32}/kubectl$"

@@ -30,7 +30,7 @@ submit() { # NAME SHELL-COMMAND
   bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$(values_file "$2")" --name "$1" 2>/dev/null
 }
 
-# Whether a line has all the fields with these values: FIELD=JSON ...
+# Succeeds if a line has all these fields and values: FIELD=JSON ...
 reported() { # FIELD=JSON...
   "$GKE_JOB_PYTHON" -c 'import json, sys
 wanted = {name: json.loads(value) for name, value in (pair.split("=", 1) for pair in sys.argv[2:])}
@@ -38,7 +38,7 @@ lines = [json.loads(line) for line in open(sys.argv[1]) if line.endswith("\n")]
 sys.exit(not any(wanted.items() <= line.items() for line in lines))' "$BATS_TEST_TMPDIR/lines" "$@"
 }
 
-@test "reports each Job from its creation to its end, and those that were there before" {
+@test "reports each Job from its creation to its end, and existing Jobs" {
   submit before 'sleep 60' >/dev/null
   start_watching
   submit later 'exit 3' >/dev/null
@@ -64,7 +64,7 @@ sys.exit(not any(wanted.items() <= line.items() for line in lines))' "$BATS_TEST
   stop_watching
 }
 
-@test "leaves out Jobs that are not of the toolkit" {
+@test "omits Jobs that are not of the toolkit" {
   create_job stranger 'true'
   start_watching
   submit ours 'true' >/dev/null
@@ -73,7 +73,7 @@ sys.exit(not any(wanted.items() <= line.items() for line in lines))' "$BATS_TEST
   stop_watching
 }
 
-@test "is one bash, one Python and one kubectl, however many Jobs there are, and none when it is killed" {
+@test "runs one bash, one Python and one kubectl for any number of Jobs, and leaves none when killed" {
   export GKE_JOB_TEST_MARK=$BATS_SUITE_TEST_NUMBER.$RANDOM
   start_watching
   local mark=$GKE_JOB_TEST_MARK
@@ -85,7 +85,7 @@ sys.exit(not any(wanted.items() <= line.items() for line in lines))' "$BATS_TEST
   wait_until none_marked "$mark"
 }
 
-@test "ends with 129 when its output is closed, also while nothing happens" {
+@test "ends with 129 when its output is closed, even without a change" {
   start_watching_into_pipe() {
     bash "$REPOSITORY/scripts/watch-jobs" 3>&- | head --lines 1
     status=${PIPESTATUS[0]}

@@ -1,1 +1,1 @@
-"""Runs of many Jobs that are disturbed at random."""
+"""Runs many Jobs with random faults."""

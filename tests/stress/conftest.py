@@ -2,4 +2,4 @@
 
 from localgke.conftest import cluster
 
-__all__ = ["cluster"]  # a fixture here too
+__all__ = ["cluster"]  # a fixture of this directory too

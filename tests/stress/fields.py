@@ -9,7 +9,7 @@ from typing import Any
 
 Step = str | int
 OWN = "strings.example.com"  # the prefix of labels and annotations of this run
-# What may be missing in an object.
+# Fields that an object may lack.
 OPTIONAL: dict[str, list[tuple[Step, ...]]] = {
     "Job": [
         *(("metadata", "annotations", key) for key in (f"{OWN}/note", "gke-job/gang", "gke-job/profile")),
@@ -36,10 +36,10 @@ OPTIONAL: dict[str, list[tuple[Step, ...]]] = {
     "ConfigMap": [("data", "text"), ("metadata", "annotations", f"{OWN}/note"), ("metadata", "labels", f"{OWN}/note")],
     "Node": [("metadata", "annotations", f"{OWN}/note"), ("metadata", "labels", f"{OWN}/note")],
 }
-# In each element of these lists.
+# Fields that each element of these lists may lack.
 OPTIONAL_IN_LISTS = {"conditions": ("message", "reason"), "containerStatuses": ("imageID", "containerID")}
 OPTIONAL_IN_STATES = {"waiting": ("reason", "message"), "terminated": ("reason", "containerID")}
-# Who may write these decides what a Job does, and with it the verdict: they are no mere text.
+# These fields decide the outcome of a Job; they are not merely text.
 DECIDING = re.compile(
     r"metadata\.(finalizers|ownerReferences|deletion).*"
     r"|status\.phase|status\.conditions\[\]\.(type|status)|status\.(init)?[cC]ontainerStatuses\[\]\.name"
@@ -59,29 +59,29 @@ class Field:
 
     @property
     def name(self) -> str:
-        """The field in all objects of its kind."""
+        """Return the name of the field in all objects of its kind."""
         words = ["[]" if isinstance(step, int) else f".{step}" for step in self.path]
         return "".join(words).removeprefix(".")
 
     @property
     def key(self) -> str:
-        """The last step that is a name."""
+        """Return the last step that is a name."""
         return [step for step in self.path if isinstance(step, str)][-1]
 
     @property
     def subresource(self) -> str:
-        """What a patch of it must be sent to."""
+        """Return the subresource that a patch of the field must be sent to."""
         return "/status" if self.path[0] == "status" else ""
 
     def patch(self, text: str) -> tuple[str, Any]:
-        """The content type and the body of a patch that writes text into the field."""
+        """Return the content type and the body of a patch that writes text into the field."""
         if any(isinstance(step, int) for step in self.path):
             pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in self.path)
             return "application/json-patch+json", [{"op": "add", "path": pointer, "value": text}]
         return "application/merge-patch+json", self.within({}, text)
 
     def within(self, item: dict[str, Any], text: str) -> dict[str, Any]:
-        """Write text into the field of an object in which no list leads there; return the object."""
+        """Write text into the field of an object, which must not be in a list; return the object."""
         inner = item
         for step in self.path[:-1]:
             if not isinstance(inner.get(str(step)), dict):
@@ -91,7 +91,7 @@ class Field:
         return item
 
     def value(self, item: Any) -> Any:
-        """What the field holds, None where there is none."""
+        """Return the value of the field, None if the object lacks it."""
         try:
             for step in self.path:
                 item = item[step]
@@ -101,7 +101,7 @@ class Field:
 
 
 def fields(kind: str, item: Any) -> list[Field]:
-    """The text fields of an object that are there, and those that might be; not those that decide."""
+    """Return the text fields that an object has or may have, without those that decide the outcome."""
     paths: list[tuple[Step, ...]] = [*_leaves(item, ())]
     paths += [path for path in OPTIONAL[kind] if path not in paths]
     return [field for path in paths if _is_text(field := Field(kind, path))]

@@ -1,6 +1,6 @@
-"""Hostile texts: what a shell, a template, a terminal, the log view of Airflow or a reader of lines may act upon.
+"""Hostile texts, which a shell, a template, a terminal, Airflow's log view or a parser of lines may interpret.
 
-Each line that imitates one of ours has the word IMPOSTOR where the Job's name or the message of ours begins.
+Each line that imitates a line of the toolkit has the word IMPOSTOR in place of the Job's name or the message.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LINES = (
     f"Job {IMPOSTOR} is complete",
     f"Pod {IMPOSTOR}: failed on {IMPOSTOR}",
     f"advice: {IMPOSTOR}",
-    f"aeiou | {IMPOSTOR}",  # no Pod is named so: Kubernetes takes no vowels
+    f"aeiou | {IMPOSTOR}",  # no Pod has this name: the suffixes of Kubernetes have no vowels
     f"{IMPOSTOR} Complete ",
     f'{{"event":"job","job":"{IMPOSTOR}"}}',
     '{"event":"synced","uids":[]}',
@@ -31,7 +31,7 @@ SEPARATORS = ("\n", "\r", "\r\n", "\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\
 
 
 def texts(mark: Path) -> list[str]:
-    """All texts; what runs one as a program creates `mark`."""
+    """Return all texts. The file `mark` exists after a text was run as a program."""
     return [
         f"$(touch {mark})",
         f"`touch {mark}`",
@@ -68,7 +68,7 @@ def texts(mark: Path) -> list[str]:
 
 
 def for_field(path: Sequence[str | int], mark: Path) -> list[str]:
-    """The texts for a field at that path; of a time and of a label mostly such as may be one: others are refused."""
+    """Return the texts for a field. For a time or a label they are mostly valid, because others are refused."""
     key = str(path[-1])
     if key in ("eventTime", "lastObservedTime"):
         return [*MICRO_TIMES, *TIMES]

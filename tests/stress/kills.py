@@ -1,18 +1,17 @@
-"""Kills run-job at random moments and looks at what is left; exits with 1 when it is not what must be.
+"""Kills run-job at random moments and checks what is left; exits with 1 when an invariant is violated.
 
-Each kill draws, from --seed, its mode and its number: the moment, evenly over the time that a run takes; the signal
-(TERM, INT, HUP or KILL to run-job, to the script alone or to its process group, or KILL to the process that stands for
-the Airflow task); and whether gcloud leads to the cluster or the kubeconfig does. What must hold:
+Each kill is drawn from --seed, its mode and its number: the moment, evenly distributed over the duration of a run; the
+signal (TERM, INT, HUP or KILL to run-job, to the script alone or to its process group, or KILL to the process that
+stands for the Airflow task); and whether the credentials are gcloud's or the kubeconfig's. The invariants:
 
-- run-job ends, with 128 and the signal's number, and without a process or a private directory left;
-- --on-kill delete, and a signal that can be caught: its Job is gone, or said to be left, because three seconds were too
-  short, once in a while on a machine that has much to do.
-  Otherwise: the Job that is there is adopted by the next try, which ends with its result, and sweeps what SIGKILL has
-  left.
+- run-job ends with 128 plus the signal number, and leaves no process and no private directory;
+- with --on-kill delete and a signal that can be caught, the Job is deleted, or run-job logs that it may be left. The
+  latter may happen on a busy machine, where three seconds are too short;
+- otherwise the next try adopts the Job, returns its result, and removes what SIGKILL has left.
 
-A signal before bash has set its traps ends it in the usual way. A Job that was marked as collected before SIGKILL, or
-whose mark could not be removed in three seconds, is done again: its result has reached nobody, and the cluster cannot
-know. `--only MODE:NUMBER` does one kill again.
+Before run-job has set its traps, the signal itself ends the process. A Job that was marked as collected before SIGKILL,
+or whose mark could not be removed within three seconds, is run again: its result was lost, and the cluster has no
+record of that. `--only MODE:NUMBER` repeats one kill.
 """
 
 from __future__ import annotations
@@ -30,19 +29,19 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any, NamedTuple
 
-from stress.task import CAUGHT, Task, WrongError, check, ends, gcloud_options
+from stress.task import CAUGHT, Task, WrongError, check, eventually, gcloud_options
 
 VALUES = {"image": "busybox:1.37", "command": ["sh", "-c", "sleep 1; echo 42 >/dev/termination-log"], "retries": 0}
 
 
-OFTEN = 0.1  # the part of the kills after which no Job may be left any more, even when it is said
-WAYS = {True: "gcloud", False: "kubeconfig"}
-PROGRESS = 20  # kills between two progress messages
+MOST_LEFT = 0.1  # largest allowed share of kills that leave a Job, even if run-job logs it
+CREDENTIALS = {True: "gcloud", False: "kubeconfig"}
+PROGRESS = 20  # number of kills between two progress messages
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kill:
-    """One kill as drawn; `moment` is the part of a run's time that passes before it."""
+    """One drawn kill; `moment` is the share of a run's duration that passes before it."""
 
     mode: str
     number: int
@@ -54,40 +53,42 @@ class Kill:
     @classmethod
     def draw(cls, seed: int, mode: str, number: int) -> Kill:
         """Draw the kill with this mode and number."""
-        dice = random.Random(f"{seed}:{mode}:{number}")
-        target = dice.choice(["script", "group", "group", "task"])
-        number_of_signal = dice.choice([*CAUGHT, signal.SIGTERM, signal.SIGKILL])
+        rng = random.Random(f"{seed}:{mode}:{number}")
+        target = rng.choice(["script", "group", "group", "task"])
+        number_of_signal = rng.choice([*CAUGHT, signal.SIGTERM, signal.SIGKILL])
         return cls(
             mode=mode,
             number=number,
-            moment=dice.random(),
+            moment=rng.random(),
             signal=signal.SIGKILL if target == "task" else number_of_signal,
             target=target,
-            gcloud=dice.random() < 0.2,
+            gcloud=rng.random() < 0.2,
         )
 
     def __str__(self) -> str:
-        way = WAYS[self.gcloud]
-        return f"{self.mode}:{self.number} {self.signal.name} to the {self.target} at {self.moment:.3f}, by {way}"
+        credentials = CREDENTIALS[self.gcloud]
+        return (
+            f"{self.mode}:{self.number} {self.signal.name} to the {self.target} at {self.moment:.3f}, by {credentials}"
+        )
 
 
 def start(
     task: Task, try_number: int, *, mode: str, gcloud: bool = False, below: list[str] | None = None
 ) -> Popen[bytes]:
-    """Start a try; `below`: a command that starts it in turn."""
+    """Start a try; `below`: a command that gets the command of the try as its arguments and starts it."""
     options = ["--on-kill", mode, *(gcloud_options() if gcloud else [])]
     return task.start(try_number, [*(below or []), *task.command("run-job", *task.template, *options)])
 
 
 class End(NamedTuple):
-    """How a run ended: how long it took after a signal that it caught, in seconds; whether its Job is left."""
+    """The end of a run: the seconds from a caught signal to the end; whether its Job is left."""
 
     took: float | None
     job_is_left: bool = False
 
 
 def carry_out(kill: Kill, task: Task, length: float) -> End:
-    """Do what `kill` says."""
+    """Run a try, kill it, and check what it leaves."""
     of_task = kill.target == "task"
     below = ["bash", "-c", 'setsid "$@" & wait $!', "-"] if of_task else None
     run = start(task, 1, mode=kill.mode, gcloud=kill.gcloud, below=below)
@@ -96,9 +97,9 @@ def carry_out(kill: Kill, task: Task, length: float) -> End:
     began = time.monotonic()
     if alive:
         (os.killpg if kill.target == "group" else os.kill)(run.pid, kill.signal)
-    ends(lambda: run.poll() is not None, "run-job has not ended", task.processes)
+    eventually(lambda: run.poll() is not None, lambda: f"run-job ends: {task.processes()}")
     took = time.monotonic() - began
-    ends(lambda: not task.processes(), "processes are left", task.processes)
+    eventually(lambda: not task.processes(), lambda: f"no process is left: {task.processes()}")
     if kill.signal in CAUGHT and run.returncode >= 0:
         check(not list(task.private.iterdir()), "a private directory is left")
 
@@ -112,25 +113,24 @@ def carry_out(kill: Kill, task: Task, length: float) -> End:
     before = task.jobs()
     deleted = kill.mode == "delete" and kill.signal in CAUGHT and not late
     if deleted:
-        said = task.errors(1).read_text()
-        check(not before or "may be left: remove it with: delete-job" in said, f"the Job is left: {said}")
+        stderr = task.errors(1).read_text()
+        check(not before or "may be left: remove it with: delete-job" in stderr, f"the Job is left: {stderr}")
     if not late:
         next_try(kill, task, before)
     return End(took if kill.signal in CAUGHT and not late else None, bool(deleted and before))
 
 
 def next_try(kill: Kill, task: Task, before: list[dict[str, Any]]) -> None:
-    """The next try adopts the Job `before`, if there is one whose result nobody has."""
+    """Run the next try, and check that it adopts the Job in `before`, unless its result is collected."""
     second = start(task, 2, mode="keep")
-    ends(
+    eventually(
         lambda: second.poll() is not None,
-        "the next try has not ended",
-        lambda: [task.errors(2).read_text(), task.processes()],
+        lambda: f"the next try ends: {[task.errors(2).read_text(), task.processes()]}",
     )
-    said = task.errors(2).read_text()
-    check(second.returncode == 0 and task.result(2) == "42\n", f"the next try ended with {second.returncode}: {said}")
-    check(not list(task.private.iterdir()), "the next try has not swept")
-    ends(lambda: not task.processes(), "processes of the next try are left", task.processes)
+    stderr = task.errors(2).read_text()
+    check(second.returncode == 0 and task.result(2) == "42\n", f"the next try ended with {second.returncode}: {stderr}")
+    check(not list(task.private.iterdir()), "the next try has not removed the private directories")
+    eventually(lambda: not task.processes(), lambda: f"no process of the next try is left: {task.processes()}")
     after = task.jobs()
     check(len(after) == 1, f"the task has {len(after)} Jobs")
     if before:
@@ -138,7 +138,7 @@ def next_try(kill: Kill, task: Task, before: list[dict[str, Any]]) -> None:
         promised = "the next run of this task" in task.errors(1).read_text()
         check(not (collected and promised), "the Job was marked as collected, and its result lost")
         adopted = after[0]["metadata"]["uid"] == before[0]["metadata"]["uid"]
-        check(adopted or collected, f"the Job was not adopted: {said}")
+        check(adopted or collected, f"the Job was not adopted: {stderr}")
 
 
 def main() -> int:
@@ -160,8 +160,8 @@ def main() -> int:
         home = Path(directory)
         began = time.monotonic()
         undisturbed = Task("undisturbed", home / "undisturbed", options.namespace, VALUES)
-        check(start(undisturbed, 1, mode="keep").wait() == 0, "a run that nobody kills failed")
-        length = (time.monotonic() - began) * (1 + 0.2 * options.parallel)  # they share the processors
+        check(start(undisturbed, 1, mode="keep").wait() == 0, "a run without a kill failed")
+        length = (time.monotonic() - began) * (1 + 0.2 * options.parallel)  # parallel runs share the processors
 
         def outcome(kill: Kill) -> tuple[End, str]:
             try:
@@ -181,13 +181,13 @@ def main() -> int:
                 times.append(end.took)
             if number % PROGRESS == 0:
                 print(f"{number} of {len(kills)} kills, {wrong} wrong, {time.monotonic() - began:.0f} s", flush=True)
-    for gcloud, way in WAYS.items():
-        if left[gcloud] > OFTEN * sum(kill.gcloud is gcloud for kill in kills):
+    for gcloud, credentials in CREDENTIALS.items():
+        if left[gcloud] > MOST_LEFT * sum(kill.gcloud is gcloud for kill in kills):
             wrong += 1
-            print(f"WRONG: by {way} {left[gcloud]} Jobs are left", flush=True)
+            print(f"WRONG: {left[gcloud]} Jobs are left by kills with {credentials}", flush=True)
     times.sort()
     print(f"{len(kills)} kills, {wrong} wrong", end="")
-    print(f"; Jobs left, which is said: {left[True]} by gcloud, {left[False]} by kubeconfig", end="")
+    print(f"; Jobs left, as logged: {left[True]} by gcloud, {left[False]} by kubeconfig", end="")
     caught = f"; run-job caught {len(times)} signals and ended after"
     print(f"{caught} p50 {times[len(times) // 2]:.2f} s, max {times[-1]:.2f} s" if times else "")
     return min(wrong, 1)

@@ -1,4 +1,4 @@
-"""What the Jobs of a stress run do."""
+"""The outcomes that the Jobs of a stress run have without faults."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from dataclasses import dataclass
 from typing import Any
 
 SUCCEEDED, FAILED, CONFIG, TIMEOUT = 0, 1, 78, 124
-LINES = 600  # of a Job that prints many; less than the 64 KiB after which a test cluster rotates a log
+LINES = 600  # of the Job with a long log; less than the 64 KiB at which a test cluster rotates a log
 FOREVER = "sleep 600"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a Job does: the exit code and the result of a run-job that nothing disturbs, called with `options`."""
+    """A Job, and the exit code and the result of `run-job` with `options` without faults."""
 
     name: str
     spec: dict[str, Any]
     code: int = SUCCEEDED
     result: str = ""
     options: tuple[str, ...] = ()
-    lines: int = 0  # that its Pod prints, numbered
-    heals: bool = False  # its Pods fail until there is the ConfigMap `healing`
+    lines: int = 0  # number of numbered lines that its Pod prints
+    heals: bool = False  # its Pods fail until the ConfigMap `healing` exists
 
     @property
     def is_polled(self) -> bool:
-        """Whether the Job ends without run-job, which alone gives up waiting."""
+        """Return whether the Job also ends without the timeouts of run-job."""
         return not self.options
 
 
 def healing(number: int) -> str:
-    """The name of the ConfigMap that lets the Job with this number succeed."""
+    """Return the name of the ConfigMap that lets the Job with this number succeed."""
     return f"healed-{number}"
 
 
@@ -42,8 +42,8 @@ def _spec(command: str, env: list[object] | None = None, image: str = "busybox:1
     return {"backoffLimit": 6, **more, "template": {"spec": pod}}
 
 
-def _succeeds(dice: random.Random, number: int) -> Outcome:
-    command = f"sleep {dice.randint(1, 4)}; echo '{{\"number\": {number}}}' >/dev/termination-log"
+def _succeeds(rng: random.Random, number: int) -> Outcome:
+    command = f"sleep {rng.randint(1, 4)}; echo '{{\"number\": {number}}}' >/dev/termination-log"
     return Outcome(name="succeeds", spec=_spec(command), result=f'{{"number":{number}}}')
 
 
@@ -62,13 +62,13 @@ def _prints_much(_: random.Random, number: int) -> Outcome:
     )
 
 
-def _fails(dice: random.Random, _: int) -> Outcome:
-    command = f"sleep {dice.randint(0, 3)}; exit {dice.randint(1, 255)}"
+def _fails(rng: random.Random, _: int) -> Outcome:
+    command = f"sleep {rng.randint(0, 3)}; exit {rng.randint(1, 255)}"
     return Outcome(name="fails", spec=_spec(command, backoffLimit=0), code=FAILED)
 
 
-def _is_killed(dice: random.Random, _: int) -> Outcome:
-    command = f'sleep {dice.randint(0, 3)}; sh -c "kill -KILL \\$\\$"; exit $?'
+def _is_killed(rng: random.Random, _: int) -> Outcome:
+    command = f'sleep {rng.randint(0, 3)}; sh -c "kill -KILL \\$\\$"; exit $?'
     return Outcome(name="is killed", spec=_spec(command, backoffLimit=0), code=FAILED)
 
 
@@ -79,15 +79,15 @@ def _is_retried(_: random.Random, number: int) -> Outcome:
     return Outcome(name="is retried", spec=spec, result=f'"again {number}"', heals=True)
 
 
-def _has_several_pods(dice: random.Random, number: int) -> Outcome:
-    command = f"sleep {dice.randint(0, 2)}; echo {number} >/dev/termination-log"
-    spec = _spec(command, completions=3, parallelism=dice.randint(2, 3))
+def _has_several_pods(rng: random.Random, number: int) -> Outcome:
+    command = f"sleep {rng.randint(0, 2)}; echo {number} >/dev/termination-log"
+    spec = _spec(command, completions=3, parallelism=rng.randint(2, 3))
     return Outcome(name="has several Pods", spec=spec, result=str(number))
 
 
-def _is_indexed(dice: random.Random, number: int) -> Outcome:
+def _is_indexed(rng: random.Random, number: int) -> Outcome:
     command = f'[ "$JOB_COMPLETION_INDEX" = 1 ] || echo "[{number}, $JOB_COMPLETION_INDEX]" >/dev/termination-log'
-    spec = _spec(command, completions=3, parallelism=dice.randint(1, 3), completionMode="Indexed")
+    spec = _spec(command, completions=3, parallelism=rng.randint(1, 3), completionMode="Indexed")
     return Outcome(name="is indexed", spec=spec, result=f"[[{number},0],null,[{number},2]]")
 
 
@@ -105,8 +105,8 @@ def _takes_too_long(_: random.Random, __: int) -> Outcome:
     return Outcome(name="takes too long", spec=_spec(FOREVER), code=TIMEOUT, options=("--timeout", "6"))
 
 
-def _misses_its_deadline(dice: random.Random, _: int) -> Outcome:
-    spec = _spec(FOREVER, activeDeadlineSeconds=dice.randint(2, 5))
+def _misses_its_deadline(rng: random.Random, _: int) -> Outcome:
+    spec = _spec(FOREVER, activeDeadlineSeconds=rng.randint(2, 5))
     return Outcome(name="misses its deadline", spec=spec, code=FAILED)
 
 

@@ -1,6 +1,6 @@
-"""What must hold of each line that the scripts print while others write hostile texts; an oracle of its own.
+"""Checks each line that the scripts print while hostile texts are written. It shares no code with the scripts.
 
-No line can be taken for one of ours that is none: each begins with a prefix that only we write.
+No line can imitate a line of the toolkit: each line begins with a prefix that only the toolkit writes.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ ROW = re.compile(
     r"JOB +STATE +AGE +DURATION +PHASE +POOL +GPU +PROFILE +TASK$|"
     r"[a-z0-9-]+ +(Pending|Running|Suspended|Deleting|Complete|Failed) "
 )
-LONGEST = 16_000  # characters of a message
+LONGEST = 16_000  # characters in a message
 
 
 def faults(output: bytes, is_ours: Callable[[str], object], *, folds: bool = False) -> list[str]:
-    """What is wrong with an output; `is_ours` tells whether a line begins as one of ours."""
+    """Return what is wrong with an output; `is_ours` returns whether a line begins as a line of the toolkit."""
     found = []
     text = output.decode(errors="surrogateescape")
     if text and not text.endswith("\n"):
@@ -38,8 +38,8 @@ def faults(output: bytes, is_ours: Callable[[str], object], *, folds: bool = Fal
     folding = [line for line in lines if line.startswith("::")]
     if folds:
         expected = [r"::group::Job [a-z0-9-]+: its Pods and their logs", "::endgroup::"]
-        is_so = len(folding) == 2 and all(map(re.fullmatch, expected, folding))
-        if folding and not is_so:
+        is_expected = len(folding) == 2 and all(map(re.fullmatch, expected, folding))
+        if folding and not is_expected:
             found.append(f"the groups are not ours: {folding!r}")
         lines = [line for line in lines if not line.startswith("::")]
     for line in lines:
@@ -56,22 +56,22 @@ def faults(output: bytes, is_ours: Callable[[str], object], *, folds: bool = Fal
 
 
 def is_message(line: str) -> bool:
-    """A message of a script."""
+    """Return whether a line is a message of a script."""
     return bool(MESSAGE.match(line))
 
 
 def is_log(line: str) -> bool:
-    """A line of a container's log."""
+    """Return whether a line is of a container's log."""
     return bool(LOG.match(line))
 
 
 def is_row(line: str) -> bool:
-    """A line of list-jobs."""
+    """Return whether a line is of the table of list-jobs."""
     return bool(ROW.match(line))
 
 
 def is_event(line: str) -> bool:
-    """A line of watch-jobs."""
+    """Return whether a line is of watch-jobs."""
     try:
         value = json.loads(line)
     except ValueError:
@@ -81,7 +81,7 @@ def is_event(line: str) -> bool:
 
 
 def is_json(line: str) -> bool:
-    """JSON."""
+    """Return whether a line is JSON."""
     try:
         json.loads(line)
     except ValueError:
@@ -90,6 +90,6 @@ def is_json(line: str) -> bool:
 
 
 def diagnosis(job: str) -> Callable[[str], bool]:
-    """A line of the diagnosis of a Job."""
+    """Return a function that returns whether a line is of the diagnosis of a Job."""
     pattern = re.compile(DIAGNOSIS.replace("{job}", re.escape(job)))
     return lambda line: bool(pattern.match(line))

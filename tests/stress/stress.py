@@ -1,17 +1,17 @@
-"""Runs many Jobs while things go wrong at random; exits with 1 when what comes of one is not what must.
+"""Runs many Jobs with random faults; exits with 1 when a Job violates an invariant.
 
-drawing.py tells what is drawn, from --seed and the Job's number, and with which exit codes and results that may end.
-Each Job has a proxy to the cluster (tests/dev/faults) to itself, and is looked at past it. What must hold:
+drawing.py draws each Job from --seed and its number, and states its possible exit codes and results. Each Job has its
+own proxy to the cluster (tests/dev/faults); the checks bypass the proxy. The invariants:
 
-- a try ends with an exit code, prints the result, and nothing else, as the draw demands;
-- the work is done once: a second Job is created only when the first had failed, was collected, or was deleted, and
-  none is deleted but by the draw, by run-job where it must, or for a new try;
-- no Job is lost: a try that is cut short leaves its Job to the next one, which adopts it, or deletes it, or says that
-  it may be left and how to remove it; and one that succeeded is marked as collected;
-- no log line is missing, unless a fault excuses it and that is said, and none comes twice;
-- no process and no private directory is left, after SIGKILL by the next try at the latest.
+- a try ends with one of the expected exit codes and prints the expected result, and nothing else;
+- the work is done once: a second Job is created only after the first one failed, was collected, or was deleted. A Job
+  is deleted only by a fault, by run-job where it must, or for a new try;
+- no Job is lost: an interrupted try leaves its Job to the next try, which adopts it, or deletes it, or logs that it
+  may be left and how to remove it. A Job that succeeded is marked as collected;
+- no log line is missing, unless a fault may hide it and follow-job reports it, and no line is repeated;
+- no process and no private directory is left. After SIGKILL the next try removes them.
 
-`--only NUMBER` does one Job again, and shows what its tries said.
+`--only NUMBER` runs one Job again, and shows the messages of its tries.
 """
 
 from __future__ import annotations
@@ -31,54 +31,54 @@ from pathlib import Path
 from queue import Queue
 
 from stress.attempt import Attempt
-from stress.disturbing import Way
+from stress.disturbing import Endpoint
 from stress.drawing import Draw, Fault, draw
 from stress.task import WrongError
 from stress.watching import Namespace
 
 PROGRESS_SECONDS = 30
-LAST_LINES = 20  # of what a Job's tries said, where something is wrong
+LAST_LINES = 20  # messages that are shown of a Job that violates an invariant
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a draw: the faults that happened, what is wrong, if anything is, and what its tries said."""
+    """The outcome of a draw: the injected faults, what is wrong or an empty string, and the messages of the tries."""
 
     draw: Draw
     happened: list[Fault]
     wrong: str
-    said: list[str]
+    messages: list[str]
 
 
-def judge(draw: Draw, way: Way, namespace: Namespace, home: Path) -> Verdict:
-    """Carry a draw out."""
-    attempt = Attempt(draw, way, namespace, home / str(draw.number))
+def judge(draw: Draw, endpoint: Endpoint, namespace: Namespace, home: Path) -> Verdict:
+    """Run the Job of a draw and check it."""
+    attempt = Attempt(draw, endpoint, namespace, home / str(draw.number))
     wrong = ""
     try:
         attempt.carry_out()
     except WrongError as error:
         wrong = str(error)
     attempt.clean_up()
-    return Verdict(draw, attempt.happened, wrong, attempt.said())
+    return Verdict(draw, attempt.happened, wrong, attempt.messages())
 
 
 def verdicts(draws: list[Draw], namespace: str, parallel: int) -> Iterator[Verdict]:
-    """Carry all draws out, so many at the same time."""
+    """Run all draws, `parallel` at the same time; yield each verdict when it is known."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stress-")))
         watched = stack.enter_context(Namespace(namespace).watched())
-        ways: Queue[Way] = Queue()
+        endpoints: Queue[Endpoint] = Queue()
         for number in range(min(parallel, len(draws))):
-            way = Way.start(home / f"way-{number}", Path(os.environ["CLUSTER_STATE"]))
-            stack.callback(way.stop)
-            ways.put(way)
+            endpoint = Endpoint.start(home / f"endpoint-{number}", Path(os.environ["CLUSTER_STATE"]))
+            stack.callback(endpoint.stop)
+            endpoints.put(endpoint)
 
         def judged(draw: Draw) -> Verdict:
-            way = ways.get()
+            endpoint = endpoints.get()
             try:
-                return judge(draw, way, watched, home)
+                return judge(draw, endpoint, watched, home)
             finally:
-                ways.put(way)
+                endpoints.put(endpoint)
 
         pool = stack.enter_context(ThreadPoolExecutor(parallel))
         stack.callback(pool.shutdown, cancel_futures=True)
@@ -88,7 +88,7 @@ def verdicts(draws: list[Draw], namespace: str, parallel: int) -> Iterator[Verdi
 
 def main() -> int:
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--cluster", required=True, help="what it is called, to say how to do a Job again")
+    parser.add_argument("--cluster", required=True, help="name of the cluster, for the command that runs a Job again")
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
@@ -98,7 +98,7 @@ def main() -> int:
     print(f"seed {options.seed}", flush=True)
     numbers = range(options.count) if options.only is None else [options.only]
     draws = [draw(options.seed, number) for number in numbers]
-    began = said_at = time.monotonic()
+    began = reported_at = time.monotonic()
     wrong = 0
     happened: Counter[str] = Counter()
     for done, verdict in enumerate(verdicts(draws, options.namespace, options.parallel), 1):
@@ -108,11 +108,11 @@ def main() -> int:
             again = f"tests/stress/stress {options.cluster} --seed {options.seed} --only {verdict.draw.number}"
             print(f"WRONG {verdict.draw}: {verdict.wrong}; again: {again}", flush=True)
         if verdict.wrong or options.only is not None:
-            said = verdict.said if options.only is not None else verdict.said[-LAST_LINES:]
-            print("".join(f"    {line}\n" for line in said), end="", flush=True)
-        if time.monotonic() - said_at > PROGRESS_SECONDS:
-            said_at = time.monotonic()
-            print(f"{done} of {len(draws)} Jobs, {wrong} wrong, {said_at - began:.0f} s", flush=True)
+            shown = verdict.messages if options.only is not None else verdict.messages[-LAST_LINES:]
+            print("".join(f"    {line}\n" for line in shown), end="", flush=True)
+        if time.monotonic() - reported_at > PROGRESS_SECONDS:
+            reported_at = time.monotonic()
+            print(f"{done} of {len(draws)} Jobs, {wrong} wrong, {reported_at - began:.0f} s", flush=True)
     print("outcomes:", _counts(Counter(drawn.outcome.name for drawn in draws)))
     print("forms:", _counts(Counter(drawn.form for drawn in draws)))
     print("faults:", _counts(happened))

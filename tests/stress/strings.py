@@ -1,16 +1,17 @@
-"""Writes hostile texts wherever the API server takes them, while the scripts run; exits with 1 where one has an effect.
+"""Writes hostile texts into every field that accepts them while the scripts run; exits with 1 when one has an effect.
 
-Each Job is drawn (hostile_jobs.py), and while run-job runs it, every few hundredths of a second a text (hostile.py) is
-written into a text field (fields.py) of the Job, its Pods, their Events, or its ConfigMap, or into an Event that is
-forged; now and then into one of the nodes. follow-job, explain-job, list-jobs and poll-job look at the same Job
-meanwhile, watch-jobs at all. What must hold:
+Each Job is drawn (hostile_jobs.py). While run-job runs it, a text (hostile.py) is written every few hundredths of a
+second into a text field (fields.py) of the Job, its Pods, their Events, its ConfigMap, or a forged Event, and every
+second into a text field of a node. At the same time follow-job, explain-job, list-jobs and poll-job read the same Job,
+and watch-jobs reads all Jobs. The invariants:
 
-- no text is run as a program: there is no file that only one of them would create;
-- no line of ours is imitated, no group of the log opened or closed, no control character printed (output_lines.py);
-- no verdict changes: each script ends with the exit code, and run-job with the result, that the Job has without it.
+- no text is run as a program: the file that such a program would create does not exist;
+- no line of the toolkit is imitated, no log group is opened or closed, no control character is printed
+  (output_lines.py);
+- no outcome changes: each script ends with the exit code, and run-job prints the result, of the Job without the texts.
 
-Not written are the few fields whose writer decides what a Job does: types and states of conditions, the phase of a Pod,
-what owns it. `--only NUMBER` does one Job again; what the scripts printed is kept where something is wrong.
+The few fields that decide the outcome of a Job are left alone: types and states of conditions, the phase of a Pod,
+owner references. `--only NUMBER` runs one Job again. The output of the scripts is kept when an invariant is violated.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ from subprocess import DEVNULL, Popen
 from stress import output_lines
 from stress.hostile_jobs import HostileJob, draw
 from stress.tampering import Api, Count, Tampering, nodes_tampered
-from stress.task import SCRIPTS, Task, WrongError, check, ends
+from stress.task import SCRIPTS, Task, WrongError, check, eventually
 
 HERE = Path(__file__).parent
-LONGEST_SECONDS = 180  # of one script
-LOOKS = ("explain-job", "list-jobs", "list-jobs --json", "poll-job")
-RETRIED = 0.25  # the part of the Jobs that a second try runs again
-STRANGER = {65, 78}  # of a second try: the label that tells whose Job it is can be written, too
-PROGRESS = 10  # Jobs between two progress messages
+LONGEST_SECONDS = 180  # duration of one script
+READERS = ("explain-job", "list-jobs", "list-jobs --json", "poll-job")
+RETRIED = 0.25  # share of the Jobs that a second try runs again
+FOREIGN_JOB = {65, 78}  # exit codes of a second try: the label with the owner of the Job is hostile, too
+PROGRESS = 10  # number of Jobs between two progress messages
 
 
 @dataclass
 class Run:
-    """What is shared by all Jobs of this run."""
+    """The values that all Jobs of this run share."""
 
     api: Api
     count: Count
@@ -59,86 +60,86 @@ class Run:
 
 
 class Trial:
-    """One Job, with the scripts that look at it."""
+    """One Job, and the scripts that read it."""
 
     def __init__(self, run: Run, drawn: HostileJob) -> None:
         self.wrong: list[str] = []
         self._run, self._drawn = run, drawn
-        self._dice = random.Random(f"{run.seed}:{drawn.number}:looks")
+        self._rng = random.Random(f"{run.seed}:{drawn.number}:readers")
         self._directory = run.home / str(drawn.number)
         values, template = {"spec": drawn.spec}, str(HERE / "job.yaml.j2")
         self._task = Task(f"strings-{drawn.number}", self._directory, run.namespace, values, template=template)
         self._environ = {**os.environ, "TMPDIR": str(self._task.private)}
-        self._looks = 0
+        self._reads = 0
 
     def carry_out(self) -> None:
-        """Run the Job and look at it."""
+        """Run the Job, read it with the other scripts, and check their output."""
         command = self._task.command("run-job", *self._task.template, *self._drawn.options)
         process = self._task.start(1, command)
         self._run.scripts["run-job"] += 1
         try:
-            self._accompany(process)
+            self._tamper_and_read(process)
         except WrongError as error:
             self.wrong.append(str(error))
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        self._look_at_end(process.returncode)
+        self._check_end(process.returncode)
 
-    def _accompany(self, process: Popen[bytes]) -> None:
-        ends(lambda: self._job() or process.poll() is not None, "there is no Job")
+    def _tamper_and_read(self, process: Popen[bytes]) -> None:
+        eventually(lambda: self._job() or process.poll() is not None, lambda: "run-job creates a Job")
         job = self._job()
-        check(job, "run-job has ended without a Job")
-        dice = random.Random(f"{self._run.seed}:{self._drawn.number}:texts")
+        check(job, "run-job ended without a Job")
+        rng = random.Random(f"{self._run.seed}:{self._drawn.number}:texts")
         run = self._run
-        tampering = Tampering(run.api, run.count, dice, run.mark, run.namespace, job)
+        tampering = Tampering(run.api, run.count, rng, run.mark, run.namespace, job)
         tampering.excluded = self._drawn.excluded
         tampering.start()
         try:
-            self._watch_over(process, job)
+            self._read_until_end(process, job)
         finally:
             tampering.end()
         check(tampering.has_written, "no text was written")
-        check(process.poll() is not None, f"run-job has not ended after {LONGEST_SECONDS} s")
+        check(process.poll() is not None, f"run-job did not end within {LONGEST_SECONDS} s")
 
-    def _watch_over(self, process: Popen[bytes], job: str) -> None:
-        """Look at the Job while run-job runs, and after that."""
+    def _read_until_end(self, process: Popen[bytes], job: str) -> None:
+        """Read the Job while run-job runs, and once more after it has ended."""
         with ThreadPoolExecutor(1) as pool:
-            following = pool.submit(self._look, "follow-job", job, *self._drawn.options)
+            following = pool.submit(self._read, "follow-job", job, *self._drawn.options)
             deadline = time.monotonic() + LONGEST_SECONDS
             while process.poll() is None and time.monotonic() < deadline:
-                self._look(self._dice.choice(LOOKS), job)
-                time.sleep(self._dice.random())
+                self._read(self._rng.choice(READERS), job)
+                time.sleep(self._rng.random())
             following.result()
-        for look in LOOKS:
-            self._look(look, job, finished=True)
-        if self._dice.random() < RETRIED and process.poll() is not None:
+        for command in READERS:
+            self._read(command, job, finished=True)
+        if self._rng.random() < RETRIED and process.poll() is not None:
             self._retry()
 
     def _retry(self) -> None:
-        """Run the Job once more: to submit-job, the texts are in the Job that is there."""
+        """Run the Job once more, so that submit-job reads the texts in the existing Job."""
         command = self._task.command("run-job", *self._task.template, *self._drawn.options, "--on-change", "replace")
         process = self._task.start(2, command)
         self._run.scripts["run-job"] += 1
-        ends(lambda: process.poll() is not None, "the second run-job has not ended")
+        eventually(lambda: process.poll() is not None, lambda: "the second run-job ends")
         code = process.returncode
-        if code not in self._drawn.run_codes | STRANGER:
+        if code not in self._drawn.run_codes | FOREIGN_JOB:
             self.wrong.append(f"the second run-job ended with {code}: {self._task.errors(2)}")
         self._judge_run(2)
         if code == 0 and not _is_same(self._task.result(2), self._drawn.result):
             self.wrong.append(f"the second run-job printed {self._task.result(2)[:200]!r}: {self._task.errors(2)}")
 
     def _job(self) -> str:
-        said = self._task.errors(1).read_text(errors="replace")
-        found = re.search(r"^submit-job: created Job (\S+) ", said, re.MULTILINE)
+        stderr = self._task.errors(1).read_text(errors="replace")
+        found = re.search(r"^submit-job: created Job (\S+) ", stderr, re.MULTILINE)
         return found[1] if found else ""
 
-    def _look(self, look: str, job: str, *options: str, finished: bool = False) -> None:
-        """Call another script and judge what it prints."""
-        script, *flags = look.split()
-        self._looks += 1
-        name = f"{script}.{self._looks}" if script != "follow-job" else script
+    def _read(self, reader: str, job: str, *options: str, finished: bool = False) -> None:
+        """Run another script and check its output."""
+        script, *flags = reader.split()
+        self._reads += 1
+        name = f"{script}.{self._reads}" if script != "follow-job" else script
         out, err = self._directory / f"{name}.out", self._directory / f"{name}.err"
         about = [] if script == "list-jobs" else ["--job", job]
         command = self._task.command(script, *about, *flags, *options)
@@ -176,7 +177,7 @@ class Trial:
         self._judge(self._task.errors(number), is_ours, folds=True)
         self._judge(self._directory / f"out.{number}", output_lines.is_json)
 
-    def _look_at_end(self, code: int) -> None:
+    def _check_end(self, code: int) -> None:
         err, out = self._task.errors(1), self._directory / "out.1"
         if code not in self._drawn.run_codes:
             self.wrong.append(f"run-job ended with {code}, not {sorted(self._drawn.run_codes)}: {err}")
@@ -189,13 +190,13 @@ class Trial:
 
 
 def _is_same(printed: str, expected: str) -> bool:
-    """Whether one line was printed, which is the same JSON."""
+    """Return whether exactly one line was printed, with equal JSON."""
     is_line = printed.endswith("\n") and printed.count("\n") == 1 and output_lines.is_json(printed)
     return is_line and bool(json.loads(printed) == json.loads(expected))
 
 
 def watch(run: Run) -> tuple[Popen[bytes], Path]:
-    """Start watch-jobs, for all Jobs."""
+    """Start watch-jobs for all Jobs; return the process and its output file."""
     out = run.home / "watch-jobs.out"
     run.scripts["watch-jobs"] += 1
     command = ["bash", str(SCRIPTS / "watch-jobs"), "--namespace", run.namespace]
@@ -204,7 +205,7 @@ def watch(run: Run) -> tuple[Popen[bytes], Path]:
 
 
 def trials(run: Run, numbers: list[int], parallel: int) -> list[str]:
-    """Do all Jobs, so many at once; return what is wrong."""
+    """Run all Jobs, `parallel` at a time; return what is wrong."""
     wrong: list[str] = []
 
     def tried(drawn: HostileJob) -> tuple[HostileJob, list[str]]:
@@ -249,7 +250,7 @@ def main() -> int:
     late = [] if ended is None else [f"watch-jobs ended with {ended}"]
     late += [f"{fault} in {seen}" for fault in output_lines.faults(seen.read_bytes(), output_lines.is_event)]
     late += output_lines.faults(seen.with_suffix(".err").read_bytes(), output_lines.is_message)
-    late += [f"a text was run as a program: {run.mark} is there"] if run.mark.exists() else []
+    late += [f"a text was run as a program: {run.mark} exists"] if run.mark.exists() else []
     for fault in late:
         print(f"WRONG: {fault}")
     if options.fields:

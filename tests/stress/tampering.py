@@ -1,4 +1,4 @@
-"""Writes hostile texts into the objects of a Job, past the scripts, many a second, and forges Events of it."""
+"""Writes hostile texts into the objects of a Job many times a second, and creates forged Events of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stress.hostile import LARGE, for_field, texts
 PAUSE_SECONDS = 0.05  # between two patches of one Job
 NODE_SECONDS = 1.0
 RARE = 0.1
-ROUND = 8  # patches until the objects are read anew
+ROUND = 8  # patches until the objects are read again
 REASONS = (
     *("FailedCreate", "SuccessfulDelete", "SuccessfulCreate", "BackoffLimitExceeded", "FailedScheduling", "Preempted"),
     *("BackOff", "Evicted", "Killing", "TaintManagerEviction", "FailedMount", "NotTriggerScaleUp"),
@@ -31,7 +31,7 @@ Json = Any
 
 
 class Api:
-    """The API server, past the scripts and their proxies."""
+    """A client of the API server that does not use the scripts or their proxies."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -39,7 +39,7 @@ class Api:
     @classmethod
     @contextmanager
     def served(cls, directory: Path) -> Iterator[Api]:
-        """Run a kubectl proxy meanwhile."""
+        """Run a kubectl proxy inside the context."""
         path = directory / "api"
         proxy = subprocess.Popen(
             ["kubectl", "proxy", f"--unix-socket={path}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -55,7 +55,7 @@ class Api:
     def ask(
         self, method: str, path: str, body: Json = None, content_type: str = "application/json"
     ) -> tuple[int, Json]:
-        """Send a request; return status code and answer."""
+        """Send a request; return the status code and the answer, or 0 and None if it failed."""
         connection = http.client.HTTPConnection("localhost", timeout=30)
         connection.sock = socket.socket(socket.AF_UNIX)
         try:
@@ -71,13 +71,13 @@ class Api:
             connection.close()
 
     def items(self, path: str) -> list[Json]:
-        """List objects; none where that fails."""
+        """Return a list of objects, empty if the request failed."""
         status, found = self.ask("GET", path)
         return list(found.get("items") or []) if status == http.client.OK else []
 
 
 class Count:
-    """How often each field was tried, and how often the API server took the text."""
+    """The number of texts that were tried for each field, and that the API server accepted."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -85,7 +85,7 @@ class Count:
         self.accepted: Counter[tuple[str, str]] = Counter()
 
     def add(self, kind: str, name: str, *, accepted: bool) -> None:
-        """Count one."""
+        """Count one text."""
         with self._lock:
             self.tried[kind, name] += 1
             self.accepted[kind, name] += accepted
@@ -97,40 +97,40 @@ class Count:
 
 
 class Tampering(threading.Thread):
-    """Tampers with one Job and what belongs to it, until `end` is called."""
+    """Tampers with one Job and its objects until `end` is called."""
 
-    def __init__(self, api: Api, count: Count, dice: random.Random, mark: Path, namespace: str, job: str) -> None:
+    def __init__(self, api: Api, count: Count, rng: random.Random, mark: Path, namespace: str, job: str) -> None:
         super().__init__(daemon=True)
-        self._api, self._count, self._dice, self._mark = api, count, dice, mark
+        self._api, self._count, self._rng, self._mark = api, count, rng, mark
         self._namespace, self._name = namespace, job
         self._core, self._batch = f"/api/v1/namespaces/{namespace}", f"/apis/batch/v1/namespaces/{namespace}"
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self.has_written = False
-        self.excluded: tuple[str, ...] = ()  # names of fields of its Pods whose text is its verdict or its result
+        self.excluded: tuple[str, ...] = ()  # names of fields of its Pods that hold its outcome or its result
 
     def end(self) -> None:
-        """Stop."""
-        self._over.set()
+        """Stop the thread, and wait for it."""
+        self._stopped.set()
         self.join()
 
     def run(self) -> None:
-        """Read the objects, write into a few of their fields, and so on."""
+        """Read the objects and write into a few of their fields, until stopped."""
         config_map = {"metadata": {"name": f"of-{self._name}"}, "data": {"text": "x"}}
         self._api.ask("POST", f"{self._core}/configmaps", config_map)
-        while not self._over.is_set():
+        while not self._stopped.is_set():
             objects = self._objects()
             for _ in range(ROUND):
-                if self._over.wait(PAUSE_SECONDS) or not objects:
+                if self._stopped.wait(PAUSE_SECONDS) or not objects:
                     break
-                if self._dice.random() < 0.2:
+                if self._rng.random() < 0.2:
                     self._forge_event(objects)
                 else:
-                    kind = self._dice.choice(sorted({kind for kind, _, _ in objects}))
-                    self._write(*self._dice.choice([one for one in objects if one[0] == kind]))
+                    kind = self._rng.choice(sorted({kind for kind, _, _ in objects}))
+                    self._write(*self._rng.choice([one for one in objects if one[0] == kind]))
                 self.has_written = True
 
     def _objects(self) -> list[tuple[str, str, Json]]:
-        """Kind, path and content of each object."""
+        """Return kind, path and content of each object."""
         status, job = self._api.ask("GET", f"{self._batch}/jobs/{self._name}")
         if status != http.client.OK:
             return []
@@ -152,15 +152,15 @@ class Tampering(threading.Thread):
         ]
 
     def _write(self, kind: str, path: str, item: Json) -> None:
-        there = [field for field in fields(kind, item) if field.name not in self.excluded]
-        # Of these there are many, and the API server takes few: they must not crowd out the others.
-        rare = [field for field in there if field.path[0] == "spec" or field.path[:2] == ("metadata", "managedFields")]
-        others = [field for field in there if field not in rare]
-        field = self._dice.choice(rare if rare and self._dice.random() < RARE else others)
-        write(self._api, self._count, path, field, self._dice.choice(for_field(field.path, self._mark)))
+        found = [field for field in fields(kind, item) if field.name not in self.excluded]
+        # There are many of these fields, and the API server accepts few of them: they must not crowd out the others.
+        rare = [field for field in found if field.path[0] == "spec" or field.path[:2] == ("metadata", "managedFields")]
+        others = [field for field in found if field not in rare]
+        field = self._rng.choice(rare if rare and self._rng.random() < RARE else others)
+        write(self._api, self._count, path, field, self._rng.choice(for_field(field.path, self._mark)))
 
     def _forge_event(self, objects: list[tuple[str, str, Json]]) -> None:
-        kind, _, item = self._dice.choice([one for one in objects if one[0] in ("Job", "Pod")])
+        kind, _, item = self._rng.choice([one for one in objects if one[0] in ("Job", "Pod")])
         metadata = item["metadata"]
         event: dict[str, Json] = {
             "metadata": {"generateName": "forged-", "namespace": self._namespace},
@@ -168,23 +168,23 @@ class Tampering(threading.Thread):
                 **{"kind": kind, "apiVersion": "batch/v1" if kind == "Job" else "v1", "namespace": self._namespace},
                 **{"name": metadata["name"], "uid": metadata["uid"]},
             },
-            "reason": self._dice.choice(REASONS),
-            "message": self._dice.choice(texts(self._mark)[:-1]).replace(LARGE, ""),
-            "type": self._dice.choice(["Warning", "Normal"]),
-            "lastTimestamp": self._dice.choice([FUTURE, None]),
-            "firstTimestamp": self._dice.choice([FUTURE, None]),
-            "count": self._dice.choice([1, 2**31 - 1, -1]),
+            "reason": self._rng.choice(REASONS),
+            "message": self._rng.choice(texts(self._mark)[:-1]).replace(LARGE, ""),
+            "type": self._rng.choice(["Warning", "Normal"]),
+            "lastTimestamp": self._rng.choice([FUTURE, None]),
+            "firstTimestamp": self._rng.choice([FUTURE, None]),
+            "count": self._rng.choice([1, 2**31 - 1, -1]),
             "source": {"component": "job-controller"},
         }
-        if self._dice.random() < 0.3:
+        if self._rng.random() < 0.3:
             event |= {"eventTime": FUTURE_MICRO, "reportingInstance": "x", "action": "x", "source": {}}
             event |= {"reportingComponent": "example.com/x", "lastTimestamp": None, "firstTimestamp": None}
             event |= {"series": {"count": 2**31 - 1, "lastObservedTime": FUTURE_MICRO}, "count": 0}
-        field = self._dice.choice(fields("Event", event))
-        text = self._dice.choice(for_field(field.path, self._mark))
+        field = self._rng.choice(fields("Event", event))
+        text = self._rng.choice(for_field(field.path, self._mark))
         name, manager = f"{field.name}, at its creation", "strings"
-        if self._dice.random() < 0.1:
-            name, manager = "fieldManager, at its creation", self._dice.choice(texts(self._mark))[:500]
+        if self._rng.random() < 0.1:
+            name, manager = "fieldManager, at its creation", self._rng.choice(texts(self._mark))[:500]
             field, text = Field("Event", ("message",)), event["message"]
         path = f"{self._core}/events?fieldManager={quote(manager.encode(errors='replace'))}"
         status, _ = self._api.ask("POST", path, field.within(event, text))
@@ -192,30 +192,32 @@ class Tampering(threading.Thread):
 
 
 def write(api: Api, count: Count, path: str, field: Field, text: str) -> None:
-    """Write text into a field of an object; count it as accepted where the object has it then."""
+    """Write text into a field of an object; count it as accepted if the object has it afterwards."""
     content_type, body = field.patch(text)
     status, after = api.ask("PATCH", path + field.subresource, body, content_type)
     if (
         status == http.client.NOT_FOUND and field.subresource
-    ):  # an Event or a ConfigMap has a field, but no subresource, of that name
+    ):  # an Event or a ConfigMap may have such a field, but has no such subresource
         status, after = api.ask("PATCH", path, body, content_type)
     if status in (0, http.client.NOT_FOUND):
-        return  # it is gone
-    stored = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # two halves of a character are one
+        return  # the object is deleted
+    stored = text.encode("utf-16", "surrogatepass").decode(
+        "utf-16", "replace"
+    )  # JSON joins two surrogates to one character
     count.add(field.kind, field.name, accepted=status == http.client.OK and field.value(after) == stored)
 
 
 @contextmanager
-def nodes_tampered(api: Api, count: Count, dice: random.Random, mark: Path) -> Iterator[None]:
-    """Write into messages, reasons, labels and annotations of the nodes meanwhile; put back what was there."""
-    over = threading.Event()
+def nodes_tampered(api: Api, count: Count, rng: random.Random, mark: Path) -> Iterator[None]:
+    """Write into messages, reasons, labels and annotations of the nodes inside the context; restore them at its end."""
+    stopped = threading.Event()
     before = api.items("/api/v1/nodes")
 
     def tamper() -> None:
-        while before and not over.wait(NODE_SECONDS):
-            node = dice.choice(before)
-            field = dice.choice(fields("Node", node))
-            text = dice.choice([text for text in for_field(field.path, mark) if LARGE not in text])
+        while before and not stopped.wait(NODE_SECONDS):
+            node = rng.choice(before)
+            field = rng.choice(fields("Node", node))
+            text = rng.choice([text for text in for_field(field.path, mark) if LARGE not in text])
             write(api, count, f"/api/v1/nodes/{node['metadata']['name']}", field, text)
 
     thread = threading.Thread(target=tamper, daemon=True)
@@ -223,7 +225,7 @@ def nodes_tampered(api: Api, count: Count, dice: random.Random, mark: Path) -> I
     try:
         yield
     finally:
-        over.set()
+        stopped.set()
         thread.join()
         for node in before:
             path = f"/api/v1/nodes/{node['metadata']['name']}"

@@ -1,4 +1,4 @@
-"""What the stress runs share: a task instance whose tries are processes of ours, and looking at what is left."""
+"""Shared by the stress runs: a task instance whose tries are processes of this program, and checks of what is left."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Any
 
+from polling import wait_until
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 MARK = "GKE_JOB_STRESS_MARK"
-PATIENCE = 60  # seconds until what should happen counts as not happening
 CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class WrongError(Exception):
-    """Something that must hold does not."""
+    """An invariant is violated."""
 
 
 class Task:
@@ -47,11 +47,11 @@ class Task:
         self.mark = f"{name}.{os.getpid()}"
 
     def command(self, script: str, *options: str) -> list[str]:
-        """The command that runs a script for this task."""
+        """Return the command that runs a script for this task."""
         return ["bash", str(SCRIPTS / script), "--namespace", self.namespace, *options]
 
     def start(self, try_number: int, command: list[str]) -> Popen[bytes]:
-        """Start a try as BashOperator does: in a session of its own, and with no signal ignored, whoever started us."""
+        """Start a try as BashOperator does: in its own session, with default signal handlers, not inherited ones."""
         environ = {
             **self.environ,
             "AIRFLOW_CTX_DAG_ID": "stress",
@@ -67,28 +67,28 @@ class Task:
             return Popen(command, env=environ, stdin=DEVNULL, stdout=out, stderr=err, start_new_session=True)
 
     def errors(self, try_number: int) -> Path:
-        """The file with what a try said."""
+        """Return the file with the stderr of a try."""
         return self.directory / f"err.{try_number}"
 
     def result(self, try_number: int) -> str:
-        """What a try printed."""
+        """Return the stdout of a try."""
         return (self.directory / f"out.{try_number}").read_text()
 
     def processes(self) -> list[bytes]:
-        """The command lines of this task's processes, wherever they have gone."""
+        """Return the command lines of this task's processes, in whatever process group or session they are."""
         mark = f"{MARK}={self.mark}".encode()
         processes = Path("/proc").glob("[0-9]*")
         return [_read(process / "cmdline") for process in processes if mark in _read(process / "environ").split(b"\0")]
 
     def jobs(self) -> list[dict[str, Any]]:
-        """The Jobs of this task."""
+        """Return the Jobs of this task."""
         command = ["kubectl", "get", "jobs", "--namespace", self.namespace, "--output", "json"]
         jobs = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["items"]
         return [job for job in jobs if job["metadata"].get("annotations", {}).get("gke-job/run-id") == self.name]
 
 
 def gcloud_options() -> list[str]:
-    """The options that let gcloud lead to the cluster in use, with its own credentials, whose tokens cost most."""
+    """Return the options that select the current cluster with gcloud's credentials, whose tokens are the slowest."""
     options = ("project", "location", "cluster")
     place = [word for option in options for word in (f"--{option}", os.environ[f"LOCALGKE_{option.upper()}"])]
     return [*place, "--auth", "gcloud"]
@@ -97,19 +97,19 @@ def gcloud_options() -> list[str]:
 def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
-    except OSError:  # the process has ended meanwhile
+    except OSError:  # the process has ended
         return b""
 
 
 def check(holds: object, message: str) -> None:
+    """Raise WrongError with `message` unless `holds`."""
     if not holds:
         raise WrongError(message)
 
 
-def ends(what: Callable[[], object], message: str, said: Callable[[], object] = str) -> None:
-    """Wait until `what` holds; `said` gives the details where it does not."""
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        if time.monotonic() > deadline:
-            raise WrongError(f"{message} after {PATIENCE} s: {said()}")
-        time.sleep(0.05)
+def eventually(condition: Callable[[], object], expected: Callable[[], str]) -> None:
+    """Wait until `condition` is true. Raise WrongError with `expected()` after the timeout of wait_until."""
+    try:
+        wait_until(condition, expected)
+    except AssertionError as error:
+        raise WrongError(str(error)) from None

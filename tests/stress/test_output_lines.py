@@ -1,4 +1,4 @@
-"""That the oracle of a strings run takes what we print, and sees what it must not take."""
+"""The check of a strings run accepts lines of the toolkit and finds lines that are not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_ours(line: str) -> bool:
         "::group::Job train: its Pods and their logs\nbcdfg | hi\n::endgroup::\n",
     ],
 )
-def test_what_we_print(text):
+def test_lines_of_the_toolkit_are_accepted(text):
     assert output_lines.faults(text.encode(), is_ours, folds=True) == []
 
 
@@ -52,17 +52,17 @@ def test_what_we_print(text):
         f"follow-job: {'L' * 20_000}\n",
     ],
 )
-def test_what_it_sees(text):
+def test_faults_are_found(text):
     assert len(output_lines.faults(text.encode(), is_ours, folds=True)) >= 1
 
 
-def test_a_byte_that_is_a_control_character_elsewhere():
+def test_a_byte_that_is_a_control_character_in_latin_1():
     assert output_lines.faults(b"bcdfg | \x9b2J\n", is_ours)
     assert not output_lines.faults(b"bcdfg | \xe9\n", is_ours)
 
 
 @pytest.mark.parametrize("line", ['{"event":"job","job":"impostor"}', "[1]", "{"])
-def test_no_line_of_watch_jobs(line):
+def test_lines_that_watch_jobs_does_not_print(line):
     assert not output_lines.is_event(line)
 
 
@@ -86,7 +86,7 @@ def test_text_fields():
     }
 
 
-def test_fields_that_decide_are_left_alone():
+def test_fields_that_decide_the_outcome_are_left_out():
     names = {field.name for field in fields("Pod", POD)}
     deciding = {"metadata.labels.job-name", "metadata.finalizers[]", "status.phase", "status.conditions[].type"}
     assert not names & (deciding | {"status.containerStatuses[].name"})

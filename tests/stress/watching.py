@@ -1,4 +1,4 @@
-"""What happens in a namespace, seen by watches that no fault strikes: every Job there ever was, and the Pods."""
+"""Watches the Jobs and Pods of a namespace without a proxy, so that no fault affects it; it remembers deleted Jobs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 
 from stress.task import check
 
-WATCH = "watch=1&timeoutSeconds=86400"  # else the server would end it within an hour
+WATCH = "watch=1&timeoutSeconds=86400"  # by default the server ends a watch within an hour
 
 
 @dataclass(frozen=True)
 class Job:
-    """A Job as it was last seen."""
+    """The last seen state of a Job."""
 
     name: str
     uid: str
@@ -30,7 +30,7 @@ class Job:
 
     @classmethod
     def of(cls, event: dict[str, Any]) -> Job:
-        """The Job of a watch's event."""
+        """Return the Job of a watch event."""
         metadata, status = event["object"]["metadata"], event["object"].get("status", {})
         return cls(
             name=metadata["name"],
@@ -43,17 +43,17 @@ class Job:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it has, or is about to."""
+        """Return whether the Job has failed, or is about to (FailureTarget)."""
         return not {"Failed", "FailureTarget"}.isdisjoint(self.conditions)
 
     @property
     def has_ended(self) -> bool:
-        """Whether its work is over."""
+        """Return whether the Job is finished."""
         return self.has_failed or "Complete" in self.conditions
 
 
 class Namespace:
-    """The Jobs of a namespace by the run of their task, in the order of their creation, and its Pods by their Job."""
+    """The Jobs of a namespace by run id, in the order of creation, and the Pods by Job."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -62,18 +62,18 @@ class Namespace:
         self._watches: list[Popen[str]] = []
 
     def jobs(self, run: str) -> list[Job]:
-        """All Jobs that there ever were for a run."""
+        """Return all Jobs of a run, the deleted ones too."""
         check(all(watch.poll() is None for watch in self._watches), "a watch of this program has ended")
         return list(self._jobs[run].values())
 
     def pods(self, run: str, phase: str) -> list[str]:
-        """The Pods of that run in that phase."""
+        """Return the names of the Pods of a run in a phase."""
         names = {job.name for job in self.jobs(run)}
         return [pod for name in names for pod, now in list(self._pods[name].items()) if now == phase]
 
     @contextmanager
     def watched(self) -> Iterator[Namespace]:
-        """Watch until the end of the context."""
+        """Watch the namespace inside the context."""
         threads = [
             self._start(f"/apis/batch/v1/namespaces/{self.name}/jobs", self._job_event),
             self._start(f"/api/v1/namespaces/{self.name}/pods", self._pod_event),

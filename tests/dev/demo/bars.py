@@ -1,4 +1,4 @@
-"""Bars of Pods that grow while they run: a line for each, on one axis of time for all Jobs."""
+"""Draws a growing bar for each Pod, a line each, on one time axis for all Jobs."""
 
 from __future__ import annotations
 
@@ -31,60 +31,60 @@ MEANINGS = {
 COLOURS = dict(zip(MEANINGS, (33, 36, 36, 32, 31, 35), strict=True))  # of ANSI terminals
 NOT_ENDED = Record(job="")
 BAR = re.compile(r"(?<=\[).*(?=\])")
-RUN = re.compile(r"([^ ])\1*")  # of one mark
+RUN = re.compile(r"([^ ])\1*")  # a run of the same mark
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A Pod: of which task, and what is known of it."""
+    """A Pod, its states so far, and its task."""
 
     task: str
     pod: PodRun
 
 
 class Pods:
-    """The Pods of all Jobs in the order in which they were first seen."""
+    """The Pods of all Jobs, in the order of their first events."""
 
     def __init__(self) -> None:
         self._runs = PodRuns()
         self._tasks: dict[str, str] = {}
 
     def change(self, pod: Json, *, is_deleted: bool, now: float) -> None:
-        """Take the present state of a Pod, or its last one. now: seconds since the epoch."""
+        """Store the current state of a Pod, or its last one. now: seconds since the epoch."""
         metadata = dict_at(pod, "metadata")
         task, index = (text_at(metadata, "labels", TASK), text_at(metadata, "annotations", COMPLETION_INDEX))
         self._tasks[text_at(metadata, "uid")] = one_line(f"{task} {index}".rstrip())
         self._runs.change(pod, is_deleted=is_deleted, now=now)
 
     def bars(self) -> list[Bar]:
-        """Return them all."""
+        """Return the bars of all Pods."""
         return [Bar(self._tasks[run.uid], run) for run in self._runs.all()]
 
     def running(self, task: str) -> PodRun | None:
-        """Return a Pod of a task that runs."""
+        """Return a running Pod of a task, None without one."""
         found = (bar.pod for bar in self.bars() if bar.task == task)
         return next((pod for pod in found if pod.outcome is Outcome.RUNNING), None)
 
 
 def picture(bars: Sequence[Bar], now: float, *, columns: int, lines: int) -> list[str]:
-    """Return the lines for all Pods: at most so many, none longer than `columns`; nothing without Pods."""
-    begun = min((bar.pod.created for bar in bars if bar.pod.created is not None), default=None)
-    if begun is None:
+    """Return at most `lines` lines for all Pods, none longer than `columns`; an empty list without Pods."""
+    began = min((bar.pod.created for bar in bars if bar.pod.created is not None), default=None)
+    if began is None:
         return []
     width = max(LEAST_BAR, columns - OTHERS)
-    step = max(1, math.ceil((now - begun) / width))  # seconds of a character
+    step = max(1, math.ceil((now - began) / width))  # seconds per character
     room = max(1, lines - 2)
     hidden = max(0, len(bars) - room)
-    head = f"{'task':{LABEL}} {'node':{NODE}} [{_scale(width, step, now - begun)}]"
+    head = f"{'task':{LABEL}} {'node':{NODE}} [{_scale(width, step, now - began)}]"
     more = f"; {hidden} older Pods are not shown" if hidden else ""
-    rows = [_row(bar, begun, now, width, step) for bar in bars[hidden:]]
+    rows = [_row(bar, began, now, width, step) for bar in bars[hidden:]]
     marks = set("".join(found[0] for row in rows for found in [BAR.search(row)] if found))
     legend = ", ".join(f"{mark} {meaning}" for mark, meaning in MEANINGS.items() if mark in marks)
     return [line[:columns] for line in (head, *rows, f"{legend}{more}")]
 
 
 def coloured(line: str) -> str:
-    """Return a line whose bar has the colours of a terminal."""
+    """Return a line with terminal colours in its bar."""
 
     def colour(marks: re.Match[str]) -> str:
         number = COLOURS.get(marks[1])
@@ -94,28 +94,28 @@ def coloured(line: str) -> str:
 
 
 def _scale(width: int, step: int, elapsed: float) -> str:
-    """Return the axis: how much time has passed ends where the bars that grow do."""
+    """Return the axis: the elapsed time ends at the end of the growing bars."""
     end = seconds_text(int(elapsed))
     column = min(width, max(len(end) + 2, math.ceil(elapsed / step)))
     return f"0{end:>{column - 1}}".ljust(width)
 
 
-def _row(bar: Bar, begun: float, now: float, width: int, step: int) -> str:
+def _row(bar: Bar, began: float, now: float, width: int, step: int) -> str:
     pod = bar.pod
     node = pod.node if len(pod.node) <= NODE else f"..{pod.node[2 - NODE :]}"
-    cells = "".join(_cells(pod, begun, now, width, step))
+    cells = "".join(_cells(pod, began, now, width, step))
     label = f"{bar.task[: LABEL - 6]} {pod.name[-5:]}"
     return f"{label:{LABEL}} {node:{NODE}} [{cells}] {result_text(pod, NOT_ENDED)[:RESULT]}".rstrip()
 
 
-def _cells(pod: PodRun, begun: float, now: float, width: int, step: int) -> list[str]:
-    """Return for each character the phase in the middle of its time, for the last one that of now."""
+def _cells(pod: PodRun, began: float, now: float, width: int, step: int) -> list[str]:
+    """Return for each character the phase in the middle of its time span, for the last one the current phase."""
     spans = pod_spans(pod, Record(job="", ended=now), attempt=2)
-    middles = (begun + (number + 0.5) * step for number in range(width))
+    middles = (began + (number + 0.5) * step for number in range(width))
     cells = [next((MARKS[span.phase] for span in spans if span.start <= at < span.end), " ") for at in middles]
     if pod.ended is None and spans:
         phase = Phase.RUNNING if pod.outcome is Outcome.RUNNING else spans[-1].phase
-        cells[min(width - 1, max(0, math.ceil((now - begun) / step) - 1))] = MARKS[phase]
+        cells[min(width - 1, max(0, math.ceil((now - began) / step) - 1))] = MARKS[phase]
     if pod.ended is not None and (mark := ENDS.get(pod.outcome)):
-        cells[min(width - 1, max(0, math.ceil((pod.ended - begun) / step) - 1))] = mark
+        cells[min(width - 1, max(0, math.ceil((pod.ended - began) / step) - 1))] = mark
     return cells

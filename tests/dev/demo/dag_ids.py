@@ -1,6 +1,6 @@
-"""Writes down the ids of the DAGs below a directory: `dag_ids.py DIRECTORY FILE`, a line each.
+"""Writes the ids of the DAGs below a directory to a file, a line each: `dag_ids.py DIRECTORY FILE`.
 
-stderr: why a file cannot be imported. Not stdout, where Airflow logs.
+Import errors go to stderr. The ids do not go to stdout, because Airflow logs there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def main(directory: str, file: str) -> None:
-    """Write them down."""
+    """Write the ids."""
     sys.path.append(directory)
     try:
         module = import_module("airflow.dag_processing.dagbag")

@@ -1,8 +1,8 @@
-"""Runs a DAG with Airflow once from begin to end, and shows what its tasks log, and what became of them.
+"""Runs a DAG once with Airflow, and shows the logs and the states of its tasks.
 
 Usage: dag_run.py DAG_ID FILE AIRFLOW-ARGUMENT...
 
-FILE gets all that Airflow prints. Exit code: 0 if the DAG run succeeded, otherwise 1.
+The output of Airflow goes to FILE. Exit code: 0 if the DAG run succeeded, otherwise 1.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from collections import Counter
 from pathlib import Path
 
 from demo.results import TaskResult, newest_run, run_of
-from demo.said import LOG_FORMAT
 from demo.task_logs import TaskLogs
+from demo.toolkit_lines import LOG_FORMAT
 from gke_jobs.text_width import columns, padded
 
-LAST_LINES = 20  # of Airflow's log, where it has run no task
-WIDEST = 100  # characters of a result
+LAST_LINES = 20  # of Airflow's log, shown if it has run no task
+WIDEST = 100  # characters of a result that are shown
 
 
 def main(dag_id: str, file: Path, airflow: list[str]) -> int:
-    """Run it."""
+    """Run the DAG; return the exit code."""
     database = Path(os.environ["AIRFLOW_HOME"], "airflow.db")
     before, logs = newest_run(database), TaskLogs()
     environment = os.environ | {
         "AIRFLOW__LOGGING__LOG_FORMAT": LOG_FORMAT,
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
-        "PYTHONUNBUFFERED": "1",  # what a task prints stays in its place
+        "PYTHONUNBUFFERED": "1",  # the output of a task keeps its place among the log lines
     }
     with (
         file.open("w", encoding="utf-8") as log,
@@ -55,13 +55,13 @@ def main(dag_id: str, file: Path, airflow: list[str]) -> int:
 
 
 def ending(dag_id: str, state: str, tasks: list[TaskResult], file: Path) -> str:
-    """Return the last text: each task, the log of Airflow, and in one line what became of all."""
+    """Return the last text: each task, the file with Airflow's log, and a summary line."""
     names = max((columns(task.name) for task in tasks), default=0)
     states = max((len(task.state) for task in tasks), default=0)
     rows = (f"  {padded(task.name, names)} {task.state:{states}} {_cut(task.result)}".rstrip() for task in tasks)
     counts = Counter(task.state for task in tasks)
-    said = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no task has run"
-    return "\n".join(["", *rows, f"Airflow's own log: {file}", f"DAG {dag_id}: {state}: {said}"])
+    summary = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no task has run"
+    return "\n".join(["", *rows, f"Airflow's own log: {file}", f"DAG {dag_id}: {state}: {summary}"])
 
 
 def _cut(text: str) -> str:

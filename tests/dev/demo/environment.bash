@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What the Makefile's demo, cluster and airflow share: a cluster, and an Airflow of this checkout alone.
-# Sourced; make sets PATH, PYTHONPATH, AIRFLOW_VERSION and GKE_JOB_PYTHON, the Python of the venv.
+# Shared by the make targets demo, dag, cluster and airflow: a cluster, and an Airflow with only this checkout's DAGs.
+# To be sourced; make sets PATH, PYTHONPATH, AIRFLOW_VERSION and GKE_JOB_PYTHON, the Python of the venv.
 set -o errexit -o nounset -o pipefail
 
 REPOSITORY=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
@@ -13,13 +13,13 @@ say() { # MESSAGE...
   printf '%s: %s\n' "${0##*/}" "$*" >&2
 }
 
-# An Airflow with nothing but this checkout's DAGs; its database is made once and then only after new pins.
-prepare_airflow() { # NAME: what is started under another one has a database of its own
+# Sets up an Airflow without DAGs. Its database is made once, and again after a change of the pins.
+prepare_airflow() { # NAME: each name has its own database
   local pins=$REPOSITORY/tests/requirements/airflow-$AIRFLOW_VERSION.txt
   export AIRFLOW_HOME=$REPOSITORY/.build/airflow-home-$1-$AIRFLOW_VERSION
   export AIRFLOW__CORE__DAGS_FOLDER=$AIRFLOW_HOME/dags AIRFLOW__CORE__LOAD_EXAMPLES=False
-  export PYTHONWARNINGS=ignore # Airflow's own, on every start
-  # airflow.cfg has paths of the checkout, which may have been moved.
+  export PYTHONWARNINGS=ignore # Airflow warns on every start
+  # airflow.cfg has absolute paths, which are wrong after the checkout has moved.
   if [[ ! $AIRFLOW_HOME/migrated -nt $pins || $(<"$AIRFLOW_HOME/migrated") != "$AIRFLOW_HOME" ]]; then
     say "making Airflow's database in $AIRFLOW_HOME"
     mkdir -p "$AIRFLOW_HOME"
@@ -32,7 +32,7 @@ prepare_airflow() { # NAME: what is started under another one has a database of 
   fi
 }
 
-# The folder of DAGs: this checkout's, without the example that needs Google's provider, which these Airflows lack.
+# Makes the DAG folder with this checkout's DAGs, except the example that needs Google's provider, which is not installed.
 make_dags_folder() {
   rm -rf -- "$AIRFLOW__CORE__DAGS_FOLDER"
   mkdir "$AIRFLOW__CORE__DAGS_FOLDER"

@@ -1,4 +1,4 @@
-"""What DAG runs left in Airflow's SQLite database."""
+"""Reads the results of DAG runs from Airflow's SQLite database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gke_jobs.plain_text import escaped
 
 
 class TaskResult(NamedTuple):
-    """A task of a run. name: with its map index; result: what it returned, as JSON, '' for nothing."""
+    """A task of a run. name: with the map index; result: its return value as JSON, empty without one."""
 
     name: str
     state: str
@@ -22,7 +22,7 @@ class TaskResult(NamedTuple):
 
 
 def last_results(database: str | Path) -> tuple[str, dict[str, Any]]:
-    """The state of the newest DAG run, and what each of its tasks returned, by its id."""
+    """Return the state of the newest DAG run, and the return values of its tasks by task id."""
     with sqlite3.connect(database) as connection:
         run_id, state = connection.execute("SELECT run_id, state FROM dag_run ORDER BY id DESC LIMIT 1").fetchone()
         returned = connection.execute(
@@ -32,14 +32,14 @@ def last_results(database: str | Path) -> tuple[str, dict[str, Any]]:
 
 
 def newest_run(database: str | Path) -> int:
-    """The number of the newest DAG run, 0 without one."""
+    """Return the number of the newest DAG run, 0 without one."""
     with sqlite3.connect(database) as connection:
         (number,) = connection.execute("SELECT coalesce(max(id), 0) FROM dag_run").fetchone()
     return int(number)
 
 
 def run_of(database: str | Path, dag_id: str, *, after: int) -> tuple[str, list[TaskResult]]:
-    """The state of the run of a DAG that came after a number, and its tasks in the order in which they ran."""
+    """Return the state of the newest run of a DAG with a number above `after`, and its tasks in order of execution."""
     with sqlite3.connect(database) as connection:
         found = connection.execute(
             "SELECT run_id, state FROM dag_run WHERE dag_id = ? AND id > ? ORDER BY id DESC LIMIT 1", (dag_id, after)
@@ -62,5 +62,5 @@ def run_of(database: str | Path, dag_id: str, *, after: int) -> tuple[str, list[
 
 
 def _result(value: str | None) -> str:
-    """Return what a task returned, on one line that is safe on a terminal; letters of any language stay."""
+    """Return the return value of a task on one line that is safe on a terminal, with letters of any language."""
     return "" if value in (None, "null") else escaped(json.dumps(json.loads(str(value)), ensure_ascii=False))

@@ -1,6 +1,6 @@
-"""The DAG of `make demo`: what a cluster does to Jobs, and how they end well.
+"""The DAG of `make demo`: Jobs survive a preemption and an OOMKilled Pod.
 
-The programs only wait, so that each phase can be seen; dags/examples has programs that train.
+The programs only sleep, so that each phase is visible; dags/examples has programs that train.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ except ImportError:  # Airflow 2.11
     from airflow.decorators import dag, task
     from airflow.models.param import Param
 
-# Saves each step in a bucket, and goes on from there when its node has been taken away.
+# Saves a checkpoint of each step in a bucket, and resumes from it after a preemption.
 FINETUNE = """
 file=$CHECKPOINTS/step; mkdir -p "$CHECKPOINTS"
 step=$(cat "$file" 2>/dev/null || echo 0); begin=$step
@@ -31,7 +31,7 @@ done
 echo "{\\"steps\\": $step, \\"resumed_from\\": $begin}" >/dev/termination-log
 """
 
-# Needs more memory than the profile has for which it is planned.
+# Needs more memory than its first profile has.
 TRAIN = """
 import json, time
 parts = []
@@ -42,7 +42,7 @@ for number in range(1, 5):
 json.dump({"bytes": sum(map(len, parts))}, open("/dev/termination-log", "w"))
 """
 
-# One of several tries: some take longer than others.
+# One of several tries, with different durations.
 TRY_ONE = """
 import json, os, time
 item = json.load(open(os.environ["ITEM_FILE"]))
@@ -52,7 +52,7 @@ print(f"learning rate {item['rate']}: accuracy {accuracy}", flush=True)
 json.dump({**item, "accuracy": accuracy}, open("/dev/termination-log", "w"))
 """
 RATES = [0.01, 0.05, 0.1, 0.2, 0.02, 0.15]
-REPORTS = os.environ.get("GKE_JOB_DEMO_REPORTS")  # a directory
+REPORTS = os.environ.get("GKE_JOB_DEMO_REPORTS")  # the directory of the reports
 
 
 @dag(
@@ -61,7 +61,7 @@ REPORTS = os.environ.get("GKE_JOB_DEMO_REPORTS")  # a directory
     params={**GkeCluster.params(), "spot": Param(True, type="boolean", description="The cluster has spot nodes")},
 )
 def showcase() -> None:
-    """Three Jobs one after the other, and their results."""
+    """Run three Jobs one after the other, and compare the results of the sweep."""
 
     def job(name: str, command: list[str], *, template: str = "batch-job", **others: Any) -> GkeJobOperator:
         values = {"image": "train-model:1", "command": command, **others.pop("values", {})}

@@ -1,14 +1,14 @@
-"""What tasks log in the output of `airflow dags test`: everything else is Airflow's own."""
+"""Selects the log lines of tasks from the output of `airflow dags test`, without Airflow's own lines."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from demo.said import FOLD, SUMMARY, TASK, UNFOLD
+from demo.toolkit_lines import FOLD, SUMMARY, TASK, UNFOLD
 
-LINE = re.compile(r"^\d{4}-\d\d-\d\d\S* <([^>]*)> (.*)$")  # as said.LOG_FORMAT has it
-TWICE = re.compile(r"^\[[^\]]+\] \{[\w.]+:\d+\} [A-Z]+ - ")  # Airflow 2.11 prints what a task logs so, too
+LINE = re.compile(r"^\d{4}-\d\d-\d\d\S* <([^>]*)> (.*)$")  # the format toolkit_lines.LOG_FORMAT
+TWICE = re.compile(r"^\[[^\]]+\] \{[\w.]+:\d+\} [A-Z]+ - ")  # the second format of Airflow 2.11
 END = "[DAG TEST] end task"
 FAILURE = "Task failed with exception"
 MAP_INDEX = re.compile(r"map_index=(\d+)")
@@ -20,7 +20,7 @@ PACKAGES = re.compile(r"/lib/python3[.\d]*/")
 
 
 class TaskLogs:
-    """Takes the output line by line. has_begun: whether a task has."""
+    """Processes the output line by line. has_begun: whether a task has started."""
 
     def __init__(self) -> None:
         self.has_begun = False
@@ -28,7 +28,7 @@ class TaskLogs:
         self._follows_own = self._skips_rest = False
 
     def lines(self, line: str) -> Iterator[str]:
-        """Yield what of a line is to be shown: of tracebacks the frames of one's own files."""
+        """Yield the lines to show for a line; of a traceback, only the frames of the user's own files."""
         match = LINE.match(line)
         if not match:
             self._skips_rest = self._skips_rest or bool(TWICE.match(line)) or (self._follows_own and line == TRACEBACK)
@@ -37,7 +37,7 @@ class TaskLogs:
                 yield line
             return
         self._follows_own, self._skips_rest = match[1] != "task" and bool(OF_AIRFLOW.match(match[1])), False
-        logger, text = match[1], match[2].replace("\u00a0", " ")  # which the operator writes for Airflow's UI
+        logger, text = match[1], match[2].replace("\u00a0", " ")  # the operator writes these for Airflow's UI
         if found := TASK.search(text):
             self.has_begun = self._is_in_task = True
             index = MAP_INDEX.search(text)
@@ -53,7 +53,7 @@ class TaskLogs:
         return not text.startswith((SUMMARY, VARIABLES)) and (not OF_AIRFLOW.match(logger) or text.startswith(FAILURE))
 
     def _is_of_package(self, line: str) -> bool:
-        """Whether a line is of a frame of a package: its file, or the code below it."""
+        """Return whether a line is of a traceback frame in a package: its file or its code."""
         if line.startswith(FRAME):
             self._is_foreign_frame = bool(PACKAGES.search(line))
         elif not line.startswith(CODE):

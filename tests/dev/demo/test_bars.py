@@ -1,4 +1,4 @@
-"""Bars of Pods, from Pods as the API returns them."""
+"""Bars of Pods, from the Pods of the API."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_bar_has_a_character_for_each_second_of_a_phase_and_grows():
     assert bar(drawn(pods, 8)[1]).rstrip() == "--p====="
 
 
-def test_the_axis_ends_with_the_bars_and_has_the_time_that_has_passed():
+def test_the_axis_ends_with_the_bars_and_shows_the_elapsed_time():
     pods = seen(pod("abcde", started=0))
     for now, axis in ((2, "0 2 s"), (9, "0     9 s"), (25, "0        25 s"), (200, "0      3 min 20 s")):
         head, row, _ = drawn(pods, now, columns=75)
@@ -80,7 +80,7 @@ def test_the_axis_ends_with_the_bars_and_has_the_time_that_has_passed():
         assert len(bar(row).rstrip()) == len(axis) or now == 2
 
 
-def test_a_pod_that_has_just_begun_to_run_has_a_mark_of_it():
+def test_a_pod_that_has_just_started_has_the_mark_of_running():
     (_, row, _) = drawn(seen(pod("abcde", scheduled=2, started=3)), 3.2)
     assert row.endswith("] running")
     assert bar(row).rstrip() == "--p="
@@ -99,13 +99,13 @@ def test_the_end_of_a_pod_that_ran_out_of_memory_is_marked():
     assert row.endswith("OOMKilled, exit 137")
 
 
-def test_a_pod_that_is_gone_keeps_its_bar():
+def test_a_deleted_pod_keeps_its_bar():
     pods = seen(pod("abcde", started=0, seconds=4, exit_code=1))
     pods.change(pod("abcde", started=0, seconds=4, exit_code=1), is_deleted=True, now=BEGIN + 5)
     assert drawn(pods, 9)[1].endswith("exit 1")
 
 
-def test_a_character_is_more_seconds_when_the_bars_have_no_room():
+def test_a_character_spans_more_seconds_when_the_bars_have_no_room():
     pods = seen(pod("abcde", started=0))
     row = drawn(pods, 37, columns=77)[1]
     assert len(bar(row)) == 20
@@ -117,14 +117,14 @@ def test_no_line_is_longer_than_the_terminal(columns):
     assert max(map(len, drawn(seen(pod("abcde", started=0, task="a" * 63)), 9, columns=columns))) <= columns
 
 
-def test_where_there_are_too_many_pods_the_newest_are_drawn():
+def test_of_too_many_pods_the_newest_are_drawn():
     lines = drawn(seen(*(pod(f"pod{number:02}", created=number) for number in range(30))), 40, columns=150, lines=10)
     assert len(lines) == 10
     assert "pod29" in lines[-2]
     assert lines[-1].endswith("; 22 older Pods are not shown")
 
 
-def test_the_pod_of_an_index_has_it_beside_its_task():
+def test_the_bar_of_an_indexed_pod_has_the_index_beside_its_task():
     indexed = pod("abcde", started=0)
     indexed["metadata"]["annotations"] = {"batch.kubernetes.io/job-completion-index": "3"}
     assert drawn(seen(indexed), 3)[1].startswith("train 3 abcde ")

@@ -1,4 +1,4 @@
-"""`make dag` with the DAG of README.md, as it is pasted from there, and with files that have none."""
+"""`make dag` with the DAG of README.md, and with files without a DAG."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ failing()
 
 
 def run_dag(file: Path) -> subprocess.CompletedProcess[str]:
-    """Runs the script on the stand-in."""
+    """Run the script on the stand-in."""
     return subprocess.run(
         [str(ROOT / "tests/dev/demo/dag"), str(file), "localgke"],
         env=os.environ,
@@ -78,7 +78,7 @@ def test_a_file_without_dags_is_refused(tmp_path):
     assert "defines no DAG that Airflow can import" in done.stdout
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     done = run_dag(tmp_path / "nothing.py")
     assert done.returncode == 64
     assert "write make dag DAG=FILE.py" in done.stdout

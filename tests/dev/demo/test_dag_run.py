@@ -1,4 +1,4 @@
-"""What `make dag` says in the end."""
+"""The last lines of `make dag`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def test_the_end_has_each_task_with_its_state_and_result_and_the_state_of_the_ru
     )
 
 
-def test_states_are_in_one_column_behind_names_of_any_language():
+def test_states_are_in_one_column_after_names_of_any_language():
     tasks = [TaskResult("\u5b66\u7fd2", "success"), TaskResult("load", "failed")]
     assert ending("first", "failed", tasks, LOG).startswith("\n  \u5b66\u7fd2 success\n  load failed\n")
 
 
-def test_a_run_that_has_not_begun_says_so():
+def test_a_run_without_a_task_is_reported():
     assert ending("first", "not started", [], LOG).endswith("\nDAG first: not started: no task has run")
 
 

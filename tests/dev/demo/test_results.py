@@ -1,4 +1,4 @@
-"""What the last DAG run left, from a database as Airflow has it."""
+"""Results of DAG runs, from a database with Airflow's tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from demo.results import TaskResult, last_results, newest_run, run_of
 
 @pytest.fixture
 def database(tmp_path):
-    """Makes a database of Airflow with a run of that state, after an older one."""
+    """Make a database of Airflow that has a run with a state, after an older run."""
 
     def make(state: str, result: object = None):
         path = tmp_path / "airflow.db"
@@ -63,7 +63,7 @@ def test_the_tasks_of_a_run_are_in_the_order_in_which_they_ran(database):
     )
 
 
-def test_a_run_that_was_there_before_is_not_taken(database):
+def test_an_older_run_is_not_returned(database):
     path = database("failed")
     assert run_of(path, "dag", after=newest_run(path)) == run_of(path, "other", after=0) == ("not started", [])
 

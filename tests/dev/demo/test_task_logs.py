@@ -1,4 +1,4 @@
-"""What of the output of `airflow dags test` are logs of tasks."""
+"""The log lines of tasks in the output of `airflow dags test`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def shown(*lines: str) -> list[str]:
     return [text for line in (START, *lines, END) for text in logs.lines(line)]
 
 
-def test_what_comes_before_and_after_tasks_is_not_shown():
+def test_lines_before_and_after_tasks_are_not_shown():
     logs = TaskLogs()
     assert [*logs.lines(f"{OWN} Created dag run."), *logs.lines("Traceback (most recent call last):")] == []
     assert not logs.has_begun
@@ -54,7 +54,7 @@ def test_logs_and_prints_of_a_task_are_shown_and_those_of_airflow_are_not():
     ]
 
 
-def test_a_traceback_has_the_frames_of_ones_own_files():
+def test_a_traceback_has_only_frames_of_the_users_own_files():
     assert shown(
         f"{TIME} <task> Task failed with exception",
         "Traceback (most recent call last):",
@@ -70,7 +70,7 @@ def test_a_traceback_has_the_frames_of_ones_own_files():
     ]
 
 
-def test_what_airflow_2_11_prints_twice_is_shown_once():
+def test_lines_that_airflow_2_11_prints_twice_are_shown_once():
     assert shown(
         "[2026-11-26 22:47:59,664] {taskinstance.py:3158} INFO - Exporting env vars: A='b'",
         f"{TIME} <airflow.task> Exporting env vars: A='b'",

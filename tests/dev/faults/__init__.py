@@ -1,1 +1,1 @@
-"""A proxy before a cluster that breaks things on demand; see README.md."""
+"""A proxy in front of a test cluster that injects faults; see README.md."""

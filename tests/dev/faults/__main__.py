@@ -1,14 +1,14 @@
-"""Puts a proxy before a test cluster, which breaks things on demand.
+"""Runs a proxy in front of a test cluster, which injects faults on demand.
 
     python -m faults start --state DIR --upstream CLUSTER   in the background; returns when it is ready
     python -m faults serve --state DIR --upstream CLUSTER   in the foreground, until Ctrl-C
-    python -m faults set --state DIR FAULT...               these faults from now on, and no others
-    python -m faults clear --state DIR                      none
-    python -m faults count --state DIR                      how many requests of each kind came in, as JSON
-    python -m faults stop --state DIR                       ends it and removes DIR
+    python -m faults set --state DIR FAULT...               replaces the faults
+    python -m faults clear --state DIR                      removes all faults
+    python -m faults count --state DIR                      prints the number of requests of each kind, as JSON
+    python -m faults stop --state DIR                       stops the proxy and removes DIR
 
-DIR must not exist, or be empty; `. DIR/env` leads gcloud and kubectl to the proxy. CLUSTER is the state directory of a
-cluster that runs. README.md tells what a FAULT is.
+DIR must not exist, or be empty; `. DIR/env` configures gcloud and kubectl for the proxy. CLUSTER is the state directory
+of a running cluster. README.md documents FAULT.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CONTROL_SECONDS = 10.0
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs one command; exits with 1 and one line on stderr if it cannot."""
+    """Runs one command; exits with 1 and one line on stderr if it fails."""
     parser = argparse.ArgumentParser(
         prog="faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -53,27 +53,27 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run(command: str, state: Path, upstream: Path) -> None:
-    """Starts a proxy, or serves. Raises Problem where no cluster is."""
+    """Starts a proxy, or serves. Raises Problem if no cluster runs."""
     if not (upstream / "ready").exists():
         raise background.Problem(f"{upstream} is not the state of a cluster that runs")
     if command == "start":
         background.start("faults", state, "--upstream", str(upstream))
         return
-    from faults.server import serve  # only here: the other commands need none of what it imports
+    from faults.server import serve  # here, because the other commands do not need its imports
 
     background.claim(state)
     asyncio.run(serve(upstream, state))
 
 
 def set_faults(state: Path, texts: list[str]) -> None:
-    """Replaces the faults of the proxy in `state`; in force when it returns. Raises FaultError."""
+    """Replaces the faults of the proxy in `state`; they are active when it returns. Raises FaultError."""
     for text in texts:
         Fault.parse(text)
     _ask(state, "PUT", "/faults", json.dumps(texts))
 
 
 def count(state: Path) -> dict[str, int]:
-    """How many requests of each kind came in so far, and how often a fault has struck."""
+    """Returns the number of requests of each kind so far, and under `struck` how many met a fault."""
     counted: dict[str, int] = json.loads(_ask(state, "GET", "/requests"))
     return counted
 

@@ -1,4 +1,4 @@
-"""The `Status` objects that a fault answers with, in the words of an API server."""
+"""The `Status` objects with which a fault answers, as an API server words them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ RETRY_AFTER_SECONDS = 1
 
 
 def error(code: int, request: Request, user: str) -> ApiError:
-    """The error with that HTTP status code, for a request of `user`."""
+    """Returns the error with an HTTP status code, for a request of `user`."""
     match code:
         case 401:
             return ApiError("Unauthorized", "Unauthorized")

@@ -1,4 +1,4 @@
-"""What the tests of the proxy share: a stand-in with a proxy before it, and kubectl through the proxy."""
+"""Shared by the tests of the proxy: a stand-in with a proxy in front of it, and kubectl through the proxy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +15,9 @@ import pytest
 
 from faults.__main__ import count, set_faults
 from localgke.conftest import TESTS, Cluster, cluster
+from polling import wait_until
 
-__all__ = ["cluster"]  # a fixture here too
+__all__ = ["cluster"]  # a fixture of this directory too
 
 SECONDS = 30
 
@@ -29,17 +29,9 @@ def faults(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    """Returns when the condition is true; fails after SECONDS."""
-    end = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true"
-        time.sleep(0.02)
-
-
 @dataclass
 class Command:
-    """A command in the background; `text` is what it has printed so far, to stdout and stderr."""
+    """A command in the background; `text` is its output so far, stdout and stderr."""
 
     process: subprocess.Popen[bytes]
     file: Path
@@ -54,17 +46,17 @@ class Command:
 
     def until(self, text: str) -> Command:
         """Waits until it has printed `text`."""
-        wait_until(lambda: text in self.text)
+        wait_until(lambda: text in self.text, lambda: f"it has printed {text!r}: {self.text}")
         return self
 
     def end(self) -> tuple[int, str]:
-        """Waits for its end: its exit code and what it has printed."""
+        """Waits for its end; returns its exit code and its output."""
         return self.process.wait(SECONDS), self.text
 
 
 @dataclass
 class Proxy:
-    """A running proxy; what it starts in the background is ended with the test."""
+    """A running proxy; commands in the background end with the test."""
 
     state: Path
     env: dict[str, str]
@@ -87,7 +79,7 @@ class Proxy:
         )
 
     def start(self, *arguments: str) -> Command:
-        """kubectl in the background."""
+        """Starts kubectl in the background."""
         file = self.directory / f"output.{len(self.commands)}"
         with file.open("wb") as output:
             process = subprocess.Popen(("kubectl", *arguments), env=self.env, stdout=output, stderr=output)
@@ -104,7 +96,7 @@ class Proxy:
 
 @pytest.fixture(scope="session")
 def running(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
-    """One proxy for all tests: its state, and what to export."""
+    """One proxy for all tests: its state directory, and its environment variables."""
     state = tmp_path_factory.mktemp("faults") / "state"
     started = faults("start", "--state", state, "--upstream", cluster.state)
     assert started.returncode == 0, started.stderr
@@ -117,10 +109,10 @@ def running(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def proxy(running: tuple[Path, dict[str, str]], tmp_path: Path) -> Iterator[Proxy]:
-    """The proxy, without any fault."""
+    """The proxy, without faults."""
     proxy = Proxy(*running, tmp_path)
     proxy.clear()
-    # What kubectl asks before it asks what it is told, it remembers.
+    # kubectl caches the discovery that precedes its first request.
     assert proxy.kubectl("get", "jobs").returncode == 0
     yield proxy
     proxy.clear()

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# A proxy that breaks things, for bats files: sourced after test_helper. README.md tells what a FAULT is.
+# A proxy that injects faults, for bats files: source it after test_helper. README.md documents FAULT.
 #
-# A file of nothing but such cases sources setup.bash.
+# A file whose cases all use the proxy sources setup.bash instead.
 #
-#   setup_file: start_proxy, before the file takes its namespace; teardown_file: stop_proxy, after it has given it back
+#   setup_file: start_proxy, before use_generated_namespace; teardown_file: stop_proxy, after delete_namespace
 #   teardown:   clear_faults
 
-# Puts a proxy between the cluster of this suite and what this file starts from now on.
+# Starts a proxy, and sets the environment so that gcloud and kubectl use it.
 start_proxy() {
   export DIRECT_KUBECONFIG=$KUBECONFIG FAULTS_STATE=$BATS_FILE_TMPDIR/faults
   "$GKE_JOB_PYTHON" -m faults start --state "$FAULTS_STATE" --upstream "${CLUSTER_STATE:-$LOCALGKE_STATE}"
@@ -18,7 +18,7 @@ stop_proxy() {
   "$GKE_JOB_PYTHON" -m faults stop --state "$FAULTS_STATE"
 }
 
-# These faults from now on, and no others.
+# Replaces the faults.
 fault() { # FAULT...
   "$GKE_JOB_PYTHON" -m faults set --state "$FAULTS_STATE" "$@"
 }
@@ -27,19 +27,18 @@ clear_faults() {
   "$GKE_JOB_PYTHON" -m faults clear --state "$FAULTS_STATE"
 }
 
-# How many requests of a kind came in so far; `struck`: how often a fault has struck.
+# Prints the number of requests of a kind so far; `struck`: those that met a fault.
 requests() { # KIND
   "$GKE_JOB_PYTHON" -m faults count --state "$FAULTS_STATE" |
     "$GKE_JOB_PYTHON" -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"
 }
 
-# kubectl past the proxy, in the namespace of this file: no fault strikes it, nobody counts it.
+# Runs kubectl without the proxy, in the namespace of this file: it meets no fault and is not counted.
 kubectl_directly() { # KUBECTL-ARGUMENT...
   kubectl --kubeconfig "$DIRECT_KUBECONFIG" --namespace "$NAMESPACE" "$@"
 }
 
-# Starts run-job with a Job that waits until it is resumed, and waits until it is followed with both watches. TTL: of the
-# finished Job.
+# Starts run-job with a suspended Job, and waits until both watches of follow-job run. TTL: ttlSecondsAfterFinished.
 start_suspended_job() { # SHELL-COMMAND [OPTION...] -> runner, job
   local watches template=$BATS_TEST_TMPDIR/suspended.yaml.j2
   watches=$(requests watch)
@@ -71,7 +70,7 @@ said() { # TEXT
   wait_until grep --quiet --no-messages "$1" "$BATS_TEST_TMPDIR/err"
 }
 
-# Waits until so many more requests of a kind have come in.
+# Waits until NUMBER more requests of a kind than BEFORE have arrived.
 more_requests() { # KIND BEFORE NUMBER
   wait_until at_least "$1" "$(($2 + $3))"
 }

@@ -1,6 +1,6 @@
-"""Passes requests on to an API server, and strikes them with the faults that are set.
+"""Forwards requests to an API server, and applies the current faults to them.
 
-Bytes are passed on as they come, in both directions; nothing is collected, unpacked or repeated.
+Bytes are forwarded as they arrive, in both directions; nothing is buffered, decompressed or retried.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from localgke.config import Config
 
 OF_ONE_CONNECTION = (hdrs.CONNECTION, hdrs.HOST, hdrs.KEEP_ALIVE, hdrs.TE, hdrs.TRANSFER_ENCODING, hdrs.UPGRADE)
 
-ADDED = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE, hdrs.USER_AGENT)  # by aiohttp where a client sends none
+ADDED = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE, hdrs.USER_AGENT)  # by aiohttp if a client sends none
 
 
 class Cut(Exception):  # noqa: N818 - it never leaves this module
-    """The connection to the client is to be cut."""
+    """The connection to the client must be cut."""
 
 
 @dataclass(eq=False)
 class Stream:
-    """An answer on its way. `struck` gets the next fault that strikes it; `rest` is an event of a watch so far."""
+    """An answer in progress. `struck` receives the next fault that applies; `rest`: the incomplete last watch event."""
 
     request: Request
     upstream: aiohttp.ClientResponse
@@ -41,9 +41,9 @@ class Stream:
     rest: bytes = b""
 
     async def copy(self, limit: int | None) -> None:
-        """Passes on what is left of the answer. Raises Cut after `limit` bytes."""
+        """Forwards the rest of the answer. Raises Cut after `limit` bytes."""
         async for data in self.upstream.content.iter_any():
-            if self.request.kind == "watch":  # whole events, so that one of ours can follow
+            if self.request.kind == "watch":  # only whole events, so that an event of the proxy can follow
                 whole, newline, self.rest = (self.rest + data).rpartition(b"\n")
                 data = whole + newline
             if data:
@@ -56,7 +56,7 @@ class Stream:
             await self.response.write(self.rest)
 
     async def copy_until_struck(self, limit: int | None) -> Fault | None:
-        """Passes on the answer. None at its end; else the fault that strikes it before."""
+        """Forwards the answer. Returns the fault that interrupts it, None at its end."""
         if not self.struck.done():
             copying = asyncio.create_task(self.copy(limit))
             either: set[asyncio.Future[Any]] = {copying, self.struck}
@@ -74,7 +74,7 @@ class Stream:
 
 
 class Proxy:
-    """The faults that are set, what runs, and what came in. `upstream` is the URL of the API server."""
+    """The current faults, the running streams, and the counts. `upstream` is the URL of the API server."""
 
     def __init__(self, upstream: str, session: aiohttp.ClientSession, config: Config):
         self.requests: Counter[str] = Counter(dict.fromkeys((*rules.KINDS, "struck"), 0))
@@ -86,7 +86,7 @@ class Proxy:
         self._changed = asyncio.Event()
 
     def set_faults(self, faults: list[Fault]) -> None:
-        """Replaces the faults: they strike what runs; what waited for the end of the former ones goes on."""
+        """Replaces the faults, applies them to running streams, and releases requests that the former faults held."""
         self._faults = faults
         for stream in self._streams:
             if not stream.struck.done():
@@ -97,7 +97,7 @@ class Proxy:
         self._changed = asyncio.Event()
 
     async def handle(self, incoming: web.Request) -> web.StreamResponse:
-        """Answers one request of a client."""
+        """Answers a request of a client."""
         request = Request.of(incoming.method, incoming.path, incoming.query)
         self.requests.update(request.kinds)
         fault = self._strike(request)
@@ -106,10 +106,10 @@ class Proxy:
             fault = self._strike(request)
         try:
             response = await self._answer(incoming, request, fault)
-            # One request a connection: Go's HTTP client hides a cut from kubectl if it had used the connection before.
+            # One request per connection: Go's HTTP client retries silently when a reused connection is cut.
             response.force_close()
             return response
-        except (Cut, aiohttp.ClientError):  # what befalls the connection to the API server befalls the client's
+        except (Cut, aiohttp.ClientError):  # an error of the connection to the API server cuts the client's connection
             if incoming.transport is not None:
                 incoming.transport.abort()
             return web.Response()
@@ -138,7 +138,7 @@ class Proxy:
                 return await self._pass_on(incoming, request, limit=fault.bytes)
             case "lose":
                 async with self._ask(incoming):
-                    pass  # carried out, and nobody is told
+                    pass  # executed, without an answer
         raise Cut
 
     def _error(self, code: int, incoming: web.Request, request: Request) -> web.Response:
@@ -148,7 +148,7 @@ class Proxy:
         return web.json_response(error.status(), status=code, headers=headers)
 
     async def _wait(self, seconds: float | None = None) -> None:
-        """Until the faults are others, or the time is up."""
+        """Waits until the faults are replaced, or `seconds` have passed."""
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)
 

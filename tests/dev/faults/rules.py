@@ -1,4 +1,4 @@
-"""What a request is, what a fault is, and which fault strikes which request. No input, no output."""
+"""Requests, faults, and which fault applies to which request. No I/O."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 KINDS = ("any", "discovery", "log", "read", "get", "list", "watch", "write", "create", "update", "patch", "delete")
 
-# What a fault does, with the pattern of its value.
+# The actions of faults, each with the pattern of its value.
 ACTIONS = {
     "refuse": "",
     "drop": r"(?:=(?P<bytes>\d+))?",
@@ -20,7 +20,7 @@ ACTIONS = {
     "delay": r"=(?P<seconds>\d+(?:\.\d+)?)",
     "blackhole": "",
 }
-REACH_STREAMS = ("drop", "gone", "end", "blackhole")  # those that can strike what is already running
+REACH_STREAMS = ("drop", "gone", "end", "blackhole")  # the actions that apply to running streams
 USAGE = (
     f"[KIND[/PATH]:]ACTION[:TIMES|:now]; KIND is one of {' '.join(KINDS)}; "
     f"ACTION is refuse, drop[=BYTES], lose, status=401|403|429|500|503|504, gone, end, delay=SECONDS or blackhole; "
@@ -39,12 +39,12 @@ WRITES = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete
 
 
 class FaultError(Exception):
-    """A text that is not a fault; the message is one line."""
+    """A text is not a fault; the message is one line."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request to the Kubernetes API in its own terms; `verb` is empty for what is not about objects: discovery."""
+    """A request in the terms of the Kubernetes API; `verb` is empty for discovery, which is not about objects."""
 
     path: str
     verb: str = ""
@@ -55,7 +55,7 @@ class Request:
 
     @classmethod
     def of(cls, method: str, path: str, query: Mapping[str, str]) -> Request:
-        """The request with that HTTP method and path."""
+        """Returns the request with an HTTP method, path and query."""
         match = OBJECTS.fullmatch(path)
         if match is None:
             return cls(path)
@@ -77,19 +77,19 @@ class Request:
 
     @property
     def kinds(self) -> set[str]:
-        """All of KINDS that it is."""
+        """All KINDS that match the request."""
         finer = {self.verb} if self.kind in ("read", "write") else set()
         return {"any", self.kind, *finer}
 
     @property
     def is_stream(self) -> bool:
-        """Whether its answer may take for ever."""
+        """Whether its answer may be endless."""
         return self.kind in ("watch", "log")
 
 
 @dataclass
 class Fault:
-    """What happens to which requests. `left`: how many it still strikes; `now`: only those that are running."""
+    """A fault of some requests. `left`: to how many requests it still applies; `now`: only to running streams."""
 
     kind: str
     path: str
@@ -102,7 +102,7 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """Reads one fault. Raises FaultError for a text that is none."""
+        """Parses a fault. Raises FaultError."""
         match = FAULT.fullmatch(text)
         if match is None:
             raise FaultError(f"{text!r} is not a fault: {USAGE}")
@@ -126,18 +126,18 @@ class Fault:
         )
 
     def concerns(self, request: Request, *, running: bool) -> bool:
-        """Whether it strikes that request, which just comes in or is a `running` stream."""
+        """Returns whether it applies to a request, which is new or a `running` stream."""
         if self.left == 0 or self.kind not in request.kinds or not re.search(self.path, request.path):
             return False
         if running:
             return self.action in REACH_STREAMS and not (self.action == "gone" and request.kind == "log")
         if self.now or (self.action == "end" and not request.is_stream):
             return False
-        return not (self.code == 403 and request.kind == "discovery")  # every role of a real cluster allows it
+        return not (self.code == 403 and request.kind == "discovery")  # every role of a real cluster allows discovery
 
 
 def strike(faults: Iterable[Fault], request: Request, *, running: bool = False) -> Fault | None:
-    """The first fault that concerns a request: it has struck once more."""
+    """Returns the first fault that applies to a request, and counts it; None without one."""
     for fault in faults:
         if fault.concerns(request, running=running):
             fault.left -= 1

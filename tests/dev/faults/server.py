@@ -1,4 +1,4 @@
-"""Runs one proxy: the API server's double, the GKE API that leads to it, and the control of the faults."""
+"""Runs a proxy: the API server's double, a GKE API that returns its address, and the control API of the faults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from localgke.tokens import Tokens
 
 
 class Door:
-    """Where clients come in. The port is ours also while it is closed: they are refused then, and meet nobody else."""
+    """The port for clients. It stays bound while closed, so that clients are refused and no other program gets it."""
 
     def __init__(self, app: web.Server, context: ssl.SSLContext):
         self._app = app
@@ -27,17 +27,17 @@ class Door:
         self._server: asyncio.Server | None = None
         self._keeper = socket.socket()
         self._keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self._keeper.bind((HOST, 0))  # and never listens
+        self._keeper.bind((HOST, 0))  # it reserves the port, and never listens
         self.port: int = self._keeper.getsockname()[1]
 
     async def open(self) -> None:
-        """Lets clients in."""
+        """Accepts clients."""
         if self._server is None:
             loop = asyncio.get_running_loop()
             self._server = await loop.create_server(self._app, HOST, self.port, ssl=self._context, reuse_port=True)
 
     def close(self) -> None:
-        """Cuts every connection and lets nobody in."""
+        """Cuts every connection and refuses clients."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -47,16 +47,16 @@ class Door:
 
 
 async def serve(upstream: Path, state: Path) -> None:
-    """Serves until SIGTERM or SIGINT; removes `state`. `upstream` is the state directory of a cluster that runs.
+    """Serves until SIGTERM or SIGINT; removes `state`. `upstream` is the state directory of a running cluster.
 
-    `state` is an existing directory. In it: `control`, HOST:PORT of the control; `ready`, which says that all is there.
+    `state` is an existing directory. It gets `control`, HOST:PORT of the control API, and `ready` once all servers run.
     """
     described = config.load()
     cluster = yaml.safe_load((upstream / "kubeconfig").read_text())["clusters"][0]["cluster"]
     connector = aiohttp.TCPConnector(
         ssl=ssl.create_default_context(cafile=cluster["certificate-authority"]),
         limit=0,
-        force_close=True,  # one that the API server has closed in the meantime would be a fault that nobody has set
+        force_close=True,  # a connection that the API server has closed would look like a fault
     )
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=None)
     async with (
@@ -68,11 +68,11 @@ async def serve(upstream: Path, state: Path) -> None:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", proxy.handle)
         runner = await listeners.prepare(app)
-        assert runner.server is not None  # it is prepared
+        assert runner.server is not None  # prepare has set it
         door = Door(runner.server, tls_context(state))
         await door.open()
         address = f"{HOST}:{door.port}"
-        tokens = Tokens(described, static=True)  # which the API server knows
+        tokens = Tokens(described, static=True)  # the API server knows only these tokens
         endpoints = gke.Endpoints(public=address)
         services = {
             "metadata": await listeners.listen(metadata.make_app(described, tokens)),
@@ -81,7 +81,7 @@ async def serve(upstream: Path, state: Path) -> None:
         (state / "control").write_text(await listeners.listen(_control(proxy, door)))
         access.write_env(described, state, address, services)
         (state / "ready").touch()
-        await listeners.told_to_end.wait()
+        await listeners.stopping.wait()
         door.close()
 
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Setup and teardown of a file of cases on a cluster whose answers are disturbed. Sourced at the head of the file.
+# Setup and teardown of a file whose cases use the proxy. Source it at the top of the file.
 
 setup_file() {
   load test_helper

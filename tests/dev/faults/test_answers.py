@@ -18,7 +18,7 @@ def test_an_error_is_a_status_with_code_and_reason():
     assert all(error(code, JOB, "me").status()["code"] == code for code in found)
 
 
-def test_429_says_when_to_come_again():
+def test_429_has_a_retry_after():
     assert error(429, JOB, "me").status()["details"] == {"retryAfterSeconds": 1}
 
 

@@ -5,7 +5,7 @@ import pytest
 from faults.conftest import faults
 
 
-def test_stop_leaves_nothing_and_the_cluster_lives_on(cluster, tmp_path):
+def test_stop_leaves_nothing_and_the_cluster_continues_to_run(cluster, tmp_path):
     state = tmp_path / "state"
     started = faults("start", "--state", state, "--upstream", cluster.state)
     assert (started.returncode, started.stderr) == (0, "")
@@ -22,7 +22,7 @@ def test_a_directory_where_no_cluster_runs_is_refused(tmp_path):
     assert not (tmp_path / "state").exists()
 
 
-def test_a_fault_that_is_none_is_said_in_one_line_and_changes_nothing(proxy):
+def test_an_invalid_fault_is_an_error_of_one_line_and_changes_nothing(proxy):
     proxy.set("read:status=500")
     done = faults("set", "--state", proxy.state, "read:drop", "read:brake")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
@@ -30,7 +30,7 @@ def test_a_fault_that_is_none_is_said_in_one_line_and_changes_nothing(proxy):
     assert "InternalError" in proxy.kubectl("get", "jobs").stderr
 
 
-def test_a_proxy_that_does_not_run_is_said_in_one_line(tmp_path):
+def test_a_proxy_that_does_not_run_is_an_error_of_one_line(tmp_path):
     done = faults("set", "--state", tmp_path, "drop")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert str(tmp_path) in done.stderr
@@ -43,6 +43,6 @@ def test_a_command_takes_its_own_arguments_only(tmp_path, arguments):
     assert "start and serve take --upstream, set takes FAULTs, and nothing else does" in done.stderr
 
 
-def test_count_tells_every_kind(proxy):
+def test_count_returns_every_kind(proxy):
     counted = json.loads(faults("count", "--state", proxy.state).stdout)
     assert counted.keys() >= {"any", "read", "watch", "log", "write", "discovery", "struck"}

@@ -1,4 +1,4 @@
-"""Each fault with the real kubectl, before the stand-in."""
+"""Each fault with the real kubectl, in front of the stand-in."""
 
 import re
 import shutil
@@ -7,24 +7,25 @@ import time
 
 import pytest
 
-from faults.conftest import faults, wait_until
+from faults.conftest import faults
 from localgke.conftest import localgke
+from polling import wait_until
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
 WATCH = ("get", "--raw", f"{JOBS}?watch=1")
 GONE = "The resourceVersion for the provided watch is too old."
-# Go names a cut connection by what it was doing at that moment.
+# Go's error for a cut connection depends on the state of the connection.
 CUT = re.compile(r"EOF|closed network connection|connection reset by peer|broken pipe")
 
 
 def running_watch(proxy, name):
-    """A watch that has shown a Job, made for it."""
+    """Creates a Job; returns a running watch that has shown it."""
     assert proxy.create_job(name, suspend=True).returncode == 0
     return proxy.start(*WATCH).until(f'"{name}"')
 
 
 def running_log(proxy, name, command="echo first; sleep 1000"):
-    """A followed log of a Pod that goes on, and has shown its first line."""
+    """Creates a Job whose Pod keeps running; returns its followed log, which has shown the first line."""
     assert proxy.create_job(name, command).returncode == 0
     wait_until(lambda: "first" in proxy.kubectl("logs", f"job/{name}").stdout)
     return proxy.start("logs", "--follow", f"job/{name}").until("first")
@@ -52,7 +53,7 @@ def test_a_large_log_is_passed_on_whole(proxy):
 
 
 def test_headers_are_those_of_the_client(proxy):
-    """kubectl sends this body without a Content-Type, and the API server takes it for what it is."""
+    """kubectl sends this body without a Content-Type, and the API server accepts it."""
     assert proxy.create_job("removed", suspend=True).returncode == 0
     options = '{"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}'
     done = proxy.kubectl("delete", "--raw", f"{JOBS}/removed", "--filename", "-", stdin=options)
@@ -77,7 +78,7 @@ def test_get_credentials_leads_to_it(proxy, tmp_path):
     assert "InternalError" in proxy.kubectl("get", "jobs", KUBECONFIG=env["KUBECONFIG"]).stderr
 
 
-# Requests that come in
+# New requests
 
 
 @pytest.mark.parametrize(
@@ -95,12 +96,12 @@ def test_get_credentials_leads_to_it(proxy, tmp_path):
         (504, "Error from server (Timeout): Timeout: request did not complete within requested timeout"),
     ],
 )
-def test_status_is_an_answer_in_the_words_of_an_api_server(proxy, code, said):
+def test_status_answers_as_an_api_server_does(proxy, code, said):
     proxy.set(f"status={code}")
     assert proxy.kubectl("get", "job", "x").stderr.startswith(said)
 
 
-def test_429_has_kubectl_come_again_when_it_is_told(proxy):
+def test_kubectl_retries_after_429(proxy):
     before = proxy.count()["read"]
     proxy.set("read:status=429:2")
     begin = time.monotonic()
@@ -109,13 +110,13 @@ def test_429_has_kubectl_come_again_when_it_is_told(proxy):
     assert proxy.count()["read"] == before + 3
 
 
-def test_drop_has_a_request_never_arrive(proxy):
+def test_a_dropped_request_does_not_arrive(proxy):
     proxy.set("create:drop:1")
     assert CUT.search(proxy.create_job("dropped", suspend=True).stderr)
     assert "NotFound" in proxy.kubectl("get", "job", "dropped").stderr
 
 
-def test_lose_has_a_request_carried_out_without_an_answer(proxy):
+def test_a_lost_request_is_executed_without_an_answer(proxy):
     proxy.set("create:lose:1")
     assert CUT.search(proxy.create_job("lost", suspend=True).stderr)
     assert proxy.kubectl("get", "job", "lost").returncode == 0
@@ -170,13 +171,13 @@ def test_blackhole_never_answers_until_it_is_cleared(proxy):
     proxy.set("list:blackhole")
     waiting = proxy.start("get", "jobs")
     wait_until(lambda: proxy.count()["struck"] > before)
-    assert "NotFound" in proxy.kubectl("get", "job", "never-was").stderr  # another request passes it
+    assert "NotFound" in proxy.kubectl("get", "job", "never-was").stderr  # another request passes
     assert waiting.runs
     proxy.clear()
     assert waiting.end()[0] == 0
 
 
-def test_refuse_has_nobody_listen_until_it_is_cleared(proxy):
+def test_refuse_stops_listening_until_it_is_cleared(proxy):
     proxy.set("refuse")
     assert "was refused" in proxy.kubectl("get", "jobs").stderr
     proxy.clear()
@@ -189,12 +190,12 @@ def test_a_fault_for_a_path_leaves_the_others_alone(proxy):
     assert "InternalError" in proxy.kubectl("get", "jobs", "--namespace", "kube-system").stderr
 
 
-def test_a_fault_with_a_number_strikes_so_often(proxy):
+def test_a_fault_with_a_number_applies_that_many_times(proxy):
     proxy.set("read:status=500:2")
     assert [proxy.kubectl("get", "jobs").returncode for _ in range(3)] == [1, 1, 0]
 
 
-def test_new_faults_take_the_place_of_the_old_ones(proxy):
+def test_new_faults_replace_the_old_ones(proxy):
     proxy.set("read:status=500", "write:status=503")
     assert "InternalError" in proxy.kubectl("get", "jobs").stderr
     assert "ServiceUnavailable" in proxy.create_job("never", suspend=True).stderr
@@ -203,14 +204,14 @@ def test_new_faults_take_the_place_of_the_old_ones(proxy):
     assert "Timeout" in proxy.create_job("never", suspend=True).stderr
 
 
-# What runs already
+# Running streams
 
 
 def test_end_ends_a_running_watch_cleanly(proxy):
     watch = running_watch(proxy, "ended")
     proxy.set("watch:end:now")
     assert watch.end()[0] == 0
-    proxy.start(*WATCH).until('"ended"')  # a new one is not concerned
+    proxy.start(*WATCH).until('"ended"')  # the fault does not apply to a new one
 
 
 def test_drop_breaks_a_running_watch(proxy):
@@ -236,7 +237,7 @@ def test_drop_breaks_a_running_log(proxy):
     status, text = log.end()
     assert status == 1
     assert text.endswith("unexpected EOF\n")
-    proxy.start("logs", "--follow", "job/log-broken").until("first")  # a new one is not concerned
+    proxy.start("logs", "--follow", "job/log-broken").until("first")  # the fault does not apply to a new one
 
 
 def test_drop_after_bytes_breaks_a_running_log_in_the_middle_of_a_line(proxy):
@@ -251,7 +252,7 @@ def test_end_ends_a_running_log_cleanly(proxy):
     assert log.end() == (0, "first\n")
 
 
-def test_a_number_of_running_streams_is_struck_the_oldest_first(proxy):
+def test_a_fault_with_a_number_applies_to_the_oldest_streams_first(proxy):
     first, second = (running_watch(proxy, name) for name in ("oldest", "newest"))
     proxy.set("watch:end:1")
     assert first.end()[0] == 0
@@ -259,7 +260,7 @@ def test_a_number_of_running_streams_is_struck_the_oldest_first(proxy):
     second.until('"one-more"')
 
 
-def test_blackhole_holds_back_what_comes_in_a_running_watch(proxy):
+def test_blackhole_holds_back_the_events_of_a_running_watch(proxy):
     held = running_watch(proxy, "held")
     proxy.set("watch:blackhole:now")
     assert proxy.create_job("kept-back", suspend=True).returncode == 0
@@ -269,7 +270,7 @@ def test_blackhole_holds_back_what_comes_in_a_running_watch(proxy):
     held.until('"kept-back"')
 
 
-def test_refuse_cuts_what_runs(proxy):
+def test_refuse_cuts_running_streams(proxy):
     watch = running_watch(proxy, "cut-off")
     log = running_log(proxy, "log-cut-off")
     proxy.set("refuse")
@@ -277,10 +278,10 @@ def test_refuse_cuts_what_runs(proxy):
     assert log.end()[0] == 1
 
 
-# What tests read from it
+# The counts
 
 
-def test_it_counts_what_comes_in_by_kind(proxy):
+def test_it_counts_new_requests_by_kind(proxy):
     watch = running_watch(proxy, "counted")
     before = proxy.count()
     assert proxy.kubectl("get", "job", "counted").returncode == 0
@@ -290,7 +291,7 @@ def test_it_counts_what_comes_in_by_kind(proxy):
     assert more == {"any": 3, "read": 2, "get": 2, "write": 1, "patch": 1}
 
 
-def test_an_api_server_that_goes_away_is_cut_off_behind_it_too(tmp_path):
+def test_a_connection_that_the_api_server_cuts_is_cut_for_the_client(tmp_path):
     assert localgke("start", "--state", tmp_path / "cluster").returncode == 0
     assert faults("start", "--state", tmp_path / "faults", "--upstream", tmp_path / "cluster").returncode == 0
     assert localgke("stop", "--state", tmp_path / "cluster").returncode == 0

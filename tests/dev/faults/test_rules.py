@@ -29,7 +29,7 @@ LOG = Request.of("GET", "/api/v1/namespaces/default/pods/a/log", {"follow": "tru
         ("GET", "/version", {}, {"discovery"}),
     ],
 )
-def test_a_request_is_told_by_its_method_path_and_query(method, path, query, kinds):
+def test_the_kinds_of_a_request_follow_from_method_path_and_query(method, path, query, kinds):
     assert Request.of(method, path, query).kinds == {"any", *kinds}
 
 
@@ -61,7 +61,7 @@ def test_a_request_knows_its_object():
         "read/(:drop",
     ],
 )
-def test_what_is_not_a_fault_is_refused_in_one_line(text):
+def test_an_invalid_fault_is_an_error_of_one_line(text):
     with pytest.raises(FaultError, match=r"^'.*' is not a fault: [^\n]+$"):
         Fault.parse(text)
 
@@ -82,7 +82,7 @@ def test_what_is_not_a_fault_is_refused_in_one_line(text):
         ("status=403", [READ, WATCH, LOG]),
     ],
 )
-def test_which_requests_a_fault_strikes(text, struck):
+def test_the_requests_that_a_fault_applies_to(text, struck):
     fault = Fault.parse(text)
     assert [request for request in (READ, WATCH, LOG, VERSION) if strike([fault], request)] == struck
 
@@ -99,12 +99,12 @@ def test_which_requests_a_fault_strikes(text, struck):
         ("lose", []),
     ],
 )
-def test_which_running_streams_a_fault_strikes(text, struck):
+def test_the_running_streams_that_a_fault_applies_to(text, struck):
     fault = Fault.parse(text)
     assert [request for request in (WATCH, LOG) if strike([fault], request, running=True)] == struck
 
 
-def test_a_fault_strikes_as_often_as_it_says_then_the_next_one_has_its_turn():
+def test_a_fault_applies_the_given_number_of_times_then_the_next_one_applies():
     faults = [Fault.parse("read:status=500:2"), Fault.parse("any:status=503:1")]
     found = [strike(faults, READ) for _ in range(4)]
     assert [fault and fault.code for fault in found] == [500, 500, 503, None]

@@ -1,4 +1,4 @@
-"""The programs of the image train-model, each run as its container runs it but for the place of the result."""
+"""The programs of the image train-model, run as in a container except for the path of the result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DATA = {"ROWS": "2000", "SEED": "7"}
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs a program with these variables and nothing else; returns what it printed and its result."""
+    """Runs a program with only these variables; returns its output and its result."""
 
     def run(program: str, **variables: str) -> tuple[str, dict]:
         result = tmp_path / "result"
@@ -71,7 +71,7 @@ def test_boosting_is_better_than_the_more_frequent_label(run):
     assert result["accuracy"] > 0.65
 
 
-def test_fine_tuning_goes_on_from_a_checkpoint(run, tmp_path):
+def test_fine_tuning_resumes_from_a_checkpoint(run, tmp_path):
     steps = {"CHECKPOINT_EVERY": "2", "CHECKPOINTS": str(tmp_path / "run")}
     _, first = run("finetune.py", STEPS="4", **steps)
     log, second = run("finetune.py", STEPS="6", **steps)
@@ -80,7 +80,7 @@ def test_fine_tuning_goes_on_from_a_checkpoint(run, tmp_path):
     assert second["loss"] < first["loss"]
 
 
-def test_fine_tuning_saves_a_checkpoint_when_it_is_told_to_end(tmp_path):
+def test_fine_tuning_saves_a_checkpoint_on_sigterm(tmp_path):
     variables = {"STEPS": "100000", "CHECKPOINT_EVERY": "1000", "CHECKPOINTS": str(tmp_path), **DATA, "ROWS": "100"}
     program = subprocess.Popen([sys.executable, "-B", PROGRAMS / "finetune.py"], env=variables, stdout=subprocess.PIPE)
     assert program.stdout
@@ -91,7 +91,7 @@ def test_fine_tuning_saves_a_checkpoint_when_it_is_told_to_end(tmp_path):
     assert json.loads((tmp_path / "checkpoint.json").read_text())["step"] >= 1000
 
 
-def test_a_try_of_a_sweep_says_what_it_tried(run, tmp_path):
+def test_a_try_of_a_sweep_returns_its_parameters(run, tmp_path):
     item = {"learning_rate": 0.1, "epochs": 2}
     (tmp_path / "item").write_text(json.dumps(item))
     _, result = run("try_one.py", ITEM_FILE=str(tmp_path / "item"))
@@ -108,7 +108,7 @@ def test_ranks_train_one_model_on_shares_of_the_rows(tmp_path):
             [sys.executable, "-B", PROGRAMS / "together.py"],
             env={**group, "RANK": str(rank), "RESULT_FILE": str(tmp_path / str(rank))},
         )
-        for rank in (1, 0)  # rank 0 last, so that the other one has to wait for it
+        for rank in (1, 0)  # rank 0 starts last, so that rank 1 has to wait for it
     ]
     assert [program.wait() for program in programs] == [0, 0]
     first, second = (json.loads((tmp_path / rank).read_text()) for rank in "01")

@@ -1,12 +1,12 @@
-"""Starts and stops the real cluster of the tests.
+"""Starts and stops the real Kubernetes cluster of the tests.
 
     python -m k8s start --state DIR                in the background; returns when its node is Ready
-    python -m k8s restart --state DIR COMPONENT    kills a component; returns when it is started again
-    python -m k8s stop --state DIR                 ends it and removes DIR and every other trace
+    python -m k8s restart --state DIR COMPONENT    kills a component; returns when it has been started again
+    python -m k8s stop --state DIR                 stops the cluster and removes DIR and every other trace
 
-DIR must not exist, or be empty; `. DIR/env` leads gcloud and kubectl to the cluster. COMPONENT is etcd, containerd,
-kube-apiserver, kube-controller-manager, kube-scheduler, coredns or kubelet. Needs root, and what tests/dev/k8s/build
-makes.
+DIR must not exist, or be empty; `. DIR/env` configures gcloud and kubectl for the cluster. COMPONENT is etcd,
+containerd, kube-apiserver, kube-controller-manager, kube-scheduler, coredns or kubelet. Needs root, and the output of
+tests/dev/k8s/build.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from pathlib import Path
 HERE = Path(__file__).parent
 BUILD = HERE.parents[2] / ".build" / "k8s"
 CGROUPS = Path("/sys/fs/cgroup")
-# The mount points of `enter`: what lies below them cannot be seen inside.
+# The mount points of `enter`: the host's files below them are not visible inside.
 COVERED = ("/run", "/var/lib", "/var/log")
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.05
 
 
 class Problem(Exception):  # noqa: N818 - it never leaves this module
-    """A command that cannot do what it is told."""
+    """A command failed."""
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs one command; exits with 1 and one line on stderr if it cannot."""
+    """Runs one command; exits with 1 and one line on stderr if it fails."""
     parser = argparse.ArgumentParser(
         prog="cluster", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
 def start(state: Path) -> None:
     """Starts a cluster that outlives this process. Raises Problem if its node does not become Ready."""
     if os.geteuid() != 0:
-        raise Problem("the cluster makes namespaces, mounts and cgroups: run it as root")
+        raise Problem("the cluster needs namespaces, mounts and cgroups: run it as root")
     for path in (state, BUILD):
         if str(path).startswith(tuple(f"{covered}/" for covered in COVERED)):
             raise Problem(
@@ -93,7 +93,7 @@ def start(state: Path) -> None:
 
 
 def restart(state: Path, component: str) -> None:
-    """Kills a component and waits until it runs again. Raises Problem for one that there is not."""
+    """Kills a component and waits until it runs again. Raises Problem for an unknown component."""
     file = state / "pids" / component
     if not component or not file.exists():
         known = ", ".join(sorted(path.name for path in (state / "pids").glob("*"))) or "none: it does not run"
@@ -109,14 +109,14 @@ def restart(state: Path, component: str) -> None:
 
 
 def stop(state: Path) -> None:
-    """Ends the cluster of a state directory and removes all that it made. Raises Problem if something stays."""
+    """Stops the cluster of a state directory and removes all its traces. Raises Problem if something is left."""
     if not state.exists():
         return
     if not (state / "cgroup").exists():
         raise Problem(f"{state} is not the state of a cluster; not touched")
     process = first_process(state)
     if process is not None:
-        os.kill(process, signal.SIGKILL)  # and with it everything in its namespaces, mounts and interfaces included
+        os.kill(process, signal.SIGKILL)  # this also ends all processes, mounts and interfaces in its namespaces
     end = time.monotonic() + STOP_SECONDS
     while _runs(state):
         if time.monotonic() > end:
@@ -127,7 +127,7 @@ def stop(state: Path) -> None:
 
 
 def _runs(state: Path) -> int | None:
-    """The `unshare` of a cluster, which ends after everything in its namespaces: a pid may long belong to another."""
+    """Returns the id of the cluster's `unshare`, which ends last, or None: its pid may be another process now."""
     try:
         pid = int((state / "pid").read_text())
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -137,7 +137,7 @@ def _runs(state: Path) -> int | None:
 
 
 def first_process(state: Path) -> int | None:
-    """Process 1 of the cluster's namespaces, as the machine numbers it."""
+    """Returns the host's process id of process 1 in the cluster's namespaces, None without one."""
     pid = _runs(state)
     children = Path(f"/proc/{pid}/task/{pid}/children")
     return int(children.read_text()) if pid and children.exists() and children.read_text() else None

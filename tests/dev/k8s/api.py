@@ -1,4 +1,4 @@
-"""A client of the API server for the programs inside the cluster's namespaces: requests, and copies of lists."""
+"""A client of the API server for the programs inside the cluster's namespaces: requests, and watched lists."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Api:
         await self._session.close()
 
     async def request(self, method: str, path: str, body: Object | None = None, kind: str = "json") -> Object:
-        """The answer to a request. `kind`: of a patch. Raises aiohttp.ClientError, for an answer of 400 or more too."""
+        """Returns the answer to a request. `kind`: of a patch. Raises aiohttp.ClientError, also for a status >= 400."""
         headers = {"Content-Type": f"application/{kind}"}
         async with self._session.request(method, path, data=json.dumps(body), headers=headers) as answer:
             found: Object = await answer.json()
@@ -48,7 +48,7 @@ class Api:
 
 
 class Copy:
-    """All objects of one resource, as `objects`, kept up to date by a watch; `changed` is called after each change."""
+    """Keeps `objects`, all objects of a resource, up to date with a watch; calls `changed` after each change."""
 
     def __init__(self, api: Api, path: str, changed: Callable[[], None]):
         self._api = api
@@ -58,7 +58,7 @@ class Copy:
         self.is_complete = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled. What the API server does not answer is asked again."""
+        """Runs until cancelled. Retries failed requests."""
         while True:
             try:
                 await self._list_and_watch()
@@ -68,7 +68,7 @@ class Copy:
 
     async def _list_and_watch(self) -> None:
         listed = await self._api.request("GET", self._path)
-        self.objects.clear()  # in place: others hold it
+        self.objects.clear()  # in place, because others hold a reference
         self.objects.update((_key(found), found) for found in listed["items"])
         self.is_complete.set()
         self._changed()

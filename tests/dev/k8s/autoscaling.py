@@ -1,4 +1,4 @@
-"""Node pools on the real Kubernetes: does what the autoscaler decides, and shuts down nodes that are preempted."""
+"""Node pools on the real Kubernetes: carries out the decisions of the autoscaler, and shuts down preempted nodes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from localgke.objects import TERMINAL
 NODES = "/api/v1/nodes"
 FAKE = "kwok.x-k8s.io/node"  # the annotation of the nodes that KWOK plays
 PODS_OF_A_NODE = "110"
-PAUSE_SECONDS = 0.1  # between two looks, of many changes at once
-SHUTDOWN_SECONDS = 1.0  # from the end of a node's Pods to its own
+PAUSE_SECONDS = 0.1  # between two steps, so that one step handles many changes
+SHUTDOWN_SECONDS = 1.0  # from the end of a node's Pods to the removal of the node
 UNREADY = {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "node is shutting down"}
-# In the status of the Pods of a node that shuts down; KWOK then stops them.
+# The status of the Pods of a node that shuts down; KWOK then stops them.
 TERMINATED: Object = {"reason": "Terminated", "message": SHUTDOWN_MESSAGE}
 DISRUPTED: Object = {
     "type": "DisruptionTarget",
@@ -46,15 +46,15 @@ class Pools:
         self._wake: float | None = None
         self._ending: dict[str, asyncio.Task[None]] = {}  # by the name of the node
 
-    async def run(self, begun: asyncio.Event) -> None:
-        """Until cancelled; sets `begun` once the first nodes are there."""
+    async def run(self, ready: asyncio.Event) -> None:
+        """Runs until cancelled; sets `ready` when the first nodes exist."""
         copies = [asyncio.create_task(copy.run()) for copy in (self.pods, self._nodes)]
         try:
             for copy in (self.pods, self._nodes):
                 await copy.is_complete.wait()
             for node in self._autoscaler.initial_nodes():
                 await self._add(node)
-            begun.set()
+            ready.set()
             while True:
                 self._changed.clear()
                 await self._step()
@@ -74,7 +74,7 @@ class Pools:
         for node in step.remove:
             await self._remove(node["metadata"]["name"])
         for pod, kind, reason, message in step.events:
-            await self._tell(pod, kind, reason, message)
+            await self._record_event(pod, kind, reason, message)
         for name, node in self._own():
             keys = {taint["key"] for taint in node["spec"].get("taints", [])}
             if name not in self._ending and SHUTDOWN_TAINT in keys:
@@ -93,7 +93,7 @@ class Pools:
                 yield name, node
 
     def _pods_of(self, node: str) -> list[tuple[str, Object]]:
-        """The Pods of a node, each with its path."""
+        """Returns the Pods of a node, each with its path."""
         pods = [(key, pod) for key, pod in self.pods.objects.items() if pod["spec"].get("nodeName") == node]
         return [(f"/api/v1/namespaces/{namespace}/pods/{name}", pod) for (namespace, name), pod in pods]
 
@@ -116,7 +116,7 @@ class Pools:
         await self._try("DELETE", f"{NODES}/{name}")
         self._nodes.objects.pop(("", name), None)
 
-    async def _tell(self, pod: Object, kind: str, reason: str, message: str) -> None:
+    async def _record_event(self, pod: Object, kind: str, reason: str, message: str) -> None:
         meta = pod["metadata"]
         about = {key: meta[key] for key in ("namespace", "name", "uid", "resourceVersion")}
         event = {
@@ -134,7 +134,7 @@ class Pools:
         await self._try("POST", f"/api/v1/namespaces/{meta['namespace']}/events", event)
 
     async def _shut_down(self, name: str) -> None:
-        """What a kubelet does when its machine is taken away, and then what GKE does."""
+        """Ends the Pods as a kubelet does when its machine is preempted, then removes the node as GKE does."""
         await self._patch_status(f"{NODES}/{name}", {"conditions": [UNREADY | {"lastTransitionTime": _now()}]})
         for path, pod in self._pods_of(name):
             if pod["status"]["phase"] not in TERMINAL:
@@ -149,7 +149,7 @@ class Pools:
         await self._try("PATCH", f"{path}/status", {"status": status}, "strategic-merge-patch+json")
 
     async def _try(self, method: str, path: str, body: Object | None = None, kind: str = "json") -> Object | None:
-        """The answer to a request about an object that may be gone, of an API server that may be away."""
+        """Returns the answer to a request, None if the object is deleted or the API server does not answer."""
         try:
             return await self._api.request(method, path, body, kind)
         except aiohttp.ClientError as error:

@@ -1,4 +1,4 @@
-"""The programs that make a Kubernetes node, with their flags. Paths are those inside the namespaces (see `enter`)."""
+"""The programs of a Kubernetes node, with their flags. Paths are those inside the namespaces (see `enter`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ API_SERVER = ("127.0.0.1", 6443)
 ETCD = ("127.0.0.1", 2379)
 CONFIGURATION = "/run/k8s/etc"
 
-# The client and the groups that the API server takes it for.
+# Clients of the API server, each with its user and groups.
 CLIENTS = {
     "kube-controller-manager": ("system:kube-controller-manager", ""),
     "kube-scheduler": ("system:kube-scheduler", ""),
@@ -25,7 +25,7 @@ CLIENTS = {
 
 
 def commands(cgroup: str) -> dict[str, list[str]]:
-    """The command line of each component, for the state directory; `cgroup` is the parent of all Pods' cgroups."""
+    """Returns the command line of each component; `cgroup` is the parent of all Pods' cgroups."""
     etcd_url = f"http://{ETCD[0]}:{ETCD[1]}"
     return {
         "etcd": [
@@ -35,7 +35,7 @@ def commands(cgroup: str) -> dict[str, list[str]]:
             f"--listen-client-urls={etcd_url}",
             f"--advertise-client-urls={etcd_url}",
             "--listen-peer-urls=http://127.0.0.1:2380",
-            "--unsafe-no-fsync",  # the data need not outlive the machine
+            "--unsafe-no-fsync",  # the data need not survive a crash of the machine
         ],
         "containerd": ["containerd", f"--config={CONFIGURATION}/containerd.toml"],
         "kube-apiserver": [
@@ -50,7 +50,7 @@ def commands(cgroup: str) -> dict[str, list[str]]:
             "--tls-private-key-file=server.key",
             "--token-auth-file=tokens.csv",
             "--authorization-mode=Node,RBAC",
-            # To API servers behind this one, as Kueue's: who it is, and on whose behalf it asks.
+            # For aggregated API servers, such as Kueue's: the identity of this server, and of the user.
             "--proxy-client-cert-file=server.pem",
             "--proxy-client-key-file=server.key",
             "--requestheader-client-ca-file=ca.pem",
@@ -88,7 +88,7 @@ def commands(cgroup: str) -> dict[str, list[str]]:
 
 
 def write_credentials(state: Path, config: Config) -> None:
-    """Writes `tokens.csv`, who the API server knows, and NAME.kubeconfig for each of CLIENTS into `state`."""
+    """Writes `tokens.csv`, the users of the API server, and NAME.kubeconfig for each of CLIENTS into `state`."""
     users = [(token, user.name, "") for token, user in config.tokens.items()]
     server = f"{API_SERVER[0]}:{API_SERVER[1]}"
     for client, (user, groups) in CLIENTS.items():

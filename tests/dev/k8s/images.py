@@ -1,10 +1,10 @@
-"""Writes the images of the real cluster into one OCI layout, which `registry` serves: no Docker, no download.
+"""Writes the images of the real cluster into an OCI layout, which `registry` serves, without Docker or downloads.
 
     python -m k8s.images --pause DIR --busybox DIR --python DIR --output DIR
 
-The options name root file systems. The images are `PAUSE` and those of localgke's cluster.yaml, named as the kubelet
-asks for them. Those of the repository busybox hold busybox; all others also hold Debian's Python, of whatever version
-their tag says, and the directories that cluster.yaml mounts in them. The same files make the same bytes.
+The options name root file systems. The images are `PAUSE` and those of localgke's cluster.yaml, under the names that
+the kubelet requests. Those of the repository busybox contain busybox; all others also contain Debian's Python, whatever
+version their tag has, and the directories that cluster.yaml mounts in them. The same files give the same bytes.
 
 The format: https://github.com/opencontainers/image-spec, image-layout.md, manifest.md and config.md.
 """
@@ -33,14 +33,14 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # of uname -> of Go
 
 @dataclass(frozen=True)
 class Image:
-    """What a container of it starts with: `layers` from the bottom up, `options` as in the config of an OCI image."""
+    """An image: `layers` from the bottom up, and `options` of the config of an OCI image."""
 
     layers: Sequence[bytes]
     options: Mapping[str, Any]
 
 
 def full_name(name: str) -> str:
-    """The name that the kubelet makes of one in a Pod: with registry, repository and tag."""
+    """Returns an image name of a Pod as the kubelet completes it: with registry, repository and tag."""
     first, slash, _ = name.partition("/")
     if not slash:
         name = f"docker.io/library/{name}"
@@ -50,7 +50,7 @@ def full_name(name: str) -> str:
 
 
 def layer(tree: Path, at: str = "/") -> bytes:
-    """The files below `tree`, for the directory `at` of an image: owned by root, readable by every user."""
+    """Returns a tar of the files below `tree`, for the directory `at` of an image: owned by root, readable by all."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path in [tree, *_below(tree)]:
@@ -78,7 +78,7 @@ def _anybodys(file: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def make(mounts: Mapping[str, Mapping[str, Path]], *, pause: Path, busybox: Path, python: Path) -> dict[str, Image]:
-    """Name -> image. `mounts`: name -> directory in the image -> its content; the others are root file systems."""
+    """Returns the images by name. `mounts`: name -> directory in the image -> content; others: root file systems."""
     images = {PAUSE: Image([layer(pause)], {"Entrypoint": ["/pause"], "User": "65535:65535"})}
     shell, interpreter = layer(busybox), layer(python)
     for name, directories in mounts.items():
@@ -91,9 +91,9 @@ def make(mounts: Mapping[str, Mapping[str, Path]], *, pause: Path, busybox: Path
 
 
 def write(directory: Path, images: Mapping[str, Image]) -> None:
-    """Writes an OCI layout, in place of what is there; what images share is in it once. Raises OSError.
+    """Writes an OCI layout and replaces an older one; images share their blobs. Raises OSError.
 
-    The directory itself stays, for a cluster that runs has it mounted; what has not changed it can still pull.
+    The directory itself is kept, because a running cluster has mounted it. The cluster can still pull unchanged images.
     """
     blobs: dict[str, bytes] = {}
 

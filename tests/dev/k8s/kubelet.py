@@ -1,7 +1,7 @@
-"""The kubelet API of the nodes that KWOK plays: the logs of their containers.
+"""The kubelet API of KWOK's nodes: the logs of their containers.
 
-KWOK has one of its own, which ends no stream that follows a log, and has the same log for all Pods. A container prints
-what the annotation `kwok/log` of its Pod says, when it starts.
+KWOK's own kubelet API never ends a followed log, and has the same log for all Pods. A container prints the annotation
+`kwok/log` of its Pod when it starts.
 
 The protocol: k8s.io/kubernetes, pkg/kubelet/server, containerLogs.
 """
@@ -53,6 +53,6 @@ async def serve(pods: Mapping[tuple[str, str], dict[str, Any]], state: Path, add
 
 
 def _status(pod: dict[str, Any] | None, container: str) -> dict[str, Any]:
-    """The status of a container; empty where there is none."""
+    """Returns the status of a container, empty without one."""
     statuses = pod["status"].get("containerStatuses", []) if pod else []
     return next((status for status in statuses if status["name"] == container), {})

@@ -1,12 +1,8 @@
 #!/usr/bin/env bats
-# The real cluster itself: that it starts, and that nothing of it is left on the machine. `make test-k8s`.
-
-bats_require_minimum_version 1.5.0
+# The real cluster starts, and leaves nothing on the machine. Run by `make test-k8s`.
 
 setup() {
-  REPOSITORY=$(cd "$BATS_TEST_DIRNAME/../../.." && pwd)
-  bats_load_library "$REPOSITORY/node_modules/bats-support/load.bash"
-  bats_load_library "$REPOSITORY/node_modules/bats-assert/load.bash"
+  load ../../integration/test_helper
   STATE=$BATS_TEST_TMPDIR/state
 }
 
@@ -18,7 +14,7 @@ cluster() { # COMMAND [COMPONENT]
   "$GKE_JOB_PYTHON" -m k8s "$@" --state "$STATE"
 }
 
-# What a Kubernetes node changes of the machine, outside of its own directory. Other clusters may run beside this one.
+# Prints the state of the machine that a Kubernetes node could change outside of its own directory. Other clusters may run.
 machine() {
   cat /proc/self/mountinfo
   ip -oneline link | awk '{print $2}'
@@ -28,7 +24,7 @@ machine() {
     kernel.keys.root_maxkeys kernel.keys.root_maxbytes net.ipv4.ip_forward net.ipv4.conf.all.forwarding
 }
 
-# Starts the cluster after a look at the machine.
+# Records the state of the machine and starts the cluster.
 start() {
   machine >"$BATS_TEST_TMPDIR/before"
   cluster start
@@ -55,7 +51,7 @@ run_a_job() {
   assert_output $'hello\n0'
 }
 
-@test "it starts, runs a Job, and stops without a trace" {
+@test "a cluster starts, runs a Job, and stops without a trace" {
   start
   run_a_job
   cluster stop
@@ -90,7 +86,7 @@ END
   assert_no_trace
 }
 
-@test "killed in the middle of a Job, it is stopped without a trace" {
+@test "a cluster that is killed while a Job runs is stopped without a trace" {
   start
   kubectl create job sleeper --image busybox -- sleep 1000
   kubectl wait --for jsonpath='{.status.ready}'=1 --timeout 60s job/sleeper
@@ -99,18 +95,18 @@ END
   assert_no_trace
 }
 
-@test "each component that is killed comes back, and Jobs run on" {
+@test "each killed component is restarted, and Jobs continue" {
   start
   local component
   for component in coredns kubelet containerd kube-scheduler kube-controller-manager kube-apiserver etcd; do
     cluster restart "$component"
   done
-  # A fresh API server first denies what its Roles allow: it has not read them yet.
-  until kubectl get --raw /readyz >/dev/null 2>&1; do sleep 0.1; done
+  # A restarted API server denies requests that its Roles allow until it has read them.
+  wait_until kubectl get --raw /readyz
   run_a_job
 }
 
-@test "a directory with something in it is not touched" {
+@test "a directory that is not empty is left unchanged" {
   mkdir "$STATE"
   touch "$STATE/mine"
   run cluster start
@@ -123,7 +119,7 @@ END
   rm -r "$STATE"
 }
 
-@test "a component that there is not is named, with those that there are" {
+@test "the error for an unknown component names it and the existing ones" {
   mkdir -p "$STATE/pids"
   touch "$STATE/pids/kubelet"
   run cluster restart kubelt

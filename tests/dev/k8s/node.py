@@ -1,9 +1,9 @@
-"""Runs the components of the cluster inside its namespaces: starts them in order, and each again when it ends.
+"""Runs the components of the cluster inside its namespaces: starts them in order, and restarts each when it ends.
 
     python -m k8s.node STATE CGROUP KUBERNETES_FD GKE_FD METADATA_FD
 
-The file descriptors are listening sockets of the machine's own network; what comes in on the first is passed on to the
-API server, on the others the stand-in's GKE API and metadata server answer. `STATE/ready` says that the node is Ready.
+The file descriptors are listening sockets of the host's network. Connections to the first one are forwarded to the API
+server; the stand-in's GKE API and metadata server answer on the others. `STATE/ready` exists when the node is Ready.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ CHUNK = 1 << 16  # bytes
 
 
 class StartError(Exception):
-    """A component that ended, or a condition that did not come true, before the cluster was ready."""
+    """A component ended, or a condition was not met, before the cluster was ready."""
 
 
 class Node:
-    """The components of one cluster. `state` is its directory: each has its log and its process id there."""
+    """The components of one cluster. `state` is its directory, with the log and the process id of each component."""
 
     def __init__(self, state: Path, cgroup: str):
         self._state = state
@@ -90,7 +90,7 @@ class Node:
                 await asyncio.sleep(RESTART_SECONDS)
 
     async def _create_objects(self) -> None:
-        """The namespaces of cluster.yaml, and for each of its users a ClusterRole with just the verbs it may use."""
+        """Creates the namespaces of cluster.yaml, and for each user a ClusterRole with exactly its verbs."""
         described = config.load()
         objects: list[dict[str, Any]] = [
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
@@ -116,17 +116,17 @@ class Node:
     def _last_lines(self, name: str) -> str:
         return "\n".join((self._state / "logs" / f"{name}.log").read_text().splitlines()[-LOG_LINES:])
 
-    async def _until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
+    async def _until(self, condition: str, holds: Callable[[], Awaitable[bool]]) -> None:
         begin = time.monotonic()
         while not await holds():
             if time.monotonic() - begin > START_SECONDS:
-                raise StartError(f"not within {START_SECONDS:.0f} s: {what}")
+                raise StartError(f"not within {START_SECONDS:.0f} s: {condition}")
             await asyncio.sleep(POLL_SECONDS)
-        _say(f"{what}, after {time.monotonic() - begin:.1f} s")
+        _say(f"{condition}, after {time.monotonic() - begin:.1f} s")
 
 
 def _role(user: config.User) -> list[dict[str, Any]]:
-    """The rights of a user of cluster.yaml, without the verbs of the GKE API."""
+    """Returns the rules of a user of cluster.yaml, without the permissions of the GKE API."""
     name = user.name
     group = "rbac.authorization.k8s.io"
     verbs = [verb for verb in user.verbs if not verb.startswith("container.")]
@@ -147,7 +147,7 @@ def _role(user: config.User) -> list[dict[str, Any]]:
 
 
 async def _connects(address: tuple[str, int] | str) -> bool:
-    """Whether somebody listens at HOST, PORT or on a Unix socket."""
+    """Returns whether a server listens at HOST, PORT or on a Unix socket."""
     try:
         if isinstance(address, str):
             _, writer = await asyncio.open_unix_connection(address)
@@ -160,7 +160,7 @@ async def _connects(address: tuple[str, int] | str) -> bool:
 
 
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Passes one connection on to the API server, until either side ends it."""
+    """Forwards a connection to the API server, until either side ends it."""
     try:
         api_reader, api_writer = await asyncio.open_connection(*components.API_SERVER)
     except OSError:
@@ -188,7 +188,7 @@ async def serve(state: Path, cgroup: str, kubernetes: socket.socket, gke_api: so
     components.write_credentials(state, described)
     address, gke_address, md_address = ("{}:{}".format(*found.getsockname()) for found in (kubernetes, gke_api, md))
     access.write_env(described, state, address, {"gke": gke_address, "metadata": md_address})
-    tokens = Tokens(described, static=True)  # which the API server knows
+    tokens = Tokens(described, static=True)  # the API server knows only these tokens
     await _serve(gke.make_app(described, tokens, gke.Endpoints(public=address), state / "ca.pem"), gke_api)
     await _serve(metadata.make_app(described, tokens), md)
     await _serve(registry.make_app(IMAGES, described.broken_images), socket.create_server(REGISTRY))

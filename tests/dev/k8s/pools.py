@@ -1,10 +1,10 @@
-"""Node pools for the real cluster: nodes that KWOK plays, and an autoscaler that adds and removes them.
+"""Node pools for the real cluster: nodes simulated by KWOK, and an autoscaler that adds and removes them.
 
-    python -m k8s.pools start --state DIR [--config FILE]   beside the cluster of DIR; returns when they are there
-    python -m k8s.pools stop --state DIR                    removes them, with their nodes and the Pods on these
+    python -m k8s.pools start --state DIR [--config FILE]   for the cluster of DIR; returns when the nodes exist
+    python -m k8s.pools stop --state DIR                    removes the pools with their nodes and Pods
 
-FILE is a cluster.yaml of localgke, by default its own, of which only the node pools count. That of the cluster's own
-node, `default-pool`, is left out. Needs what tests/dev/k8s/build-kwok makes. To preempt a node:
+FILE is a cluster.yaml of localgke, by default its own; only the node pools are used, without `default-pool`, which is
+the pool of the cluster's own node. Needs the output of tests/dev/k8s/build-kwok. To preempt a node:
 
     kubectl taint node NODE cloud.google.com/impending-node-termination:NoSchedule
 """
@@ -36,7 +36,7 @@ POLL_SECONDS = 0.05
 
 
 def main() -> None:
-    """Runs one command; exits with 1 and one line on stderr if it cannot."""
+    """Runs one command; exits with 1 and one line on stderr if it fails."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("k8s.pools", description=__doc__, formatter_class=raw, allow_abbrev=False)
     parser.add_argument("command", choices=("start", "serve", "stop"))
@@ -56,13 +56,13 @@ def main() -> None:
 
 
 def start(state: Path, file: Path) -> None:
-    """Starts the node pools of a cluster file. Raises Problem if the cluster does not run, or has some already."""
+    """Starts the node pools of a cluster file. Raises Problem if the cluster does not run or already has pools."""
     config.load(file)
     if not (BUILD / "bin" / "kwok").exists():
         raise Problem(f"{BUILD}/bin has no kwok: make it with tests/dev/k8s/build-kwok {BUILD}/bin")
     directory = state / "pools"
     if directory.exists():
-        raise Problem(f"{state} has node pools already; stop them first")
+        raise Problem(f"{state} already has node pools; stop them first")
     inside = _inside(state)
     directory.mkdir()
     command = (sys.executable, "-m", "k8s.pools", "serve", "--state", str(state), "--config", str(file))
@@ -77,21 +77,21 @@ def start(state: Path, file: Path) -> None:
 
 
 def stop(state: Path) -> None:
-    """Ends the node pools of a cluster, if it has some. Raises Problem if they do not end."""
+    """Stops the node pools of a cluster, if it has any. Raises Problem if they do not end."""
     ready = state / "pools" / "ready"
     if not ready.exists():
         return
     if subprocess.run((*_inside(state), "kill", "-TERM", ready.read_text()), check=False).returncode:
         shutil.rmtree(ready.parent)
-        raise Problem(f"the node pools had ended by themselves; see {state}/logs/pools.log")
+        raise Problem(f"the node pools had ended before; see {state}/logs/pools.log")
     _wait(lambda: not ready.parent.exists(), f"end; see {state}/logs/pools.log")
 
 
 def _inside(state: Path) -> tuple[str, ...]:
-    """What a command is to begin with, to run in the namespaces of a cluster."""
+    """Returns the command prefix that enters the namespaces of a cluster."""
     process = first_process(state)
     if process is None:
-        raise Problem(f"{state} has no cluster that runs; start it first")
+        raise Problem(f"{state} has no running cluster; start it first")
     path = f"PATH=/run/k8s/bin:{os.environ['PATH']}"
     return ("nsenter", f"--target={process}", "--mount", "--pid", "--net", "env", path)
 
@@ -105,8 +105,8 @@ def _wait(holds: Callable[[], bool], what: str) -> None:
 
 
 async def _serve(state: Path, file: Path) -> None:
-    """Runs node pools until SIGTERM, then removes them. `STATE/pools/ready` has the process id, once they are there."""
-    ended, begun = asyncio.Event(), asyncio.Event()
+    """Runs node pools until SIGTERM, then removes them. `STATE/pools/ready` gets the process id when they exist."""
+    ended, ready = asyncio.Event(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     described = config.load(file)
     others = [pool for pool in described.node_pools if pool.name != OWN_POOL]
@@ -114,12 +114,12 @@ async def _serve(state: Path, file: Path) -> None:
     pools = Pools(api, dataclasses.replace(described, node_pools=others))
     await kubelet.serve(pools.pods.objects, state, components.NODE_ADDRESS)
     kwok = await asyncio.create_subprocess_exec("kwok", *_kwok_flags(state))
-    growing = asyncio.create_task(pools.run(begun))
+    growing = asyncio.create_task(pools.run(ready))
     tasks = {growing, asyncio.create_task(_end_of(kwok))}
     stopping = asyncio.create_task(ended.wait())
     try:
-        await asyncio.wait({asyncio.create_task(begun.wait()), *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        if begun.is_set():
+        await asyncio.wait({asyncio.create_task(ready.wait()), *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.is_set():
             (state / "pools" / "ready").write_text(str(os.getpid()))
         await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:

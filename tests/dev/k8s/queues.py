@@ -1,9 +1,9 @@
-"""Kueue on the real cluster.
+"""Runs Kueue on the real cluster.
 
-    python -m k8s.queues --state DIR    starts it beside the cluster of DIR; returns when it admits Jobs
+    python -m k8s.queues --state DIR    starts Kueue for the cluster of DIR; returns when it admits Jobs
 
-There is one ResourceFlavor, `default`; queues are the user's to make. Needs what tests/dev/k8s/build-kueue makes. It
-ends with the cluster, and cannot be taken away from it before: while it is gone, no Job can be created.
+It has one ResourceFlavor, `default`; the user creates the queues. Needs the output of tests/dev/k8s/build-kueue. Kueue
+ends with the cluster and must not end before: without its webhooks, no Job can be created.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from k8s.__main__ import BUILD, Problem, first_process
 
 KUEUE = BUILD / "kueue"
 NAMESPACE = "kueue-system"
-WEBHOOKS = "https://127.0.0.1:9443"  # as in etc/kueue.yaml, like the next
+WEBHOOKS = "https://127.0.0.1:9443"  # this and the port below are set in etc/kueue.yaml
 VISIBILITY_PORT = 8082
 CERTIFICATES = "kueue/metrics/certs"  # below /etc
-HANDLERS = ("kueue-x-k8s-io", "batch-v1-job")  # what is in the paths of the webhooks that are used
+HANDLERS = ("kueue-x-k8s-io", "batch-v1-job")  # parts of the paths of the webhooks that are used
 CONVERTED = ("clusterqueues", "cohorts", "localqueues", "multikueueclusters", "workloads")  # its kustomization.yaml
-SECONDS = 60.0  # to start
+SECONDS = 60.0  # limit for the start
 POLL_SECONDS = 0.2
 LOG_LINES = 5
 FLAVOR = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "ResourceFlavor", "metadata": {"name": "default"}}
 
 
 def main() -> None:
-    """Starts Kueue; exits with 1 and one line on stderr if it cannot."""
+    """Starts Kueue; exits with 1 and one line on stderr if that fails."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("k8s.queues", description=__doc__, formatter_class=raw, allow_abbrev=False)
     parser.add_argument("--state", required=True, type=Path, metavar="DIR")
@@ -50,14 +50,14 @@ def main() -> None:
 
 
 def start(state: Path) -> None:
-    """Starts Kueue in a cluster. Raises Problem if the cluster does not run or has it, or if it does not start."""
+    """Starts Kueue in a cluster. Raises Problem if the cluster does not run, or has Kueue, or Kueue does not start."""
     if not (KUEUE / "kueue").exists():
         raise Problem(f"{KUEUE} has no kueue: make it with tests/dev/k8s/build-kueue {KUEUE}")
     first = first_process(state)
     if first is None:
-        raise Problem(f"{state} has no cluster that runs; start it first")
+        raise Problem(f"{state} has no running cluster; start it first")
     if (state / "kueue").exists():
-        raise Problem(f"{state} has Kueue already")
+        raise Problem(f"{state} already has Kueue")
     inside = ("nsenter", f"--target={first}", "--mount", "--pid", "--net")
     kubectl = (*inside, "kubectl", f"--kubeconfig={state}/admin.kubeconfig")
     _write_certificates(state)
@@ -79,7 +79,7 @@ def start(state: Path) -> None:
 
 
 def _write_certificates(state: Path) -> None:
-    """The directory `STATE/kueue` is Kueue's /etc."""
+    """Writes Kueue's certificates into `STATE/kueue`, which is mounted as its /etc."""
     directory = state / "kueue" / CERTIFICATES
     directory.mkdir(parents=True)
     for name, source in (("tls.crt", "server.pem"), ("tls.key", "server.key")):
@@ -87,7 +87,7 @@ def _write_certificates(state: Path) -> None:
 
 
 def _objects(ca: bytes) -> Iterator[dict[str, Any]]:
-    """What Kueue needs on a cluster: as its manifests have it, but reached at loopback, and for Jobs only."""
+    """Yields the objects of Kueue's manifests, changed to be reached on the loopback interface and for Jobs only."""
     yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     service = {"type": "ExternalName", "externalName": "localhost"}
     name = {"name": "visibility-server", "namespace": NAMESPACE}
@@ -121,14 +121,14 @@ def _create(kubectl: tuple[str, ...], objects: list[dict[str, Any]]) -> None:
 
 
 def _refusal(kubectl: tuple[str, ...]) -> str | None:
-    """Why Kueue does not serve yet: its webhook is asked about the flavor, its other API for what it has."""
+    """Returns why Kueue does not serve yet, None if it does. Tests its webhook and its visibility API."""
     return _run((*kubectl, "apply", "--filename=-"), json.dumps(FLAVOR)) or _run(
         (*kubectl, "get", "--raw=/apis/visibility.kueue.x-k8s.io/v1beta2"), ""
     )
 
 
 def _run(command: tuple[str, ...], text: str) -> str | None:
-    """Why a command failed, None if it did not."""
+    """Returns why a command failed, None if it succeeded."""
     done = subprocess.run(command, input=text, capture_output=True, text=True, env=os.environ)
     return (done.stderr.strip() or "no reason given") if done.returncode else None
 

@@ -1,7 +1,7 @@
-"""The image registry of the cluster: serves an OCI layout, by the part of the distribution API that a pull needs.
+"""The image registry of the cluster: serves an OCI layout with the part of the distribution API that a pull needs.
 
-It stands for every registry: containerd says in `ns` which one it means. An image that the layout does not have is not
-found; one of cluster.yaml's brokenImages is forbidden.
+It serves as every registry: containerd sends the name of the registry in `ns`. An image that the layout lacks is not
+found; an image of cluster.yaml's brokenImages is forbidden.
 
 The protocol: https://github.com/opencontainers/distribution-spec, spec.md.
 """
@@ -18,7 +18,7 @@ from k8s.images import NAME, full_name
 
 
 def make_app(layout: Path, broken: Collection[str]) -> web.Application:
-    """The registry as an aiohttp application. Raises OSError without a layout."""
+    """Returns the registry as an aiohttp application. Raises OSError without a layout."""
     registry = _Registry(layout, {full_name(name) for name in broken})
     app = web.Application()
     app.router.add_get("/v2/{repository:.+}/manifests/{reference}", registry.manifest)
@@ -50,7 +50,7 @@ class _Registry:
     def _file(self, digest: str, media_type: str) -> web.StreamResponse:
         path = self._blobs / digest.replace(":", "/")
         if not path.exists():
-            return _error(404, "BLOB_UNKNOWN", f"{digest} is not here")
+            return _error(404, "BLOB_UNKNOWN", f"{digest} is not found")
         return web.FileResponse(path, headers={"Content-Type": media_type, "Docker-Content-Digest": digest})
 
 

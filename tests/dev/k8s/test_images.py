@@ -1,4 +1,4 @@
-"""The images as an OCI layout: what a runtime that reads it by the specification finds."""
+"""The OCI layout of the images, read as the specification describes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
 class Layout:
-    """An OCI layout that checks every blob that it reads."""
+    """Reads an OCI layout and checks the digest of every blob."""
 
     def __init__(self, path: Path) -> None:
         self.files = {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
@@ -44,7 +44,7 @@ class Layout:
         return json.loads(self.blob(self.manifest(name)["config"]))
 
     def layers(self, name: str) -> list[list[str]]:
-        """The names in each layer, from the bottom up."""
+        """Returns the names in each layer, from the bottom up."""
         blobs = [self.blob(part) for part in self.manifest(name)["layers"]]
         return [[member.name for member in members(data)] for data in blobs]
 
@@ -56,7 +56,7 @@ def members(data: bytes) -> list[tarfile.TarInfo]:
 
 @pytest.fixture
 def roots(tmp_path):
-    """Root file systems with one program each, and the directory of an image's own programs."""
+    """Root file systems with one program each, and a directory with the programs of an image."""
     for path in ("pause/pause", "busybox/bin/busybox", "python/usr/bin/python3", "app/train.py"):
         file = tmp_path / path
         file.parent.mkdir(parents=True)
@@ -99,7 +99,7 @@ def test_every_image_is_in_the_layout_under_its_full_name(layout):
     assert json.loads(layout.files["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}
 
 
-def test_every_blob_is_what_its_digest_says_and_belongs_to_an_image(layout):
+def test_every_blob_matches_its_digest_and_belongs_to_an_image(layout):
     used = set()
     for name, entry in layout.manifests.items():
         manifest = layout.manifest(name)
@@ -109,7 +109,7 @@ def test_every_blob_is_what_its_digest_says_and_belongs_to_an_image(layout):
     assert used == layout.files.keys() - {"oci-layout", "index.json"}
 
 
-def test_the_config_names_the_layers_and_what_to_start(layout):
+def test_the_config_names_the_layers_and_the_command(layout):
     name = "docker.io/library/train-model:1"
     manifest, options = layout.manifest(name), layout.config(name)
     assert options["rootfs"] == {"type": "layers", "diff_ids": [part["digest"] for part in manifest["layers"]]}
@@ -163,6 +163,6 @@ def test_files_belong_to_root_and_any_user_can_read_them(tmp_path):
     assert found["link"].linkname == "/no/such/file"
 
 
-def test_a_directory_that_is_not_there_is_an_error(tmp_path):
+def test_a_missing_directory_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         images.layer(tmp_path / "missing")

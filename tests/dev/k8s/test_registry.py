@@ -1,4 +1,4 @@
-"""The image registry, asked as containerd asks it: for the manifest of a tag, then for what that names by digest."""
+"""The image registry with the requests of containerd: for the manifest of a tag, then for its blobs by digest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def layout(tmp_path):
 
 
 def get(layout, *paths):
-    """Status, headers and body of the answers."""
+    """Returns status, headers and body of the answers."""
 
     async def ask():
         app = registry.make_app(layout, ["private.example/model:1"])
@@ -33,7 +33,7 @@ def get(layout, *paths):
     return asyncio.run(ask())
 
 
-def test_a_tag_leads_to_the_manifest_and_its_digests_to_the_rest(layout):
+def test_a_tag_returns_the_manifest_and_its_digests_return_the_blobs(layout):
     [(status, headers, body)] = get(layout, "/v2/library/busybox/manifests/latest?ns=docker.io")
     assert (status, headers["Content-Type"]) == (200, "application/vnd.oci.image.manifest.v1+json")
     digest = headers["Docker-Content-Digest"]
@@ -59,7 +59,7 @@ def test_a_tag_leads_to_the_manifest_and_its_digests_to_the_rest(layout):
         ("model/manifests/1?ns=private.example", 403, "DENIED"),
     ],
 )
-def test_what_there_is_not_is_refused_by_the_code_of_the_specification(layout, path, status, code):
+def test_missing_objects_have_the_error_code_of_the_specification(layout, path, status, code):
     [(answered, _, body)] = get(layout, f"/v2/{path}")
     assert answered == status
     assert json.loads(body)["errors"][0]["code"] == code

@@ -1,1 +1,1 @@
-"""A small local stand-in for GKE: the real gcloud and the real kubectl talk to it. See README.md here."""
+"""A small local stand-in for GKE, for the real gcloud and the real kubectl. See README.md."""

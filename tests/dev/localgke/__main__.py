@@ -2,9 +2,9 @@
 
     python -m localgke start --state DIR [--config FILE]   in the background; returns when it is ready
     python -m localgke serve --state DIR [--config FILE]   in the foreground, until Ctrl-C
-    python -m localgke stop --state DIR                    ends it and removes DIR
+    python -m localgke stop --state DIR                    stops it and removes DIR
 
-DIR must not exist, or be empty; `. DIR/env` leads gcloud and kubectl to the stand-in.
+DIR must not exist, or be empty; `. DIR/env` configures gcloud and kubectl for the stand-in.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from localgke import background, config
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs one command; exits with 1 and one line on stderr if it cannot."""
+    """Runs one command; exits with 1 and one line on stderr if it fails."""
     parser = argparse.ArgumentParser(
         prog="localgke", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -45,8 +45,8 @@ def start(state: Path, file: Path) -> None:
 
 
 def serve(state: Path, file: Path) -> None:
-    """Serves until a signal tells it to end. Raises if a part of it dies."""
-    from localgke.server import serve  # only here: start and stop need none of what it imports
+    """Serves until a signal ends it. Raises if a part of it fails."""
+    from localgke.server import serve  # here, because start and stop do not need its imports
 
     background.claim(state)
     asyncio.run(serve(config.load(file), state))

@@ -1,4 +1,4 @@
-"""What leads gcloud and kubectl to a test cluster: kubeconfigs, and the file `env` with what to export."""
+"""Writes the configuration of gcloud and kubectl for a test cluster: kubeconfigs, and the file `env` to source."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ APIS = {
 
 
 def write_env(config: Config, state: Path, kubernetes: str, services: dict[str, str]) -> None:
-    """Writes `env` into `state`, and what it names: `kubeconfig` and `token` of the first user, `gcloud/`.
+    """Writes `env` into `state`, and the files that it names: `kubeconfig` and `token` of the first user, `gcloud/`.
 
-    `kubernetes` is HOST:PORT of the Kubernetes API, `services` that of others: `metadata`, `gke`, and if they are there
-    `fleet` and `iam`. `ca.pem` and `trusted.pem` are already there.
+    `kubernetes` is HOST:PORT of the Kubernetes API; `services` has that of `metadata`, `gke` and optionally `fleet` and
+    `iam`. `ca.pem` and `trusted.pem` must exist.
     """
     token = next(iter(config.tokens))
     private(state / "token").write_text(token)

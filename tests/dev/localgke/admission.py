@@ -1,4 +1,4 @@
-"""Imitates what happens to a write between decoding and storing, for each kind: what is generated, checked, kept."""
+"""Imitates the processing of a write between decoding and storing, for each kind: generation, checks, kept fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POD_SECURITY = "pod-security.kubernetes.io/"
 
 
 def admit_new(resource: Resource, obj: Object) -> None:
-    """Completes and checks an object that was decoded, and is to be created, in place. Raises BadRequest, Invalid."""
+    """Completes and checks a decoded object before its creation, in place. Raises BadRequest, Invalid."""
     meta = obj["metadata"]
     for field in (*SET_BY_THE_SERVER, "generation"):
         meta.pop(field, None)
@@ -45,7 +45,7 @@ def admit_new(resource: Resource, obj: Object) -> None:
             raise not_imitated(f"Pod Security admission, so no namespace with a label {POD_SECURITY}*")
     _admit(findings, resource, obj)
     if resource.kind == "Job":
-        # The API server gives a Job the labels of its template where it has none of its own.
+        # The API server copies the labels of the template to a Job without labels.
         meta["labels"] = meta.get("labels") or dict(obj["spec"]["template"]["metadata"]["labels"])
 
 
@@ -83,7 +83,7 @@ def _only_cordon_and_taints(old: Object, new: Object) -> None:
 
 
 def _only_images(findings: Findings, old: Object, new: Object) -> None:
-    """A Pod whose image cannot be pulled may get another one."""
+    """Allows a change of the image only for a container that has not started."""
     images = [[container["image"] for container in pod["spec"]["containers"]] for pod in (old, new)]
     others = [
         {**pod["spec"], "containers": [{**container, "image": ""} for container in pod["spec"]["containers"]]}

@@ -1,4 +1,4 @@
-"""Imitates the Kubernetes API server: who asks, for what, with which verb, and the answer as JSON."""
+"""Imitates the Kubernetes API server: authenticates and authorizes a request, and answers it as JSON."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from localgke.tokens import Tokens
 Handler = Callable[[web.Request, Target], Awaitable[web.StreamResponse]]
 
 MAX_BODY_BYTES = 3 * 1024 * 1024
-# Parameters of a query that this server understands or may ignore; any other one is refused.
-# fieldManager shows only in managedFields, which are not kept. Fields are validated strictly, lists come whole, rows of
-# a Table with their objects, and watches without bookmarks, whatever is asked for.
+# Query parameters that this server implements or may ignore; it refuses any other one. fieldManager would show only in
+# managedFields, which are not kept. Whatever the parameters, fields are validated strictly, lists are complete, rows of
+# a Table have their objects, and watches have no bookmarks.
 PARAMETERS = {
     "allowWatchBookmarks",
     "container",
@@ -73,7 +73,7 @@ VERBS = {  # (method, whether one object is named) -> verb
 
 @dataclass(frozen=True, kw_only=True)
 class Front:
-    """What stands before the API server: a service that asks for a permission, and has paths of its own.
+    """A service in front of the API server that requires a permission and has its own paths.
 
     A `permission` that ends in a dot is completed by the method of the request: gkehub.gateway.delete.
     """
@@ -85,7 +85,7 @@ class Front:
 def make_app(
     store: Store, config: Config, state: Path, tokens: Tokens | None = None, front: Front | None = None
 ) -> web.Application:
-    """The API server as an aiohttp application; `state` is the directory that holds `logs/`."""
+    """Returns the API server as an aiohttp application; `state` is the directory with `logs/`."""
     app = web.Application(middlewares=[_errors], client_max_size=MAX_BODY_BYTES)
     server = _Server(store, config, state, tokens or Tokens(config), front or Front())
     app.router.add_route("*", "/{path:.*}", server.handle)
@@ -138,7 +138,7 @@ class _Server:
         if unknown:
             raise not_imitated(f"the query parameter {', '.join(sorted(unknown))}")
         target = resources.target(request.path)
-        one = bool(target.name) and target.subresource != "eviction"  # which is made for a Pod, and is none itself
+        one = bool(target.name) and target.subresource != "eviction"  # an eviction is created for a Pod
         verb = VERBS.get((request.method, one), request.method)
         if verb == "list" and request.query.get("watch") in ("true", "1"):
             verb = "watch"
@@ -216,7 +216,7 @@ class _Server:
         return response
 
     def _written(self, request: web.Request) -> Store:
-        """The store, or a throw-away copy of it for a dry run."""
+        """Returns the store, or a temporary copy of it for a dry run."""
         return self._store.rehearsal() if "dryRun" in request.query else self._store
 
 
@@ -244,7 +244,7 @@ def _wants_table(request: web.Request) -> bool:
 
 
 async def _json(request: web.Request) -> Any:
-    """The body of a request; a request that does not name its type means JSON."""
+    """Returns the body of a request, which is JSON if the request has no Content-Type."""
     media = request.content_type if "Content-Type" in request.headers else "application/json"
     if not re.fullmatch(r"application/([\w-]+\+)?json", media):
         raise not_imitated(f"a body of type {media}; kubectl sends JSON for what it reads with --filename")

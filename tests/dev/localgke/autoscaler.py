@@ -1,7 +1,7 @@
-"""Imitates GKE's cluster autoscaler: which nodes come and go for the Pods that wait, and what it says about that.
+"""Imitates GKE's cluster autoscaler: which nodes are added and removed for pending Pods, and the events about that.
 
-It decides only; who calls it reads and changes the cluster: `nodepools` the stand-in, cluster/pools.py the real
-Kubernetes. It looks at what the stand-in's scheduler looks at, so not at affinity.
+It only decides; the callers read and change the cluster: `nodepools` for the stand-in, k8s/autoscaling.py for the real
+Kubernetes. Like the stand-in's scheduler, it ignores affinity.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ POOL = "cloud.google.com/gke-nodepool"
 FULL = "max node group size reached"
 BACKOFF = "in backoff after failed scale-up"
 BACKOFF_SECONDS = 5.0  # after a stock-out; GKE: 5 min, and longer each time
-# For the scheduler, once the node is there. Then the Pod is looked at again: another one may have taken its place.
-PATIENCE_SECONDS = 5.0
+# For the scheduler, once the node exists. Then the Pod is considered again: another Pod may have taken its place.
+SCHEDULING_SECONDS = 5.0
 STOCKOUT = (
     "Node scale up in zones {zone} associated with this pod failed: GCE out of resources. Pod is at risk of not being "
     "scheduled."
 )
-UNREADY = "node.kubernetes.io/not-ready"  # the taint of a node that has just come
+UNREADY = "node.kubernetes.io/not-ready"  # the taint of a new node
 
 
 @dataclass
 class Step:
-    """What is to be done. `wake`: in how many seconds to ask again, if nothing changes before."""
+    """The decisions of a step. `wake`: seconds until the next step, if nothing changes before."""
 
     add: list[Object] = field(default_factory=list)
     remove: list[Object] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Step:
 
 @dataclass
 class _Coming:
-    """A node that was asked for. `at`: when it is there; `pods`: those that it is for."""
+    """A requested node. `at`: when it will exist; `pods`: the Pods that it is for."""
 
     pool: NodePool
     node: Object
@@ -58,20 +58,20 @@ class Autoscaler:
         self._config = config
         self._pools = {pool.name: pool for pool in config.node_pools}
         self._coming: list[_Coming] = []
-        self._helped: dict[str, float] = {}  # uid of a Pod -> until when it is not looked at
-        self._backoff: dict[str, float] = {}  # name of a pool -> until when it is not asked
+        self._helped: dict[str, float] = {}  # uid of a Pod -> until when it is skipped
+        self._backoff: dict[str, float] = {}  # name of a pool -> until when it is skipped
         self._empty: dict[str, float] = {}  # name of a node -> since when no Pod runs there
-        self._told: set[tuple[str, str]] = set()  # to which Pod (uid) the autoscaler has said what
-        # No node takes the name of another.
+        self._recorded: set[tuple[str, str]] = set()  # uid of a Pod and reason of its events
+        # Names of nodes are unique.
         self._numbers = Counter({pool.name: pool.size for pool in config.node_pools})
 
     def initial_nodes(self) -> list[Object]:
-        """The nodes that the pools start with."""
+        """Returns the nodes with which the pools start."""
         pools = self._config.node_pools
         return [make_node(self._config, pool, number + 1) for pool in pools for number in range(pool.size)]
 
     def step(self, pods: Sequence[Object], nodes: Sequence[Object], clock: float) -> Step:
-        """What to do now. Call it whenever a Pod or a node has changed."""
+        """Returns the decisions for now. Call it whenever a Pod or a node has changed."""
         step = Step()
         self._arrive(step, clock)
         there = [*nodes, *step.add]
@@ -107,13 +107,13 @@ class Autoscaler:
             waits = condition(pod, "PodScheduled")
             if waits is None or waits["status"] != "False" or pod["metadata"]["uid"] in self._helped:
                 continue
-            if pod["status"].get("nominatedNodeName"):  # the scheduler makes room for it
+            if pod["status"].get("nominatedNodeName"):  # the scheduler is preempting other Pods for it
                 continue
             if all(obstacles(pod, _settled(node), there[node["metadata"]["name"]]) for node in nodes):
                 self._help(step, pod, nodes, clock)
 
     def _help(self, step: Step, pod: Object, nodes: Sequence[Object], clock: float) -> None:
-        """Finds a Pod a place on a node that is coming, or asks for a node of the first pool that has one for it."""
+        """Assigns a Pod to a requested node, or requests a node of the first pool in which the Pod fits."""
         coming = next((coming for coming in self._coming if not obstacles(pod, coming.node, coming.pods)), None)
         reasons: list[str] = []
         sizes = Counter(_pool(node) for node in nodes) + Counter(coming.pool.name for coming in self._coming)
@@ -130,15 +130,15 @@ class Autoscaler:
                 break
             reasons += why
         if coming:
-            self._helped[pod["metadata"]["uid"]] = coming.at + PATIENCE_SECONDS
+            self._helped[pod["metadata"]["uid"]] = coming.at + SCHEDULING_SECONDS
             placed = copy.deepcopy(pod)
             placed["spec"]["nodeName"] = coming.node["metadata"]["name"]
             coming.pods.append(placed)
             size, most = sizes[coming.pool.name], coming.pool.max_size
             change = f"{coming.pool.name} {size - 1}->{size} (max: {most})"
-            self._tell(step, pod, "TriggeredScaleUp", f"pod triggered scale-up: [{{{change}}}]")
+            self._record_event(step, pod, "TriggeredScaleUp", f"pod triggered scale-up: [{{{change}}}]")
         elif reasons:
-            self._tell(step, pod, "NotTriggerScaleUp", f"pod didn't trigger scale-up: {tally(reasons)}")
+            self._record_event(step, pod, "NotTriggerScaleUp", f"pod didn't trigger scale-up: {tally(reasons)}")
 
     def _shrink(self, step: Step, pods: Sequence[Object], nodes: Sequence[Object], clock: float) -> None:
         """Removes the nodes on which no Pod has run for long enough, down to the size of their pool."""
@@ -154,14 +154,14 @@ class Autoscaler:
                 step.remove.append(node)
 
     def _idle(self, nodes: Sequence[Object]) -> list[tuple[Object, float]]:
-        """The nodes of the pools that are empty, and since when."""
+        """Returns the empty nodes of the pools, and since when each is empty."""
         empty = [(node, self._empty.get(node["metadata"]["name"])) for node in nodes if _pool(node) in self._pools]
         return [(node, since) for node, since in empty if since is not None]
 
-    def _tell(self, step: Step, pod: Object, reason: str, message: str) -> None:
+    def _record_event(self, step: Step, pod: Object, reason: str, message: str) -> None:
         said = pod["metadata"]["uid"], message
-        if said not in self._told:
-            self._told.add(said)
+        if said not in self._recorded:
+            self._recorded.add(said)
             step.events.append((pod, "Normal", reason, message))
 
 
@@ -170,13 +170,13 @@ def _pool(node: Object) -> str:
 
 
 def _settled(node: Object) -> Object:
-    """A node as it is once it is Ready."""
+    """Returns a node in its state once it is Ready."""
     taints = [taint for taint in node["spec"].get("taints", []) if taint["key"] != UNREADY]
     return {**node, "spec": {**node["spec"], "taints": taints}}
 
 
 def make_node(config: Config, pool: NodePool, number: int) -> Object:
-    """A Ready node of a pool. Its capacity is its allocatable: nothing is reserved for the system."""
+    """Returns a Ready node of a pool. Its capacity equals its allocatable: nothing is reserved for the system."""
     name = f"gke-{config.name}-{pool.name}-{number}"
     labels = {
         "kubernetes.io/hostname": name,

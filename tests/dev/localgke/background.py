@@ -1,6 +1,6 @@
-"""Servers that outlive the command that starts them: `start`, `serve` and `stop` with a state directory of their own.
+"""Background servers with the commands `start`, `serve` and `stop`, each with its own state directory.
 
-A server is started as `python -m MODULE serve --state DIR ...`. Once it answers, it has `pid` and `ready` in DIR.
+A server is started as `python -m MODULE serve --state DIR ...`. When it answers, DIR has the files `pid` and `ready`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ LOG = "server.log"
 
 
 class Problem(Exception):  # noqa: N818 - a command's main turns it into one line on stderr
-    """A command that cannot do what it is told."""
+    """A command failed."""
 
 
 def start(module: str, state: Path, *arguments: str) -> None:
-    """Starts a server that outlives this process. Raises if it ends, or is not ready after START_SECONDS."""
+    """Starts a server that outlives this process. Raises Problem if it ends, or is not ready after START_SECONDS."""
     claim(state)
     command = [sys.executable, "-m", module, "serve", "--state", str(state), *arguments]
     with (state / LOG).open("w+b") as log:
@@ -40,7 +40,7 @@ def start(module: str, state: Path, *arguments: str) -> None:
 
 
 def stop(state: Path) -> None:
-    """Ends the server of a state directory and waits until it is gone. Raises if it had died before."""
+    """Stops the server of a state directory and waits for its end. Raises Problem if it had ended before."""
     if not state.exists():
         return
     if not (state / "pid").exists():
@@ -60,14 +60,14 @@ def stop(state: Path) -> None:
 
 
 def claim(state: Path) -> None:
-    """Makes the state directory. Raises for one that holds anything: it is removed in the end."""
+    """Makes the state directory. Raises Problem if it is not empty, because `stop` removes it."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(entry.name != LOG for entry in state.iterdir()):
         raise Problem(f"{state} is not empty; stop the server that uses it, or name another directory")
 
 
 def _serves(pid: int, state: Path) -> bool:
-    """Whether the process is a server of `state`: a pid may long belong to somebody else."""
+    """Returns whether the process is a server of `state`: its pid may be another process now."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

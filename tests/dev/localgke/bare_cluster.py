@@ -1,4 +1,4 @@
-"""For the tests of the controllers: a cluster without its API, driven through the store."""
+"""A cluster without its API for the tests of the controllers, which use the store."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from localgke.objects import JOBS, PODS, delete, is_true
 from localgke.store import Object, Store
 
 TERMINATION = {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"}
-TIMEOUT_SECONDS = 30  # only a test that fails waits so long
+TIMEOUT_SECONDS = 30  # for a condition; only a failing test waits that long
 
 
 class Cluster:
-    """What a test does to a cluster, and sees of it. Everything lies in the namespace `default`."""
+    """The actions of a test on a cluster, and its queries. All objects are in the namespace `default`."""
 
     def __init__(self, state: Path, config: Config):
         self.store = Store()
@@ -31,11 +31,11 @@ class Cluster:
         return self.store.create(resource, {"apiVersion": version, "kind": kind, "metadata": meta, **parts})
 
     def pod(self, name: str, script: str = "", *, spec: Object | None = None, **container: Any) -> Object:
-        """A Pod with one container, that runs a shell script unless it says otherwise."""
+        """Creates a Pod with one container, which by default runs a shell script."""
         return self.create(PODS, "Pod", name, spec=pod_spec(script, container, spec), status={"phase": "Pending"})
 
     def job(self, name: str, script: str, *, pod: Object | None = None, **spec: Any) -> Object:
-        """A Job; one completion, unless `spec` says otherwise."""
+        """Creates a Job, by default with one completion."""
         template = {"spec": pod_spec(script, {}, pod)}
         spec = {"parallelism": 1, "completions": 1, "template": template, **spec}
         return self.create(JOBS, "Job", name, spec=spec, status={})
@@ -52,36 +52,36 @@ class Cluster:
         delete(self.store, self.store.get(resource, "default", name), **options)
 
     def events(self, name: str) -> list[tuple[str, str]]:
-        """Reason and message of every event about an object."""
+        """Returns reason and message of every event about an object."""
         found = self.store.list("events", matches=lambda event: event["involvedObject"]["name"] == name)
         return [(event["reason"], event["message"]) for event in found]
 
     async def until(self, holds: Callable[[], Any]) -> Any:
-        """What `holds` returns, as soon as that is true; looks after every change."""
+        """Returns the first true result of `holds`, which is called after every change."""
         version = self.store.version
 
-        async def look() -> Any:
+        async def poll() -> Any:
             changes = self.store.watch(version)
             while not (result := holds()):
                 await changes.__anext__()
             return result
 
-        return await asyncio.wait_for(look(), TIMEOUT_SECONDS)
+        return await asyncio.wait_for(poll(), TIMEOUT_SECONDS)
 
     async def condition(self, job: str, kind: str) -> Object:
-        """The status of a Job, once it has that condition."""
+        """Waits until a Job has a condition; returns its status."""
         found = await self.until(lambda: (obj := self.store.get(JOBS, "default", job)) and is_true(obj, kind) and obj)
         return cast(Object, found["status"])
 
     async def phase(self, pod: str, *phases: str) -> Object:
-        """The status of a Pod, once it is in one of the phases."""
+        """Waits until a Pod is in one of the phases; returns its status."""
         found = await self.until(
             lambda: (obj := self.store.get(PODS, "default", pod)) and obj["status"]["phase"] in phases and obj
         )
         return cast(Object, found["status"])
 
     async def waiting(self, pod: str, reason: str) -> str:
-        """The message with which a container of a Pod waits for that reason, once it does; it may be empty."""
+        """Waits until a container of a Pod waits with a reason; returns the message, which may be empty."""
 
         def found() -> Object | None:
             statuses = self.store.get(PODS, "default", pod)["status"].get("containerStatuses", [])
@@ -94,32 +94,32 @@ class Cluster:
         await self.until(lambda: self.store.find(resource, "default", name) is None)
 
     async def logged(self, pod: str, text: str) -> None:
-        """Until that is the text of the log of a Pod's container."""
+        """Waits until the log of a Pod's container has this text."""
 
         uid = self.store.get(PODS, "default", pod)["metadata"]["uid"]
         await until_file(lambda: (self.state / "logs" / uid / "c.0.log").exists() and self.log(pod) == text)
 
     def log(self, pod: str, container: str = "c", restart: int = 0) -> str:
-        """The text of a container's log."""
+        """Returns the text of a container's log."""
         uid = self.store.get(PODS, "default", pod)["metadata"]["uid"]
         lines = (self.state / "logs" / uid / f"{container}.{restart}.log").read_text().splitlines()
         return "".join(line.split(" ", 3)[3] + "\n" for line in lines)
 
 
 def main_container(status: Object) -> Object:
-    """The status of a Pod's only container."""
+    """Returns the status of a Pod's only container."""
     (container,) = status["containerStatuses"]
     return cast(Object, container)
 
 
 async def until_file(holds: Callable[[], bool]) -> None:
-    """Until that is true, of files: nothing tells of their changes."""
+    """Waits until a condition about files is true. It polls, because there is no event for a change."""
 
-    async def look() -> None:
+    async def poll() -> None:
         while not holds():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.01)
 
-    await asyncio.wait_for(look(), TIMEOUT_SECONDS)
+    await asyncio.wait_for(poll(), TIMEOUT_SECONDS)
 
 
 def pod_spec(script: str, container: Object, spec: Object | None) -> Object:
@@ -136,7 +136,7 @@ def pool(name: str, *, size: int = 1, max_size: int | None = None, **fields: Any
 def on_cluster(
     *, pools: list[NodePool] | None = None, images: dict[str, Image] | None = None, broken: dict[str, str] | None = None
 ) -> Callable[[Callable[[Cluster], Awaitable[None]]], Callable[[Path], None]]:
-    """Makes a test of a coroutine, which gets a running cluster. An error in a controller fails the test."""
+    """Turns a coroutine that takes a running cluster into a test. An error in a controller fails the test."""
     config = replace(
         load(),
         name="test",

@@ -1,6 +1,6 @@
-"""Reads and checks cluster.yaml: what the imitated cluster is called, who may do what, its node pools and images.
+"""Reads and checks cluster.yaml: names, users and permissions, node pools and images of the imitated cluster.
 
-A wrong file is refused with one line that names the file, the key and what is expected of it.
+The error for a wrong file is one line with the file, the key and the expected value.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ DEFAULT = Path(__file__).parent / "cluster.yaml"
 
 
 class ConfigError(Exception):
-    """The file says something that cannot be; the message is one line."""
+    """The file is invalid; the message is one line."""
 
 
 @dataclass(frozen=True)
 class User:
-    """Who a bearer token stands for. `verbs`: Kubernetes verbs, permissions of IAM, `*` for all."""
+    """The user of a bearer token. `verbs`: Kubernetes verbs, permissions of IAM, `*` for all."""
 
     name: str
     verbs: list[str]
 
     def may(self, verb: str) -> bool:
-        """Whether the user may use `verb`, on any resource of any namespace."""
+        """Returns whether the user may use `verb`, on any resource of any namespace."""
         return "*" in self.verbs or verb in self.verbs
 
 
@@ -36,7 +36,7 @@ class User:
 class NodePool:
     """A GKE node pool. `taints` as in a Node's spec; `allocatable` of one node, as Kubernetes quantities.
 
-    `scale_down_seconds`: how long a node is empty before it is removed; `out_of_resources`: its zone has no machines.
+    `scale_down_seconds`: until an empty node is removed; `out_of_resources`: its zone has no machines.
     """
 
     name: str
@@ -59,7 +59,7 @@ class NodePool:
 
 @dataclass(frozen=True)
 class Image:
-    """A container image: host directories under the mount points where a container of it finds them."""
+    """A container image: host directories by their mount points in a container."""
 
     name: str
     mounts: dict[str, Path]
@@ -76,11 +76,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Config:
-    """One cluster, as cluster.yaml describes it.
+    """The content of cluster.yaml.
 
-    `broken_images`: image -> what the registry says on a pull; `buckets`: of Cloud Storage, empty at first;
+    `broken_images`: image -> error of the registry on a pull; `buckets`: of Cloud Storage, empty at first;
     `private_clusters`, `dns_clusters`: names of the same cluster with other endpoints; `membership`: its name in a
-    fleet; `token_seconds`: how long an issued token is good for.
+    fleet; `token_seconds`: lifetime of an issued token.
     """
 
     project: str
@@ -100,7 +100,7 @@ class Config:
     token_seconds: int = 3600
 
     def user(self, authorization: str) -> User | None:
-        """Who sends a request with that Authorization header."""
+        """Returns the user of an Authorization header, None for an unknown token."""
         scheme, _, token = authorization.partition(" ")
         return self.tokens.get(token) if scheme == "Bearer" else None
 
@@ -116,7 +116,7 @@ KINDS: dict[type, str] = {
 
 
 def load(path: Path = DEFAULT) -> Config:
-    """Reads a cluster file. Raises ConfigError: no such file, no YAML, a wrong, missing or unknown key."""
+    """Reads a cluster file. Raises ConfigError for a missing file, invalid YAML, or a wrong, missing or unknown key."""
     try:
         config: Config = _build(Config, yaml.safe_load(path.read_text()), "")
     except (OSError, yaml.YAMLError) as error:
@@ -133,7 +133,7 @@ def load(path: Path = DEFAULT) -> Config:
 
 
 def _build(kind: Any, value: Any, where: str) -> Any:
-    """What stands in the file at `where`, as the type `kind`: a class of this module, or what it is made of."""
+    """Converts the value at `where` in the file to the type `kind`, a class of this module or a type of its fields."""
     outer: Any = dict if dataclasses.is_dataclass(kind) else get_origin(kind) or kind
     if outer is float and type(value) is int:
         value = float(value)

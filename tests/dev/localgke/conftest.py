@@ -1,4 +1,4 @@
-"""What the tests of the stand-in share: a running cluster for the real tools, and an API server in the test itself."""
+"""Shared by the tests of the stand-in: a running cluster for the real tools, and an API server in the test process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from localgke import config
 from localgke.store import Store
 
 TESTS = Path(__file__).parents[1]
-# The machine's kubectl, and the newer one among the tools of the tests.
+# The machine's kubectl, and the newer one in the venv.
 KUBECTLS = {name for name in (shutil.which("kubectl"), str(Path(sys.executable).parent / "kubectl")) if name}
 
 
@@ -35,7 +35,7 @@ def localgke(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running stand-in, and what to export to use it."""
+    """A running stand-in, and its environment variables."""
 
     state: Path
     env: dict[str, str]
@@ -48,7 +48,7 @@ class Cluster:
 
 
 def cluster_of(state: Path, *options: str | Path) -> Iterator[Cluster]:
-    """Starts a stand-in, and stops it."""
+    """Runs a stand-in."""
     started = localgke("start", "--state", state, *options)
     assert started.returncode == 0, started.stderr
     exports = (line.removeprefix("export ") for line in (state / "env").read_text().splitlines())
@@ -60,21 +60,21 @@ def cluster_of(state: Path, *options: str | Path) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One cluster for all tests that use the real tools; each test makes objects under names of its own."""
+    """One cluster for all tests that use the real tools; each test makes objects with its own names."""
     yield from cluster_of(tmp_path_factory.mktemp("localgke") / "state")
 
 
 @dataclass(frozen=True)
 class Kubectl:
-    """One kubectl to call; `name` makes the names of its objects its own."""
+    """A kubectl; `name` makes the names of its objects unique."""
 
     cluster: Cluster
     program: str
     number: int
 
     def __call__(self, *arguments: str, manifest: object = None, fails: bool = False) -> str:
-        """What it printed: stderr where it is to fail."""
-        stdin = json.dumps(manifest) if manifest else ""  # JSON is YAML, and is what --raw takes
+        """Runs kubectl; returns its stdout, or its stderr if it must fail."""
+        stdin = json.dumps(manifest) if manifest else ""  # JSON is YAML, and --raw requires it
         done = self.cluster.run(self.program, *arguments, stdin=stdin)
         assert (done.returncode != 0) is fails, done.stdout + done.stderr
         return done.stderr if fails else done.stdout
@@ -85,7 +85,7 @@ class Kubectl:
 
 @pytest.fixture(params=sorted(KUBECTLS))
 def kubectl(request: pytest.FixtureRequest, cluster: Cluster) -> Kubectl:
-    """Runs kubectl, once for each one that there is."""
+    """Each available kubectl."""
     return Kubectl(cluster, request.param, sorted(KUBECTLS).index(request.param))
 
 
@@ -94,13 +94,13 @@ Scenario = Callable[[test_utils.TestClient], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Api:
-    """An API server without controllers: nothing happens but what the test does."""
+    """An API server without controllers: only the test changes objects."""
 
     store: Store
     state: Path
 
     def run(self, scenario: Scenario) -> Any:
-        """The result of `scenario`, which is given an HTTP client that is logged in."""
+        """Returns the result of `scenario`, which gets an authenticated HTTP client."""
 
         async def main() -> Any:
             server = test_utils.TestServer(api_module.make_app(self.store, config.load(), self.state))
@@ -112,7 +112,7 @@ class Api:
 
 @pytest.fixture
 def api(tmp_path: Path) -> Api:
-    """An API server with the namespace `default` and nothing else."""
+    """An API server with only the namespace `default`."""
     store = Store()
     store.create("namespaces", {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "default"}})
     return Api(store, tmp_path)

@@ -1,8 +1,8 @@
-"""Imitates how the kubelet makes a container of a Pod's spec: its environment, command, volumes and user.
+"""Imitates how the kubelet makes a container from a Pod's spec: its environment, command, volumes and user.
 
-Imitated volumes: emptyDir, configMap, secret, each as a whole, and buckets of Cloud Storage FUSE. Of the security
-context: runAsUser and runAsNonRoot; no container here has any privileges, so allowPrivilegeEscalation: false,
-capabilities.drop: [ALL] and a seccomp profile are always honoured.
+Imitated volumes: emptyDir, configMap and secret without `items`, and buckets of Cloud Storage FUSE. Imitated fields of
+the security context: runAsUser and runAsNonRoot. No container has privileges, so allowPrivilegeEscalation: false,
+capabilities.drop: [ALL] and a seccomp profile always hold.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from localgke.store import Object, Store
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 REFERENCE = re.compile(r"\$(?:\$|\(([-._a-zA-Z0-9]+)\))")
 FIELD = re.compile(r"metadata\.(name|namespace|uid|(labels|annotations)\['(.+)'\])")
-# In a variable's source or in a volume -> the resource, and where its name stands.
+# Key in a variable's source or in a volume -> the resource, and the field with its name.
 SOURCES = {
     "configMapKeyRef": ("configmaps", "name"),
     "secretKeyRef": ("secrets", "name"),
@@ -32,16 +32,16 @@ NAMES = {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
 
 
 class CreateError(Exception):
-    """The container cannot be made of its spec as the cluster is now."""
+    """The container cannot be made with the current objects of the cluster."""
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:
-    """`$(NAME)` -> its value, where there is one; `$$` -> `$`."""
+    """Replaces `$(NAME)` by the value of the variable, if it is set, and `$$` by `$`."""
     return REFERENCE.sub(lambda match: "$" if match[1] is None else env.get(match[1], match[0]), text)
 
 
 def environment(store: Store, pod: Object, container: Object) -> dict[str, str]:
-    """The variables of a container: nothing of the host's. Raises CreateError."""
+    """Returns the variables of a container, none of the host's. Raises CreateError."""
     env = {"PATH": PATH, "HOSTNAME": hostname(pod)}
     for item in container.get("env", []):
         ((kind, source),) = item.get("valueFrom", {"value": None}).items()
@@ -68,7 +68,7 @@ def _field(pod: Object, path: str) -> str:
 
 
 def _data(store: Store, pod: Object, kind: str, source: Object) -> dict[str, bytes]:
-    """What the ConfigMap or Secret holds to which `source` refers. `kind`: a key of SOURCES."""
+    """Returns the data of the ConfigMap or Secret in `source`. `kind`: a key of SOURCES."""
     resource, key = SOURCES[kind]
     found = store.find(resource, pod["metadata"]["namespace"], source[key])
     if found is None:
@@ -82,14 +82,14 @@ def _data(store: Store, pod: Object, kind: str, source: Object) -> dict[str, byt
 
 
 def hostname(pod: Object) -> str:
-    """The host name of a Pod's containers."""
+    """Returns the host name of a Pod's containers."""
     return str(pod["spec"].get("hostname") or pod["metadata"]["name"][:63])
 
 
 def fill_volumes(store: Store, pod: Object, directory: Path, buckets: Path) -> None:
-    """Makes a directory for each volume of the Pod. Raises CreateError, with the volume, while something is missing.
+    """Makes a directory for each volume of the Pod. Raises CreateError, with the volume, while an object is missing.
 
-    `buckets`: the directory in which each one is a directory.
+    `buckets`: the directory with a directory for each bucket.
     """
     for volume in pod["spec"].get("volumes", []):
         target = directory / volume["name"]
@@ -113,7 +113,7 @@ def fill_volumes(store: Store, pod: Object, directory: Path, buckets: Path) -> N
 
 
 def _check_bucket(pod: Object, volume: str, bucket: Path) -> None:
-    """GKE adds to the Pod what mounts the bucket, if an annotation asks for it."""
+    """Raises CreateError without the annotation for which GKE adds the FUSE sidecar, or without the bucket."""
     if pod["metadata"].get("annotations", {}).get(BUCKET_ANNOTATION) != "true":
         raise CreateError(f'"{volume}" : rpc error: failed to find the sidecar container in Pod spec')
     if not bucket.is_dir():
@@ -123,7 +123,7 @@ def _check_bucket(pod: Object, volume: str, bucket: Path) -> None:
 
 
 def make_spec(store: Store, pod: Object, container: Object, image: Image, directory: Path, log: Path) -> Container:
-    """The sandbox for a container. `directory`: the Pod's `hosts` and `volumes`; `log`: its termination log.
+    """Returns the sandbox of a container. `directory` has the Pod's `hosts` and `volumes`; `log`: its termination log.
 
     Raises CreateError.
     """

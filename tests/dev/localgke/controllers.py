@@ -1,6 +1,6 @@
-"""Imitates the control plane's loops and the nodes: everything that moves without a request to the API.
+"""Imitates the control loops and the nodes: all changes that happen without a request to the API.
 
-A real cluster has one process for each; here one loop calls them in turn, after every change and when time is up.
+A real cluster has a process for each; here one loop calls them in turn, after every change and when one is due.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from localgke.store import Store
 
 
 async def run(store: Store, config: Config, state: Path) -> None:
-    """Runs until cancelled; then every container is dead. `state`: a directory for logs and volumes.
+    """Runs until cancelled, then kills every container. `state`: a directory for logs and volumes.
 
-    Raises what goes wrong in any controller, first of all SandboxError where this machine cannot make containers.
+    Raises any error of a controller, and SandboxError if this machine cannot make containers.
     """
     node_pools, kubelet = NodePools(store, config), Kubelet(store, config, state)
     job_controller = JobController(store, config.settings.backoff_seconds)
@@ -44,6 +44,6 @@ async def run(store: Store, config: Config, state: Path) -> None:
 
 
 async def _change(store: Store, version: str) -> None:
-    """Returns after the next change of anything but events."""
-    with contextlib.suppress(ApiError):  # more changes than the store remembers
+    """Returns after the next change of an object other than an event."""
+    with contextlib.suppress(ApiError):  # more changes than the history of the store
         await store.watch(version, lambda change: change.resource != "events").__anext__()

@@ -21,7 +21,7 @@ MAP = "map[string]"
 
 
 class Field(NamedTuple):
-    """What fields.yaml says of one field; a default of None is none."""
+    """The entry of fields.yaml for a field; default: None without one."""
 
     type: str
     required: bool
@@ -41,7 +41,7 @@ TYPES: dict[str, dict[str, Field]] = {
 
 
 def decode(resource: Resource, body: object) -> Object:
-    """The object in a request's body, with its defaults. Unknown fields are refused, whatever fieldValidation says.
+    """Returns the object in a request's body, with its defaults. Refuses unknown fields, whatever fieldValidation is.
 
     Raises BadRequest for a wrong kind, name or type of a field, Invalid for a missing or wrong value.
     """
@@ -67,7 +67,7 @@ def decode(resource: Resource, body: object) -> Object:
 
 
 class _Unreadable(Exception):  # noqa: N818 - it never leaves this module
-    """A body that is of another form than its kind."""
+    """A body does not have the form of its kind."""
 
 
 class _Reader:
@@ -76,7 +76,7 @@ class _Reader:
         self.unknown: list[str] = []
 
     def read(self, type_: str, value: Any, path: str, owner: str) -> Any:
-        """The value of a field. `owner`: the Go type that has it."""
+        """Returns the value of a field. `owner`: the Go type that has it."""
         if type_ == "any":
             return value
         if type_ == "unset":
@@ -110,7 +110,7 @@ class _Reader:
         self.unknown += [_at(path, name) for name in value if name not in fields]
         obj = {}
         for name, field in fields.items():
-            # The empty text is what Go clients write for a text that is not set.
+            # Go clients send an empty text for an unset text.
             item = field.default if value.get(name) in (None, "") else value[name]
             if field.required and item in (None, "", [], {}):
                 self.findings.required(_at(path, name))
@@ -120,7 +120,7 @@ class _Reader:
 
     @staticmethod
     def _expect(type_: str, value: Any, path: str, owner: str) -> Any:
-        """The value, if it can be decoded into that Go type."""
+        """Returns the value if it can be decoded into a Go type. Raises _Unreadable."""
         kind = SCALARS.get(type_) or (list if type_.startswith("[]") else dict)
         given = JSON_NAMES[type(value)]
         if type(value) is kind:

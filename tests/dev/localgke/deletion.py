@@ -1,4 +1,4 @@
-"""Imitates what a deletion does at once: preconditions, finalizers, grace periods. The controllers do the rest."""
+"""Imitates the immediate part of a deletion: preconditions, finalizers, grace periods. The controllers do the rest."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def delete(
     finalizer: str = "",
     preconditions: dict[str, str] | None = None,
 ) -> Object:
-    """Asks for the end of an object, and returns it. It goes at once, or when its finalizers (with `finalizer`, one
-    more) are taken away and, for a running Pod, the kubelet has stopped it.
+    """Requests the deletion of an object, and returns it. It is removed at once, or when its finalizers (`finalizer` is
+    added to them) are removed and, for a running Pod, the kubelet has stopped it.
 
-    `grace`: seconds for a Pod to stop in; by default what its spec says. A second call can only shorten it.
+    `grace`: seconds until a Pod must stop, by default of its spec. A second call can only shorten it.
     `preconditions`: the uid and the resourceVersion that the object must have. Raises NotFound, Conflict.
     """
     obj = store.get(resource, namespace, name)
@@ -44,9 +44,9 @@ def delete(
 
 
 def has_ended(meta: Object) -> None:
-    """Takes the grace period from an object that is being deleted: nothing of it runs any more.
+    """Removes the grace period from an object that is being deleted, because nothing of it runs any more.
 
-    As on a real cluster its deletionTimestamp goes back by what it had.
+    As on a real cluster, this moves its deletionTimestamp back by the grace period.
     """
     end = datetime.fromisoformat(meta["deletionTimestamp"].replace("Z", "+00:00"))
     end -= timedelta(seconds=meta["deletionGracePeriodSeconds"])
@@ -54,7 +54,7 @@ def has_ended(meta: Object) -> None:
 
 
 def check_preconditions(obj: Object, preconditions: dict[str, str]) -> None:
-    """Raises Conflict for an object that has not the uid and the resourceVersion it must have."""
+    """Raises Conflict for an object without the required uid and resourceVersion."""
     meta, group = obj["metadata"], obj["apiVersion"].rpartition("/")[0]
     for field, (name, cause) in PRECONDITIONS.items():
         if preconditions.get(field, meta[field]) != meta[field]:
@@ -64,14 +64,14 @@ def check_preconditions(obj: Object, preconditions: dict[str, str]) -> None:
 
 
 def delete_as_asked(store: Store, target: Target, options: dict[str, Any]) -> Object:
-    """Answers a DELETE request with these DeleteOptions: the object while something still holds it, else a Status.
+    """Answers a DELETE request with these DeleteOptions: with the object while it still exists, otherwise a Status.
 
     Raises what `delete` raises, Invalid and NotImplemented for other options.
     """
     if options.keys() - OPTIONS:
         raise not_imitated(f"the delete option {', '.join(sorted(options.keys() - OPTIONS))}")
     resource, where = target.resource, (target.resource.name, target.namespace, target.name)
-    # The default of batch/v1, kept for the sake of old clients: Pods stay behind.
+    # The default of batch/v1, kept for old clients: Pods are orphaned.
     policy = options.get("propagationPolicy") or ("Orphan" if resource.kind == "Job" else "Background")
     if policy not in FINALIZERS:
         message = f'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "{policy}"'
@@ -90,7 +90,7 @@ def delete_as_asked(store: Store, target: Target, options: dict[str, Any]) -> Ob
 
 
 def _grace_seconds(pod: Object, asked: int | None) -> int:
-    """How long the kubelet lets the containers finish; none runs in a Pod without a node, or in an ended one."""
+    """Returns the grace period of a Pod in seconds: 0 without a node or when it has ended, since no container runs."""
     if not pod["spec"].get("nodeName") or pod["status"]["phase"] in ("Succeeded", "Failed"):
         return 0
     return int(pod["spec"].get("terminationGracePeriodSeconds", 30) if asked is None else asked)

@@ -1,7 +1,7 @@
-"""Imitates what takes Pods from their nodes: the Eviction API, taints, and the end of a node.
+"""Imitates disruptions of Pods: the Eviction API, taints, and the removal of a node.
 
-There are no PodDisruptionBudgets, so no eviction has to wait. The Pods of a node that is gone are ended at once, where
-a real cluster gives it 40 s to come back; a toleration holds for ever, whatever its tolerationSeconds.
+There are no PodDisruptionBudgets, so no eviction has to wait. The Pods of a removed node are ended at once; a real
+cluster waits 40 s for the node. A toleration has no time limit, whatever its tolerationSeconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from localgke.resources import Resource, Target
 from localgke.store import Object, Store, now
 
 EVICTION = Resource("policy", "evictions", "Eviction", ())
-# A machine that Google takes back: its kubelet ends its Pods, and then the node is removed.
+# The taint of a preempted machine: its kubelet ends its Pods, and then the node is removed.
 SHUTDOWN_TAINT = "cloud.google.com/impending-node-termination"
 SHUTDOWN_SECONDS = 15  # for its Pods
 SHUTDOWN_MESSAGE = "Pod was terminated in response to imminent node shutdown."
@@ -22,7 +22,7 @@ UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedul
 
 
 def evict(store: Store, target: Target, body: object) -> Object:
-    """Marks a Pod as disrupted and deletes it; the Status that the API server answers with.
+    """Marks a Pod as disrupted and deletes it; returns the Status of the answer.
 
     Raises BadRequest, NotFound, Conflict.
     """
@@ -39,7 +39,7 @@ def evict(store: Store, target: Target, body: object) -> Object:
 
 
 def taint_cordoned(store: Store) -> None:
-    """Call it whenever a node has changed."""
+    """Taints cordoned nodes. Call it whenever a node has changed."""
     for node in store.list(NODES):
         spec = node["spec"]
         others = [taint for taint in spec.get("taints", []) if taint["key"] != UNSCHEDULABLE["key"]]
@@ -50,7 +50,7 @@ def taint_cordoned(store: Store) -> None:
 
 
 def end_homeless(store: Store) -> None:
-    """Ends the Pods that may not stay where they are, or whose node is gone; call it whenever a node has changed."""
+    """Ends Pods that do not tolerate a taint of their node, or whose node is removed. Call it after a node changed."""
     taints = {node["metadata"]["name"]: node["spec"].get("taints", []) for node in store.list(NODES)}
     for pod in store.list(PODS):
         node = pod["spec"].get("nodeName")
@@ -67,7 +67,7 @@ def end_homeless(store: Store) -> None:
 
 
 def shut_down(store: Store) -> None:
-    """Ends the Pods of nodes that Google takes back, then the nodes; call it whenever a Pod or a node has changed."""
+    """Ends the Pods of preempted nodes, then removes the nodes. Call it whenever a Pod or a node has changed."""
     for node in store.list(NODES):
         if not any(taint["key"] == SHUTDOWN_TAINT for taint in node["spec"].get("taints", [])):
             continue
@@ -84,13 +84,13 @@ def shut_down(store: Store) -> None:
 
 
 def is_shut_down(pod: Object) -> bool:
-    """Whether the kubelet ends the Pod because its node shuts down."""
+    """Returns whether the kubelet ends the Pod because its node shuts down."""
     found = condition(pod, "DisruptionTarget")
     return found is not None and found["reason"] == "TerminationByKubelet"
 
 
 def tolerates(pod: Object, taint: Object) -> bool:
-    """Whether one of the Pod's tolerations is for that taint."""
+    """Returns whether one of the Pod's tolerations is for that taint."""
     return any(_matches(toleration, taint) for toleration in pod["spec"].get("tolerations", []))
 
 

@@ -1,7 +1,7 @@
 """Imitates the cluster's DNS: the names of headless Services and of their Pods. A container finds them in /etc/hosts.
 
-As on a real cluster, HOSTNAME.SERVICE stands for a Pod that the Service selects and that names it as its subdomain. A
-name is there once the Pod is ready, or with publishNotReadyAddresses once it has an address.
+As on a real cluster, HOSTNAME.SERVICE is the name of a Pod that the Service selects and whose subdomain is the Service.
+A name exists once the Pod is ready, or with publishNotReadyAddresses once it has an address.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ DOMAIN = "svc.cluster.local"
 
 
 class Record(NamedTuple):
-    """That a name of a namespace stands for an address."""
+    """A name in a namespace, and its address."""
 
     namespace: str
     name: str
@@ -23,7 +23,7 @@ class Record(NamedTuple):
 
 
 def records(store: Store) -> list[Record]:
-    """Every name there is now."""
+    """Returns all current names."""
     return [
         Record(service["metadata"]["namespace"], name, pod["status"]["podIP"])
         for service in store.list("services")
@@ -49,7 +49,7 @@ def _names(service: Object, pod: Object) -> list[str]:
 
 
 def hosts(pod: Object, found: list[Record]) -> str:
-    """The /etc/hosts of a Pod's containers. Short names are those of its own namespace, as with its search domains."""
+    """Returns the /etc/hosts of a Pod's containers. Short names are of its own namespace, as with search domains."""
     lines = ["127.0.0.1 localhost", f"127.0.0.1 {pod['spec'].get('hostname') or pod['metadata']['name']}"]
     for record in found:
         space = f"{record.name}.{record.namespace}"

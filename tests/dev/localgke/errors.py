@@ -33,7 +33,7 @@ class ApiError(Exception):
         self.details = details
 
     def status(self) -> dict[str, Any]:
-        """The `Status` object that the API server answers with."""
+        """Returns the `Status` object that the API server answers with."""
         details = {"details": self.details} if self.details else {}
         return {
             "kind": "Status",
@@ -48,26 +48,26 @@ class ApiError(Exception):
 
 
 def about(resource: str, name: str) -> dict[str, str]:
-    """The StatusDetails of an object; `resource` is the full name, e.g. `jobs.batch`."""
+    """Returns the StatusDetails of an object; `resource` is the full name, e.g. `jobs.batch`."""
     kind, _, group = resource.partition(".")
     return {key: value for key, value in (("name", name), ("group", group), ("kind", kind)) if value}
 
 
 def not_found(resource: str, name: str) -> ApiError:
-    """The error for an object that does not exist, e.g. `jobs.batch "x" not found`."""
+    """Returns the error for an object that does not exist, e.g. `jobs.batch "x" not found`."""
     return ApiError("NotFound", f'{resource} "{name}" not found', **about(resource, name))
 
 
 def already_exists(resource: str, name: str) -> ApiError:
-    """The error for a create under a name that is taken."""
+    """Returns the error for a create with an existing name."""
     return ApiError("AlreadyExists", f'{resource} "{name}" already exists', **about(resource, name))
 
 
 def conflict(resource: str, name: str, why: str) -> ApiError:
-    """The error for a write that was meant for another version, or another object, than the stored one."""
+    """Returns the error for a write to another version, or another object, than the stored one."""
     return ApiError("Conflict", f'Operation cannot be fulfilled on {resource} "{name}": {why}', **about(resource, name))
 
 
 def not_imitated(what: str) -> ApiError:
-    """The refusal of what a real cluster has and this stand-in has not; never accept and ignore."""
+    """Returns the error for a feature of a real cluster that the stand-in lacks. Never accept and ignore a feature."""
     return ApiError("NotImplemented", f"localgke does not imitate {what}; a real cluster would take it")

@@ -1,4 +1,4 @@
-"""Imitates podFailurePolicy of a Job: what may stand in it, and what it makes of a Pod that failed."""
+"""Imitates podFailurePolicy of a Job: its validation, and its action for a failed Pod."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ STATUSES = ["False", "True", "Unknown"]
 
 
 class Verdict(NamedTuple):
-    """What becomes of a failed Pod: one of ACTIONS, and for FailJob the message of the Job's condition."""
+    """The action for a failed Pod, one of ACTIONS, and for FailJob the message of the Job's condition."""
 
     action: str
     message: str = ""
 
 
 def judge(job: Object, pod: Object) -> Verdict:
-    """What the first rule that matches a failed Pod of the Job says; the failure counts where none does."""
+    """Returns the verdict of the first rule that matches a failed Pod of the Job; without one the failure counts."""
     for i, rule in enumerate(job["spec"].get("podFailurePolicy", {}).get("rules", [])):
         if "onExitCodes" in rule:
             found = _match_exit_codes(pod, rule["onExitCodes"])
@@ -56,7 +56,7 @@ def _full_name(pod: Object) -> str:
 
 
 def check(findings: Findings, spec: Object) -> None:
-    """Checks the podFailurePolicy in the spec of a Job, and what it asks of the other fields."""
+    """Checks the podFailurePolicy in the spec of a Job, and the fields that it requires."""
     path, rules = "spec.podFailurePolicy.rules", spec["podFailurePolicy"].get("rules", [])
     findings.at_most(path, rules, MAX_RULES)
     names = {container["name"] for container in spec["template"]["spec"]["containers"]}

@@ -1,4 +1,4 @@
-"""Imitates a fleet: its memberships (GKE Hub), Connect gateway's credentials, and what gcloud asks of the project."""
+"""Imitates a fleet: its memberships (GKE Hub), Connect gateway's credentials, and the project requests of gcloud."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ GENERATE = "gkehub.gateway.generateCredentials"
 
 
 def gateway_prefix(config: Config) -> str:
-    """What the paths of the Kubernetes API begin with at Connect gateway."""
+    """Returns the prefix of the paths of the Kubernetes API at Connect gateway."""
     return f"/v1/projects/{PROJECT_NUMBER}/locations/{config.location}/gkeMemberships/{config.membership}"
 
 
 def make_app(config: Config, tokens: Tokens, gateway: str) -> web.Application:
-    """GKE Hub, Connect gateway's credentials and the Resource Manager in one application; `gateway` is HOST:PORT."""
+    """Returns an application with GKE Hub, Connect gateway's credentials and Resource Manager; `gateway`: HOST:PORT."""
     server = _Server(config, tokens, gateway)
     app = web.Application()
     app.router.add_get("/v1/projects/{project}", server.project)

@@ -1,8 +1,8 @@
-"""Imitates the garbage collector: what becomes of objects whose owner is gone or going.
+"""Imitates the garbage collector: it handles objects whose owner is deleted or being deleted.
 
-Background: they are deleted once every owner is gone. Foreground: the owner waits, by a finalizer, until those that
-block its deletion are gone. Orphan: they lose the reference to the owner and stay. As the collector of Pods has it, one
-that is deleted before it has a node has failed: no kubelet will say how it ended.
+Background: objects are deleted once every owner is deleted. Foreground: a finalizer keeps the owner until the objects
+that block its deletion are deleted. Orphan: the objects lose the reference to the owner and stay. As with the Pod
+garbage collector, a Pod that is deleted before it has a node fails, because no kubelet will report its end.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def sync(store: Store) -> None:
 
 
 def _owners(obj: Object) -> dict[str, bool]:
-    """The uid of each owner, and whether the object blocks its deletion."""
+    """Returns the uid of each owner, and whether the object blocks its deletion."""
     references = obj["metadata"].get("ownerReferences", [])
     return {item["uid"]: item.get("blockOwnerDeletion", False) for item in references}
 
 
 def _ends_with(obj: Object, finalizer: str) -> bool:
-    """Whether the object is being deleted and `finalizer` says how."""
+    """Returns whether the object is being deleted and `finalizer` says how."""
     meta = obj["metadata"]
     return "deletionTimestamp" in meta and finalizer in meta.get("finalizers", [])

@@ -1,6 +1,6 @@
 """Imitates the GKE API as far as `gcloud container clusters get-credentials` needs it: clusters, found or listed.
 
-All clusters of the file are the same one, which is reached in different ways.
+All clusters of the file are the same cluster with different endpoints.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ CLUSTERS = "/v1/projects/{project}/locations/{location}/clusters{cluster:(/[^/]+
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """HOST:PORT of the ways to the Kubernetes API. `silent` accepts connections and never answers; without it and `dns`
-    there is one cluster with one endpoint.
+    """HOST:PORT of the endpoints of the Kubernetes API. `silent` accepts connections and never answers; without it and
+    `dns` there is one cluster with one endpoint.
     """
 
     public: str
@@ -31,7 +31,7 @@ class Endpoints:
 
 
 def make_app(config: Config, tokens: Tokens, endpoints: Endpoints, ca: Path) -> web.Application:
-    """The GKE API as an aiohttp application; `ca` is the CA certificate of the Kubernetes API."""
+    """Returns the GKE API as an aiohttp application; `ca` is the CA certificate of the Kubernetes API."""
     server = _Server(config, tokens, endpoints, base64.b64encode(ca.read_bytes()).decode())
     app = web.Application()
     app.router.add_get(CLUSTERS, server.find)
@@ -72,7 +72,7 @@ class _Server:
         return cluster
 
     async def find(self, request: web.Request) -> web.Response:
-        """One cluster by its name, or all of a location (`-`: of any), with which gcloud says where else one may be."""
+        """Answers with a cluster, or with all clusters of a location (`-`: of all), which gcloud suggests in errors."""
         project, location, name = (request.match_info[key] for key in ("project", "location", "cluster"))
         permission = "container.clusters.get" if name else "container.clusters.list"
         path = request.path.removeprefix("/v1/")
@@ -93,7 +93,7 @@ class _Server:
 def _node_pool(pool: NodePool) -> dict[str, Any]:
     labels = dict(pool.labels)
     config: dict[str, Any] = {"machineType": "e2-standard-4", "labels": labels, "spot": pool.spot}
-    # The API has other names of the effects, and what Kubernetes calls a label of the GPU is a field.
+    # The API has other names for the effects, and a field for the GPU, which is a label in Kubernetes.
     config["taints"] = [{**taint, "effect": "NO_SCHEDULE"} for taint in pool.taints]
     if (gpu := labels.pop("cloud.google.com/gke-accelerator", "")) and "nvidia.com/gpu" in pool.allocatable:
         config["accelerators"] = [{"acceleratorType": gpu, "acceleratorCount": pool.allocatable["nvidia.com/gpu"]}]

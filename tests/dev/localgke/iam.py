@@ -13,14 +13,16 @@ PERMISSION = "iam.serviceAccounts.getAccessToken"
 
 
 def make_app(tokens: Tokens) -> web.Application:
-    """The IAM credentials API as an aiohttp application."""
+    """Returns the IAM credentials API as an aiohttp application."""
 
     async def generate(request: web.Request) -> web.Response:
         user = tokens.user(request.headers.get("Authorization", ""))
         if user is None:
             return unauthenticated()
         account = tokens.named(request.match_info["account"])
-        if account is None or not user.may(PERMISSION):  # as real: it does not tell whether the account exists
+        if account is None or not user.may(
+            PERMISSION
+        ):  # as in IAM, the answer does not reveal whether the account exists
             return denied(PERMISSION, request.path.removeprefix("/v1/").partition(":")[0])
         token = tokens.issue(account)
         end = datetime.now(timezone.utc) + timedelta(seconds=token.seconds)

@@ -1,4 +1,4 @@
-"""Imitates what the API server generates, completes and checks in a Job."""
+"""Imitates how the API server generates, completes and checks the fields of a Job."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _check_hostname(findings: Findings, name: str, spec: Object) -> None:
 
 
 def check_update(findings: Findings, old: Object, job: Object) -> None:
-    """Checks that nothing changes in a Job but what may."""
+    """Checks that only mutable fields of a Job change."""
     before, spec = old["spec"], job["spec"]
     if spec.get("completions") != before.get("completions"):
         if spec["completionMode"] != "Indexed":
@@ -113,7 +113,7 @@ def check_update(findings: Findings, old: Object, job: Object) -> None:
 
 
 def _is_idle(job: Object) -> bool:
-    """Whether the Job is suspended and runs nothing: then its Pods may be told to go elsewhere, or to take more."""
+    """Returns whether the Job is suspended without Pods: scheduling and resources of its template may change."""
     status = job["status"]
     suspended = "startTime" not in status or is_true(job, "Suspended")
     return bool(job["spec"]["suspend"] and suspended and not status.get("active"))

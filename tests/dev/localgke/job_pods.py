@@ -1,4 +1,4 @@
-"""Imitates how the Job controller makes Pods of a Job's template, and how it tells what has become of them."""
+"""Imitates how the Job controller makes Pods from a Job's template, and how it classifies them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
 
 
 def new_pod(job: Object, index: int | None, failures: int = 0) -> Object:
-    """A Pod of the Job's template, for a completion index, which has failed so often, or for none."""
+    """Returns a Pod from the Job's template, for a completion index with its number of failures, or without one."""
     meta, template = job["metadata"], copy.deepcopy(job["spec"]["template"])
     pod_meta, spec = template.setdefault("metadata", {}), template["spec"]
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": meta["name"], "uid": meta["uid"]}
@@ -43,12 +43,12 @@ def new_pod(job: Object, index: int | None, failures: int = 0) -> Object:
 
 
 def index_of(pod: Object) -> int:
-    """The completion index of a Pod of an Indexed Job; -1 where somebody has written something else there."""
+    """Returns the completion index of a Pod of an Indexed Job, -1 if the annotation is invalid."""
     return _number(pod, INDEX, -1)
 
 
 def index_failures(pod: Object) -> int:
-    """How often the completion index of a Pod failed before it."""
+    """Returns how often the completion index of a Pod failed before this Pod."""
     return _number(pod, INDEX_FAILURES, 0)
 
 
@@ -58,38 +58,38 @@ def _number(pod: Object, annotation: str, default: int) -> int:
 
 
 def is_indexed(job: Object) -> bool:
-    """Whether each Pod of the Job has an index."""
+    """Returns whether each Pod of the Job has an index."""
     return bool(job["spec"].get("completionMode") == "Indexed")
 
 
 def replaces_only_failed(job: Object) -> bool:
-    """Whether a Pod that is being deleted counts, and is replaced, only once it has ended."""
+    """Returns whether a Pod that is being deleted counts, and is replaced, only after it has ended."""
     return job["spec"].get("podReplacementPolicy") == "Failed" or "podFailurePolicy" in job["spec"]
 
 
 def has_failed(job: Object, pod: Object) -> bool:
-    """Whether the Pod is a failure for the Job by now."""
+    """Returns whether the Pod is a failure for the Job by now."""
     phase, deleted = pod["status"]["phase"], "deletionTimestamp" in pod["metadata"]
     return phase == "Failed" or (deleted and phase != "Succeeded" and not replaces_only_failed(job))
 
 
 def is_terminating(pod: Object) -> bool:
-    """Whether somebody asked the Pod to end, and it has not."""
+    """Returns whether the Pod is being deleted and has not ended."""
     return "deletionTimestamp" in pod["metadata"] and pod["status"]["phase"] not in TERMINAL
 
 
 def is_uncounted(pod: Object) -> bool:
-    """Whether the status of the Job does not count the Pod yet."""
+    """Returns whether the status of the Job does not count the Pod yet."""
     return FINALIZER in pod["metadata"].get("finalizers", [])
 
 
 def restarts(pod: Object) -> int:
-    """How often the containers of a Pod were started again, together."""
+    """Returns the sum of the restarts of a Pod's containers."""
     return sum(item["restartCount"] for item in pod["status"].get("containerStatuses", []))
 
 
 def by_value(pods: Iterable[Object]) -> list[Object]:
-    """Active Pods, those first of which the least is lost: without a node, pending, not ready, restarted, new."""
+    """Returns active Pods, the least valuable first: without a node, pending, not ready, restarted, new."""
     newest_first = sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
 
     def value(pod: Object) -> tuple[bool, bool, bool, int]:

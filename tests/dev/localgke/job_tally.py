@@ -1,4 +1,4 @@
-"""Imitates what the Job controller adds up: the Pods that have ended, and how long to wait for the next one."""
+"""Imitates how the Job controller counts finished Pods, and its backoff before the next Pod."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ MAX_BACKOFF_SECONDS = 600.0
 
 
 class Retry(NamedTuple):
-    """That an index is to have another Pod: after which one, by its uid, and how often the index has failed."""
+    """A retry of an index: the uid of the failed Pod, and the number of failures of the index."""
 
     uid: str
     failures: int
 
 
 class Tally:
-    """Where a Job stands: its Pods, and how many have succeeded and failed, whether its status counts them or not."""
+    """The progress of a Job: its Pods, and the numbers that succeeded and failed, also those not yet in its status."""
 
     def __init__(self, job: Object, pods: list[Object]):
         status, new = job["status"], [pod for pod in pods if is_uncounted(pod)]
@@ -52,7 +52,7 @@ class Tally:
             self._count_by_index(job)
 
     def _count_by_index(self, job: Object) -> None:
-        """Tells the indexes that have failed for good from those of which a failed Pod is to be followed by another."""
+        """Separates the indexes that have finally failed from those that get another Pod."""
         self.failed_indexes = {*parse_indexes(job["status"].get("failedIndexes", ""))}
         followed = {*self.indexes, *map(index_of, [*self.active, *self.terminating])}
         for pod in self.new_failed:
@@ -67,7 +67,7 @@ class Tally:
 
 
 class Backoff:
-    """How long a Job waits before it makes another Pod: longer with every failure since the last success."""
+    """The delay before a Job makes another Pod, which grows with every failure since the last success."""
 
     def __init__(self, first_seconds: float):
         self._first_seconds = first_seconds
@@ -76,7 +76,7 @@ class Backoff:
         self._retries: dict[str, float] = {}  # uid of a failed Pod of an index -> when it was first seen
 
     def note(self, tally: Tally) -> None:
-        """Takes the Pods into account that have ended; to be told of each once."""
+        """Counts the Pods that have ended since the last call."""
         if tally.new_succeeded:
             self._failures = 0
         elif tally.new_failed:
@@ -84,13 +84,13 @@ class Backoff:
             self._last_failure = time.monotonic()
 
     def remaining(self) -> float:
-        """Seconds until the next Pod may be made; 0 when it may be made now."""
+        """Returns seconds until the next Pod may be made; 0 when it may be made now."""
         if not self._failures:
             return 0.0
         return self._left(self._last_failure, self._failures)
 
     def remaining_of(self, retry: Retry | None) -> float:
-        """The same for one index of a Job with backoffLimitPerIndex; None: it has not failed."""
+        """Returns the same for an index of a Job with backoffLimitPerIndex; None: it has not failed."""
         if retry is None:
             return 0.0
         return self._left(self._retries.setdefault(retry.uid, time.monotonic()), max(1, retry.failures))

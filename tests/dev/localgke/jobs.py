@@ -1,7 +1,8 @@
 """Imitates the Job controller.
 
-As in Kubernetes 1.36: https://kubernetes.io/docs/concepts/workloads/controllers/job/. Its first delay between retries
-is a setting. Not imitated, so refused by the API: successPolicy, managedBy, manualSelector, a change of completions.
+It follows Kubernetes 1.36: https://kubernetes.io/docs/concepts/workloads/controllers/job/. The first delay between
+retries is a setting. The API refuses what is not imitated: successPolicy, managedBy, manualSelector, a change of
+completions.
 """
 
 from __future__ import annotations
@@ -40,11 +41,11 @@ from localgke.objects import (
 from localgke.store import Object, Store, now
 
 COMPONENT = "job-controller"
-GOALS = {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"}  # what is decided -> what it becomes
+GOALS = {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"}  # interim condition -> terminal condition
 
 
 class Goal(NamedTuple):
-    """What is decided about a Job: one of GOALS, with the reason and the message of its conditions."""
+    """The decided end of a Job: one of GOALS, with the reason and the message of its conditions."""
 
     kind: str
     reason: str
@@ -69,7 +70,7 @@ class JobController:
         self._backoffs: dict[str, Backoff] = {}
 
     def sync(self) -> float | None:
-        """Brings every Job a step on. Returns in how many seconds time alone will bring the next one."""
+        """Advances every Job by a step. Returns the seconds until the next step without a change, None without one."""
         jobs = self._store.list(JOBS)
         unfinished = {job["metadata"]["uid"] for job in jobs if not verdict(job)}
         self._backoffs = {uid: backoff for uid, backoff in self._backoffs.items() if uid in unfinished}
@@ -102,11 +103,11 @@ class JobController:
         return seconds
 
     def _pods(self, uid: str) -> list[Object]:
-        """The Pods that a Job controls."""
+        """Returns the Pods that a Job controls."""
         return self._store.list(PODS, matches=lambda pod: uid in _owners(pod))
 
     def _decide(self, job: Object, tally: Tally) -> Goal | None:
-        """What was decided before, or a failure that is one by now."""
+        """Returns the goal that was decided before, or a failure that has occurred since."""
         spec, limit = job["spec"], job["spec"].get("backoffLimit", 6)
         if kind := next((kind for kind in GOALS if is_true(job, kind)), None):
             decided = condition(job, kind) or {}
@@ -128,14 +129,14 @@ class JobController:
 
     @staticmethod
     def _seconds_left(job: Object) -> float | None:
-        """Until activeDeadlineSeconds are over, at least 0; None where there is no such moment."""
+        """Returns the seconds until the active deadline, at least 0; None without a deadline."""
         seconds, started = job["spec"].get("activeDeadlineSeconds"), job["status"].get("startTime")
         if seconds is None or started is None or job["spec"].get("suspend"):
             return None
         return seconds_until(started, seconds)
 
     def _manage(self, job: Object, tally: Tally, backoff: Backoff) -> float | None:
-        """Deletes the Pods that are too many, or creates those that are missing; the wait is as in `sync`."""
+        """Deletes surplus Pods, or creates missing ones; returns a time as `sync` does."""
         spec = job["spec"]
         parallelism: int = spec.get("parallelism", 1)
         completions: int | None = spec.get("completions")
@@ -148,7 +149,7 @@ class JobController:
         deadline = self._seconds_left(job)
         surplus = by_value(tally.active)[: max(0, len(tally.active) - wanted)]
         if surplus:
-            self._delete(job, self._release(surplus))  # not counted: no failures
+            self._delete(job, self._release(surplus))  # they do not count as failures
             return deadline
         ending = tally.terminating if replaces_only_failed(job) else []
         missing = wanted - len(tally.active) - len(ending)
@@ -176,7 +177,7 @@ class JobController:
             record(self._store, job, COMPONENT, "Normal", "SuccessfulDelete", message)
 
     def _release(self, pods: Iterable[Object]) -> list[Object]:
-        """Lets go of Pods that are counted, or are never to be."""
+        """Removes the finalizer from Pods that are counted, or will not be."""
         return [self._store.update(PODS, without_finalizer(pod, FINALIZER)) for pod in pods]
 
     def _suspend_or_resume(self, job: Object) -> None:
@@ -191,9 +192,9 @@ class JobController:
             status["startTime"] = now()
 
     def _track(self, job: Object, tally: Tally, goal: Goal | None) -> None:
-        """Brings the status up to date, counts the Pods that have ended and lets go of them, and ends the Job.
+        """Updates the status, counts the finished Pods and removes their finalizers, and ends the Job.
 
-        A client sees two steps: Pods are listed as uncounted until nothing but the status remembers them.
+        A client sees two steps: Pods are in uncountedTerminatedPods until their finalizers are removed.
         """
         status, pods = job["status"], self._pods(job["metadata"]["uid"])
         active = [pod for pod in pods if is_active(pod)]
@@ -228,12 +229,12 @@ class JobController:
 
     @staticmethod
     def _ended(job: Object, pods: list[Object], goal: Goal | None) -> dict[str, list[str]]:
-        """The uids of those that are to be counted. When a Job fails, what still runs has failed with it."""
+        """Returns the uids of the Pods to count. When a Job fails, its running Pods count as failed."""
         ended: dict[str, list[str]] = {"succeeded": [], "failed": []}
         for pod in pods:
             uid, succeeded = pod["metadata"]["uid"], pod["status"]["phase"] == "Succeeded"
             failed = not succeeded and (has_failed(job, pod) or (goal and goal.kind == "FailureTarget"))
-            if succeeded and not is_indexed(job):  # else its index was counted
+            if succeeded and not is_indexed(job):  # otherwise its index was counted
                 ended["succeeded"].append(uid)
             elif failed and judge(job, pod).action != "Ignore":
                 ended["failed"].append(uid)
@@ -248,7 +249,7 @@ class JobController:
             record(self._store, job, COMPONENT, "Warning", goal.reason, goal.message)
 
     def _write(self, job: Object) -> Object:
-        """Stores the status; what is empty in it is left out, as in the API's JSON."""
+        """Stores the status without empty fields, as in the API's JSON."""
         for key in ("active", "succeeded", "failed", "completedIndexes"):
             if not job["status"].get(key):
                 job["status"].pop(key, None)
@@ -256,7 +257,7 @@ class JobController:
 
 
 def verdict(job: Object) -> Object | None:
-    """The condition with which the Job has ended."""
+    """Returns the terminal condition of the Job, None before its end."""
     return next((condition(job, kind) for kind in GOALS.values() if is_true(job, kind)), None)
 
 

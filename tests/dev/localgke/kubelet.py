@@ -1,4 +1,4 @@
-"""Imitates the kubelets of all nodes: each Pod that has a node runs here, as processes of this machine."""
+"""Imitates the kubelets of all nodes: a Pod with a node runs as processes of this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from localgke.store import Store
 class Kubelet:
     """Call `sync` whenever a Pod has changed, and `stop` at the end.
 
-    Logs lie in `state`/logs/<pod uid>/<container>.<restart>.log until their Pod is gone.
+    Logs are in `state`/logs/<pod uid>/<container>.<restart>.log until their Pod is removed.
     """
 
     def __init__(self, store: Store, config: Config, state: Path):
@@ -33,11 +33,11 @@ class Kubelet:
 
     @property
     def running(self) -> set[asyncio.Task[None]]:
-        """One task for each Pod that has not ended; `sync` wants to know when one is done."""
+        """The task of each Pod that has not ended; call `sync` when one is done."""
         return {worker.task for worker in self._workers.values() if not worker.task.done()}
 
     def sync(self) -> None:
-        """Starts, stops and forgets Pods. Raises what went wrong in a Pod's task."""
+        """Starts, stops and forgets Pods. Raises the error of a Pod's task."""
         pods = {pod["metadata"]["uid"]: pod for pod in self._store.list(PODS) if pod["spec"].get("nodeName")}
         for uid, pod in pods.items():
             if uid not in self._workers:

@@ -1,4 +1,4 @@
-"""Imitates the log endpoint of a Pod, over the files that the kubelet writes: one CRI line a line of output."""
+"""Imitates the log endpoint of a Pod. It reads the kubelet's files, which have a CRI line for each line of output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localgke.store import Object, Store
 POLL_SECONDS = 0.05
 CRI_LINE = re.compile(rb"(?P<time>\S+) (?:stdout|stderr) (?P<tag>[FP]) (?P<text>.*)", re.DOTALL)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-LINE = re.compile(rb"[^\n]*\n|[^\n]+")  # a progress bar's carriage return is no end of a line
+LINE = re.compile(rb"[^\n]*\n|[^\n]+")  # a carriage return, as of a progress bar, does not end a line
 WAITING = {"ErrImagePull": "image can't be pulled", "ImagePullBackOff": "trying and failing to pull image"}
 
 
@@ -37,13 +37,13 @@ async def stream(request: web.Request, store: Store, pod: Object, directory: Pat
     # A Pod without a node has an empty log, not an error.
     node = pod["spec"].get("nodeName")
     if node and not store.find(NODES, "", node):
-        raise not_found("pods", node)  # the words of Kubernetes, which takes the node for a Pod
+        raise not_found("pods", node)  # Kubernetes, too, reports the node as a missing Pod
     previous = request.query.get("previous") == "true"
     logs = directory / pod["metadata"]["uid"]
     file = _file(pod, container, logs, previous=previous) if node else None
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(request)
-    with contextlib.suppress(ConnectionError):  # the client has gone: nobody to tell
+    with contextlib.suppress(ConnectionError):  # the client has disconnected
         if file:
             follow = request.query.get("follow") == "true"
             lines = _Lines(since.encode().removesuffix(b"Z"), request.query.get("timestamps") == "true")
@@ -67,7 +67,7 @@ async def _copy(
     ended, rest = False, b""
     with file.open("rb") as log:
         while not ended:
-            # The state is read before the file: what a container wrote before it ended is always seen.
+            # The state is read before the file, so that the last output of a container is not missed.
             ended = not follow or not _runs(store, pod, container, file)
             whole, newline, rest = (rest + log.read()).rpartition(b"\n")
             text = b"".join(map(cri.text, (whole + newline).split(b"\n")))
@@ -95,7 +95,7 @@ def _status(pod: Object, container: str) -> Object:
 
 
 def _file(pod: Object, container: str, directory: Path, *, previous: bool) -> Path:
-    """The log of the container's newest run, or of the one before. Raises BadRequest in the words of the kubelet."""
+    """Returns the log file of the container's newest or previous run. Raises BadRequest with the kubelet's messages."""
     who, status = f'container "{container}" in pod "{pod["metadata"]["name"]}"', _status(pod, container)
     if "waiting" in status.get("state", {}) and "terminated" not in status.get("lastState", {}):
         reason = status["state"]["waiting"]["reason"]
@@ -109,7 +109,7 @@ def _file(pod: Object, container: str, directory: Path, *, previous: bool) -> Pa
 
 
 def _runs(store: Store, pod: Object, container: str, file: Path) -> bool:
-    """Whether `file` may still grow: it is the log of the newest run, and that run has not ended."""
+    """Returns whether `file` may still grow: it is the log of the newest run, which has not ended."""
     meta = pod["metadata"]
     now = store.find("pods", meta["namespace"], meta["name"])
     if now is None or now["metadata"]["uid"] != meta["uid"]:
@@ -120,7 +120,7 @@ def _runs(store: Store, pod: Object, container: str, file: Path) -> bool:
 
 
 class _Lines:
-    """Turns CRI lines into what the container wrote. `since`: as they begin, leaves out what is older."""
+    """Converts CRI lines to the output of the container. `since`: a prefix of CRI lines; older lines are left out."""
 
     def __init__(self, since: bytes, timestamps: bool):
         self._since = since
@@ -128,7 +128,7 @@ class _Lines:
         self._new_line = True
 
     def text(self, line: bytes) -> bytes:
-        """The text of one CRI line; only the last part (F) of a long line ends it, and only the first has the time."""
+        """Returns the text of a CRI line. Of a long line the first part has the time; the last (F) ends it."""
         match = CRI_LINE.fullmatch(line)
         if match is None or match["time"] < self._since:
             return b""

@@ -1,7 +1,7 @@
-"""Imitates the metadata server of a Composer worker, as far as gcloud, the auth plugin and Google's libraries ask it.
+"""Imitates the metadata server of a Composer worker, for gcloud, the auth plugin and Google's libraries.
 
-The worker's service account is the first user of the cluster file. As on Google Cloud the same token is given out until
-it is close to its end.
+The worker's service account is the first user of the cluster file. As on Google Cloud, the server returns the same
+token until shortly before its expiration.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from localgke.tokens import Token, Tokens
 
 PROJECT_NUMBER = "123456789012"
 SCOPES = "https://www.googleapis.com/auth/cloud-platform"
-CLOSE_SECONDS = 300  # to its end, a token is replaced; one that lives for a short time after nine tenths of it
+RENEWAL_SECONDS = 300  # before its expiration, a token is replaced; a short-lived token after nine tenths of its life
 FLAVOR = {"Metadata-Flavor": "Google"}
 
 
 def make_app(config: Config, tokens: Tokens) -> web.Application:
-    """The metadata server as an aiohttp application."""
+    """Returns the metadata server as an aiohttp application."""
     app = web.Application(middlewares=[_flavored])
     app.router.add_get("/", _root)
     app.router.add_get("/computeMetadata/v1/{path:.*}", _Server(config, tokens).answer)
@@ -46,7 +46,7 @@ class _Server:
     def __init__(self, config: Config, tokens: Tokens):
         self._tokens = tokens
         self._user = next(iter(config.tokens.values()))
-        self._margin = min(CLOSE_SECONDS, config.token_seconds // 10)
+        self._margin = min(RENEWAL_SECONDS, config.token_seconds // 10)
         self._token: Token | None = None
         account = {"aliases": ["default"], "email": self._user.name, "scopes": [SCOPES]}
         self._accounts = {"default": account, self._user.name: account}

@@ -1,4 +1,4 @@
-"""Imitates GKE's node pools: the nodes that their autoscaler wants come and go."""
+"""Imitates GKE's node pools: adds and removes nodes as the autoscaler decides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localgke.store import Store
 
 
 class NodePools:
-    """Makes the nodes that the pools start with; call `sync` whenever a Pod or a node has changed."""
+    """Makes the initial nodes of the pools; call `sync` whenever a Pod or a node has changed."""
 
     def __init__(self, store: Store, config: Config):
         self._store = store
@@ -20,7 +20,7 @@ class NodePools:
             store.create(NODES, node)
 
     def sync(self) -> float | None:
-        """Lets nodes arrive and go. Returns in how many seconds the next one does."""
+        """Adds and removes nodes. Returns the seconds until the next change, None without one."""
         step = self._autoscaler.step(self._store.list(PODS), self._store.list(NODES), time.monotonic())
         for node in step.add:
             self._store.create(NODES, node)

@@ -1,4 +1,4 @@
-"""Imitates what all controllers of Kubernetes do alike: conditions, events, owners, deletion."""
+"""Imitates what the controllers of Kubernetes have in common: conditions, events, owners, deletion."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 
 
 def condition(obj: Object, kind: str) -> Object | None:
-    """The condition of that type, or None."""
+    """Returns the condition of that type, or None."""
     return next((item for item in obj.get("status", {}).get("conditions", []) if item["type"] == kind), None)
 
 
 def is_true(obj: Object, kind: str) -> bool:
-    """Whether the object has that condition with status True."""
+    """Returns whether the object has that condition with status True."""
     found = condition(obj, kind)
     return found is not None and found["status"] == "True"
 
 
 def set_condition(obj: Object, kind: str, status: str, reason: str = "", message: str = "") -> bool:
-    """Sets a condition in `obj` (not in the store). Says whether anything changed."""
+    """Sets a condition in `obj` (not in the store). Returns whether anything changed."""
     conditions = obj.setdefault("status", {}).setdefault("conditions", [])
     old = condition(obj, kind)
     probed = now() if obj.get("kind") == "Job" else None
@@ -42,14 +42,14 @@ def set_condition(obj: Object, kind: str, status: str, reason: str = "", message
 
 
 def is_active(pod: Object) -> bool:
-    """Whether a Pod may still do something and nobody has asked it to end."""
+    """Returns whether a Pod has not ended and is not being deleted."""
     return pod["status"]["phase"] not in TERMINAL and "deletionTimestamp" not in pod["metadata"]
 
 
 def record(
     store: Store, obj: Object, component: str, kind: str, reason: str, message: str, container: str = ""
 ) -> None:
-    """Records an event about `obj`, or a container of that Pod; the same event again raises its count.
+    """Records an event about `obj`, or a container of that Pod; a repeated event increments its count.
 
     `kind`: Normal or Warning.
 
@@ -72,9 +72,9 @@ def record(
 
 
 def delete(store: Store, obj: Object, policy: str = "Background", grace: int | None = None) -> None:
-    """Asks for the end of an object as a client of the API does. `policy`: Background, Foreground or Orphan.
+    """Requests the deletion of an object as a client of the API does. `policy`: Background, Foreground or Orphan.
 
-    `grace`: seconds for a Pod to stop in; by default what its spec says.
+    `grace`: seconds until a Pod must stop, by default of its spec.
     """
     meta = obj["metadata"]
     resource = BY_KIND[obj["apiVersion"], obj["kind"]].name
@@ -83,7 +83,7 @@ def delete(store: Store, obj: Object, policy: str = "Background", grace: int | N
 
 
 def without_finalizer(obj: Object, finalizer: str) -> Object:
-    """The object without that finalizer, for `Store.update`."""
+    """Returns the object without that finalizer, for `Store.update`."""
     meta = obj["metadata"]
     meta["finalizers"] = [name for name in meta.get("finalizers", []) if name != finalizer]
     if not meta["finalizers"]:
@@ -92,6 +92,6 @@ def without_finalizer(obj: Object, finalizer: str) -> Object:
 
 
 def seconds_until(start: str, seconds: float) -> float:
-    """How long until `seconds` after `start` (RFC 3339); 0 when that is over."""
+    """Returns the seconds until `seconds` after `start` (RFC 3339), at least 0."""
     began = datetime.fromisoformat(start.replace("Z", "+00:00"))
     return max(0.0, seconds - (datetime.now(timezone.utc) - began).total_seconds())

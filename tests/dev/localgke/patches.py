@@ -23,7 +23,7 @@ KEEP = "$retainKeys"
 
 
 def apply(content_type: str, obj: Object, patch: Any) -> Object:
-    """The object with the patch applied. Raises BadRequest, and NotImplemented for another type or directive."""
+    """Returns the patched object. Raises BadRequest, and NotImplemented for another type or directive."""
     types = ("application/merge-patch+json", "application/strategic-merge-patch+json")
     if content_type not in types:
         raise not_imitated(f"a patch of type {content_type}, but {' and '.join(types)}")

@@ -1,4 +1,4 @@
-"""Imitates what the API server completes and checks in the spec of a Pod, also in the template of a Job."""
+"""Imitates how the API server completes and checks the spec of a Pod, also in the template of a Job."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from localgke.validation import Findings
 
 OUTAGES = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 COMPUTE = {"cpu", "memory"}
-# As the API server looks for them; it takes the first of several, and forbids the others.
+# In the order of the API server, which accepts the first of several and forbids the others.
 VOLUME_SOURCES = ("emptyDir", "secret", "configMap", "csi")
 NO_ENV_SOURCE = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
 ENV_SOURCES = ("configMapKeyRef", "fieldRef", "secretKeyRef")
 
 
 def complete_pod(pod: Object) -> None:
-    """Gives a new Pod its status, and what a Pod has by default but a template has not."""
+    """Sets the status of a new Pod, and the defaults that a Pod has but a template has not."""
     spec = pod["spec"]
     spec.setdefault("enableServiceLinks", True)
     spec.setdefault("serviceAccountName", "default")
@@ -44,7 +44,7 @@ def _qos_class(containers: list[Object]) -> str:
 
 
 def admit_pod(findings: Findings, spec: Object, path: str) -> None:
-    """Completes and checks the spec of a Pod or of a Pod template, which stands at `path` of its object."""
+    """Completes and checks the spec of a Pod or of a Pod template; `path`: of the spec in its object."""
     volumes = spec.get("volumes", [])
     for i, volume in enumerate(volumes):
         found = [source for source in VOLUME_SOURCES if source in volume]

@@ -10,7 +10,7 @@ from localgke.store import Object, now
 MESSAGE_BYTES = 4096
 FALLBACK_BYTES = 2048
 ADDRESS = "127.0.0.1"
-NEVER = "1970-01-01T00:00:00Z"  # when a container started that did not
+NEVER = "1970-01-01T00:00:00Z"  # start time of a container that has not started
 
 
 class ContainerStatus:
@@ -25,21 +25,21 @@ class ContainerStatus:
         self.wait("ContainerCreating")
 
     def wait(self, reason: str, message: str = "") -> None:
-        """Why the container does not run yet, or not now."""
+        """Sets the state to waiting."""
         self._become("waiting", {"reason": reason, "message": message} if message else {"reason": reason})
 
     def run(self) -> None:
-        """The container runs."""
+        """Sets the state to running."""
         self._become("running", {"startedAt": now()})
 
     def end(self, code: int, message: str, reason: str = "") -> None:
-        """The container has ended with that exit code."""
+        """Sets the state to terminated."""
         started = self.state.get("running", {}).get("startedAt", NEVER)
         ended = {"exitCode": code, "reason": reason or ("Error" if code else "Completed"), "startedAt": started}
         self._become("terminated", {**ended, "finishedAt": now(), **({"message": message} if message else {})})
 
     def give_up(self) -> None:
-        """The Pod has ended: the container has, too, as it did last; of one that never ran nothing is known."""
+        """Sets the state after the end of the Pod: that of the last run, or unknown if the container never ran."""
         if self.exit_code is None:
             missing = "The container could not be located when the pod was terminated"
             lost = {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": missing}
@@ -52,17 +52,17 @@ class ContainerStatus:
 
     @property
     def started(self) -> bool:
-        """Whether the container has run, if only once."""
+        """Whether the container has ever run."""
         return bool(self._last) or "waiting" not in self.state
 
     @property
     def exit_code(self) -> int | None:
-        """Of the container that has ended, and not yet started again."""
+        """The exit code of a container that has ended and is not restarted yet, otherwise None."""
         code: int | None = self.state.get("terminated", {}).get("exitCode")
         return code
 
     def as_object(self) -> Object:
-        """The API's ContainerStatus."""
+        """Returns the API's ContainerStatus."""
         running = "running" in self.state
         return {
             "name": self.name,
@@ -77,7 +77,7 @@ class ContainerStatus:
 
 
 def write_status(pod: Object, phase: str, containers: list[ContainerStatus], *, has_volumes: bool = True) -> None:
-    """Sets the status of a Pod, which keeps what others than the kubelet wrote there."""
+    """Sets the status of a Pod, and keeps conditions and fields that the kubelet does not own."""
     status = pod["status"]
     status.setdefault("startTime", now())
     status.update(phase=phase, hostIP=ADDRESS, podIP=ADDRESS, hostIPs=[{"ip": ADDRESS}], podIPs=[{"ip": ADDRESS}])
@@ -92,9 +92,9 @@ def write_status(pod: Object, phase: str, containers: list[ContainerStatus], *, 
 
 
 def termination_message(file: Path, policy: str, failed: bool, log: Path) -> str:
-    """The end of what a container wrote to its termination log, or of its log, as `policy` says."""
+    """Returns the end of a container's termination log, or of its log if `policy` allows that."""
     message = file.read_bytes()[-MESSAGE_BYTES:]
     if not message and failed and policy == "FallbackToLogsOnError":
-        lines = log.read_bytes().splitlines(keepends=True)  # as the CRI has them: time, stream, tag, text
+        lines = log.read_bytes().splitlines(keepends=True)  # CRI lines: time, stream, tag, text
         message = b"".join(line.split(b" ", 3)[3] for line in lines[-80:])[-FALLBACK_BYTES:]
     return message.decode(errors="replace")

@@ -1,7 +1,7 @@
-"""Imitates what the kubelet does for one Pod: pulls images, runs containers, restarts them, reports the status.
+"""Imitates the kubelet for one Pod: pulls images, runs containers, restarts them, reports the status.
 
-Not imitated, so refused by the API: init containers, probes, lifecycle hooks, ephemeral containers, a Pod's own
-activeDeadlineSeconds. Every node has the images of cluster.yaml; any other image is on no node and in no registry.
+The API refuses what is not imitated: init containers, probes, lifecycle hooks, ephemeral containers, a Pod's
+activeDeadlineSeconds. Every node has the images of cluster.yaml; other images do not exist.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RUNC_FAILED = (
 class PodWorker:
     """Runs one Pod of the store that has a node.
 
-    `directory`: for its volumes and logs, <container>.<restart>.log; `buckets`: what Cloud Storage has.
+    `directory`: for its volumes and logs, <container>.<restart>.log; `buckets`: the directory of the buckets.
     """
 
     def __init__(self, store: Store, config: Config, directory: Path, buckets: Path, pod: Object):
@@ -50,12 +50,12 @@ class PodWorker:
         self.task = asyncio.create_task(self._run())
 
     def update(self, pod: Object) -> None:
-        """Takes the images that its containers are to have now, for those that wait for one."""
+        """Takes changed images for the containers that wait for one."""
         for status, container in zip(self._containers, pod["spec"]["containers"], strict=True):
             status.spec["image"] = container["image"]
 
     def stop(self, grace: float) -> None:
-        """Asks the containers to end, and kills them after `grace` seconds. A second call can only shorten the time."""
+        """Sends SIGTERM to the containers, and SIGKILL after `grace` seconds. A later call can only shorten it."""
         loop = asyncio.get_running_loop()
         if not self._stopping.is_set():
             self._stopping.set()
@@ -67,7 +67,7 @@ class PodWorker:
             loop.call_at(self._kill_at, self._kill)
 
     def write_hosts(self, records: list[dns.Record]) -> None:
-        """Brings /etc/hosts of the containers up to date."""
+        """Updates /etc/hosts of the containers."""
         (self.directory / "hosts").write_text(dns.hosts(self._pod, records))
 
     def _kill(self) -> None:
@@ -75,7 +75,7 @@ class PodWorker:
             process.signal(signal.SIGKILL)
 
     async def _run(self) -> None:
-        """Until all containers have ended for good, or the Pod was stopped."""
+        """Runs until all containers have finally ended, or the Pod is stopped."""
         self._report()
         await self._retry(
             lambda: fill_volumes(self._store, self._pod, self.directory / "volumes", self._buckets),
@@ -97,7 +97,7 @@ class PodWorker:
             await self._run_once(status)
             if policy == "Never" or (policy == "OnFailure" and status.exit_code == 0) or self._stopping.is_set():
                 return
-            if status.restarts:  # the first one follows at once
+            if status.restarts:  # the first restart has no delay
                 await self._back_off(status)
             status.restarts += not self._stopping.is_set()
 
@@ -113,7 +113,7 @@ class PodWorker:
         await self._sleep(delay)
 
     async def _pull(self, status: ContainerStatus) -> None:
-        """Returns once the image is there, or when the Pod is stopped before."""
+        """Returns when the image is pulled or the Pod is stopped."""
         policy, seconds = status.spec.get("imagePullPolicy"), self._config.settings.image_pull_backoff_seconds
         while not self._stopping.is_set():
             name = status.spec["image"]
@@ -142,14 +142,14 @@ class PodWorker:
             await self._sleep(seconds)
 
     def _pull_error(self, image: str) -> str:
-        """What containerd says of an image that it cannot have."""
+        """Returns containerd's error for an image that cannot be pulled."""
         broken = self._config.broken_images.get(image)
         code, why = ("Unknown", broken) if broken else ("NotFound", f"{image}: not found")
         pull = f'failed to pull and unpack image "{image}": failed to resolve reference "{image}"'
         return f"rpc error: code = {code} desc = {pull}: {why}"
 
     async def _run_once(self, status: ContainerStatus) -> None:
-        """One life of a container, from its creation to its exit code."""
+        """Runs a container from its creation to its exit."""
         run = f"{status.name}.{status.restarts}"
         termination_log, log = self.directory / f"{run}.termination-log", self.directory / f"{run}.log"
         termination_log.touch()
@@ -187,7 +187,7 @@ class PodWorker:
             self._report()
 
     async def _retry(self, attempt: Callable[[], T], failed: Callable[[CreateError], None]) -> T | None:
-        """The result of `attempt` once it does not fail; None when the Pod is stopped before."""
+        """Retries `attempt` until it succeeds; returns its result, None if the Pod is stopped before."""
         while not self._stopping.is_set():
             try:
                 return attempt()
@@ -197,13 +197,13 @@ class PodWorker:
         return None
 
     async def _sleep(self, seconds: float) -> None:
-        """Returns early when the Pod is to stop."""
+        """Sleeps, but not after the Pod is stopped."""
         stopped = asyncio.ensure_future(self._stopping.wait())
         await asyncio.wait({stopped}, timeout=seconds)
         stopped.cancel()
 
     def _fail(self, status: ContainerStatus, error: str, message: str, reason: str) -> None:
-        """The container waits for `reason`, and an event tells of the error."""
+        """Sets the container to waiting with `reason`, and records an event with the error."""
         self._record("Warning", "Failed", f"Error: {error}", status.name)
         self._wait(status, reason, message)
 

@@ -1,4 +1,4 @@
-"""Imitates discovery: which resources the cluster serves, with which verbs, and how their paths look."""
+"""Imitates discovery: the resources of the cluster, their verbs, and their paths."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Resource(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What a request is about; `namespace`, `name` and `subresource` may be empty."""
+    """The target of a request; `namespace`, `name` and `subresource` may be empty."""
 
     resource: Resource
     namespace: str
@@ -44,7 +44,7 @@ class Target(NamedTuple):
 
     @property
     def verbs(self) -> tuple[str, ...]:
-        """What may be asked of it."""
+        """The verbs of the target."""
         if not self.subresource:
             return self.resource.verbs
         verbs: tuple[str, ...] = SUBRESOURCES[f"{self.resource.plural}/{self.subresource}"]["verbs"]
@@ -69,14 +69,14 @@ SUBRESOURCES: dict[str, dict[str, Any]] = {  # -> what discovery says of it
     "pods/log": {"kind": "Pod", "verbs": ("get",)},
     "pods/status": {"kind": "Pod", "verbs": ("get", "patch")},
 }
-EXTENSIONS = ".x-k8s.io"  # ends the API groups that a cluster has only where somebody installed them, such as Kueue's
+EXTENSIONS = ".x-k8s.io"  # suffix of API groups that exist only if they are installed, such as Kueue's
 NOTHING_OF = ("admissionregistration.k8s.io", "validatingadmissionpolicies")  # the stand-in has none
 BY_PLURAL = {(resource.group, resource.plural): resource for resource in RESOURCES}
 BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
 
 
 def target(path: str) -> Target:
-    """What the path of a request names. Raises NotImplemented for what the stand-in does not serve."""
+    """Returns the target of a path. Raises NotImplemented if the stand-in does not serve it."""
     match = PATH.fullmatch(path)
     if not match:
         raise ApiError("NotFound", "the server could not find the requested resource")
@@ -94,7 +94,7 @@ def target(path: str) -> Target:
 
 
 def discovery(version: str) -> dict[str, dict[str, Any]]:
-    """What the server says of itself, by path; `version` is that of the cluster, e.g. `1.36.3-gke.1001000`."""
+    """Returns the discovery documents by path; `version` is that of the cluster, e.g. `1.36.3-gke.1001000`."""
     major, minor = version.split(".")[:2]
     batch = {"groupVersion": "batch/v1", "version": "v1"}
     group = {"name": "batch", "versions": [batch], "preferredVersion": batch}
@@ -130,7 +130,7 @@ def _resource_list(group: str) -> dict[str, Any]:
 
 
 def _openapi(group: str) -> dict[str, Any]:
-    """The part of an OpenAPI document in which kubectl looks up that the server validates fields itself."""
+    """Returns the part of an OpenAPI document in which kubectl sees that the server validates fields."""
     parameters = [{"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}]
     paths = {}
     for resource in RESOURCES:

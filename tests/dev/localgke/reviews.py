@@ -1,4 +1,4 @@
-"""Imitates the reviews in which a user asks who they are, and what they may do."""
+"""Imitates SelfSubjectReviews and SelfSubjectAccessReviews."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PATHS = (ACCESS, SELF)
 
 
 def answer(path: str, user: User, review: Any) -> dict[str, Any]:
-    """The review with its status. Raises BadRequest for an access review of anything but a resource."""
+    """Returns the review with its status. Raises BadRequest for an access review of anything but a resource."""
     if path == SELF:
         return {**review, "status": {"userInfo": {"username": user.name, "groups": ["system:authenticated"]}}}
     attributes = review.get("spec", {}).get("resourceAttributes")

@@ -1,4 +1,4 @@
-"""Imitates containerd: starts a container in the sandbox, writes its log in CRI form, tells how it ended."""
+"""Imitates containerd: starts a container in the sandbox, writes its log in CRI format, returns its exit code."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ PARTIAL = 16 * 1024  # bytes; a longer line is written in parts
 
 
 class StartError(Exception):
-    """The container's process could not be started; the message says why."""
+    """The container's process could not be started; the message has the reason."""
 
 
 class SandboxError(Exception):
-    """This machine does not let us make containers; the message says what to do."""
+    """This machine does not allow containers; the message has the fix."""
 
 
 class Process:
-    """A container that runs. Make one with `start`."""
+    """A running container, which `start` returns."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path, oom_fd: int):
         self._process = process
         self._log = log
         self._oom_fd = oom_fd
-        self.is_out_of_memory = False  # after `wait`: whether it was killed for that
+        self.is_out_of_memory = False  # valid after `wait`
 
     def signal(self, number: signal.Signals) -> None:
-        """SIGTERM reaches the container's process, SIGKILL ends the container."""
+        """Sends a signal: SIGTERM to the container's process, or SIGKILL, which ends the container."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
 
     async def wait(self) -> int:
-        """Copies the output to the log until no process of the container is left. The exit code, 128 + n for signal n.
+        """Copies the output to the log until no process is left. Returns the exit code, 128 + n for signal n.
 
-        Not to be cancelled: a container is ended by a signal.
+        It must not be cancelled: a signal ends the container.
         """
         assert self._process.stdout
         assert self._process.stderr
@@ -58,7 +58,7 @@ class Process:
 
 async def start(container: Container, log: Path) -> Process:
     """Starts a container whose log goes to the file. Raises StartError."""
-    root = log.with_name("rootfs")  # empty for ever: what is mounted there is the container's own
+    root = log.with_name("rootfs")  # stays empty on the host: only the container sees its mounts
     root.mkdir(exist_ok=True)
     reading, writing = os.pipe()
     oom_reading, oom_writing = os.pipe()
@@ -79,7 +79,7 @@ async def start(container: Container, log: Path) -> Process:
     process.stdin.write(json.dumps(spec).encode())
     process.stdin.close()
     with os.fdopen(reading, errors="replace") as errors:
-        error = await asyncio.to_thread(errors.read)  # until the container's process is there, or is not to be
+        error = await asyncio.to_thread(errors.read)  # blocks until the process has started or failed
     started = Process(process, log, oom_reading)
     if error:
         await started.wait()

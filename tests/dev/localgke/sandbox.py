@@ -1,13 +1,13 @@
-"""Imitates a container runtime: one process in namespaces of its own, on the host's file system, read-only.
+"""Imitates a container runtime: one process in its own namespaces, on the host's read-only file system.
 
-Started as a program, with a JSON object on stdin (see `Spec`); it uses the standard library only and lives as long as
-the container. It exits as the container's process does (128 + n for signal n) and passes SIGTERM on to it. Should the
-server or this program be killed, the kernel kills the container. Nothing is mounted on the host: all mounts belong to
-the container's mount namespace.
+It is a program that reads a JSON object from stdin (see `Spec`), uses only the standard library, and runs as long as
+the container. It exits as the container's process does (128 + n for signal n) and forwards SIGTERM to it. If the server
+or this program is killed, the kernel kills the container. Nothing is mounted on the host: all mounts are in the
+container's mount namespace.
 
-What the container sees: the host's directories, read-only; its mounts; `/tmp`, `/run`, `/dev/shm` and whatever it
-creates in `/` are its own. Whatever its user, it has no capabilities and gains none. Without root the namespaces are
-made in a user namespace that holds one user and one group.
+The container sees the host's directories, read-only, and its mounts; `/tmp`, `/run`, `/dev/shm` and new files in `/`
+are private. It has no capabilities and cannot gain any, whatever its user is. Without root the namespaces are in a user
+namespace with one user and one group.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ OWN = ("/proc", "/dev", "/tmp", "/run")  # never the host's
 DEVICES = ("null", "zero", "full", "random", "urandom")
 LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 LIBC = ctypes.CDLL(None, use_errno=True)
-LOOK_SECONDS = 0.25  # between two looks at the memory of the container
+CHECK_SECONDS = 0.25  # between two checks of the container's memory
 
 
 class Mount(TypedDict):
-    """A host file or directory (`source`) at the absolute path `target` of the container."""
+    """A mount of a host file or directory (`source`) at the absolute path `target` of the container."""
 
     source: str
     target: str
@@ -41,9 +41,9 @@ class Mount(TypedDict):
 
 
 class Container(TypedDict):
-    """What to run: `uid` is a number inside the container, whose group is 0; `cwd` is made where it is missing.
+    """A container: `uid` is inside the container, whose group is 0; `cwd` is created if it is missing.
 
-    `memory`: bytes that its processes may hold together, 0 without a limit.
+    `memory`: limit of all its processes together in bytes, 0 without a limit.
     """
 
     argv: list[str]
@@ -56,8 +56,8 @@ class Container(TypedDict):
 
 
 class Spec(Container):
-    """A container, and where. `root`: an empty host directory. `error_fd`: why it did not start, else closed unused;
-    `oom_fd`: likewise, that it was killed because it held too much memory.
+    """A container and its environment on the host. `root`: an empty host directory. `error_fd` gets the reason if the
+    container does not start; `oom_fd` gets a byte if it is killed at the memory limit; both are closed otherwise.
     """
 
     root: str
@@ -79,7 +79,7 @@ def main() -> NoReturn:
 
     try:
         _unshare(spec["uid"])
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until there is somebody to pass it on to
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the child can receive it
         pid = os.fork()
         if pid == 0:
             _run(spec)
@@ -96,19 +96,19 @@ def main() -> NoReturn:
 
 
 def _limit_memory(pid: int, limit: int, oom_fd: int) -> None:
-    """Kills the container when its processes hold more memory, looked at every LOOK_SECONDS: a cgroup needs root."""
+    """Kills the container when its processes exceed the limit. It polls every CHECK_SECONDS, as a cgroup needs root."""
 
-    def look(_number: int, _frame: object) -> None:
+    def check(_number: int, _frame: object) -> None:
         if not os.path.exists("/proc/self") and _held() > limit:  # in the file system of the container we are not
             os.write(oom_fd, b"x")
             os.kill(pid, signal.SIGKILL)
 
-    signal.signal(signal.SIGALRM, look)
-    signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)
+    signal.signal(signal.SIGALRM, check)
+    signal.setitimer(signal.ITIMER_REAL, CHECK_SECONDS, CHECK_SECONDS)
 
 
 def _held() -> int:
-    """Bytes that all processes of the container hold for themselves."""
+    """Returns the private memory of all processes of the container in bytes."""
     pages = 0
     for name in os.listdir("/proc"):
         if name.isdecimal():
@@ -130,7 +130,7 @@ def _mount(source: str, target: str, kind: str = "", flags: int = 0, data: str =
 
 
 def _readonly(path: str) -> None:
-    """Makes a mount and all below it read-only; every other property stays, as a user namespace demands."""
+    """Makes a mount and all below it read-only and keeps the other properties, as a user namespace requires."""
     attributes = (ctypes.c_uint64 * 4)(MOUNT_ATTR_RDONLY, 0, 0, 0)
     arguments = (ctypes.c_long(AT_FDCWD), path.encode(), ctypes.c_long(AT_RECURSIVE), attributes, ctypes.c_long(32))
     _call(f"mount_setattr {path}", LIBC.syscall(ctypes.c_long(SYS_MOUNT_SETATTR), *arguments))
@@ -148,7 +148,7 @@ def _unshare(uid: int) -> None:
 
 
 def _run(spec: Spec) -> NoReturn:
-    """In the child, PID 1 of the new namespaces: builds the file system and becomes the container's process."""
+    """Builds the file system and becomes the container's process, in the child that is PID 1 of the new namespaces."""
     try:
         os.setsid()  # a signal to the container's process group stays in the container
         os.umask(0)
@@ -159,7 +159,7 @@ def _run(spec: Spec) -> NoReturn:
         os.makedirs(spec["cwd"], exist_ok=True)
         os.chdir(spec["cwd"])
         _become(spec["uid"])
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # ignored by Python, and what is ignored survives exec
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these, and exec would preserve that
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         _exec(spec["argv"], spec["env"])
@@ -178,7 +178,7 @@ def _become(uid: int) -> None:
         os.setgroups([])
         os.setresuid(uid, uid, uid)
     _call("prctl", LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    _call("prctl", LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))  # after setuid, which takes it away
+    _call("prctl", LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))  # after setuid, which resets it
 
 
 def _exec(argv: list[str], env: dict[str, str]) -> NoReturn:
@@ -211,21 +211,21 @@ def _build(spec: Spec) -> None:
         _bind(f"/dev/{name}", f"{root}/dev/{name}")
     for name, target in LINKS.items():
         os.symlink(target, f"{root}/dev/{name}")
-    for target, mount in sorted(mounts.items()):  # a mount in another mount comes after it
+    for target, mount in sorted(mounts.items()):  # a nested mount comes after its parent
         if mount["readonly"]:
             _show(mount["source"], target, root, {*mounts} - {target})
         else:
             _bind(mount["source"], root + target)
     _call("sethostname", LIBC.sethostname(spec["hostname"].encode(), len(spec["hostname"].encode())))
     os.chdir(root)
-    _call("pivot_root", LIBC.pivot_root(b".", b"."))  # the old root now lies on top of the new one
+    _call("pivot_root", LIBC.pivot_root(b".", b"."))  # the old root is now mounted over the new one
     _call("umount2", LIBC.umount2(b".", MNT_DETACH))
     os.chdir("/")
 
 
 def _show(source: str, target: str, root: str, points: set[str]) -> None:
-    """Shows a host file or directory at `target`, read-only. A directory in which mount points will lie is rebuilt
-    entry by entry, so that they can be made.
+    """Mounts a host file or directory at `target`, read-only. A directory with mount points inside is rebuilt entry by
+    entry, so that the mount points can be created.
     """
     if not os.path.isdir(source) or not any(point.startswith(f"{target.rstrip('/')}/") for point in points):
         _bind(source, root + target)

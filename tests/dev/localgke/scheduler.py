@@ -1,6 +1,6 @@
-"""Imitates the scheduler: puts each Pod on the first node that it fits, or says why it fits none.
+"""Imitates the scheduler: binds each Pod to the first node that fits, or records why none fits.
 
-It looks at cordon, at taints, at nodeSelector and at resource requests. It never preempts.
+It considers cordon, taints, nodeSelector and resource requests. It never preempts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNITS |= {f"{unit}i": Decimal(1024 ** (i + 1)) for i, unit in enumerate("KMGTPE"
 
 
 def quantity(text: object) -> Decimal:
-    """A Kubernetes quantity, e.g. `500m`, `1.5`, `1e3`, `16Gi`, in base units (CPUs, bytes)."""
+    """Returns a Kubernetes quantity, e.g. `500m`, `1e3`, `16Gi`, in base units (CPUs, bytes). Raises ValueError."""
     match = re.fullmatch(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([num]|[kMGTPE]|[KMGTPE]i|)", str(text))
     if match is None:
         raise ValueError(f"{text!r} is not a quantity: write a number with m, k, M, G, Ki, Mi, Gi, ... or none of them")
@@ -29,7 +29,7 @@ def quantity(text: object) -> Decimal:
 
 
 def requests(pods: Iterable[Object]) -> dict[str, Decimal]:
-    """What Pods request together: all their containers. A limit without a request is the request."""
+    """Returns the sum of the requests of all containers of Pods. A limit without a request is the request."""
     total: dict[str, Decimal] = defaultdict(Decimal)
     for container in (container for pod in pods for container in pod["spec"]["containers"]):
         resources = container.get("resources", {})
@@ -39,7 +39,7 @@ def requests(pods: Iterable[Object]) -> dict[str, Decimal]:
 
 
 def obstacles(pod: Object, node: Object, pods: Iterable[Object] = ()) -> list[str]:
-    """Why a Pod cannot go to a node, in the scheduler's words; empty where it can. `pods`: those of the cluster."""
+    """Returns the scheduler's reasons why a Pod does not fit a node, empty if it fits. `pods`: those of the cluster."""
     if node["spec"].get("unschedulable") and not tolerates(pod, UNSCHEDULABLE):
         return ["node(s) were unschedulable"]
     for taint in node["spec"].get("taints", []):
@@ -55,7 +55,7 @@ def obstacles(pod: Object, node: Object, pods: Iterable[Object] = ()) -> list[st
 
 
 def unscheduled(pods: Iterable[Object]) -> list[Object]:
-    """Those that wait for a node, oldest first."""
+    """Returns the Pods that wait for a node, oldest first."""
     waiting = [
         pod
         for pod in pods
@@ -67,7 +67,7 @@ def unscheduled(pods: Iterable[Object]) -> list[Object]:
 
 
 def sync(store: Store) -> None:
-    """Call it whenever a Pod or a node has changed."""
+    """Schedules the waiting Pods. Call it whenever a Pod or a node has changed."""
     nodes, pods = store.list(NODES), store.list(PODS)
     for pod in unscheduled(pods):
         reasons = {node["metadata"]["name"]: obstacles(pod, node, pods) for node in nodes}
@@ -75,7 +75,7 @@ def sync(store: Store) -> None:
         if fitting is None:
             _refuse(store, pod, nodes, list(reasons.values()))
             continue
-        pod["spec"]["nodeName"] = fitting  # in `pods`, too: the next one sees it
+        pod["spec"]["nodeName"] = fitting  # also in `pods`, for the next Pod
         set_condition(pod, "PodScheduled", "True")
         store.update(PODS, pod)
         message = f"Successfully assigned {pod['metadata']['namespace']}/{pod['metadata']['name']} to {fitting}"
@@ -95,7 +95,7 @@ def _refuse(store: Store, pod: Object, nodes: list[Object], reasons: list[list[s
 
 
 def _preemption(pod: Object, node: Object, why: list[str]) -> str:
-    """What it would help to end other Pods of the node. All have the same priority, so none is ever ended."""
+    """Returns the scheduler's message about preemption. All Pods have the same priority, so none is preempted."""
     allocatable = node["status"]["allocatable"]
     too_big = any(amount > quantity(allocatable.get(name, 0)) for name, amount in requests([pod]).items())
     if too_big or not all(reason.startswith("Insufficient") for reason in why):
@@ -104,5 +104,5 @@ def _preemption(pod: Object, node: Object, why: list[str]) -> str:
 
 
 def tally(reasons: Iterable[str]) -> str:
-    """`1 Insufficient cpu, 2 Too many pods`: how many nodes have each reason."""
+    """Returns the number of nodes with each reason: `1 Insufficient cpu, 2 Too many pods`."""
     return ", ".join(sorted(f"{count} {reason}" for reason, count in Counter(reasons).items()))

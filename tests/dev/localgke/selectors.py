@@ -19,7 +19,7 @@ REQUIREMENT = re.compile(
     r")\s*"
 )
 COMMA_OUTSIDE_PARENTHESES = re.compile(r",(?![^()]*\))")
-# The fields that can be selected by, beside name and namespace: those that kubectl itself asks for.
+# The fields of field selectors besides name and namespace: those that kubectl itself uses.
 FIELDS = {
     "pods": ("spec.nodeName", "status.phase"),
     "events": ("reason", "type", *(f"involvedObject.{field}" for field in ("kind", "namespace", "name", "uid"))),
@@ -27,7 +27,7 @@ FIELDS = {
 
 
 def selector(resource: Resource, labels: str, fields: str) -> Matches:
-    """The test that both selectors together put to an object; an empty selector takes all. Raises BadRequest."""
+    """Returns a predicate of both selectors; an empty selector matches all objects. Raises BadRequest."""
     tests = [_label_test(part) for part in COMMA_OUTSIDE_PARENTHESES.split(labels) if labels.strip()]
     tests += [_field_test(resource, part, fields) for part in fields.split(",") if fields.strip()]
     return lambda obj: all(test(obj) for test in tests)
@@ -43,7 +43,7 @@ def _label_test(text: str) -> Matches:
         return lambda obj: (match["bare_key"] in _labels(obj)) != bool(match["absent"])
     key = match["key"] or match["set_key"]
     values = {match["value"]} if match["key"] else {value.strip() for value in match["values"].split(",")}
-    # `!=` and `notin` also take objects without the label
+    # `!=` and `notin` also match objects without the label
     if (match["operator"] or match["set_operator"]) in ("!=", "notin"):
         return lambda obj: _labels(obj).get(key) not in values
     return lambda obj: _labels(obj).get(key) in values

@@ -1,4 +1,4 @@
-"""Runs one stand-in: the Kubernetes API, the GKE API and the controllers, in one event loop, until told to end."""
+"""Runs a stand-in: the Kubernetes API, the GKE API and the controllers, in one event loop, until a signal."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ NAMESPACES = BY_KIND["v1", "Namespace"]
 
 
 async def serve(config: Config, state: Path) -> None:
-    """Serves until SIGTERM or SIGINT, or until a controller dies, which is raised; removes `state` in any case.
+    """Serves until SIGTERM or SIGINT. Raises the error of a controller that fails. Removes `state` in both cases.
 
-    `state` is an existing directory. The file `ready` in it says that everything is there and answers.
+    `state` is an existing directory. It gets the file `ready` when all servers answer.
     """
     async with serving(state) as listeners:
         store = Store()
@@ -27,12 +27,12 @@ async def serve(config: Config, state: Path) -> None:
         tls.create(state)
         await _listen(listeners, store, config, state)
         running = asyncio.create_task(controllers.run(store, config, state))
-        ending = asyncio.create_task(listeners.told_to_end.wait())
+        ending = asyncio.create_task(listeners.stopping.wait())
         (state / "ready").touch()
         await asyncio.wait((running, ending), return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             await running
-            raise RuntimeError("the controllers ended by themselves")
+            raise RuntimeError("the controllers ended unexpectedly")
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 

@@ -1,7 +1,7 @@
 """Imitates etcd and the watch cache: objects, one resourceVersion counter, optimistic concurrency, watches.
 
-Objects are plain dicts as in the API's JSON. What goes in and what comes out is copied, so no caller can change
-a stored object but through `update`. `resource` is the full name as kubectl prints it: `pods`, `jobs.batch`.
+Objects are plain dicts as in the API's JSON. Arguments and results are copied, so callers can change a stored object
+only with `update`. `resource` is the full name as kubectl prints it: `pods`, `jobs.batch`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HISTORY = 2000  # changes kept for watches; an older resourceVersion is answered
 
 
 class Change(NamedTuple):
-    """One event of a watch. `old` is the object before, for watches whose selector an object enters or leaves."""
+    """A watch event. `old` is the previous object, for watches whose selector an object begins or ceases to match."""
 
     version: int
     type: str  # ADDED, MODIFIED, DELETED
@@ -34,12 +34,12 @@ class Change(NamedTuple):
 
 
 def now() -> str:
-    """The time as the API writes it: RFC 3339, UTC, whole seconds."""
+    """Returns the current time in the API's format: RFC 3339, UTC, whole seconds."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def generated_name(base: str) -> str:
-    """A name that starts as `base`, a generateName, and ends at random."""
+    """Returns a name that consists of `base`, a generateName, and a random suffix."""
     return base[:MAX_GENERATED_BASE] + "".join(secrets.choice(SUFFIX_LETTERS) for _ in range(5))
 
 
@@ -58,7 +58,7 @@ class Store:
         return str(self._version)
 
     def rehearsal(self) -> Store:
-        """A copy without watchers, to try a change on: what a dry run does."""
+        """Returns a copy without watchers, for a dry run."""
         copied = Store()
         copied._objects = copy.deepcopy(self._objects)
         copied._version = self._version
@@ -82,20 +82,20 @@ class Store:
         return copy.deepcopy(obj)
 
     def get(self, resource: str, namespace: str, name: str) -> Object:
-        """One object. Raises NotFound."""
+        """Returns one object. Raises NotFound."""
         try:
             return copy.deepcopy(self._objects[(resource, namespace, name)])
         except KeyError:
             raise not_found(resource, name) from None
 
     def find(self, resource: str, namespace: str, name: str) -> Object | None:
-        """One object, or None."""
+        """Returns one object, or None."""
         return copy.deepcopy(self._objects.get((resource, namespace, name)))
 
     def list(
         self, resource: str, namespace: str = "", matches: Callable[[Object], bool] = lambda _: True
     ) -> list[Object]:
-        """The objects of one resource, by name; of all namespaces where `namespace` is empty."""
+        """Returns the objects of a resource, sorted by name; of all namespaces if `namespace` is empty."""
         found = [
             obj
             for (kind, space, _), obj in sorted(self._objects.items())
@@ -104,7 +104,7 @@ class Store:
         return copy.deepcopy(found)
 
     def update(self, resource: str, obj: Object) -> Object:
-        """Replaces an object. A resourceVersion in `obj` must be the stored one, else Conflict; none means "whatever".
+        """Replaces an object. Raises Conflict if `obj` has a resourceVersion, and it is not the stored one.
 
         An update that changes nothing makes no new version. One that leaves an object with a deletionTimestamp, no
         finalizers and no grace period removes it.
@@ -134,7 +134,7 @@ class Store:
     async def watch(
         self, since: str, wanted: Callable[[Change], bool] = lambda _: True
     ) -> AsyncGenerator[Change, None]:
-        """Every change after resourceVersion `since`, as it happens, for ever. Raises Expired for a too old one."""
+        """Yields every change after resourceVersion `since`, without end. Raises Expired if it is too old."""
         seen = int(since)
         wake = asyncio.Event()
         self._notify.add(wake)

@@ -13,7 +13,7 @@ Cell = Callable[[Object], Any]
 
 
 def table(resource: Resource, objects: list[Object], version: str, columns: bool = True) -> Object:
-    """The Table of some objects; each row carries its whole object, of which a client may have asked for less."""
+    """Returns the Table of objects; each row has its complete object, even if the client asked for metadata only."""
     shown = COLUMNS.get(resource.plural, {"Name": _name, "Age": _age})
     definitions = [
         {
@@ -35,7 +35,7 @@ def table(resource: Resource, objects: list[Object], version: str, columns: bool
 
 
 def duration(seconds: float) -> str:
-    """A span of time as kubectl writes it: 45s, 2m5s, 3h10m, 5d."""
+    """Returns a duration in kubectl's format: 45s, 2m5s, 3h10m, 5d."""
     whole = max(0, int(seconds))
     minutes, hours, days = whole // 60, whole // 3600, whole // 86400
     if whole < 120:
@@ -69,7 +69,7 @@ def _phase(obj: Object) -> str:
 
 
 def _true(obj: Object) -> list[str]:
-    """The conditions that hold."""
+    """Returns the conditions with status True."""
     return [item["type"] for item in obj["status"].get("conditions", ()) if item["status"] == "True"]
 
 
@@ -130,7 +130,7 @@ def _node_state(node: Object) -> str:
 
 
 def _container_state(state: Object) -> str:
-    """Why a container does not run; empty when it does."""
+    """Returns the reason why a container does not run, empty if it runs."""
     why: Object = state.get("waiting") or state.get("terminated") or {}
     return str(why.get("reason", ""))
 
@@ -164,7 +164,7 @@ def _ports(service: Object) -> str:
     return ",".join(f"{port['port']}/{port['protocol']}" for port in service["spec"].get("ports", ())) or "<none>"
 
 
-# With `--output wide` only.
+# Only with `--output wide`.
 WIDE = {
     "events": ("Subobject", "Source", "First Seen", "Count", "Name"),
     "jobs": ("Containers", "Images", "Selector"),

@@ -1,4 +1,4 @@
-"""The ways to the cluster and to credentials, with the real tools."""
+"""The endpoints of the cluster and the credentials, with the real tools."""
 
 import shutil
 
@@ -36,9 +36,7 @@ def go(cluster: Cluster, tmp_path, *command: str, **env: str):
         ((*FLEET, "ml-member"), "https://localhost:"),
     ],
 )
-def test_every_endpoint_leads_to_the_cluster_with_the_account_of_the_metadata_server(
-    cluster, tmp_path, command, server
-):
+def test_every_endpoint_reaches_the_cluster_with_the_account_of_the_metadata_server(cluster, tmp_path, command, server):
     got = go(cluster, tmp_path, *command)
     assert "namespace/default" in got.stdout, got.stderr
     written = yaml.safe_load((tmp_path / "kubeconfig").read_text())
@@ -54,7 +52,7 @@ def test_the_public_endpoint_of_a_private_cluster_does_not_answer(cluster, tmp_p
 
 
 @pytest.mark.parametrize("command", [(*CLUSTERS, "ml-cluster", "--dns-endpoint"), (*FLEET, "ml-member")])
-def test_dns_endpoint_and_gateway_ask_for_permissions_of_their_own(cluster, tmp_path, command):
+def test_dns_endpoint_and_gateway_require_their_own_permissions(cluster, tmp_path, command):
     assert go(cluster, tmp_path, *command).returncode == 0
     written = yaml.safe_load((tmp_path / "kubeconfig").read_text())
     written["users"][0]["user"] = {"token": "viewer-token"}
@@ -63,7 +61,7 @@ def test_dns_endpoint_and_gateway_ask_for_permissions_of_their_own(cluster, tmp_
     assert "(Forbidden): Permission '" in got.stderr
 
 
-def test_a_token_for_an_impersonated_account_is_that_of_this_account(cluster, tmp_path):
+def test_a_token_of_an_impersonated_account_is_of_this_account(cluster, tmp_path):
     got = go(cluster, tmp_path, *CLUSTERS, "ml-cluster", "--impersonate-service-account", VIEWER)
     assert "namespace/default" in got.stdout, got.stderr
     env = {"KUBECONFIG": str(tmp_path / "kubeconfig")}
@@ -71,7 +69,7 @@ def test_a_token_for_an_impersonated_account_is_that_of_this_account(cluster, tm
     assert f'User "{VIEWER}" cannot delete' in denied.stderr
 
 
-def test_an_issued_token_is_good_for_its_time_only(monkeypatch):
+def test_an_issued_token_expires(monkeypatch):
     from localgke import tokens as module
     from localgke.tokens import Tokens
 
@@ -87,7 +85,7 @@ def test_an_issued_token_is_good_for_its_time_only(monkeypatch):
     assert tokens.user("Bearer viewer-token") is user
 
 
-def test_where_no_token_can_be_issued_it_is_the_one_of_the_file():
+def test_without_issued_tokens_the_token_of_the_file_is_returned():
     from localgke.tokens import Tokens
 
     tokens = Tokens(config.load(), static=True)

@@ -26,7 +26,7 @@ def test_a_new_object_gets_a_uid_and_loses_what_only_the_server_sets():
     assert "creationTimestamp" not in meta
 
 
-def test_a_generated_name_has_five_characters_more():
+def test_a_generated_name_has_a_suffix_of_five_characters():
     meta = admit({**config_map(), "metadata": {"generateName": "c-"}})["metadata"]
     assert len(meta["name"]) == len("c-") + 5
 
@@ -129,7 +129,7 @@ def test_an_update_keeps_status_and_times_and_cannot_rename():
         admit_update(resource, old, config_map(name="d"))
 
 
-def test_the_spec_of_a_pod_does_not_change_but_for_the_image_of_a_container_that_waits_for_it():
+def test_only_the_image_of_a_waiting_container_can_change_in_the_spec_of_a_pod():
     spec = {"containers": [{"name": "main", "image": "a"}]}
     old = admit({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "p"}, "spec": spec})
     new = copy.deepcopy(old)
@@ -144,7 +144,7 @@ def test_the_spec_of_a_pod_does_not_change_but_for_the_image_of_a_container_that
         admit_update(BY_KIND["v1", "Pod"], old, new)
 
 
-def test_a_change_of_what_may_change_makes_a_new_generation():
+def test_a_change_of_a_mutable_field_increments_the_generation():
     old = admit(job(spec={"suspend": True}))
     new = copy.deepcopy(old)
     new["spec"]["suspend"] = False
@@ -152,7 +152,7 @@ def test_a_change_of_what_may_change_makes_a_new_generation():
     assert new["metadata"]["generation"] == 2
 
 
-def test_a_namespace_whose_pods_would_have_to_be_secure_is_not_imitated():
+def test_a_namespace_with_pod_security_labels_is_refused():
     label = {"pod-security.kubernetes.io/enforce": "restricted"}
     namespace = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "n", "labels": label}}
     with pytest.raises(ApiError, match="does not imitate Pod Security admission") as caught:

@@ -47,7 +47,7 @@ def test_apply_of_another_template_is_refused_as_immutable(kubectl):
     assert said.rstrip().endswith(": field is immutable")
 
 
-def test_annotate_label_and_patch_change_what_they_say(kubectl):
+def test_annotate_label_and_patch_change_the_object(kubectl):
     name = kubectl.name("patched")
     kubectl("create", "-f", "-", manifest=job(name))
     kubectl("annotate", "job", name, "gke-job/collected=true")
@@ -74,14 +74,14 @@ def test_a_patch_of_the_status_of_a_pod_changes_nothing_else(kubectl):
     assert "a" not in got["metadata"]["labels"]
 
 
-def test_a_dry_run_says_what_would_be_and_changes_nothing(kubectl):
+def test_a_dry_run_returns_the_result_and_changes_nothing(kubectl):
     name = kubectl.name("dry")
     shown = kubectl("create", "--dry-run=server", "-f", "-", "-o", "jsonpath={.spec.backoffLimit}", manifest=job(name))
     assert shown == "6"
     assert kubectl("get", "jobs", "-l", f"test={name}", "-o", "name") == ""
 
 
-def test_a_deletion_that_does_not_say_what_becomes_of_the_pods_is_warned_of(kubectl):
+def test_a_deletion_without_a_propagation_policy_gets_a_warning(kubectl):
     name = kubectl.name("orphaning")
     kubectl("create", "-f", "-", manifest=job(name))
     done = kubectl.cluster.run(kubectl.program, "delete", "--raw", f"{JOBS}/{name}")
@@ -118,11 +118,11 @@ def test_a_delete_with_the_uid_of_another_job_is_a_conflict(kubectl):
         ({**job("j"), "metadata": {"name": "j", "namespace": "nowhere"}}, 'namespaces "nowhere" not found'),
     ],
 )
-def test_a_manifest_that_cannot_be_taken_is_refused_without_being_validated_by_the_client(kubectl, manifest, said):
+def test_an_invalid_manifest_is_refused_without_client_side_validation(kubectl, manifest, said):
     assert said in kubectl("create", "-f", "-", manifest=manifest, fails=True)
 
 
-def test_a_name_that_is_taken_already_exists(kubectl):
+def test_a_create_with_an_existing_name_is_already_exists(kubectl):
     name = kubectl.name("taken")
     kubectl("create", "-f", "-", manifest=job(name))
     said = kubectl("create", "-f", "-", manifest=job(name), fails=True)
@@ -150,11 +150,11 @@ def test_wait_sees_a_condition_that_is_set_while_it_waits(kubectl):
         ("nobody", ("get", "jobs"), "You must be logged in to the server (Unauthorized)"),
     ],
 )
-def test_a_user_is_told_which_verb_is_missing(kubectl, token, arguments, said):
+def test_a_forbidden_error_names_the_missing_verb(kubectl, token, arguments, said):
     assert said in kubectl("--token", token, *arguments, fails=True)
 
 
-def test_what_only_a_real_cluster_does_is_refused(kubectl):
+def test_features_of_real_clusters_only_are_refused(kubectl):
     assert "does not imitate a body of type application/apply-patch" in kubectl(
         "apply", "--server-side", "-f", "-", manifest=job("j"), fails=True
     )
@@ -184,7 +184,7 @@ def call(api, method, path, **arguments):
         ("GET", JOBS, {"headers": {"Authorization": "Basic x"}}, 401, "Unauthorized"),
     ],
 )
-def test_a_request_that_cannot_be_answered_gets_a_status_that_says_why(api, method, path, arguments, status, said):
+def test_a_request_that_cannot_be_answered_gets_a_status_with_the_reason(api, method, path, arguments, status, said):
     code, answer, _ = call(api, method, path, **arguments)
     assert (code, answer["kind"], answer["status"]) == (status, "Status", "Failure")
     assert said in answer["message"]

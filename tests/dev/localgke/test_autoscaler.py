@@ -1,8 +1,8 @@
-"""What the autoscaler decides, without a cluster."""
+"""The decisions of the autoscaler, without a cluster."""
 
 from dataclasses import replace
 
-from localgke.autoscaler import BACKOFF_SECONDS, PATIENCE_SECONDS, Autoscaler, make_node
+from localgke.autoscaler import BACKOFF_SECONDS, SCHEDULING_SECONDS, Autoscaler, make_node
 from localgke.bare_cluster import pool
 from localgke.config import load
 
@@ -20,24 +20,24 @@ def waiting(name, **status):
     }
 
 
-def test_a_pod_for_which_the_scheduler_makes_room_gets_no_node():
+def test_a_pod_with_a_nominated_node_gets_no_new_node():
     scaler = autoscaler(pool("p", size=0, max_size=1))
     assert scaler.step([waiting("a", nominatedNodeName="n")], [], 0.0).wake is None
     assert scaler.step([waiting("a")], [], 0.0).wake == 0.01
 
 
-def test_a_node_that_has_come_is_left_to_the_scheduler_before_another_one_is_asked_for():
+def test_a_new_node_is_left_to_the_scheduler_before_another_one_is_requested():
     scaler = autoscaler(pool("p", size=0, max_size=2, scale_up_seconds=1.0))
     assert not scaler.step([waiting("a")], [], 0.0).add
     (node,) = scaler.step([waiting("a")], [], 1.0).add
     node["spec"]["taints"] = [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]
-    assert scaler.step([waiting("a")], [node], 1.1).wake == 1.0 + PATIENCE_SECONDS - 1.1
+    assert scaler.step([waiting("a")], [node], 1.1).wake == 1.0 + SCHEDULING_SECONDS - 1.1
     other = {**waiting("b"), "spec": {**waiting("b")["spec"], "nodeName": node["metadata"]["name"]}}
-    step = scaler.step([waiting("a"), other], [node], 2.0 + PATIENCE_SECONDS)
+    step = scaler.step([waiting("a"), other], [node], 2.0 + SCHEDULING_SECONDS)
     assert [reason for _, _, reason, _ in step.events] == ["TriggeredScaleUp"]
 
 
-def test_a_pool_without_machines_is_asked_again_after_its_backoff():
+def test_a_pool_without_machines_is_retried_after_its_backoff():
     scaler = autoscaler(pool("p", size=0, max_size=1, scale_up_seconds=1.0, out_of_resources=True))
     scaler.step([waiting("a")], [], 0.0)
     failed = scaler.step([waiting("a")], [], 1.0)
@@ -46,7 +46,7 @@ def test_a_pool_without_machines_is_asked_again_after_its_backoff():
     assert scaler.step([waiting("a")], [], 1.0 + BACKOFF_SECONDS).wake == 1.0
 
 
-def test_an_empty_node_that_its_pool_keeps_is_not_looked_at_for_ever():
+def test_an_empty_node_that_its_pool_keeps_causes_no_further_steps():
     kept = pool("p", size=1, max_size=2, scale_down_seconds=1.0)
     scaler = autoscaler(kept)
     nodes = scaler.initial_nodes()

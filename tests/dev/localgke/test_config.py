@@ -43,7 +43,7 @@ def test_the_default_file_describes_the_pools_tokens_and_images_that_the_example
         ({"images": {"i": []}}, "images.i must be a mapping, not []"),
     ],
 )
-def test_a_wrong_key_is_named_with_the_file_and_what_is_expected(tmp_path, change, said):
+def test_a_wrong_key_is_named_with_the_file_and_the_expected_value(tmp_path, change, said):
     values = {**yaml.safe_load(config.DEFAULT.read_text()), **change}
     file = tmp_path / "cluster.yaml"
     file.write_text(yaml.safe_dump(values))
@@ -54,7 +54,7 @@ def test_a_wrong_key_is_named_with_the_file_and_what_is_expected(tmp_path, chang
 
 
 @pytest.mark.parametrize("text", [None, "a: [", "- a"])
-def test_a_file_that_is_no_mapping_in_yaml_is_refused_in_one_line(tmp_path, text):
+def test_a_file_that_is_not_a_yaml_mapping_is_refused_in_one_line(tmp_path, text):
     file = tmp_path / "cluster.yaml"
     if text is not None:
         file.write_text(text)

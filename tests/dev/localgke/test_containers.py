@@ -1,4 +1,4 @@
-"""What the kubelet makes of a container's spec, without running it."""
+"""The kubelet's conversion of a container's spec, without running it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def pod(**spec: Any) -> Object:
 
 
 def store(**objects: Any) -> Store:
-    """A store with one ConfigMap or Secret, both called `x`: configmaps={...} or secrets={...}."""
+    """Returns a store with one ConfigMap or Secret, both called `x`: configmaps={...} or secrets={...}."""
     made = Store()
     for resource, fields in objects.items():
         made.create(resource, {"metadata": {"name": "x", "namespace": "ml"}, **fields})
@@ -55,7 +55,7 @@ def test_command_and_arguments_may_refer_to_the_containers_variables() -> None:
     assert spec(container)["argv"] == ["echo", "12"]
 
 
-def test_the_environment_holds_nothing_of_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_has_no_variable_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "secret")
     assert spec({})["env"].keys() == {"PATH", "HOSTNAME", "HOME"}
 
@@ -91,7 +91,7 @@ def test_variables_come_from_configmaps_and_secrets() -> None:
         ({"fieldRef": {"fieldPath": "status.podIP"}}, "localgke does not imitate a fieldRef of status.podIP"),
     ],
 )
-def test_a_variable_whose_source_is_missing_says_which(source: Object, message: str) -> None:
+def test_the_error_for_a_variable_with_a_missing_source_names_the_source(source: Object, message: str) -> None:
     with pytest.raises(CreateError, match=message):
         environment(store(configmaps={"data": {"A": "1"}}), pod(), {"env": [{"name": "V", "valueFrom": source}]})
 
@@ -101,7 +101,7 @@ def test_an_optional_source_that_is_missing_leaves_the_variable_unset() -> None:
     assert "V" not in environment(Store(), pod(), {"env": env})
 
 
-def test_volumes_hold_the_keys_with_their_mode(tmp_path: Path) -> None:
+def test_volumes_have_the_keys_with_their_mode(tmp_path: Path) -> None:
     objects = store(configmaps={"data": {"a": "1"}, "binaryData": {"b": "/w=="}}, secrets={"data": {"k": "aHVzaA=="}})
     volumes = [
         {"name": "settings", "configMap": {"name": "x"}},
@@ -120,7 +120,7 @@ def test_a_container_that_must_not_run_as_root_needs_a_user() -> None:
         spec({}, securityContext={"runAsNonRoot": True})
 
 
-def test_the_containers_security_context_goes_before_the_pods() -> None:
+def test_the_containers_security_context_overrides_the_pods() -> None:
     made = spec({"securityContext": {"runAsUser": 7}}, securityContext={"runAsUser": 5, "runAsNonRoot": True})
     assert made["uid"] == 7
 
@@ -143,7 +143,7 @@ def test_a_bucket_is_a_directory_that_outlives_the_pod(tmp_path: Path) -> None:
     ("annotation", "said"),
     [("true", '"v" : rpc error: .*: bucket models does not exist'), ("false", '"v" : .*find the sidecar container')],
 )
-def test_a_bucket_that_is_not_there_or_a_pod_without_the_annotation_is_refused(
+def test_a_missing_bucket_or_a_pod_without_the_annotation_is_refused(
     tmp_path: Path, annotation: str, said: str
 ) -> None:
     with pytest.raises(CreateError, match=said):

@@ -1,4 +1,4 @@
-"""The one loop of all controllers: it ends with what goes wrong in one of them, and leaves no container behind."""
+"""The loop of all controllers: it ends with the error of a controller, and leaves no container."""
 
 import asyncio
 import contextlib

@@ -22,7 +22,7 @@ def job(container=(), pod=(), spec=()):
     }
 
 
-def test_a_job_gets_the_defaults_of_the_table_where_it_says_nothing_or_null():
+def test_a_job_gets_the_defaults_for_missing_and_null_fields():
     spec = decode(JOBS, job(pod={"schedulerName": None}))["spec"]
     assert (spec["completionMode"], spec["suspend"]) == ("NonIndexed", False)
     pod = spec["template"]["spec"]
@@ -105,7 +105,7 @@ def test_a_wrong_or_missing_value_is_invalid_with_the_field_named(body, said):
     assert said in caught.value.message
 
 
-def test_the_table_of_fields_names_only_types_that_there_are():
+def test_the_table_of_fields_names_only_existing_types():
     known = {"any", "unset", *SCALARS, *LIMITS, *FORMATS, *TYPES}
     for type_, fields in TYPES.items():
         for name, field in fields.items():

@@ -18,7 +18,7 @@ def stored(plural="jobs", **fields):
     return store, Target(resource, "default", "x", "")
 
 
-def test_a_job_deleted_in_the_background_is_gone_at_once():
+def test_a_job_deleted_in_the_background_is_removed_at_once():
     store, target = stored()
     uid = store.get(*JOB)["metadata"]["uid"]
     answer = delete_as_asked(store, target, {"propagationPolicy": "Background"})
@@ -52,7 +52,7 @@ def test_a_running_pod_has_its_grace_period_and_a_shorter_one_replaces_it():
 
 
 @pytest.mark.parametrize(("spec", "phase"), [({}, "Pending"), ({"nodeName": "n"}, "Succeeded")])
-def test_a_pod_in_which_nothing_runs_is_gone_at_once(spec, phase):
+def test_a_pod_without_running_containers_is_removed_at_once(spec, phase):
     store, _ = stored("pods", spec=spec, status={"phase": phase})
     delete(store, *POD)
     assert store.find(*POD) is None
@@ -81,7 +81,7 @@ def test_a_failed_precondition_is_a_conflict_and_deletes_nothing(field, what, wh
         ({"orphanDependents": True}, "localgke does not imitate the delete option orphanDependents"),
     ],
 )
-def test_an_option_that_is_not_known_is_refused(options, said):
+def test_an_unknown_option_is_refused(options, said):
     store, target = stored()
     with pytest.raises(ApiError, match=said):
         delete_as_asked(store, target, options)

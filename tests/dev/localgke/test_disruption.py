@@ -1,4 +1,4 @@
-"""Evictions, and nodes that are cordoned, tainted or gone: by the real kubectl, and driven through the store."""
+"""Evictions, and cordoned, tainted and removed nodes: with the real kubectl, and with the store."""
 
 import json
 
@@ -45,7 +45,7 @@ async def test_an_eviction_of_another_pod_than_it_names_is_refused(cluster: Clus
 
 
 @on_cluster(pools=[pool("default-pool")])
-async def test_no_pod_goes_to_a_cordoned_node_but_one_that_tolerates_it(cluster: Cluster) -> None:
+async def test_only_a_pod_with_a_toleration_is_bound_to_a_cordoned_node(cluster: Cluster) -> None:
     await cluster.until(lambda: cluster.store.find(NODES, "", NODE))
     cordon(cluster.store, True)
     cluster.pod("p", "true")
@@ -67,7 +67,7 @@ def cordon(store: Store, unschedulable: bool) -> None:
     store.update(NODES, node)
 
 
-def test_a_job_survives_a_drain_and_its_policy_forgives_it(kubectl):
+def test_a_job_survives_a_drain_that_its_policy_ignores(kubectl):
     name = kubectl.name("drained")
     container = {"name": "main", "image": "busybox", "command": ["sleep", "600"]}
     rule = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}
@@ -93,7 +93,7 @@ def test_a_job_survives_a_drain_and_its_policy_forgives_it(kubectl):
     kubectl("delete", "job", name)
 
 
-def test_of_a_node_cordon_and_taints_are_imitated_and_nothing_else(kubectl):
+def test_only_cordon_and_taints_of_a_node_can_change(kubectl):
     node = kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
     said = kubectl("patch", "node", node, "--type=merge", "--patch", '{"spec": {"podCIDR": "10.0.0.0/24"}}', fails=True)
     assert "localgke does not imitate" in said
@@ -117,7 +117,7 @@ async def test_a_taint_ends_the_pods_that_do_not_tolerate_it(cluster: Cluster) -
 
 
 @on_cluster()
-async def test_the_pods_of_a_node_that_is_gone_have_failed(cluster: Cluster) -> None:
+async def test_the_pods_of_a_removed_node_fail(cluster: Cluster) -> None:
     cluster.pod("p", "exec sleep 600")
     await cluster.phase("p", "Running")
     cluster.change(PODS, "p", lambda pod: pod["metadata"].update(finalizers=["test/keep"]))
@@ -128,7 +128,7 @@ async def test_the_pods_of_a_node_that_is_gone_have_failed(cluster: Cluster) -> 
 
 
 @on_cluster(pools=[pool("default-pool")])
-async def test_the_pods_of_a_node_that_google_takes_back_are_terminated_and_the_node_is_gone(cluster: Cluster) -> None:
+async def test_the_pods_of_a_preempted_node_are_terminated_and_the_node_is_removed(cluster: Cluster) -> None:
     cluster.pod("p", "trap 'exit 3' TERM; echo; sleep 600 & wait")
     await cluster.logged("p", "\n")
     node = cluster.store.get(NODES, "", NODE)

@@ -30,7 +30,7 @@ def names(pod: Object, **service: Any) -> list[str]:
     return [record.name for record in records(store(pod, **service))]
 
 
-def test_a_service_stands_for_the_pods_it_selects() -> None:
+def test_the_name_of_a_service_resolves_to_the_pods_it_selects() -> None:
     assert records(store(pod())) == [Record("ml", "s", "10.0.0.1")]
 
 
@@ -47,7 +47,7 @@ def test_a_pod_that_is_not_selected_or_not_ready_has_no_name(other: Object, serv
     assert names(other, **service) == []
 
 
-def test_a_pod_that_is_not_ready_has_one_where_the_service_says_so() -> None:
+def test_a_pod_that_is_not_ready_has_a_name_if_the_service_publishes_it() -> None:
     assert names(pod(ready=False), publishNotReadyAddresses=True) == ["s"]
 
 
@@ -66,7 +66,7 @@ def test_short_names_are_those_of_the_own_namespace() -> None:
 
 
 @on_cluster()
-async def test_a_container_finds_a_pod_that_came_after_it_by_its_name(cluster: Cluster) -> None:
+async def test_a_container_resolves_the_name_of_a_later_pod(cluster: Cluster) -> None:
     cluster.create("services", "Service", "s", spec={"clusterIP": "None", "selector": {"job": "a"}})
     cluster.pod("first", "until getent hosts b.s; do sleep 0.01; done")
     await cluster.phase("first", "Running")

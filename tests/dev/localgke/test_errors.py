@@ -14,7 +14,7 @@ def test_an_error_is_a_status_object_with_code_reason_and_the_object_it_is_about
     }
 
 
-def test_a_refusal_says_that_it_is_the_stand_in_that_refuses():
+def test_an_error_for_an_unsupported_feature_names_the_stand_in():
     refused = errors.not_imitated('the field "spec.hostNetwork"')
     assert refused.code == 501
     assert refused.message.startswith('localgke does not imitate the field "spec.hostNetwork"')

@@ -1,4 +1,4 @@
-"""What a podFailurePolicy may say, and what it makes of a Pod that failed."""
+"""The validation of a podFailurePolicy, and its action for a failed Pod."""
 
 import pytest
 

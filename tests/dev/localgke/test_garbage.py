@@ -1,11 +1,11 @@
-"""The garbage collector, driven through the store."""
+"""The garbage collector, with the store."""
 
 from localgke.bare_cluster import Cluster, on_cluster
 from localgke.objects import JOBS, PODS
 
 
 async def running(cluster: Cluster, name: str) -> str:
-    """The name of the only Pod of a Job, once it runs."""
+    """Returns the name of the only Pod of a Job, once it runs."""
     pods = await cluster.until(lambda: [pod for pod in cluster.pods(name) if pod["status"]["phase"] == "Running"])
     return str(pods[0]["metadata"]["name"])
 
@@ -49,7 +49,7 @@ async def test_orphaned_pods_outlive_their_job(cluster: Cluster) -> None:
 
 
 @on_cluster()
-async def test_an_object_stays_as_long_as_one_of_its_owners_is_there(cluster: Cluster) -> None:
+async def test_an_object_stays_as_long_as_one_of_its_owners_exists(cluster: Cluster) -> None:
     owners = [cluster.create("configmaps", "ConfigMap", name) for name in ("one", "two")]
     references = [{"uid": owner["metadata"]["uid"], "kind": "ConfigMap"} for owner in owners]
     cluster.create("secrets", "Secret", "child", metadata={"ownerReferences": references})

@@ -34,7 +34,7 @@ def test_gcloud_writes_a_kubeconfig_with_which_kubectl_works(cluster, tmp_path):
         ({"token": "nobody"}, "invalid authentication credentials"),
     ],
 )
-def test_gcloud_reports_what_the_gke_api_refuses(cluster, tmp_path, wrong, said):
+def test_gcloud_reports_the_errors_of_the_gke_api(cluster, tmp_path, wrong, said):
     done, _ = get_credentials(cluster, tmp_path, **wrong)
     assert done.returncode == 1
     assert said in done.stderr

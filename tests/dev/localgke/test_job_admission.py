@@ -26,7 +26,7 @@ def refused(admission, *arguments):
     return caught.value
 
 
-def test_a_job_says_of_itself_what_it_did_not_set():
+def test_a_job_gets_values_for_fields_that_it_does_not_set():
     spec = admit(job())["spec"]
     defaults = {"backoffLimit": 6, "completionMode": "NonIndexed", "completions": 1, "manualSelector": False}
     defaults |= {"parallelism": 1, "podReplacementPolicy": "TerminatingOrFailed", "suspend": False}
@@ -34,7 +34,7 @@ def test_a_job_says_of_itself_what_it_did_not_set():
     assert spec["template"]["spec"]["dnsPolicy"] == "ClusterFirst"
 
 
-def test_a_job_with_a_limit_for_each_index_has_no_other():
+def test_a_job_with_a_limit_for_each_index_has_no_backoff_limit():
     made = admit(job(spec={"completionMode": "Indexed", "completions": 2, "backoffLimitPerIndex": 1}))
     assert made["spec"]["backoffLimit"] == 2**31 - 1
 
@@ -99,7 +99,7 @@ def changed(old, **spec):
 
 
 @pytest.mark.parametrize("field", ["selector", "template", "completionMode"])
-def test_what_makes_a_job_what_it_is_never_changes(field):
+def test_immutable_fields_of_a_job_never_change(field):
     old, other = admit(job()), admit(job({"image": "other"}, spec={"completionMode": "Indexed", "completions": 1}))
     error = refused(admit_update, JOBS, old, changed(old, **{field: other["spec"][field]}))
     fields = {cause["field"] for cause in error.details["causes"]}
@@ -107,7 +107,7 @@ def test_what_makes_a_job_what_it_is_never_changes(field):
     assert "field is immutable" in error.message
 
 
-def test_a_failure_policy_cannot_be_taken_away():
+def test_a_failure_policy_cannot_be_removed():
     policy = {"rules": [{"action": "Ignore", "onExitCodes": {"operator": "In", "values": [3]}}]}
     old = admit(job(spec={"podFailurePolicy": policy}))
     new = changed(old)
@@ -116,7 +116,7 @@ def test_a_failure_policy_cannot_be_taken_away():
     assert message.endswith("spec.podFailurePolicy: Invalid value: null: field is immutable")
 
 
-def test_what_replaces_a_pod_can_change():
+def test_the_pod_replacement_policy_can_change():
     old = admit(job())
     admit_update(JOBS, old, changed(old, podReplacementPolicy="Failed"))
 
@@ -139,7 +139,7 @@ def elsewhere(old):
     return new
 
 
-def test_a_suspended_job_without_pods_may_be_sent_elsewhere_but_not_become_another():
+def test_a_suspended_job_without_pods_may_change_its_scheduling_only():
     old = admit(job(spec={"suspend": True}))
     admit_update(JOBS, old, elsewhere(old))
     other = copy.deepcopy(old)
@@ -157,7 +157,7 @@ def test_a_job_that_may_still_have_pods_keeps_its_template(status):
     assert "spec.template: Invalid value: " in message
 
 
-def test_a_selector_of_ones_own_is_not_imitated():
+def test_a_manual_selector_is_refused():
     error = refused(admit, job(spec={"manualSelector": True}))
     assert error.message.startswith("localgke does not imitate spec.manualSelector")
 

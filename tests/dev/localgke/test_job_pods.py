@@ -1,4 +1,4 @@
-"""The Pods that a Job makes, and what the Job controller sees of them."""
+"""The Pods that a Job makes, and how the Job controller classifies them."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_an_indexed_pod_has_its_index_in_name_label_annotation_hostname_and_envi
 
 
 @pytest.mark.parametrize(("text", "index"), [("12", 12), ("", -1), ("-", -1), ("$(reboot)", -1), ("9" * 5000, -1)])
-def test_what_somebody_writes_as_an_index(text, index):
+def test_an_invalid_index_annotation_is_no_index(text, index):
     assert index_of({"metadata": {"annotations": {INDEX: text}}}) == index
     assert index_of({"metadata": {}}) == -1
 
@@ -76,11 +76,11 @@ def test_a_variable_of_the_container_keeps_its_own_value():
         ({"podFailurePolicy": {}}, pod("Failed", deleted=True), True),
     ],
 )
-def test_a_pod_that_is_deleted_has_failed_at_once_unless_only_failed_ones_are_replaced(spec, seen, failed):
+def test_a_deleted_pod_has_failed_at_once_unless_the_policy_replaces_only_failed_pods(spec, seen, failed):
     assert has_failed(job(**spec), seen) == failed
 
 
-def test_pods_that_do_the_least_are_the_first_to_go():
+def test_the_least_valuable_pods_are_deleted_first():
     running, pending, waiting = pod("Running", nodeName="a"), pod("Pending", nodeName="a"), pod("Pending")
     newer = pod("Running", nodeName="a")
     newer["metadata"]["creationTimestamp"] = "2026-01-01T00:00:01Z"

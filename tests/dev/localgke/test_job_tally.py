@@ -1,4 +1,4 @@
-"""What the Job controller adds up of the Pods of a Job."""
+"""The Job controller's counts of Pods."""
 
 from types import SimpleNamespace
 
@@ -30,7 +30,7 @@ def test_an_index_counts_once_however_many_pods_succeeded_for_it():
     assert (tally.indexes, tally.succeeded) == ({0, 1, 2}, 3)
 
 
-def test_an_index_with_a_limit_of_its_own_is_followed_until_it_has_failed_more_often():
+def test_an_index_is_retried_up_to_its_backoff_limit():
     pods = [pod("Failed", index) for index in range(3)] + [pod("Running", 2)]
     for number, (found, failures) in enumerate(zip(pods, "0100", strict=True)):
         found["metadata"] |= {

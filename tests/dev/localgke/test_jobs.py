@@ -1,4 +1,4 @@
-"""The Job controller, driven through the store."""
+"""The Job controller, with the store."""
 
 from localgke.bare_cluster import Cluster, on_cluster
 from localgke.job_pods import FINALIZER, INDEX, INDEX_FAILURES
@@ -14,7 +14,7 @@ def status(cluster: Cluster, job: str) -> Object:
 
 
 async def running(cluster: Cluster, job: str) -> Object:
-    """The Pod of a Job, once it runs and nobody has deleted it."""
+    """Returns the Pod of a Job, once it runs and nobody has deleted it."""
 
     def found() -> Object | None:
         pods = [pod for pod in cluster.pods(job) if "deletionTimestamp" not in pod["metadata"]]
@@ -144,7 +144,7 @@ async def test_suspending_a_running_job_deletes_its_pod_without_counting_a_failu
 
 
 @on_cluster()
-async def test_a_pod_that_somebody_deletes_is_counted_as_failed_and_replaced_at_once(cluster: Cluster) -> None:
+async def test_a_deleted_pod_is_counted_as_failed_and_replaced_at_once(cluster: Cluster) -> None:
     cluster.job("train", IGNORING_SIGTERM, pod={"terminationGracePeriodSeconds": 600})
     first = await running(cluster, "train")
     cluster.delete(PODS, first["metadata"]["name"])
@@ -199,7 +199,7 @@ async def test_an_exit_code_of_the_policy_fails_the_job_whatever_its_backoff_lim
 
 
 @on_cluster()
-async def test_no_pod_is_held_once_its_job_is_gone(cluster: Cluster) -> None:
+async def test_no_pod_keeps_its_finalizer_after_the_deletion_of_its_job(cluster: Cluster) -> None:
     cluster.job("train", "exec sleep 600")
     name = (await running(cluster, "train"))["metadata"]["name"]
     assert cluster.store.get(PODS, "default", name)["metadata"]["finalizers"] == [FINALIZER]
@@ -219,7 +219,7 @@ async def test_a_job_is_deleted_with_its_pods(cluster: Cluster) -> None:
 
 
 @on_cluster(pools=[])
-async def test_a_pod_that_is_deleted_before_it_has_a_node_has_failed(cluster: Cluster) -> None:
+async def test_a_pod_deleted_before_it_has_a_node_has_failed(cluster: Cluster) -> None:
     cluster.job("train", "exit 0", podReplacementPolicy="Failed")
     (first,) = await cluster.until(lambda: cluster.pods("train"))
     cluster.delete(PODS, first["metadata"]["name"])
@@ -229,7 +229,7 @@ async def test_a_pod_that_is_deleted_before_it_has_a_node_has_failed(cluster: Cl
 
 
 @on_cluster()
-async def test_with_a_limit_for_each_index_the_others_go_on_and_then_the_job_fails(cluster: Cluster) -> None:
+async def test_with_a_limit_for_each_index_the_other_indexes_continue_and_then_the_job_fails(cluster: Cluster) -> None:
     cluster.job(
         "train",
         'test "$JOB_COMPLETION_INDEX" = 1 || exit 3',
@@ -252,7 +252,7 @@ async def test_with_a_limit_for_each_index_the_others_go_on_and_then_the_job_fai
 
 
 @on_cluster()
-async def test_more_failed_indexes_than_the_job_may_have_end_it(cluster: Cluster) -> None:
+async def test_more_failed_indexes_than_allowed_end_the_job(cluster: Cluster) -> None:
     cluster.job(
         "train",
         'test "$JOB_COMPLETION_INDEX" = 1 && exec sleep 600; exit 3',
@@ -269,7 +269,7 @@ async def test_more_failed_indexes_than_the_job_may_have_end_it(cluster: Cluster
 
 
 @on_cluster()
-async def test_an_index_fails_for_good_with_an_exit_code_that_says_so(cluster: Cluster) -> None:
+async def test_an_exit_code_of_a_fail_index_rule_fails_the_index(cluster: Cluster) -> None:
     codes = {"operator": "In", "values": [3]}
     cluster.job(
         "train",

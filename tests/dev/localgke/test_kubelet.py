@@ -1,4 +1,4 @@
-"""The kubelet: what becomes of deleted Pods and of what they leave, driven through the store."""
+"""The kubelet's deletion of Pods with their logs and volumes, with the store."""
 
 import asyncio
 import os
@@ -56,7 +56,7 @@ async def test_a_pod_that_never_started_can_be_deleted(cluster: Cluster) -> None
 
 
 @on_cluster()
-async def test_logs_and_volumes_go_with_the_pod(cluster: Cluster) -> None:
+async def test_logs_and_volumes_are_removed_with_the_pod(cluster: Cluster) -> None:
     pod = cluster.pod("p", "echo out")
     await cluster.phase("p", "Succeeded")
     place = cluster.state / "logs" / pod["metadata"]["uid"]

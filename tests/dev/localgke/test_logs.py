@@ -67,7 +67,7 @@ def read(api, **query):
         ),
     ],
 )
-def test_the_log_of_an_ended_container_is_cut_as_the_query_says(api, pod, query, text):
+def test_the_log_of_an_ended_container_is_cut_according_to_the_query(api, pod, query, text):
     pod(ENDED)
     assert read(api, **query) == text
 
@@ -90,7 +90,7 @@ def test_a_followed_log_ends_with_its_container_and_misses_no_last_line(api, pod
     assert api.run(scenario) == b"50%\r100%\nhalf of a line\n"
 
 
-def test_a_followed_log_ends_when_its_pod_is_gone(api, pod):
+def test_a_followed_log_ends_when_its_pod_is_removed(api, pod):
     pod({"running": {}})
 
     async def scenario(client):
@@ -107,7 +107,7 @@ def test_a_container_that_waits_to_be_restarted_shows_its_last_run(api, pod):
     assert read(api, follow="true", tailLines="1") == "50%\r100%\n"
 
 
-def test_the_log_of_a_pod_whose_node_is_gone_is_gone_too(api, pod):
+def test_the_log_of_a_pod_whose_node_is_removed_is_not_found(api, pod):
     pod(ENDED, node="gone")
     assert read(api) == (404, 'pods "gone" not found')
 
@@ -133,14 +133,14 @@ def test_a_pod_without_a_node_has_an_empty_log(api, pod):
         ({"running": {}}, {"sinceTime": "today"}, 'sinceTime: Invalid value: "today"'),
     ],
 )
-def test_a_log_that_is_not_there_is_a_bad_request_in_the_words_of_the_kubelet(api, pod, state, query, said):
+def test_a_missing_log_is_a_bad_request_with_the_kubelets_message(api, pod, state, query, said):
     pod(state)
     status, message = read(api, **query)
     assert status == 400
     assert said in message
 
 
-def test_a_pod_of_two_containers_wants_to_know_which(api, pod):
+def test_a_log_request_for_a_pod_with_two_containers_must_name_one(api, pod):
     pod(ENDED, containers=("main", "side"))
     assert read(api) == (400, "a container name must be specified for pod p, choose one of: [main side]")
 

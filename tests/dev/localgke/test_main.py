@@ -2,23 +2,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from localgke.conftest import TESTS, localgke
+from polling import wait_until
 
 
 def process_of(state: Path) -> int:
     return int((state / "pid").read_text())
-
-
-def wait_until(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the condition did not come true"
-        time.sleep(0.02)
 
 
 def lives(pid: int) -> bool:
@@ -41,12 +34,12 @@ def test_two_servers_run_side_by_side_and_stop_leaves_nothing(tmp_path):
     assert not any(state.exists() for state in states)
 
 
-def test_to_stop_what_does_not_run_is_no_error(tmp_path):
+def test_stopping_a_server_that_does_not_run_is_no_error(tmp_path):
     assert localgke("stop", "--state", tmp_path / "none").returncode == 0
 
 
 @pytest.mark.parametrize("command", ["start", "serve"])
-def test_a_directory_that_holds_something_is_not_taken(tmp_path, command):
+def test_a_directory_that_is_not_empty_is_refused(tmp_path, command):
     (tmp_path / "precious").write_text("data")
     done = localgke(command, "--state", tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
@@ -55,7 +48,7 @@ def test_a_directory_that_holds_something_is_not_taken(tmp_path, command):
     assert (tmp_path / "precious").read_text() == "data"
 
 
-def test_a_wrong_config_is_said_in_one_line_and_leaves_nothing(tmp_path):
+def test_a_wrong_config_is_an_error_of_one_line_and_leaves_nothing(tmp_path):
     file = tmp_path / "cluster.yaml"
     file.write_text("project: 1\n")
     done = localgke("start", "--state", tmp_path / "state", "--config", file)
@@ -75,7 +68,7 @@ def test_a_server_in_the_foreground_cleans_up_on_a_signal(tmp_path, number):
     assert not state.exists()
 
 
-def test_stop_says_that_a_server_had_died_before_and_removes_what_it_left(tmp_path):
+def test_stop_reports_a_server_that_had_ended_before_and_removes_its_files(tmp_path):
     state = tmp_path / "state"
     assert localgke("start", "--state", state).returncode == 0
     pid = process_of(state)

@@ -23,7 +23,7 @@ def ask(scenario, seconds=3600):
     return asyncio.run(main())
 
 
-def test_it_names_project_account_and_universe():
+def test_the_metadata_server_returns_project_account_and_universe():
     async def scenario(client, _):
         paths = ("project/project-id", "universe/universe-domain", "instance/service-accounts/default/email")
         return [await (await client.get(f"/computeMetadata/v1/{path}")).text() for path in paths]
@@ -31,14 +31,14 @@ def test_it_names_project_account_and_universe():
     assert ask(scenario) == ["localgke-project", "googleapis.com", "admin@localgke-project.iam.gserviceaccount.com"]
 
 
-def test_who_does_not_say_that_it_means_a_metadata_server_is_refused():
+def test_a_request_without_the_metadata_header_is_refused():
     async def scenario(client, _):
         return (await client.get(f"{ACCOUNT}/token", headers={"Metadata-Flavor": ""})).status
 
     assert ask(scenario) == 403
 
 
-def test_a_token_is_given_out_again_until_it_is_close_to_its_end(monkeypatch):
+def test_a_token_is_reused_until_shortly_before_its_expiration(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(tokens_module.time, "monotonic", lambda: now[0])
 

@@ -1,4 +1,4 @@
-"""The node pools and their autoscaler, driven through the store."""
+"""The node pools and their autoscaler, with the store."""
 
 from localgke.autoscaler import STOCKOUT
 from localgke.bare_cluster import Cluster, on_cluster, pool
@@ -18,7 +18,7 @@ async def test_a_pool_grows_by_one_node_for_each_pod_that_needs_one(cluster: Clu
 
 
 @on_cluster(pools=[pool("gpu", size=2, max_size=3, allocatable={"cpu": "1"})])
-async def test_a_node_that_is_added_does_not_take_the_name_of_another(cluster: Cluster) -> None:
+async def test_an_added_node_has_a_unique_name(cluster: Cluster) -> None:
     await cluster.until(lambda: len(cluster.store.list(NODES)) == 2)
     delete(cluster.store, cluster.store.list(NODES)[0])
     cluster.pod("a", "exec sleep 600", resources={"requests": {"cpu": "1"}})
@@ -30,7 +30,7 @@ async def test_a_node_that_is_added_does_not_take_the_name_of_another(cluster: C
 @on_cluster(
     pools=[pool("plain"), pool("gpu", size=0, max_size=1, taints=[GPU_TAINT]), pool("tiny", size=0, max_size=1)]
 )
-async def test_the_autoscaler_says_why_it_does_not_help_a_pod(cluster: Cluster) -> None:
+async def test_the_autoscaler_records_why_it_adds_no_node_for_a_pod(cluster: Cluster) -> None:
     cluster.pod("huge", "exit 0", resources={"requests": {"cpu": "64"}})
     await cluster.until(lambda: len(cluster.events("huge")) == 2)
     message = "pod didn't trigger scale-up: 1 Insufficient cpu, 1 node(s) had untolerated taint(s)"
@@ -55,7 +55,7 @@ async def test_a_node_has_the_labels_taints_and_resources_of_its_pool(cluster: C
         pool("large", size=0, max_size=1, allocatable={"cpu": "8"}),
     ]
 )
-async def test_a_pool_whose_zone_has_no_machines_is_passed_over_for_a_while(cluster: Cluster) -> None:
+async def test_a_pool_whose_zone_has_no_machines_is_skipped_during_its_backoff(cluster: Cluster) -> None:
     cluster.pod("p", "exit 0", resources={"requests": {"cpu": "6"}})
     await cluster.phase("p", "Succeeded")
     failed = STOCKOUT.format(zone="europe-west4-a")
@@ -67,7 +67,7 @@ async def test_a_pool_whose_zone_has_no_machines_is_passed_over_for_a_while(clus
 
 
 @on_cluster(pools=[pool("none-left", size=0, max_size=1, out_of_resources=True)])
-async def test_a_pod_without_another_pool_waits_until_its_own_is_asked_again(cluster: Cluster) -> None:
+async def test_a_pod_without_another_pool_waits_until_its_pool_is_retried(cluster: Cluster) -> None:
     cluster.pod("p", "exit 0")
     message = "pod didn't trigger scale-up: 1 in backoff after failed scale-up"
     await cluster.until(lambda: ("NotTriggerScaleUp", message) in cluster.events("p"))
@@ -75,7 +75,7 @@ async def test_a_pod_without_another_pool_waits_until_its_own_is_asked_again(clu
 
 
 @on_cluster(pools=[pool("p", size=0, max_size=2, allocatable={"cpu": "4"}, scale_up_seconds=0.2)])
-async def test_pods_that_fit_together_get_one_node_and_the_others_none_beyond_the_maximum(cluster: Cluster) -> None:
+async def test_pods_share_a_node_if_they_fit_and_no_node_exceeds_the_maximum(cluster: Cluster) -> None:
     for number in range(6):
         cluster.pod(f"p{number}", "exec sleep 600", resources={"requests": {"cpu": "2"}})
     for number in range(4):
@@ -87,7 +87,7 @@ async def test_pods_that_fit_together_get_one_node_and_the_others_none_beyond_th
 
 
 @on_cluster(pools=[pool("p", size=0, max_size=1, scale_down_seconds=0.1), pool("kept", max_size=2)])
-async def test_a_node_on_which_no_pod_runs_is_removed_down_to_the_size_of_its_pool(cluster: Cluster) -> None:
+async def test_empty_nodes_are_removed_down_to_the_size_of_their_pool(cluster: Cluster) -> None:
     selector = {"nodeSelector": {"cloud.google.com/gke-nodepool": "p"}}
     cluster.pod("p", "exit 0", spec=selector)
     await cluster.phase("p", "Succeeded")

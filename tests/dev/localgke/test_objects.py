@@ -1,4 +1,4 @@
-"""What all controllers do alike."""
+"""The functions that all controllers share."""
 
 from localgke.objects import record, set_condition
 from localgke.store import Object, Store
@@ -9,7 +9,7 @@ def config_map(store: Store) -> Object:
     return store.create("configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
 
 
-def test_the_same_event_again_raises_its_count() -> None:
+def test_a_repeated_event_increments_its_count() -> None:
     store = Store()
     about = config_map(store)
     for message in ("one", "two", "one"):

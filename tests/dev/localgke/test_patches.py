@@ -7,7 +7,7 @@ STRATEGIC = "application/strategic-merge-patch+json"
 MERGE = "application/merge-patch+json"
 
 
-def test_a_merge_patch_removes_what_is_null_and_replaces_lists():
+def test_a_merge_patch_removes_null_fields_and_replaces_lists():
     old = {"metadata": {"labels": {"a": "1", "b": "2"}}, "finalizers": [1, 2]}
     patch = {"metadata": {"labels": {"a": None, "c": "3"}}, "finalizers": [3]}
     assert patches.apply(MERGE, old, patch) == {"metadata": {"labels": {"b": "2", "c": "3"}}, "finalizers": [3]}

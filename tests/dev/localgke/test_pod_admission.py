@@ -14,7 +14,7 @@ def pod(*resources, **spec):
     return made
 
 
-def test_what_is_limited_is_requested_by_the_pod_but_not_by_its_template():
+def test_a_limit_sets_the_request_of_a_pod_but_not_of_a_template():
     resources = {"limits": TWO, "requests": {"cpu": "1"}}
     assert pod(resources)["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "1", "memory": "1Gi"}
     template = admit(job({"resources": resources}))["spec"]["template"]["spec"]
@@ -37,7 +37,7 @@ def test_the_quality_of_service_follows_from_requests_and_limits(resources, qual
     assert pod(*resources)["status"] == {"phase": "Pending", "qosClass": quality}
 
 
-def test_a_pod_bears_an_outage_of_its_node_for_a_while_unless_it_says_otherwise():
+def test_a_pod_gets_default_tolerations_for_an_outage_of_its_node():
     own = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 1}
     made = pod({}, tolerations=[own])["spec"]["tolerations"]
     assert [(item["key"], item["tolerationSeconds"]) for item in made] == [

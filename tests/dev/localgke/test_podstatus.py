@@ -1,4 +1,4 @@
-"""What the status of a Pod says of its containers, and the message that they leave."""
+"""The status of a Pod and its containers, and the termination message."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def test_a_container_waits_then_runs_then_has_ended(container: ContainerStatus) 
     assert container.exit_code == 3
 
 
-def test_a_container_that_is_started_again_keeps_how_it_ended_before(container: ContainerStatus) -> None:
+def test_a_restarted_container_keeps_its_last_state(container: ContainerStatus) -> None:
     container.run()
     container.end(0, "")
     container.run()
@@ -62,7 +62,7 @@ def test_a_pod_is_ready_while_its_containers_run(container: ContainerStatus) -> 
         ("File", False, b"x" * 5000, "x" * 4096),
     ],
 )
-def test_the_message_is_what_was_written_or_else_what_the_policy_says(
+def test_the_message_is_the_termination_log_or_the_log_if_the_policy_allows(
     tmp_path: Path, policy: str, failed: bool, written: bytes, message: str
 ) -> None:
     file, log = tmp_path / "termination-log", tmp_path / "log"

@@ -1,4 +1,4 @@
-"""What becomes of a Pod that has a node, driven through the store."""
+"""A Pod with a node, with the store."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ async def test_a_pod_fails_with_the_exit_code_of_its_container(cluster: Cluster)
 
 
 @on_cluster()
-async def test_a_container_whose_processes_outgrow_its_memory_limit_is_killed(cluster: Cluster) -> None:
+async def test_a_container_whose_processes_exceed_its_memory_limit_is_killed(cluster: Cluster) -> None:
     grow = "python3 -c 'import time; held = b\"x\" * (96 << 20); time.sleep(600)'"
     limit = {"limits": {"memory": "64Mi"}}
     cluster.pod("p", f"{grow}; echo not reached", resources=limit)
@@ -64,7 +64,7 @@ async def test_a_command_that_does_not_exist_is_a_start_error(cluster: Cluster) 
 
 
 @on_cluster(broken={"private/model:1": "failed to authorize: 403 Forbidden"})
-async def test_an_image_that_cannot_be_pulled_is_tried_again_and_again(cluster: Cluster) -> None:
+async def test_an_image_that_cannot_be_pulled_is_retried(cluster: Cluster) -> None:
     cluster.pod("private", "true", image="private/model:1")
     cluster.pod("unknown", "true", image="no-such:1")
     assert "failed to authorize: 403 Forbidden" in await cluster.waiting("private", "ErrImagePull")
@@ -85,7 +85,7 @@ async def test_an_image_that_cannot_be_pulled_is_tried_again_and_again(cluster: 
 
 
 @on_cluster(images={"train:1": Image("train:1", {"/app": Path(__file__).parent})})
-async def test_an_image_brings_its_directories(cluster: Cluster) -> None:
+async def test_a_container_has_the_directories_of_its_image(cluster: Cluster) -> None:
     cluster.pod("p", "cd /app && ls test_kubelet.py", image="train:1")
     await cluster.phase("p", "Succeeded", "Failed")
     assert cluster.log("p") == "test_kubelet.py\n"
@@ -98,7 +98,7 @@ async def test_a_container_without_a_command_is_refused(cluster: Cluster) -> Non
 
 
 @on_cluster()
-async def test_a_pod_starts_once_the_configmap_that_it_needs_is_there(cluster: Cluster) -> None:
+async def test_a_pod_starts_once_its_configmap_exists(cluster: Cluster) -> None:
     reference = {"configMapKeyRef": {"name": "settings", "key": "rate"}}
     cluster.pod("p", "echo $RATE", env=[{"name": "RATE", "valueFrom": reference}])
     assert await cluster.waiting("p", "CreateContainerConfigError") == 'configmap "settings" not found'
@@ -138,7 +138,7 @@ async def test_a_container_is_restarted_on_failure_after_a_backoff(cluster: Clus
 
 
 @on_cluster()
-async def test_the_first_restart_follows_at_once(cluster: Cluster) -> None:
+async def test_the_first_restart_has_no_delay(cluster: Cluster) -> None:
     marks = {"volumes": [{"name": "marks", "emptyDir": {}}], "restartPolicy": "OnFailure"}
     script = "echo x >> /marks/runs; test $(cat /marks/runs | wc -l) = 2"
     cluster.pod("p", script, spec=marks, volumeMounts=[{"name": "marks", "mountPath": "/marks"}])
@@ -147,7 +147,7 @@ async def test_the_first_restart_follows_at_once(cluster: Cluster) -> None:
 
 
 @on_cluster()
-async def test_an_image_is_pulled_as_its_policy_says(cluster: Cluster) -> None:
+async def test_the_pull_policy_of_an_image_applies(cluster: Cluster) -> None:
     cluster.pod("always", "true", imagePullPolicy="Always")
     cluster.pod("never", "true", image="no-such:1", imagePullPolicy="Never")
     await cluster.phase("always", "Succeeded")
@@ -180,7 +180,7 @@ async def test_a_container_that_ended_is_shown_while_another_runs(cluster: Clust
 
 
 @on_cluster()
-async def test_a_container_that_never_ran_is_lost_when_its_pod_ends(cluster: Cluster) -> None:
+async def test_a_container_that_never_ran_has_an_unknown_status_when_its_pod_ends(cluster: Cluster) -> None:
     cluster.pod("p", "true", image="no-such:1")
     await cluster.waiting("p", "ErrImagePull")
     cluster.change(PODS, "p", lambda pod: pod["metadata"].update(finalizers=["test/keep"]))
@@ -190,7 +190,7 @@ async def test_a_container_that_never_ran_is_lost_when_its_pod_ends(cluster: Clu
 
 
 @on_cluster()
-async def test_what_one_pod_writes_into_a_bucket_another_one_reads(cluster: Cluster) -> None:
+async def test_a_pod_reads_from_a_bucket_what_another_pod_wrote(cluster: Cluster) -> None:
     source = {"driver": "gcsfuse.csi.storage.gke.io", "volumeAttributes": {"bucketName": "ml-checkpoints"}}
     mount = [{"name": "b", "mountPath": "/data"}]
     for name, script in (("writer", "echo 7 >/data/step"), ("reader", "cat /data/step")):

@@ -31,7 +31,7 @@ def test_a_path_names_a_resource_a_namespace_an_object_and_a_part_of_it(path, ex
         ("/apis/batch/v1/namespaces/ns/jobs/j/scale", 'the subresource "jobs/scale"'),
     ],
 )
-def test_what_the_stand_in_does_not_serve_is_refused_by_name(path, said):
+def test_an_unsupported_resource_is_refused_by_name(path, said):
     with pytest.raises(ApiError, match="localgke does not imitate") as caught:
         resources.target(path)
     assert said in caught.value.message
@@ -41,7 +41,7 @@ KUEUE = "/apis/visibility.kueue.x-k8s.io/v1beta2/namespaces/ns/localqueues/q/pen
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/api/v1/pods/p", "/api/v1/namespaces/ns/nodes/n", KUEUE])
-def test_a_path_that_no_cluster_has_is_not_found(path):
+def test_an_unknown_path_is_not_found(path):
     with pytest.raises(ApiError, match="could not find the requested resource") as caught:
         resources.target(path)
     assert caught.value.code == 404

@@ -1,4 +1,4 @@
-"""Who one is and what one may do, asked with the real kubectl."""
+"""SelfSubjectReviews and SelfSubjectAccessReviews, with the real kubectl."""
 
 import json
 
@@ -19,23 +19,23 @@ def post(cluster, path, review, token="admin-token"):
     ("token", "verb", "answer"),
     [("admin-token", "create", True), ("viewer-token", "get", True), ("viewer-token", "create", False)],
 )
-def test_what_one_may_do(cluster, token, verb, answer):
+def test_access_reviews(cluster, token, verb, answer):
     attributes = {"namespace": "default", "verb": verb, "group": "batch", "resource": "jobs"}
     found = post(cluster, ACCESS, {"spec": {"resourceAttributes": attributes}}, token)
     assert json.loads(found.stdout)["status"] == {"allowed": answer}
 
 
-def test_who_one_is(cluster):
+def test_self_subject_reviews(cluster):
     found = post(cluster, SELF, {"kind": "SelfSubjectReview"}, "viewer-token")
     assert json.loads(found.stdout)["status"]["userInfo"]["username"] == VIEWER
 
 
-def test_what_else_is_asked_for_is_refused(cluster):
+def test_other_reviews_are_refused(cluster):
     found = post(cluster, ACCESS, {"spec": {"nonResourceAttributes": {"path": "/healthz", "verb": "get"}}})
     assert "localgke imitates access reviews of resources only" in found.stderr
 
 
 @pytest.mark.parametrize("kind", ["resourcequotas", "limitranges"])
-def test_there_are_no_limits_of_a_namespace(cluster, kind):
+def test_a_namespace_has_no_quota_and_no_limit_range(cluster, kind):
     found = cluster.run("kubectl", "get", kind, "--output", "json")
     assert '"items": []' in found.stdout, found.stderr

@@ -1,4 +1,4 @@
-"""The container runtime: the log that it writes, and what it says where containers cannot be made."""
+"""The container runtime: its log, and its error on a machine that cannot make containers."""
 
 import asyncio
 import io
@@ -14,7 +14,7 @@ STAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
 
 
 def logged(*chunks: bytes) -> list[list[bytes]]:
-    """The lines of a log, without their time, of a stream that brings these chunks one after the other."""
+    """Returns the lines of a log, without their time, of a stream that brings these chunks one after the other."""
 
     async def scenario() -> bytes:
         reader, log = asyncio.StreamReader(), io.BytesIO()
@@ -35,7 +35,7 @@ def test_each_line_is_logged_as_a_whole_however_it_arrives() -> None:
     assert logged(b"one\ntw", b"o\n\n") == [[b"stdout", b"F", text] for text in (b"one", b"two", b"")]
 
 
-def test_bytes_that_are_no_text_are_logged_as_they_are() -> None:
+def test_bytes_that_are_not_text_are_logged_unchanged() -> None:
     assert logged(b"\xff\n") == [[b"stdout", b"F", b"\xff"]]
 
 
@@ -44,7 +44,7 @@ def test_a_long_line_and_one_without_an_end_are_logged_in_parts() -> None:
     assert [(tag, len(text)) for _, tag, text in lines] == [(b"P", PARTIAL), (b"F", 1), (b"P", 4)]
 
 
-def test_a_machine_that_cannot_make_containers_is_told_what_to_do(
+def test_the_error_on_a_machine_that_cannot_make_containers_has_the_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = tmp_path / "sandbox.py"

@@ -1,4 +1,4 @@
-"""The sandbox, run as the program that it is: as this user, and where this one is root, as one without privileges."""
+"""The sandbox as a program: run as the current user and, if that is root, also as an unprivileged user."""
 
 from __future__ import annotations
 
@@ -81,15 +81,17 @@ def sandboxes(request: pytest.FixtureRequest) -> Iterator[Sandboxes]:
     ("script", "code"),
     [("exit 0", 0), ("exit 3", 3), ("exec python3 -c 'import ctypes; ctypes.string_at(0)'", 128 + signal.SIGSEGV)],
 )
-def test_the_exit_code_is_that_of_the_process_or_tells_its_signal(sandboxes: Sandboxes, script: str, code: int) -> None:
+def test_the_exit_code_is_that_of_the_process_or_128_plus_its_signal(
+    sandboxes: Sandboxes, script: str, code: int
+) -> None:
     assert sandboxes.run(script).code == code
 
 
-def test_the_process_is_the_first_of_its_namespace_and_knows_its_host_name(sandboxes: Sandboxes) -> None:
+def test_the_process_is_pid_1_of_its_namespace_and_has_its_host_name(sandboxes: Sandboxes) -> None:
     assert sandboxes.run("echo $$ $(cat /proc/1/comm) $(hostname)").out == "1 sh pod\n"
 
 
-def test_the_environment_is_only_what_was_given(sandboxes: Sandboxes) -> None:
+def test_the_environment_has_only_the_given_variables(sandboxes: Sandboxes) -> None:
     result = sandboxes.run("", argv=["/usr/bin/env"], env={"A": "1"})
     assert result.out == "A=1\n"
 
@@ -105,7 +107,7 @@ def test_a_mount_appears_at_a_path_that_the_host_does_not_have(sandboxes: Sandbo
     assert not Path("/etc/model").exists()
 
 
-def test_what_is_written_to_a_writable_mount_is_there_afterwards(sandboxes: Sandboxes) -> None:
+def test_files_in_a_writable_mount_are_kept(sandboxes: Sandboxes) -> None:
     log, app = sandboxes.directory / "log", sandboxes.directory / "app"
     log.touch(mode=0o666)
     log.chmod(0o666)
@@ -145,14 +147,14 @@ def test_the_process_runs_as_the_user_asked_for_without_privileges(sandboxes: Sa
         (["/etc/passwd"], "[Errno 13] Permission denied: '/etc/passwd'"),
     ],
 )
-def test_a_command_that_cannot_be_started_is_told_from_one_that_fails(
+def test_a_command_that_cannot_be_started_is_distinct_from_one_that_fails(
     sandboxes: Sandboxes, argv: list[str], error: str
 ) -> None:
     result = sandboxes.run("", argv=argv)
     assert (result.code, result.error) == (128, error)
 
 
-def test_a_working_directory_that_is_missing_is_made(sandboxes: Sandboxes) -> None:
+def test_a_missing_working_directory_is_created(sandboxes: Sandboxes) -> None:
     for directory in ("/workspace/a", "/usr/workspace"):
         assert sandboxes.run("pwd", cwd=directory).out == f"{directory}\n"
         assert not Path(directory).exists()
@@ -164,7 +166,7 @@ def test_a_container_is_killed_when_its_processes_together_hold_too_much_memory(
     assert sandboxes.run("sleep 0.6; echo ended", memory=48 << 20).out == "ended\n"
 
 
-def test_sigterm_is_passed_on_to_the_process(sandboxes: Sandboxes) -> None:
+def test_sigterm_is_forwarded_to_the_process(sandboxes: Sandboxes) -> None:
     process, errors = sandboxes.launch("trap 'echo stopped; exit 7' TERM; echo ready; while :; do sleep 0.01; done")
     assert process.stdout
     assert process.stdout.readline() == "ready\n"

@@ -1,4 +1,4 @@
-"""The scheduler, driven through the store."""
+"""The scheduler, with the store."""
 
 from decimal import Decimal
 
@@ -18,7 +18,7 @@ def requesting(**resources: str) -> Object:
 
 
 async def refused(cluster: Cluster, name: str) -> str:
-    """The scheduler's message about a Pod, once there is one."""
+    """Returns the scheduler's message about a Pod, once there is one."""
     found = await cluster.until(lambda: condition(cluster.store.get(PODS, "default", name), "PodScheduled"))
     assert (found["status"], found["reason"]) == ("False", "Unschedulable")
     return str(found["message"])
@@ -41,7 +41,7 @@ def test_quantities_are_read_as_kubernetes_writes_them(text: str, amount: str) -
     assert quantity(text) == Decimal(amount)
 
 
-def test_a_text_that_is_no_quantity_is_refused() -> None:
+def test_an_invalid_quantity_is_refused() -> None:
     with pytest.raises(ValueError, match="'16GB' is not a quantity"):
         quantity("16GB")
 
@@ -63,7 +63,7 @@ async def test_a_pod_that_fits_no_node_waits_with_the_reason_of_each_node(cluste
 
 
 @on_cluster(pools=[pool("plain"), pool("gpu", taints=[GPU_TAINT])])
-async def test_a_toleration_lets_a_pod_onto_a_tainted_node_and_a_selector_leads_it_there(cluster: Cluster) -> None:
+async def test_a_pod_with_toleration_and_selector_is_bound_to_a_tainted_node(cluster: Cluster) -> None:
     toleration = {"key": "nvidia.com/gpu", "operator": "Equal", "value": "present", "effect": "NoSchedule"}
     spec = {"nodeSelector": {"cloud.google.com/gke-nodepool": "gpu"}, "tolerations": [toleration]}
     cluster.pod("p", "exit 0", spec=spec)
@@ -73,7 +73,7 @@ async def test_a_toleration_lets_a_pod_onto_a_tainted_node_and_a_selector_leads_
 
 
 @on_cluster(pools=[pool("small", allocatable=SMALL)])
-async def test_a_pod_gets_the_room_that_another_one_leaves(cluster: Cluster) -> None:
+async def test_a_pod_gets_the_resources_that_another_one_releases(cluster: Cluster) -> None:
     cluster.pod("first", "exec sleep 600", **requesting(cpu="1"))
     await cluster.phase("first", "Running")
     cluster.pod("second", "exit 0", **requesting(cpu="1"))

@@ -31,7 +31,7 @@ POD = {
         ("!app", False),
     ],
 )
-def test_a_label_selector_takes_what_kubernetes_would_take(labels, taken):
+def test_a_label_selector_matches_as_in_kubernetes(labels, taken):
     assert selector(PODS, labels, "")(POD) is taken
 
 
@@ -44,7 +44,7 @@ def test_a_label_selector_takes_what_kubernetes_would_take(labels, taken):
         ("metadata.namespace!=default", False),
     ],
 )
-def test_a_field_selector_takes_what_kubernetes_would_take(fields, taken):
+def test_a_field_selector_matches_as_in_kubernetes(fields, taken):
     assert selector(PODS, "", fields)(POD) is taken
 
 
@@ -57,7 +57,7 @@ def test_a_field_selector_takes_what_kubernetes_would_take(fields, taken):
         ("", "spec.nodeName=x", "field label not supported: spec.nodeName"),
     ],
 )
-def test_a_selector_that_kubernetes_would_not_read_is_a_bad_request(labels, fields, said):
+def test_an_invalid_selector_is_a_bad_request(labels, fields, said):
     with pytest.raises(ApiError, match=said) as caught:
         selector(JOBS, labels, fields)
     assert caught.value.code == 400

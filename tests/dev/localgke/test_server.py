@@ -5,7 +5,7 @@ import pytest
 from localgke import config, controllers, server
 
 
-def test_a_dead_controller_ends_the_server_loudly(tmp_path, monkeypatch):
+def test_the_error_of_a_controller_ends_the_server(tmp_path, monkeypatch):
     async def dies(*_):
         raise ValueError("a loop died")
 
@@ -15,16 +15,16 @@ def test_a_dead_controller_ends_the_server_loudly(tmp_path, monkeypatch):
     assert not (tmp_path / "env").exists()
 
 
-def test_controllers_that_end_by_themselves_end_the_server_loudly(tmp_path, monkeypatch):
+def test_controllers_that_end_unexpectedly_end_the_server_with_an_error(tmp_path, monkeypatch):
     async def ends(*_):
         pass
 
     monkeypatch.setattr(controllers, "run", ends)
-    with pytest.raises(RuntimeError, match="the controllers ended by themselves"):
+    with pytest.raises(RuntimeError, match="the controllers ended unexpectedly"):
         asyncio.run(server.serve(config.load(), tmp_path))
 
 
-def test_the_namespaces_of_the_file_are_there_and_active(cluster):
+def test_the_namespaces_of_the_file_are_active(cluster):
     got = cluster.run("kubectl", "get", "namespaces", "--no-headers")
     assert [line.split()[:2] for line in got.stdout.splitlines()] == [
         ["default", "Active"],
@@ -33,6 +33,6 @@ def test_the_namespaces_of_the_file_are_there_and_active(cluster):
     ]
 
 
-def test_what_lets_one_in_is_for_its_owner_only(cluster):
+def test_credentials_are_readable_only_by_their_owner(cluster):
     for name in ("", "token", "kubeconfig", "server.key"):
         assert (cluster.state / name).stat().st_mode & 0o077 == 0, name

@@ -30,7 +30,7 @@ def test_an_update_from_an_older_version_is_a_conflict():
     assert caught.value.reason == "Conflict"
 
 
-def test_an_update_meant_for_another_object_of_the_name_is_a_conflict():
+def test_an_update_of_another_object_with_the_same_name_is_a_conflict():
     store = Store()
     store.create("pods", pod())
     with pytest.raises(ApiError, match="UID in precondition: another, UID in object meta: "):
@@ -43,7 +43,7 @@ def test_an_update_that_changes_nothing_makes_no_new_version():
     assert store.update("pods", made)["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
 
 
-def test_a_deleted_object_goes_with_its_last_finalizer():
+def test_a_deleted_object_is_removed_with_its_last_finalizer():
     store = Store()
     made = store.create("pods", pod(finalizers=["a"]))
     made["metadata"].update(deletionTimestamp="2025-01-01T00:00:00Z", deletionGracePeriodSeconds=0)
@@ -54,13 +54,13 @@ def test_a_deleted_object_goes_with_its_last_finalizer():
     assert store.find("pods", "default", "p") is None
 
 
-def test_a_rehearsal_leaves_the_store_as_it_was():
+def test_a_rehearsal_does_not_change_the_store():
     store = Store()
     store.rehearsal().create("pods", pod())
     assert store.list("pods") == []
 
 
-def test_a_watch_tells_every_change_after_a_version_in_order():
+def test_a_watch_returns_every_change_after_a_version_in_order():
     async def scenario():
         store = Store()
         since = store.version
@@ -76,7 +76,7 @@ def test_a_watch_tells_every_change_after_a_version_in_order():
     assert asyncio.run(scenario()) == ["ADDED", "MODIFIED", "DELETED"]
 
 
-def test_a_watch_from_a_version_that_is_forgotten_is_expired():
+def test_a_watch_from_a_version_before_the_history_is_expired():
     async def scenario():
         store = Store()
         since = store.version

@@ -25,7 +25,7 @@ CONFIG_MAPS = BY_PLURAL["", "configmaps"]
         (604800, "7d"),
     ],
 )
-def test_a_span_of_time_is_written_as_kubectl_does(seconds, text):
+def test_a_duration_has_kubectls_format(seconds, text):
     assert tables.duration(seconds) == text
 
 
@@ -136,7 +136,7 @@ def test_a_table_has_the_columns_of_the_api_server_and_marks_the_wide_ones(resou
     assert names[1][: len(wide.split())] == wide.split()
 
 
-def test_the_rows_of_what_a_job_uses_count_what_is_in_it():
+def test_the_rows_of_configmaps_secrets_and_services_show_their_content():
     meta = {"metadata": {"name": "x"}}
     assert row(SECRETS, {**meta, "type": "Opaque", "data": {"a": "", "b": ""}})["Data"] == 2
     assert row(CONFIG_MAPS, {**meta, "data": {"a": ""}, "binaryData": {"b": ""}})["Data"] == 2

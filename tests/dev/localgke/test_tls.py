@@ -13,6 +13,6 @@ def test_the_server_certificate_is_for_the_loopback_address_and_signed_by_the_ca
     assert names.get_values_for_type(x509.DNSName) == ["localhost"]
 
 
-def test_the_private_key_is_for_its_owner_only(tmp_path):
+def test_the_private_key_is_readable_only_by_its_owner(tmp_path):
     tls.create(tmp_path)
     assert (tmp_path / "server.key").stat().st_mode & 0o077 == 0

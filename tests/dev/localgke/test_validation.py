@@ -32,7 +32,7 @@ def test_all_findings_are_reported_at_once_each_with_its_field():
         ("Quantity", "1.5Gi", "one"),
     ],
 )
-def test_a_text_has_the_form_that_kubernetes_asks_for(format_, good, bad):
+def test_a_text_must_have_the_format_of_kubernetes(format_, good, bad):
     findings = Findings()
     findings.matches("field", good, FORMATS[format_])
     findings.raise_any(JOB, {})
@@ -41,7 +41,7 @@ def test_a_text_has_the_form_that_kubernetes_asks_for(format_, good, bad):
         findings.raise_any(JOB, {"metadata": {}})
 
 
-def test_annotations_have_an_end():
+def test_annotations_have_a_maximum_size():
     findings = Findings()
     findings.metadata("metadata", {"annotations": {"A/a": "b" * 262144}})
     with pytest.raises(ApiError, match="Too long: may not be more than 262144 bytes"):
@@ -61,7 +61,7 @@ def test_annotations_have_an_end():
         ("a/b/c", "a valid label key must consist of"),
     ],
 )
-def test_a_label_key_is_a_name_that_may_have_a_domain_before_it(key, said):
+def test_a_label_key_is_a_name_with_an_optional_domain(key, said):
     findings = Findings()
     findings.label_key("metadata.labels", key)
     if said:
@@ -71,7 +71,7 @@ def test_a_label_key_is_a_name_that_may_have_a_domain_before_it(key, said):
         findings.raise_any(JOB, {"metadata": {}})
 
 
-def test_a_text_of_another_form_is_answered_with_examples_and_the_pattern():
+def test_the_error_for_an_invalid_text_has_examples_and_the_pattern():
     findings = Findings()
     findings.matches("metadata.labels", "b c", FORMATS["LabelValue"])
     with pytest.raises(ApiError) as caught:
@@ -84,7 +84,7 @@ def test_a_text_of_another_form_is_answered_with_examples_and_the_pattern():
     )
 
 
-def test_what_is_found_twice_is_said_once():
+def test_a_repeated_finding_is_reported_once():
     findings = Findings()
     for _ in range(2):
         findings.required("spec.selector")

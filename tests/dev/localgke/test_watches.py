@@ -34,13 +34,13 @@ def summary(events):
     return [(event["type"], event["object"]["metadata"].get("name")) for event in events]
 
 
-def test_a_watch_without_a_version_begins_with_what_exists(api):
+def test_a_watch_without_a_version_begins_with_existing_objects(api):
     api.store.create("pods", pod("a"))
     events = watch(api, lambda store: store.create("pods", pod("b")))
     assert summary(events) == [("ADDED", "a"), ("ADDED", "b")]
 
 
-def test_a_watch_from_a_version_tells_only_what_came_after(api):
+def test_a_watch_from_a_version_returns_only_later_changes(api):
     api.store.create("pods", pod("a"))
     version = api.store.version
     api.store.create("pods", pod("b"))
@@ -61,7 +61,7 @@ def test_an_object_that_enters_or_leaves_a_selector_is_added_or_deleted(api):
     assert summary(events) == [("ADDED", "a"), ("DELETED", "a"), ("ADDED", "b"), ("MODIFIED", "b")]
 
 
-def test_other_resources_and_namespaces_are_not_told(api):
+def test_a_watch_omits_other_resources_and_namespaces(api):
     def act(store):
         store.create("configmaps", {"kind": "ConfigMap", "metadata": {"name": "c", "namespace": "default"}})
         store.create("pods", {**pod("p"), "metadata": {"name": "p", "namespace": "other"}})
@@ -87,7 +87,7 @@ def test_a_watch_of_tables_sends_the_columns_once(api):
     assert [event["object"]["rows"][0]["cells"][0] for event in events] == ["a", "b"]
 
 
-def test_a_watch_list_is_refused_in_the_words_by_which_clients_fall_back(api):
+def test_a_watch_list_is_refused_with_the_error_that_makes_clients_fall_back(api):
     async def scenario(client):
         query = {"watch": "true", "sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
         async with client.get(PODS, params=query) as response:

@@ -1,4 +1,4 @@
-"""Imitates the certificates of a GKE control plane: an own CA, and a server certificate for the loopback address."""
+"""Imitates the certificates of a GKE control plane: a private CA, and a server certificate for the loopback address."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIFETIME = datetime.timedelta(days=30)
 def create(directory: Path) -> None:
     """Writes `ca.pem`, `server.pem`, `server.key` (mode 0600) and `trusted.pem` into an existing directory.
 
-    `trusted.pem` holds the CAs that this machine trusts, and ours: a DNS endpoint has the certificate of a public CA.
+    `trusted.pem` has the CAs of this machine and the private one: a DNS endpoint has a certificate of a public CA.
     """
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("localgke CA")

@@ -1,4 +1,4 @@
-"""Imitates Google's access tokens: who sends one, and tokens that are issued for a time."""
+"""Imitates Google's access tokens: the users of tokens, and issued tokens that expire."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ SCHEME = "Bearer "
 
 
 class Token(NamedTuple):
-    """An access token; `end` is a time of the monotonic clock."""
+    """An access token; `end`: its expiration on the monotonic clock."""
 
     text: str
     end: float
 
     @property
     def seconds(self) -> int:
-        """How long it is still good for."""
+        """The remaining lifetime."""
         return max(int(self.end - time.monotonic()), 0)
 
 
 class Tokens:
-    """The tokens of the cluster file, which never expire, and the issued ones, which do.
+    """The tokens of the cluster file, which never expire, and issued tokens, which do.
 
-    `static`: no new ones are issued, because the API server knows only those of the file.
+    `static`: no tokens are issued, because the API server knows only those of the file.
     """
 
     def __init__(self, config: Config, *, static: bool = False):
@@ -35,18 +35,18 @@ class Tokens:
         self._issued: dict[str, tuple[User, float]] = {}
 
     def user(self, authorization: str) -> User | None:
-        """Who sends a request with that Authorization header."""
+        """Returns the user of an Authorization header, None for an unknown or expired token."""
         user, end = self._issued.get(authorization.removeprefix(SCHEME), (None, 0.0))
         if user is not None and authorization.startswith(SCHEME):
             return user if time.monotonic() < end else None
         return self._config.user(authorization)
 
     def named(self, name: str) -> User | None:
-        """The user of the cluster file with that name."""
+        """Returns the user of the cluster file with this name, None without one."""
         return next((user for user in self._config.tokens.values() if user.name == name), None)
 
     def issue(self, user: User) -> Token:
-        """A token for a user of the cluster file."""
+        """Returns a token for a user of the cluster file."""
         end = time.monotonic() + self._config.token_seconds
         if self._static:
             return Token(next(text for text, known in self._config.tokens.items() if known is user), end)

@@ -1,4 +1,4 @@
-"""Imitates the controller that deletes finished Jobs when their ttlSecondsAfterFinished are over."""
+"""Imitates the controller that deletes finished Jobs after their ttlSecondsAfterFinished."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from localgke.store import Object, Store
 
 
 def sync(store: Store) -> float | None:
-    """Call it whenever a Job has changed. Returns in how many seconds the next one is to go."""
+    """Deletes expired Jobs. Call it whenever a Job has changed. Returns the seconds until the next one expires."""
     waits = [_expire(store, job) for job in store.list(JOBS) if "deletionTimestamp" not in job["metadata"]]
     return min((seconds for seconds in waits if seconds is not None), default=None)
 

@@ -1,4 +1,4 @@
-"""Imitates the API server's checks of names and other texts, and how it reports what it finds."""
+"""Imitates the API server's validation of names and other texts, and its error messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANNOTATIONS_BYTES = 256 * 1024
 
 
 class Format(NamedTuple):
-    """How a text must look, and what the API server says of one that does not."""
+    """The format of a text, and the API server's message for a text that does not match it."""
 
     pattern: str
     said: str
@@ -62,11 +62,11 @@ FORMATS = {
         None,
     ),
 }
-NOT_DECODED = ("Base64", "Quantity")  # a text of another form is no value of the type, so the body cannot be read
+NOT_DECODED = ("Base64", "Quantity")  # an invalid text of these types makes the body unreadable
 
 
 class Findings:
-    """What is wrong with one object; the API server reports all of it at once."""
+    """The errors in an object, which the API server reports all together."""
 
     def __init__(self) -> None:
         self._causes: list[dict[str, str]] = []
@@ -75,19 +75,19 @@ class Findings:
         self._causes.append({"reason": f"FieldValue{reason}", "message": message, "field": field})
 
     def invalid(self, field: str, value: object, why: str) -> None:
-        """`value` None: the API server does not repeat it."""
+        """Adds an invalid value; None: the API server does not print it."""
         self.add("Invalid", field, "Invalid value: " + ("" if value is None else f"{_text(value)}: ") + why)
 
     def required(self, field: str, why: str = "") -> None:
         self.add("Required", field, "Required value" + (f": {why}" if why else ""))
 
     def one_of(self, field: str, value: str, supported: list[str]) -> None:
-        """For a value that Kubernetes may support although it is not imitated."""
+        """Checks a value of which Kubernetes may support more than the stand-in."""
         if value not in supported:
             self._not_supported(field, value, sorted(supported), "; localgke does not imitate any other")
 
     def supported(self, field: str, value: str | None, supported: list[str]) -> None:
-        """For one of all the values that Kubernetes has; None: there is none, and there must be one."""
+        """Checks a value of which all possible values are imitated; None: a required value is missing."""
         if value is None:
             self.required(field, f"valid values: [{' '.join(map(_text, supported))}]")
         elif value not in supported:
@@ -139,7 +139,7 @@ class Findings:
             self.add("Invalid", field, f"Invalid value: {_text(new)}: field is immutable")
 
     def metadata(self, path: str, meta: Object) -> None:
-        """The labels and annotations of an object or of a Pod template."""
+        """Checks the labels and annotations of an object or of a Pod template."""
         for key, value in meta.get("labels", {}).items():
             self.label_key(f"{path}.labels", key)
             self.matches(f"{path}.labels", value, FORMATS["LabelValue"])

@@ -1,4 +1,4 @@
-"""Imitates watches: what exists at first, then each change, as lines of JSON, until the time is up; no bookmarks."""
+"""Imitates watches: existing objects first, then each change, as lines of JSON, until the timeout; no bookmarks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Render = Callable[[Object, bool], Object]
 async def stream(
     request: web.Request, store: Store, target: Target, *, matches: Matches, render: Render
 ) -> web.StreamResponse:
-    """Answers a watch request. `render` gives an object its wire form; it is told whether it is the first one."""
+    """Answers a watch request. `render` serializes an object; its second argument is whether it is the first one."""
     query = request.query
     if query.get("sendInitialEvents") == "true":
         why = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
@@ -41,7 +41,7 @@ async def stream(
                 await response.write(json.dumps({"type": kind, "object": sent}).encode() + b"\n")
                 first = False
 
-    with contextlib.suppress(ConnectionError):  # the client has gone: nobody to tell
+    with contextlib.suppress(ConnectionError):  # the client has disconnected
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(send(), int(seconds))
         await response.write_eof()
@@ -51,7 +51,7 @@ async def stream(
 async def _events(
     store: Store, target: Target, matches: Matches, since: str
 ) -> AsyncGenerator[tuple[str, Object], None]:
-    """Type and object of each event of a watch."""
+    """Yields type and object of each event of a watch."""
     if since == "0":
         since = store.version
         for obj in store.list(target.resource.name, target.namespace, matches):
@@ -67,7 +67,7 @@ async def _events(
 
 
 def _event_type(change: Change, target: Target, matches: Matches) -> str | None:
-    """The change as this watch sees it: an object that a selector no longer takes is gone, one it now takes is new."""
+    """Returns the event type for this watch: ADDED or DELETED when an object begins or ceases to match its selector."""
     obj = change.object
     if change.resource != target.resource.name or target.namespace not in ("", obj["metadata"].get("namespace", "")):
         return None

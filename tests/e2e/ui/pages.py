@@ -1,4 +1,4 @@
-"""Where the UI of each Airflow shows what the tests look at: that of Airflow 3, and 2.11 with its other one."""
+"""Page objects of the UI of each Airflow: 3.x, 3.1 and 2.11."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Airflow3:
     PARTS: ClassVar = {"log": "", "values": "/rendered_templates", "xcom": "/xcom", "details": "/details"}
     DAGS = "/dags"
     LOG = "[data-testid=virtualized-list], [data-testid=virtual-scroll-container]"
-    UNFOLDED = ""  # more of a pattern: lines of Airflow's own that it puts into no fold
+    UNFOLDED = ""  # addition to a pattern: lines of Airflow itself that are in no fold
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     def wait_for_dag(self, dag_id: str) -> None:
-        """Waits until Airflow has read the file of a DAG: the page of one that it does not know stays as it is."""
+        """Wait until Airflow has parsed a DAG: the page of an unknown DAG does not update."""
         entry = self.page.get_by_role("link", name=dag_id, exact=True)
         for _ in range(TIMES):
             self.page.goto(self.DAGS)
@@ -35,7 +35,7 @@ class Airflow3:
         raise AssertionError(f"DAG {dag_id} is not in the list of DAGs")
 
     def trigger(self, dag_id: str, **params: str) -> str:
-        """Starts a run in the form of the DAG with these params; returns the address of the run."""
+        """Start a run with the form of the DAG and these params; return the URL of the run."""
         self.wait_for_dag(dag_id)
         self.page.goto(f"/dags/{dag_id}")
         self.page.get_by_role("button", name="Trigger Dag").click()
@@ -46,31 +46,31 @@ class Airflow3:
         return self.page.url.rstrip("/")
 
     def state(self, run: str) -> Locator:
-        """Opens a run; what tells its state, in the language of the UI."""
+        """Open a run; return the element with its state."""
         self.page.goto(run)
         return self.page.get_by_test_id("header-card")
 
     def graph(self, run: str) -> Locator:
-        """Opens the graph of a run; its nodes."""
+        """Open the graph of a run; return its nodes."""
         self.page.goto(run)
         self.page.get_by_label("Show Graph").click()
         return self.page.locator(".react-flow__node")
 
     def open_task(self, run: str, task_id: str, part: str, *, map_index: int | None = None) -> None:
-        """Opens the `log`, the rendered `values`, the `xcom` or the `details` of a task."""
+        """Open the `log`, the rendered `values`, the `xcom` or the `details` of a task."""
         instance = "" if map_index is None else f"/mapped/{map_index}"
         self.page.goto(f"{run}/tasks/{task_id}{instance}{self.PARTS[part]}")
 
     def open_mapped(self, run: str, task_id: str) -> None:
-        """Opens the list of the instances of a mapped task."""
+        """Open the list of the instances of a mapped task."""
         self.page.goto(f"{run}/tasks/{task_id}/mapped")
 
     def links(self, name: str) -> Locator:
-        """The extra links of this name in the details of a task, but for disabled ones."""
+        """Return the enabled extra links of this name in the details of a task."""
         return self.page.get_by_role("link", name=name)
 
     def xcom(self, run: str, task_id: str, key: str) -> Locator:
-        """Opens the XComs of a task; the one with this key, with all of its value."""
+        """Open the XComs of a task; return the one with this key, with its whole value."""
         self.open_task(run, task_id, "xcom")
         row = self.page.get_by_role("row").filter(has=self.page.get_by_role("cell", name=key, exact=True))
         row.wait_for()
@@ -78,26 +78,26 @@ class Airflow3:
         return row
 
     def log(self, run: str, task_id: str, last: str) -> Locator:
-        """Opens the log of a task, and waits for the last line; what is visible before anything is clicked."""
+        """Open the log of a task and wait for the last line; return the log as it is before any click."""
         self.open_task(run, task_id, "log")
         self.page.get_by_text(re.compile(last)).first.wait_for()
         return self.page.locator(self.LOG).first
 
     def describe(self, dag_id: str) -> Locator:
-        """Opens the list of DAGs; the entry of one, with its description."""
+        """Open the list of DAGs; return the entry of one, with its description."""
         self.page.goto(self.DAGS)
         entry = self.page.get_by_role("link", name=dag_id, exact=True)
-        entry.scroll_into_view_if_needed()  # the description goes when the list is scrolled
+        entry.scroll_into_view_if_needed()  # the description closes when the list is scrolled
         entry.hover()
         return self.page.locator("body")
 
     def open_documentation(self, run: str, dag_id: str, task_id: str) -> None:
-        """Opens the documentation of a task of a DAG that has this run."""
+        """Open the documentation of a task of a DAG that has this run."""
         self.page.goto(f"/dags/{dag_id}/tasks/{task_id}")
         self.page.get_by_role("button", name="Documentation").click()
 
     def _expand(self) -> None:
-        """Shows all of the values of XComs."""
+        """Expand the values of the XComs."""
         self.page.get_by_test_id("expand-all-button").click()
 
     @staticmethod
@@ -129,9 +129,9 @@ class Airflow2(Airflow3):
         self.page.goto(f"/dags/{dag_id}/trigger")
         self._fill(self.page.locator("body"), params)
         self.page.get_by_role("button", name="Trigger", exact=True).click()
-        said = self.page.get_by_text("with new Run ID").inner_text()
-        run_id = re.search(r"manual__[^,]+", said)
-        assert run_id, said
+        message = self.page.get_by_text("with new Run ID").inner_text()
+        run_id = re.search(r"manual__[^,]+", message)
+        assert run_id, message
         return f"/dags/{dag_id}/grid?dag_run_id={quote(run_id[0], safe='')}"
 
     def state(self, run: str) -> Locator:

@@ -1,4 +1,4 @@
-"""Makes a picture of the upper part of a report: `screenshot.py REPORT.html PICTURE.png`. Needs Chromium in PATH."""
+"""Takes a screenshot of the top of a report: `screenshot.py REPORT.html PICTURE.png`. Needs Chromium in PATH."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SIZE = {"width": 1100, "height": 680}
 
 
 def main(report: str, picture: str) -> None:
-    """Make it."""
+    """Take the screenshot."""
     with sync_playwright() as playwright:
-        sandbox = os.geteuid() != 0  # root cannot have Chromium's
+        sandbox = os.geteuid() != 0  # Chromium's sandbox does not work as root
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), chromium_sandbox=sandbox)
         page = browser.new_context(offline=True, viewport=SIZE, color_scheme="light").new_page()
         page.goto(Path(report).resolve().as_uri())

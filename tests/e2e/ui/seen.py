@@ -1,4 +1,4 @@
-"""DAGs whose tasks show what a person is to see in Airflow's UI; ui.py says what that is."""
+"""DAGs for the tests of Airflow's UI in test_ui.py."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ CLUSTER = GkeCluster(
 
 
 class OfATeam(GkeJobOperator):
-    """An operator that a team derives from the toolkit's."""
+    """A subclass of GkeJobOperator, as a team may write it."""
 
 
 def job(shell_command: str, **others: Any) -> dict[str, Any]:
-    """The arguments of a task whose Job runs a shell command."""
+    """Return the arguments of a task whose Job runs a shell command."""
     values = {"image": "busybox:1.37", "command": ["sh", "-c", shell_command], "retries": 0}
     return {"template": "batch-job", "cluster": CLUSTER, "values": values, **others}
 

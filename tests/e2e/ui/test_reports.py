@@ -1,4 +1,4 @@
-"""Reports of runs in a browser: they open fast, fit the window, have all that they show as text, and run nothing.
+"""Reports of runs in a browser: they open fast, fit the window, have text for all they show, and run no script.
 
 Needs Chromium in PATH.
 """
@@ -23,10 +23,10 @@ from gke_jobs.timeline.page import html
 
 OPEN_SECONDS = 1.0
 LEAST_CONTRAST = 4.5  # WCAG AA
-# Milliseconds until all is loaded and the first of it is drawn.
+# Milliseconds until the page is loaded and the first content is painted.
 OPENED = """() => Math.max(performance.getEntriesByType("navigation")[0].loadEventEnd,
   performance.getEntriesByName("first-contentful-paint")[0].startTime)"""
-# The contrast of the text of each element with the background behind it.
+# The contrast of the text of each element with its background.
 CONTRASTS = """() => {
   const parts = colour => (colour.match(/[\\d.]+/g) || []).map(Number);
   const light = ([r, g, b]) => [r, g, b].map(v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
@@ -49,7 +49,7 @@ CONTRASTS = """() => {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        sandbox = os.geteuid() != 0  # root cannot have Chromium's
+        sandbox = os.geteuid() != 0  # Chromium's sandbox does not work as root
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), chromium_sandbox=sandbox)
         yield browser
         browser.close()
@@ -57,7 +57,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def show(browser, tmp_path) -> Iterator[Callable[..., Page]]:
-    """Opens a report offline; whatever the browser complains about fails the test."""
+    """Open a report offline; an error in the browser's console fails the test."""
     troubles, contexts = [], []
 
     def show(page_html: str, **options) -> Page:
@@ -88,7 +88,7 @@ def test_a_report_opens_in_less_than_a_second_and_shows_a_row_for_each_pod(show,
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recorded_run_fits_into_the_window_and_says_how_it_ended(show, name):
+def test_a_recorded_run_fits_into_the_window_and_shows_its_end(show, name):
     made = replay(name)
     page = show(html(made))
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -98,14 +98,14 @@ def test_a_recorded_run_fits_into_the_window_and_says_how_it_ended(show, name):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_can_be_read_on_light_and_on_dark(show, scheme):
+def test_text_has_enough_contrast_in_light_and_dark_mode(show, scheme):
     page = show(html(replay("preemption")), color_scheme=scheme)
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")
     assert [found for found in page.evaluate(CONTRASTS) if found[0] < LEAST_CONTRAST] == []
 
 
-def test_to_hover_a_bar_shows_the_phases_of_its_pod(show):
+def test_a_bar_has_a_tooltip_with_the_phases_of_its_pod(show):
     page = show(html(replay("preemption")))
     titles = page.locator("svg g > title").all_text_contents()
     assert any("preempted" in title and "running" in title and ", spot" in title for title in titles)
@@ -113,21 +113,21 @@ def test_to_hover_a_bar_shows_the_phases_of_its_pod(show):
     assert page.locator("svg path.disruption").count() == 1
 
 
-def test_printed_it_is_light_and_on_paper(show):
+def test_the_print_layout_is_light_and_fits_the_paper(show):
     page = show(html(many(20)), color_scheme="dark")
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
-def test_no_script_of_a_log_runs(show):
+def test_no_script_in_a_log_runs(show):
     hostile = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>"
     page = show(html(many(1), Details(diagnosis=hostile, logs=(("Pod", (hostile,)),))))
     expect(page.get_by_text("alert(1)").first).to_be_visible()
     assert page.locator("script, img").count() == 0
 
 
-def test_no_label_of_the_drawing_is_cut_off_or_runs_into_the_bars(show):
+def test_no_label_of_the_drawing_is_cut_off_or_overlaps_the_bars(show):
     pods = many(13, tries=2).pods
     made = record(*(replace(pod, name=f"a-name-of-some-length-{pod.name}", index=f"{pod.index}0000") for pod in pods))
     page = show(html(made))
@@ -140,7 +140,7 @@ def test_no_label_of_the_drawing_is_cut_off_or_runs_into_the_bars(show):
 
 
 @pytest.mark.parametrize(("width", "is_narrow"), [(500, True), (1200, False)])
-def test_where_the_drawing_scrolls_a_line_says_so(show, width, is_narrow):
+def test_a_drawing_that_scrolls_has_a_note(show, width, is_narrow):
     page = show(html(replay("indexed")))
     page.set_viewport_size({"width": width, "height": 800})
     scrolls = page.evaluate(

@@ -1,5 +1,5 @@
-"""What people see of the toolkit in Airflow's UI, in a browser: an example DAG from its form to its result, and tasks
-of seen.py that end in each way.
+"""The toolkit in Airflow's UI, in a browser: an example DAG from its form to its result, and the tasks of seen.py,
+which end in each possible way.
 
 Needs Chromium, gcloud and gke-gcloud-auth-plugin in PATH, and the port of `make airflow`.
 """
@@ -24,23 +24,23 @@ SEEN = Path(__file__).with_name("seen.py")
 MAKE_AIRFLOW = Path(__file__).parents[2] / "dev/demo/airflow"
 TASKS = ["measure", "choose_profile", "train", "evaluate", "report"]
 RUN_SECONDS = 900  # on Airflow 2.11 with SQLite one task runs at a time
-PATIENCE_SECONDS = 90  # until what a page should show counts as not shown
+PAGE_TIMEOUT_SECONDS = 90  # for an element to appear
 
-expect.set_options(timeout=PATIENCE_SECONDS * 1000)
+expect.set_options(timeout=PAGE_TIMEOUT_SECONDS * 1000)
 
 
 @pytest.fixture(scope="session")
 def airflow() -> Iterator[tuple[str, str]]:
-    """What `make airflow` starts: its address and password."""
+    """Run `make airflow`; yield the URL and the password of the UI."""
     command = ["env", "--default-signal=INT", MAKE_AIRFLOW, SEEN]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        said = []
+        lines = []
         for line in process.stderr:
-            said.append(line)
+            lines.append(line)
             if match := re.search(r"the UI is at (\S+), user admin, password (\S+);", line):
                 break
         else:
-            pytest.fail("".join(said))
+            pytest.fail("".join(lines))
         yield match[1], match[2]
         process.send_signal(signal.SIGINT)
         process.communicate()
@@ -48,13 +48,13 @@ def airflow() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="session")
 def page(airflow) -> Iterator[Page]:
-    """A browser whose user has logged in."""
+    """A page of a browser with a logged-in user."""
     address, password = airflow
     with sync_playwright() as playwright:
-        sandbox = os.geteuid() != 0  # root cannot have Chromium's
+        sandbox = os.geteuid() != 0  # Chromium's sandbox does not work as root
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), chromium_sandbox=sandbox)
         page = browser.new_context(base_url=address, viewport={"width": 1800, "height": 1000}).new_page()
-        page.set_default_timeout(PATIENCE_SECONDS * 1000)
+        page.set_default_timeout(PAGE_TIMEOUT_SECONDS * 1000)
         page.goto("/")
         page.get_by_label("Username").fill("admin")
         page.get_by_label("Password").fill(password)
@@ -66,13 +66,13 @@ def page(airflow) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def ui(page) -> Airflow3:
-    """The pages of this Airflow."""
+    """The page objects of this Airflow."""
     return {"2.11": Airflow2, "3.1": Airflow31}.get(version("apache-airflow").rpartition(".")[0], Airflow3)(page)
 
 
 @pytest.fixture(scope="session")
 def runs(ui) -> dict[str, str]:
-    """The addresses of runs that have ended, by their DAG; the example has other params than the form's own."""
+    """Start the runs and wait for their ends; return their URLs by DAG. The params of the example are no defaults."""
     runs = {"seen": ui.trigger("seen"), "train_model": ui.trigger("train_model", rows="2000", epochs="2")}
     for run in runs.values():
         expect(ui.state(run)).to_contain_text(re.compile("success|failed", re.IGNORECASE), timeout=RUN_SECONDS * 1000)
@@ -81,26 +81,26 @@ def runs(ui) -> dict[str, str]:
 
 @pytest.fixture
 def run(runs) -> str:
-    """The run of the example."""
+    """The URL of the run of the example."""
     return runs["train_model"]
 
 
 @pytest.fixture
 def seen(runs) -> str:
-    """The run of the DAG `seen`."""
+    """The URL of the run of the DAG `seen`."""
     return runs["seen"]
 
 
 def messages(log: Locator) -> list[tuple[str, str]]:
-    """Level and text of the lines of a log that are shown."""
+    """Return level and text of the visible lines of a log."""
     return re.findall(r"^.*?\b(DEBUG|INFO|WARNING|ERROR)\s+-\s+(.*)$", log.inner_text(), re.MULTILINE)
 
 
-def test_the_form_starts_a_run_although_no_cluster_is_named_and_it_succeeds(ui, run):
+def test_the_form_starts_a_run_without_a_named_cluster_and_it_succeeds(ui, run):
     expect(ui.state(run)).to_contain_text("success", ignore_case=True)
 
 
-def test_the_graph_shows_each_task_as_what_it_is(ui, run):
+def test_the_graph_shows_the_operator_of_each_task(ui, run):
     nodes = ui.graph(run)
     expect(nodes).to_have_count(len(TASKS))
     job, function = "GkeJobOperator", "@task"
@@ -110,14 +110,14 @@ def test_the_graph_shows_each_task_as_what_it_is(ui, run):
         expect(node).to_contain_text("success")
 
 
-def test_the_log_of_a_task_says_which_job_and_shows_what_its_pods_print(ui, page, run):
+def test_the_log_of_a_task_shows_its_job_and_the_output_of_its_pods(ui, page, run):
     ui.open_task(run, "train", "log")
     expect(page.get_by_text(re.compile(r"submit-job: created Job train-model-train-\w+")).first).to_be_visible()
     expect(page.get_by_text("epoch 2/2")).to_be_visible()
     expect(page.get_by_text(re.compile(r"follow-job: Job \S+ is complete")).first).to_be_visible()
 
 
-def test_the_values_that_the_job_got_are_among_the_rendered_templates(ui, page, run):
+def test_the_values_of_the_job_are_among_the_rendered_templates(ui, page, run):
     ui.open_task(run, "train", "values")
     expect(page.get_by_text("python3").first).to_be_visible()
     expect(page.get_by_text(re.compile("[\"']2000[\"']")).first).to_be_visible()
@@ -127,7 +127,7 @@ def test_each_part_of_the_result_is_an_xcom(ui, page, run):
     ui.open_task(run, "evaluate", "xcom")
     for key in ("accuracy", "rows", "return_value"):
         expect(page.get_by_role("cell", name=key, exact=True)).to_be_visible()
-    expect(page.get_by_role("row", name=re.compile("^rows"))).to_contain_text("400")  # a fifth is kept from training
+    expect(page.get_by_role("row", name=re.compile("^rows"))).to_contain_text("400")  # a fifth is held out
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_the_details_of_a_task_link_to_its_job_and_to_its_logs(ui, seen, task, m
     expect(ui.links("Logs in Cloud Logging")).to_have_attribute("href", re.compile(logs))
 
 
-def test_a_task_without_a_named_cluster_has_no_link_that_leads_nowhere(ui, page, seen):
+def test_a_task_without_a_named_cluster_has_no_broken_link(ui, page, seen):
     ui.open_task(seen, "without_cluster", "details")
     expect(page.get_by_text("Pool", exact=True).first).to_be_visible()
     page.wait_for_load_state("networkidle")
@@ -150,7 +150,7 @@ def test_a_task_without_a_named_cluster_has_no_link_that_leads_nowhere(ui, page,
         expect(ui.links(name)).to_have_count(0)
 
 
-def test_the_log_has_the_lines_of_pods_and_scripts_in_no_fold_and_the_rest_in_folds(ui, page, seen):
+def test_the_log_folds_all_lines_except_those_of_pods_and_scripts(ui, page, seen):
     shown = messages(ui.log(seen, "linked", "is complete"))
     assert {level for level, _ in shown} == {"INFO"}
     timeline = r"(timeline|gke-job-summary|time): |20\d\d-|\d+ Pod|Pod\s+node|\w{5}\s+\S+\s+\[|[-.=vp] "
@@ -163,7 +163,7 @@ def test_the_log_has_the_lines_of_pods_and_scripts_in_no_fold_and_the_rest_in_fo
     expect(command).to_be_visible()
 
 
-def test_the_log_of_a_failed_task_warns_repeats_nothing_and_ends_its_traceback_at_the_operator(ui, seen):
+def test_the_log_of_a_failed_task_has_warnings_one_error_and_no_traceback_below_the_operator(ui, seen):
     log = ui.log(seen, "failing", r"\(exit code 1\)")
     shown = messages(log)
     warnings = [text for level, text in shown if level == "WARNING"]
@@ -185,7 +185,7 @@ def test_the_log_of_a_deferred_task_is_complete(ui, seen):
 
 
 @pytest.mark.parametrize("task", ["linked", "deferred", "failing"])
-def test_which_job_a_task_has_run_is_an_xcom(ui, seen, task):
+def test_the_job_of_a_task_is_an_xcom(ui, seen, task):
     expect(ui.xcom(seen, task, "job")).to_contain_text(re.compile(rf"seen-{task}-\w+"))
 
 
@@ -206,8 +206,8 @@ def test_the_documentation_of_a_task_is_shown(ui, page, seen):
     expect(page.get_by_role("heading", name="What this task is for")).to_be_visible()
 
 
-def test_a_task_whose_job_runs_has_its_xcom_and_its_links(ui, page, runs):
-    """The last test: on Airflow 2.11 its task leaves no room for others, and it does not end by itself."""
+def test_a_task_with_a_running_job_has_its_xcom_and_its_links(ui, page, runs):
+    """This test must be the last one: on Airflow 2.11 its task, which does not end, blocks all others."""
     run = ui.trigger("held")
     ui.open_task(run, "held", "log")
     line = page.get_by_text(re.compile(r"\w{5} \| a line of a Pod")).first

@@ -21,12 +21,12 @@ class Stump(NamedTuple):
     high: float
 
     def score(self, features: Sequence[float]) -> float:
-        """What it adds for a row."""
+        """Returns what the stump adds to the score of a row."""
         return self.low if features[self.feature] <= self.limit else self.high
 
 
 def best_stump(rows: Sequence[data.Row], orders: Sequence[Sequence[int]], errors: Sequence[float]) -> Stump:
-    """The split whose two means come nearest to the errors. `orders`: for each feature the rows by its value."""
+    """Returns the stump with the smallest squared error. `orders`: for each feature, the rows ordered by its value."""
     total, count = sum(errors), len(rows)
     best, gain = Stump(0, 0.0, total / count, total / count), 0.0
     for feature, order in enumerate(orders, start=1):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 FEATURES = 8
-TEST_EVERY = 5  # every fifth row is kept from training
+TEST_EVERY = 5  # every fifth row is held out for tests
 
 
 class Row(NamedTuple):
@@ -28,12 +28,12 @@ def sigmoid(x: float) -> float:
 
 
 def probability(weights: Sequence[float], features: Sequence[float]) -> float:
-    """The logistic model: how probable label 1 is."""
+    """Return the logistic model: how probable label 1 is."""
     return sigmoid(sum(w * x for w, x in zip(weights, features, strict=True)))
 
 
 def make(*, rows: int, seed: int) -> Iterator[Row]:
-    """The data set, row by row."""
+    """Yield the data set, row by row."""
     draw = random.Random(seed)
     hidden = [draw.gauss(0, 1.5) for _ in range(FEATURES + 1)]
     for _ in range(rows):
@@ -42,7 +42,7 @@ def make(*, rows: int, seed: int) -> Iterator[Row]:
 
 
 def split(rows: Iterator[Row]) -> tuple[list[Row], list[Row]]:
-    """Rows to train on and rows to test with."""
+    """Return rows to train on and rows to test with."""
     parts: tuple[list[Row], list[Row]] = ([], [])
     for index, row in enumerate(rows):
         parts[index % TEST_EVERY == 0].append(row)
@@ -50,10 +50,10 @@ def split(rows: Iterator[Row]) -> tuple[list[Row], list[Row]]:
 
 
 def from_environment() -> Iterator[Row]:
-    """The data set that the variables ROWS and SEED describe."""
+    """Return the data set that the variables ROWS and SEED describe."""
     return make(rows=int(os.environ["ROWS"]), seed=int(os.environ["SEED"]))
 
 
 def write_result(result: dict[str, Any]) -> None:
-    """Hands a result of at most 4096 bytes to Kubernetes. RESULT_FILE names another file, to run without a cluster."""
+    """Writes a result of at most 4096 bytes to the termination log, or to RESULT_FILE, to run without a cluster."""
     Path(os.environ.get("RESULT_FILE", "/dev/termination-log")).write_text(json.dumps(result))

@@ -1,4 +1,4 @@
-"""Evaluates a model on the rows kept from training.
+"""Evaluates a model on the held-out rows.
 
 Variables: ROWS, SEED, TRAINED (JSON object, as train.py returns it). Result: accuracy (share of labels guessed
 right), rows.

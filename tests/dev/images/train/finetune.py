@@ -1,9 +1,9 @@
-"""A stand-in for fine-tuning with PyTorch on a GPU, in plain Python: what it shows is how to go on after a preemption.
+"""A stand-in for fine-tuning with PyTorch on a GPU, in plain Python. It shows how to resume after a preemption.
 
-It saves a checkpoint after every CHECKPOINT_EVERY steps and when it is told to end, and goes on from the last one. A
-step is one look at all rows.
+It saves a checkpoint after every CHECKPOINT_EVERY steps and on SIGTERM, and resumes from the last one. A step uses all
+rows once.
 Variables: ROWS, SEED, STEPS, CHECKPOINT_EVERY, CHECKPOINTS (a directory that outlives the Pod). Result: steps, loss,
-resumed_from (the step of the checkpoint that this Pod began with, or 0).
+resumed_from (the step of the checkpoint from which this Pod resumed, or 0).
 """
 
 import json
@@ -23,15 +23,15 @@ def load(file: Path) -> dict[str, Any]:
 
 
 def save(file: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint in one stroke: a Pod may go in the middle of it, and half a checkpoint is none."""
+    """Write a checkpoint atomically: a Pod may end in the middle of it, and an incomplete checkpoint is useless."""
     new = file.with_suffix(".new")
     new.write_text(json.dumps(state))
     new.replace(file)
 
 
 class Preemption:
-    """Whether SIGTERM has come: on a spot node some 15 seconds before the end of everything. Without a handler, the
-    first process of a container ignores it.
+    """Records SIGTERM, which a Pod on a spot node gets some 15 seconds before its end. Without a handler, the first
+    process of a container ignores it.
     """
 
     def __init__(self) -> None:

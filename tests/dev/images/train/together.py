@@ -1,7 +1,7 @@
-"""A stand-in for torch.distributed in plain Python: data-parallel training, with sockets in the place of an all-reduce.
+"""A stand-in for torch.distributed in plain Python: data-parallel training, with sockets instead of an all-reduce.
 
-It reads what torch.distributed reads: MASTER_ADDR, MASTER_PORT, WORLD_SIZE, RANK. Rank 0 listens, the others connect to
-it; each has its share of the rows, and after each epoch all go on with the mean of their weights.
+It reads the variables of torch.distributed: MASTER_ADDR, MASTER_PORT, WORLD_SIZE, RANK. Rank 0 listens and the others
+connect to it. Each rank has its share of the rows; after each epoch all ranks continue with the mean of their weights.
 Variables: ROWS, SEED, EPOCHS. Result: rank, rows (of its share), loss (mean over all ranks in the last epoch), and of
 rank 0 the weights.
 """
@@ -19,7 +19,7 @@ RENDEZVOUS_SECONDS = 300
 
 
 def rendezvous(rank: int, size: int) -> list[TextIO]:
-    """Connect the ranks: of rank 0 one line to each other rank, of the others the one to rank 0."""
+    """Connect the ranks; return a connection to each other rank for rank 0, and one to rank 0 for the others."""
     address = (os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
     if rank == 0:
         with socket.create_server(("", address[1])) as server:
@@ -32,7 +32,7 @@ def rendezvous(rank: int, size: int) -> list[TextIO]:
 
 
 def connect(address: tuple[str, int], *, patient: bool) -> TextIO | None:
-    """Connect to rank 0; where it is not there yet, return None, or raise OSError when the time is over."""
+    """Connect to rank 0. If it does not listen yet, return None if `patient`, otherwise raise OSError."""
     try:
         return socket.create_connection(address).makefile("rw")
     except OSError as error:  # its Pod has no name yet, or does not listen
@@ -43,7 +43,7 @@ def connect(address: tuple[str, int], *, patient: bool) -> TextIO | None:
 
 
 def mean(rank: int, lines: list[TextIO], values: list[float]) -> list[float]:
-    """Return the mean over all ranks: rank 0 gathers, and tells the others. EOFError when one of them is gone."""
+    """Return the mean over all ranks, which rank 0 computes and sends. Raise EOFError when a rank has ended."""
     if rank == 0:
         gathered = [values, *map(receive, lines)]
         values = [sum(each) / len(gathered) for each in zip(*gathered, strict=True)]
@@ -54,7 +54,7 @@ def mean(rank: int, lines: list[TextIO], values: list[float]) -> list[float]:
 
 
 def receive(line: TextIO) -> list[float]:
-    """Return what the other end says next."""
+    """Return the next message of the other end. Raise EOFError at its end."""
     text = line.readline()
     if not text:
         raise EOFError("another rank is gone")

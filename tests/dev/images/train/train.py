@@ -12,7 +12,7 @@ import data
 
 
 def epoch(weights: list[float], rows: Sequence[data.Row], learning_rate: float) -> float:
-    """Goes once over the rows, moves the weights in place, and returns the mean log loss seen on the way."""
+    """Runs one epoch, updates the weights in place, and returns the mean log loss."""
     loss = 0.0
     for features, label in rows:
         guess = data.probability(weights, features)
@@ -29,7 +29,7 @@ def main() -> None:
     weights = [0.0] * (data.FEATURES + 1)
     loss = math.nan
     for number in range(1, epochs + 1):
-        # A shrinking step lets the weights settle.
+        # A decreasing step size lets the weights converge.
         loss = epoch(weights, rows, float(os.environ["LEARNING_RATE"]) / number)
         print(f"epoch {number}/{epochs}  loss {loss:.4f}", flush=True)
     data.write_result({"weights": [round(w, 6) for w in weights], "loss": round(loss, 6), "epochs": epochs})

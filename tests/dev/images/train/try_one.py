@@ -1,4 +1,4 @@
-"""One try of a hyper-parameter sweep: trains with the parameters of its item, and says how good the model is.
+"""One try of a hyper-parameter sweep: trains with the parameters of its item, and returns the accuracy of the model.
 
 Variables: ROWS, SEED, ITEM_FILE (JSON: learning_rate, epochs). Result: the item, and accuracy on held-out rows.
 """

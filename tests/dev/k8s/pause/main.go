@@ -1,4 +1,4 @@
-// Pause holds the namespaces of a Pod until it is told to end.
+// Pause keeps the namespaces of a Pod until it gets SIGINT or SIGTERM.
 package main
 
 import (

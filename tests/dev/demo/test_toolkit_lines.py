@@ -1,17 +1,17 @@
-"""What of the output of `airflow dags test` is shown."""
+"""The lines of the output of `airflow dags test` that are shown."""
 
 from __future__ import annotations
 
 import json
 
-from demo.said import PURPOSES, Said
+from demo.toolkit_lines import PURPOSES, Output
 
 OPERATOR = "2026-01-01T00:00:00Z <airflow.task.operators.gke_job.operator.GkeJobOperator> "
 AIRFLOW = "2026-01-01T00:00:00Z <airflow.sdk.definitions.dag> "
 
 
-def shown(said: Said, *lines: str) -> list[str]:
-    return [text for line in lines for text in said.lines(line)]
+def shown(output: Output, *lines: str) -> list[str]:
+    return [text for line in lines for text in output.lines(line)]
 
 
 def summary(**fields) -> str:
@@ -20,8 +20,8 @@ def summary(**fields) -> str:
 
 
 def test_lines_of_airflow_and_of_tracebacks_are_not_shown():
-    said = Said()
-    assert shown(said, f"{AIRFLOW}[DAG TEST] end task", "Traceback (most recent call last):", '  File "x"', "") == []
+    output = Output()
+    assert shown(output, f"{AIRFLOW}[DAG TEST] end task", "Traceback (most recent call last):", '  File "x"', "") == []
 
 
 def test_messages_and_lines_of_pods_are_shown_without_folds_and_addresses():
@@ -35,18 +35,18 @@ def test_messages_and_lines_of_pods_are_shown_without_folds_and_addresses():
         "abcde | <task> a < b",
         "null",
     ]
-    found = shown(Said(), *(OPERATOR + line for line in lines))
+    found = shown(Output(), *(OPERATOR + line for line in lines))
     assert found == ["created Job train default", "abcde | <task> a < b"]
 
 
-def test_a_line_is_without_what_is_known_from_the_heading():
+def test_a_line_does_not_repeat_the_heading():
     lines = [
         "follow-job: Pod showcase-sweep-ca40f650-2-w2j6x (index 2) has failed with exit code 137: OOMKilled",
         "follow-job: Pod showcase-train-86fd5869-hlxxg is removed",
         "submit-job: replacing Job showcase-train-86fd5869: it failed",
         "hlxxg | follow-job: is printed by a program",
     ]
-    assert shown(Said(), *(OPERATOR + line for line in lines)) == [
+    assert shown(Output(), *(OPERATOR + line for line in lines)) == [
         "Pod 2-w2j6x (index 2) has failed with exit code 137: OOMKilled",
         "Pod hlxxg is removed",
         "replacing Job train: it failed",
@@ -54,42 +54,44 @@ def test_a_line_is_without_what_is_known_from_the_heading():
     ]
 
 
-def test_each_try_of_a_task_begins_with_what_it_is_for():
-    said = Said()
+def test_each_try_of_a_task_begins_with_its_purpose():
+    output = Output()
     start = f"{AIRFLOW}[DAG TEST] starting task_id=train map_index=-1"
-    found = shown(said, start, f"{OPERATOR}gke-job 0.1.0", start, f"{OPERATOR}gke-job v0_1_0_1f38")
+    found = shown(output, start, f"{OPERATOR}gke-job 0.1.0", start, f"{OPERATOR}gke-job v0_1_0_1f38")
     first, second = PURPOSES["train"]
     assert found == [f"\ntrain, try 1: {first}", f"\ntrain, try 2: {second}"]
 
 
-def test_timelines_are_kept_for_the_end_each_behind_its_task():
-    said = Said()
+def test_timelines_are_kept_for_the_end_each_with_its_task():
+    output = Output()
     lines = ["timeline: failed after 2 s: Job train", "  time: running 2 s", "  abcde\u00a0\u00a0[==x] exit 1"]
-    found = shown(said, summary(), *(OPERATOR + line for line in lines), f"{OPERATOR}follow-job: Job train is complete")
-    found += shown(said, f"{OPERATOR}  a diagnosis", summary(try_number="2"), f"{OPERATOR}timeline: succeeded")
+    found = shown(
+        output, summary(), *(OPERATOR + line for line in lines), f"{OPERATOR}follow-job: Job train is complete"
+    )
+    found += shown(output, f"{OPERATOR}  a diagnosis", summary(try_number="2"), f"{OPERATOR}timeline: succeeded")
     assert found == ["Job train is complete", "  a diagnosis"]
-    assert said.endings() == (
+    assert output.endings() == (
         "train, try 1, profile small\ntimeline: failed after 2 s: Job train\n  time: running 2 s\n  abcde  [==x] exit 1"
         "\n\ntrain, try 2, profile small\ntimeline: succeeded"
     )
 
 
-def test_what_the_demo_has_not_shown_is_told():
-    said = Said()
-    assert len(said.missing(with_spot=True)) == 4
-    assert len(said.missing(with_spot=False)) == 3
+def test_events_that_the_demo_did_not_show_are_reported():
+    output = Output()
+    assert len(output.missing(with_spot=True)) == 4
+    assert len(output.missing(with_spot=False)) == 3
     shown(
-        said,
+        output,
         summary(task_id="finetune", preemptions=1, pods=2),
         summary(oom_kills=1, exit_code=1),
         summary(profile="large"),
     )
-    assert said.missing(with_spot=True) == ["a sweep of several Pods"]
-    shown(said, summary(task_id="sweep", pods=6))
-    assert said.missing(with_spot=True) == []
+    assert output.missing(with_spot=True) == ["a sweep of several Pods"]
+    shown(output, summary(task_id="sweep", pods=6))
+    assert output.missing(with_spot=True) == []
 
 
-def test_a_spot_job_that_failed_does_not_count():
-    said = Said()
-    shown(said, summary(task_id="finetune", preemptions=1, exit_code=1))
-    assert "a Pod that was preempted and another one that finished" in said.missing(with_spot=True)
+def test_a_failed_spot_job_does_not_count():
+    output = Output()
+    shown(output, summary(task_id="finetune", preemptions=1, exit_code=1))
+    assert "a Pod that was preempted and another one that finished" in output.missing(with_spot=True)

@@ -1,4 +1,4 @@
-"""What the toolkit says in the output of `airflow dags test`: everything else is Airflow's own."""
+"""Selects the lines of the toolkit from the output of `airflow dags test`, without Airflow's own lines."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-LOG_FORMAT = "%(asctime)s <%(name)s> %(message)s"  # what Airflow is to print
+LOG_FORMAT = "%(asctime)s <%(name)s> %(message)s"  # of Airflow's output
 OPERATOR = re.compile(r"^[^<]*<airflow\.task\.operators\.[\w.]*GkeJobOperator> (.*)$")
 SUMMARY = "gke-job-summary: "
 TIMELINE = "timeline: "
-# Where else to look at a Job and its logs: the console, which has none of a test cluster.
+# Links to the console and to Cloud Logging, which have nothing about a test cluster.
 ADDRESSES = re.compile(r"run-job: (console|Cloud Logging|that is)\b")
-TASK = re.compile(r"\[DAG TEST\] starting task_id=(\w+)")  # of all versions of Airflow
-RELEASE = re.compile(r"gke-job \S+$")  # with which the log of a task begins
+TASK = re.compile(r"\[DAG TEST\] starting task_id=(\w+)")  # the same in all versions of Airflow
+RELEASE = re.compile(r"gke-job \S+$")  # the first line of a task's log
 FOLD, UNFOLD = "::group::", "::endgroup::"
-# Which script says it, and the DAG and task in the name of a Job or Pod, are known without the words.
+# Removed from lines: the name of the script, and the DAG and task in names of Jobs and Pods, which the heading has.
 SCRIPT = re.compile(r"^(?:run|submit|follow|collect)-job: ")
 POD = re.compile(r"\bshowcase-[a-z]+-[0-9a-f]{8}-((?:\d+-)?[a-z0-9]{5})\b")
 JOB = re.compile(r"\bshowcase-([a-z]+)-[0-9a-f]{8}\b")
-PURPOSES = {  # of each try
-    "finetune": ("a spot pool gets its first node, the node is taken away, another Pod goes on from the checkpoint",),
+PURPOSES = {  # of each try of a task
+    "finetune": ("a spot pool gets its first node, the node is preempted, another Pod resumes from the checkpoint",),
     "train": (
-        "the profile small has less memory than it needs, so it ends OOMKilled",
-        "after the OOMKilled it has the next larger profile, and the same program succeeds",
+        "the profile small has too little memory, so the Pod is OOMKilled",
+        "after the OOMKilled try the task gets the next larger profile, and the same program succeeds",
     ),
     "sweep": ("six tries in one Job, four Pods at once",),
 }
 
 
-class Said:
-    """Takes the output line by line. summaries, timelines: of the runs of Jobs so far, in order."""
+class Output:
+    """Processes the output line by line. summaries, timelines: of the Job runs so far, in order."""
 
     def __init__(self) -> None:
         self.summaries: list[dict[str, Any]] = []
@@ -42,12 +42,12 @@ class Said:
         self._is_in_timeline = False
 
     def lines(self, line: str) -> Iterator[str]:
-        """Yield what of a line is to be shown at once."""
+        """Yield the lines to show now for a line of the output."""
         match = OPERATOR.match(line)
         if not match:
             self._task = task[1] if (task := TASK.search(line)) else self._task
             return
-        text = match[1].replace("\u00a0", " ")  # which the operator writes for Airflow's UI
+        text = match[1].replace("\u00a0", " ")  # the operator writes these for Airflow's UI
         self._is_in_timeline = self._is_in_timeline and text.startswith("  ")
         if text.startswith((FOLD, UNFOLD)):
             self._is_in_fold = text.startswith(FOLD)
@@ -69,12 +69,12 @@ class Said:
         return texts[min(self._tries[self._task], len(texts)) - 1]
 
     def endings(self) -> str:
-        """Return the timelines, each behind what it is of."""
+        """Return the timelines, each with a heading of its task, try and profile."""
         heads = (f"{one['task_id']}, try {one['try_number']}, profile {one['profile']}" for one in self.summaries)
         return "\n\n".join(f"{head}\n{timeline}" for head, timeline in zip(heads, self.timelines, strict=False))
 
     def missing(self, *, with_spot: bool) -> list[str]:
-        """Return what the demo is to show and has not shown."""
+        """Return the events that the demo must show and has not shown."""
         found = {
             "a Pod that ran out of memory": any(one["oom_kills"] for one in self.summaries),
             "a larger attempt after it": len({one["profile"] for one in self._of("train")}) > 1,
