@@ -45,6 +45,16 @@ any_script() {
   assert_equal "$(ls "$TMPDIR")" ''
 }
 
+@test "nothing is started for the directory of a run whose process lives" {
+  mkdir "$TMPDIR/gke-job.$$-1" "$BATS_TEST_TMPDIR/bin"
+  touch "$TMPDIR/gke-job.$$-1/made-by-gke-job"
+  printf '#!/bin/sh\necho "$*" >>%s\nexec %s "$@"\n' "$BATS_TEST_TMPDIR/locks" "$(type -P flock)" >"$BATS_TEST_TMPDIR/bin/flock"
+  chmod +x "$BATS_TEST_TMPDIR/bin/flock"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH any_script
+  run ! grep --fixed-strings "gke-job.$$-1" "$BATS_TEST_TMPDIR/locks"
+  assert_equal "$(ls "$TMPDIR")" "gke-job.$$-1"
+}
+
 @test "S9: what is not a private directory of this user is left alone" {
   mkdir "$TMPDIR/gke-job-values" "$TMPDIR/gke-credentials.mine0001" "$TMPDIR/gke-job.archives"
   touch "$TMPDIR/gke-job.file0001"
