@@ -63,27 +63,34 @@ class Jobs:
         self.runs: set[str] = set()
         self.complete: dict[str, float] = {}
         self._namespace = namespace
+        self._kubectl: Popen[bytes] | None = None
 
     @contextmanager
     def watched(self) -> Iterator[Jobs]:
         """Watches until the end of the context."""
+        ended = threading.Event()
+        reader = threading.Thread(target=self._read, args=(ended,))
+        reader.start()
+        try:
+            yield self
+        finally:
+            ended.set()
+            assert self._kubectl
+            self._kubectl.kill()
+            reader.join()
+
+    def _read(self, ended: threading.Event) -> None:
         # Of all namespaces: so the API server counts it apart from the watches of the toolkit.
         path = "/apis/batch/v1/jobs?watch=1&timeoutSeconds=86400"
-        with Popen(["nice", "--adjustment=-10", "kubectl", "get", "--raw", path], stdout=PIPE) as kubectl:
-            reader = threading.Thread(target=self._read, args=(kubectl,))
-            reader.start()
-            try:
-                yield self
-            finally:
-                kubectl.kill()
-                reader.join()
+        while not ended.is_set():  # a server that is busy ends watches; the next one begins with what there is
+            self._kubectl = Popen(["nice", "--adjustment=-10", "kubectl", "get", "--raw", path], stdout=PIPE)
+            with self._kubectl:
+                assert self._kubectl.stdout
+                for line in self._kubectl.stdout:
+                    self._take(json.loads(line)["object"], time.monotonic())
 
-    def _read(self, kubectl: Popen[bytes]) -> None:
-        assert kubectl.stdout
-        for line in kubectl.stdout:
-            now, job = time.monotonic(), json.loads(line)["object"]
-            if job["metadata"]["namespace"] != self._namespace:
-                continue
+    def _take(self, job: dict[str, Any], now: float) -> None:
+        if job["metadata"].get("namespace") == self._namespace:
             name, status = job["metadata"]["name"], job.get("status", {})
             self.made[name].add(job["metadata"]["uid"])
             if status.get("ready"):

@@ -134,11 +134,9 @@ class Crowd:
                 command += ["--name", name, "--namespace", self._namespace]
                 runs.append(Script(self._directory, name, command, {**self._environ, "AIRFLOW_CTX_TASK_ID": name}))
                 stack.callback(runs[-1].stop)
-            wait_for(
-                lambda: len(jobs.runs) == count and all(b"| began " in run.log.read_bytes() for run in runs),
-                "not every run-job waits for a Pod that runs",
-                count,
-            )
+            wait_for(lambda: len(jobs.runs) == count, "not every Job runs", count)
+            for run in runs:
+                wait_for(lambda run=run: b"| began " in run.log.read_bytes(), f"{run.name} prints no log", count)
             private, processes = memory_below({run.process.pid for run in runs})
             said(f"{count} run-jobs wait, {processes} processes")
             end_all(self._namespace)
