@@ -23,8 +23,8 @@ from typing import Any
 
 import yaml
 
-from bench.figures import memory_of_all
-from live.processes import processes, read, stat
+from e2e.processes import processes, read, stat
+from performance.figures import memory_of_all
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 AIRFLOW = {"AIRFLOW_CTX_DAG_ID": "scale", "AIRFLOW_CTX_DAG_RUN_ID": "run", "AIRFLOW_CTX_TRY_NUMBER": "1"}
@@ -167,7 +167,7 @@ def end_all(namespace: str) -> None:
 def reap() -> float:
     """Waits for the children of this process that have ended and lost their parent; their processor seconds.
 
-    As bench/accounted.py does: a script that ends leaves its kubectl proxy to whoever takes it, who pays for it.
+    As accounted.py does: a script that ends leaves its kubectl proxy to whoever takes it, who pays for it.
     """
     seconds = 0.0
     for pid in [

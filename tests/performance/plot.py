@@ -34,17 +34,18 @@ def plot(panels: Sequence[Panel], across: str) -> str:
 def _panel(panel: Panel, across: str) -> str:
     points = [point for line in panel.lines.values() for point in line]
     numbers = sorted({number for number, _ in points})
-    highest = max((value for _, value in points), default=0) or 1
+    lowest, highest = min(0, *(value for _, value in points)), max(value for _, value in points)
+    span = (highest - lowest) or 1
     low, high = math.log10(numbers[0]), math.log10(numbers[-1])
 
     def x(number: float) -> float:
         return MARGIN + (math.log10(number) - low) / ((high - low) or 1) * (WIDTH - 2 * MARGIN)
 
     def y(value: float) -> float:
-        return HEIGHT - MARGIN - value / highest * (HEIGHT - MARGIN - TOP)
+        return HEIGHT - MARGIN - (value - lowest) / span * (HEIGHT - MARGIN - TOP)
 
     parts = [f'<text x="{MARGIN}" y="16" font-weight="bold">{escape(panel.title)}</text>']
-    for value in (0, highest / 2, highest):
+    for value in sorted({lowest, 0, highest / 2, highest}):
         parts.append(f'<path d="M{MARGIN} {y(value):.1f}H{WIDTH - MARGIN}" stroke="#ddd"/>')
         parts.append(f'<text x="{MARGIN - 4}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.3g}</text>')
     below = f'y="{HEIGHT - MARGIN + 16}" text-anchor="middle"'

@@ -3,7 +3,7 @@
     python -m performance.scale --namespace NAME --cluster k8s [--jobs N,...] [--ways WAY,...] [--json FILE]
                                  [--svg FILE]
 
-The Jobs run on the real control plane; KWOK plays their nodes (tests/cluster/pools.py). All are waited for, then all
+The Jobs run on the real control plane; KWOK plays their nodes (tests/dev/k8s/pools.py). All are waited for, then all
 are told to end; the controllers of Kubernetes complete about six of them a second. Ways:
 
 waiting     a run-job for each Job, all started at once. Noticed: the run-job has ended, with the result
@@ -31,8 +31,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen
 
-from bench import accounted
-from bench.figures import columns, delays, percentile
+from performance import accounted
 from performance.crowds import (
     AIRFLOW,
     SCRIPTS,
@@ -49,6 +48,7 @@ from performance.crowds import (
     values,
     wait_for,
 )
+from performance.figures import columns, delays, percentile
 from performance.plot import Panel, plot
 
 WAITING, RESULTS = 200, 50

@@ -2,7 +2,7 @@
 
     python -m performance.soak --namespace NAME --cluster localgke|k8s [--minutes N] [--json FILE]
 
-Both have the credentials that gcloud gives, and reach the cluster through a proxy (tests/faults). At each of CUTS
+Both have the credentials that gcloud gives, and reach the cluster through a proxy (tests/dev/faults). At each of CUTS
 moments the proxy breaks their watches. On the stand-in each token lives for a 24th of the time, and logs are cut as
 well. On the real Kubernetes the log rotates, and the kubelet and the API server are killed once each. There the proxy
 cuts no log: of one that rotates at that moment the kubelet no longer has the lines before.
@@ -33,12 +33,12 @@ from subprocess import DEVNULL
 
 import yaml
 
-from bench.bench import until
-from bench.figures import columns, memory_of
-from bench.runs import Run, look_at
+from e2e.processes import open_files
 from faults.__main__ import count, run, set_faults
-from live.processes import open_files
 from localgke import background
+from performance.bench import until
+from performance.figures import columns, memory_of
+from performance.runs import Run, look_at
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 RESULT = "soaked"
@@ -156,7 +156,7 @@ class Soak:
     def _disturb(self, what: str) -> None:
         said(what)
         if what.startswith("restart "):
-            cluster = [sys.executable, "-m", "cluster", *what.split(), "--state", os.environ["CLUSTER_STATE"]]
+            cluster = [sys.executable, "-m", "k8s", *what.split(), "--state", os.environ["CLUSTER_STATE"]]
             subprocess.run(cluster, check=True)
         else:
             set_faults(self._proxy, [what])

@@ -18,7 +18,7 @@ apiserver_request_total{code="410",group="batch",resource="jobs",scope="namespac
 apiserver_request_total{code="200",group="batch",resource="jobs",scope="cluster",subresource="",verb="WATCH"} 7
 apiserver_request_total{code="200",group="batch",resource="jobs",scope="resource",subresource="status",verb="PUT"} 5
 apiserver_request_total{code="200",group="",resource="pods",scope="resource",subresource="log",verb="CONNECT"} 2e+00
-apiserver_request_total{code="200",group="events.k8s.io",resource="events",scope="namespace",verb="LIST"} 1
+apiserver_request_total{group="events.k8s.io",resource="events",scope="namespace",subresource="",verb="LIST"} 1
 apiserver_longrunning_requests{group="batch",resource="jobs",scope="namespace",subresource="",verb="WATCH"} 1
 """
 

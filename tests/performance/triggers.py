@@ -19,9 +19,9 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from bench import accounted
 from gke_job import shared_watch
 from gke_job.trigger import GkeJobTrigger
+from performance import accounted
 
 POLL_SECONDS = 0.1
 _reports = os.fdopen(os.dup(1), "w")
