@@ -25,7 +25,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo screenshot test check unit integration test-dags e2e test-google e2e-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-k8s \
+.PHONY: help install demo screenshot test check unit integration test-dags e2e test-google e2e-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow scale soak test-repeat test-k8s \
   cluster cluster-stop k8s k8s-build k8s-pools k8s-stop dag airflow lock clean
 
 help: ## this list
@@ -158,6 +158,15 @@ bench: $(THE_CLUSTER) ## what waiting for a Job costs, beside KubernetesJobOpera
 
 bench-follow: $(THE_CLUSTER) ## what a run costs, beside another checkout; CLUSTER=localgke or k8s; ARGS="--other DIR [--at-once N] [--json FILE]"
 	tests/performance/compare $(CLUSTER) $(ARGS)
+
+scale: install $(K8S_BUILT) $(KWOK_BUILT) ## what up to 1,000 Jobs at once cost, and how late their ends are noticed; ARGS="--jobs N,... --ways WAY,... --json FILE --svg FILE"
+	tests/performance/measure scale k8s $(ARGS)
+
+soak: $(THE_CLUSTER) ## a wait of two hours that is disturbed all the time, on CLUSTER=localgke or k8s; ARGS="--minutes N --json FILE"
+	tests/performance/measure soak $(CLUSTER) $(ARGS)
+
+test-repeat: $(THE_CLUSTER) ## files of tests again and again, to find what fails now and then; ARGS="--count N [--filter REGEX] FILE..."
+	$(BIN)/python tests/repeat.py --cluster $(CLUSTER) $(ARGS)
 
 test-k8s: install $(K8S_BUILT) $(KWOK_BUILT) ## that the real Kubernetes starts, comes back and leaves nothing (root)
 	bats tests/dev/k8s

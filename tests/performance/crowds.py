@@ -123,6 +123,10 @@ class Script:
         _, status, usage = os.wait4(self.process.pid, 0)
         self.ended = Ended(os.waitstatus_to_exitcode(status), time.monotonic(), usage.ru_utime + usage.ru_stime)
 
+    def has_begun(self) -> bool:
+        """Whether it has printed what the container of its Job prints."""
+        return b"| began " in self.log.read_bytes()
+
     def stop(self) -> None:
         """Ends it if it still runs."""
         if not self.ended:

@@ -136,7 +136,7 @@ class Crowd:
                 stack.callback(runs[-1].stop)
             wait_for(lambda: len(jobs.runs) == count, "not every Job runs", count)
             for run in runs:
-                wait_for(lambda run=run: b"| began " in run.log.read_bytes(), f"{run.name} prints no log", count)
+                wait_for(run.has_begun, f"{run.name} prints no log", count)
             private, processes = memory_below({run.process.pid for run in runs})
             said(f"{count} run-jobs wait, {processes} processes")
             end_all(self._namespace)
