@@ -43,9 +43,14 @@ class WrongError(Exception):
     """What was measured is not what was to be measured."""
 
 
+def patience(jobs: int) -> float:
+    """Seconds until what should happen to so many Jobs counts as not happening."""
+    return 120 + 5 * jobs
+
+
 def wait_for(what: Callable[[], object], message: str, jobs: int) -> None:
-    """Waits until `what` holds. Raises WrongError after a time that grows with the number of Jobs."""
-    deadline = time.monotonic() + 120 + 5 * jobs
+    """Waits until `what` holds. Raises WrongError when it does not in time."""
+    deadline = time.monotonic() + patience(jobs)
     while not what():
         if time.monotonic() > deadline:
             raise WrongError(message)

@@ -25,7 +25,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,6 +45,7 @@ from performance.crowds import (
     kubectl,
     manifests,
     memory_below,
+    patience,
     reap,
     requests_of,
     values,
@@ -66,7 +69,10 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class Measured:
-    """The figures of one way and number of Jobs; `ends`: seconds from the first Complete to the last."""
+    """The figures of one way and number of Jobs; `ends`: seconds from the first Complete to the last.
+
+    by_kind: all requests
+    """
 
     way: str
     jobs: int
@@ -77,13 +83,15 @@ class Measured:
     requests: float
     processes: int
     ends: float
+    by_kind: Mapping[str, int]
 
 
 class Crowd:
     """So many Jobs in a namespace of their own; `directory` takes what is written."""
 
     def __init__(self, way: str, count: int, namespace: str, directory: Path) -> None:
-        self._way, self._namespace, self._directory = way, f"{namespace}-{way}-{count}", directory
+        self._way, self._label, self._directory = way, namespace, directory
+        self._namespace = f"{namespace}-{way}-{count}"
         self._names = [f"job-{number}" for number in range(count)]
         self._admin = admin_kubeconfig(directory)
         (directory / "tmp").mkdir()
@@ -92,14 +100,16 @@ class Crowd:
 
     def measure(self) -> Measured:
         """Raises WrongError where a Job is lost, doubled, or has a wrong result."""
-        kubectl("create", "namespace", self._namespace)
+        labels = {"gke-job/measure": self._label}
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self._namespace, "labels": labels}}
+        kubectl("create", "--filename", "-", given=json.dumps(namespace))
         with Jobs(self._namespace).watched() as jobs:
             before = self._requests()
             cpu, private, processes = getattr(self, f"_{self._way}")(jobs)
-            requests = sum(self._requests().values()) - sum(before.values())
-            requests -= math.ceil(len(self._names) / KUBECTL_CHUNK)  # lists of end_all
+            requests = self._requests() - before
+            requests["pods//namespace/LIST"] -= math.ceil(len(self._names) / KUBECTL_CHUNK)  # of end_all
             if self._way == "deferrable":
-                requests -= len(self._names)  # which made the Jobs
+                requests["jobs//resource/POST"] -= len(self._names)  # which made the Jobs
         made = {name: len(uids) for name, uids in jobs.made.items()}
         if made != dict.fromkeys(self._names, 1):
             raise WrongError(f"{len(self._names)} Jobs were to be made once, and that many were, that often: {made}")
@@ -115,12 +125,13 @@ class Crowd:
             noticed_p95=percentile(late, 95),
             cpu=cpu / len(self._names),
             private=private / len(self._names),
-            requests=requests / len(self._names),
+            requests=sum(requests.values()) / len(self._names),
+            by_kind=+requests,
             processes=processes,
             ends=max(jobs.complete.values()) - min(jobs.complete.values()),
         )
 
-    def _requests(self) -> dict[str, int]:
+    def _requests(self) -> Counter[str]:
         return requests_of(kubectl("get", "--raw", "/metrics", "--kubeconfig", str(self._admin)))
 
     def _waiting(self, jobs: Jobs) -> tuple[float, float, int]:
@@ -163,8 +174,14 @@ class Crowd:
             host.stdout.readline()
             private, processes = memory_below({host.pid})
             said(f"{count} triggers wait, {processes} processes")
+            limit = threading.Timer(patience(count), host.kill)
+            limit.start()
             end_all(self._namespace)
-            *events, last = (json.loads(line) for line in host.stdout)
+            reports = [json.loads(line) for line in host.stdout]
+            limit.cancel()
+        *events, last = reports or [{}]
+        if len(events) != count or "cpu" not in last:
+            raise WrongError(f"{len(reports)} reports of {count} triggers, the last one {last}")
         for event in events:
             if event["why"] != "finished" or event["job"] in self._noticed:
                 raise WrongError(f"{event['job']} was noticed so: {event}")

@@ -25,7 +25,7 @@ apiserver_longrunning_requests{group="batch",resource="jobs",scope="namespace",s
 
 def measured(way: str, jobs: int, **figures: float) -> Measured:
     names = ("noticed_p50", "noticed_p95", "cpu", "private", "requests", "processes", "ends")
-    return Measured(way, jobs, **{**dict.fromkeys(names, 1), **figures})
+    return Measured(way, jobs, by_kind={}, **{**dict.fromkeys(names, 1), **figures})
 
 
 def test_requests_are_counted_that_only_the_toolkit_makes():
