@@ -33,6 +33,20 @@ any_script() {
   assert_equal "$(ls "$TMPDIR")" "gke-job.$$-1"
 }
 
+@test "what a run has left that has ended, but that nobody has waited for, is swept" {
+  local parent process
+  "$GKE_JOB_PYTHON" -c 'import subprocess, time; print(subprocess.Popen("true").pid, flush=True); time.sleep(600)' \
+    >"$BATS_TEST_TMPDIR/pid" 3>&- &
+  parent=$!
+  wait_until test -s "$BATS_TEST_TMPDIR/pid"
+  read -r process <"$BATS_TEST_TMPDIR/pid"
+  wait_until grep --quiet '^State:.*zombie' "/proc/$process/status"
+  mkdir "$TMPDIR/gke-job.$process-1"
+  any_script
+  kill "$parent"
+  assert_equal "$(ls "$TMPDIR")" ''
+}
+
 @test "what a living run uses, or a child that has outlived it, is left alone" {
   mkdir "$TMPDIR/gke-job.living01"
   touch "$TMPDIR/gke-job.living01/made-by-gke-job"
