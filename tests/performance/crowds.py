@@ -139,9 +139,10 @@ class Script:
         self._waiter.join()
 
 
-def values(number: int) -> dict[str, Any]:
-    """Of a batch-job whose Pod KWOK plays; its result is the number."""
+def values(number: int, seconds: int = 0) -> dict[str, Any]:
+    """Of a batch-job whose Pod KWOK plays; its result is the number. It ends after so many seconds; 0: when told to."""
     plays = {"kwok/log": f"began {number}", "kwok/message": str(number)}
+    plays |= {"kwok/ends-after": f"{seconds}s"} if seconds else {}
     return {"image": "busybox:1.37", "command": ["true"], "node_pool": "scale-pool", "retries": 0, "annotations": plays}
 
 

@@ -13,7 +13,7 @@ COLORS = ("#1a73e8", "#d93025", "#188038", "#9334e6")
 
 @dataclass(frozen=True)
 class Panel:
-    """One figure: a line for each name, of points (number, value)."""
+    """One figure: a line for each name, of points (number, value); one without points is left out."""
 
     title: str
     lines: Mapping[str, Sequence[tuple[float, float]]]
@@ -52,6 +52,8 @@ def _panel(panel: Panel, across: str) -> str:
     parts += [f'<text x="{x(number):.1f}" {below}>{number:g}</text>' for number in numbers]
     parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - MARGIN + 32}" text-anchor="middle">{escape(across)}</text>')
     for place, (name, line) in enumerate(panel.lines.items()):
+        if not line:
+            continue
         color = COLORS[place % len(COLORS)]
         path = " ".join(f"{x(number):.1f},{y(value):.1f}" for number, value in line)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')

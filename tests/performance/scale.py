@@ -7,6 +7,7 @@ The Jobs run on the real control plane; KWOK plays their nodes (tests/dev/k8s/po
 are told to end; the controllers of Kubernetes complete about six of them a second. Ways:
 
 waiting     a run-job for each Job, all started at once. Noticed: the run-job has ended, with the result
+short       the same, but each Job ends SHORT_SECONDS after its Pod has started, while most run-jobs still begin
 deferrable  a GkeJobTrigger for each, in one process as in a triggerer, and so one watch-jobs. Noticed: the trigger has
             fired. The results are collected afterwards, of at most RESULTS Jobs
 
@@ -56,7 +57,8 @@ from performance.plot import Panel, plot
 
 WAITING, RESULTS = 200, 50
 KUBECTL_CHUNK = 500  # objects in a list that kubectl asks for
-WAYS = ("waiting", "deferrable")
+SHORT_SECONDS = 3
+WAYS = ("waiting", "short", "deferrable")
 FIGURES = {
     "noticed_p50": ("Complete to noticed, p50", "s"),
     "noticed_p95": ("Complete to noticed, p95", "s"),
@@ -79,9 +81,9 @@ class Measured:
     noticed_p50: float
     noticed_p95: float
     cpu: float
-    private: float
+    private: float | None
     requests: float
-    processes: int
+    processes: int | None
     ends: float
     by_kind: Mapping[str, int]
 
@@ -107,7 +109,8 @@ class Crowd:
             before = self._requests()
             cpu, private, processes = getattr(self, f"_{self._way}")(jobs)
             requests = self._requests() - before
-            requests["pods//namespace/LIST"] -= math.ceil(len(self._names) / KUBECTL_CHUNK)  # of end_all
+            if self._way != "short":
+                requests["pods//namespace/LIST"] -= math.ceil(len(self._names) / KUBECTL_CHUNK)  # of end_all
             if self._way == "deferrable":
                 requests["jobs//resource/POST"] -= len(self._names)  # which made the Jobs
         made = {name: len(uids) for name, uids in jobs.made.items()}
@@ -124,9 +127,9 @@ class Crowd:
             noticed_p50=percentile(late, 50),
             noticed_p95=percentile(late, 95),
             cpu=cpu / len(self._names),
-            private=private / len(self._names),
+            private=None if private is None else private / len(self._names),
             requests=sum(requests.values()) / len(self._names),
-            by_kind=+requests,
+            by_kind=dict(+requests),
             processes=processes,
             ends=max(jobs.complete.values()) - min(jobs.complete.values()),
         )
@@ -134,23 +137,29 @@ class Crowd:
     def _requests(self) -> Counter[str]:
         return requests_of(kubectl("get", "--raw", "/metrics", "--kubeconfig", str(self._admin)))
 
-    def _waiting(self, jobs: Jobs) -> tuple[float, float, int]:
-        count = len(self._names)
+    def _short(self, jobs: Jobs) -> tuple[float, None, None]:
+        cpu, _, _ = self._waiting(jobs, SHORT_SECONDS)
+        return cpu, None, None
+
+    def _waiting(self, jobs: Jobs, seconds: int = 0) -> tuple[float, float, int]:
+        """Jobs end after so many seconds; 0: when all are waited for."""
+        count, private, processes = len(self._names), 0.0, 0
         with ExitStack() as stack:
             runs = []
             for number, name in enumerate(self._names):
                 file = self._directory / f"{name}.json"
-                file.write_text(json.dumps(values(number)))
+                file.write_text(json.dumps(values(number, seconds)))
                 command = ["bash", str(SCRIPTS / "run-job"), "--template", "batch-job", "--values", str(file)]
                 command += ["--name", name, "--namespace", self._namespace]
                 runs.append(Script(self._directory, name, command, {**self._environ, "AIRFLOW_CTX_TASK_ID": name}))
                 stack.callback(runs[-1].stop)
-            wait_for(lambda: len(jobs.runs) == count, "not every Job runs", count)
-            for run in runs:
-                wait_for(run.has_begun, f"{run.name} prints no log", count)
-            private, processes = memory_below({run.process.pid for run in runs})
-            said(f"{count} run-jobs wait, {processes} processes")
-            end_all(self._namespace)
+            if not seconds:
+                wait_for(lambda: len(jobs.runs) == count, "not every Job runs", count)
+                for run in runs:
+                    wait_for(run.has_begun, f"{run.name} prints no log", count)
+                private, processes = memory_below({run.process.pid for run in runs})
+                said(f"{count} run-jobs wait, {processes} processes")
+                end_all(self._namespace)
             wait_for(lambda: all(run.ended for run in runs), "not every run-job has ended", count)
         cpu = reap()
         for number, run in enumerate(runs):
@@ -214,13 +223,20 @@ class Crowd:
                 raise WrongError(f"the result of {self._names[number]} is {found!r}")
 
 
+def figures(measured: list[Measured], way: str, name: str) -> dict[int, float]:
+    """One figure of a way by the number of Jobs, where it was measured."""
+    values = {each.jobs: getattr(each, name) for each in measured if each.way == way}
+    return {jobs: value for jobs, value in values.items() if value is not None}
+
+
 def report(measured: list[Measured]) -> str:
     """A table: a row for each figure and way, a column for each number of Jobs."""
     numbers = sorted({each.jobs for each in measured})
     rows = [
-        (f"{way}: {what}", unit, {str(each.jobs): getattr(each, name) for each in measured if each.way == way})
+        (f"{way}: {what}", unit, {str(jobs): value for jobs, value in found.items()})
         for way in dict.fromkeys(each.way for each in measured)
         for name, (what, unit) in {**FIGURES, "ends": ("first Complete to last", "s")}.items()
+        if (found := figures(measured, way, name))
     ]
     return columns(rows, [str(number) for number in numbers])
 
@@ -228,16 +244,11 @@ def report(measured: list[Measured]) -> str:
 def picture(measured: list[Measured]) -> str:
     """A plot of each figure over the number of Jobs."""
     ways = list(dict.fromkeys(each.way for each in measured))
-    return plot(
-        [
-            Panel(
-                f"{what}{unit and f', {unit}'}",
-                {way: [(each.jobs, getattr(each, name)) for each in measured if each.way == way] for way in ways},
-            )
-            for name, (what, unit) in FIGURES.items()
-        ],
-        "Jobs at once",
-    )
+    panels = []
+    for name, (what, unit) in FIGURES.items():
+        lines = {way: list(figures(measured, way, name).items()) for way in ways}
+        panels.append(Panel(f"{what}{unit and f', {unit}'}", lines))
+    return plot([panel for panel in panels if any(panel.lines.values())], "Jobs at once")
 
 
 def said(message: str) -> None:
@@ -259,7 +270,9 @@ def main() -> None:
         parser.error(f"no way {', '.join(sorted(unknown))}: they are {', '.join(WAYS)}")
     accounted.prctl(accounted.PR_SET_CHILD_SUBREAPER, 1)
     measured: list[Measured] = []
-    for way, number in ((way, number) for way in ways for number in numbers if way != "waiting" or number <= WAITING):
+    for way, number in (
+        (way, number) for way in ways for number in numbers if way == "deferrable" or number <= WAITING
+    ):
         with tempfile.TemporaryDirectory(prefix="scale-") as name:
             try:
                 measured.append(Crowd(way, number, options.namespace, Path(name)).measure())

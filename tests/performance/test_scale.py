@@ -59,9 +59,11 @@ def test_a_report_has_a_column_for_each_number_of_jobs():
 
 
 def test_the_picture_has_a_line_for_each_way_in_each_panel():
-    drawn = picture([measured(way, jobs) for way in ("waiting", "deferrable") for jobs in (1, 10, 200)])
+    drawn = picture(
+        [measured("waiting", 10), measured("short", 10, private=None, processes=None), measured("deferrable", 10)]
+    )
     lines = ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}polyline")
-    assert len(list(lines)) == 2 * 6
+    assert len(list(lines)) == 3 * 6 - 2
 
 
 @pytest.mark.parametrize("line", [[(1, 0.0)], [(5, 2.0)], [(1, -0.5), (1000, 3.0)]])
