@@ -174,20 +174,6 @@ def end_all(namespace: str) -> None:
     kubectl("annotate", "pods", "--namespace", namespace, "--all", "kwok/ends-after=100ms")
 
 
-def reap() -> float:
-    """Waits for the children of this process that have ended and lost their parent; their processor seconds.
-
-    As accounted.py does: a script that ends leaves its kubectl proxy to whoever takes it, who pays for it.
-    """
-    seconds = 0.0
-    for pid in [
-        pid for pid in processes() if (fields := stat(pid)) and int(fields[1]) == os.getpid() and fields[0] == b"Z"
-    ]:
-        _, _, usage = os.wait4(pid, 0)
-        seconds += usage.ru_utime + usage.ru_stime
-    return seconds
-
-
 def admin_kubeconfig(directory: Path) -> Path:
     """Of a user who may read the metrics of the API server."""
     state = Path(os.environ["CLUSTER_STATE"])

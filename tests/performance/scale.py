@@ -34,7 +34,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen
 
-from performance import accounted
 from performance.crowds import (
     AIRFLOW,
     SCRIPTS,
@@ -47,7 +46,6 @@ from performance.crowds import (
     manifests,
     memory_below,
     patience,
-    reap,
     requests_of,
     values,
     wait_for,
@@ -161,7 +159,7 @@ class Crowd:
                 said(f"{count} run-jobs wait, {processes} processes")
                 end_all(self._namespace)
             wait_for(lambda: all(run.ended for run in runs), "not every run-job has ended", count)
-        cpu = reap()
+        cpu = 0.0
         for number, run in enumerate(runs):
             assert run.ended
             last = run.log.read_text().splitlines()[-1]
@@ -268,7 +266,6 @@ def main() -> None:
     numbers, ways = [int(number) for number in options.jobs.split(",")], options.ways.split(",")
     if unknown := set(ways) - set(WAYS):
         parser.error(f"no way {', '.join(sorted(unknown))}: they are {', '.join(WAYS)}")
-    accounted.prctl(accounted.PR_SET_CHILD_SUBREAPER, 1)
     measured: list[Measured] = []
     for way, number in (
         (way, number) for way in ways for number in numbers if way == "deferrable" or number <= WAITING
