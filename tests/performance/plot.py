@@ -47,7 +47,7 @@ def _panel(panel: Panel, across: str) -> str:
     parts = [f'<text x="{MARGIN}" y="16" font-weight="bold">{escape(panel.title)}</text>']
     for value in sorted({lowest, 0, highest / 2, highest}):
         parts.append(f'<path d="M{MARGIN} {y(value):.1f}H{WIDTH - MARGIN}" stroke="#ddd"/>')
-        parts.append(f'<text x="{MARGIN - 4}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.3g}</text>')
+        parts.append(f'<text x="{MARGIN - 4}" y="{y(value) + 4:.1f}" text-anchor="end">{value:,.4g}</text>')
     below = f'y="{HEIGHT - MARGIN + 16}" text-anchor="middle"'
     parts += [f'<text x="{x(number):.1f}" {below}>{number:g}</text>' for number in numbers]
     parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - MARGIN + 32}" text-anchor="middle">{escape(across)}</text>')
