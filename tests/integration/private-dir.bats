@@ -35,7 +35,7 @@ any_script() {
 
 @test "the directory of a run that has ended, but is a zombie, is removed" {
   local parent process
-  "$GKE_JOB_PYTHON" -c 'import subprocess, time; print(subprocess.Popen("true").pid, flush=True); time.sleep(600)' \
+  "$GKE_JOB_PYTHON" -c 'import subprocess, time; child = subprocess.Popen("true"); print(child.pid, flush=True); time.sleep(600)' \
     >"$BATS_TEST_TMPDIR/pid" 3>&- &
   parent=$!
   wait_until test -s "$BATS_TEST_TMPDIR/pid"
