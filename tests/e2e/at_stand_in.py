@@ -9,6 +9,8 @@ from pathlib import Path
 
 from airflow.providers.google.cloud.operators.kubernetes_engine import GKEStartJobOperator
 
+TOKEN = Path(os.environ["CLOUDSDK_CONFIG"]).with_name("token")  # of the first user
+
 
 class AtStandIn(GKEStartJobOperator):
     """Asks the GKE API of the stand-in for the cluster.
@@ -21,8 +23,7 @@ class AtStandIn(GKEStartJobOperator):
     def cluster_info(self) -> tuple[str, str]:
         api = os.environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_CONTAINER"]
         path = f"v1/projects/{self.project_id}/locations/{self.location}/clusters/{self.cluster_name}"
-        token = Path(os.environ["CLOUDSDK_CONFIG"]).with_name("token").read_text()
-        request = urllib.request.Request(f"{api}{path}", headers={"Authorization": f"Bearer {token}"})
+        request = urllib.request.Request(f"{api}{path}", headers={"Authorization": f"Bearer {TOKEN.read_text()}"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             cluster = json.load(answer)
         return f"https://{cluster['endpoint']}", cluster["masterAuth"]["clusterCaCertificate"]

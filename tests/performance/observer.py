@@ -22,7 +22,7 @@ PHASES = {"Running": "running", "Succeeded": "complete", "Failed": "failed"}
 def job_line(line: str) -> tuple[str, set[str]]:
     """A Job and what a line of its watch says of it.
 
-    By the annotation; by its name where no task of ours made the Job. To that KubernetesJobOperator puts `job-` in front.
+    By the annotation; by its name where no task of ours made the Job. KubernetesJobOperator puts `job-` in front of it.
     """
     event, job, annotation, complete, failed, ready = line.rstrip("\n").split("|")
     states = {"complete": complete == "True", "failed": failed == "True", "running": ready == "1"}

@@ -22,11 +22,12 @@ from performance.ways import EMPTY, VERBS, WAYS, Way
 
 SAMPLE_SECONDS = 1
 SETTLING_SECONDS = 15  # KubernetesPodOperator looks every five seconds at a Pod that starts
-START_SECONDS = 60  # until the Jobs of all ways run, when they are started at the same time
+START_SECONDS = 45  # until the Jobs of all ways run, when they are started at the same time
 TAIL_SECONDS = 20  # a Job goes on for so long after an outage
 STAGGER_SECONDS = 4
 LIMIT_SECONDS = 120  # a task that has not ended so long after its Job counts as never ending
-LINES, LINE_SECONDS = 8, 0.5
+LINES, LINE_SECONDS = 4, 0.5
+POLL_SECONDS = 10  # of the operators that poll: the ends of the Jobs are spread over it
 LASTING = "exec sleep 100000"
 # /proc/uptime is the same in a container, and busybox's date has whole seconds only.
 PRINTING = f"for i in $(seq {LINES}); do read up rest </proc/uptime; echo printed $up; sleep {LINE_SECONDS}; done"
@@ -47,8 +48,8 @@ class Race:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Everything is to be done in it."""
-        by_run = {"annotation": "run-id", "kubeconfig": self._direct}
-        with Observer(**by_run) as self._jobs, Observer(**by_run, pods=True) as self._pods:
+        jobs = Observer(annotation="run-id", kubeconfig=self._direct)
+        with jobs as self._jobs, Observer(pods=True, kubeconfig=self._direct) as self._pods:
             yield
 
     # One task after the other.
@@ -59,13 +60,13 @@ class Race:
             self._empty()
             for way in self._in_turn(number):
                 before = count(self._airflow.cluster)
-                run = self._tasks.start(way.name, PRINTING)
+                run = self._tasks.start(way.name, f"{PRINTING}; sleep {number * POLL_SECONDS / rounds:.1f}")
                 task = self._tasks.end(way.name, run)
                 assert task.state == "success", f"{way.name}: {task.state}:\n{self._tasks.log(way.name, run)}"
                 after = count(self._airflow.cluster)
                 observer = self._observer(way)
                 until(lambda: run in observer.complete, f"the watch has not seen {run} complete")  # noqa: B023
-                self._note("submit_warm", way, self._seen(observer.created, run) - self._tasks.first(run)["began"])
+                self._submitted("warm", way, run, task)
                 self._note("finish", way, task.end_date.timestamp() - self._seen(observer.complete, run))
                 self._note("cpu", way, self._tasks.cpu(run))
                 self.values["line"][way.name] += self._tasks.lines(way.name, run)
@@ -79,12 +80,18 @@ class Race:
     def cold(self, rounds: int) -> None:
         """The same up to the Job, with no cache."""
         for number in range(rounds):
-            for way in self._in_turn(number):
+            for way in (way for way in self._in_turn(number) if not way.deferrable):  # it is submitted in the same way
                 run = self._tasks.start(way.name, "true", cold=True)
-                self._tasks.end(way.name, run)
-                created = self._seen(self._observer(way).created, run)
-                self._note("submit_cold", way, created - self._tasks.first(run)["began"])
+                task = self._tasks.end(way.name, run)
+                assert task.state == "success", f"{way.name}: {task.state}:\n{self._tasks.log(way.name, run)}"
+                self._submitted("cold", way, run, task)
                 self._clean(way)
+
+    def _submitted(self, cache: str, way: Way, run: str, task: Any) -> None:
+        """From the begin of the operator's code; and from that of the task, with what it imports."""
+        created = self._seen(self._observer(way).created, run)
+        self._note(f"submit_{cache}", way, created - self._tasks.first(run)["began"])
+        self._note(f"start_{cache}", way, created - task.start_date.timestamp())
 
     def _empty(self) -> None:
         run = self._tasks.start(EMPTY)

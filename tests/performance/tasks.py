@@ -83,7 +83,7 @@ class Tasks:
     def cpu(self, run: str) -> float:
         """Seconds of the processor that the task has used on workers."""
         until(lambda: "cpu" in self._of(run)[-1], f"no record of the end of {run}")
-        return sum(record.get("cpu", 0) for record in self._of(run))
+        return sum(float(record.get("cpu", 0)) for record in self._of(run))
 
     def _of(self, run: str) -> list[dict[str, Any]]:
         text = self._records.read_text() if self._records.exists() else ""

@@ -40,6 +40,8 @@ EMPTY = "empty"  # the DAG whose task runs no Job
 MEASURES = {
     "submit_cold": ("begin of the operator to the Job, without any cache", "s"),
     "submit_warm": ("begin of the operator to the Job", "s"),
+    "start_cold": ("begin of the task to the Job, without any cache", "s"),
+    "start_warm": ("begin of the task to the Job", "s"),
     "line": ("container prints to line in the task log", "s"),
     "finish": ("Complete to task success", "s"),
     "cpu": ("processor time of a run beyond an empty task", "s"),

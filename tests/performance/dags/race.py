@@ -2,8 +2,8 @@
 
 The configuration of a run has `script`, what the container's shell runs, and `cold`, whether the task finds no cache.
 Environment: BENCH_RECORDS, the file that gets two JSON lines each time a worker runs a task, with `way`, `run` and
-`pid`: at the begin of the operator's code `began`, and at its end `ended`, seconds since the epoch, and `cpu`, seconds of
-the processor since the process of the task was forked, its children's included; BENCH_NAMESPACE, with which the
+`pid`: at the begin of the operator's code `began`, and at its end `ended`, seconds since the epoch, and `cpu`, seconds
+of the processor since the process of the task was forked, its children's included; BENCH_NAMESPACE, with which the
 namespaces of all ways begin.
 """
 
