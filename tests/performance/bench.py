@@ -101,6 +101,7 @@ def run(race: Race, options: argparse.Namespace, load: dict[str, float]) -> None
     scale = 4 if options.short else 1
     for part in options.parts:
         load[part], began = round(os.getloadavg()[0], 2), time.monotonic()
+        print(f"bench: {part} begins, load average {load[part]}", file=sys.stderr, flush=True)
         match part:
             case "outages":
                 for seconds in options.outages:
