@@ -165,18 +165,19 @@ class Race:
         """
         for name, run in runs.items():
             observer = self._observer(WAYS[name])
-            ends = observer.gone if measure == "delete" else observer.failed if measure else observer.complete
-            until(lambda: run in ends, f"the watch has not seen the end of {run}", 1000)  # noqa: B023
-            of_job = self._seen(ends, run)
-            task = self._tasks.end(name, run, until_time=of_job + LIMIT_SECONDS)
+            ends = {"complete": observer.complete, "failed": observer.failed, "deleted": observer.gone}
+            until(lambda: any(run in each for each in ends.values()), f"{run} has not ended")  # noqa: B023
+            moment, of_job = min((self._seen(each, run), state) for state, each in ends.items() if run in each)
+            task = self._tasks.end(name, run, until_time=moment + LIMIT_SECONDS)
+            outcome = {"case": case, "way": name, "job": of_job, "state": "running", "seconds": None, "before": False}
+            self.outcomes.append(outcome)
             if task is None:
-                self.outcomes.append({"case": case, "way": name, "state": "running", "seconds": None, "before": False})
                 self._tasks.give_up(name, run)
                 continue
             ended = task.end_date.timestamp()
-            before = bool(began) and ended < of_job
-            seconds = ended - (began if before else of_job)
-            self.outcomes.append({"case": case, "way": name, "state": task.state, "seconds": seconds, "before": before})
+            before = bool(began) and ended < moment
+            seconds = ended - (began if before else moment)
+            outcome |= {"state": task.state, "seconds": seconds, "before": before}
             if measure:
                 self._note(measure, WAYS[name], seconds)
         for name in runs:

@@ -17,7 +17,15 @@ MEASURED = {
 
 
 def outcome(**more):
-    return {"case": "outage 30", "way": "ours", "state": "success", "seconds": 0.5, "before": False, **more}
+    return {
+        "case": "outage 30",
+        "way": "ours",
+        "state": "success",
+        "seconds": 0.5,
+        "before": False,
+        "job": "complete",
+        **more,
+    }
 
 
 @pytest.mark.parametrize(
@@ -48,7 +56,7 @@ def test_a_report_has_the_measured_alone_beside_all_goals():
     ("given", "expected"),
     [
         (outcome(), "success 0.50 s after the Job"),
-        (outcome(state="failed", before=True), "failed 0.50 s after the server went away, the Job runs on"),
+        (outcome(state="failed", before=True), "failed 0.50 s after the server went away; the Job is then complete"),
         (outcome(state="running", seconds=None), "does not end"),
     ],
 )
