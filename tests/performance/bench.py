@@ -116,7 +116,8 @@ def run(race: Race, options: argparse.Namespace, load: dict[str, float]) -> None
                 race.cold(1 if options.short else 3)
             case "many":
                 for way in (WAYS[name] for name in options.ways if WAYS[name].deferrable):
-                    race.many(way, jobs=options.jobs, ending=20, seconds=60)
+                    race.many(way, jobs=options.jobs, ending=20, seconds=30)
+                    print(f"bench: {way.name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         print(f"bench: {part}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
 
