@@ -1,6 +1,8 @@
-"""Puts what `make bench` has measured into README.md: tables; plots beside it, and bench.json, from which all is made.
+"""Puts what `make bench` has measured into README.md and `measured/`: tables, plots, and the values they are made from.
 
-python -m performance.readme FILE
+    python -m performance.readme FILE
+
+The page has a section for each cluster; FILE replaces that of its own.
 """
 
 from __future__ import annotations
@@ -16,48 +18,62 @@ from performance.goals import values_of
 from performance.report import text
 from performance.ways import MEASURES
 
-HERE = Path(__file__).parent
+README = Path(__file__).with_name("README.md")
+MEASURED = README.with_name("measured")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+TITLES = {"localgke": "On the stand-in for GKE", "k8s": "On a real Kubernetes"}
 PLOTS = ("finish", "many_finish", "line", "start_warm", "cpu", "wait_memory")
 
 
 def plots(measured: Mapping[str, Any]) -> dict[str, str]:
     """SVGs by the name of their files."""
     found = {measure: values_of(measured, measure) for measure in PLOTS}
-    return {f"{measure}.svg": bars(*MEASURES[measure], values) for measure, values in found.items() if values}
+    cluster = measured["about"]["cluster"]
+    return {f"{cluster}-{name}.svg": bars(*MEASURES[name], values) for name, values in found.items() if values}
 
 
-def block(measured: Mapping[str, Any]) -> str:
-    """What stands between the marks of README.md."""
+def section(measured: Mapping[str, Any]) -> str:
+    """What README.md has of one cluster."""
     about = measured["about"]
-    versions = ", ".join(
-        f"{name.removeprefix('apache-airflow-providers-')} {each}" for name, each in about["versions"].items()
-    )
+    shown = {name.removeprefix("apache-airflow-providers-"): each for name, each in about["versions"].items()}
+    versions = ", ".join(f"{name} {each}" for name, each in shown.items())
     load = ", ".join(f"{each} at the begin of `{part}`" for part, each in about["load"].items())
+    images = "\n".join(
+        f"![{MEASURES[name.partition('-')[2].removesuffix('.svg')][0]}](measured/{name})" for name in plots(measured)
+    )
     lines = [
-        f"Measured on {about['date']} on CLUSTER={about['cluster']}, with {about['rounds']} rounds, on a machine with "
-        f"{about['cpus']} CPUs and {about['memory']}; load average {load}. Versions: {versions}.",
+        f"## {TITLES[about['cluster']]}",
+        f"Measured on {about['date']} with {about['rounds']} rounds, on a machine with {about['cpus']} CPUs and "
+        f"{about['memory']}. Load average: {load}. Versions: {versions}.",
         text(measured),
-        "### Plots",
-        "\n".join(f"![{MEASURES[measure][0]}]({measure}.svg)\n" for measure in PLOTS if values_of(measured, measure)),
+        images,
     ]
-    return "\n\n".join(lines).rstrip()
+    return "\n\n".join(lines)
 
 
-def replaced(readme: str, new: str) -> str:
+def block(of_clusters: Mapping[str, Mapping[str, Any]]) -> str:
+    """What stands between the marks of README.md."""
+    return "\n\n".join(section(of_clusters[cluster]) for cluster in TITLES if cluster in of_clusters)
+
+
+def replaced(page: str, new: str) -> str:
     """The page with another text between its marks."""
-    before, _, rest = readme.partition(BEGIN)
+    before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{new}\n{END}{after}"
 
 
+def read() -> dict[str, Any]:
+    """The values of each cluster that were measured last."""
+    return {path.stem: json.loads(path.read_text()) for path in MEASURED.glob("*.json")}
+
+
 def main() -> None:
     measured = json.loads(Path(sys.argv[1]).read_text())
-    readme = HERE / "README.md"
-    readme.write_text(replaced(readme.read_text(), block(measured)))
-    (HERE / "bench.json").write_text(json.dumps(measured) + "\n")
+    (MEASURED / f"{measured['about']['cluster']}.json").write_text(json.dumps(measured) + "\n")
     for name, svg in plots(measured).items():
-        (HERE / name).write_text(svg)
+        (MEASURED / name).write_text(svg)
+    README.write_text(replaced(README.read_text(), block(read())))
 
 
 if __name__ == "__main__":

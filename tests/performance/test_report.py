@@ -1,4 +1,3 @@
-import json
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -81,9 +80,8 @@ def test_the_page_keeps_what_stands_around_the_measured():
     assert readme.replaced(page, "new") == f"before\n{readme.BEGIN}\nnew\n{readme.END}\nafter\n"
 
 
-def test_readme_and_plots_are_those_of_the_committed_figures():
-    measured = json.loads((readme.HERE / "bench.json").read_text())
-    page = (readme.HERE / "README.md").read_text()
+def test_readme_and_plots_are_those_of_the_committed_values():
+    page, measured = readme.README.read_text(), readme.read()
     assert readme.replaced(page, readme.block(measured)) == page
-    made = readme.plots(measured)
-    assert {path.name: path.read_text() for path in readme.HERE.glob("*.svg")} == made
+    made = {name: svg for of_cluster in measured.values() for name, svg in readme.plots(of_cluster).items()}
+    assert {path.name: path.read_text() for path in readme.MEASURED.glob("*.svg")} == made
