@@ -33,6 +33,7 @@ from typing import Any
 from e2e.clusters import proxy
 from e2e.runs import airflow_at
 from e2e.tokens import google_connection
+from performance.figures import merged
 from performance.goals import below_floor
 from performance.race import Race
 from performance.report import text
@@ -53,7 +54,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--namespace", required=True, help="what the namespaces that are made begin with")
     parser.add_argument("--cluster", required=True, help="its name, for the report")
     parser.add_argument("--short", action="store_true")
-    parser.add_argument("--only", default="", help="parts, with commas between")
+    parser.add_argument("--only", default="", help="parts, with commas between; --json keeps what it has of the others")
     parser.add_argument("--ways", default="", help="of " + ", ".join(WAYS))
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--jobs", type=int)
@@ -80,15 +81,13 @@ def about(options: argparse.Namespace) -> dict[str, Any]:
         "gcloud": json.loads(_output("gcloud", "version", "--format", "json"))["Google Cloud SDK"],
     }
     return {
-        "date": datetime.now(timezone.utc).isoformat(timespec="minutes"),
         "cluster": options.cluster,
         "rounds": options.rounds,
         "jobs": options.jobs,
-        "parts": options.parts,
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()} | tools,
         "cpus": os.cpu_count(),
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
-        "load": {},
+        "parts": {},
     }
 
 
@@ -96,12 +95,13 @@ def _output(*command: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def run(race: Race, options: argparse.Namespace, load: dict[str, float]) -> None:
-    """The parts, those first that a busy machine changes least. `load` gets the load before each of them."""
+def run(race: Race, options: argparse.Namespace, parts: dict[str, Any]) -> None:
+    """The parts, those first that a busy machine changes least. `parts` gets when each began, and the load then."""
     scale = 4 if options.short else 1
     for part in options.parts:
-        load[part], began = round(os.getloadavg()[0], 2), time.monotonic()
-        print(f"bench: {part} begins, load average {load[part]}", file=sys.stderr, flush=True)
+        now, load, began = datetime.now(timezone.utc), os.getloadavg()[0], time.monotonic()
+        parts[part] = {"date": now.isoformat(timespec="minutes"), "load": round(load, 2)}
+        print(f"bench: {part} begins, load average {load:.2f}", file=sys.stderr, flush=True)
         match part:
             case "outages":
                 for seconds in options.outages:
@@ -158,9 +158,11 @@ def main() -> None:
             )
             try:
                 with race.watching():
-                    run(race, options, measured["about"]["load"])
+                    run(race, options, measured["about"]["parts"])
             finally:
                 measured |= {"values": race.values, "requests": race.requests, "outcomes": race.outcomes}
+                if options.only and options.json.exists():
+                    measured = merged(json.loads(options.json.read_text()), measured)
                 options.json.write_text(json.dumps(measured, indent=1) + "\n")
     print(text(measured))
     if missed := below_floor(measured):

@@ -37,14 +37,16 @@ def section(measured: Mapping[str, Any]) -> str:
     about = measured["about"]
     shown = {name.removeprefix("apache-airflow-providers-"): each for name, each in about["versions"].items()}
     versions = ", ".join(f"{name} {each}" for name, each in shown.items())
-    load = ", ".join(f"{each} at the begin of `{part}`" for part, each in about["load"].items())
+    parts = "; ".join(
+        f"`{name}` on {each['date']}, load average {each['load']}" for name, each in about["parts"].items()
+    )
     images = "\n".join(
         f"![{MEASURES[name.partition('-')[2].removesuffix('.svg')][0]}](measured/{name})" for name in plots(measured)
     )
     lines = [
         f"## {TITLES[about['cluster']]}",
-        f"Measured on {about['date']} with {about['rounds']} rounds, on a machine with {about['cpus']} CPUs and "
-        f"{about['memory']}. Load average: {load}. Versions: {versions}.",
+        f"Measured with {about['rounds']} rounds on a machine with {about['cpus']} CPUs and {about['memory']}: {parts}. "
+        f"Versions: {versions}.",
         text(measured),
         images,
     ]

@@ -7,8 +7,8 @@ from performance.chart import bars
 from performance.report import number, outcomes, spread, table, text
 
 MEASURED = {
-    "about": {"date": "2026-01-02", "cluster": "localgke", "rounds": 2, "jobs": 100, "cpus": 2, "memory": "24 GiB"}
-    | {"parts": ["single"], "versions": {"apache-airflow": "3.3.2"}, "load": {"single": 0.5}},
+    "about": {"cluster": "localgke", "rounds": 2, "jobs": 100, "cpus": 2, "memory": "24 GiB"}
+    | {"parts": {"single": {"date": "2026-01-02", "load": 0.5}}, "versions": {"apache-airflow": "3.3.2"}},
     "values": {"finish": {"ours": [0.1, 0.3], "kubernetes-job": [4, 8]}},
     "requests": {},
     "outcomes": [],
