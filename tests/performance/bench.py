@@ -100,7 +100,7 @@ def run(race: Race, options: argparse.Namespace, parts: dict[str, Any]) -> None:
     scale = 4 if options.short else 1
     for part in options.parts:
         now, load, began = datetime.now(timezone.utc), os.getloadavg()[0], time.monotonic()
-        parts[part] = {"date": now.isoformat(timespec="minutes"), "load": round(load, 2)}
+        parts[part] = {"date": f"{now:%Y-%m-%d %H:%M} UTC", "load": round(load, 2)}
         print(f"bench: {part} begins, load average {load:.2f}", file=sys.stderr, flush=True)
         match part:
             case "outages":

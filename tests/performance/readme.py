@@ -37,15 +37,13 @@ def section(measured: Mapping[str, Any]) -> str:
     about = measured["about"]
     shown = {name.removeprefix("apache-airflow-providers-"): each for name, each in about["versions"].items()}
     versions = ", ".join(f"{name} {each}" for name, each in shown.items())
-    parts = "; ".join(
-        f"`{name}` on {each['date']}, load average {each['load']}" for name, each in about["parts"].items()
-    )
+    parts = "; ".join(f"`{name}` {each['date']}, load average {each['load']}" for name, each in about["parts"].items())
     images = "\n".join(
         f"![{MEASURES[name.partition('-')[2].removesuffix('.svg')][0]}](measured/{name})" for name in plots(measured)
     )
     lines = [
         f"## {TITLES[about['cluster']]}",
-        f"Measured with {about['rounds']} rounds on a machine with {about['cpus']} CPUs and {about['memory']}: {parts}. "
+        f"Measured with {about['rounds']} rounds on {about['cpus']} CPUs and {about['memory']}: {parts}. "
         f"Versions: {versions}.",
         text(measured),
         images,
