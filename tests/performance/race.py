@@ -139,7 +139,7 @@ class Race:
         set_faults(self._airflow.cluster, ["refuse"])
         time.sleep(seconds)
         set_faults(self._airflow.cluster, [])
-        self._outcomes(f"outage {seconds}", runs, began=began)
+        self._outcomes(f"outage {seconds}", runs, outage=(began, time.time()))
 
     def fails(self, rounds: int) -> None:
         """Jobs of all ways that fail, one some seconds after the other."""
@@ -159,15 +159,18 @@ class Race:
             self._clean(way)
         self._outcomes("deleted", runs, measure="delete")
 
-    def _outcomes(self, case: str, runs: dict[str, str], *, began: float = 0, measure: str = "") -> None:
-        """Waits for the ends of the tasks, and notes state and seconds: from the end of the Job, or from `began` where
-        the task has ended before it. Ends those that do not end.
+    def _outcomes(
+        self, case: str, runs: dict[str, str], *, outage: tuple[float, float] = (0, 0), measure: str = ""
+    ) -> None:
+        """Waits for the ends of the tasks, and notes state and seconds: from the end of the Job and of the outage, or
+        from the begin of the outage where the task has ended before that. Ends those that do not end.
         """
         for name, run in runs.items():
             observer = self._observer(WAYS[name])
             ends = {"complete": observer.complete, "failed": observer.failed, "deleted": observer.gone}
             until(lambda: any(run in each for each in ends.values()), f"{run} has not ended")  # noqa: B023
             moment, of_job = min((self._seen(each, run), state) for state, each in ends.items() if run in each)
+            began, moment = outage[0], max(moment, outage[1])
             task = self._tasks.end(name, run, until_time=moment + LIMIT_SECONDS)
             outcome = {"case": case, "way": name, "job": of_job, "state": "running", "seconds": None, "before": False}
             self.outcomes.append(outcome)

@@ -102,7 +102,7 @@ def _outcome(outcomes: Sequence[Mapping[str, Any]]) -> str:
     if not seconds:
         return "does not end"
     early = any(outcome["before"] for outcome in outcomes)
-    since = f"after the server went away; the Job is then {outcomes[0]['job']}" if early else "after the Job"
+    since = f"after the server went away; the Job is then {outcomes[0]['job']}" if early else "later"
     return f"{', '.join(sorted(states))} {number(median(seconds))} s {since}"
 
 

@@ -54,7 +54,7 @@ def test_a_report_has_the_measured_alone_beside_all_goals():
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (outcome(), "success 0.50 s after the Job"),
+        (outcome(), "success 0.50 s later"),
         (outcome(state="failed", before=True), "failed 0.50 s after the server went away; the Job is then complete"),
         (outcome(state="running", seconds=None), "does not end"),
     ],
