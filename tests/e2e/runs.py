@@ -195,7 +195,7 @@ class Airflow:
         return answer.json()
 
     def trigger(self, dag_id: str, run_id: str = "run", conf: Mapping[str, Any] | None = None) -> None:
-        """Start a run of a DAG once Airflow has parsed it; the DAGs of the tests are not paused. `conf` needs Airflow 3."""
+        """Start a run of a DAG once Airflow has parsed it. DAGs of the tests are not paused. `conf` needs Airflow 3."""
         if AIRFLOW_2:
             from airflow.api.common.trigger_dag import trigger_dag
             from airflow.models import DagModel
