@@ -106,6 +106,8 @@ class Crowd:
         with Jobs(self._namespace).watched() as jobs:
             before = self._requests()
             cpu, private, processes = getattr(self, f"_{self._way}")(jobs)
+            # A trigger fires before its Job is Complete.
+            wait_for(lambda: len(jobs.complete) == len(self._names), "not every Job is complete", len(self._names))
             requests = self._requests() - before
             if self._way != "short":
                 requests["pods//namespace/LIST"] -= math.ceil(len(self._names) / KUBECTL_CHUNK)  # of end_all
