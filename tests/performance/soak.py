@@ -112,12 +112,11 @@ def disturbances(cluster: str) -> list[str]:
     return planned
 
 
-def command_of(seconds: float) -> str:
-    """The shell command of the Job: prints its lines in about so many seconds, once a second or less often."""
-    pause = max(1, round(seconds / LINES))
-    at_once = max(1, round(LINES * pause / seconds))
+def command_of(seconds: int) -> str:
+    """The shell command of the Job: prints its lines in about so many seconds."""
     loop = f'n=0; while [ $n -lt {LINES} ]; do n=$((n + 1)); printf "line %d %80s\\n" $n .;'
-    return f"{loop} [ $((n % {at_once})) != 0 ] || sleep {pause}; done; echo {RESULT} >/dev/termination-log"
+    pause = f"pause=$((n * {seconds} / {LINES} - (n - 1) * {seconds} / {LINES})); [ $pause = 0 ] || sleep $pause"
+    return f"{loop} {pause}; done; echo {RESULT} >/dev/termination-log"
 
 
 class Soak:

@@ -66,10 +66,10 @@ def test_on_the_real_cluster_two_components_are_killed_and_no_log_is_cut():
     assert LOG_CUT in disturbances("localgke")
 
 
-@pytest.mark.parametrize("seconds", [7200, 180])
-def test_the_job_prints_all_lines_in_about_the_time(seconds):
+@pytest.mark.parametrize("seconds", [180, 6000, 7200, 10000])
+def test_the_job_prints_all_lines_in_the_time(seconds):
     sleeps = "sleep() { echo slept $1; }; " + command_of(seconds).replace("/dev/termination-log", "/dev/null")
     found = subprocess.run(["sh", "-c", sleeps], capture_output=True, text=True, check=True).stdout.splitlines()
     slept = sum(int(line.split()[1]) for line in found if line.startswith("slept"))
     assert len([line for line in found if line.startswith("line ")]) == LINES
-    assert 0.95 * seconds <= slept <= 1.05 * seconds
+    assert slept == seconds
