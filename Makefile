@@ -152,7 +152,7 @@ strings: $(THE_CLUSTER) ## write hostile texts into every field while the script
 fuzz: install ## test 10,000 random values with each template, and 10,000 random sequences of events with the follower
 	$(BIN)/python -m pytest tests/unit/templates/test_fuzz.py tests/unit/scripts/following/test_*sequences.py --hypothesis-profile whole
 
-bench: $(THE_CLUSTER) ## race with the operators of Airflow and a script of kubectl, in an hour; CLUSTER=localgke or k8s; ARGS=--short, "--only PART --rounds N"
+bench: $(THE_CLUSTER) ## race with the operators of Airflow and a script of kubectl, in more than an hour; CLUSTER=localgke or k8s; ARGS=--short, "--only PART --rounds N"
 	$(MAKE) --silent install AIRFLOW=bench
 	$(INSTALL_SERVICES)
 	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python tests/performance/bench $(CLUSTER) $(ARGS)

@@ -113,7 +113,8 @@ def run(race: Race, options: argparse.Namespace, parts: dict[str, Any]) -> None:
                 race.deleted()
             case "single":
                 race.single(options.rounds)
-                race.cold(1 if options.short else 3)
+                if not options.short:
+                    race.cold(3)
             case "many":
                 for way in (WAYS[name] for name in options.ways if WAYS[name].deferrable):
                     race.many(way, jobs=options.jobs, ending=20, seconds=30)

@@ -73,7 +73,7 @@ GOALS = (
         "wait_requests",
         "ours",
         "median",
-        3,
+        2,
         "",
         WAITING[:1],
         floor=2,
