@@ -24,7 +24,7 @@ from gke_jobs.plain_text import printable
 
 
 def main() -> int:
-    """Check them; return an exit code."""
+    """Check the DAG files; return an exit code."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--dags", type=Path, required=True)
     parser.add_argument("--package", required=True)
@@ -69,9 +69,10 @@ def compare_versions(image: str) -> None:
 
 
 def read_dags(dags: Path) -> tuple[dict[str, str], set[str]]:
-    """Import the DAG files below a directory; return the error of each that cannot be imported, and all of them.
+    """Import the DAG files below a directory; return the import error of each file that has one, and all files.
 
-    Airflow takes a file for one that has the words dag, or asset, and airflow. Others are modules of DAG files.
+    Airflow treats a file as a DAG file if it contains `airflow` and `dag` or `asset`. Other files are modules of DAG
+    files.
     """
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {

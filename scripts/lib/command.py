@@ -39,18 +39,18 @@ CONFIG, INTERRUPTED = 78, 129  # as in exit_codes
 
 
 def main(name: str) -> int:
-    """Run a command; return its exit code, never one that Python has for what it does not know."""
+    """Run a command; return its exit code. No exception reaches Python, whose own exit code 1 means that the Job failed."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # it is None where the descriptor is closed
+        if isinstance(stream, TextIOWrapper):  # None if the descriptor is closed
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever the locale
     try:
         status: int = import_module(MODULES[name]).main()
         sys.stdout.flush()
-    except BrokenPipeError:  # nobody reads any more
+    except BrokenPipeError:  # the reader of stdout or stderr has gone
         return _failed("")
-    except OSError as error:  # no room for what is printed or written
+    except OSError as error:  # for example a full disk
         return _failed(f"cannot go on: {error.strerror or error}: is there room in the directory for temporary files?")
-    except Exception:  # a mistake of ours, whose exit code 1 would say that the Job failed
+    except Exception:  # a defect; Python's exit code 1 would mean that the Job failed
         import traceback
 
         return _failed(traceback.format_exc())
@@ -58,7 +58,7 @@ def main(name: str) -> int:
 
 
 def _failed(words: str) -> int:
-    """Say it as far as that is possible; what is left to be printed is not tried again at the end of Python."""
+    """Print the error if stderr still works. Python does not flush the remaining output again when it exits."""
     from contextlib import suppress
 
     from gke_jobs.messages import log

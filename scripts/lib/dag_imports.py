@@ -1,4 +1,4 @@
-"""Which Python files below a directory import a package, themselves or by way of one another."""
+"""Finds the Python files below a directory that import a package, directly or through each other."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def files_that_import(package: str, directory: Path) -> set[Path]:
-    """Return them, without those of the package.
+    """Return the files that import the package, without the files of the package itself.
 
     :param package: its name, with dots, as files import it
-    :param directory: one that is on the path of Python
+    :param directory: a directory on the import path of Python
     """
     imports = {path: _imports(path, directory, package) for path in directory.rglob("*.py") if path.is_file()}
     modules = {_module(path, directory): path for path in imports}
@@ -28,7 +28,8 @@ def _module(path: Path, directory: Path) -> str:
 
 
 def _imports(path: Path, directory: Path, package: str) -> set[str]:
-    """Return what a file may import: of `from a import b` both a and a.b. What is no Python may name the package."""
+    """Return the modules that a file may import: for `from a import b` both a and a.b. A file that is not valid Python counts
+    if it contains the name of the package."""
     source = path.read_bytes()
     try:
         nodes = list(ast.walk(ast.parse(source)))

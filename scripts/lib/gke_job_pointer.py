@@ -1,8 +1,8 @@
 """Kubernetes Jobs on a GKE cluster as Airflow tasks: the release that DAGs use.
 
-deploy-dags has written this file, as the last one of a deployment. It names a release, a directory beside this one
-which never changes. Files of a bucket reach a machine one by one, in any order: a release that is not complete here is
-passed over for the one before. A process that has imported this keeps its release until it ends.
+deploy-dags writes this file at the end of a deployment. It names a release: a directory beside this one that never
+changes. Files of a bucket reach a machine one by one, in any order: if a release is not complete on this machine, the
+previous one is used. A process that has imported this file keeps its release until it ends.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-# releases: from when on each is taken, in seconds since the epoch, the newest first; the others are for deploy-dags
+# releases: the start time of each, in seconds since the epoch, newest first; deploy-dags uses the other values
 DEPLOYED: dict[str, Any] = {"releases": {}, "retired": {}, "examples": []}
 
 
 def _is_complete(release: Path) -> bool:
-    """Whether each file of a release has arrived; its name ends with the hash of the list of its files."""
+    """Whether all files of a release have arrived. Its name ends with the hash of the list of its files."""
     try:
         files = (release / "MANIFEST").read_bytes()
         if hashlib.sha256(files).hexdigest()[:12] != release.name.rpartition("_")[2]:

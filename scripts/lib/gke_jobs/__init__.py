@@ -1,1 +1,1 @@
-"""What the scripts know about Kubernetes Jobs, in Python: everything that is data."""
+"""The Python part of the scripts: everything that processes data of Kubernetes Jobs."""

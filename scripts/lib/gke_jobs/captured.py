@@ -1,4 +1,4 @@
-"""What a follower has seen of the results of a Job, kept in a file: Pods and Jobs may be removed before collect-job."""
+"""The results that a follower has seen, kept in a file, because Pods and Jobs may be removed before collect-job runs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from gke_jobs.results import PodResult, ResultError, from_json, indexes_with_res
 
 @dataclass(frozen=True, kw_only=True)
 class Captured:
-    """The Job as it was last seen (an object of the API, {} for never) and the results of its Pods."""
+    """The last state of the Job that was seen (an API object, {} if none was) and the results of its Pods."""
 
     job: Json
     results: list[PodResult]
 
 
 def write(file: Path, job: Json, results: Iterable[PodResult]) -> None:
-    """Write the file in one step. OSError when it cannot be written."""
+    """Write the file atomically. OSError if it cannot be written."""
     spec, status = dict_at(job, "spec"), dict_at(job, "status")
     slim = {
         "metadata": {"uid": text_at(job, "metadata", "uid")},
@@ -36,7 +36,7 @@ def write(file: Path, job: Json, results: Iterable[PodResult]) -> None:
 
 
 def read(file: Path) -> Captured:
-    """Return what is in the file; nothing when it is not there, or not whole."""
+    """Return the content of the file; an empty Captured if the file is missing or not complete."""
     try:
         found = json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -46,7 +46,7 @@ def read(file: Path) -> Captured:
 
 
 def whole_result(job: Job | None, results: list[PodResult]) -> str:
-    """Return the result of a complete Job as collect-job prints it; '' if a part of it was not seen, or is none."""
+    """Return the result of a complete Job as collect-job prints it; '' if a part of it was not seen or is no valid result."""
     if job is None or job.state != "Complete" or len(results) < job.succeeded:
         return ""
     completions = job.completions if job.indexed else None

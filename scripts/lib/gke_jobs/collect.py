@@ -3,9 +3,9 @@
 command.py results CONNECTION --namespace NAME --job NAME [--uid UID] [--captured FILE] [--partial]
                    [--required] [--unreachable-timeout SECONDS] -- PROXY
 
---captured FILE: what the follower has seen (captured.py), for Pods, or a Job, that are gone by now.
---partial: of a failed Indexed Job as well: null for each index without a result; stderr says how many those are.
---required: 65 after the result is printed, when a Pod left none, or an index has none.
+--captured FILE: the results that the follower has seen (captured.py), for Pods or a Job that have been removed.
+--partial: also print the results of a failed Indexed Job: null for each index without a result. stderr has the number
+of these. --required: exit with 65, after printing the result, if a Pod or an index has none.
 Exit codes: those of scripts/collect-job.
 """
 
@@ -33,7 +33,7 @@ from gke_jobs.results import (
     without_message,
 )
 
-SUCCEEDED = ("Complete", "SuccessCriteriaMet")  # the second is set when nothing but the end of Pods is waited for
+SUCCEEDED = ("Complete", "SuccessCriteriaMet")  # the second is set while the Job only waits for its Pods to end
 
 
 def main() -> int:
@@ -111,6 +111,6 @@ def _completions(job: Json) -> int | None:
 
 
 def _was_seen_succeeding(job: Json, uid: str) -> bool:
-    """Whether the captured Job is the one that is asked for, by its uid, and had succeeded."""
+    """Whether the captured Job has the uid that was asked for, and had succeeded."""
     succeeded = any(kind in true_conditions(job) for kind in SUCCEEDED)
     return bool(uid) and text_at(job, "metadata", "uid") == uid and succeeded

@@ -1,7 +1,7 @@
 """Reads from the API server: HTTP with JSON over the socket of one `kubectl proxy`, which does authentication and TLS.
 
-The socket lies in the private directory of the run, and only its user can open it. When the proxy has died, it is
-started anew. Only reads: what changes a cluster is a kubectl command of a script.
+The socket is in the private directory of the run; only its user can open it. If the proxy dies, it is restarted.
+This module only reads: scripts change a cluster with kubectl commands.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     from gke_jobs.unix_http import Stream, UnixConnection
 
-ANSWER_SECONDS = 30.0  # for one answer, whole
+ANSWER_SECONDS = 30.0  # for one complete answer
 START_SECONDS = 10.0  # for kubectl proxy to open its socket
-ANSWER_BYTES = 64 << 20  # of one answer; a Pod has about 8 KiB
-ERROR_BYTES = 1 << 20  # of an answer that is an error
-PROXY_LOG_BYTES = 2000  # the end of it is read for what the credential plugin said
+ANSWER_BYTES = 64 << 20  # limit of one answer; a Pod has about 8 KiB
+ERROR_BYTES = 1 << 20  # limit of an error answer
+PROXY_LOG_BYTES = 2000  # the end of the log, which may have an error of the credential plugin
 
-# A child that the kernel kills when its parent is gone. As a program, since a thread may be running here.
+# Starts a child that the kernel kills when its parent ends. It is a program of its own, because threads may run here.
 TIED = """import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 os.getppid() == int(sys.argv[1]) and os.execvp(sys.argv[2], sys.argv[2:])"""
@@ -43,7 +43,8 @@ os.getppid() == int(sys.argv[1]) and os.execvp(sys.argv[2], sys.argv[2:])"""
 class Proxy:
     """A `kubectl proxy`: its socket, the file that takes its stderr, and the command that starts it.
 
-    The command is run in the directory of the socket and names it without a directory: a path has at most 107 bytes.
+    The command runs in the directory of the socket and names it without a directory: a socket path has at most 107
+    bytes.
     """
 
     socket: Path
@@ -52,12 +53,12 @@ class Proxy:
 
 
 def jobs_path(namespace: str, job: str = "") -> str:
-    """Return the path of the Jobs of a namespace, of all for '', or of one Job."""
+    """Return the path of the Jobs of a namespace ('': of all namespaces), or of one Job."""
     return _path("/apis/batch/v1", *_within(namespace), "jobs", job)
 
 
 def pods_path(namespace: str) -> str:
-    """Return the path of the Pods of a namespace, of all for ''."""
+    """Return the path of the Pods of a namespace ('': of all namespaces)."""
     return _path("/api/v1", *_within(namespace), "pods")
 
 
@@ -84,7 +85,7 @@ class Connection:
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
-        self._lock = threading.Lock()  # of one restart at a time
+        self._lock = threading.Lock()  # allows one restart at a time
 
     def get_json(
         self,
@@ -93,7 +94,7 @@ class Connection:
         seconds: float = ANSWER_SECONDS,
         most: int | None = None,
     ) -> Json:
-        """Return the JSON at a path. ApiError when there is none within so many seconds and bytes."""
+        """Return the JSON at a path. ApiError if none arrives within the limits of seconds and bytes."""
         body = self.get_bytes(path, query, seconds, most)
         try:
             return json.loads(body)
@@ -107,7 +108,7 @@ class Connection:
         seconds: float = ANSWER_SECONDS,
         most: int | None = None,
     ) -> bytes:
-        """Return what is at a path, whole. ApiError when there is nothing within so many seconds and bytes."""
+        """Return the complete answer at a path. ApiError if none arrives within the limits of seconds and bytes."""
         most = most or ANSWER_BYTES
         deadline = time.monotonic() + seconds
         body = bytearray()
@@ -124,14 +125,14 @@ class Connection:
         return bytes(body)
 
     def open(self, path: str, query: dict[str, str] | None = None, idle_seconds: float = ANSWER_SECONDS) -> Stream:
-        """Ask for what is at a path. ApiError when the answer is an error, or nothing comes for so many seconds."""
-        from gke_jobs.unix_http import HTTP_ERRORS, OK, Stream, unanswered  # 25 ms, which not every command needs
+        """Send a GET request for a path. ApiError if the answer is an error, or nothing arrives for so many seconds."""
+        from gke_jobs.unix_http import HTTP_ERRORS, OK, Stream, unanswered  # takes 25 ms to load, and not every command needs it
 
         url = f"{path}?{urlencode(query)}" if query else path
         try:
             connection = self._connect(idle_seconds)
             connection.request("GET", url, headers={"Accept": "application/json"})
-            sock = connection.sock  # which http.client forgets when the server is to close it
+            sock = connection.sock  # http.client drops it if the server announces that it closes it
             response = connection.getresponse()
         except HTTP_ERRORS as error:
             raise ApiError(unanswered(error)) from None
@@ -175,12 +176,12 @@ class Connection:
                 with suppress(OSError):
                     probe.connect()
                     return probe.close()
-                time.sleep(0.01)  # kubectl does not tell when its socket is open
+                time.sleep(0.01)  # kubectl does not report when its socket is open
             raise ConnectionError(f"kubectl proxy cannot be started: {self._proxy_log()}")
 
     def _run_proxy(self, started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError]) -> None:
-        """Start the proxy and wait for its end: the kernel ends a tied child with the thread that has started it."""
-        import subprocess  # which only a proxy that has died needs
+        """Start the proxy and wait for its end: the kernel kills the child when the thread that started it ends."""
+        import subprocess  # needed only if the proxy has died
 
         try:
             with self._proxy.log.open("ab") as log:

@@ -1,4 +1,4 @@
-"""The containers of a Pod: which is the program, which are sidecars, and how each does."""
+"""The containers of a Pod: the main container, the sidecars, and the state of each."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from gke_jobs.json_access import Json, dict_at, int_at, list_at, text_at
 from gke_jobs.labels import DEFAULT_CONTAINER
 
-MAIN = "main"  # the program, in the shipped templates
-# What injects an ordinary container beside the program, as a sidecar.
+MAIN = "main"  # name of the main container in the shipped templates
+# Known sidecars that are injected as ordinary containers.
 KNOWN_SIDECARS = {
     *("istio-proxy", "linkerd-proxy", "cloud-sql-proxy", "vault-agent", "daprd"),
     *("gke-gcsfuse-sidecar", "gke-gcsfuse-metadata-prefetch"),
@@ -17,9 +17,9 @@ KNOWN_SIDECARS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """A container: its name, its kind as messages call it, and what the API says about it, which may be {}.
+    """A container: its name, its kind as in messages, and its status from the API, which may be {}.
 
-    holds_pod: whether its Pod ends only when it has ended; not so of a native sidecar
+    holds_pod: whether its Pod ends only after it has ended; False for a native sidecar
     """
 
     name: str
@@ -30,27 +30,27 @@ class Container:
 
     @property
     def waiting(self) -> dict[str, Json]:
-        """The ContainerStateWaiting, {} when it does not wait."""
+        """The ContainerStateWaiting, {} if it does not wait."""
         return dict_at(self.status, "state", "waiting")
 
     @property
     def ended(self) -> dict[str, Json]:
-        """The ContainerStateTerminated, {} when it has not ended."""
+        """The ContainerStateTerminated, {} if it has not ended."""
         return dict_at(self.status, "state", "terminated")
 
     @property
     def ended_before(self) -> dict[str, Json]:
-        """The ContainerStateTerminated before its last restart, {} when there was none."""
+        """The ContainerStateTerminated before its last restart, {} if it was not restarted."""
         return dict_at(self.status, "lastState", "terminated")
 
     @property
     def is_running(self) -> bool:
-        """Whether it runs."""
+        """Whether it is running."""
         return isinstance(dict_at(self.status, "state").get("running"), dict)
 
     @property
     def has_failed(self) -> bool:
-        """Whether it has ended with another exit code than 0."""
+        """Whether it has ended with an exit code other than 0."""
         return int_at(self.ended, "exitCode") != 0
 
 
@@ -69,7 +69,7 @@ def containers(pod: Json) -> list[Container]:
 
 
 def main_container(pod: Json) -> str:
-    """Return the name of the container that is the program, whose result counts; '' for a Pod without any."""
+    """Return the name of the main container, whose result counts; '' for a Pod without containers."""
     names = [name for spec in list_at(pod, "spec", "containers") if (name := text_at(spec, "name"))]
     meant = text_at(dict_at(pod, "metadata", "annotations"), DEFAULT_CONTAINER)
     for name in (meant, MAIN):

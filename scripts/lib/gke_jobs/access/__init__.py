@@ -1,1 +1,1 @@
-"""The way to a cluster: whose credentials are used, and the kubeconfigs that are kept for the next run."""
+"""Access to a cluster: the credentials that are used, and the kubeconfigs that are cached for the next run."""

@@ -1,4 +1,4 @@
-"""Whose credentials are used: gcloud's, or application-default credentials, which cost no call of gcloud."""
+"""Selects the credentials: gcloud's, or application-default credentials, which need no call of gcloud."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gke_jobs.access.metadata import NoAnswerError
 
 ADC, GCLOUD = "adc", "gcloud"
 
-# What tells gcloud itself which credentials to use; the auth plugin does not follow it for application-default ones.
+# Settings of gcloud that select its credentials. The auth plugin ignores them for application-default credentials.
 TOKEN_FILE, KEY_FILE = "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"
 ACCOUNT = "CLOUDSDK_CORE_ACCOUNT"
 IMPERSONATED = "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT"
@@ -30,9 +30,9 @@ READ_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """auth: ADC or GCLOUD; identity: what tells this account from others, a digest.
+    """auth: ADC or GCLOUD; identity: a digest that is unique to this account.
 
-    settings: environment with which gcloud itself uses the same account
+    settings: environment variables that make gcloud use the same account
     """
 
     auth: str
@@ -42,10 +42,10 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Gcloud:
-    """The active configuration of gcloud: the account, and whether it says otherwise which credentials to use.
+    """The active configuration of gcloud: the account, and whether other settings select the credentials.
 
-    identity: what tells its credentials from others: the text, the content of files that it names, and where the login
-    of the account is. Without an account gcloud takes that of the metadata server
+    identity: what identifies its credentials: the text, the content of the files that it names, and the location of the
+    login of the account. Without an account, gcloud uses the account of the metadata server
     """
 
     account: str
@@ -54,11 +54,11 @@ class Gcloud:
 
 
 def find(environ: Mapping[str, str], how: str, impersonated: str, ask_metadata: Callable[[], str]) -> Account:
-    """Return the account that a kubeconfig is for.
+    """Return the account that a kubeconfig uses.
 
     how: auto, adc or gcloud; impersonated: a service account, may be empty
-    ask_metadata: gives the account of the metadata server, empty where there is none
-    NoAnswerError where it does not, and there is no other account
+    ask_metadata: returns the account of the metadata server, empty if there is no server
+    NoAnswerError if the metadata server does not answer and there is no other account
     """
     gcloud = _gcloud(environ)
     file = _adc_file(environ)
@@ -85,7 +85,7 @@ def find(environ: Mapping[str, str], how: str, impersonated: str, ask_metadata: 
 
 
 def _choose(environ: Mapping[str, str], is_told: bool, own: str, file: Path | None, metadata: str) -> str:
-    """ADC where there is a key file or a metadata server, and gcloud has no account of its own."""
+    """Choose ADC if there is a key file or a metadata server, and gcloud has no account of its own."""
     if environ.get(USE_ADC, "").lower() == "true":
         return ADC
     if is_told:
@@ -117,9 +117,9 @@ def _gcloud(environ: Mapping[str, str]) -> Gcloud:
 
 
 def _adc_file(environ: Mapping[str, str]) -> Path | None:
-    """Where Google's libraries look before they ask a metadata server. They do not know CLOUDSDK_CONFIG in Go.
+    """Return the file that Google's libraries read before they ask a metadata server. Those in Go ignore CLOUDSDK_CONFIG.
 
-    A path with a line break counts as none: it cannot be a line of what is printed for gcloud.
+    A path with a line break is ignored: it cannot be printed as one line for gcloud.
     """
     named = environ.get(ADC_FILE)
     file = Path(named) if named else _home(environ) / ".config/gcloud/application_default_credentials.json"
@@ -127,7 +127,7 @@ def _adc_file(environ: Mapping[str, str]) -> Path | None:
 
 
 def _is_key(file: Path) -> bool:
-    """Whether it is a service account's, not the personal login of a user."""
+    """Whether the file is the key of a service account, not the personal login of a user."""
     try:
         found = json.loads(_content(file))
     except (ValueError, RecursionError):
@@ -136,7 +136,7 @@ def _is_key(file: Path) -> bool:
 
 
 def _home(environ: Mapping[str, str]) -> Path:
-    """As gcloud finds it."""
+    """Return the home directory as gcloud determines it."""
     if "HOME" in environ:
         return Path(environ["HOME"] or "/")
     try:

@@ -1,6 +1,6 @@
-"""The kubeconfigs that are kept for the next run: a directory for each cluster, endpoint and account.
+"""The cache of kubeconfigs: a directory for each cluster, endpoint and account.
 
-Whose directory it is, and whether it may be used, is looked at anew each time: it lies where others may write.
+Each use checks the owner and the permissions of the directory anew, because other users may write to its parent.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 
 KUBECONFIG, TOKEN = "kubeconfig", "gke_gcloud_auth_plugin_cache"
 FRESH_SECONDS = 3600
-TOKEN_SECONDS = 120  # that a token must be good for
-UNUSED_SECONDS = 24 * 3600  # after which an entry is removed
+TOKEN_SECONDS = 120  # the minimum remaining lifetime of a token
+UNUSED_SECONDS = 24 * 3600  # an entry unused for so long is removed
 ENTRY = re.compile(r"[0-9a-f]{32}")
 
 
 def entry(cache: Path, identity: list[str]) -> Path | None:
-    """Return the directory for what is named by `identity`, made if need be; None where nothing can be kept."""
+    """Return the cache directory for `identity`, created if needed; None if nothing can be cached."""
     try:
         return use_entry(cache, identity)
     except OSError:
@@ -33,7 +33,7 @@ def entry(cache: Path, identity: list[str]) -> Path | None:
 
 
 def use_entry(cache: Path, identity: list[str]) -> Path | None:
-    """Do the same, with an OSError where it cannot be made. It is in use then, and not removed for a day."""
+    """Do the same as `entry`, but raise OSError if the directory cannot be created. It counts as used: it stays for a day."""
     place = private_directory(cache, cache / sha256(json.dumps(identity).encode()).hexdigest()[:32])
     if place:
         os.utime(place)
@@ -41,7 +41,7 @@ def use_entry(cache: Path, identity: list[str]) -> Path | None:
 
 
 def private_directory(*directories: Path) -> Path | None:
-    """Make directories, each in the one before; return the last, None where one is not ours alone. OSError."""
+    """Create nested directories; return the last one, or None if another user can write to one of them. OSError."""
     for directory in directories:
         with suppress(FileExistsError):
             directory.mkdir(mode=0o700)
@@ -56,7 +56,7 @@ def _is_private(directory: Path) -> bool:
 
 
 def kubeconfig(place: Path) -> str:
-    """Return the kubeconfig that is kept; empty where there is none, or an old one."""
+    """Return the cached kubeconfig; empty if there is none or it is too old."""
     file = place / KUBECONFIG
     try:
         return file.read_text() if 0 <= time.time() - file.stat().st_mtime < FRESH_SECONDS else ""
@@ -65,7 +65,7 @@ def kubeconfig(place: Path) -> str:
 
 
 def has_token(place: Path) -> bool:
-    """Whether the auth plugin's token is kept, and good for a while."""
+    """Whether the token of the auth plugin is cached and valid for at least TOKEN_SECONDS."""
     try:
         expiry = json.loads((place / TOKEN).read_bytes())["token_expiry"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -75,7 +75,7 @@ def has_token(place: Path) -> bool:
 
 
 def sweep(own: Path) -> None:
-    """Remove the entries beside this one that have not been used for long, and nothing else."""
+    """Remove the other entries that were not used for UNUSED_SECONDS, and nothing else."""
     for place in own.parent.iterdir():
         with suppress(OSError):
             if place != own and ENTRY.fullmatch(place.name) and _is_unused(place):

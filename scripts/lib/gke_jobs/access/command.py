@@ -1,11 +1,11 @@
-"""Finds the account and what is kept for it.
+"""Prints the account and the state of its cache.
 
 command.py access [--cache DIR] --auth auto|adc|gcloud [--impersonate-service-account EMAIL] WORD...
 
-WORD...: what else tells one cluster and endpoint from another
+WORD...: what else identifies the cluster and the endpoint
 stdout: a line AUTH STATE ENTRY, and NAME=VALUE lines, an environment with which gcloud uses the same account. STATE is
-fresh: take what is in ENTRY; token: the token there is old or missing; stale: get all of it; none: nothing can be kept.
-exit code: 69 when the metadata server should give the account, and does not answer
+fresh: use the files in ENTRY; token: its token is old or missing; stale: get everything anew; none: nothing can be
+cached. exit code: 69 if the account comes from the metadata server and that does not answer
 """
 
 from __future__ import annotations

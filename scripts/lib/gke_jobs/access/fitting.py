@@ -1,4 +1,4 @@
-"""Whether a kubeconfig still leads to its cluster: a server answers there with a certificate of its authority."""
+"""Checks that a kubeconfig still leads to its cluster: a server answers with a certificate of its authority."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROXIES = ("HTTPS_PROXY", "https_proxy")
 def fits(kubeconfig: str, environ: Mapping[str, str]) -> bool:
     """Return whether the endpoint answers with a certificate of the kubeconfig's authority.
 
-    Where the way leads through a proxy, or the certificate is that of a public authority, less can be said.
+    The check is weaker behind a proxy, or with a certificate of a public authority.
     """
     if not kubeconfig:
         return False
@@ -30,7 +30,7 @@ def fits(kubeconfig: str, environ: Mapping[str, str]) -> bool:
         with socket.create_connection((host, port), SECONDS) as connection:
             if authority is None:
                 return True
-            from gke_jobs import tls  # which takes longer to load than all the rest
+            from gke_jobs import tls  # takes longer to load than all other modules
 
             context = tls.context(base64.b64decode(authority[1]).decode())
             with context.wrap_socket(connection, server_hostname=host):

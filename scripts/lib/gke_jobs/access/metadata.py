@@ -1,4 +1,4 @@
-"""Asks the metadata server of Google Cloud who this machine is."""
+"""Reads the service account of this machine from the metadata server of Google Cloud."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from gke_jobs.plain_text import one_line
 ADDRESS = "169.254.169.254"
 EMAIL = "/computeMetadata/v1/instance/service-accounts/default/email"
 PRODUCT = Path("/sys/class/dmi/id/product_name")
-KNOWN_SECONDS = 5.0  # for the whole answer where there is a metadata server
-UNKNOWN_SECONDS = 0.3  # elsewhere, as on a notebook whose network drops what is sent there
+KNOWN_SECONDS = 5.0  # for the whole answer, if there is a metadata server
+UNKNOWN_SECONDS = 0.3  # elsewhere, for example on a notebook whose network drops the packets
 ANSWER_BYTES = 64 << 10
 
 
 class NoAnswerError(Exception):
-    """The metadata server that this machine has does not answer. Who needs no account of it can go on."""
+    """The metadata server of this machine does not answer. A caller that does not need its account can continue."""
 
     fix = METADATA_ADVICE
 
 
 def email(environ: Mapping[str, str]) -> str:
-    """Return the service account of this machine; empty where there is no metadata server, or no account.
+    """Return the email of the service account of this machine; empty if there is no metadata server or no account.
 
-    NoAnswerError where one does not answer that the environment names, or that a machine of Google Cloud has.
+    NoAnswerError if a server does not answer that the environment names or that a machine of Google Cloud has.
     """
     told = environ.get("GCE_METADATA_HOST", "")
     is_known = bool(told) or _is_google()
@@ -51,7 +51,7 @@ def email(environ: Mapping[str, str]) -> str:
 
 
 def _ask(host: str, port: int, request: bytes, deadline: float) -> bytes:
-    """Return what is answered; OSError when that is not all there at the deadline."""
+    """Return the answer; OSError if it is not complete at the deadline."""
     answer = b""
     with socket.create_connection((host, port), _left(deadline)) as connection:
         connection.sendall(request)

@@ -1,8 +1,9 @@
-"""Gives gke-gcloud-auth-plugin its arguments, in the kubeconfig that gcloud has just written.
+"""Adds arguments of gke-gcloud-auth-plugin to the kubeconfig that gcloud has just written.
 
 command.py plugin-arguments FILE ARGUMENT...
 
-gcloud itself does that for some endpoints only. kubectl could, but Google's asks the cluster for its version each time.
+gcloud adds them for some endpoints only. kubectl could add them, but Google's kubectl asks the cluster for its version
+each time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ COMMAND = re.compile(r"^( +)command: \S*gke-gcloud-auth-plugin$")
 
 
 def with_arguments(kubeconfig: str, arguments: Sequence[str]) -> str:
-    """Return the kubeconfig, one user in block style, with these arguments of its plugin; else ValueError."""
+    """Return the kubeconfig, one user in block style, with these arguments of its plugin; ValueError for any other."""
     lines = kubeconfig.splitlines()
     found = [(number, match[1]) for number, line in enumerate(lines) if (match := COMMAND.match(line))]
     if len(found) != 1:
@@ -31,7 +32,7 @@ def with_arguments(kubeconfig: str, arguments: Sequence[str]) -> str:
 
 
 def _without_arguments(lines: list[str], indent: str) -> list[str]:
-    """The keys are in the order of the alphabet: the arguments are before the command."""
+    """Remove earlier arguments. The keys are in alphabetical order, so the arguments precede the command."""
     if f"{indent}args:" not in lines:
         return lines
     start = lines.index(f"{indent}args:")

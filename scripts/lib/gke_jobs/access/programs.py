@@ -1,9 +1,9 @@
-"""Copies programs that a bucket has brought, which have no run bit there, to where they can be run.
+"""Copies programs from a synchronized bucket, where they cannot be executable, to a directory where they are.
 
 command.py programs --from DIR --cache DIR
 
-stdout: the directory with the copies, private, one for each DIR. A copy is made anew when the file has another size or
-time.
+stdout: the private directory with the copies, one for each DIR. A program is copied again when its size or modification
+time changes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from gke_jobs.messages import ERROR, ScriptError, die, log
 from gke_jobs.plain_text import printable
 
 NAMES = ("kubectl", "gke-gcloud-auth-plugin")
-TRIES = 3  # to copy a file that changes meanwhile
-LEFT_SECONDS = 3600  # after which a file is what a killed process has left
+TRIES = 3  # to copy a file that changes during the copy
+LEFT_SECONDS = 3600  # after that, a temporary file is that of a killed process
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a program in one step unless the copy is there. OSError when that is not possible."""
+    """Copy a program atomically unless the copy exists. OSError if that is not possible."""
     with suppress(FileNotFoundError):
         if _version(source) == _version(target):
             return
@@ -56,7 +56,7 @@ def _version(file: Path) -> tuple[int, int]:
 
 
 def copy_all(source: Path, cache: Path) -> Path:
-    """Copy the programs of a directory; return where they are. OSError, ScriptError."""
+    """Copy the programs of a directory; return the directory of the copies. OSError, ScriptError."""
     where = printable(str(cache))
     if ":" in str(cache):
         die(exit_codes.CONFIG, f"{where} cannot be part of PATH: name a directory without ':' in GKE_JOB_CACHE")
@@ -78,7 +78,7 @@ def copy_all(source: Path, cache: Path) -> Path:
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    """Of processes that start at the same time one copies."""
+    """Hold a lock, so that of several processes one copies."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with suppress(OSError):  # a file system without locks

@@ -1,1 +1,1 @@
-"""Deleting Jobs: which may be deleted, and when they are gone."""
+"""Deletion of Jobs: which may be deleted, and when they have been removed."""

@@ -1,4 +1,4 @@
-"""Prints the uid of the Job that has a name, nothing where there is none.
+"""Prints the uid of the Job with a name; nothing if there is no such Job.
 
 command.py job-uid CONNECTION --namespace NAME --job NAME [--unreachable-timeout SECONDS] -- PROXY
 """

@@ -1,4 +1,4 @@
-"""Tells whether a Job whose task is gone may be deleted; says why not.
+"""Prints whether an orphaned Job may be deleted; logs the reason if not.
 
 command.py may-reap CONNECTION --namespace NAME --job NAME --uid UID --airflow-environment NAME -- PROXY
 stdout: delete | leave
@@ -18,7 +18,7 @@ from gke_jobs.plain_text import one_line
 
 
 def why_not(job: Json, uid: str, environment: str) -> str:
-    """Return why a Job, None for no Job, may not be deleted; '' when it may be."""
+    """Return why a Job (None: no Job) may not be deleted; '' if it may be."""
     if job is None or text_at(job, "metadata", "uid") != uid:
         return "it is already gone"
     if text_at(job, "metadata", "labels", labels.MANAGED_BY) != labels.MANAGER:

@@ -1,8 +1,8 @@
-"""Waits until the Job with a uid is gone; says once a minute what holds it.
+"""Waits until the Job with a uid is removed; logs once a minute what blocks its removal.
 
 command.py wait-gone CONNECTION --namespace NAME --job NAME --uid UID --timeout SECONDS -- PROXY
 
-Exit code 124 when the time is over. Not by `kubectl wait`, which would wait for the next Job of that name, too.
+Exits with 124 after the timeout. It does not use `kubectl wait`, which would also wait for the next Job of that name.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from gke_jobs.plain_text import one_line
 
 PAUSE_SECONDS = 0.5
 HEARTBEAT_SECONDS = 60.0
-SHOWN = 3  # Pods, and finalizers of each object
-# The controllers of Kubernetes take these away: the first when the Pods are gone, the second when a Pod is counted.
+SHOWN = 3  # Pods, and finalizers of each object, in one message
+# Controllers of Kubernetes remove these: the first after the Pods are removed, the second after a Pod is counted.
 OF_KUBERNETES = {"foregroundDeletion", "orphan", "batch.kubernetes.io/job-tracking"}
 
 
@@ -34,7 +34,7 @@ def wait_until_gone(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Return when the Job is gone. ScriptError when the time is over, or the Job cannot be read."""
+    """Return after the Job is removed. ScriptError after the timeout, or if the Job cannot be read."""
     began = told = clock()
     while True:
         job = options.reader.get(f"read Job {options.job}", jobs_path(options.namespace, options.job))
@@ -58,7 +58,7 @@ def _what_holds(options: JobOptions, job: Json) -> str:
 
 
 def describe(job: Json, pods: list[Json]) -> str:
-    """Return what keeps a Job that is being deleted, as words."""
+    """Return what blocks the removal of a Job that is being deleted, as text."""
     if held := _finalizers(job):
         return f"its finalizers {held} hold it: who set them takes them away"
     for pod in pods:
