@@ -117,7 +117,7 @@ def _gcloud(environ: Mapping[str, str]) -> Gcloud:
 
 
 def _adc_file(environ: Mapping[str, str]) -> Path | None:
-    """Return the file that Google's libraries read before they ask a metadata server. Those in Go ignore CLOUDSDK_CONFIG.
+    """Return the file that Google's libraries read before they ask a metadata server. Go's ignores CLOUDSDK_CONFIG.
 
     A path with a line break is ignored: it cannot be printed as one line for gcloud.
     """

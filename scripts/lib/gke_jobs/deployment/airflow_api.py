@@ -37,7 +37,7 @@ KEYS = {"dags": "dags", "importErrors": "import_errors"}
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """The answers of Airflow. time: of the answer, by Airflow's clock; dags, errors: those that this account may read."""
+    """The answers of Airflow. time: by Airflow's clock; dags, errors: those that this account may read."""
 
     dags: list[Json]
     errors: list[Json]
@@ -48,7 +48,7 @@ class Airflow:
     """Airflow, as the account of gcloud sees it."""
 
     def __init__(self, address: str, image: str, read_token: Callable[[float], str]) -> None:
-        """Address: as Composer reports it; image: version of the environment's image; read_token: takes a limit in seconds."""
+        """Address: as in Composer; image: version of the environment's image; read_token: takes a limit in seconds."""
         if not ADDRESS.fullmatch(address) or int((urlsplit(address).netloc.partition(":")[2]) or 0) > MOST_PORT:
             die(exit_codes.CONFIG, f"the environment has no address of a web server, but '{one_line(address)}'")
         version = "v1" if re.search(r"airflow-2\.", image) else "v2"

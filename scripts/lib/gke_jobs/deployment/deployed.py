@@ -51,7 +51,7 @@ class Deployed:
 
 
 def read_pointer(text: str) -> Deployed:
-    """Return the content of a pointer; an empty one for any other file. ValueError for a pointer that was edited manually."""
+    """Return the content of a pointer; an empty one for any other file. ValueError if it was edited manually."""
     found = LINE.search(text)
     if not found:
         if "DEPLOYED" in text:

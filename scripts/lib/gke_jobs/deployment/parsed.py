@@ -125,8 +125,10 @@ def _file(error: Json) -> tuple[str, str]:
 
 
 def _files(dag: Json) -> set[tuple[str, str]]:
-    """Return the keys that the file of a DAG can have in an import error: Airflow 2.11 reports its path, Airflow 3 the path
-    below the DAGs folder."""
+    """Return the keys that the file of a DAG can have in an import error.
+
+    Airflow 2.11 reports the path, Airflow 3 the path below the DAGs folder.
+    """
     names = {text_at(dag, "fileloc"), text_at(dag, "relative_fileloc")} - {""}
     return {(text_at(dag, "bundle_name"), name) for name in names}
 
