@@ -3,7 +3,7 @@
 job: NAME NAMESPACE UID; logs: the URL of its logs in Cloud Logging; reason: the last message of a script;
 failure.json: why the Job failed, {"cause": text, "advice": text, "exit_codes": [of the failed Pods]}; findings.json:
 {"findings": [...]} of check-setup. A file exists only if its content is known. The texts are sanitized.
-dags/gke_job/report.py reads the files.
+dags/gke_job/run_directory.py reads the files.
 """
 
 from __future__ import annotations
