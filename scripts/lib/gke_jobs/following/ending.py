@@ -28,7 +28,7 @@ class Ending:
         return self._verdict is not None
 
     def begin(self, verdict: Finish, job: Job | None, now: float) -> Iterator[Action]:
-        """Begin; the caller then calls `act`. If the Job counts ends of Pods that were not seen, list the Pods again."""
+        """Begin; the caller then calls `act`. If the Job counts ends of Pods that were not seen, list them again."""
         self._verdict = verdict
         if self._pods.are_behind(job):
             self._relisting = now + RELIST_SECONDS
