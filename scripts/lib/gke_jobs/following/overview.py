@@ -17,7 +17,7 @@ from gke_jobs.following.reconnecting import Reconnecting
 from gke_jobs.json_access import Json, dict_at, list_at, text_at
 from gke_jobs.plain_text import one_line
 
-TOLD = (Phase.STUCK, Phase.WAITING, Phase.RESTARTING, Phase.UNKNOWN)  # phases in which a Pod is described, by priority
+DESCRIBED = (Phase.STUCK, Phase.WAITING, Phase.RESTARTING, Phase.UNKNOWN)  # phases of Pods to describe, by priority
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class Overview:
 def describe(item: Json, pods: list[Pod], queue: str = "") -> dict[str, Json]:
     """Return the report about a Job and its Pods; all text is sanitized. queue: why the Job waits in a queue."""
     job = read_job(item)
-    told = next((pod for phase in TOLD for pod in pods if pod.phase is phase), None)
+    described = next((pod for phase in DESCRIBED for pod in pods if pod.phase is phase), None)
     tally = Counter(pod.phase for pod in pods)
 
     def count(phases: Iterable[Phase]) -> int:
@@ -188,7 +188,7 @@ def describe(item: Json, pods: list[Pod], queue: str = "") -> dict[str, Json]:
         "lacks_nodes": lacks_nodes(job, count, is_quota=False),
         "cannot_start": _cannot_start(job, pods, count),
         "pods": counts,
-        "why": f"{told.title} {told.words}" if told else queue,
+        "why": f"{described.title} {described.words}" if described else queue,
     }
 
 

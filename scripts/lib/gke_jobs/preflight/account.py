@@ -35,10 +35,10 @@ def judge(found: accounts.Account, environ: Mapping[str, str], impersonated: str
             return failed("account", f"the access token in {file} cannot be read", f"unset {accounts.TOKEN_FILE}")
         acting = f", as {impersonated}" if impersonated else ""
         return ok("account", f"the one whose access token is in {file}{acting}")
-    told = next((name for name in accounts.TOLD if name != accounts.IMPERSONATED and environ.get(name)), "")
+    selector = next((name for name in accounts.SELECTORS if name != accounts.IMPERSONATED and environ.get(name)), "")
     impersonated = impersonated or environ.get(accounts.IMPERSONATED, "")
-    if found.auth == accounts.GCLOUD and told:
-        return ok("account", f"the one of {told}{f', as {impersonated}' if impersonated else ''}")
+    if found.auth == accounts.GCLOUD and selector:
+        return ok("account", f"the one of {selector}{f', as {impersonated}' if impersonated else ''}")
     if found.auth == accounts.ADC:
         name = found.settings.get(accounts.ACCOUNT, "") or _of_file(found.settings.get(accounts.KEY_FILE, ""))
         kind = "application-default credentials"
