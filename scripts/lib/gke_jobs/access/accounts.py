@@ -78,9 +78,9 @@ def find(environ: Mapping[str, str], how: str, impersonated: str, ask_metadata: 
         settings = {KEY_FILE: str(file)}
     elif auth == ADC and metadata:
         settings = {ACCOUNT: metadata}
-    variables = {name: value for name, value in environ.items() if name.startswith(("CLOUDSDK_", "GCE_METADATA_"))}
+    named = {name: value for name, value in environ.items() if name.startswith(("CLOUDSDK_", "GCE_METADATA_"))}
     files = [_content(Path(environ[name])) for name in (TOKEN_FILE, KEY_FILE) if environ.get(name)]
-    parts = [auth, impersonated, metadata, gcloud.identity, sorted(variables.items()), files, _content(file) if file else ""]
+    parts = [auth, impersonated, metadata, gcloud.identity, sorted(named.items()), files, _content(file) if file else ""]
     return Account(auth=auth, identity=sha256(json.dumps(parts).encode()).hexdigest(), settings=settings)
 
 

@@ -1,11 +1,11 @@
-"""Checks what a Job needs, for check-setup.
+"""Checks the requirements of a Job, for check-setup.
 
 command.py check-setup --templates DIR --directory DIR [--namespace NAME] [--credentials FILE] ... -- KUBECTL-WORD...
 
---directory is where temporary files go; --credentials, of a cluster of GKE, has what get-credentials failed with, or
-nothing; KUBECTL-WORD... begins each call of kubectl. The other options are those of check-setup.
+--directory is for temporary files; --credentials, for a GKE cluster, is a file with the error of get-credentials, or
+empty; KUBECTL-WORD... starts each call of kubectl. The other options are those of check-setup.
 
-stdout: the findings, text or one line of JSON; exit code 0, 1 when one has failed.
+stdout: the findings, as text or one line of JSON; exit code 0, or 1 if a check has failed.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _options() -> Any:
 
 
 def _check_all(options: Any) -> Iterator[Finding]:
-    """Yield the findings, each as soon as it is known. What a failed check makes impossible is left out."""
+    """Yield the findings, each as soon as it is known. Checks that need a failed one are left out."""
     of_tools = tools.check(bool(options.credentials))
     yield from of_tools
     yield worker.check_space(options.directory)
@@ -114,7 +114,7 @@ def _check_all(options: Any) -> Iterator[Finding]:
 
 
 def _no_credentials(said: str, options: Any) -> Finding:
-    """Return what get-credentials has failed with."""
+    """Return the finding for the error of get-credentials."""
     project = shlex.quote(options.project)
     fix = "correct this, then check again"
     if "container.clusters.get" in said:
@@ -129,7 +129,7 @@ def _no_credentials(said: str, options: Any) -> Finding:
 
 
 def _describe(options: Any, settings: dict[str, str]) -> Json:
-    """Return what the GKE API says about the cluster, None where it does not."""
+    """Return the cluster from the GKE API, None if it cannot be read."""
     if not options.cluster:
         return None
     words = ["gcloud", "container", "clusters", "describe", options.cluster, "--location", options.location]

@@ -1,6 +1,8 @@
 """Finds out who owns an existing object with the name of one that the Job will own.
 
-command.py owned-object --plan DIRECTORY --object KIND/NAME --found FILE: the object from `kubectl get --output json`; empty if it was removed. --uid: of the Job.
+command.py owned-object --plan DIRECTORY --object KIND/NAME --found FILE [--uid UID]
+
+--found FILE: the object from `kubectl get --output json`; empty if it was removed. --uid: of the Job.
 stdout: gone | ours (the Job with that uid owns it, and it is as in the manifest) | former (an earlier Job of this task
 owns it). Exit code 65 if it belongs to something else, or has other content.
 """
