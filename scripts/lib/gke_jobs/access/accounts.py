@@ -56,7 +56,7 @@ class Gcloud:
 def find(environ: Mapping[str, str], how: str, impersonated: str, ask_metadata: Callable[[], str]) -> Account:
     """Return the account that a kubeconfig uses.
 
-    how: auto, adc or gcloud; impersonated: a service account, may be empty
+    how: auto, adc or gcloud; impersonated: a service account, or empty
     ask_metadata: returns the account of the metadata server, empty if there is no server
     NoAnswerError if the metadata server does not answer and there is no other account
     """
@@ -78,9 +78,10 @@ def find(environ: Mapping[str, str], how: str, impersonated: str, ask_metadata: 
         settings = {KEY_FILE: str(file)}
     elif auth == ADC and metadata:
         settings = {ACCOUNT: metadata}
-    named = {name: value for name, value in environ.items() if name.startswith(("CLOUDSDK_", "GCE_METADATA_"))}
+    given = {name: value for name, value in environ.items() if name.startswith(("CLOUDSDK_", "GCE_METADATA_"))}
     files = [_content(Path(environ[name])) for name in (TOKEN_FILE, KEY_FILE) if environ.get(name)]
-    parts = [auth, impersonated, metadata, gcloud.identity, sorted(named.items()), files, _content(file) if file else ""]
+    key = _content(file) if file else ""
+    parts = [auth, impersonated, metadata, gcloud.identity, sorted(given.items()), files, key]
     return Account(auth=auth, identity=sha256(json.dumps(parts).encode()).hexdigest(), settings=settings)
 
 

@@ -24,7 +24,8 @@ SHOWN = 3  # files
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """The progress of Airflow.
-    | total: active DAGs, without those of files that cannot be imported; parsed: how many of these with the release
+
+    total: active DAGs, without those of files that cannot be imported; parsed: how many of these with the release
     missing: the files of the others, and files with an older error that counts (see _counts)
     broken: files with an error since then that counts, with the last line of the error
     others: number of files with an error that does not count
