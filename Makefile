@@ -25,7 +25,7 @@ export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo screenshot test check unit integration test-dags e2e test-google e2e-ui golden fuzz lint conformance kills stress strings bench bench-slots bench-follow test-k8s \
+.PHONY: help install demo screenshot test check unit integration test-dags e2e test-google e2e-ui golden fuzz lint conformance kills stress strings bench bench-readme bench-slots bench-follow scale soak test-repeat test-k8s \
   cluster cluster-stop k8s k8s-build k8s-pools k8s-stop dag airflow lock clean
 
 help: ## list the targets
@@ -152,12 +152,25 @@ strings: $(THE_CLUSTER) ## write hostile texts into every field while the script
 fuzz: install ## test 10,000 random values with each template, and 10,000 random sequences of events with the follower
 	$(BIN)/python -m pytest tests/unit/templates/test_fuzz.py tests/unit/scripts/following/test_*sequences.py --hypothesis-profile whole
 
-bench: $(THE_CLUSTER) ## measure the cost of waiting for a Job, and with KubernetesJobOperator; CLUSTER=localgke or k8s; ARGS="--jobs N --seconds N"
+bench: $(THE_CLUSTER) ## race with the operators of Airflow and a script of kubectl, in an hour; CLUSTER=localgke or k8s; ARGS=--short, "--only PART --rounds N"
 	$(MAKE) --silent install AIRFLOW=bench
-	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python AIRFLOW_VERSION=bench tests/performance/bench $(CLUSTER) $(ARGS)
+	$(INSTALL_SERVICES)
+	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python tests/performance/bench $(CLUSTER) $(ARGS)
+
+bench-readme: install ## write the figures of the last `make bench` into tests/performance/README.md
+	$(BIN)/python -m performance.readme .build/bench.json
 
 bench-follow: $(THE_CLUSTER) ## compare the cost of a run with another checkout; CLUSTER=localgke or k8s; ARGS="--other DIR [--at-once N] [--json FILE]"
 	tests/performance/compare $(CLUSTER) $(ARGS)
+
+scale: install $(K8S_BUILT) $(KWOK_BUILT) ## measure the cost of up to 1,000 Jobs at once, and the delay until their end is noticed; ARGS="--jobs N,... --ways WAY,... --json FILE --svg FILE"
+	tests/performance/measure scale k8s $(ARGS)
+
+soak: $(THE_CLUSTER) ## disturb a wait of two hours all the time, on CLUSTER=localgke or k8s; ARGS="--minutes N --json FILE"
+	tests/performance/measure soak $(CLUSTER) $(ARGS)
+
+test-repeat: $(THE_CLUSTER) ## repeat test files to find the tests that fail sometimes; ARGS="--count N [--filter REGEX] FILE..."
+	$(BIN)/python tests/repeat.py --cluster $(CLUSTER) $(ARGS)
 
 test-k8s: install $(K8S_BUILT) $(KWOK_BUILT) ## test that the real Kubernetes starts, restarts its components and leaves nothing (root)
 	bats tests/dev/k8s

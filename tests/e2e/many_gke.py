@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import os
-from pathlib import Path
 
-import yaml
-from airflow.providers.google.cloud.operators.kubernetes_engine import GKEStartJobOperator
+from at_stand_in import AtStandIn
 from many_jobs import IMAGE, dags
 
 
-class AtStandIn(GKEStartJobOperator):
-    """Has the address of the stand-in: Google's client calls only the GKE API of container.UNIVERSE, by gRPC/TLS."""
-
-    @property
-    def cluster_info(self) -> tuple[str, str]:
-        cluster = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())["clusters"][0]["cluster"]
-        authority = Path(cluster["certificate-authority"]).read_bytes()
-        return cluster["server"], base64.b64encode(authority).decode()
-
-
-def task(task_id: str, seconds: int) -> GKEStartJobOperator:
+def task(task_id: str, seconds: int) -> AtStandIn:
     return AtStandIn(
         task_id=task_id,
         project_id=os.environ["LOCALGKE_PROJECT"],

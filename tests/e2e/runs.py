@@ -42,15 +42,28 @@ def running_airflow(
     :param counted: whether to count the requests to the stand-in
     :param settings: options of the section `scheduler`
     """
+    files = [Path(__file__).with_name(name) for name in dag_files]
+    with (
+        tempfile.TemporaryDirectory(prefix="e2e-cluster-") as directory,
+        stand_in(Path(directory), counted=counted) as cluster,
+        airflow_at(cluster, *files, slots=slots, settings=settings) as airflow,
+    ):
+        yield airflow
+
+
+@contextlib.contextmanager
+def airflow_at(
+    cluster: Path, *dag_files: Path, slots: int, settings: Mapping[str, object] | None = None
+) -> Iterator[Airflow]:
+    """Start an Airflow with DAG files of any directory. The current context of kubectl is `cluster`."""
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="e2e-airflow-")))
-        cluster = stack.enter_context(stand_in(directory, counted=counted))
         database, broker = stack.enter_context(postgresql()), stack.enter_context(redis())
         home = directory / "airflow"
         (home / "tmp").mkdir(parents=True)
         airflow = Airflow(home, cluster, slots=slots, database=database, broker=broker)
         os.environ |= {f"AIRFLOW__SCHEDULER__{name}": str(value) for name, value in (settings or {}).items()}
-        airflow.deploy(*(Path(__file__).with_name(name) for name in dag_files))
+        airflow.deploy(*dag_files)
         stack.callback(airflow.end)
         airflow.start()
         yield airflow
@@ -181,8 +194,8 @@ class Airflow:
         assert answer.is_success, answer.text
         return answer.json()
 
-    def trigger(self, dag_id: str, run_id: str = "run") -> None:
-        """Start a run of a DAG once Airflow has parsed the DAG; the DAGs of the tests are not paused."""
+    def trigger(self, dag_id: str, run_id: str = "run", conf: Mapping[str, Any] | None = None) -> None:
+        """Start a run of a DAG once Airflow has parsed it. DAGs of the tests are not paused. `conf` needs Airflow 3."""
         if AIRFLOW_2:
             from airflow.api.common.trigger_dag import trigger_dag
             from airflow.models import DagModel
@@ -194,7 +207,7 @@ class Airflow:
             trigger_dag(dag_id, run_id=run_id)
         else:
             wait_until(lambda: self.api("GET", f"/dags/{dag_id}"), lambda: f"DAG {dag_id} is known")
-            self.api("POST", f"/dags/{dag_id}/dagRuns", dag_run_id=run_id, logical_date=None)
+            self.api("POST", f"/dags/{dag_id}/dagRuns", dag_run_id=run_id, logical_date=None, conf=conf or {})
 
     def mark(self, dag_id: str, task_id: str, state: str) -> None:
         """Mark a task of the run as `failed` or `success`, as a user does in the UI."""

@@ -34,8 +34,8 @@ from e2e.processes import connections, descendants, read
 from e2e.runs import Airflow, running_airflow
 from e2e.tokens import google_connection
 from faults.__main__ import count
-from performance.bench import Observer, delete_jobs
 from performance.figures import columns, delays, increments, memory_of_all, most_at_once, percentile
+from performance.observer import Observer, delete_jobs
 from polling import wait_until
 
 FILES = {
@@ -260,7 +260,7 @@ def main() -> None:
     files = {FILES[way] for way in ways}
     with (
         google_connection(),
-        running_airflow("many_jobs.py", *files, slots=options.slots, counted=True) as airflow,
+        running_airflow("many_jobs.py", "at_stand_in.py", *files, slots=options.slots, counted=True) as airflow,
     ):
         for way in ways:
             measurement = Measurement(airflow, way, jobs=options.jobs, seconds=options.seconds)

@@ -33,6 +33,20 @@ any_script() {
   assert_equal "$(ls "$TMPDIR")" "gke-job.$$-1"
 }
 
+@test "the directory of a run that has ended, but is a zombie, is removed" {
+  local parent process
+  "$GKE_JOB_PYTHON" -c 'import subprocess, time; child = subprocess.Popen("true"); print(child.pid, flush=True); time.sleep(600)' \
+    >"$BATS_TEST_TMPDIR/pid" 3>&- &
+  parent=$!
+  wait_until test -s "$BATS_TEST_TMPDIR/pid"
+  read -r process <"$BATS_TEST_TMPDIR/pid"
+  wait_until grep --quiet '^State:.*zombie' "/proc/$process/status"
+  mkdir "$TMPDIR/gke-job.$process-1"
+  any_script
+  kill "$parent"
+  assert_equal "$(ls "$TMPDIR")" ''
+}
+
 @test "the directory of a live run, or of a child that has outlived it, is kept" {
   mkdir "$TMPDIR/gke-job.living01"
   touch "$TMPDIR/gke-job.living01/made-by-gke-job"
@@ -43,6 +57,16 @@ any_script() {
   exec {lock}<&-
   any_script
   assert_equal "$(ls "$TMPDIR")" ''
+}
+
+@test "no program is started for the directory of a live run" {
+  mkdir "$TMPDIR/gke-job.$$-1" "$BATS_TEST_TMPDIR/bin"
+  touch "$TMPDIR/gke-job.$$-1/made-by-gke-job"
+  printf '#!/bin/sh\necho "$*" >>%s\nexec %s "$@"\n' "$BATS_TEST_TMPDIR/locks" "$(type -P flock)" >"$BATS_TEST_TMPDIR/bin/flock"
+  chmod +x "$BATS_TEST_TMPDIR/bin/flock"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH any_script
+  run ! grep --fixed-strings "gke-job.$$-1" "$BATS_TEST_TMPDIR/locks"
+  assert_equal "$(ls "$TMPDIR")" "gke-job.$$-1"
 }
 
 @test "S9: a directory that is not a private directory of this user is kept" {

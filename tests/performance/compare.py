@@ -1,6 +1,6 @@
 """Compares what a run costs in this checkout and in another one, on one cluster, in one run, in turn.
 
-    python -m bench.compare --namespace NAME --other DIR [--json FILE] [--only PART,...]
+    python -m performance.compare --namespace NAME --other DIR [--json FILE] [--only PART,...]
 
 run        processor time of a whole run-job of a trivial Job, its process tree and what that leaves behind; --runs each
 finish     from the moment at which a watch beside it sees the Job complete until follow-job has ended; --jobs each
@@ -34,7 +34,6 @@ from typing import Any
 
 from faults.__main__ import count
 from faults.rules import KINDS
-from performance.bench import ROOT, Observer, until
 from performance.figures import (
     MEMORY,
     READY,
@@ -47,8 +46,10 @@ from performance.figures import (
     spread,
     table,
 )
+from performance.observer import Observer, until
 from performance.runs import LIMIT_SECONDS, Result, Run, look_at, until_or_ended
 
+ROOT = Path(__file__).parents[2]
 PARTS = ("run", "finish", "memory", "idle", "at-once", "lines")
 NAMES = ("other", "this")
 IMAGE = "busybox:1.37"

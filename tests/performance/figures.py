@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 READY = "compare-ready"
 MEMORY = ("Private_Dirty", "Private", "Pss")
@@ -92,6 +93,17 @@ def increments(counts: Iterable[int], limit: int) -> list[int]:
     """How many more each time, to come to each of the counts that is not above the limit."""
     wanted = sorted({count for count in counts if count <= limit})
     return [count - before for before, count in zip([0, *wanted], wanted, strict=False)]
+
+
+def merged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What was measured in two runs of bench.py: of each part that the second one has, the second."""
+    cases = {outcome["case"] for outcome in after["outcomes"]}
+    return {
+        "about": {**after["about"], "parts": before["about"]["parts"] | after["about"]["parts"]},
+        "values": before["values"] | after["values"],
+        "requests": before["requests"] | after["requests"],
+        "outcomes": [each for each in before["outcomes"] if each["case"] not in cases] + after["outcomes"],
+    }
 
 
 def connected_to(port: int, tcp: str) -> set[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from subprocess import DEVNULL, Popen
 
 from performance import accounted
-from performance.bench import until
+from performance.observer import until
 
 LIMIT_SECONDS = 300
 TAIL = 3000  # characters of a failed command's output

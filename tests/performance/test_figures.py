@@ -13,6 +13,7 @@ from performance.figures import (
     language,
     memory_of,
     memory_of_all,
+    merged,
     most_at_once,
     percentile,
     ready_pods,
@@ -111,6 +112,17 @@ def test_a_socket_is_connected_to_a_port_when_its_remote_end_is_that_port():
    3: 0100007F:A3C4 0100007F:1F90 06 00000000:00000000 03:00000000 00000000     0        0 0 3 0
 """
     assert connected_to(8080, tcp) == {"12"}
+
+
+def test_a_part_that_is_measured_again_replaces_the_one_before():
+    def run(part, measure, case):
+        outcomes = [{"case": case, "way": "ours"}]
+        return {"about": {"parts": {part: measure}}, "values": {measure: part}, "requests": {}, "outcomes": outcomes}
+
+    both = merged(merged(run("a", "x", "fails"), run("b", "y", "deleted")), run("b", "y", "deleted"))
+    assert both["about"]["parts"] == {"a": "x", "b": "y"}
+    assert both["values"] == {"x": "a", "y": "b"}
+    assert [outcome["case"] for outcome in both["outcomes"]] == ["fails", "deleted"]
 
 
 def test_a_column_has_no_figure_where_nothing_was_measured():

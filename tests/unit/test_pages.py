@@ -66,7 +66,8 @@ def test_a_command_has_options_and_targets_that_exist(page, command):
         for option in OPTION.findall(words)
         if option not in OPTIONS[script]
     ]
-    made = re.match(r"(?:.*\(|\w+=\S+ )*make((?: (?:--silent|\w+=\S+|[a-z0-9-]+))*)", command)
+    plain = re.sub(r"""\w+=("[^"]*"|'[^']*')""", "ARGS=words", command)  # what targets are given, of several words
+    made = re.match(r"(?:.*\(|\w+=\S+ )*make((?: (?:--silent|\w+=\S+|[a-z0-9-]+))*)", plain)
     words = made[1].split() if made else []
     unknown += [word for word in words if "=" not in word and not word.startswith("--") and word not in TARGETS]
     assert unknown == [], page

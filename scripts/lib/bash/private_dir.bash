@@ -45,17 +45,17 @@ private_dir::new() {
   fi
 }
 
-# Removes the directories of runs of this user that were killed: their locks ended with their last process.
+# Removes the directories of runs of this user that were killed: their locks ended with their last process. A directory whose
+# process runs costs no process: hundreds of runs may begin at once, and each finds the directories of all others.
 private_dir::sweep() {
-  local directory
+  local directory process
   type -P flock >/dev/null || return 0
   for directory in "${TMPDIR:-/tmp}"/gke-job.*; do
     [[ -O $directory && ! -L $directory ]] || continue
-    [[ -f $directory/$MARK ]] || private_dir::is_of_dead_process "${directory##*/gke-job.}" || continue
+    process=''
+    [[ ! ${directory##*/gke-job.} =~ ^([0-9]+)-[0-9a-z_]+$ ]] || process=${BASH_REMATCH[1]}
+    ! processes::is_running "$process" || continue
+    [[ $process || -f $directory/$MARK ]] || continue
     flock -n "$directory" rm -rf -- "$directory" || true
   done
-}
-
-private_dir::is_of_dead_process() { # PROCESS-ID-SUFFIX
-  [[ $1 =~ ^[0-9]+-[0-9a-z_]+$ && ! -e /proc/${1%-*} ]]
 }

@@ -19,6 +19,7 @@ import http.client
 import json
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from faults.rules import Fault, FaultError
 from localgke import background
@@ -75,6 +76,12 @@ def set_faults(state: Path, texts: list[str]) -> None:
 def count(state: Path) -> dict[str, int]:
     """Returns the number of requests of each kind so far, and under `struck` how many met a fault."""
     counted: dict[str, int] = json.loads(_ask(state, "GET", "/requests"))
+    return counted
+
+
+def count_of(state: Path, namespace: str) -> dict[str, int]:
+    """The same for the objects of one namespace, of the kinds that came in alone."""
+    counted: dict[str, int] = json.loads(_ask(state, "GET", f"/requests?namespace={quote(namespace)}"))
     return counted
 
 

@@ -78,6 +78,7 @@ class Proxy:
 
     def __init__(self, upstream: str, session: aiohttp.ClientSession, config: Config):
         self.requests: Counter[str] = Counter(dict.fromkeys((*rules.KINDS, "struck"), 0))
+        self.of_namespace: dict[str, Counter[str]] = {}
         self._upstream = upstream
         self._session = session
         self._config = config
@@ -100,6 +101,7 @@ class Proxy:
         """Answers a request of a client."""
         request = Request.of(incoming.method, incoming.path, incoming.query)
         self.requests.update(request.kinds)
+        self.of_namespace.setdefault(request.namespace, Counter()).update(request.kinds)
         fault = self._strike(request)
         while fault is not None and fault.action == "blackhole":
             await self._changed.wait()

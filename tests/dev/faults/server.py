@@ -95,8 +95,9 @@ def _control(proxy: Proxy, door: Door) -> web.Application:
             await door.open()
         return web.Response()
 
-    async def count(_: web.Request) -> web.Response:
-        return web.json_response(proxy.requests)
+    async def count(request: web.Request) -> web.Response:
+        namespace = request.query.get("namespace")
+        return web.json_response(proxy.requests if namespace is None else proxy.of_namespace.get(namespace, {}))
 
     app = web.Application()
     app.router.add_put("/faults", set_faults)

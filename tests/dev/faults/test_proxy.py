@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from faults.__main__ import count_of
 from faults.conftest import faults
 from localgke.conftest import localgke
 from polling import wait_until
@@ -289,6 +290,13 @@ def test_it_counts_new_requests_by_kind(proxy):
     watch.until('"a": "b"')
     more = {kind: number - before[kind] for kind, number in proxy.count().items() if number != before[kind]}
     assert more == {"any": 3, "read": 2, "get": 2, "write": 1, "patch": 1}
+
+
+def test_it_counts_the_requests_of_a_namespace(proxy):
+    assert count_of(proxy.state, "ml-jobs") == {}
+    proxy.kubectl("get", "jobs", "--namespace", "ml-jobs")
+    proxy.kubectl("get", "jobs")
+    assert count_of(proxy.state, "ml-jobs") == {"any": 1, "read": 1, "list": 1}
 
 
 def test_a_connection_that_the_api_server_cuts_is_cut_for_the_client(tmp_path):
