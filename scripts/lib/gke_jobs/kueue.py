@@ -143,10 +143,10 @@ def _pending(workload: Json) -> Iterator[str]:
 def _evicted(workload: Json) -> Iterator[str]:
     """Yield why the Job was stopped. After a preemption both conditions have the same message."""
     conditions = true_conditions(workload)
-    said = ""
+    previous = ""
     for kind in ("Evicted", "Preempted"):
         condition = conditions.get(kind)
         reason, message = one_line(text_at(condition, "reason")), one_line(text_at(condition, "message"))
-        if condition and message != said:
+        if condition and message != previous:
             yield f"{kind.lower()} ({reason}): {message}"
-        said = message
+        previous = message

@@ -53,23 +53,24 @@ class Gcloud:
     identity: list[str]
 
 
-def find(environ: Mapping[str, str], how: str, impersonated: str, ask_metadata: Callable[[], str]) -> Account:
+def find(environ: Mapping[str, str], mode: str, impersonated: str, ask_metadata: Callable[[], str]) -> Account:
     """Return the account that a kubeconfig uses.
 
-    how: auto, adc or gcloud; impersonated: a service account, or empty
+    mode: auto, adc or gcloud; impersonated: a service account, or empty
     ask_metadata: returns the account of the metadata server, empty if there is no server
     NoAnswerError if the metadata server does not answer and there is no other account
     """
     gcloud = _gcloud(environ)
     file = _adc_file(environ)
     is_selected = gcloud.is_selected or any(environ.get(name) for name in SELECTORS)
-    needed = not file if how == ADC else not is_selected and (how == "auto" or not gcloud.account)
+    needed = not file if mode == ADC else not is_selected and (mode == "auto" or not gcloud.account)
     metadata, silence = "", None
     try:
         metadata = ask_metadata() if needed else ""
     except NoAnswerError as error:
         silence = error
-    auth = _choose(environ, is_selected, gcloud.account, file, metadata) if how == "auto" and not impersonated else how
+    is_free = mode == "auto" and not impersonated
+    auth = _choose(environ, is_selected, gcloud.account, file, metadata) if is_free else mode
     auth = GCLOUD if auth == "auto" else auth
     if silence and not (file if auth == ADC else is_selected or gcloud.account):
         raise silence

@@ -161,8 +161,8 @@ def _words(status: int, body: bytes) -> str:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         answer = None
-    said = one_line(next(filter(None, (text_at(answer, key) for key in ("detail", "error", "title"))), ""))
-    return f"HTTP {status}{f' {said}' if said else ''}"
+    message = one_line(next(filter(None, (text_at(answer, key) for key in ("detail", "error", "title"))), ""))
+    return f"HTTP {status}{f' {message}' if message else ''}"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -104,8 +104,8 @@ def _counts(error: Json, before: frozenset[tuple[str, str, str]] | None, prefix:
 
 def _text(error: Json) -> tuple[str, str, str]:
     # Addresses and times differ each time the error occurs.
-    said = re.sub(r"0x[0-9a-f]+|[0-9]+", "#", _last_line(error))
-    return text_at(error, "bundle_name"), text_at(error, "filename"), said
+    line = re.sub(r"0x[0-9a-f]+|[0-9]+", "#", _last_line(error))
+    return text_at(error, "bundle_name"), text_at(error, "filename"), line
 
 
 def describe(progress: Progress) -> str:

@@ -179,8 +179,8 @@ NODE = (
 START = (
     Rule(r"InvalidImageName", "correct the name of the `image`"),
     *(
-        Rule(rf'(?:ImagePull|pull).*image "([^"\s]+)".*(?:{pattern})', said)
-        for pattern, said in (
+        Rule(rf'(?:ImagePull|pull).*image "([^"\s]+)".*(?:{pattern})', words)
+        for pattern, words in (
             (
                 r"40[13] |[Ff]orbidden|[Dd]enied|[Uu]nauthorized",
                 r"let the nodes' service account read the repository of \1: roles/artifactregistry.reader; or correct "

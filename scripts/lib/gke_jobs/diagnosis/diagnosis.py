@@ -63,7 +63,7 @@ def diagnose(seen: Seen) -> str:
     if _is_failing(seen) and any(block.urgency == 0 for block in pods):
         pods = [block for block in pods if block.urgency < LEAST_URGENT]  # to wait for a node has no use now
     found = [job, *sorted(pods, key=lambda block: block.urgency), *gone]
-    lines += [f"advice: {said}" for said in dict.fromkeys(block.advice for block in found) if said]
+    lines += [f"advice: {text}" for text in dict.fromkeys(block.advice for block in found) if text]
     # Each part is sanitized. The line is sanitized again, because two parts together may form a group mark.
     return "".join(f"{escaped(line)}\n" for line in lines)
 
@@ -77,15 +77,15 @@ def _job_block(seen: Seen) -> Block:
     lines = [_headline(seen), f"  {'; '.join(_details(seen))}"]
     events = event_lines(seen.events_of(seen.uid), seen.now, lines[0])
     queue = kueue.reasons(seen.queued) if seen.queued else []
-    said = advise(advice.QUEUE, queue) or advise(advice.JOB, ["\n".join(lines)])
+    advised = advise(advice.QUEUE, queue) or advise(advice.JOB, ["\n".join(lines)])
     lines += [f"  Kueue: {line}" for line in [*queue, kueue.place(seen.queued) if seen.queued else ""] if line]
     if "queue" in seen.unread:
         why = seen.unread["queue"]
         role = f"; {KUEUE_ROLE}" if why.startswith("permission denied") else ""
         lines.append(f"  Kueue: its Workload could not be read: {why}{role}")
-    if not said and (refused := refusal(seen)):
-        said = quota_advice(refused) or advise(advice.CREATION, [refused])
-    return Block([*lines, *(f"  {event.text}" for event in events)], said)
+    if not advised and (refused := refusal(seen)):
+        advised = quota_advice(refused) or advise(advice.CREATION, [refused])
+    return Block([*lines, *(f"  {event.text}" for event in events)], advised)
 
 
 def _details(seen: Seen) -> list[str]:
@@ -253,8 +253,8 @@ def gone_pods(seen: Seen) -> list[str]:
     """Return the names of Pods that the Job created, that no longer exist, and whose logs were not printed."""
     if seen.pods is None or seen.more_pods:
         return []
-    said = [text_at(event, "message") for event in seen.events_of(seen.uid) if _tells_of_a_pod(event)]
-    made = [match[1] for message in said if (match := re.fullmatch(r"Created pod: (\S+)", message))]
+    texts = [text_at(event, "message") for event in seen.events_of(seen.uid) if _tells_of_a_pod(event)]
+    made = [match[1] for message in texts if (match := re.fullmatch(r"Created pod: (\S+)", message))]
     there = {text_at(pod, "metadata", "name") for pod in seen.pods}
     there |= {pod for pod, _ in seen.shown_logs}  # their logs were printed, and with these how they ended
     return [name for name in dict.fromkeys(made) if name not in there and is_name(name)]
@@ -271,8 +271,8 @@ def _gone_blocks(seen: Seen) -> list[Block]:
     events = [event for event in seen.events if text_at(event, "involvedObject", "name") in gone]
     left = "is gone, with its" if len(gone) == 1 else "are gone, with their"
     lines = [f"{len(gone)} of its Pods {left} state and log: {_names(gone)}"]
-    said = advise(advice.GONE, lines)
-    return [Block([*lines, *(f"  {line.text}" for line in event_lines(events, seen.now))], said)]
+    advised = advise(advice.GONE, lines)
+    return [Block([*lines, *(f"  {line.text}" for line in event_lines(events, seen.now))], advised)]
 
 
 def _names(names: list[str]) -> str:

@@ -29,12 +29,12 @@ def image_trouble(pod: Json, events: Iterable[Json]) -> ImageTrouble | None:
 
     events: of the Pod. They have the reason if the container does not report it between two tries
     """
-    said = [one_line(text_at(event, "message")) for event in sorted(events, key=last_seen, reverse=True)]
+    of_events = [one_line(text_at(event, "message")) for event in sorted(events, key=last_seen, reverse=True)]
     for one in containers(pod):
         image, reason = one_line(text_at(one.spec, "image")), one_line(text_at(one.waiting, "reason"))
         if image and PULLS.search(reason):
             messages = [one_line(text_at(one.waiting, "message"))]
-            messages += [words for words in said if words.startswith("Failed to pull image") and image in words]
+            messages += [words for words in of_events if words.startswith("Failed to pull image") and image in words]
             why = next(filter(None, (_why(message, image) for message in messages)), reason)
             return ImageTrouble(f"image {image}: {why}", f"{one.kind} {one_line(one.name)}: {reason}")
     return None

@@ -20,7 +20,7 @@ ANSWER_SECONDS = 30.0  # for the lists to arrive, if the whole wait had already 
 class Check:
     """The state of one check.
 
-    job: its name; begun: start of the check; said: messages about the Pods, logged if the check ends the wait
+    job: its name; begun: start of the check; messages: about the Pods, logged if the check ends the wait
     lists: the lists that were read
     """
 
@@ -30,7 +30,7 @@ class Check:
     pods: PodsSeen
     creation: Creation
     mounts: Mounts
-    said: list[Action] = field(default_factory=list)
+    messages: list[Action] = field(default_factory=list)
     lists: dict[Kind, Listed] = field(default_factory=dict)
     _has_asked: bool = False
 

@@ -192,7 +192,7 @@ class Follower:
             yield from check.asks(self._job, now)
         verdict = check.verdict(self._job, now)
         if verdict is not None:
-            yield from check.said if verdict.status != exit_codes.NOT_FINISHED else ()
+            yield from check.messages if verdict.status != exit_codes.NOT_FINISHED else ()
             yield from self._ending.begin(verdict, None, now)
             yield from self._ending.act(now)
 
@@ -210,7 +210,7 @@ class Follower:
         if self._check is not None and not self._ending.has_begun:
             yield from self._watches.answered(event.kind, now)
             if lists := self._check.take(event):
-                self._check.said += self._take_list(lists[Kind.PODS], now)
+                self._check.messages += self._take_list(lists[Kind.PODS], now)
                 yield from self._take_list(lists[Kind.JOB], now)
                 yield from self._wait_for_success(self._check, now)
             return
@@ -222,7 +222,7 @@ class Follower:
         """Turn a check into a wait if the Job has met its success criteria: it will end soon."""
         if self._succeeding.has_begun and not self._ending.has_begun:
             self._check = None
-            yield from check.said
+            yield from check.messages
             for listed in check.lists.values():
                 yield from self._watches.listed(listed.kind, listed.version, now)
 
@@ -296,5 +296,5 @@ class Follower:
         if self._settings.once:
             yield verdict
             return
-        yield from self._check.said if self._check is not None else ()
+        yield from self._check.messages if self._check is not None else ()
         yield from self._ending.begin(verdict, self._job if self._pods_begun else None, now)

@@ -41,7 +41,7 @@ class _Log:
     was_read: bool = False  # the log of this run of the container is complete
     attempts: int = 0
     pause: float = FIRST_PAUSE
-    said: set[str] = field(default_factory=set)
+    logged: set[str] = field(default_factory=set)
 
     @property
     def id(self) -> LogId:
@@ -180,8 +180,8 @@ class LogStreams:
         pause = SILENT_SECONDS / (ATTEMPTS - 1) if self.is_draining else log.pause
         log.resumes = now if log.ended and not log.complete else now + pause
         log.pause = min(2 * log.pause, LONGEST_PAUSE)
-        if event.answer is not None and words not in log.said:
-            log.said.add(words)
+        if event.answer is not None and words not in log.logged:
+            log.logged.add(words)
             yield Message(f"{log.title} is read on when it can be: {words}")
 
     def _end_text(self, log: _Log, now: float) -> Iterator[Action]:

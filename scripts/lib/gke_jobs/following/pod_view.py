@@ -118,8 +118,8 @@ def _words(pod: Json, phase: Phase, node: str, found: list[Container]) -> str:
 
 
 def _details(found: list[Container], claim: str) -> str:
-    said = [one_line(text_at(one.waiting, "message")) for one in found if _waiting(one) not in NORMAL]
-    message = next(filter(None, said), "")
+    messages = [one_line(text_at(one.waiting, "message")) for one in found if _waiting(one) not in NORMAL]
+    message = next(filter(None, messages), "")
     return f"{_because(message)}{remedy(message or claim)}"
 
 

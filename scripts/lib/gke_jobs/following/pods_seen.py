@@ -43,7 +43,7 @@ class PodRecord:
     missing: str = ""
     history: list[tuple[Phase, float]] = field(default_factory=list)
     stamps: dict[str, str] = field(default_factory=dict)
-    said: set[str] = field(default_factory=set)  # messages in this phase: those that alternate are logged once
+    logged: set[str] = field(default_factory=set)  # messages in this phase: those that alternate are logged once
     left_alone: float | None = None  # the time since which the program has ended and another container has not
 
 
@@ -161,7 +161,7 @@ class PodsSeen:
             pod = replace(pod, phase=Phase.STUCK, words=words, details=remedy(words))
         if record.pod.phase is not pod.phase:
             record.since = now
-            record.said.clear()
+            record.logged.clear()
             record.history.append((pod.phase, now))
         record.pod = pod
         if pod.phase is Phase.STUCK:
@@ -202,9 +202,9 @@ def _say(record: PodRecord, words: str, details: str = "", *, key: str = "") -> 
 
     key: identifies equal messages, by default `words`
     """
-    said = key or words.replace("ImagePullBackOff", "ErrImagePull")  # the same problem, between two tries
-    if said not in record.said:
-        record.said.add(said)
+    key = key or words.replace("ImagePullBackOff", "ErrImagePull")  # the same problem, between two tries
+    if key not in record.logged:
+        record.logged.add(key)
         is_warning = record.pod.phase in TROUBLE or bool(record.pod.disrupted)
         yield Message(f"{record.pod.title} {words}{details}", is_warning)
 
@@ -217,7 +217,7 @@ def _say_of_ends(record: PodRecord, now: float) -> Iterator[Action]:
     is_alone = pod.phase is Phase.RUNNING and any(one.exit_code is not None and not one.running for one in mains)
     if not (is_alone and _others(pod)):
         record.left_alone = None
-    elif record.left_alone is None and not any("although" in words for words in record.said):
+    elif record.left_alone is None and not any("although" in words for words in record.logged):
         record.left_alone = now
 
 

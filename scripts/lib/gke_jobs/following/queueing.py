@@ -23,7 +23,7 @@ class Queueing:
     def __init__(self) -> None:
         self.ask_at: float | None = None
         self._asked = 0
-        self._said: set[str] = set()  # each reason is logged once
+        self._logged: set[str] = set()  # each reason is logged once
         self._place = ""
 
     def act(self, job: Job, now: float) -> Iterator[Action]:
@@ -42,13 +42,13 @@ class Queueing:
         """Log new reasons; nothing if the Workload could not be read, as that right is optional."""
         if event.queued is None or job is None or self.ask_at is None:
             return
-        new = [reason for reason in kueue.reasons(event.queued) if reason not in self._said]
+        new = [reason for reason in kueue.reasons(event.queued) if reason not in self._logged]
         place = kueue.place(event.queued)
         if new or place != self._place:
-            self._said.update(new)
+            self._logged.update(new)
             self._place = place
-            if said := "; ".join(filter(None, [*new, place])):
-                yield Message(f"Kueue: {said}")
+            if text := "; ".join(filter(None, [*new, place])):
+                yield Message(f"Kueue: {text}")
 
 
 class Queues:

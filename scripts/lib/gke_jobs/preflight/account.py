@@ -19,12 +19,12 @@ REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 LOGIN = "on a worker: give the environment a service account; from a shell: gcloud auth login"
 
 
-def find(environ: Mapping[str, str], how: str, impersonated: str) -> accounts.Account:
-    """Return the account that reaches a GKE cluster. how: auto, adc or gcloud; impersonated: may be empty.
+def find(environ: Mapping[str, str], mode: str, impersonated: str) -> accounts.Account:
+    """Return the account that reaches a GKE cluster. mode: auto, adc or gcloud; impersonated: may be empty.
 
     NoAnswerError if the account comes from the metadata server and that does not answer
     """
-    return accounts.find(environ, how, impersonated, lambda: metadata.email(environ))
+    return accounts.find(environ, mode, impersonated, lambda: metadata.email(environ))
 
 
 def judge(found: accounts.Account, environ: Mapping[str, str], impersonated: str) -> Finding:

@@ -105,27 +105,27 @@ def _check_all(options: Any) -> Iterator[Finding]:
             if who.state == finding.FAILED:
                 return
             described = _describe(options, found_account.settings)
-        if said := Path(options.credentials).read_text(errors="replace").strip():
-            yield _no_credentials(said.splitlines()[-1].partition(": ")[2], options)
+        if output := Path(options.credentials).read_text(errors="replace").strip():
+            yield _no_credentials(output.splitlines()[-1].partition(": ")[2], options)
             return
     if not missing & {"kubectl", "plugin"}:
         role = Path(options.templates, "role.yaml") if "python" not in missing else None
         yield from Cluster(kubectl, namespace, made, described).check(role)
 
 
-def _no_credentials(said: str, options: Any) -> Finding:
+def _no_credentials(error: str, options: Any) -> Finding:
     """Return the finding for the error of get-credentials."""
     project = shlex.quote(options.project)
     fix = "correct this, then check again"
-    if "container.clusters.get" in said:
+    if "container.clusters.get" in error:
         fix = (
             "is this the right project? Else grant the role of templates/access/README.md, step 2, or: gcloud projects "
             f"add-iam-policy-binding {project} --member serviceAccount:ACCOUNT --role roles/container.clusterViewer "
             "--condition None"
         )
-    elif "gcloud container clusters list" in said:
+    elif "gcloud container clusters list" in error:
         fix = f"gcloud container clusters list --project {project} lists name and location of those that there are"
-    return failed("cluster", said, fix)
+    return failed("cluster", error, fix)
 
 
 def _describe(options: Any, settings: dict[str, str]) -> Json:

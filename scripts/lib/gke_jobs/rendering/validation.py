@@ -27,9 +27,9 @@ def validate_offline(document: dict[str, Json], version: str | None, places: Pla
     except kubernetes_validate.ValidationError as error:
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
         where = explain(f"{document['kind']}: {path}", places)
-        said = f"{path}: {error.message}, {document['kind']} of Kubernetes {error.version}"
+        problem = f"{path}: {error.message}, {document['kind']} of Kubernetes {error.version}"
         fix = f"correct the template or its values{': ' if where else ''}{where}"
-        raise RenderError(BAD_INPUT, f"the manifest is invalid: {said}, {fix}") from None
+        raise RenderError(BAD_INPUT, f"the manifest is invalid: {problem}, {fix}") from None
     except kubernetes_validate.SchemaNotFoundError as error:
         raise RenderError(BAD_INPUT, f"{error.message}, the manifest, correct apiVersion and kind") from None
     except (VersionNotSupportedError, IndexError, ValueError):

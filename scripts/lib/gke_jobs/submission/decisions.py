@@ -202,8 +202,8 @@ def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
     if facts.deleting:
         messages.append(f"Job {request.name} is being deleted: waiting until it is gone")
         return Decision(action=Wait(facts.uid), memory=memory, messages=messages)
-    action, said = _attach_or_replace(facts, request, was_there=facts.uid == memory.found)
-    return Decision(action=action, memory=memory, messages=messages + said)
+    action, more = _attach_or_replace(facts, request, was_there=facts.uid == memory.found)
+    return Decision(action=action, memory=memory, messages=messages + more)
 
 
 def created(uid: str, request: Request, namespace: str, memory: Memory) -> Decision:

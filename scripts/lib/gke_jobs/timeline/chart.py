@@ -70,11 +70,11 @@ def _row(pod: PodRun, number: int, spans: Sequence[Span], record: Record, top: i
     place = f"{pod.node}{', spot' if pod.spot else ''}" if pod.node else "no node"
     times = ", ".join(f"{WORDS[span.phase]} {took_text(span.seconds)}" for span in spans)
     name, result = cut(pod_title(pod), MOST_CHARACTERS + 16), cut(result_text(pod, record))
-    said = f"{name}, try {number}, {cut(place)}: {result}; {times}"
+    tooltip = f"{name}, try {number}, {cut(place)}: {result}; {times}"
     label = short_pod(pod.name) + (f" ({pod.index[:12]})" if pod.index else "")
     label += f" try {number}" if number > 1 else ""
     return (
-        f'<g><title>{said}</title><rect class="row" y="{top}" width="{LABEL + BARS + RESULT}" height="{ROW}"/>'
+        f'<g><title>{tooltip}</title><rect class="row" y="{top}" width="{LABEL + BARS + RESULT}" height="{ROW}"/>'
         f'<text x="4" y="{top + 13}">{cut(label, 28)}</text>'
         f'<text x="{LABEL + BARS + 8}" y="{top + 13}">{cut(result_text(pod, record), 24)}</text></g>'
     )

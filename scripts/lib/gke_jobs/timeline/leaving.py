@@ -37,12 +37,12 @@ def print_end(record: Record) -> None:
     from gke_jobs.timeline.text import text
 
     try:
-        said = f"{summary_line(record)}\n{text(record)}"
+        output = f"{summary_line(record)}\n{text(record)}"
         report("summary.json", json.dumps(summary(record)))
     except Exception as error:
         log(f"cannot make the timeline: {one_line(f'{type(error).__name__}: {error}')}", WARNING)
         return
-    sys.stderr.write(said)
+    sys.stderr.write(output)
     sys.stderr.flush()
 
 
