@@ -114,9 +114,9 @@ def state(job: Json) -> str:
 
 def _duration(job: Json, now: datetime) -> str:
     """Return for how long a Job has run since it first started. A suspended Job does not run."""
-    begun, conditions = parse_time(text_at(job, "status", "startTime")), true_conditions(job)
+    start, conditions = parse_time(text_at(job, "status", "startTime")), true_conditions(job)
     end = conditions.get("Complete") or conditions.get("Failed")
-    return duration(begun, parse_time(text_at(end, "lastTransitionTime")) or now) if begun else ""
+    return duration(start, parse_time(text_at(end, "lastTransitionTime")) or now) if start else ""
 
 
 def _phases(counts: Counter[Phase]) -> str:

@@ -20,12 +20,12 @@ ANSWER_SECONDS = 30.0  # for the lists to arrive, if the whole wait had already 
 class Check:
     """The state of one check.
 
-    job: its name; begun: start of the check; messages: about the Pods, logged if the check ends the wait
+    job: its name; start: of the check; messages: about the Pods, logged if the check ends the wait
     lists: the lists that were read
     """
 
     job: str
-    begun: float
+    start: float
     clocks: Clocks
     pods: PodsSeen
     creation: Creation
@@ -51,7 +51,7 @@ class Check:
 
     def gives_up_at(self) -> float | None:
         """Return when the timeout of the whole wait ends a check whose lists or Events do not arrive."""
-        return None if self.clocks.ends_at is None else max(self.clocks.ends_at, self.begun + ANSWER_SECONDS)
+        return None if self.clocks.ends_at is None else max(self.clocks.ends_at, self.start + ANSWER_SECONDS)
 
     def verdict(self, job: Job | None, now: float) -> Finish | None:
         """Return how the check of an unfinished Job ends, by a clock or with 75; None while data is missing."""

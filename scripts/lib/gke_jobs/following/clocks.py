@@ -50,7 +50,7 @@ class Clocks:
     """The clocks of one wait; `check` is called after each event and at `next_time`."""
 
     def __init__(self, job: str, limits: Limits, now: float, waited: Waited = NOT_WAITED) -> None:
-        self._job, self._limits, self._begun, self._waited = job, limits, now - waited.total, waited
+        self._job, self._limits, self._start, self._waited = job, limits, now - waited.total, waited
         self._logged_at = now
         self._waiting: float | None = None  # time since which the Pods have no node
         self._stuck: float | None = None  # time since which a Pod cannot be started, or none can be created
@@ -71,7 +71,7 @@ class Clocks:
     @property
     def ends_at(self) -> float | None:
         """The time at which the whole wait times out."""
-        return None if self._limits.timeout is None else self._begun + self._limits.timeout
+        return None if self._limits.timeout is None else self._start + self._limits.timeout
 
     def check(self, job: Job | None, pods: PodsSeen, creation: Creation, now: float) -> Iterator[Action]:
         """Yield a Finish if a limit has passed, or a progress message if it is due."""
@@ -85,7 +85,7 @@ class Clocks:
             since.append(creation.since)
         self._stuck = min(since) - self._waited.to_start if since else None
         self._alarms = []
-        if self._is_over(self._begun, limits.timeout, now):
+        if self._is_over(self._start, limits.timeout, now):
             yield _timeout(f"Job {self._job} is not finished: the time of --timeout is over")
         elif self._is_over(self._waiting, limits.schedule, now):
             because = creation.blocked.words if creation.blocked else pods.waiting_words()
@@ -107,7 +107,7 @@ class Clocks:
     def progress(self, pods: PodsSeen, now: float) -> str:
         """Return how long the wait has lasted, and the phases of the Pods."""
         counts = [f"{number} {phase.value}" for phase in SHOWN if (number := pods.count([phase]))]
-        return f"Job {self._job} is not finished after {now - self._begun:.0f} s; Pods: {', '.join(counts) or 'none'}"
+        return f"Job {self._job} is not finished after {now - self._start:.0f} s; Pods: {', '.join(counts) or 'none'}"
 
     def _is_over(self, since: float | None, limit: float | None, now: float) -> bool:
         if since is None or limit is None:
@@ -136,10 +136,10 @@ def _lack(job: Job | None, creation: Creation, *, has_pods: bool) -> str:
     return "lacks nodes for some of its Pods" if job and job.gang else "has no node"
 
 
-def _since(before: float | None, begun: float, *, is_so: bool) -> float | None:
+def _since(before: float | None, start: float, *, is_so: bool) -> float | None:
     if not is_so:
         return None
-    return begun if before is None else before
+    return start if before is None else before
 
 
 def _timeout(reason: str, *, unscheduled: bool = False) -> Finish:

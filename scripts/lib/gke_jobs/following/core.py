@@ -69,7 +69,7 @@ class Follower:
         self._check: Check | None = None
         if before is not None:
             self._check = Check(settings.job, now, self._clocks, self.pods, self._creation, self._mounts)
-        self._begun = self._over = False
+        self._has_started = self._over = False
         self._pods_begun = self._pods_listed = False
         self._succeeding = Succeeding(settings.job)
         self._ending = Ending(logs=self.logs, pods=self.pods, watches=self._watches)
@@ -120,7 +120,7 @@ class Follower:
         return CheckState.of_runs(self.pods.runs, logs=logs, results=results, log_bytes=self.logs.bytes)
 
     def _handle(self, event: Event, now: float) -> Iterator[Action]:
-        if not self._begun:
+        if not self._has_started:
             yield from self._begin(now)
         if isinstance(event, LogPiece):
             yield from self.logs.piece(event, now)
@@ -147,7 +147,7 @@ class Follower:
         yield from self._advance(now)
 
     def _begin(self, now: float) -> Iterator[Action]:
-        self._begun = True
+        self._has_started = True
         yield self._watches.begin(Kind.JOB, now)
         if self._uid:
             yield from self._begin_pods(now)

@@ -273,14 +273,14 @@ class LogStreams:
         """Whether there is nothing more to read."""
         return all(log.done for log in self._logs.values())
 
-    def _given_up_at(self, log: _Log, begun: float) -> float:
-        """Return when a log is given up if no more data comes. begun: when the Job ended."""
+    def _given_up_at(self, log: _Log, job_end: float) -> float:
+        """Return when a log is given up if no more data comes. job_end: when the Job ended."""
         if not log.is_open:
-            return begun + self._longest
+            return job_end + self._longest
         # A request without an answer for so long is not awaited: a node that does not answer must not delay the end.
-        is_dead = log.heard is None and begun - log.asked >= DRAIN_SECONDS
-        silent = log.asked if is_dead else max(log.asked, log.heard or begun, begun)
-        return min(begun + self._longest, silent + self._silent)
+        is_dead = log.heard is None and job_end - log.asked >= DRAIN_SECONDS
+        silent = log.asked if is_dead else max(log.asked, log.heard or job_end, job_end)
+        return min(job_end + self._longest, silent + self._silent)
 
     def _give_up(self, log: _Log, now: float) -> Iterator[Action]:
         if log.is_open:

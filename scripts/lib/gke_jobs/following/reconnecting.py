@@ -17,12 +17,12 @@ PASSING_SECONDS = 60.0  # in which permitted requests may be denied: an API serv
 class _Watched:
     """One list and its watch.
 
-    version: resourceVersion from which to continue, '' to list; retry: time of the next try, None during one; begun:
+    version: resourceVersion from which to continue, '' to list; retry: time of the next try, None during one; start:
     time of the last try; lost: time of the first failure; failures: their number; words: the message that was logged
     about them
     """
 
-    begun: float
+    start: float
     version: str = ""
     retry: float | None = None
     lost: float | None = None
@@ -51,13 +51,13 @@ class Reconnecting:
 
     def begin(self, kind: Kind, now: float) -> Action:
         """Start to list and watch, or list again."""
-        self._watched[kind] = _Watched(begun=now)
+        self._watched[kind] = _Watched(start=now)
         return List(kind)
 
     def listed(self, kind: Kind, version: str, now: float) -> Iterator[Action]:
         """Continue with a watch after a list."""
         yield from self.answered(kind, now)
-        self._watched[kind] = _Watched(version=version, begun=now)
+        self._watched[kind] = _Watched(version=version, start=now)
         yield Watch(kind, version)
 
     def seen(self, kind: Kind, version: str, now: float) -> None:
@@ -90,13 +90,13 @@ class Reconnecting:
         watched = self._watched[kind]
         if answer is None:
             yield from self.answered(kind, now)
-            watched.retry = now if now >= watched.begun + SHORT_WATCH else now + SHORT_WATCH
+            watched.retry = now if now >= watched.start + SHORT_WATCH else now + SHORT_WATCH
             return
         meaning = classify(answer)
         if meaning.verdict is Verdict.EXPIRED:
             self._heard = now
             watched.version = ""
-            watched.retry = now if now >= watched.begun + SHORT_WATCH else now + SHORT_WATCH
+            watched.retry = now if now >= watched.start + SHORT_WATCH else now + SHORT_WATCH
             return
         watched.lost = now if watched.lost is None else watched.lost
         patience = self._patience(kind, meaning.verdict)
@@ -129,7 +129,7 @@ class Reconnecting:
         """Start the watches again that are due."""
         for kind, watched in self._watched.items():
             if watched.retry is not None and watched.retry <= now:
-                watched.retry, watched.begun = None, now
+                watched.retry, watched.start = None, now
                 yield Watch(kind, watched.version) if watched.version else List(kind)
 
     def next_time(self) -> float | None:
