@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def compare_versions(image: str) -> None:
-    """Compare the Airflow of this Python with that of an environment. ScriptError where the minor version differs."""
+    """Compare the Airflow of this Python with that of an environment. ScriptError if the minor version differs."""
     try:
         ours = version("apache-airflow")
     except PackageNotFoundError:

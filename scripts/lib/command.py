@@ -39,7 +39,10 @@ CONFIG, INTERRUPTED = 78, 129  # as in exit_codes
 
 
 def main(name: str) -> int:
-    """Run a command; return its exit code. No exception reaches Python, whose own exit code 1 means that the Job failed."""
+    """Run a command; return its exit code.
+
+    No exception reaches Python, whose exit code would be 1, that of a failed Job.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # None if the descriptor is closed
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever the locale

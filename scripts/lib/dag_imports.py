@@ -28,8 +28,10 @@ def _module(path: Path, directory: Path) -> str:
 
 
 def _imports(path: Path, directory: Path, package: str) -> set[str]:
-    """Return the modules that a file may import: for `from a import b` both a and a.b. A file that is not valid Python counts
-    if it contains the name of the package."""
+    """Return the modules that a file may import: for `from a import b` both a and a.b.
+
+    A file that is not valid Python counts as importing the package if it contains its name.
+    """
     source = path.read_bytes()
     try:
         nodes = list(ast.walk(ast.parse(source)))

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# A kubeconfig for a cluster of GKE, kept for the next run of the same account.
+# Gets a kubeconfig for a GKE cluster, and caches it for later runs of the same account.
 
 readonly GCLOUD_SECONDS=120                        # for a call of gcloud; get-credentials --help names it
-readonly LOCK_SECONDS=$((2 * GCLOUD_SECONDS + 10)) # for another process that makes two
+readonly LOCK_SECONDS=$((2 * GCLOUD_SECONDS + 10)) # for another process, which makes two such calls
 
-# Puts into `command` the call of gcloud that writes the kubeconfig.
+# Sets: command, the call of gcloud that writes the kubeconfig.
 credentials::gcloud_command() {
   if [[ ${option[fleet_membership]} ]]; then
     command=(gcloud container fleet memberships get-credentials "${option[fleet_membership]}")
@@ -19,8 +19,8 @@ credentials::gcloud_command() {
     command+=(--impersonate-service-account "${option[impersonate_service_account]}")
 }
 
-# Sets: auth, adc or gcloud; state and entry, what is kept and where, as access/command.py says; settings, an environment
-# with which gcloud uses the same account.
+# Sets: auth, adc or gcloud; state and entry, of the cache, as documented in access/command.py; settings, environment
+# variables with which gcloud uses the same account.
 credentials::find_account() {
   local email=${option[impersonate_service_account]}
   : >"$scratch/began"
@@ -31,7 +31,7 @@ credentials::find_account() {
   settings=("${settings[@]:1}")
 }
 
-# Brings the entry up to date: one process does so, others that came meanwhile take what it got, an error as well.
+# Updates the cache entry. Only one process does so; others that wait for it use its result, also if it is an error.
 credentials::renew() {
   exec {lock}<"$entry"
   if type -P flock >/dev/null; then
@@ -44,7 +44,7 @@ credentials::renew() {
     if [[ $state == stale ]]; then
       credentials::get_kubeconfig || credentials::fail_for_all
       rm -f -- "$entry/gke_gcloud_auth_plugin_cache" "$entry/failed"
-      # The entry may be on another file system, and that may be full: then nothing is kept.
+      # The entry may be on another file system, which may be full: then nothing is cached.
       if ! { cp -- "$scratch/kubeconfig" "$entry/new" && mv -f -- "$entry/new" "$entry/kubeconfig"; } 2>/dev/null; then
         rm -f -- "$entry/new"
         entry=$scratch
@@ -52,26 +52,26 @@ credentials::renew() {
         return
       fi
     fi
-    # The plugin keeps neither application-default tokens nor one that gcloud reads from a file.
+    # The plugin caches neither application-default tokens nor a token that gcloud reads from a file.
     [[ $auth == adc || ${CLOUDSDK_AUTH_ACCESS_TOKEN_FILE-} ]] || credentials::keep_token || credentials::fail_for_all
     { : >"$entry/renewed"; } 2>/dev/null || true
   fi
   exec {lock}<&-
 }
 
-# Writes $scratch/kubeconfig. Where gcloud fails, $scratch/why says why, and `verdict` is that of explain-error.
+# Writes $scratch/kubeconfig. If gcloud fails, $scratch/why has the reason, and verdict is that of explain-error.
 credentials::get_kubeconfig() {
   local -x KUBECONFIG=$scratch/kubeconfig
   local what="cluster ${option[cluster]} in ${option[location]}"
   [[ ! ${option[fleet_membership]} ]] || what="fleet membership ${option[fleet_membership]}"
-  # gcloud refuses application-default credentials with a DNS endpoint, hence credentials::adopt_account.
+  # gcloud refuses application-default credentials with a DNS endpoint, so credentials::adopt_account sets them.
   gcloud::try "$GCLOUD_SECONDS" "get credentials for $what, project ${option[project]}" \
     env CLOUDSDK_CONTAINER_USE_APPLICATION_DEFAULT_CREDENTIALS=false "${settings[@]}" "${command[@]}" \
     2>"$scratch/why" || return
   credentials::adopt_account
 }
 
-# Has the auth plugin of the kubeconfig use the account.
+# Sets the arguments of the auth plugin in the kubeconfig, so that it uses the account.
 credentials::adopt_account() {
   local email=${option[impersonate_service_account]} arguments=()
   [[ $auth != adc ]] || arguments+=(--use_application_default_credentials)
@@ -79,7 +79,7 @@ credentials::adopt_account() {
   ((${#arguments[@]} == 0)) || "${COMMAND[@]}" plugin-arguments -- "$KUBECONFIG" "${arguments[@]}" || exit
 }
 
-# Ends the script for what gcloud has said.
+# Ends the script with the error of gcloud.
 credentials::fail() {
   cat -- "$scratch/why" >&2
   common::exit_for "$verdict"
@@ -90,7 +90,7 @@ credentials::fail_for_all() {
   credentials::fail
 }
 
-# Another process has just failed in the same.
+# Ends the script with the error of another process, which has just failed in the same step.
 credentials::fail_as_well() {
   local level=3 verdict why
   { read -r verdict && read -r why; } <"$entry/failed"
@@ -100,8 +100,8 @@ credentials::fail_as_well() {
   common::exit_for "$verdict"
 }
 
-# What a token costs, a call of gcloud, is paid once, and not by kubectl. Where this fails, kubectl will say why; 1 where
-# there is no answer.
+# Gets a token for the cache, so that only one call of gcloud is needed for it, and none by kubectl. Other errors are left
+# to kubectl, which reports them. Returns 1 if there is no answer.
 credentials::keep_token() {
   local status=0 level=3 said="cannot get a token: no answer from gke-gcloud-auth-plugin within $GCLOUD_SECONDS s: try again"
   KUBECONFIG=$entry/kubeconfig processes::start_within "$GCLOUD_SECONDS" gke-gcloud-auth-plugin \

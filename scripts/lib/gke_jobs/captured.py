@@ -1,4 +1,4 @@
-"""The results that a follower has seen, kept in a file, because Pods and Jobs may be removed before collect-job runs."""
+"""The results that a follower has seen, in a file, because Pods and Jobs may be removed before collect-job runs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read(file: Path) -> Captured:
 
 
 def whole_result(job: Job | None, results: list[PodResult]) -> str:
-    """Return the result of a complete Job as collect-job prints it; '' if a part of it was not seen or is no valid result."""
+    """Return the result of a complete Job as collect-job prints it; '' if a part was not seen or is invalid."""
     if job is None or job.state != "Complete" or len(results) < job.succeeded:
         return ""
     completions = job.completions if job.indexed else None

@@ -126,7 +126,7 @@ class Connection:
 
     def open(self, path: str, query: dict[str, str] | None = None, idle_seconds: float = ANSWER_SECONDS) -> Stream:
         """Send a GET request for a path. ApiError if the answer is an error, or nothing arrives for so many seconds."""
-        from gke_jobs.unix_http import HTTP_ERRORS, OK, Stream, unanswered  # takes 25 ms to load, and not every command needs it
+        from gke_jobs.unix_http import HTTP_ERRORS, OK, Stream, unanswered  # not always needed: 25 ms
 
         url = f"{path}?{urlencode(query)}" if query else path
         try:

@@ -1,4 +1,4 @@
-"""The table of errors: what the text or the status code of an error means, the words for it, and what to do."""
+"""The table of errors: the meaning of the text and the status code of an error, its message, and the advice."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from enum import Enum
 class Verdict(Enum):
     """What to do about an error."""
 
-    TRANSIENT = "transient"  # try again, for --unreachable-timeout; then 69
-    LOGIN = "login"  # authentication failed, which passes sometimes: try again for a short time; then 77
+    TRANSIENT = "transient"  # retry for --unreachable-timeout; then 69
+    LOGIN = "login"  # authentication failed, perhaps temporarily: retry for a short time; then 77
     DENIED = "denied"  # no Role with that verb: 77
-    QUOTA = "quota"  # a ResourceQuota is used up: try again, for --schedule-timeout
+    QUOTA = "quota"  # a ResourceQuota is used up: retry for --schedule-timeout
     REFUSED = "refused"  # the manifest is invalid, or a policy or webhook denies it: 65
-    EXISTS = "exists"  # an object of that name is there already
-    CONFLICT = "conflict"  # another object has that name, or it has changed meanwhile
+    EXISTS = "exists"  # an object of that name already exists
+    CONFLICT = "conflict"  # another object has that name, or the object has changed meanwhile
     ABSENT = "absent"  # no such object
     EXPIRED = "expired"  # the resourceVersion of a watch is too old: list again
     CONFIG = "config"  # a tool, the namespace, the certificate authority: 78
@@ -24,13 +24,13 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What an error means: by its status codes (empty: any; None: no server answered), and by what its text has."""
+    """The meaning of errors with these status codes (empty: any; None: no server answered) and a text that matches."""
 
     verdict: Verdict
     codes: frozenset[int | None] = frozenset()
     pattern: str
-    words: str  # {0} is the message, {1} ... are the groups of the pattern
-    advice: str  # likewise
+    words: str  # the message: {0} is the original one, {1} ... are the groups of the pattern
+    advice: str  # with the same placeholders
 
 
 def rule(verdict: Verdict, codes: str, pattern: str, words: str, advice: str) -> Rule:
@@ -49,21 +49,22 @@ WAIT = "this passes when the cluster, or what is on the way to it, works again"
 CORRECT = "correct the template or its values"
 POLICY = "change the template or its values, or ask who made the policy"
 
-# What the text of the API server begins with: a webhook, a policy or a load balancer may quote the words of another.
+# The beginning of a text of the API server. Patterns are anchored, because a webhook, a policy or a load balancer may
+# quote such a text.
 SERVER = r"\A(?:The request is invalid: )?(?:error when creating \"[^\"]*\": )?"
 OBJECT = SERVER + r"(?:object is being deleted: )?[\w./-]+ \"[^\"]*\" "
 FORBIDDEN = SERVER + r"[\w./-]+(?: \"[^\"]*\")? is forbidden: "
 POLICY_DENIES = r"ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request"
-# How the text begins of what kubectl, or kubectl proxy with 500 or 502, could not do itself.
+# The beginning of an error of kubectl itself, or of kubectl proxy with 500 or 502.
 CLIENT = r"\A(?:[Ee]rror: |Unable to connect to the server: )*(?:[A-Z][a-z]+ \"[^\"]*\": )?"
 PLUGIN = CLIENT + r"getting credentials: "
-# gcloud adds to this that one should log in, whatever the problem was.
+# gcloud adds advice to log in to this text, whatever the problem was.
 REFRESHING = (
     r"problem refreshing (?:your current )?auth tokens.{1,2000}(?:Max retries exceeded|[Tt]imed? ?out|"
     r"backend_error|internal_failure|server_error|temporarily_unavailable)"
 )
 
-# The first rule that fits counts. What has no rule is judged by its status code: `BY_CODE`.
+# The first rule that matches applies. Errors without a rule are classified by status code: `BY_CODE`.
 RULES = (
     # admission: a webhook may give any code or none
     rule(
@@ -151,7 +152,7 @@ RULES = (
         "the manifest was refused: it is not admitted: {0}",
         CORRECT,
     ),
-    # The API server tries once more what is too large for etcd, with the uid of the first time in the manifest.
+    # The API server retries a request that is too large for etcd, with the uid of the first try in the manifest.
     rule(
         Verdict.REFUSED,
         "422",
@@ -222,12 +223,12 @@ RULES = (
         "create it, or give another --namespace",
     ),
     rule(Verdict.ABSENT, "404", OBJECT + r"not found", "it is not there: {0}", "it was deleted, or its TTL removed it"),
-    # A 404 that names no object is that of a load balancer, or of an API server that has not all its APIs yet.
+    # A 404 that names no object comes from a load balancer, or from an API server that does not serve all its APIs yet.
     rule(Verdict.TRANSIENT, "404", r"", "the cluster did not answer as expected: {0}", WAIT),
     rule(Verdict.EXISTS, "409", OBJECT + r"already exists", "{0}", "choose another name, or delete it"),
     rule(Verdict.CONFLICT, "409", r"", "another object has that name, or it has changed: {0}", "try again"),
     rule(Verdict.EXPIRED, "410", r"", "the resourceVersion is too old: {0}", "list again"),
-    # what stands before the API server: a DNS endpoint, Connect gateway
+    # proxies in front of the API server: a DNS endpoint, Connect gateway
     rule(
         Verdict.DENIED,
         "403",
@@ -257,7 +258,7 @@ RULES = (
         "none 500",
         CLIENT + r"current-context must exist in order to minify|"
         r"\Adial tcp (?:127\.0\.0\.1|\[::1\]):8080: |\AThe connection to the server localhost:8080 was refused",
-        "no cluster is named and kubectl has no current context",  # that is where kubectl turns to then
+        "no cluster is named and kubectl has no current context",  # kubectl then connects to localhost:8080
         "give --project, --location and --cluster, or --context",
     ),
     rule(

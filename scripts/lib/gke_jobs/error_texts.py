@@ -2,8 +2,8 @@
 
 command.py explain-error --for WHAT --from kubectl|gcloud --file FILE [--places FILE]
 
-stderr: one line, `cannot WHAT: ...`; stdout: one word, what to do about it (error_rules.Verdict). --places FILE: what
-`render-job --places` has written, for the lines of the template that say the fields which the cluster refuses.
+stderr: one line, `cannot WHAT: ...`; stdout: one word, what to do about it (error_rules.Verdict). --places FILE: the
+output of `render-job --places`; it names the lines of the template that set the fields which the cluster refuses.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from gke_jobs.json_access import Json, text_at
 from gke_jobs.messages import WARNING, log
 from gke_jobs.plain_text import one_line
 
-READ_BYTES = 256 << 10  # of what a program wrote, of its begin and of its end
+READ_BYTES = 256 << 10  # read of the output of a program, at its beginning and at its end
 
-# kubectl prints the Status of the server with -v=4, not with -v=3: 1.37 as it is, 1.35 and older as `%s[{...}]`, none
-# for 422. It prints the message after that, so what looks like a Status there is a text of somebody else.
+# kubectl prints the Status of the server with -v=4, not with -v=3: 1.37 unchanged, 1.35 and older as `%s[{...}]`, no
+# version for 422. It prints the message after that, so a text there that looks like a Status is foreign.
 LOG_LINE = re.compile(r"[IWE]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [\w.-]+:\d+\] ")
 STATUS = re.compile(LOG_LINE.pattern + r"server response object: (?:%s\[)?(?=\{)")
 FINAL = re.compile(r"Error from server|error: |The (?:\S+ \"[^\"\n]*\"|request) is invalid: ")
 FROM_SERVER = re.compile(r"^Error from server(?: \(([^()\n]*)\))?: ", re.MULTILINE)  # a webhook chooses the reason
 INVALID = re.compile(r"\AThe (?:\S+ \"[^\"\n]*\"|request) is invalid: ")
 UNCONNECTED = re.compile(r"^Unable to connect to the server: ", re.MULTILINE)
-# The manifest was not looked at: what it is to be checked against was not to be had.
+# The manifest was not checked, because the schema could not be downloaded.
 VALIDATING = re.compile(r"\A.{0,400}?error validating data: failed to download openapi: ", re.DOTALL)
 GCLOUD_NOISE = re.compile(r"^(?:Fetching (?:cluster|Gateway)|WARNING: )[^\n]*\n?", re.MULTILINE)
 GCLOUD_SURFACE = re.compile(r"^ERROR: \(gcloud\.(\w+)", re.MULTILINE)
-STORAGE = re.compile(r"/storage/|pre-conditions you specified did not hold")  # it names no surface of gcloud
+STORAGE = re.compile(r"/storage/|pre-conditions you specified did not hold")  # these name no command group
 GCLOUD_CODE = re.compile(r"code=(\d{3})\b|HTTPError (\d{3})\b|not found: (404)\b")
 GCLOUD_STATUS = re.compile(
     r"^ERROR: \(gcloud[\w.-]*\) (NOT_FOUND|PERMISSION_DENIED|UNAUTHENTICATED|UNAVAILABLE): ", re.MULTILINE
@@ -42,7 +42,7 @@ STATUS_CODES = {"NOT_FOUND": 404, "PERMISSION_DENIED": 403, "UNAUTHENTICATED": 4
 
 
 def from_kubectl(stderr: str) -> Answer:
-    """Return the error that kubectl has ended with, a Status of the server where it prints one."""
+    """Return the error with which kubectl ended: the Status of the server if kubectl printed it."""
     status, text = _without_log(stderr)
     if text_at(status, "message"):
         return from_status(status)
@@ -52,7 +52,7 @@ def from_kubectl(stderr: str) -> Answer:
         return Answer(code=CODES.get(reason), reason=reason, message=text[server.end() :])
     if INVALID.match(text):
         return Answer(code=422, reason="Invalid", message=text)
-    if unconnected := UNCONNECTED.search(text):  # what is before it are the words of the plugin
+    if unconnected := UNCONNECTED.search(text):  # the text before it is from the credential plugin
         words = PLUGIN_LOG.sub("", text[: unconnected.start()])
         text = f"{text[unconnected.start() :]} {words}".strip()
     text = VALIDATING.sub("", text).partition("; if you choose to ignore these errors")[0]
@@ -60,7 +60,7 @@ def from_kubectl(stderr: str) -> Answer:
 
 
 def _without_log(stderr: str) -> tuple[dict[str, Json], str]:
-    """Return the Status that kubectl has logged, {} where there is none, and its other lines, without warnings."""
+    """Return the Status that kubectl has logged, {} if there is none, and its other lines without warnings."""
     status: dict[str, Json] = {}
     lines: list[str] = []
     position, final = 0, False
@@ -78,7 +78,7 @@ def _without_log(stderr: str) -> tuple[dict[str, Json], str]:
 
 
 def _json_at(text: str, position: int, end_of_line: int) -> tuple[Json, int]:
-    """Return the JSON at a position and where the line ends that it ends on."""
+    """Return the JSON at a position, and the end of the line on which the JSON ends."""
     try:
         found, position = json.JSONDecoder().raw_decode(text, position)
     except (ValueError, RecursionError):
@@ -87,7 +87,7 @@ def _json_at(text: str, position: int, end_of_line: int) -> tuple[Json, int]:
 
 
 def from_gcloud(stderr: str) -> Answer:
-    """Return the error that gcloud has ended with; the reason is a key of GCLOUD_RULES."""
+    """Return the error with which gcloud ended; its reason is a key of GCLOUD_RULES."""
     text = GCLOUD_NOISE.sub("", stderr).strip()
     surface = GCLOUD_SURFACE.search(text)
     code = GCLOUD_CODE.search(text)

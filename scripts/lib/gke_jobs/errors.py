@@ -1,4 +1,4 @@
-"""What an error of the API server, of kubectl, of its credential plugin or of gcloud means, and what to do."""
+"""Classifies errors of the API server, kubectl, its credential plugin and gcloud, and says what to do."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from gke_jobs.gcloud_error_rules import GCLOUD_RULES
 from gke_jobs.json_access import int_at, text_at
 from gke_jobs.plain_text import one_line
 
-BODY_BYTES = 64 << 10  # of an answer that is no Status
-CREDENTIALS = "getting credentials: "  # how kubectl begins when it is the credential plugin that has failed
+BODY_BYTES = 64 << 10  # limit of an answer that is no Status
+CREDENTIALS = "getting credentials: "  # the prefix of kubectl's message if the credential plugin failed
 PROXY_LINE = re.compile(r"^[IWEF]\d{4} [^\n]*proxy_server\.go:\d+\] [^\n]*\n?", re.MULTILINE)
-PLUGIN_LOG = re.compile(r"^F\d{4} [^\]\n]*\] ", re.MULTILINE)  # the number of a process is no status code
+PLUGIN_LOG = re.compile(r"^F\d{4} [^\]\n]*\] ", re.MULTILINE)  # its process id must not be read as a status code
 MARKUP = re.compile(r"<[^<>]*>")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An error as it came, not sanitized.
+    """An error as received, not sanitized.
 
-    code: HTTP status, None where no server answered; reason: of a Kubernetes Status, may be empty; message: text
+    code: HTTP status, None if no server answered; reason: of a Kubernetes Status, may be empty; message: text
     """
 
     code: int | None
@@ -34,7 +34,7 @@ class Answer:
 
 
 class ApiError(Exception):
-    """The API server, or what is on the way to it, did not give what was asked for."""
+    """The API server, or a proxy in between, did not fulfil a request."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.message)
@@ -43,7 +43,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Meaning:
-    """What an Answer means: the verdict, the words for it and the advice, each one sanitized line."""
+    """The meaning of an Answer: the verdict, the message and the advice, each one sanitized line."""
 
     verdict: Verdict
     words: str
@@ -53,7 +53,7 @@ class Meaning:
 def from_http(code: int, body: bytes, proxy_log: str = "") -> Answer:
     """Return the Answer of an HTTP response of kubectl proxy: a Status of the API server, or text of the proxy itself.
 
-    proxy_log: the end of what kubectl proxy wrote to stderr, where the credential plugin leaves its own words
+    proxy_log: the end of the stderr of kubectl proxy, which includes the messages of the credential plugin
     """
     try:
         status: Any = json.loads(body)
@@ -68,7 +68,7 @@ def from_http(code: int, body: bytes, proxy_log: str = "") -> Answer:
 
 
 def _plugin_words(proxy_log: str) -> str:
-    """Return what the plugin has written for the last request: before the line of kubectl proxy about it."""
+    """Return the messages of the plugin for the last request. They precede the line of kubectl proxy about it."""
     parts = [part.strip() for part in PROXY_LINE.split(PLUGIN_LOG.sub("", proxy_log))]
     return next((part for part in reversed(parts) if part), "")
 
@@ -83,7 +83,7 @@ def from_status(status: dict[str, Any], code: int | None = None) -> Answer:
     )
 
 
-CODES = {  # of a reason, where kubectl prints no code
+CODES = {  # by reason, for messages in which kubectl prints no code
     **{"Unauthorized": 401, "Forbidden": 403, "NotFound": 404, "MethodNotAllowed": 405, "AlreadyExists": 409},
     **{"Conflict": 409, "Gone": 410, "Expired": 410, "RequestEntityTooLarge": 413, "UnsupportedMediaType": 415},
     **{"Invalid": 422, "TooManyRequests": 429, "InternalError": 500, "ServiceUnavailable": 503, "Timeout": 504},
@@ -103,24 +103,24 @@ EXIT_CODES = {
     Verdict.USAGE: exit_codes.USAGE,
 }
 CREATING = re.compile(r"\A(?:The request is invalid: )?error when creating \"[^\"]*\": ")
-HINTS = re.compile(  # of gcloud; the advice says it better
+HINTS = re.compile(  # hints of gcloud, which the advice replaces
     r"\n(?:Please run:\s+\$ gcloud |If you would like to report this issue|To set your project, run:|"
     r"To search the help text of gcloud|Usage: gcloud ).*",
     re.DOTALL,
 )
 SUBJECT = re.compile(r"\A[\w./-]+(?: \"[^\"]*\")? is forbidden: ")
-NO_PODS = (  # what the message of an Event FailedCreate begins with, and the code that it had
+NO_PODS = (  # the beginnings of the message of an Event FailedCreate, and the code of each
     (re.compile(r"Internal error occurred: "), 500),
     (re.compile(r"[\w./-]+(?: \"[^\"]*\")? is forbidden: "), 403),
     (re.compile(r"(?:The )?[\w./-]+ \"[^\"]*\" is invalid: "), 422),
 )
-LOGIN_SECONDS = 10.0  # a failure to log in passes sometimes: a metadata server, or a credential plugin, that fails once
-MESSAGE_CHARACTERS = 20_000  # of a message are looked at
+LOGIN_SECONDS = 10.0  # for retries of a failed login: a metadata server or a credential plugin may fail once
+MESSAGE_CHARACTERS = 20_000  # of a message are examined
 PLACE = re.compile(r"\{(\d)\}")
 
 
 def classify(answer: Answer) -> Meaning:
-    """Return what an error means."""
+    """Return the meaning of an error."""
     text = answer.message[:MESSAGE_CHARACTERS]
     code = answer.code if answer.code is not None else CODES.get(answer.reason)
     rules = GCLOUD_RULES.get(answer.reason, ()) if answer.reason.startswith("gcloud ") else RULES
@@ -138,7 +138,7 @@ def _by_code(code: int | None) -> Verdict:
 
 
 def _meaning(verdict: Verdict, words: str, advice: str, text: str, groups: tuple[str | None, ...]) -> Meaning:
-    if "<html" in text.lower():  # of a load balancer
+    if "<html" in text.lower():  # an answer of a load balancer
         text = MARKUP.sub(" ", text)
     text = HINTS.sub("", CREATING.sub("", text))
     message = one_line(SUBJECT.sub("", text) if verdict is Verdict.DENIED else text) or "no answer"
@@ -155,11 +155,11 @@ def cause_of_no_pods(message: str) -> Meaning:
 
 
 def sentence(meaning: Meaning) -> str:
-    """Return words and advice as the rest of `cannot WHAT: `."""
+    """Return message and advice, to follow `cannot WHAT: `."""
     joint = "; " if ": " in meaning.words else ": "
     return f"{meaning.words}{joint}{meaning.advice}"
 
 
 def exit_code(verdict: Verdict) -> int:
-    """Return the exit code of a script that ends by an error."""
+    """Return the exit code of a script that ends with this error."""
     return EXIT_CODES[verdict]

@@ -1,4 +1,4 @@
-"""Reads the Events of one object. Who may create Events decides how many there are, and how big."""
+"""Reads the Events of one object, with limits: anybody who can create Events determines their number and size."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ PAGE_BYTES = 2 << 20
 
 
 def read_events(connection: Connection, namespace: str, selector: str, seconds: float) -> tuple[list[Json], bool]:
-    """Return Events in the order of their names, and whether there are more. ApiError where there are none to be had.
+    """Return Events in the order of their names, and whether there are more. ApiError if they cannot be read.
 
-    selector: of fields; seconds: for one page, and until no other is asked for
+    selector: field selector; seconds: limit of one page, and after which no further page is requested
     """
     query = {"fieldSelector": selector, "limit": str(PAGE)}
     deadline, found = time.monotonic() + seconds / 2, list[Json]()

@@ -1,4 +1,4 @@
-"""When an Event of Kubernetes was last seen."""
+"""The time at which an Event of Kubernetes was last seen."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from gke_jobs.json_access import Json, text_at
 from gke_jobs.plain_text import parse_time
 
 BEGINNING = datetime.min.replace(tzinfo=timezone.utc)
-CLOCKS_DIFFER = timedelta(minutes=5)  # by that at most
+CLOCKS_DIFFER = timedelta(minutes=5)  # the maximum difference
 
 
 def last_seen(event: Json) -> datetime:
-    """Return when the Event was last seen; the fields for that depend on who made it. BEGINNING when none says."""
+    """Return when the Event was last seen; the field depends on its source. BEGINNING if no field has a time."""
     return next(_times(event), BEGINNING)
 
 
 def is_in_future(event: Json, now: datetime) -> bool:
-    """Whether the Event has a time that nobody can have seen: it is forged, and would be newer than any other."""
+    """Whether the time of the Event is in the future: it is forged, and would be newer than any other."""
     return any(time > now + CLOCKS_DIFFER for time in _times(event))
 
 

@@ -12,4 +12,4 @@ NOT_FINISHED = 75
 DENIED = 77
 CONFIG = 78
 TIMEOUT = 124
-INTERRUPTED = 129  # what ends a run as a hangup does: its output is closed, a stage of it ended without a verdict
+INTERRUPTED = 129  # like a hangup: the output is closed, or a stage ended without a verdict

@@ -1,4 +1,4 @@
-"""The table of errors of gcloud, as error_rules.py has it for the API server."""
+"""The table of errors of gcloud; error_rules.py has that of the API server."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The Jobs of the toolkit, with the task that each runs for.
+"""Lists the Jobs of the toolkit, each with its task.
 
 command.py job-list CONNECTION (--namespace NAME | --all-namespaces) [--dag-id ID] [--state STATE]
                     [--older-than SECONDS] [--newer-than SECONDS] [--json] [--watch]
                     [--unreachable-timeout SECONDS] -- PROXY
-prints a table, or one line with a JSON list of objects; with --watch again when a row changes, comes or goes, and each
-minute for the ages, until it is stopped.
+stdout: a table, or one line with a JSON list of objects. With --watch it is printed again when a row changes, appears
+or disappears, and each minute for the ages, until the command is stopped.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from gke_jobs.plain_text import json_line, one_line
 from gke_jobs.reads import UNREACHABLE_SECONDS, Reader
 
 Found = Iterable[tuple[Json, Sequence[Phase]]]  # Jobs, each with the phases of its Pods
-CLEAR = "\x1b[H\x1b[2J"  # a terminal, from its first line on
-CLOCKS = ("age", "duration")  # of a description: what changes by itself
-AGE_SECONDS = 60.0  # after which a list is printed again when nothing but these has changed
+CLEAR = "\x1b[H\x1b[2J"  # clears a terminal and moves the cursor to its first line
+CLOCKS = ("age", "duration")  # fields of a description that change with time
+AGE_SECONDS = 60.0  # after which a list is printed again if only these have changed
 
 
 def main() -> int:
@@ -93,7 +93,7 @@ def _job_uid(pod: Json) -> str:
 
 
 def described(found: Found, options: Any, now: datetime) -> list[dict[str, str]]:
-    """Return the descriptions of the Jobs that the filters let pass, the oldest first."""
+    """Return the descriptions of the Jobs that match the filters, oldest first."""
     filters = _filters(options)
     jobs = sorted(found, key=lambda one: text_at(one[0], "metadata", "creationTimestamp"))
     return [describe(job, now, phases) for job, phases in jobs if filters.match(job, now)]
@@ -104,7 +104,7 @@ def _text(jobs: list[dict[str, str]], options: Any) -> str:
 
 
 def _watch(connection: Connection, options: Any) -> int:
-    from gke_jobs.following.listing import watch  # which needs threads
+    from gke_jobs.following.listing import watch  # needed only to watch: it uses threads
 
     lists = Lists()
     is_first = True
@@ -130,14 +130,14 @@ def _watch(connection: Connection, options: Any) -> int:
 
 
 def seconds_to_change(found: Found, options: Any, now: datetime) -> float:
-    """Return when a Job comes or goes because of its age alone."""
+    """Return after how many seconds a Job appears or disappears only because of its age."""
     filters = _filters(options)
     times = (filters.seconds_to_change(job, now) for job, _ in found)
     return min((seconds for seconds in times if seconds is not None), default=AGE_SECONDS)
 
 
 class Lists:
-    """Which lists are to be printed. refresh_at: when one is of which nothing but the ages has changed."""
+    """Decides which lists are printed. refresh_at: when a list is printed in which only the ages have changed."""
 
     def __init__(self) -> None:
         self.refresh_at = 0.0

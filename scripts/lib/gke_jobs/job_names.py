@@ -1,7 +1,7 @@
-"""Prints which Jobs a list of `list-jobs --json` names: NAME NAMESPACE UID, a line a Job.
+"""Prints the Jobs in a list of `list-jobs --json`: NAME NAMESPACE UID, one line for each Job.
 
-command.py job-names FILE. Each word is checked, for it becomes part of a command; what is no Job of Kubernetes is said
-and passed over. Exit code 65 for what is no such list.
+command.py job-names FILE. Each word is checked, because it becomes part of a command. Entries that are no valid Job are
+logged and skipped. Exit code 65 if the file is no such list.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gke_jobs.plain_text import is_name, one_line
 
 
 def checked_names(listed: Json) -> list[str]:
-    """Return `NAME NAMESPACE UID` for each Job of a list; ValueError for what is no such list. Logs what is no Job."""
+    """Return `NAME NAMESPACE UID` for each Job of a list; log other entries. ValueError if it is no such list."""
     if not isinstance(listed, list):
         raise ValueError("no list")
     lines = []

@@ -1,4 +1,4 @@
-"""Finds the Job of a task instance of Airflow by its annotations, for labels cannot hold every id.
+"""Finds the Job of a task instance of Airflow by its annotations, because labels cannot hold every id.
 
 command.py job-of-task CONNECTION --namespace NAME --dag-id ID --run-id ID --task-id ID [--map-index NUMBER]
                        [--unreachable-timeout SECONDS] -- PROXY
@@ -52,7 +52,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
 
 
 def _words(options: argparse.Namespace) -> tuple[str, str]:
-    """Return the task in words, and the command that lists the Jobs of its DAG."""
+    """Return the task as text, and the command that lists the Jobs of its DAG."""
     dag, task, run = map(one_line, (options.dag_id, options.task_id, options.run_id))
     cluster = os.environ.get("GKE_JOB_CLUSTER_OPTIONS", "")  # set by scripts/lib/bash/cluster.bash, quoted
     command = f"list-jobs{cluster} {shlex.join(['--namespace', options.namespace, f'--dag-id={dag}'])}"
@@ -60,7 +60,7 @@ def _words(options: argparse.Namespace) -> tuple[str, str]:
 
 
 def of_task(jobs: Iterable[Json], wanted: dict[str, str]) -> list[Json]:
-    """Return the Jobs whose annotations are the wanted ones, whatever their map index."""
+    """Return the Jobs with these annotations and any map index."""
     return [
         job
         for job in jobs
@@ -71,7 +71,7 @@ def of_task(jobs: Iterable[Json], wanted: dict[str, str]) -> list[Json]:
 
 
 def newest(jobs: list[Json], map_index: str, words: tuple[str, str]) -> Json:
-    """Return the Job that was created last. ScriptError where there is none; '' takes a task that is not mapped."""
+    """Return the Job that was created last. ScriptError if there is none. '' is for a task that is not mapped."""
     task, command = words
     found = [job for job in jobs if _annotation(job, labels.MAP_INDEX) == (map_index or NOT_MAPPED)]
     if not found and jobs:

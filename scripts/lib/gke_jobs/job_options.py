@@ -1,4 +1,4 @@
-"""The options of a command about one Job, and the Job."""
+"""Parses the options of a command about one Job, and reads the Job."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from gke_jobs.reads import UNREACHABLE_SECONDS, Reader
 
 @dataclass(frozen=True, kw_only=True)
 class JobOptions:
-    """Which Job, over which connection; `others` has what the command added."""
+    """The Job and the connection; `others` has the options that the command added."""
 
     connection: Connection
     namespace: str
     job: str
-    uid: str  # '' for whichever has the name
+    uid: str  # '' for any Job with the name
     reader: Reader
     others: Any
 
@@ -36,7 +36,7 @@ class _Parser(argparse.ArgumentParser):
 def parse_job_options(
     argv: Sequence[str], add: Callable[[argparse.ArgumentParser], None] = lambda parser: None
 ) -> JobOptions:
-    """Return the options after the name of the command. ScriptError for a wrong one."""
+    """Return the options after the name of the command. ScriptError for an invalid option."""
     connection, words = take_connection(argv)
     parser = _Parser(allow_abbrev=False, add_help=False)
     parser.add_argument("--namespace", required=True)
@@ -61,7 +61,7 @@ def parse_job_options(
 
 
 def find_job(options: JobOptions, purpose: str) -> Json:
-    """Return the Job. ScriptError when there is none, or another has its name."""
+    """Return the Job. ScriptError if it does not exist, or another Job has its name."""
     job = options.reader.get(purpose, jobs_path(options.namespace, options.job))
     if job is None:
         die(exit_codes.CONFIG, not_found(options.job, options.namespace))

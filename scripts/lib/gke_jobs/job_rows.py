@@ -1,4 +1,4 @@
-"""What list-jobs shows of a Job: its description, whether filters let it pass, and the table."""
+"""The output of list-jobs: the description of a Job, the filters, and the table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gke_jobs.plain_text import duration, one_line, parse_time
 from gke_jobs.text_width import columns, cut, padded
 
 STATES = ("Pending", "Running", "Suspended", "Deleting", "Complete", "Failed")
-COLUMNS = {  # those of the table, and what they show of a description
+COLUMNS = {  # the columns of the table, each with its field of a description
     "NAMESPACE": "namespace",
     "JOB": "job",
     "STATE": "state",
@@ -25,11 +25,11 @@ COLUMNS = {  # those of the table, and what they show of a description
     "GPU": "gpu",
     "PROFILE": "profile",
 }
-WIDEST = 50  # columns of a terminal that a cell has
+WIDEST = 50  # the maximum width of a cell, in columns of a terminal
 POOLS = ("cloud.google.com/gke-nodepool", "cloud.google.com/compute-class")  # labels of nodes
-GPU_TYPES = ("cloud.google.com/gke-accelerator", "cloud.google.com/gke-tpu-accelerator")  # likewise
+GPU_TYPES = ("cloud.google.com/gke-accelerator", "cloud.google.com/gke-tpu-accelerator")  # labels of nodes
 GPUS = ("nvidia.com/gpu", "amd.com/gpu", "google.com/tpu")  # resources
-OWNER = {  # as identity.Run has them
+OWNER = {  # the names in identity.Run
     "environment": labels.AIRFLOW_ENVIRONMENT,
     "dag_id": labels.DAG_ID,
     "task_id": labels.TASK_ID,
@@ -41,7 +41,7 @@ OWNER = {  # as identity.Run has them
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Which Jobs are shown; ages in seconds, '' and None for all of them."""
+    """The filters of the list. Ages are in seconds; '' and None do not filter."""
 
     dag_id: str = ""
     state: str = ""
@@ -49,7 +49,7 @@ class Filters:
     newer_than: int | None = None
 
     def match(self, job: Json, now: datetime) -> bool:
-        """Whether a Job is one of them. A Job without a time is neither old nor new."""
+        """Whether a Job matches. A Job without a time is neither old nor new."""
         if not self._match_others(job):
             return False
         if self.older_than is None and self.newer_than is None:
@@ -59,7 +59,7 @@ class Filters:
         return is_older and (self.newer_than is None or (age is not None and age < self.newer_than))
 
     def seconds_to_change(self, job: Json, now: datetime) -> float | None:
-        """Return when the age alone makes a Job one of them, or no longer one; None for never."""
+        """Return after how many seconds a Job starts or ceases to match only because of its age; None for never."""
         age = _age(job, now) if self._match_others(job) else None
         if age is None:
             return None
@@ -78,7 +78,7 @@ def _age(job: Json, now: datetime) -> float | None:
 
 
 def describe(job: Json, now: datetime, phases: Iterable[Phase] = ()) -> dict[str, str]:
-    """Return the description of one Job, all of it text as it is in the Job, '' for what it lacks.
+    """Return the description of one Job. All values are text, unchanged from the Job; '' if it lacks one.
 
     phases: of its Pods
     """
@@ -113,10 +113,10 @@ def state(job: Json) -> str:
 
 
 def _duration(job: Json, now: datetime) -> str:
-    """Return for how long a Job has run, since it was first started: a suspended one does not run."""
-    begun, conditions = parse_time(text_at(job, "status", "startTime")), true_conditions(job)
+    """Return for how long a Job has run since it first started. A suspended Job does not run."""
+    start, conditions = parse_time(text_at(job, "status", "startTime")), true_conditions(job)
     end = conditions.get("Complete") or conditions.get("Failed")
-    return duration(begun, parse_time(text_at(end, "lastTransitionTime")) or now) if begun else ""
+    return duration(start, parse_time(text_at(end, "lastTransitionTime")) or now) if start else ""
 
 
 def _phases(counts: Counter[Phase]) -> str:
@@ -126,7 +126,7 @@ def _phases(counts: Counter[Phase]) -> str:
 
 
 def _gpu(pod: Json) -> str:
-    """Return how many GPUs or TPU chips a Pod asks for, and their type where it names one."""
+    """Return the number of GPUs or TPU chips that a Pod requests, and their type if it names one."""
     for resource in GPUS:
         if number := sum(count_at(one, "resources", "limits", resource) for one in list_at(pod, "containers")):
             return f"{number} {_first(dict_at(pod, 'nodeSelector'), GPU_TYPES) or resource}"
@@ -138,7 +138,7 @@ def _first(selector: Json, names: Sequence[str]) -> str:
 
 
 def owner(job: dict[str, str]) -> str:
-    """Return the task instance of a described Job as text, `by hand` where there is none."""
+    """Return the task instance of a described Job as text, `by hand` if there is none."""
     if not job["dag_id"]:
         return "by hand"
     index = "" if job["map_index"] in ("-1", "") else f"[{job['map_index']}]"
@@ -147,7 +147,7 @@ def owner(job: dict[str, str]) -> str:
 
 
 def table(jobs: Iterable[dict[str, str]], *, namespaces: bool = False) -> str:
-    """Return described Jobs as lines of text. namespaces: with that of each."""
+    """Return described Jobs as lines of text. namespaces: whether to include the namespace of each."""
     heads = list(COLUMNS)[0 if namespaces else 1 :]
     rows = [(*heads, "TASK")]
     rows += [tuple(map(one_line, (*(job[COLUMNS[head]] for head in heads), owner(job)))) for job in jobs]
@@ -157,9 +157,9 @@ def table(jobs: Iterable[dict[str, str]], *, namespaces: bool = False) -> str:
 
 
 def fitted(table_text: str, width: int, lines: int) -> str:
-    """Return a table that fits a terminal: its heading, as many of the newest Jobs as there is room for, cut lines."""
+    """Return a table that fits a terminal: its heading and as many of the newest Jobs as fit, with lines cut."""
     heading, *rows = table_text.splitlines()
-    room = max(1, lines - 2)  # the heading, and where the cursor is
+    room = max(1, lines - 2)  # one line for the heading, and one for the cursor
     if len(rows) > room:
         hidden = len(rows) - room + 1
         rows = [f"({hidden} older Jobs are not shown)", *rows[hidden:]]

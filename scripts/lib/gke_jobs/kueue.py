@@ -1,7 +1,7 @@
-"""Why a Job waits in a queue of Kueue, from its Workload; and its place there, from Kueue's visibility API.
+"""Reads why a Job waits in a queue of Kueue, from its Workload, and its position, from Kueue's visibility API.
 
-Both are rights that a Role may leave out, and parts of a cluster that may not be there. The place is as Kueue tells it:
-which Workload is admitted next depends on quota, cohorts and strategy as well, and is not computed here.
+A Role may lack both rights, and a cluster may lack both APIs. The position is that of Kueue: which Workload is admitted
+next also depends on quota, cohorts and strategy, and is not computed here.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from gke_jobs.plain_text import is_name, one_line
 VERSION, OLD_VERSION = "v1beta2", "v1beta1"  # of both API groups, since and before Kueue 0.15
 NOT_FOUND = 404
 JOB_UID = "kueue.x-k8s.io/job-uid"  # label of a Workload
-CHUNK = 100  # Jobs whose Workloads are asked for at once: a URL may have 8 KiB
-MOST_WAITING = "1000"  # Workloads of one queue, among which its place is looked for; Kueue's own default
+CHUNK = 100  # Jobs whose Workloads are read in one request: a URL may have 8 KiB
+MOST_WAITING = "1000"  # Workloads of one queue that are searched for the position; Kueue's own default
 
 
 @dataclass(frozen=True, kw_only=True)
 class Queued:
-    """What was read of a Job in a queue.
+    """The state of a Job in a queue.
 
-    workload: {} where there is none, None where the cluster has no such thing as a Workload
-    places: how many others are before it in the LocalQueue and in the ClusterQueue, None where that is not known
+    workload: {} if there is none, None if the cluster has no Workload API
+    places: how many others precede it in the LocalQueue and in the ClusterQueue, None if that is not known
     """
 
     workload: Json
@@ -36,13 +36,13 @@ class Queued:
 
 
 def queue_of(job: Json) -> str:
-    """Return the queue in which a suspended Job waits, '' for a Job that does not."""
+    """Return the queue in which a suspended Job waits, '' for any other Job."""
     queue = text_at(dict_at(job, "metadata", "labels"), QUEUE)
     return queue if "Suspended" in true_conditions(job) else ""
 
 
 def read(connection: Connection, namespace: str, uid: str, queue: str, seconds: float) -> Queued:
-    """Return what there is about the Job with this uid. ApiError when its Workload cannot be read."""
+    """Return the state of the Job with this uid. ApiError if its Workload cannot be read."""
     query = {"labelSelector": f"{JOB_UID}={uid}"}
     place = f"namespaces/{quote(namespace, safe='')}"
     try:
@@ -64,9 +64,9 @@ def read(connection: Connection, namespace: str, uid: str, queue: str, seconds: 
 
 
 def read_all(connection: Connection, namespace: str, uids: Sequence[str], seconds: float) -> dict[str, Json] | None:
-    """Return the Workloads of Jobs by the uids of these; None where the cluster has no such thing.
+    """Return the Workloads of Jobs by uid of the Job; None if the cluster has no Workload API.
 
-    ApiError when they cannot be read. seconds: for each CHUNK of the Jobs
+    ApiError if they cannot be read. seconds: limit for each CHUNK of the Jobs
     """
     path = f"namespaces/{quote(namespace, safe='')}/workloads"
     found: list[Json] = []
@@ -105,7 +105,7 @@ def _places(waiting: Json, name: str) -> tuple[int, int] | None:
 
 
 def reasons(queued: Queued) -> list[str]:
-    """Return why the Job waits, as lines of text, what is true now first."""
+    """Return why the Job waits, as lines of text, present reasons first."""
     if queued.workload is None:
         return ["the cluster has no Workloads of Kueue: is it installed?"]
     if not queued.workload:
@@ -114,7 +114,7 @@ def reasons(queued: Queued) -> list[str]:
 
 
 def place(queued: Queued) -> str:
-    """Return where the Job stands in the queues, '' where that is not known."""
+    """Return the position of the Job in the queues as text, '' if that is not known."""
     if queued.places is None:
         return ""
     local, cluster = queued.places
@@ -141,12 +141,12 @@ def _pending(workload: Json) -> Iterator[str]:
 
 
 def _evicted(workload: Json) -> Iterator[str]:
-    """Yield why it was stopped. Where that was a preemption, both conditions have the same message."""
+    """Yield why the Job was stopped. After a preemption both conditions have the same message."""
     conditions = true_conditions(workload)
-    said = ""
+    previous = ""
     for kind in ("Evicted", "Preempted"):
         condition = conditions.get(kind)
         reason, message = one_line(text_at(condition, "reason")), one_line(text_at(condition, "message"))
-        if condition and message != said:
+        if condition and message != previous:
             yield f"{kind.lower()} ({reason}): {message}"
-        said = message
+        previous = message

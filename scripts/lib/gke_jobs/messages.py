@@ -1,4 +1,4 @@
-"""Messages for people on stderr, in the name of the script that runs."""
+"""Messages for users on stderr, in the name of the running script."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from gke_jobs.report import report
 
-# The caller gives each message a level in its log: the prefix that sd-daemon(3) describes.
+# Prefixes of sd-daemon(3), by which the caller assigns a level to each message in its log.
 HAS_LEVELS = bool(os.environ.get("GKE_JOB_LEVELS"))
 ERROR, WARNING = ("<3>", "<4>") if HAS_LEVELS else ("", "")
 PROGRAM = os.environ.get("GKE_JOB_PROGRAM", "gke-job")  # set by scripts/lib/bash/common.bash
@@ -24,26 +24,26 @@ class ScriptError(Exception):
 
 
 def log(message: str, level: str = "") -> None:
-    """Write one line to stderr. The caller has sanitized what comes from outside.
+    """Write one line to stderr. The caller has sanitized foreign text.
 
-    Never fails: what has to be done must not depend on anybody reading the message.
+    It never fails: no action may depend on a reader of the message.
     """
     with suppress(OSError):
         log_or_fail(message, level)
 
 
 def log_or_fail(message: str, level: str = "") -> None:
-    """Do the same; OSError where nobody reads any more, or the disk that takes the messages is full."""
+    """Do the same as `log`; OSError if the reader has gone or the disk is full."""
     report("reason", message)
     sys.stderr.write(f"{level}{PROGRAM}: {message}\n")
     sys.stderr.flush()
 
 
 def not_found(job: str, namespace: str) -> str:
-    """Return what to say of a Job that is not there."""
+    """Return the message for a Job that does not exist."""
     return f'jobs.batch "{job}" not found in namespace {namespace}; see: kubectl get jobs --all-namespaces'
 
 
 def die(status: int, message: str) -> NoReturn:
-    """End the command."""
+    """End the command with an exit code and a message."""
     raise ScriptError(status, message)

@@ -1,4 +1,4 @@
-"""What every command that reads from the cluster is started with, by `ask` of cluster.bash.
+"""The first options of every command that reads from the cluster, which `ask` of cluster.bash passes.
 
 command.py NAME --socket FILE --proxy-log FILE ARGUMENT... -- PROXY-COMMAND...
 """
@@ -16,7 +16,7 @@ BEGIN = ("--socket", "--proxy-log")
 
 
 def take_connection(argv: Sequence[str]) -> tuple[Connection, list[str]]:
-    """Return the connection and the arguments that are left. ScriptError for a call that is not as above."""
+    """Return the connection and the remaining arguments. ScriptError if the call is not as above."""
     words = list(argv)
     end = words.index("--") if "--" in words else len(words)
     if (words[0:1] + words[2:3]) != list(BEGIN) or end < 4 or end + 1 >= len(words):

@@ -1,7 +1,7 @@
-"""What comes from a cluster or a container, made fit for a task log: the one place where foreign text is cleaned.
+"""The sanitizer: makes text of a cluster or a container safe for a task log. No other module does that.
 
-Nothing that went through here can move a cursor, hide or turn around text, begin a line, or open or close a group of
-Airflow's log view. Letters of any language stay readable.
+Sanitized text cannot move a cursor, hide or reverse text, begin a line, or open or close a group of Airflow's log
+view. Letters of any language stay readable.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ LINE_LIMIT = 1024  # characters; also what Kubernetes allows the message of an e
 COLOURS = re.compile(r"\x1b\[[0-9;:]*m")  # SGR
 RESET = "\x1b[0m"
 ENDS_PLAIN = re.compile(r"\x1b\[0*m\Z")
-# Control characters, and what is one to a browser or a terminal: separators of lines, marks for the direction of
-# text. Tab is none. The last range stands for a byte that is no UTF-8 and is a C1 control character in other encodings.
+# Control characters, and characters that act as such in a browser or a terminal: line separators, marks for the
+# direction of text. Tab is allowed. The last range represents bytes that are no UTF-8 and are C1 control characters in
+# other encodings.
 CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udc9f]")
-# Airflow 3 takes ::group:: and ::endgroup:: for marks anywhere in a line, after it has taken the colours out. Airflow 2
-# takes ##[group] for one as well.
+# Airflow 3 interprets ::group:: and ::endgroup:: anywhere in a line, after it has removed colours. Airflow 2 also
+# interprets ##[group].
 _C = rf"(?:{COLOURS.pattern})*"
 GROUP_MARK = re.compile(
     rf"(:{_C}:|#{_C}#{_C}\[)(?={_C}(?:e{_C}n{_C}d{_C})?g{_C}r{_C}o{_C}u{_C}p{_C}(?::{_C}:|\]))", re.IGNORECASE
@@ -29,12 +30,12 @@ MAY_BE_GROUP = re.compile("::|##|:\x1b|#\x1b")
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # DNS-1123 subdomain
 NAME_LIMIT = 253
 TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)  # RFC 3339
-# In ASCII, but for a tab: what most lines have none of.
+# The ASCII characters to escape, without tab. Most lines have none of them.
 PLAIN = re.compile(rb"[\t\x20-\x7e]*")
 
 
 def escaped(text: str) -> str:
-    """Return text without colours, each control character as an escape, and no mark of a group in it."""
+    """Return text without colours and group marks, with control characters escaped."""
     text = COLOURS.sub("", text)
     if not text.isprintable():
         text = "".join(char if _is_readable(char) else _escape(char) for char in text)
@@ -48,17 +49,17 @@ def printable(text: str) -> str:
 
 
 def one_line(message: Any) -> str:
-    """Return the message of a Kubernetes object, which may have several lines, as one that is printable.
+    """Return the message of a Kubernetes object, which may have several lines, as one printable line.
 
-    '' for what is no text.
+    '' for any value that is no text.
     """
     return printable(" ".join(message.split())) if isinstance(message, str) else ""
 
 
 def container_line(line: bytes) -> bytes:
-    """Return a line of a container's live log, without its newline, as it may be written to the task log.
+    """Return a line of a container's live log, without its newline, made safe for the task log.
 
-    Colours and bytes that are no UTF-8 stay as they are; what colours are left open are closed.
+    Colours and bytes that are no UTF-8 stay unchanged; open colours are closed.
     """
     if PLAIN.fullmatch(line) and b"::" not in line and b"##" not in line:
         return line
@@ -76,18 +77,18 @@ def container_line(line: bytes) -> bytes:
 
 
 def log_lines(log: bytes) -> list[str]:
-    """Return the lines of a container's log, as a terminal would leave them and printable.
+    """Return the lines of a container's log, printable, as a terminal would finally show them.
 
-    Of a progress bar that is the last state; a byte that is no UTF-8 is shown as an escape.
+    A progress bar becomes its last state. A byte that is no UTF-8 becomes an escape.
     """
     lines = log.decode(errors="backslashreplace").removesuffix("\n").split("\n") if log else []
     return [printable(line.rstrip("\r").rpartition("\r")[2]) for line in lines]
 
 
 def json_line(value: Any) -> str:
-    """Return a value as a line of compact JSON, which reads back as the same value. ValueError for NaN.
+    """Return a value as a line of compact JSON that parses to the same value. ValueError for NaN.
 
-    Letters of any language stay as they are; what is no letter to a terminal is an escape of JSON.
+    Letters of any language stay unchanged; characters that a terminal may interpret become JSON escapes.
     """
     line = json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     if not line.isprintable():
@@ -96,12 +97,12 @@ def json_line(value: Any) -> str:
 
 
 def is_name(text: Any) -> bool:
-    """Whether this is a name that Kubernetes may give an object (DNS-1123), which is safe in a command to be pasted."""
+    """Whether this is a valid name of a Kubernetes object (DNS-1123), safe in a command that users paste."""
     return isinstance(text, str) and len(text) <= NAME_LIMIT and NAME.fullmatch(text) is not None
 
 
 def parse_time(text: Any) -> datetime | None:
-    """Return a time of the Kubernetes API, with its time zone; None for what is no RFC 3339."""
+    """Return a time of the Kubernetes API, with its time zone; None if it is not RFC 3339."""
     match = TIME.fullmatch(text) if isinstance(text, str) else None
     if not match:
         return None
@@ -110,13 +111,13 @@ def parse_time(text: Any) -> datetime | None:
         return datetime.fromisoformat(
             f"{day_and_time}.{(fraction or '0')[:6]:0<6}{'+00:00' if zone == 'Z' else zone}",
         )
-    except ValueError:  # a 32nd of a month
+    except ValueError:  # for example day 32
         return None
 
 
 def duration(start: datetime, end: datetime) -> str:
-    """Tell the time between two moments in its two largest units: `12 s`, `2 min 5 s`, `3 h 12 min`, `2 d 4 h`."""
-    seconds = max(0, int((end - start).total_seconds()))  # two clocks may disagree a little
+    """Return the time between two moments in its two largest units: `12 s`, `2 min 5 s`, `3 h 12 min`, `2 d 4 h`."""
+    seconds = max(0, int((end - start).total_seconds()))  # two clocks may differ a little
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if days:
         return f"{days} d {hours % 24} h"
@@ -134,7 +135,7 @@ def _escape(char: str) -> str:
 
 
 def _json_escape(char: str) -> str:
-    return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]  # json takes DEL for printable
+    return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]  # json does not escape DEL
 
 
 def _escape_match(match: re.Match[str]) -> str:
@@ -143,5 +144,5 @@ def _escape_match(match: re.Match[str]) -> str:
 
 
 def _without_marks(text: str) -> str:
-    """Put a space into each mark of a group."""
+    """Insert a space into each group mark."""
     return GROUP_MARK.sub(lambda mark: f"{mark[1][0]} {mark[1][1:]}", text) if MAY_BE_GROUP.search(text) else text

@@ -1,4 +1,4 @@
-"""What a Pod of a Job costs an hour, as an annotation of the Job: render-job writes it, the timeline reads it."""
+"""The price of a Pod and hour, as an annotation of the Job: render-job writes it, the timeline reads it."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ CURRENCY_LENGTH = 12
 
 
 class Price(NamedTuple):
-    """Amounts for a Pod and hour, '' for one that is not known."""
+    """Amounts for a Pod and hour, '' if not known."""
 
     currency: str
     on_demand: str = ""
     spot: str = ""
 
     def to_text(self) -> str:
-        """Return it as text for an annotation."""
+        """Return the price as text for an annotation."""
         return json.dumps({name: text for name, text in self._asdict().items() if text}, ensure_ascii=False)
 
 
 def is_currency(text: str) -> bool:
-    """Whether this is a name of a currency: letters of ASCII and currency symbols of any language."""
+    """Whether this is the name of a currency: ASCII letters and currency symbols."""
     return 0 < len(text) <= CURRENCY_LENGTH and all(
         (char.isascii() and char.isalpha()) or unicodedata.category(char) == "Sc" for char in text
     )
 
 
 def price_from_text(text: str) -> Price | None:
-    """Return what `to_text` was made from; None for what it never returns."""
+    """Return the price from the output of `to_text`; None for any other text."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Runs programs that never outlive this process."""
+"""Runs programs that end at the latest with this process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECONDS = 60.0  # for a program to end
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What a program has printed. status: its exit code, None when it could not be run or did not end in time."""
+    """The output of a program. status: its exit code, None if it could not be started or did not end in time."""
 
     status: int | None
     stdout: str
@@ -26,7 +26,7 @@ class Done:
 def run(
     words: Sequence[str], *, stdin: str = "", environ: Mapping[str, str] | None = None, seconds: float = SECONDS
 ) -> Done:
-    """Run a program to its end; it ends with this process, however that ends."""
+    """Run a program and wait for its end. If this process ends first, in any way, the program is killed."""
     try:
         process = subprocess.Popen(
             [sys.executable, "-c", TIED, str(os.getpid()), *words],
@@ -36,7 +36,7 @@ def run(
             env={**os.environ, **(environ or {})},
             encoding="utf-8",
             errors="replace",
-            start_new_session=True,  # a group of its own, with its credential plugin
+            start_new_session=True,  # a process group for the program and its credential plugin
         )
     except (OSError, ValueError) as error:
         return Done(status=None, stdout="", stderr=str(error))

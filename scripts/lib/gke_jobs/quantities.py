@@ -15,7 +15,7 @@ POWERS = {"n": -3, "u": -2, "m": -1, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P"
 
 
 def quantity(text: Json) -> Decimal | None:
-    """Return the number that a quantity of Kubernetes stands for, None for what is none."""
+    """Return the number for a quantity of Kubernetes, None if it is invalid."""
     match = QUANTITY.fullmatch(str(text)) if isinstance(text, int | float | str) else None
     if match is None:
         return None
@@ -29,13 +29,13 @@ def quantity(text: Json) -> Decimal | None:
 
 
 def amounts(quantities: Json) -> Amounts:
-    """Return the numbers of a mapping of resource to quantity, without what is no quantity."""
+    """Return the numbers of a mapping of resource to quantity, without invalid quantities."""
     found = quantities if isinstance(quantities, dict) else {}
     return {name: number for name, text in found.items() if (number := quantity(text)) is not None}
 
 
 def words(number: Decimal) -> str:
-    """Return a quantity for people: `16Gi`, `0.5`."""
+    """Return a quantity for users: `16Gi`, `0.5`."""
     gibibytes = number / 1024**3
     return (
         f"{gibibytes.normalize():f}Gi"

@@ -1,4 +1,4 @@
-"""What the message of a ResourceQuota that refuses a Pod says."""
+"""Reads the message of a ResourceQuota that refuses a Pod."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ QUOTA = re.compile(r"exceeded quota: (\S+), requested: (.*), used: (.*), limited
 
 
 def quota_advice(words: str) -> str:
-    """Return what to do about a quota that is smaller than one Pod, '' for any other refusal."""
+    """Return the advice for a quota that is smaller than one Pod, '' for any other refusal."""
     match = QUOTA.search(words)
     if not match:
         return ""

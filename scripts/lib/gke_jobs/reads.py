@@ -1,4 +1,4 @@
-"""Reads that have to succeed: tried again while the cluster does not answer, else an exit code and the words for it."""
+"""Required reads: retried while the cluster does not answer; other errors give an exit code and a message."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXIT_CODES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """Reads over a connection for as long as the run may wait for an answer."""
+    """Reads over a connection, with retries for as long as the run may wait for an answer."""
 
     connection: Connection
     unreachable_seconds: float = UNREACHABLE_SECONDS
@@ -35,9 +35,9 @@ class Reader:
     clock: Callable[[], float] = time.monotonic
 
     def get(self, purpose: str, path: str, query: dict[str, str] | None = None) -> Json:
-        """Return the JSON at a path, None where there is no such object. ScriptError when it cannot be had.
+        """Return the JSON at a path, None if there is no such object. ScriptError if it cannot be read.
 
-        purpose: what it is for, after `cannot`
+        purpose: of the read, follows `cannot` in a message
         """
         began, delay = self.clock(), 1.0
         while True:
@@ -49,18 +49,18 @@ class Reader:
                 return None
             patience = {Verdict.TRANSIENT: self.unreachable_seconds, Verdict.LOGIN: LOGIN_SECONDS}
             left = began + min(patience.get(meaning.verdict, 0.0), self.unreachable_seconds) - self.clock()
-            said = f"cannot {purpose}: {meaning.words}"
+            failure = f"cannot {purpose}: {meaning.words}"
             if left <= 0:
                 die(
                     EXIT_CODES.get(meaning.verdict, exit_codes.UNREACHABLE),
                     f"cannot {purpose}: {sentence(meaning)}",
                 )
-            log(f"{said}; trying again in {delay:g} s", WARNING)
+            log(f"{failure}; trying again in {delay:g} s", WARNING)
             self.sleep(min(delay, left))
             delay = min(delay * 2, LONGEST_DELAY)
 
     def list(self, purpose: str, path: str, query: dict[str, str]) -> list[Json]:
-        """Return the objects of a list, read by pages."""
+        """Return the objects of a list, read in pages."""
         found: list[Json] = []
         page = dict(query, limit=str(PAGE))
         while True:

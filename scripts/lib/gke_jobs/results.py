@@ -1,10 +1,11 @@
-"""The result of a Job: what its program left in the termination message, JSON or text.
+"""The result of a Job: the termination message of its program, JSON or text.
 
-One Pod: its message. Several without indexes: that of the Pod that succeeded last. An Indexed Job: a list in the order
-of the indexes. A message that is JSON is taken as it is, other text as a JSON string, none as null.
+The result of one Pod is its message; of several Pods without indexes, that of the Pod that succeeded last; of an
+Indexed Job, a list in the order of the indexes. A message in JSON stays unchanged, other text becomes a JSON string,
+and no message becomes null.
 
-A message as long as Kubernetes lets it be was cut, unless it is whole JSON: that is no result, but an error, because
-half a result would go on unnoticed.
+A message of the maximum length of Kubernetes was truncated, unless it is complete JSON. That is an error, because a
+truncated result would remain unnoticed.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ ADVICE = "write larger results to object storage and leave their URI"
 
 
 class ResultError(Exception):
-    """There is no result that could be handed on; the message is one line."""
+    """There is no valid result; the message is one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PodResult:
-    """What one Pod that succeeded has left.
+    """The result of one Pod that succeeded.
 
     index: of an Indexed Job; finished_at: RFC 3339, may be ''; message: '' for none; limit: of the message, bytes
     """
@@ -49,12 +50,12 @@ class PodResult:
     limit: int
 
     def to_json(self) -> dict[str, Json]:
-        """Return it as an object of JSON."""
+        """Return the result as a JSON object."""
         return asdict(self)
 
 
 def from_json(value: Json) -> PodResult | None:
-    """Return what to_json has made; None for anything else."""
+    """Return the result from the output of to_json; None for any other value."""
     index = at(value, "index")
     is_index = index is None or (isinstance(index, int) and not isinstance(index, bool) and 0 <= index < 10**10)
     if not isinstance(value, dict) or not text_at(value, "uid") or not is_index:
@@ -70,7 +71,7 @@ def from_json(value: Json) -> PodResult | None:
 
 
 def result_of(pod: Json) -> PodResult | None:
-    """Return what a Pod that succeeded has left; None for any other Pod."""
+    """Return the result of a Pod that succeeded; None for any other Pod."""
     if text_at(pod, "status", "phase") != "Succeeded":
         return None
     program = main_container(pod)
@@ -87,7 +88,7 @@ def result_of(pod: Json) -> PodResult | None:
 
 
 def merged(*results: Iterable[PodResult]) -> list[PodResult]:
-    """Return the results of several readings, one for each Pod: the last that has a message."""
+    """Return the results of several readings, one for each Pod: the last one with a message."""
     by_uid: dict[str, PodResult] = {}
     for result in (result for some in results for result in some):
         if result.message or result.uid not in by_uid:
@@ -96,10 +97,10 @@ def merged(*results: Iterable[PodResult]) -> list[PodResult]:
 
 
 def job_result(results: Iterable[PodResult], completions: int | None) -> Json:
-    """Return the result of a Job from those of its Pods.
+    """Return the result of a Job from the results of its Pods.
 
-    completions: of an Indexed Job, whose result is a list with null for a hole; None for any other
-    ResultError where a message is none.
+    completions: of an Indexed Job, whose result is a list with null for a missing one; None for any other
+    ResultError if a message is no valid result.
     """
     latest = sorted(results, key=_end)
     if completions is None:
@@ -109,7 +110,7 @@ def job_result(results: Iterable[PodResult], completions: int | None) -> Json:
 
 
 def without_message(results: Iterable[PodResult], completions: int | None) -> int:
-    """Count what the result of a Job lacks: indexes that left no message, or the one of a Job without indexes."""
+    """Return how many messages the result of a Job lacks: of indexes, or the only one of a Job without indexes."""
     latest = sorted(results, key=_end)
     if completions is None:
         return 0 if latest and latest[-1].message.strip() else 1
@@ -117,19 +118,19 @@ def without_message(results: Iterable[PodResult], completions: int | None) -> in
 
 
 def partial_result(results: Iterable[PodResult], completions: int) -> tuple[list[Json], list[str]]:
-    """Return the result of an Indexed Job that failed, null for a hole, and why some message is no result."""
+    """Return the result of an Indexed Job that failed, null for a missing one, and why a message is no valid result."""
     found = {index: _value_or_error(one) for index, one in _by_index(sorted(results, key=_end), completions).items()}
     values = [found[index][0] if index in found else None for index in range(completions)]
     return values, [error for _, error in found.values() if error]
 
 
 def indexes_with_result(results: Iterable[PodResult], completions: int) -> int:
-    """Return for how many indexes of a Job there is a Pod that succeeded."""
+    """Return the number of indexes of a Job with a Pod that succeeded."""
     return len(_by_index(results, completions))
 
 
 def value_of(result: PodResult) -> Json:
-    """Return what a message is as JSON. ResultError where it was cut, is too deep, or can be no XCom."""
+    """Return a message as a JSON value. ResultError if it was truncated, is too deep, or cannot be an XCom."""
     if not result.message.strip():
         return None
     value = _read(result)
@@ -143,7 +144,7 @@ def _read(result: PodResult) -> Json:
         value = json.loads(result.message, parse_constant=_refuse)
         json.dumps(value, allow_nan=False)
         deep = _depth(value) > DEEPEST
-        if type(value) in (int, float) and _is_full(result):  # the first digits of a longer number
+        if type(value) in (int, float) and _is_full(result):  # perhaps the first digits of a longer number
             raise _cut(result)
     except RecursionError:
         deep = True

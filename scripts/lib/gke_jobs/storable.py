@@ -1,4 +1,4 @@
-"""What no XCom can hold, in any Airflow from 2.11 to 3.3: found after the Job, it would fail each try of the task."""
+"""Finds values that no XCom can hold in Airflow 2.11 to 3.3. Found later, they would fail each try of the task."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from gke_jobs.json_access import Json
 
-NOT_TEXT = re.compile("[\0\ud800-\udfff]")  # UTF-8 has no half of a surrogate pair, jsonb of PostgreSQL no NUL
-# Airflow's serializer refuses them, and its deserializer makes of them any class that it may import.
+NOT_TEXT = re.compile("[\0\ud800-\udfff]")  # UTF-8 has no half surrogate pair, PostgreSQL's jsonb no NUL
+# Airflow's serializer refuses these keys, and its deserializer creates objects of any importable class from them.
 RESERVED = ("__classname__", "__id__")
-OLD_FORM = {"__type", "__var"}  # likewise, both together
+OLD_FORM = {"__type", "__var"}  # the same for both keys together
 
 
 def why_not_storable(value: Json) -> str:
-    """Return what in a JSON value no XCom can hold, '' for nothing."""
+    """Return the part of a JSON value that no XCom can hold, '' if there is none."""
     return next((why for part in _parts(value) if (why := _why_not(part))), "")
 
 

@@ -1,10 +1,10 @@
-"""How many columns of a terminal a text takes: a letter of Japanese takes two, an accent on another letter none."""
+"""Computes how many columns of a terminal a text takes: a Japanese letter takes two, a combining accent none."""
 
 from __future__ import annotations
 
 import unicodedata
 
-FILLER = "\ue000"  # of private use, which no text that was sanitized has
+FILLER = "\ue000"  # of private use, does not occur in sanitized text
 NO_WIDTH = ("Mn", "Me", "Cf")  # categories
 
 
@@ -14,12 +14,12 @@ def columns(text: str) -> int:
 
 
 def padded(text: str, width: int) -> str:
-    """Return a text with spaces behind it, so that it takes so many columns, or more where it is longer."""
+    """Return a text padded with spaces to so many columns; a longer text stays unchanged."""
     return text + " " * (width - columns(text))
 
 
 def cut(text: str, most: int) -> str:
-    """Return as much of a text as there are columns for."""
+    """Return the beginning of a text that fits so many columns."""
     for number, char in enumerate(text):
         most -= _columns(char)
         if most < 0:
@@ -28,7 +28,7 @@ def cut(text: str, most: int) -> str:
 
 
 def filled(text: str) -> str:
-    """Return a text with FILLER behind each letter of two columns: it has no fewer letters than it takes columns."""
+    """Return a text with FILLER after each letter of two columns, so that its length is at least its width."""
     return text if text.isascii() else "".join(char + FILLER * (_columns(char) - 1) for char in text)
 
 

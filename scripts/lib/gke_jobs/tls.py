@@ -1,4 +1,4 @@
-"""How the certificate of an API server is checked. A module of its own: ssl takes long to load."""
+"""The TLS settings for an API server, in a separate module because ssl takes long to load."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ssl
 
 
 def context(authority: str, *, is_insecure: bool = False) -> ssl.SSLContext:
-    """Return a context that checks as kubectl does, so not by what Python 3.13 asks of a certificate besides.
+    """Return a context that checks as kubectl does, without the additional checks of Python 3.13.
 
     authority: certificates, PEM, '' for the public ones; is_insecure: nothing is checked
     """

@@ -1,4 +1,4 @@
-"""HTTP over a Unix socket, on the standard library's client."""
+"""HTTP over a Unix socket, with the client of the standard library."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from pathlib import Path
 
 from gke_jobs.errors import Answer, ApiError
 
-LINE_BYTES = 8 << 20  # of one event of a watch; an object has at most 1.5 MiB, its JSON may have escapes
+LINE_BYTES = 8 << 20  # limit of one event of a watch; an object has at most 1.5 MiB, its JSON may have escapes
 PIECE_BYTES = 64 << 10
 HTTP_ERRORS = (OSError, http.client.HTTPException)
 OK = http.client.OK
 
 
 class Stream:
-    """The answer to a watch or a log request, while it comes."""
+    """The answer to a watch or log request, while it arrives."""
 
     def __init__(self, sock: socket.socket, response: http.client.HTTPResponse) -> None:
         self._socket, self._response = sock, response
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield what comes, as it comes; ends where the stream ends in order. ApiError where it breaks."""
+        """Yield data as it arrives, until the stream ends in order. ApiError if it breaks."""
         while True:
             try:
                 piece = self._response.read1(PIECE_BYTES)
-            except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:  # the last two: closed
+            except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:  # last two: closed stream
                 raise ApiError(unanswered(error)) from None
             if not piece:
-                if self._response.length:  # which http.client does not tell where pieces are read
+                if self._response.length:  # http.client does not report a missing rest to a caller that reads pieces
                     raise ApiError(unanswered(http.client.IncompleteRead(b"", self._response.length)))
                 return
             yield piece
 
     def lines(self) -> Iterator[bytes]:
-        """Yield whole lines. ApiError where the stream breaks, or a line is longer than any event."""
+        """Yield complete lines. ApiError if the stream breaks, or a line is longer than any event."""
         rest = b""
         for piece in self.pieces():
             *whole, rest = (rest + piece).split(b"\n")
@@ -52,7 +52,7 @@ class Stream:
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket; kubectl proxy wants the host localhost."""
+    """HTTP over a Unix socket; kubectl proxy requires the host localhost."""
 
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
@@ -64,7 +64,7 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.settimeout(self.timeout)
         directory = os.open(self._path.parent, os.O_PATH)
         try:
-            self.sock.connect(f"/proc/self/fd/{directory}/{self._path.name}")  # a path has at most 107 bytes
+            self.sock.connect(f"/proc/self/fd/{directory}/{self._path.name}")  # a socket path has at most 107 bytes
         except OSError:
             self.sock.close()
             raise
@@ -73,7 +73,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def unanswered(error: BaseException) -> Answer:
-    """Return why no answer came."""
+    """Return the error for a request without an answer."""
     if isinstance(error, TimeoutError):
         words = "nothing comes any more"
     elif isinstance(error, http.client.HTTPException):

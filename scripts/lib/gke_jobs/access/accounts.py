@@ -19,7 +19,7 @@ ADC, GCLOUD = "adc", "gcloud"
 TOKEN_FILE, KEY_FILE = "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"
 ACCOUNT = "CLOUDSDK_CORE_ACCOUNT"
 IMPERSONATED = "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT"
-TOLD = (TOKEN_FILE, KEY_FILE, ACCOUNT, IMPERSONATED, "CLOUDSDK_AUTH_ACCESS_TOKEN")
+SELECTORS = (TOKEN_FILE, KEY_FILE, ACCOUNT, IMPERSONATED, "CLOUDSDK_AUTH_ACCESS_TOKEN")
 USE_ADC = "CLOUDSDK_CONTAINER_USE_APPLICATION_DEFAULT_CREDENTIALS"
 ADC_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 CONFIGURED_FILES = ("access_token_file", "credential_file_override")  # of section [auth]
@@ -49,46 +49,48 @@ class Gcloud:
     """
 
     account: str
-    is_told: bool
+    is_selected: bool
     identity: list[str]
 
 
-def find(environ: Mapping[str, str], how: str, impersonated: str, ask_metadata: Callable[[], str]) -> Account:
+def find(environ: Mapping[str, str], mode: str, impersonated: str, ask_metadata: Callable[[], str]) -> Account:
     """Return the account that a kubeconfig uses.
 
-    how: auto, adc or gcloud; impersonated: a service account, may be empty
+    mode: auto, adc or gcloud; impersonated: a service account, or empty
     ask_metadata: returns the account of the metadata server, empty if there is no server
     NoAnswerError if the metadata server does not answer and there is no other account
     """
     gcloud = _gcloud(environ)
     file = _adc_file(environ)
-    is_told = gcloud.is_told or any(environ.get(name) for name in TOLD)
-    needed = not file if how == ADC else not is_told and (how == "auto" or not gcloud.account)
+    is_selected = gcloud.is_selected or any(environ.get(name) for name in SELECTORS)
+    needed = not file if mode == ADC else not is_selected and (mode == "auto" or not gcloud.account)
     metadata, silence = "", None
     try:
         metadata = ask_metadata() if needed else ""
     except NoAnswerError as error:
         silence = error
-    auth = _choose(environ, is_told, gcloud.account, file, metadata) if how == "auto" and not impersonated else how
+    is_free = mode == "auto" and not impersonated
+    auth = _choose(environ, is_selected, gcloud.account, file, metadata) if is_free else mode
     auth = GCLOUD if auth == "auto" else auth
-    if silence and not (file if auth == ADC else is_told or gcloud.account):
+    if silence and not (file if auth == ADC else is_selected or gcloud.account):
         raise silence
     settings: dict[str, str] = {}
     if auth == ADC and file:
         settings = {KEY_FILE: str(file)}
     elif auth == ADC and metadata:
         settings = {ACCOUNT: metadata}
-    told = {name: value for name, value in environ.items() if name.startswith(("CLOUDSDK_", "GCE_METADATA_"))}
+    given = {name: value for name, value in environ.items() if name.startswith(("CLOUDSDK_", "GCE_METADATA_"))}
     files = [_content(Path(environ[name])) for name in (TOKEN_FILE, KEY_FILE) if environ.get(name)]
-    parts = [auth, impersonated, metadata, gcloud.identity, sorted(told.items()), files, _content(file) if file else ""]
+    key = _content(file) if file else ""
+    parts = [auth, impersonated, metadata, gcloud.identity, sorted(given.items()), files, key]
     return Account(auth=auth, identity=sha256(json.dumps(parts).encode()).hexdigest(), settings=settings)
 
 
-def _choose(environ: Mapping[str, str], is_told: bool, own: str, file: Path | None, metadata: str) -> str:
+def _choose(environ: Mapping[str, str], is_selected: bool, own: str, file: Path | None, metadata: str) -> str:
     """Choose ADC if there is a key file or a metadata server, and gcloud has no account of its own."""
     if environ.get(USE_ADC, "").lower() == "true":
         return ADC
-    if is_told:
+    if is_selected:
         return GCLOUD
     if file and environ.get(ADC_FILE):
         return ADC if _is_key(file) else GCLOUD
@@ -107,17 +109,17 @@ def _gcloud(environ: Mapping[str, str]) -> Gcloud:
     try:
         parser.read_string(text)
     except configparser.Error:
-        return Gcloud(account="", is_told=True, identity=[text])
-    is_told = any(parser.get("auth", option, fallback="") for option in CONFIGURED)
+        return Gcloud(account="", is_selected=True, identity=[text])
+    is_selected = any(parser.get("auth", option, fallback="") for option in CONFIGURED)
     named = [parser.get("auth", option, fallback="") for option in CONFIGURED_FILES]
     account = parser.get("core", "account", fallback="")
     has_login = (environ.get(ACCOUNT) or account) and (directory / LOGINS).exists()
     identity = [text, str(directory) if has_login else "", *(_content(Path(file)) if file else "" for file in named)]
-    return Gcloud(account=account, is_told=is_told, identity=identity)
+    return Gcloud(account=account, is_selected=is_selected, identity=identity)
 
 
 def _adc_file(environ: Mapping[str, str]) -> Path | None:
-    """Return the file that Google's libraries read before they ask a metadata server. Those in Go ignore CLOUDSDK_CONFIG.
+    """Return the file that Google's libraries read before they ask a metadata server. Go's ignores CLOUDSDK_CONFIG.
 
     A path with a line break is ignored: it cannot be printed as one line for gcloud.
     """

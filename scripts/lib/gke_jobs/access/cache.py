@@ -33,7 +33,7 @@ def entry(cache: Path, identity: list[str]) -> Path | None:
 
 
 def use_entry(cache: Path, identity: list[str]) -> Path | None:
-    """Do the same as `entry`, but raise OSError if the directory cannot be created. It counts as used: it stays for a day."""
+    """Do the same as `entry`, but raise OSError if that fails. The entry counts as used: it stays for a day."""
     place = private_directory(cache, cache / sha256(json.dumps(identity).encode()).hexdigest()[:32])
     if place:
         os.utime(place)

@@ -29,24 +29,24 @@ def email(environ: Mapping[str, str]) -> str:
 
     NoAnswerError if a server does not answer that the environment names or that a machine of Google Cloud has.
     """
-    told = environ.get("GCE_METADATA_HOST", "")
-    is_known = bool(told) or _is_google()
+    named = environ.get("GCE_METADATA_HOST", "")
+    is_known = bool(named) or _is_google()
     seconds = KNOWN_SECONDS if is_known else UNKNOWN_SECONDS
-    host, _, port = (told or ADDRESS).partition(":")
-    request = f"GET {EMAIL} HTTP/1.0\r\nHost: {told or ADDRESS}\r\nMetadata-Flavor: Google\r\n\r\n"
+    host, _, port = (named or ADDRESS).partition(":")
+    request = f"GET {EMAIL} HTTP/1.0\r\nHost: {named or ADDRESS}\r\nMetadata-Flavor: Google\r\n\r\n"
     try:
         answer = _ask(host, int(port or 80), request.encode(), time.monotonic() + seconds)
     except (OSError, ValueError) as error:
         if not is_known:
             return ""
         how = f"within {seconds:g} s" if isinstance(error, TimeoutError) else f"({error})"
-        raise NoAnswerError(one_line(f"the metadata server {told or ADDRESS} has not answered {how}")) from None
+        raise NoAnswerError(one_line(f"the metadata server {named or ADDRESS} has not answered {how}")) from None
     head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
     status, _, headers = head.partition("\r\n")
     code = next(iter(status.split(" ")[1:2]), "")
     is_google = "metadata-flavor: google" in headers.lower()
     if is_known and (not code or code.startswith("5")):
-        raise NoAnswerError(one_line(f"the metadata server {told or ADDRESS} has answered {status or 'nothing'}"))
+        raise NoAnswerError(one_line(f"the metadata server {named or ADDRESS} has answered {status or 'nothing'}"))
     return one_line(body) if code == "200" and is_google else ""
 
 

@@ -1,1 +1,1 @@
-"""What deploy-dags copies to a bucket, and what it removes there."""
+"""The logic of deploy-dags: what it copies to a bucket, what it removes there, and how it waits for Airflow."""

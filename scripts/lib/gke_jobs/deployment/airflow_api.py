@@ -1,4 +1,4 @@
-"""The REST API of an environment's Airflow: version 1 of Airflow 2.11, or 2 of Airflow 3."""
+"""A client for the REST API of an environment's Airflow: version 1 for Airflow 2.11, version 2 for Airflow 3."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from gke_jobs.json_access import Json, at, int_at, text_at
 from gke_jobs.messages import die
 from gke_jobs.plain_text import one_line
 
-# The token is sent to no other address, and unencrypted only within this machine.
+# The token is sent only to such an address, and unencrypted only within this machine.
 _LABEL = "[A-Za-z0-9](?:[-A-Za-z0-9]{0,61}[A-Za-z0-9])?"
 ADDRESS = re.compile(rf"(https://{_LABEL}(\.{_LABEL})*|http://127\.0\.0\.1)(:[0-9]{{1,5}})?/?")
 MOST_PORT = 65535
-PAGE = 100  # what Airflow gives at most by default
+PAGE = 100  # the default maximum of Airflow
 MOST_PAGES = 500
-ANSWER_SECONDS = 30.0  # for one answer, whole
-ANSWER_BYTES = 32 << 20  # of a page; the trace of an import error may be long
+ANSWER_SECONDS = 30.0  # for one complete answer
+ANSWER_BYTES = 32 << 20  # limit of a page; the trace of an import error may be long
 ERROR_BYTES = 64 << 10
 IDS = {"dags": "dag_id", "importErrors": "import_error_id"}
 KEYS = {"dags": "dags", "importErrors": "import_errors"}
@@ -37,7 +37,7 @@ KEYS = {"dags": "dags", "importErrors": "import_errors"}
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What Airflow has answered. time: then, by its own clock; dags and errors: those that this account may read."""
+    """The answers of Airflow. time: by Airflow's clock; dags, errors: those that this account may read."""
 
     dags: list[Json]
     errors: list[Json]
@@ -45,10 +45,10 @@ class Answers:
 
 
 class Airflow:
-    """Airflow, as an account may see it."""
+    """Airflow, as the account of gcloud sees it."""
 
     def __init__(self, address: str, image: str, read_token: Callable[[float], str]) -> None:
-        """Address: as Composer has it; image: the version of the environment's image; read_token: takes seconds."""
+        """Address: as in Composer; image: version of the environment's image; read_token: takes a limit in seconds."""
         if not ADDRESS.fullmatch(address) or int((urlsplit(address).netloc.partition(":")[2]) or 0) > MOST_PORT:
             die(exit_codes.CONFIG, f"the environment has no address of a web server, but '{one_line(address)}'")
         version = "v1" if re.search(r"airflow-2\.", image) else "v2"
@@ -59,17 +59,17 @@ class Airflow:
         self._time = datetime.now(timezone.utc)
 
     def log_in(self, seconds: float) -> None:
-        """Read a token, within so many seconds. UnansweredError where there is none."""
+        """Get a token within so many seconds. UnansweredError if that fails."""
         self._token = self._read_token(seconds)
 
     def read(self, seconds: float) -> Answers:
-        """Return what Airflow answers within so many seconds. UnansweredError where it does not."""
+        """Return the answers of Airflow. UnansweredError if they do not arrive within so many seconds."""
         until = time.monotonic() + seconds
         dags, errors = self._list("dags", until), self._list("importErrors", until)
         return Answers(dags=dags, errors=errors, time=self._time)
 
     def _list(self, name: str, until: float, *, is_careful: bool = False) -> list[Json]:
-        """Return a list by its pages, each of which begins with a row of the page before, or the list has changed.
+        """Return a list, read in pages. Pages overlap by one row: if it differs, the list has changed meanwhile.
 
         Airflow 3.1 and 3.2 count a row for each DAG of an import error, but return the error once. So offset and total
         count rows, at least as many as entries.
@@ -102,7 +102,7 @@ class Airflow:
             self.log_in(_left(until))
         status, kind, body = self._ask(path, min(ANSWER_SECONDS, _left(until)))
         if status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
-            if is_old:  # it is over after an hour
+            if is_old:  # it expires after an hour
                 self._token = ""
                 return self._get(path, until)
             raise DeniedError(f"permission denied: {_words(status, body)}")
@@ -118,7 +118,7 @@ class Airflow:
             raise UnansweredError("an answer is no JSON, or has been cut off") from None
 
     def _ask(self, path: str, seconds: float) -> tuple[int, str, bytes]:
-        """Return the status of an answer, its type and its body."""
+        """Return the status, content type and body of an answer."""
         request = urllib.request.Request(f"{self._base}/{path}", headers={"Accept": "application/json"})  # noqa: S310 # see ADDRESS
         request.add_unredirected_header("Authorization", f"Bearer {self._token}")
         try:
@@ -156,18 +156,18 @@ def _refuse(status: int, body: bytes) -> NoReturn:
 
 
 def _words(status: int, body: bytes) -> str:
-    """Return the status and, of an answer in JSON, what it says."""
+    """Return the status as text, with the message of an answer in JSON."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         answer = None
-    said = one_line(next(filter(None, (text_at(answer, key) for key in ("detail", "error", "title"))), ""))
-    return f"HTTP {status}{f' {said}' if said else ''}"
+    message = one_line(next(filter(None, (text_at(answer, key) for key in ("detail", "error", "title"))), ""))
+    return f"HTTP {status}{f' {message}' if message else ''}"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Airflow's API does not redirect: what does so leads to a page to log in."""
+    """Refuses redirects: Airflow's API sends none, and others lead to a login page."""
 
     def redirect_request(self, *_: Any) -> None:
-        """Follow none; the caller has an HTTPError then."""
+        """Follow no redirect; the caller gets an HTTPError."""
         return

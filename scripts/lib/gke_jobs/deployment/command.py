@@ -1,12 +1,13 @@
-"""Writes down what a deployment changes in a bucket, for deploy-dags to do it; logs it.
+"""Plans the changes of a deployment: writes them to files for deploy-dags, and logs them.
 
 command.py deployment --checkout DIR --bucket gs://BUCKET --objects FILE --before DIR --to DIR [--prefix NAME]
                       [--use RELEASE] [--examples] [--plugin]
 
 --objects is the list of the bucket's objects, as JSON of gcloud. --before has the pointer, if there is one, and with
---use a copy of that release. --to then has `new`, a tree of what to copy, `pointer`, the file to copy then over
-that of the `generation`, and `removed`, the addresses of what to remove; each only where there is something to do.
-Where nothing changes it has `written`, when the pointer was written, in seconds since the epoch.
+--use a copy of that release. The command writes to the directory --to: `new`, a tree of the files to copy; `pointer`,
+the file that then replaces the pointer of the generation in `generation`; `removed`, the addresses of the objects to
+remove. A file is missing if there is nothing to do. If nothing changes, there is only `written`: when the pointer was
+written, in seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from gke_jobs.plain_text import escaped, printable
 
 POINTER = "gke_job/__init__.py"
 IS_MODULE = "import sys; from importlib.util import find_spec; del sys.path[0]; sys.exit(not find_spec(sys.argv[1]))"
-LATEST_SECONDS = 86400  # from now, until a release is taken: five minutes, and what clocks differ by
+LATEST_SECONDS = 86400  # limit until a release is taken: five minutes, and the difference of clocks
 SHOWN = 3  # files
 TAKEN = ("airflow", "google", "gke_job", "gke_job_releases", "gke_job_examples")
 
 
 def main() -> int:
-    """Write it down."""
+    """Write the plan."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for name in ("checkout", "objects", "before", "to"):
         parser.add_argument(f"--{name}", type=Path, required=True)
@@ -82,7 +83,8 @@ def _decide(options: argparse.Namespace) -> None:
     if not chosen.uploads and not chosen.removals and pointer == before:
         written = _created(found[f"{request.folder}{POINTER}"])
         release = request.release_folder(deployed.current)
-        # Else a deployment was broken off that had copied files of it, and the time from which it is there counts anew.
+        # Newer files are those of an interrupted deployment. Then the time from which the release is complete counts
+        # anew.
         if all(_created(item) <= written for name, item in found.items() if name.startswith(release)):
             log("nothing changes")
             (options.to / "written").write_text(f"{written:.0f}")
@@ -94,7 +96,7 @@ def _decide(options: argparse.Namespace) -> None:
     if chosen.removals:
         (options.to / "removed").write_text("".join(f"{options.bucket}/{name}\n" for name in chosen.removals))
     (options.to / "pointer").write_bytes(pointer)
-    generation = int(found.get(f"{request.folder}{POINTER}", {}).get("generation", 0))  # 0: there is none
+    generation = int(found.get(f"{request.folder}{POINTER}", {}).get("generation", 0))  # 0: no pointer yet
     (options.to / "generation").write_text(str(generation))
 
 
@@ -118,7 +120,7 @@ def _deploy(
 
 
 def _check_release(release: str, found: list[str], copy: Path, folder: str) -> None:
-    """End the command where DAGs could not use a release: they would go on with the one before, without a message."""
+    """End the command if DAGs could not use a release: they would silently continue with the previous one."""
     if release not in found:
         there = ", ".join(found) or "none"
         die(exit_codes.CONFIG, f"release {printable(release)} is not in {folder}gke_job_releases; there: {there}")
@@ -137,7 +139,7 @@ def _check_release(release: str, found: list[str], copy: Path, folder: str) -> N
 
 
 def _log_files(chosen: plan.Plan, request: plan.Request) -> None:
-    """Log what is copied or removed beside releases, and the releases that are removed, each once."""
+    """Log the files that are copied or removed outside of releases, and each removed release once."""
     folder = f"{request.folder}gke_job_releases/"
     for name in chosen.uploads:
         if not name.startswith(folder):
@@ -157,10 +159,10 @@ def _check_prefix(prefix: str) -> None:
 
 
 def _is_module(name: str) -> bool:
-    """Whether this Python can import another module of that name, with its site-packages, which DAGs may need."""
+    """Whether this Python, with its site-packages, has another module of that name, which DAGs may need."""
     if name in sys.stdlib_module_names:
         return True
-    # Without PYTHONPATH, which may have the DAG folder.
+    # PYTHONPATH is removed, because it may contain the DAG folder.
     return subprocess.run([sys.executable, "-E", "-c", IS_MODULE, name], check=False).returncode == 0
 
 
@@ -183,10 +185,10 @@ def _read_deployed(pointer: bytes | None, request: plan.Request) -> Deployed:
 
 
 def _created(item: dict[str, Any]) -> float:
-    """When an object was written, as gcloud has it, in seconds since the epoch."""
+    """Return when an object was written, from the output of gcloud, in seconds since the epoch."""
     return datetime.strptime(item["creation_time"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
 
 
 def _read_objects(file: Path) -> dict[str, dict[str, Any]]:
-    """Return each object that is no former version, by its name."""
+    """Return the current version of each object, by name."""
     return {item["name"]: item for item in json.loads(file.read_text()) if not item.get("noncurrent_time")}

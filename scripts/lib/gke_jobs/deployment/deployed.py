@@ -1,4 +1,4 @@
-"""What is deployed, as the pointer in the bucket says: the file that names the releases, gke_job/__init__.py."""
+"""Reads and writes the pointer in the bucket, gke_job/__init__.py: the file that names the deployed releases."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ EXAMPLE = re.compile(r"[a-z_]{1,100}\.py")
 
 @dataclass(frozen=True)
 class Deployed:
-    """What a pointer says.
+    """The content of a pointer.
 
-    releases: from when on each is taken, in seconds since the epoch, the newest first: `gke_job_pointer.py` decides
-    among them; retired: until when the others were taken; examples: MD5 of each, as Cloud Storage has it, by file name
+    releases: the start time of each, in seconds since the epoch, newest first: `gke_job_pointer.py` selects one of them
+    retired: the end time of each former release
+    examples: the MD5 of each example, in the form of Cloud Storage, by file name
     """
 
     releases: dict[str, int] = field(default_factory=dict)
@@ -27,14 +28,14 @@ class Deployed:
 
     @property
     def current(self) -> str:
-        """The newest release; '' where there is none."""
+        """The newest release; '' if there is none."""
         return next(iter(self.releases), "")
 
     def with_release(self, name: str, *, now: int, since: int) -> Deployed:
-        """Return what is deployed when DAGs take a release from a time on.
+        """Return what is deployed if DAGs take `release` from a time on.
 
-        The others stay as long as one of them is taken until then. At least one stays, as `gke_job_pointer.py` needs
-        another one where the release has not arrived, or is damaged.
+        The others stay as long as one of them is used until then. At least one stays: `gke_job_pointer.py` uses it if
+        the new release has not arrived or is damaged.
         """
         releases = {name: since}
         for other, begin in self.releases.items():
@@ -42,7 +43,7 @@ class Deployed:
                 releases[other] = begin
         others = [other for other in self.releases if other != name]
         if len(releases) == 1 and others:
-            taken = min(others, key=lambda other: self.releases[other] > now)  # the first that is taken now
+            taken = min(others, key=lambda other: self.releases[other] > now)  # the first that is in use now
             releases[taken] = self.releases[taken]
         ended = {other: now for other in self.releases if other not in releases}
         retired = {other: end for other, end in {**self.retired, **ended}.items() if other not in releases}
@@ -50,7 +51,7 @@ class Deployed:
 
 
 def read_pointer(text: str) -> Deployed:
-    """Return what a pointer says; nothing for a file that is none. ValueError for one that was changed by hand."""
+    """Return the content of a pointer; an empty one for any other file. ValueError if it was edited manually."""
     found = LINE.search(text)
     if not found:
         if "DEPLOYED" in text:
@@ -75,7 +76,7 @@ def read_pointer(text: str) -> Deployed:
 
 
 def write_pointer(template: str, deployed: Deployed) -> str:
-    """Return the pointer that says so.
+    """Return the text of the pointer with this content.
 
     :param template: the text of `gke_job_pointer.py`
     """

@@ -1,4 +1,4 @@
-"""What gcloud is asked for while a deployment waits."""
+"""The calls of gcloud while a deployment waits."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from gke_jobs.messages import die
 from gke_jobs.plain_text import one_line
 from gke_jobs.programs import SECONDS, run
 
-NO_OBJECT = "matched no objects or files"  # as gcloud has it
+NO_OBJECT = "matched no objects or files"  # in the words of gcloud
 TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 def access_token(seconds: float) -> str:
-    """Return a token of gcloud's account. It is nowhere but in this process: no argument, variable, file or log."""
+    """Return a token of gcloud's account. It stays in this process: never in an argument, variable, file or log."""
     token = _gcloud("auth", "print-access-token", seconds=seconds).strip()
     if not TOKEN.fullmatch(token):
         raise UnansweredError("gcloud has no token")
@@ -28,13 +28,13 @@ def access_token(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Pointer:
-    """The file in the bucket that names the release. address: as gs://...; deployed: what it is to say."""
+    """The file in the bucket that names the release. address: gs://...; deployed: its expected content."""
 
     address: str
     deployed: Deployed
 
     def check(self, seconds: float) -> None:
-        """Return where it still says so. ScriptError where not, UnansweredError where that cannot be known."""
+        """Return if its content is as expected. ScriptError if not, UnansweredError if it cannot be read."""
         try:
             found = read_pointer(_gcloud("storage", "cat", self.address, seconds=seconds))
         except ValueError:
@@ -53,7 +53,7 @@ class Pointer:
 
 
 def _gcloud(*arguments: str, seconds: float) -> str:
-    """Return what gcloud prints. UnansweredError where it fails, or does not end within so many seconds."""
+    """Return the output of gcloud. UnansweredError if it fails or does not end within so many seconds."""
     done = run(["gcloud", *arguments], seconds=min(seconds, SECONDS))
     if done.status == 0:
         return done.stdout

@@ -13,22 +13,23 @@ from gke_jobs.deployment.plan import SYNC_SECONDS
 from gke_jobs.json_access import Json, at, text_at
 from gke_jobs.plain_text import one_line, parse_time
 
-# Airflow notes the time when it ends a file, and by default it gives up on one after 50 s (dag_file_processor_timeout):
-# what ends so soon after a release is taken may have imported the one before.
+# Airflow records the time at which it finishes a file, and by default it stops after 50 s (dag_file_processor_timeout).
+# A file that is finished within that time after a release is taken may have imported the previous one.
 PARSE_SECONDS = 60
 TOOLKIT = "gke_job"
-DAGS_FOLDER = "dags-folder"  # the bundle that each Airflow 3 has
+DAGS_FOLDER = "dags-folder"  # the default bundle of Airflow 3
 SHOWN = 3  # files
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far Airflow is.
+    """The progress of Airflow.
 
-    total: active DAGs, without those of a file that cannot be imported; parsed: how many of these with the release;
-    missing: the files of the others, and those whose error counts and is of a time before; broken: the last line of the
-    error by file, of errors since then that count; others: how many files have an error that does not count. Texts are
-    sanitized.
+    total: active DAGs, without those of files that cannot be imported; parsed: how many of these with the release
+    missing: the files of the others, and files with an older error that counts (see _counts)
+    broken: files with an error since then that counts, with the last line of the error
+    others: number of files with an error that does not count
+    Texts are sanitized.
     """
 
     total: int
@@ -39,16 +40,17 @@ class Progress:
 
 
 def asked_from(deployed: Deployed, written: float) -> float:
-    """Return the time after which a DAG that is parsed has the newest release, in seconds since the epoch.
+    """Return the time after which a parsed DAG has the newest release, in seconds since the epoch.
 
-    :param deployed: what the pointer says
-    :param written: when the pointer was written, after all else: when it has arrived, so have the files of the release
+    :param deployed: the content of the pointer
+    :param written: when the pointer was written. It is written last: when it has arrived, so have all files of the
+    release
     """
     return max(deployed.releases[deployed.current], written + SYNC_SECONDS) + PARSE_SECONDS
 
 
 def texts_of(errors: list[Json]) -> frozenset[tuple[str, str, str]]:
-    """Return what tells an import error from another one, whenever it was seen."""
+    """Return what identifies each import error, independent of its time."""
     return frozenset(map(_text, errors))
 
 
@@ -59,11 +61,11 @@ def judge(
     before: frozenset[tuple[str, str, str]] | None = None,
     prefix: str = "",
 ) -> Progress:
-    """Return how far Airflow is.
+    """Return the progress of Airflow.
 
-    :param dags: as /dags of the REST API has them, of Airflow 2.11 or 3
-    :param errors: likewise, of /importErrors
-    :param before: texts_of the errors before the release was taken, None where they are not known
+    :param dags: from /dags of the REST API of Airflow 2.11 or 3
+    :param errors: from /importErrors of the same API
+    :param before: texts_of the errors before the release was taken, None if they are not known
     :param prefix: the folder of the team below dags/, '' for none
     """
     unreadable = set(map(_file, errors))
@@ -85,10 +87,10 @@ def judge(
 
 
 def _counts(error: Json, before: frozenset[tuple[str, str, str]] | None, prefix: str) -> bool:
-    """Whether an error may be one of the release.
+    """Whether the release may have caused an error.
 
-    It is when it names the toolkit of the team; also when it was not there before, as Airflow cuts traces, and nothing
-    shows that it is of another team.
+    That is so if the error names the toolkit of the team. It is also so if the error is new and nothing shows that it
+    belongs to another team, because Airflow truncates traces.
     """
     file = text_at(error, "filename")
     text = f"{file}\n{text_at(error, 'stack_trace')}"
@@ -101,30 +103,33 @@ def _counts(error: Json, before: frozenset[tuple[str, str, str]] | None, prefix:
 
 
 def _text(error: Json) -> tuple[str, str, str]:
-    # Addresses and times differ each time.
-    said = re.sub(r"0x[0-9a-f]+|[0-9]+", "#", _last_line(error))
-    return text_at(error, "bundle_name"), text_at(error, "filename"), said
+    # Addresses and times differ each time the error occurs.
+    line = re.sub(r"0x[0-9a-f]+|[0-9]+", "#", _last_line(error))
+    return text_at(error, "bundle_name"), text_at(error, "filename"), line
 
 
 def describe(progress: Progress) -> str:
-    """Return it as words."""
+    """Return the progress as text."""
     words = f"{progress.parsed} of {progress.total} DAGs are parsed"
     return f"{words}; not yet: {shown(progress.missing)}" if progress.missing else words
 
 
 def shown(files: list[str]) -> str:
-    """Return the first of these files, and how many more there are."""
+    """Return the first of these files and the number of the others, as text."""
     more = len(files) - SHOWN
     return ", ".join(files[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _file(error: Json) -> tuple[str, str]:
-    """By what an import error has its file: on Airflow 3 its bundle, too."""
+    """Return the key of the file of an import error: with the bundle on Airflow 3."""
     return text_at(error, "bundle_name"), text_at(error, "filename")
 
 
 def _files(dag: Json) -> set[tuple[str, str]]:
-    """By what an import error can have the file: Airflow 2.11 has its path, 3 that below the DAGs folder."""
+    """Return the keys that the file of a DAG can have in an import error.
+
+    Airflow 2.11 reports the path, Airflow 3 the path below the DAGs folder.
+    """
     names = {text_at(dag, "fileloc"), text_at(dag, "relative_fileloc")} - {""}
     return {(text_at(dag, "bundle_name"), name) for name in names}
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 from gke_jobs.deployment.deployed import RELEASE, Deployed
 from gke_jobs.deployment.release import MANIFEST, PATH, Release
 
-SYNC_SECONDS = 300  # in which the files of a bucket reach every part of the environment
-KEPT_DAYS = 30  # for which a release stays that DAGs no longer name: runs and deferred tasks of it may go on
+SYNC_SECONDS = 300  # until the files of a bucket have reached every part of the environment
+KEPT_DAYS = 30  # for which an unused release stays: its runs and deferred tasks may continue
 PLUGINS = ("links", "triggerer_path")
-NO_DAGS = b"[a-z_]*\n"  # of .airflowignore: Airflow 3 (glob) and 2 (regular expression) read it alike
+NO_DAGS = b"[a-z_]*\n"  # of .airflowignore: the same for Airflow 3 (glob) and 2 (regular expression)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked for.
+    """The request of a deployment.
 
     prefix: the folder of a team below dags/, '' for none; examples: content by file name; plugins: whether to copy the
     plugins; now: seconds since the epoch
@@ -34,16 +34,16 @@ class Request:
         return f"dags/{self.prefix}/" if self.prefix else "dags/"
 
     def release_folder(self, release: str) -> str:
-        """That of a release."""
+        """The folder of a release."""
         return f"{self.folder}gke_job_releases/{release}/"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done.
+    """What a deployment does.
 
-    deployed: what the pointer is to say; uploads: content by object; removals: objects; left: objects of releases that
-    are removed, but whose names no release has
+    deployed: the new content of the pointer; uploads: content by object; removals: objects
+    left: objects of removed releases, whose names no file of a release can have
     """
 
     deployed: Deployed
@@ -53,16 +53,16 @@ class Plan:
 
 
 def md5(content: bytes) -> str:
-    """Return the MD5 of an object as Cloud Storage has it."""
+    """Return the MD5 of an object in the form of Cloud Storage."""
     return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
 def plan(request: Request, release: Release, deployed: Deployed, objects: dict[str, str]) -> Plan:
-    """Decide about a deployment.
+    """Return the plan of a deployment.
 
-    :param release: what DAGs are to use
-    :param deployed: what the pointer in the bucket says
-    :param objects: MD5 by object, of those that may be the toolkit's
+    :param release: the release that DAGs will use
+    :param deployed: the content of the pointer in the bucket
+    :param objects: MD5 by object, of the objects that may belong to the toolkit
     """
     wanted = {f"{request.release_folder(release.name)}{path}": content for path, content in release.files.items()}
     wanted[f"{request.release_folder(release.name)}{MANIFEST}"] = release.manifest
@@ -76,7 +76,7 @@ def plan(request: Request, release: Release, deployed: Deployed, objects: dict[s
     known = _hashes(_examples(request))
     for name, digest in deployed.examples.items():
         example = f"{request.folder}gke_job_examples/{name}"
-        if example not in examples and objects.get(example) == digest:  # nobody has changed it
+        if example not in examples and objects.get(example) == digest:  # it was not edited
             removals.append(example)
             known[name] = digest
     after = replace(after, examples=known)
@@ -85,9 +85,9 @@ def plan(request: Request, release: Release, deployed: Deployed, objects: dict[s
 
 
 def start(planned: Deployed, before: Deployed, now: int) -> Deployed:
-    """Return what is deployed when a new release that is not taken at once has been copied.
+    """Return what is deployed after a new release is copied that DAGs do not take at once.
 
-    :param before: what the pointer in the bucket says
+    :param before: the content of the pointer in the bucket
     """
     since = planned.releases[planned.current]
     if not since or before.releases.get(planned.current) == since:
@@ -96,7 +96,7 @@ def start(planned: Deployed, before: Deployed, now: int) -> Deployed:
 
 
 def roll_back(request: Request, release: str, deployed: Deployed) -> Plan:
-    """Decide about going back to a release that is in the bucket: DAGs take it as soon as the pointer has arrived."""
+    """Return the plan for a return to a release in the bucket: DAGs take it as soon as the pointer has arrived."""
     return Plan(deployed.with_release(release, now=request.now, since=0))
 
 
@@ -109,7 +109,7 @@ def releases_in(request: Request, objects: dict[str, str]) -> list[str]:
 
 
 def differences(request: Request, before: str, release: Release, objects: dict[str, str]) -> list[str]:
-    """Return what a release changes, a line for each file, or one for all where there is no release before."""
+    """Return the changes of a release: a line for each file, or one line for all if there is no previous release."""
     folder = request.release_folder(before)
     old = {name[len(folder) :]: digest for name, digest in objects.items() if name.startswith(folder)}
     old.pop(MANIFEST, None)
@@ -121,7 +121,7 @@ def differences(request: Request, before: str, release: Release, objects: dict[s
 
 
 def _examples(request: Request) -> dict[str, bytes]:
-    """Return the examples as they import the package of a team."""
+    """Return the examples, changed to import the package of a team."""
     if not request.prefix:
         return request.examples
     package = f"from {request.prefix}.gke_job import ".encode()
@@ -140,10 +140,10 @@ def _next(request: Request, release: str, deployed: Deployed) -> Deployed:
 
 
 def _retire(request: Request, deployed: Deployed, objects: dict[str, str]) -> tuple[Deployed, list[str], list[str]]:
-    """Return what is deployed then, the objects of releases that no run needs any more, and those that no release has.
+    """Return the new deployed state, the objects of expired releases, and objects beside them that no release has.
 
-    A release is known until its objects are gone: removing them may fail. Names of the others could be several
-    addresses, or wildcards, to gcloud.
+    A release stays in the pointer until its objects are removed, because the removal may fail. Objects whose names no
+    release has are not removed: to gcloud such a name could be a wildcard or several addresses.
     """
     retired = {name: end for name, end in deployed.retired.items() if name not in deployed.releases}
     over = [name for name, end in retired.items() if end < request.now - KEPT_DAYS * 86400]

@@ -9,15 +9,15 @@ from pathlib import Path
 
 MANIFEST = "MANIFEST"
 _NAME = r"(?!\.\.?(?:/|\Z))[A-Za-z0-9._-]+"
-PATH = re.compile(rf"{_NAME}(?:/{_NAME})*")  # of a file below the folder of a release
+PATH = re.compile(rf"{_NAME}(?:/{_NAME})*")  # path of a file below the folder of a release
 LISTED = re.compile(rf"([0-9a-f]{{64}})  ({PATH.pattern})")  # a line of MANIFEST
-PARTS = {"gke_job": "dags/gke_job", "scripts": "scripts", "templates": "templates"}  # and where they are in a checkout
+PARTS = {"gke_job": "dags/gke_job", "scripts": "scripts", "templates": "templates"}  # with their places in a checkout
 HASH_CHARACTERS = 12
 
 
 @dataclass(frozen=True)
 class Release:
-    """name: a name of Python, version and hash of the content; files: content by path, without the list of files."""
+    """name: a Python identifier of version and content hash; files: content by path, without the list of files."""
 
     name: str
     files: dict[str, bytes]
@@ -25,7 +25,7 @@ class Release:
 
 
 def read_release(checkout: Path) -> Release:
-    """Return the release that a checkout holds."""
+    """Return the release of a checkout."""
     files = {}
     for part, place in PARTS.items():
         for path, content in read_files(checkout / place).items():
@@ -36,9 +36,9 @@ def read_release(checkout: Path) -> Release:
 
 
 def damage(name: str, manifest: bytes, files: dict[str, bytes]) -> list[str]:
-    """Return what is wrong with a copy of a release, a line for each file; nothing where it is whole.
+    """Return what is wrong with a copy of a release, a line for each file; nothing if it is complete.
 
-    :param files: content by path. Others than those of the release do no harm.
+    :param files: content by path. Files that are not of the release are ignored.
     :raises ValueError: the manifest is not the list of files of that release
     """
     if not hashlib.sha256(manifest).hexdigest().startswith(name.rpartition("_")[2]):

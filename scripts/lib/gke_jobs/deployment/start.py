@@ -1,8 +1,9 @@
-"""Lets the time until DAGs take a new release begin, when all is copied; for deploy-dags.
+"""Sets the time from which DAGs take a new release, after all files are copied; for deploy-dags.
 
 command.py release-start --before DIR --pointer FILE
 
---pointer is the file to copy, in which the time is written, and --before has that of the bucket, if there is one.
+--pointer is the file to copy; the command writes the time into it. --before is the directory with the pointer of the
+bucket, if there is one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from gke_jobs.messages import log
 
 
 def main() -> int:
-    """Write it."""
+    """Write the time."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for name in ("before", "pointer"):
         parser.add_argument(f"--{name}", type=Path, required=True)

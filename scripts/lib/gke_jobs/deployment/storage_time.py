@@ -1,4 +1,4 @@
-"""The time of Cloud Storage, by which deployments count: the clock of this machine may be wrong."""
+"""Returns the time of Cloud Storage, which deployments use because the clock of this machine may be wrong."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from gke_jobs.messages import WARNING, log
 from gke_jobs.plain_text import one_line
 
 SERVER = "https://storage.googleapis.com/"
-OVERRIDE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE"  # of gcloud
+OVERRIDE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE"  # an environment variable of gcloud
 SECONDS = 10
-YEARS = range(2000, 2200)  # with others datetime cannot calculate
+YEARS = range(2000, 2200)  # datetime cannot calculate with others
 
 
 def storage_time() -> float:
-    """Return the time of Cloud Storage, in seconds since the epoch; that of this machine where there is no answer."""
+    """Return the time of Cloud Storage, in seconds since the epoch; the time of this machine if there is no answer."""
     try:
         with time_limit(SECONDS):
             headers = _headers(os.environ.get(OVERRIDE) or SERVER)
@@ -34,7 +34,7 @@ def storage_time() -> float:
 
 
 def date_of(headers: Message) -> datetime | None:
-    """Return when a server gave an answer, None where its header Date is none."""
+    """Return the time of an answer of a server, None if its header Date is invalid."""
     try:
         found = parsedate_to_datetime(headers["Date"] or "")
     except (TypeError, ValueError, OverflowError):
@@ -45,11 +45,11 @@ def date_of(headers: Message) -> datetime | None:
 
 
 def _headers(address: str) -> Message:
-    request = urllib.request.Request(address, method="HEAD")  # noqa: S310 # the user's own
+    request = urllib.request.Request(address, method="HEAD")  # noqa: S310 # the user chose the address
     try:
         with urllib.request.urlopen(request, timeout=SECONDS) as response:  # noqa: S310
             headers: Message = response.headers
-    except urllib.error.HTTPError as error:  # an answer, too
+    except urllib.error.HTTPError as error:  # an error is also an answer
         with error:
             headers = error.headers
     return headers

@@ -1,4 +1,4 @@
-"""A limit for the time that a block takes, whatever it waits for: a timeout of a socket is one for each packet."""
+"""Limits the time of a block, whatever it waits for: a socket timeout applies to each packet only."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import NoReturn
 
 
 class TimeIsOverError(Exception):
-    """No OSError: what connects to one address after the other goes on after those."""
+    """The limit has passed. Not an OSError: code that tries several addresses continues after those."""
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeIsOverError in the block after so many seconds. For the main thread, and not within another one."""
+    """Raise TimeIsOverError in the block after so many seconds. Only for the main thread; limits cannot be nested."""
 
     def end(_signal: int, _frame: FrameType | None) -> NoReturn:
         raise TimeIsOverError(f"no whole answer within {seconds:.0f} s")
 
     before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))  # 0 is none
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))  # 0 means no limit
     try:
         yield
     finally:

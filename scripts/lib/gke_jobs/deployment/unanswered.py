@@ -1,4 +1,4 @@
-"""That Airflow, or gcloud, has not answered."""
+"""The errors for a missing answer of Airflow or gcloud."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from gke_jobs import exit_codes
 
 
 class UnansweredError(Exception):
-    """There is no answer, or an odd one, but may be a good one later; the message is sanitized.
+    """There was no answer or no usable one. A later request may succeed. The message is sanitized.
 
-    status: the exit code where it stays so
+    status: the exit code if no request succeeds
     """
 
     def __init__(self, message: str, status: int = exit_codes.UNREACHABLE) -> None:
@@ -17,7 +17,7 @@ class UnansweredError(Exception):
 
 
 class DeniedError(UnansweredError):
-    """The account may not ask. Where it never could, it will not be able to later."""
+    """The account has no permission. If it never had, no later request will succeed."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, exit_codes.DENIED)

@@ -4,8 +4,8 @@ command.py release-parsed --airflow ADDRESS --image VERSION --pointer FILE --add
     [--prefix NAME] [--written TIME]
 
 --pointer is a copy of the file in the bucket that names the release, --address its address, and --written when it was
-written there, in seconds since the epoch: now, where it is not given. Exit codes: 65 where a DAG cannot be imported for
-the release, or DAGs do not use it any more, 124 where the time is over, 69 and 77 where Airflow cannot be asked.
+written there, in seconds since the epoch; default: now. Exit codes: 65 if a DAG cannot be imported because of the
+release, or DAGs no longer use it; 124 after the timeout; 69 and 77 if Airflow cannot be asked.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from gke_jobs.plain_text import duration
 POLL_SECONDS = 10.0
 HEARTBEAT_SECONDS = 60.0
 LOGIN_SECONDS = 60.0
-READ_SECONDS = 300.0  # for all that Airflow answers at once
+READ_SECONDS = 300.0  # for all requests of one query of Airflow
 CHECK_SECONDS = 30.0  # for gcloud to read the pointer
 ADVICE = {
     exit_codes.CONFIG: "compare with config.airflowUri of: gcloud composer environments describe",
@@ -43,15 +43,15 @@ ADVICE = {
 
 
 class Reader(Protocol):
-    """What answers for Airflow."""
+    """The interface of Airflow."""
 
     def read(self, seconds: float) -> Answers:
-        """Return the answers. UnansweredError where there are none within so many seconds."""
+        """Return the answers. UnansweredError if they do not arrive within so many seconds."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Seconds that pass, since any time, and how to let them."""
+    """A monotonic clock in seconds, and its sleep."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -59,10 +59,10 @@ class Clock:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is waited for.
+    """The request to wait for a release.
 
-    prefix: the folder of the team below dags/; delay: seconds from now on until what is parsed has the release, below 0
-    when that is over; timeout: for how many seconds to ask from then, or now, on
+    prefix: the folder of the team below dags/; delay: seconds until a file that is parsed has the release, negative if
+    that time has passed; timeout: for how many seconds to ask from that time, or from now, whichever is later
     """
 
     release: str
@@ -96,7 +96,7 @@ def main() -> int:
 
 
 def _log_in(address: str, image: str) -> Airflow:
-    """Return Airflow, with a token: gcloud may need seconds, which are none of the timeout."""
+    """Return a client of Airflow with a token. gcloud may need seconds, which do not count for the timeout."""
     try:
         airflow = Airflow(address, image, access_token)
         airflow.log_in(LOGIN_SECONDS)
@@ -113,7 +113,7 @@ class Wait:
     def __init__(
         self, airflow: Reader, check: Callable[[float], None], request: Request, clock: Clock | None = None
     ) -> None:
-        """Check: raises ScriptError when DAGs do not use the release any more; takes seconds."""
+        """Check: raises ScriptError if DAGs no longer use the release; takes a limit in seconds."""
         self._airflow = airflow
         self._check = check
         self._request = request
@@ -121,7 +121,7 @@ class Wait:
         now = self._clock.now()
         self._due = now + request.delay
         self._end = max(self._due, now) + request.timeout
-        self._after: datetime | None = None  # as _due, by the clock of Airflow: None until that is known
+        self._after: datetime | None = None  # the time _due by the clock of Airflow, None until that is known
         self._before: frozenset[tuple[str, str, str]] | None = None
         self._checked_at = now
         self._logged, self._logged_at = "", now
@@ -132,7 +132,7 @@ class Wait:
         while True:
             found = self._look()
             if isinstance(found, UnansweredError) and self._clock.now() >= self._end:
-                found = last or found  # the end has cut it off
+                found = last or found  # the timeout interrupted the query
             last = found
             if isinstance(found, Progress) and not found.missing:
                 return _end(found, self._request)
@@ -151,11 +151,11 @@ class Wait:
                 return _end(found, self._request)
 
     def _look(self) -> Progress | UnansweredError | None:
-        """Return how far Airflow is, or why that is not known; None where it is too early to say."""
+        """Return the progress of Airflow, or why it is not known; None before _due."""
         try:
             answers = self._airflow.read(min(READ_SECONDS, self._end - self._clock.now()))
             now = self._clock.now()
-            if self._after is None:  # the clock of this machine may be another one
+            if self._after is None:  # the clock of this machine may differ
                 self._after = answers.time + timedelta(seconds=self._due - now)
                 self._before = texts_of(answers.errors) if now < self._due else None
             progress = None

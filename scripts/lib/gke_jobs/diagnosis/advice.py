@@ -1,7 +1,7 @@
-"""What to do about a known cause: the first rule of a topic that the facts or events of a Job or Pod match.
+"""Advice for known causes: the first rule of a topic that the facts or events of a Job or Pod match.
 
-What quotes GKE is from its cluster autoscaler (event FailedScaleUp) and from kubelet and registry messages. A topic
-holds the rules for one moment in the life of a Pod, so that what is over gives no advice.
+Patterns that quote GKE come from its cluster autoscaler (event FailedScaleUp) and from messages of the kubelet and
+registries. A topic has the rules for one phase of a Pod, so that a past problem gives no advice.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ INFRASTRUCTURE = (
 
 @dataclass(frozen=True)
 class Rule:
-    """Advice for what matches `pattern`, whose groups it may quote.
+    """Advice for texts that match `pattern`; it may quote the groups of the pattern.
 
-    command: to be pasted, added only when each group is the name of an object (DNS-1123)
+    command: for users to paste, added only if each group is the name of an object (DNS-1123)
     """
 
     pattern: str
@@ -35,7 +35,7 @@ class Rule:
         return re.compile(self.pattern, re.DOTALL)
 
     def advise(self, text: str) -> str | None:
-        """Return the advice for facts, one line each; None when they do not match."""
+        """Return the advice for facts, which have a line each; None if they do not match."""
         match = self._regex.search(text)
         if not match:
             return None
@@ -64,7 +64,7 @@ JOB = (
         r""" with: kubectl patch job \1 --patch '{"spec": {"suspend": false}}'""",
     ),
 )
-# Why Kueue does not admit a Job: kueue.reasons. What quotes Kueue is from its scheduler and workload controller.
+# Why Kueue does not admit a Job (kueue.reasons). The quotations are from its scheduler and workload controller.
 QUEUE = (
     Rule(r"is it installed\?", "install Kueue, or leave out `queue`: nothing else resumes the Job"),
     Rule(
@@ -106,7 +106,7 @@ GONE = (
         r""": gcloud logging read 'resource.labels.pod_name="\1"'""",
     ),
 )
-# Which values have the names of objects, by what the cluster calls them.
+# The value of a template that names an object, by the kind of the object.
 NAMED_IN = {
     "secret": "`secret_env`, `secret_files` or `env_from`",
     "configmap": "`config_files` or `env_from`",
@@ -135,7 +135,7 @@ CREATION = (
     Rule(r"violates PodSecurity", "give the template the fields that the message names, as the shipped templates have"),
     Rule(r"exceeded quota", "wait for other Jobs to end, request less (`resources`), or have the ResourceQuota raised"),
 )
-# Why no node pool helps, in the last words of the autoscaler.
+# Why no node pool helps, by the last message of the autoscaler.
 NO_POOL = (
     Rule(
         r"^NotTriggerScaleUp: (?!.*(?:max node group size|max cluster|backoff)).*Insufficient (\S+[^\s.,])",
@@ -163,7 +163,7 @@ NODE = (
         r"Insufficient (\S+[^\s.,])",
         r"no node has so much \1 free: wait, request less (`resources`), or take another --profile",
     ),
-    # A node with a taint that is not tolerated may be of another pool: the scheduler looks at taints first.
+    # A node with a taint that is not tolerated may be of another pool: the scheduler checks taints first.
     Rule(
         r"(?:untolerated taint|had taint).*its node must have (the label|all of the labels) ([^\n]+)",
         r"no node that the Pod tolerates has \1 \2: compare --profile, `node_pool` and `node_selector` with: kubectl "
@@ -179,8 +179,8 @@ NODE = (
 START = (
     Rule(r"InvalidImageName", "correct the name of the `image`"),
     *(
-        Rule(rf'(?:ImagePull|pull).*image "([^"\s]+)".*(?:{pattern})', said)
-        for pattern, said in (
+        Rule(rf'(?:ImagePull|pull).*image "([^"\s]+)".*(?:{pattern})', words)
+        for pattern, words in (
             (
                 r"40[13] |[Ff]orbidden|[Dd]enied|[Uu]nauthorized",
                 r"let the nodes' service account read the repository of \1: roles/artifactregistry.reader; or correct "
@@ -272,5 +272,5 @@ PROGRAM = (
 
 
 def advise(topic: Iterable[Rule], texts: Iterable[str]) -> str | None:
-    """Return the advice for the first of `texts`, the most telling first, that a rule matches; None for none."""
+    """Return the advice for the first of `texts` that a rule matches, else None. texts: most relevant first."""
     return next((advice for text in texts for rule in topic if (advice := rule.advise(text))), None)

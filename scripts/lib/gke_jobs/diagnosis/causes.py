@@ -1,4 +1,4 @@
-"""What made a Pod of a Job fail, or what the Job waits for, in one line."""
+"""The cause of the failure of a Pod, or of the wait of a Job, in one line."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from gke_jobs.plain_text import escaped
 
 
 def cause(seen: Seen) -> str:
-    """Return in one line what made a Pod of the Job fail, or what it waits for; '' where nothing tells.
+    """Return in one line why a Pod of the Job failed, or what it waits for; '' if that is not known.
 
-    Of several Pods it is that of the one that failed last, as long as nobody deleted it.
+    Of several failed Pods, the last one counts, without those that were deleted.
     """
     if refused := refusal(seen):
         return escaped(f"{'more Pods cannot' if seen.pods else 'no Pod can'} be created: {refused}")

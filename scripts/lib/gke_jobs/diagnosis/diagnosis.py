@@ -1,4 +1,4 @@
-"""Tells in words why a Job is pending, running or failed: its condition, its Pods, their events and logs, advice.
+"""Explains why a Job is pending, running or failed: its condition, its Pods, their events and logs, advice.
 
 The environment of a container is never printed.
 """
@@ -24,14 +24,14 @@ from gke_jobs.labels import COMPLETION_INDEX, QUEUE, UNSCHEDULED
 from gke_jobs.plain_text import duration, escaped, is_name, log_lines, one_line, parse_time
 from gke_jobs.quota import quota_advice
 
-GROUPS = 5  # of Pods that are alike, shown in full
+GROUPS = 5  # groups of similar Pods that are shown in full
 LOG_LINES = 25
-LOG_GONE = b"unable to retrieve container logs"  # what the kubelet says as if it were the log
-NAMES = 10  # of Pods in one line
+LOG_GONE = b"unable to retrieve container logs"  # what the kubelet returns in place of the log
+NAMES = 10  # names of Pods in one line
 KUEUE_ROLE = "templates/role-kueue.yaml is a Role for that"
 LIMITS = ("backoffLimit", "backoffLimitPerIndex", "activeDeadlineSeconds")
-UNLIMITED = 2**31 - 1  # what Kubernetes sets as backoffLimit where backoffLimitPerIndex counts
-# Advice about what ended comes before advice about what waits.
+UNLIMITED = 2**31 - 1  # the backoffLimit that Kubernetes sets if backoffLimitPerIndex applies
+# Advice about Pods that ended comes before advice about Pods that wait.
 URGENCY = {Phase.FAILED: 0, Phase.RESTARTING: 1, Phase.RUNNING: 1, Phase.UNKNOWN: 1, Phase.STUCK: 2, Phase.STARTING: 3}
 LEAST_URGENT = 4
 
@@ -61,10 +61,10 @@ def diagnose(seen: Seen) -> str:
     if "events" in seen.unread:
         lines.append(f"not all events could be read: {seen.unread['events']}")
     if _is_failing(seen) and any(block.urgency == 0 for block in pods):
-        pods = [block for block in pods if block.urgency < LEAST_URGENT]  # no use to wait for a node now
+        pods = [block for block in pods if block.urgency < LEAST_URGENT]  # to wait for a node has no use now
     found = [job, *sorted(pods, key=lambda block: block.urgency), *gone]
-    lines += [f"advice: {said}" for said in dict.fromkeys(block.advice for block in found) if said]
-    # Each part is sanitized; once more as a whole, since two parts may make a mark that neither was.
+    lines += [f"advice: {text}" for text in dict.fromkeys(block.advice for block in found) if text]
+    # Each part is sanitized. The line is sanitized again, because two parts together may form a group mark.
     return "".join(f"{escaped(line)}\n" for line in lines)
 
 
@@ -77,15 +77,15 @@ def _job_block(seen: Seen) -> Block:
     lines = [_headline(seen), f"  {'; '.join(_details(seen))}"]
     events = event_lines(seen.events_of(seen.uid), seen.now, lines[0])
     queue = kueue.reasons(seen.queued) if seen.queued else []
-    said = advise(advice.QUEUE, queue) or advise(advice.JOB, ["\n".join(lines)])
+    advised = advise(advice.QUEUE, queue) or advise(advice.JOB, ["\n".join(lines)])
     lines += [f"  Kueue: {line}" for line in [*queue, kueue.place(seen.queued) if seen.queued else ""] if line]
     if "queue" in seen.unread:
         why = seen.unread["queue"]
         role = f"; {KUEUE_ROLE}" if why.startswith("permission denied") else ""
         lines.append(f"  Kueue: its Workload could not be read: {why}{role}")
-    if not said and (refused := refusal(seen)):
-        said = quota_advice(refused) or advise(advice.CREATION, [refused])
-    return Block([*lines, *(f"  {event.text}" for event in events)], said)
+    if not advised and (refused := refusal(seen)):
+        advised = quota_advice(refused) or advise(advice.CREATION, [refused])
+    return Block([*lines, *(f"  {event.text}" for event in events)], advised)
 
 
 def _details(seen: Seen) -> list[str]:
@@ -146,7 +146,7 @@ def _headline(seen: Seen) -> str:
 
 
 def pod_groups(pods: Iterable[Json]) -> list[list[Json]]:
-    """Put Pods together that differ in nothing but name, place and time, newest first; those that succeeded not."""
+    """Group Pods that differ only in name, node and time, newest first; leave out Pods that succeeded."""
     groups: dict[str, list[Json]] = {}
     for pod in sorted(pods, key=lambda pod: last_change(pod) or BEGINNING, reverse=True):
         if phase_of(pod) is not Phase.SUCCEEDED:
@@ -183,13 +183,13 @@ def _pods_block(seen: Seen, group: list[Json]) -> Block:
 
 
 def events_about(seen: Seen, pod: Json, known: Facts) -> list[EventLine]:
-    """Return the events that explain something about a Pod still, the newest last."""
+    """Return the events that are still relevant for a Pod, newest last."""
     about = events_since(known.began, first_start(pod), seen.events_of(text_at(pod, "metadata", "uid")))
     return event_lines(about, seen.now, "\n".join(known.lines))
 
 
 def _pod_advice(pod: Json, known: Facts, events: list[EventLine]) -> str | None:
-    """Return what to do about what a Pod does now: what it went through before is over."""
+    """Return the advice for the present phase of a Pod. Earlier phases give no advice."""
     phase, ends = phase_of(pod), ["\n".join(found) for found in known.of_containers]
     if phase is Phase.WAITING:
         wishes = known.of_node[1:]
@@ -229,7 +229,7 @@ def _pod_headline(seen: Seen, pod: Json) -> str:
 
 
 def pod_title(pod: Json) -> str:
-    """Return the name of a Pod, its index behind it."""
+    """Return the name of a Pod, followed by its index."""
     index = one_line(text_at(dict_at(pod, "metadata", "annotations"), COMPLETION_INDEX))
     return f"Pod {pod_name(pod)}" + (f" (index {index})" if index else "")
 
@@ -250,13 +250,13 @@ def _log(seen: Seen, pod: str, container: str) -> list[str]:
 
 
 def gone_pods(seen: Seen) -> list[str]:
-    """Return the names of Pods that the Job has made, that are not there any more, and that nothing was said of."""
+    """Return the names of Pods that the Job created, that no longer exist, and whose logs were not printed."""
     if seen.pods is None or seen.more_pods:
         return []
-    said = [text_at(event, "message") for event in seen.events_of(seen.uid) if _tells_of_a_pod(event)]
-    made = [match[1] for message in said if (match := re.fullmatch(r"Created pod: (\S+)", message))]
+    texts = [text_at(event, "message") for event in seen.events_of(seen.uid) if _tells_of_a_pod(event)]
+    made = [match[1] for message in texts if (match := re.fullmatch(r"Created pod: (\S+)", message))]
     there = {text_at(pod, "metadata", "name") for pod in seen.pods}
-    there |= {pod for pod, _ in seen.shown_logs}  # of which the log was printed, and with it how it ended
+    there |= {pod for pod, _ in seen.shown_logs}  # their logs were printed, and with these how they ended
     return [name for name in dict.fromkeys(made) if name not in there and is_name(name)]
 
 
@@ -271,8 +271,8 @@ def _gone_blocks(seen: Seen) -> list[Block]:
     events = [event for event in seen.events if text_at(event, "involvedObject", "name") in gone]
     left = "is gone, with its" if len(gone) == 1 else "are gone, with their"
     lines = [f"{len(gone)} of its Pods {left} state and log: {_names(gone)}"]
-    said = advise(advice.GONE, lines)
-    return [Block([*lines, *(f"  {line.text}" for line in event_lines(events, seen.now))], said)]
+    advised = advise(advice.GONE, lines)
+    return [Block([*lines, *(f"  {line.text}" for line in event_lines(events, seen.now))], advised)]
 
 
 def _names(names: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The events of one object, as lines of text: what Kubernetes and GKE have complained about."""
+"""The events of one object as lines of text: the warnings of Kubernetes and GKE."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from gke_jobs.json_access import Json, int_at, text_at
 from gke_jobs.plain_text import duration, one_line
 
 EVENTS = 5  # of one object
-# Events of type Normal that explain something nevertheless.
+# Events of type Normal that are also relevant.
 TELLING = {"TriggeredScaleUp", "NotTriggerScaleUp", "Preempted", "TaintManagerEviction"}
-# What keeps all containers of a Pod from their start.
+# Reasons for which no container of a Pod can start.
 BEFORE_STARTS = {"FailedMount", "FailedMapVolume", "FailedAttachVolume", "FailedCreatePodSandBox"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class EventLine:
-    """Events that say the same about one object, as one line of text; `words` are reason and message alone."""
+    """Equal events about one object, as one line of text. `words` has only the reason and the message."""
 
     text: str
     words: str
 
 
 def event_lines(events: Iterable[Json], now: datetime, known: str = "") -> list[EventLine]:
-    """Return the last warnings of one object, the newest last, without those that say what is `known` already."""
+    """Return the last warnings of one object, newest last, without those whose message is in `known`."""
     counts: dict[tuple[str, str], int] = {}
     latest: dict[tuple[str, str], datetime] = {}
     for event in events:
@@ -43,10 +43,10 @@ def event_lines(events: Iterable[Json], now: datetime, known: str = "") -> list[
 
 
 def events_since(began: datetime, started: datetime | None, events: Iterable[Json]) -> list[Json]:
-    """Return the events that explain something still.
+    """Return the events that are still relevant.
 
-    began: what was last seen before is over, as the container that failed had started then
-    started: when the first container had started, None where none has: what keeps a Pod from that is over
+    began: when the container that failed had started. Older events are not relevant
+    started: when the first container had started, None if none has. Older events about the start are not relevant
     """
     return [
         event

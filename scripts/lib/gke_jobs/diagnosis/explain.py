@@ -1,4 +1,4 @@
-"""Tells why a Job is pending, running or failed.
+"""Explains why a Job is pending, running or failed.
 
 command.py explain-job CONNECTION --namespace NAME --job NAME [--uid UID] [--unreachable-timeout SECONDS]
                        [--report FILE] -- PROXY
@@ -26,7 +26,7 @@ from gke_jobs.plain_text import one_line
 
 @dataclass(frozen=True)
 class Explanation:
-    """The diagnosis of a Job as lines of text, and the cause of its trouble in one line, '' where that is not known."""
+    """The diagnosis of a Job as lines of text, and the cause in one line, '' if it is not known."""
 
     text: str
     cause: str = ""
@@ -35,14 +35,14 @@ class Explanation:
 def explain(
     connection: Connection, namespace: str, name: str, uid: str, *, shown_logs: Set[tuple[str, str]] = frozenset()
 ) -> Explanation:
-    """Return the diagnosis of the Job with this uid. Takes at most 20 s, raises nothing.
+    """Return the diagnosis of the Job with this uid. It takes at most 20 s and raises no exception.
 
-    shown_logs: (Pod, container) whose log was shown already
+    shown_logs: (Pod, container) whose log was already shown
     """
     try:
         seen = read(connection, namespace, name, uid, datetime.now(timezone.utc), shown_logs=shown_logs)
         return Explanation(diagnose(seen), cause(seen))
-    except Exception as error:  # a mistake of ours, on the way to a verdict, which it must not hold up
+    except Exception as error:  # a defect must not delay or prevent the verdict
         why = one_line(f"{type(error).__name__}: {error}")
         return Explanation(f"Job {one_line(name)} cannot be explained: {why}; see: kubectl describe job\n")
 
@@ -62,7 +62,7 @@ def main() -> int:
     found = explain(options.connection, options.namespace, options.job, text_at(job, "metadata", "uid"))
     sys.stdout.buffer.write(found.text.encode())
     if options.others.report:
-        from gke_jobs.timeline.making import End  # which the diagnosis alone does not need
+        from gke_jobs.timeline.making import End  # the diagnosis alone does not need it
         from gke_jobs.timeline.writing import write_report_of_job
 
         write_report_of_job(options.others.report, options.connection, options.namespace, job, End(cause=found.cause))

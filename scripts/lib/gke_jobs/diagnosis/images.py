@@ -1,4 +1,4 @@
-"""Why an image cannot be had, in few words: its name and the reason first, which registries put last."""
+"""Why an image cannot be pulled, in short: the name and the reason come first, which registries put last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gke_jobs.json_access import Json, text_at
 from gke_jobs.plain_text import one_line
 
 PULLS = re.compile(r"Image|RegistryUnavailable|SignatureValidationFailed")  # reasons of a container to wait
-# What wraps the reason, beside the names of the image.
+# Texts around the reason, besides the names of the image.
 WRAPPING = re.compile(r"ErrImagePull: |rpc error: code = \w+ desc = |failed to resolve image: ")
 
 
@@ -25,16 +25,16 @@ class ImageTrouble:
 
 
 def image_trouble(pod: Json, events: Iterable[Json]) -> ImageTrouble | None:
-    """Return it of the first container whose image cannot be had, None for none.
+    """Return the trouble of the first container whose image cannot be pulled, None if there is no such container.
 
-    events: of the Pod, for what the container itself does not say between two tries
+    events: of the Pod. They have the reason if the container does not report it between two tries
     """
-    said = [one_line(text_at(event, "message")) for event in sorted(events, key=last_seen, reverse=True)]
+    of_events = [one_line(text_at(event, "message")) for event in sorted(events, key=last_seen, reverse=True)]
     for one in containers(pod):
         image, reason = one_line(text_at(one.spec, "image")), one_line(text_at(one.waiting, "reason"))
         if image and PULLS.search(reason):
             messages = [one_line(text_at(one.waiting, "message"))]
-            messages += [words for words in said if words.startswith("Failed to pull image") and image in words]
+            messages += [words for words in of_events if words.startswith("Failed to pull image") and image in words]
             why = next(filter(None, (_why(message, image) for message in messages)), reason)
             return ImageTrouble(f"image {image}: {why}", f"{one.kind} {one_line(one.name)}: {reason}")
     return None

@@ -1,4 +1,4 @@
-"""What the API says about one Pod: each fact that tells why it failed or does not run, as lines of text."""
+"""The facts from the API that explain why one Pod failed or does not run, as lines of text."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from gke_jobs.labels import SPOT
 from gke_jobs.plain_text import one_line, parse_time
 
 LOGS = 5  # of one Pod
-WISHES = 20  # of one Pod: resources, labels of its node
-# Reasons to have ended whose message is not the container's own, and that leave no log.
+WISHES = 20  # resources, or labels of the node, of one Pod
+# Reasons of an end whose message is not from the container, and that leave no log.
 RUNTIME_ERRORS = {"StartError", "ContainerCannotRun", "ContainerStatusUnknown"}
 STARTING = {"ContainerCreating", "PodInitializing"}  # reasons to wait that are normal
-# What the scheduler adds to nearly every message, and which helps nobody.
+# The scheduler adds this to nearly every message; it does not help users.
 PREEMPTION = re.compile(r"( no new claims to deallocate,)? preemption: .*")
 NODE_LOST = {"DeletionByTaintManager", "DeletionByPodGC", "TerminationByKubelet"}
 # Who disrupted the Pod, by the reason of its condition DisruptionTarget.
@@ -37,28 +37,28 @@ END = datetime.max.replace(tzinfo=timezone.utc)
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """The facts about one Pod; `of_containers` has those of each container, the cause of a failure first."""
+    """The facts about one Pod; `of_containers` has a list for each container, the cause of a failure first."""
 
     of_pod: list[str]
-    of_node: list[str]  # what the scheduler says, and what the Pod wants of a node
+    of_node: list[str]  # the message of the scheduler, and the requirements of the Pod for its node
     of_containers: list[list[str]]
     program_first: bool  # a container had failed before the Pod was disrupted
-    began: datetime  # when the container that failed first had started; BEGINNING where none failed
+    began: datetime  # when the container that failed first had started; BEGINNING if none failed
 
     @property
     def lines(self) -> list[str]:
-        """All of them, the cause first."""
+        """All facts, the cause first."""
         ends = [line for found in self.of_containers for line in found]
         return [*ends, *self.of_pod] if self.program_first else [*self.of_pod, *self.of_node, *ends]
 
 
 def pod_name(pod: Json) -> str:
-    """Return the name of a Pod, fit to be printed."""
+    """Return the sanitized name of a Pod."""
     return one_line(text_at(pod, "metadata", "name")) or "without a name"
 
 
 def facts(pod: Json) -> Facts:
-    """Tell why a Pod failed, or does not run."""
+    """Return the facts that explain why a Pod failed or does not run."""
     of_pod, of_node = [], []
     spec = dict_at(pod, "spec")
     conditions, troubled = true_conditions(pod), _by_cause(pod)
@@ -88,7 +88,7 @@ def facts(pod: Json) -> Facts:
 
 
 def scheduler_words(message: str) -> str:
-    """Return why no node takes a Pod, without what the scheduler says about preemption."""
+    """Return why no node takes a Pod, without the scheduler's words about preemption."""
     return PREEMPTION.sub("", message)
 
 
@@ -97,7 +97,7 @@ def messages(pod: Json) -> list[str]:
     left = []
     for container in _by_cause(pod):
         ended = container.ended or container.ended_before
-        # The end of the log is shown anyway.
+        # The end of the log is shown separately.
         fallback = text_at(container.spec, "terminationMessagePolicy") == "FallbackToLogsOnError"
         message = one_line(text_at(ended, "message"))
         if int_at(ended, "exitCode") and message and text_at(ended, "reason") not in RUNTIME_ERRORS and not fallback:
@@ -106,7 +106,7 @@ def messages(pod: Json) -> list[str]:
 
 
 def logs_to_read(pod: Json) -> list[tuple[str, bool]]:
-    """Return (container, whether before its restart) for those that failed; if none did, for those that run."""
+    """Return (container, whether before its restart) for containers that failed; if none failed, for those that run."""
     failed, others = [], []
     for container in _by_cause(pod):
         if container.has_failed:
@@ -120,26 +120,26 @@ def logs_to_read(pod: Json) -> list[tuple[str, bool]]:
 
 
 def first_start(pod: Json) -> datetime | None:
-    """Return when the first container started, or when its volumes and network were ready; None where they are not."""
+    """Return when the first container started, or when its volumes and network were ready; None if they are not."""
     stamps = [text_at(true_conditions(pod).get("PodReadyToStartContainers"), "lastTransitionTime")]
     for one in containers(pod):
-        # The start of one that could not be started is 1970.
+        # A container that could not be started has a start time in 1970.
         stamps += [text_at(end, key) for end in (one.ended_before, one.ended) for key in ("startedAt", "finishedAt")]
         stamps.append(text_at(one.status, "state", "running", "startedAt"))
     return min((time for stamp in stamps if (time := parse_time(stamp)) and time.year > 1970), default=None)
 
 
 def last_change(pod: Json) -> datetime | None:
-    """Return when the Pod's last container ended, else when the Pod was made."""
+    """Return when the Pod's last container ended, else when the Pod was created."""
     ends = [end for one in containers(pod) if (end := parse_time(one.ended.get("finishedAt")))]
     return max(ends) if ends else parse_time(text_at(pod, "metadata", "creationTimestamp"))
 
 
 def _by_cause(pod: Json) -> list[Container]:
-    """Return the containers that have a status, the one that is the cause of what happens first.
+    """Return the containers that have a status, the cause of the present state first.
 
-    Sidecars last, since their end never is: they are ended when the program has ended. Of the others those that failed,
-    in the order of time; Kubernetes tells whole seconds, so the program comes before its helpers.
+    Sidecars come last, because their end is never the cause: they are stopped after the program has ended. Containers
+    that failed come first, in the order of time. Kubernetes reports whole seconds, so the program precedes its helpers.
     """
     program, found = main_container(pod), [one for one in containers(pod) if one.status]
     if phase_of(pod) is Phase.STUCK:
@@ -164,7 +164,7 @@ def _start_time(container: Container) -> datetime:
 
 
 def _wishes(spec: Json) -> list[str]:
-    """Tell what the Pod wants of a node."""
+    """Return the requirements of the Pod for its node, as text."""
     wanted = [
         one_line(f"{resource} {amount}")
         for container in list_at(spec, "containers")
@@ -181,7 +181,7 @@ def _title(container: Container) -> str:
 
 
 def _container_facts(container: Container) -> list[str]:
-    """Tell what happened to a container, the last first: that it waits to be started again is no news of its own."""
+    """Return what happened to a container, latest first. CrashLoopBackOff comes last: it is no cause."""
     ends = [f"{_title(container)}: {_end(container, container.ended)}"] if container.has_failed else []
     waits, restarts = list(_waits(container)), list(_restarts(container))
     crashes = text_at(container.waiting, "reason") == CRASHES

@@ -1,4 +1,4 @@
-"""Reads what the diagnosis of a Job needs: all at once, each step in a limited time, and never with an exception."""
+"""Reads the data for the diagnosis of a Job: in parallel, with a time limit for each step, without exceptions."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ STEP_SECONDS = 10.0
 PAGE = 500
 MOST_PODS = 5000
 LOG_BYTES = 1 << 20
-MOST_GONE = 5  # Pods that are gone and whose events are read
-# Events that are there for every Pod and explain nothing.
+MOST_GONE = 5  # removed Pods whose events are read
+# Events that every Pod has and that explain nothing.
 EVENTS_THAT_EXPLAIN = "reason!=Scheduled,reason!=Pulling,reason!=Pulled,reason!=Created,reason!=Started"
 NO_ANSWER = f"no answer within {STEP_SECONDS:g} s"
 
 
 @dataclass(kw_only=True)
 class Read:
-    """One thing to read, and what came of it: a value, that there is none (None), or why it is unread."""
+    """One read and its outcome: a value, None for a missing object, or why it could not be read."""
 
     call: Callable[[], Any]
     value: Any = None
@@ -40,13 +40,13 @@ class Read:
     done: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Read it."""
+        """Do the read."""
         try:
             self.value, self.unread = self.call(), ""
         except ApiError as error:
             meaning = classify(error.answer)
             self.unread = "" if meaning.verdict is Verdict.ABSENT else one_line(meaning.words) or "no answer"
-        except Exception as error:  # a diagnosis is on the way to a verdict, which it must not hold up
+        except Exception as error:  # a defect in a diagnosis must not prevent the verdict
             self.unread = one_line(f"{type(error).__name__}: {error}")
         self.done.set()
 
@@ -60,13 +60,13 @@ def read(
     *,
     shown_logs: Set[tuple[str, str]] = frozenset(),
 ) -> Seen:
-    """Return what there is to be known about the Job with this uid; logs in `shown_logs` are not read."""
+    """Return all that can be read about the Job with this uid; logs in `shown_logs` are not read."""
     reader = _Reader(connection, namespace)
     job = Read(call=lambda: connection.get_json(jobs_path(namespace, name), seconds=STEP_SECONDS))
     pods = Read(call=lambda: reader.pods(uid))
     events = Read(call=lambda: reader.events(f"involvedObject.uid={uid}"))
     read_at_once(job, pods, events)
-    found = job.value if text_at(job.value, "metadata", "uid") == uid else {}  # else another one that took the name
+    found = job.value if text_at(job.value, "metadata", "uid") == uid else {}  # else another Job of that name
     found_pods, more_pods = pods.value or ([], False)
     found_events, more_events = events.value or ([], "")
     whys = {"job": job.unread, "pods": pods.unread, "events": events.unread or more_events}
@@ -85,7 +85,7 @@ def read(
 
 
 def read_at_once(*reads: Read) -> None:
-    """Do all reads at the same time and give those up that take too long; their threads end with the process."""
+    """Do all reads in parallel and give up those that take too long; their threads end with the process."""
     for one in reads:
         threading.Thread(target=one.run, daemon=True).start()
     deadline = time.monotonic() + STEP_SECONDS
@@ -112,7 +112,7 @@ class _Reader:
                 return found, True
 
     def events(self, field: str) -> tuple[list[Json], str]:
-        """Return the events that explain something about one object, and why not all of them."""
+        """Return the relevant events about one object, and why some are missing."""
         selector = f"{field},{EVENTS_THAT_EXPLAIN}"
         found, more = read_events(self.connection, self.namespace, selector, STEP_SECONDS)
         return found, f"one object has more than {len(found)}" if more else ""
@@ -124,7 +124,7 @@ class _Reader:
         return self.connection.get_bytes(log_path(self.namespace, pod), query, STEP_SECONDS)
 
     def with_details(self, seen: Seen) -> Seen:
-        """Add the events and logs of the Pods that are shown, and the events of those that are gone."""
+        """Add the events and logs of the Pods that are shown, and the events of removed Pods."""
         events, logs = [], {}
         for group in pod_groups(seen.pods or [])[:GROUPS]:
             pod, uid = text_at(group[0], "metadata", "name"), text_at(group[0], "metadata", "uid")
@@ -159,7 +159,7 @@ class _Reader:
 
 
 def read_logs(connection: Connection, namespace: str, logs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
-    """Return the ends of logs, each of a Pod and its container, that can be read."""
+    """Return the ends of the logs that can be read, by Pod and container."""
     reader = _Reader(connection, namespace)
     reads = {(pod, container): reader.log_of(pod, container, previous=False) for pod, container in logs}
     read_at_once(*reads.values())

@@ -17,7 +17,7 @@ UNTROUBLED = (Phase.WAITING, Phase.STARTING, Phase.RUNNING, Phase.SUCCEEDED)
 
 
 def refusal(seen: Seen) -> str:
-    """Return why no Pod could be created when that was last tried, in the words of the API server; '' if one could."""
+    """Return why the last attempt to create a Pod failed, in the words of the API server; '' if it succeeded."""
     if not seen.job or "Complete" in true_conditions(seen.job):
         return ""
     events = [event for event in seen.events_of(seen.uid) if text_at(event, "reason") == "FailedCreate"]
@@ -25,7 +25,7 @@ def refusal(seen: Seen) -> str:
         return ""
     newest = max(events, key=last_seen)
     if any(phase_of(pod) not in UNTROUBLED or facts(pod).of_pod for pod in seen.pods or []):
-        return ""  # what has failed or is ended by others comes first
+        return ""  # Pods that failed or were ended by others take precedence
     created = [parse_time(text_at(pod, "metadata", "creationTimestamp")) for pod in seen.pods or []]
     if any(time and time >= last_seen(newest) for time in created):
         return ""

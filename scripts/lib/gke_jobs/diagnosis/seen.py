@@ -1,4 +1,4 @@
-"""What was read of one Job for its diagnosis."""
+"""The data that was read of one Job for its diagnosis."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from gke_jobs.kueue import Queued
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What was read of one Job. None stands for what could not be read; an empty `job` is one that is not there.
+    """The data of one Job. None: it could not be read. An empty `job` does not exist.
 
-    unread: why, a sanitized line, by what: `job`, `pods`, `events`, `queue`; unread_logs: likewise by Pod and container
+    unread: why something could not be read, a sanitized line for `job`, `pods`, `events` or `queue`
+    unread_logs: why a log could not be read, by Pod and container
     """
 
     name: str
@@ -25,9 +26,9 @@ class Seen:
     logs: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by Pod and container
     unread: dict[str, str] = field(default_factory=dict)
     unread_logs: dict[tuple[str, str], str] = field(default_factory=dict)
-    more_pods: bool = False  # than were read
-    queued: Queued | None = None  # what Kueue has of it, None for a Job that waits in no queue
-    shown_logs: Set[tuple[str, str]] = frozenset()  # by Pod and container: were shown live, and are left out
+    more_pods: bool = False  # more Pods exist than were read
+    queued: Queued | None = None  # its state in Kueue, None for a Job that waits in no queue
+    shown_logs: Set[tuple[str, str]] = frozenset()  # logs that were printed live and are left out, by Pod and container
     now: datetime
 
     def events_of(self, uid: str) -> list[Json]:

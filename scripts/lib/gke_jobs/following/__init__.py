@@ -1,1 +1,1 @@
-"""Following a Job: events of Kubernetes in, log lines and a verdict out."""
+"""Follows a Job: takes events of Kubernetes, yields log lines and a verdict."""

@@ -1,10 +1,9 @@
-"""What one check of a Job leaves in a file for the next, which may run on another machine.
+"""The state that one check of a Job leaves in a file for the next check, which may run on another machine.
 
-The file is JSON: `uid` of the Job; `logs`, how far each log was printed (log_positions.py); `results`, what the Pods
-that succeeded have left, and `pods`, what the timeline knows of each Pod, because a Pod may be removed between two
-checks; `left_out`, the number of other Pods by outcome; `log_bytes`, how much was printed. `logs`, `results` and `pods`
-have at most 64 KiB each. Where more is needed, that of Pods that are gone is kept first: the others can be read again
-while they are there.
+The file is JSON: `uid` of the Job; `logs`, how far each log was printed (log_positions.py); `results` of the Pods that
+succeeded and `pods`, the data of each Pod for the timeline, because a Pod may be removed between two checks;
+`left_out`, the number of other Pods by outcome; `log_bytes`, the size of the printed logs. `logs`, `results` and `pods`
+have at most 64 KiB each. Data of removed Pods is kept first, because other Pods can be read again.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ from gke_jobs.timeline.keeping import PodRuns
 from gke_jobs.timeline.record import Outcome, PodRun, pod_from_json
 
 RESULTS_LIMIT = PODS_LIMIT = 64 << 10  # bytes
-FILE_LIMIT = 2 * (log_positions.LIMIT + RESULTS_LIMIT + PODS_LIMIT)  # more is none of ours
+FILE_LIMIT = 2 * (log_positions.LIMIT + RESULTS_LIMIT + PODS_LIMIT)  # a larger file is not from this module
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckState:
-    """What a check knows of those before it.
+    """The state from the earlier checks.
 
-    logs: the oldest first; results, pods: first those of Pods that are gone, of pods so many as `removed`
-    left_out: of Pods that are gone, and not in `pods`: how many by outcome
+    logs: oldest first; results, pods: removed Pods first; removed: the number of removed Pods in `pods`
+    left_out: how many removed Pods are not in `pods`, by outcome
     """
 
     logs: Mapping[str, LogState] = field(default_factory=dict)
@@ -46,17 +45,17 @@ class CheckState:
 
     @classmethod
     def of_runs(cls, runs: PodRuns, **others: Any) -> CheckState:
-        """Return the state with these Pods."""
+        """Return this state with the data of these Pods."""
         pods, removed = runs.removed_first()
         return cls(pods=pods, removed=removed, left_out=runs.left_out_before, **others)
 
     def runs(self) -> PodRuns:
-        """Return its Pods as what the next check goes on with."""
+        """Return the data of the Pods with which the next check continues."""
         return PodRuns(self.pods, self.left_out)
 
 
 def read(file: Path | None, uid: str) -> CheckState:
-    """Return what is in a file about the Job with this uid; nothing where there is none."""
+    """Return the state of the Job with this uid from a file; an empty state if there is none."""
     if file is None:
         return CheckState()
     try:
@@ -78,7 +77,7 @@ def read(file: Path | None, uid: str) -> CheckState:
 
 
 def write(file: Path, uid: str, state: CheckState) -> None:
-    """Write a file in one step. OSError when it cannot be written."""
+    """Write a file atomically. OSError if it cannot be written."""
     new = file.with_name(f"{file.name}.new")
     pods = _bounded((pod.to_json() for pod in state.pods), PODS_LIMIT)
     kept = {pod[0] for pod in pods}
@@ -97,7 +96,7 @@ def write(file: Path, uid: str, state: CheckState) -> None:
 
 
 def _bounded(items: Iterable[Json], left: int) -> list[Json]:
-    """Return as many items as there is room for in so many bytes, the first first."""
+    """Return the first items that fit into so many bytes."""
     kept: list[Json] = []
     for item in items:
         size = len(json.dumps(item)) + len(", ")

@@ -1,4 +1,4 @@
-"""One check of a Job, whose waiter is elsewhere: what is read for it, and how it ends where the Job has not."""
+"""One check of a Job for a caller that waits elsewhere: what it reads, and how it ends if the Job has not ended."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from gke_jobs.following.jobs import Job
 from gke_jobs.following.mounts import Mounts
 from gke_jobs.following.pods_seen import PodsSeen
 
-ANSWER_SECONDS = 30.0  # for the lists to come, where the time for the whole wait was over before
+ANSWER_SECONDS = 30.0  # for the lists to arrive, if the whole wait had already timed out
 
 
 @dataclass
 class Check:
     """The state of one check.
 
-    job: its name; begun: when the check was; said: what is to be logged of the Pods where the check ends the wait
-    lists: what was read
+    job: its name; start: of the check; messages: about the Pods, logged if the check ends the wait
+    lists: the lists that were read
     """
 
     job: str
-    begun: float
+    start: float
     clocks: Clocks
     pods: PodsSeen
     creation: Creation
     mounts: Mounts
-    said: list[Action] = field(default_factory=list)
+    messages: list[Action] = field(default_factory=list)
     lists: dict[Kind, Listed] = field(default_factory=dict)
     _has_asked: bool = False
 
     def take(self, event: Listed) -> dict[Kind, Listed]:
-        """Take a list; return all when all are there: no verdict comes before it is known which logs there are."""
+        """Store a list; return all lists once all have arrived: a verdict needs to know which logs exist."""
         self.lists[event.kind] = event
         return self.lists if len(self.lists) == len(Kind) else {}
 
     def asks(self, job: Job, now: float) -> Iterator[Action]:
-        """Ask once for the Events that are needed: of the Job, and of one Pod that may wait for its volumes."""
+        """Request once the Events that are needed: of the Job, and of one Pod that may wait for its volumes."""
         if self._has_asked:
             return
         self._has_asked = True
@@ -50,11 +50,11 @@ class Check:
             yield ReadEvents(job.uid)
 
     def gives_up_at(self) -> float | None:
-        """When the time for the whole wait ends a check for which the lists or the Events do not come."""
-        return None if self.clocks.ends_at is None else max(self.clocks.ends_at, self.begun + ANSWER_SECONDS)
+        """Return when the timeout of the whole wait ends a check whose lists or Events do not arrive."""
+        return None if self.clocks.ends_at is None else max(self.clocks.ends_at, self.start + ANSWER_SECONDS)
 
     def verdict(self, job: Job | None, now: float) -> Finish | None:
-        """Return how the check of an unfinished Job ends, by a clock or with 75; None while something is to be read."""
+        """Return how the check of an unfinished Job ends, by a clock or with 75; None while data is missing."""
         gives_up_at = self.gives_up_at()
         is_reading = job is None or self.creation.is_asking or self.mounts.is_asking
         if is_reading and (gives_up_at is None or now < gives_up_at):

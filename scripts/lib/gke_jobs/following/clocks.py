@@ -1,4 +1,4 @@
-"""What takes too long: the clocks of a wait, and the progress message after a time without any other."""
+"""The timeouts of a wait, and the progress message after an interval without messages."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SHOWN = (*PLACED, Phase.WAITING, *ENDED)
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Seconds; None for no limit.
+    """Limits in seconds; None for no limit.
 
-    timeout: the whole wait; schedule: until a Pod has a node, of a gang all; start: for a Pod that cannot be started,
-    or Pods that cannot be created; heartbeat: from the last message to a progress message
+    timeout: the whole wait; schedule: until a Pod, or all Pods of a gang, have a node; start: for a Pod that cannot be
+    started, or Pods that cannot be created; heartbeat: from the last message to a progress message
     """
 
     timeout: float | None
@@ -32,10 +32,10 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Waited:
-    """Seconds before this process began, in which others have waited for the Job.
+    """Seconds that earlier processes have waited for the Job.
 
-    total: of the whole wait; for_nodes: in which the Job has lacked nodes, which counts if it still does; to_start:
-    in which a Pod could not be started or created, likewise
+    total: of the whole wait; for_nodes: in which the Job lacked nodes; to_start: in which a Pod could not be started or
+    created. The last two count only if that is still so
     """
 
     total: float = 0.0
@@ -50,31 +50,31 @@ class Clocks:
     """The clocks of one wait; `check` is called after each event and at `next_time`."""
 
     def __init__(self, job: str, limits: Limits, now: float, waited: Waited = NOT_WAITED) -> None:
-        self._job, self._limits, self._begun, self._waited = job, limits, now - waited.total, waited
+        self._job, self._limits, self._start, self._waited = job, limits, now - waited.total, waited
         self._logged_at = now
-        self._waiting: float | None = None  # since when the Pods have no node
-        self._stuck: float | None = None  # since when a Pod cannot be started, or none can be created
+        self._waiting: float | None = None  # time since which the Pods have no node
+        self._stuck: float | None = None  # time since which a Pod cannot be started, or none can be created
         self._alarms: list[float] = []
 
     def logged(self, now: float) -> None:
-        """Take note of a message."""
+        """Record that a message was logged."""
         self._logged_at = now
 
     def next_time(self) -> float | None:
-        """When `check` is to be called again, if nothing happens."""
+        """Return when `check` must be called again if no event comes before."""
         return min([*self._alarms, self._logged_at + self._limits.heartbeat])
 
     def is_out_of_time(self, now: float) -> bool:
-        """Whether the time for the whole wait is over."""
+        """Whether the whole wait has timed out."""
         return self.ends_at is not None and now >= self.ends_at
 
     @property
     def ends_at(self) -> float | None:
-        """When the time for the whole wait is over."""
-        return None if self._limits.timeout is None else self._begun + self._limits.timeout
+        """The time at which the whole wait times out."""
+        return None if self._limits.timeout is None else self._start + self._limits.timeout
 
     def check(self, job: Job | None, pods: PodsSeen, creation: Creation, now: float) -> Iterator[Action]:
-        """Yield what the clocks say: a Finish where one has run out, or a progress message."""
+        """Yield a Finish if a limit has passed, or a progress message if it is due."""
         limits = self._limits
         is_quota = creation.is_quota and now >= creation.since
         waits = job is not None and lacks_nodes(job, pods.count, is_quota=is_quota)
@@ -85,7 +85,7 @@ class Clocks:
             since.append(creation.since)
         self._stuck = min(since) - self._waited.to_start if since else None
         self._alarms = []
-        if self._is_over(self._begun, limits.timeout, now):
+        if self._is_over(self._start, limits.timeout, now):
             yield _timeout(f"Job {self._job} is not finished: the time of --timeout is over")
         elif self._is_over(self._waiting, limits.schedule, now):
             because = creation.blocked.words if creation.blocked else pods.waiting_words()
@@ -105,9 +105,9 @@ class Clocks:
             yield Message(self.progress(pods, now))
 
     def progress(self, pods: PodsSeen, now: float) -> str:
-        """Return how long the wait has lasted, and what the Pods do."""
+        """Return how long the wait has lasted, and the phases of the Pods."""
         counts = [f"{number} {phase.value}" for phase in SHOWN if (number := pods.count([phase]))]
-        return f"Job {self._job} is not finished after {now - self._begun:.0f} s; Pods: {', '.join(counts) or 'none'}"
+        return f"Job {self._job} is not finished after {now - self._start:.0f} s; Pods: {', '.join(counts) or 'none'}"
 
     def _is_over(self, since: float | None, limit: float | None, now: float) -> bool:
         if since is None or limit is None:
@@ -117,9 +117,9 @@ class Clocks:
 
 
 def lacks_nodes(job: Job, count: Callable[[Iterable[Phase]], int], *, is_quota: bool) -> bool:
-    """Whether the Job waits for nodes: none of its Pods has one, of a gang not all of them have.
+    """Whether the Job waits for nodes: none of its Pods, or not all Pods of a gang, have a node.
 
-    count: how many Pods are in one of these phases; is_quota: whether a quota keeps its Pods from being created
+    count: returns how many Pods are in one of these phases; is_quota: whether a quota prevents the creation of Pods
     """
     if job.is_ending:
         return False
@@ -136,10 +136,10 @@ def _lack(job: Job | None, creation: Creation, *, has_pods: bool) -> str:
     return "lacks nodes for some of its Pods" if job and job.gang else "has no node"
 
 
-def _since(before: float | None, begun: float, *, is_so: bool) -> float | None:
+def _since(before: float | None, start: float, *, is_so: bool) -> float | None:
     if not is_so:
         return None
-    return begun if before is None else before
+    return start if before is None else before
 
 
 def _timeout(reason: str, *, unscheduled: bool = False) -> Finish:

@@ -1,6 +1,6 @@
-"""The follower of one Job, without I/O: events of the cluster go in, actions come out.
+"""The follower of one Job, without I/O: it takes events of the cluster and returns actions.
 
-The shell around it (follower.py) carries out the actions and calls `handle` for each event, and with a Tick at the time
+The shell around it (follower.py) executes the actions. It calls `handle` for each event, and with a Tick at the time
 that `deadline` returns.
 """
 
@@ -46,16 +46,16 @@ from gke_jobs.plain_text import one_line
 
 
 class Follower:
-    """The state of one wait, or check (checks.py). `handle` is to be called with a Tick first.
+    """The state of one wait or check (checks.py). The first call of `handle` must be with a Tick.
 
-    before: what the checks before this one have left; None for a wait
+    before: the state from the earlier checks; None for a wait
     """
 
     def __init__(self, settings: Settings, now: float, before: CheckState | None = None) -> None:
         self._settings = settings
         self._uid = settings.uid
         self._job: Job | None = None
-        self.job_json: Json = {}  # as it was seen last
+        self.job_json: Json = {}  # the last state that was seen
         self._watches = Reconnecting(f"Job {settings.job}", settings.unreachable)
         most = settings.max_log_streams
         printed = None if before is None else before.logs
@@ -69,13 +69,13 @@ class Follower:
         self._check: Check | None = None
         if before is not None:
             self._check = Check(settings.job, now, self._clocks, self.pods, self._creation, self._mounts)
-        self._begun = self._over = False
+        self._has_started = self._over = False
         self._pods_begun = self._pods_listed = False
         self._succeeding = Succeeding(settings.job)
         self._ending = Ending(logs=self.logs, pods=self.pods, watches=self._watches)
 
     def handle(self, event: Event, now: float) -> list[Action]:
-        """Take an event; return what is to be done. After a Finish nothing is."""
+        """Process an event; return the actions. There is no action after a Finish."""
         actions: list[Action] = []
         if self._over:
             return actions
@@ -86,12 +86,12 @@ class Follower:
             elif isinstance(action, Finish):
                 self._over = True
                 break
-        if self._over:  # nothing is asked for any more
+        if self._over:  # no more requests are made
             actions = [action for action in actions if isinstance(action, Message | Lines | StopLog | Finish)]
         return actions
 
     def deadline(self) -> float | None:
-        """When `handle` is to be called with a Tick, if nothing happens before."""
+        """Return when `handle` must be called with a Tick if no event comes before."""
         times = [self.logs.next_time()]
         if self._ending.has_begun:
             times.append(self._ending.next_time())
@@ -104,23 +104,23 @@ class Follower:
 
     @property
     def uid(self) -> str:
-        """The uid of the Job, '' as long as it is not known."""
+        """The uid of the Job, '' until it is known."""
         return self._uid
 
     @property
     def job(self) -> Job | None:
-        """The Job as it was seen last."""
+        """The last state of the Job that was seen."""
         return self._job
 
     def check_state(self) -> CheckState | None:
-        """Return what the next check is to know; None where the Pods are not known."""
+        """Return the state for the next check; None if the Pods are not known."""
         if not self._pods_listed:
             return None
         logs, results = self.logs.positions(), self.pods.results()
         return CheckState.of_runs(self.pods.runs, logs=logs, results=results, log_bytes=self.logs.bytes)
 
     def _handle(self, event: Event, now: float) -> Iterator[Action]:
-        if not self._begun:
+        if not self._has_started:
             yield from self._begin(now)
         if isinstance(event, LogPiece):
             yield from self.logs.piece(event, now)
@@ -147,7 +147,7 @@ class Follower:
         yield from self._advance(now)
 
     def _begin(self, now: float) -> Iterator[Action]:
-        self._begun = True
+        self._has_started = True
         yield self._watches.begin(Kind.JOB, now)
         if self._uid:
             yield from self._begin_pods(now)
@@ -158,7 +158,7 @@ class Follower:
             yield self._watches.begin(Kind.PODS, now)
 
     def _advance(self, now: float) -> Iterator[Action]:
-        """Do what is due, whatever the event was."""
+        """Yield the actions that are due, independent of the event."""
         if self._ending.has_begun:
             yield from self._ending.act(now)
             return
@@ -187,12 +187,12 @@ class Follower:
         yield from self._clocks.check(self._job, self.pods, self._creation, now)
 
     def _decide(self, check: Check, now: float) -> Iterator[Action]:
-        """Decide when all is read that a verdict takes; then read the logs."""
+        """Decide once all data for a verdict has been read; then read the logs."""
         if self._job is not None:
             yield from check.asks(self._job, now)
         verdict = check.verdict(self._job, now)
         if verdict is not None:
-            yield from check.said if verdict.status != exit_codes.NOT_FINISHED else ()
+            yield from check.messages if verdict.status != exit_codes.NOT_FINISHED else ()
             yield from self._ending.begin(verdict, None, now)
             yield from self._ending.act(now)
 
@@ -210,7 +210,7 @@ class Follower:
         if self._check is not None and not self._ending.has_begun:
             yield from self._watches.answered(event.kind, now)
             if lists := self._check.take(event):
-                self._check.said += self._take_list(lists[Kind.PODS], now)
+                self._check.messages += self._take_list(lists[Kind.PODS], now)
                 yield from self._take_list(lists[Kind.JOB], now)
                 yield from self._wait_for_success(self._check, now)
             return
@@ -219,10 +219,10 @@ class Follower:
             yield from self._watches.listed(event.kind, event.version, now)
 
     def _wait_for_success(self, check: Check, now: float) -> Iterator[Action]:
-        """Make a wait of a check of a Job that has met its success criteria: it ends soon."""
+        """Turn a check into a wait if the Job has met its success criteria: it will end soon."""
         if self._succeeding.has_begun and not self._ending.has_begun:
             self._check = None
-            yield from check.said
+            yield from check.messages
             for listed in check.lists.values():
                 yield from self._watches.listed(listed.kind, listed.version, now)
 
@@ -258,7 +258,7 @@ class Follower:
         job = read_job(found) if found is not None else None
         name = self._settings.job
         if job is not None and not job.uid:
-            return  # nothing that the API server sends
+            return  # the API server never sends such an event
         if job is None and not self._uid:
             yield Finish(exit_codes.CONFIG, not_found(name, self._settings.namespace), explain=False)
             return
@@ -280,7 +280,7 @@ class Follower:
                 yield from news(name, before, job)
 
     def _gone(self, now: float) -> Iterator[Action]:
-        """The Job is not there any more, and nobody has seen it go."""
+        """End for a Job that no longer exists and whose removal was not seen."""
         name = f"Job {self._settings.job}" + (f" with uid {one_line(self._uid)}" if self._settings.uid else "")
         unknown = "is gone: it was deleted, or its TTL removed it; whether it succeeded is not known"
         yield from self._removed(name, "is gone", unknown, now)
@@ -290,11 +290,11 @@ class Follower:
         yield from self._conclude(status, f"{name} {words}", now, removed=True)
 
     def _conclude(self, status: int, reason: str, now: float, *, removed: bool = False) -> Iterator[Action]:
-        """Begin the end: read what is left of the logs, then finish."""
+        """Start the end: read the rest of the logs, then finish."""
         explain = status != 0 and not removed and not self._settings.once
         verdict = Finish(status, reason, explain=explain, removed=removed)
         if self._settings.once:
             yield verdict
             return
-        yield from self._check.said if self._check is not None else ()
+        yield from self._check.messages if self._check is not None else ()
         yield from self._ending.begin(verdict, self._job if self._pods_begun else None, now)

@@ -1,6 +1,6 @@
-"""Why a Job has fewer Pods than it is to have: a quota, a policy, a webhook, a service account that is not there.
+"""Finds out why a Job lacks Pods: a quota, a policy, a webhook, a missing service account.
 
-The status of a Job does not say; its Events do. They are asked for only while Pods are missing.
+Only the Events of a Job report that, not its status. They are read only while Pods are missing.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from gke_jobs.following.pods_seen import LIVE, PodsSeen
 from gke_jobs.json_access import Json, text_at
 from gke_jobs.quota import quota_advice
 
-PAUSES = (2.0, 5.0, 15.0, 30.0)  # seconds from when Pods are missing until they are asked for, again and again
-LONGEST_BACKOFF = 360.0  # seconds from a failure until Kubernetes creates the next Pod: a time without one is no proof
+PAUSES = (2.0, 5.0, 15.0, 30.0)  # seconds until the Events are read, and between further reads
+LONGEST_BACKOFF = 360.0  # seconds from a failure until Kubernetes creates the next Pod, at most
 
 
 class Creation:
     """Whether the Pods of the Job can be created.
 
-    blocked: why not; since: since when that is so for certain, monotonic seconds; ask_at: when to ask for the Events
-    at_once: ask for them as soon as Pods are missing
+    blocked: why not; since: the time since which that is certain, monotonic seconds; ask_at: when to read the Events
+    at_once: whether to read them as soon as Pods are missing
     """
 
     def __init__(self, *, at_once: bool = False) -> None:
@@ -36,16 +36,16 @@ class Creation:
 
     @property
     def is_quota(self) -> bool:
-        """Whether it is a quota, which other Jobs give back."""
+        """Whether the cause is a quota, which other Jobs will release."""
         return self.blocked is not None and self.blocked.verdict is Verdict.QUOTA
 
     @property
     def is_asking(self) -> bool:
-        """Whether Pods are missing, and it is not known yet why."""
+        """Whether Pods are missing for a reason that is not known yet."""
         return self.ask_at is not None and not self._is_answered
 
     def is_to_ask(self, job: Job, pods: PodsSeen, now: float) -> bool:
-        """Whether the Events are to be asked for now."""
+        """Whether the Events must be read now."""
         if job.state or not job.started or job.deleting or pods.count(LIVE) >= job.wanted:
             self.blocked, self.ask_at, self._asked = None, None, 0
             return False
@@ -58,7 +58,7 @@ class Creation:
         return True
 
     def read(self, events: Sequence[Json] | None, job: Job | None, pods: PodsSeen, now: float) -> Iterator[Action]:
-        """Take the Events of the Job, the reason of the newest decides."""
+        """Process the Events of the Job; the newest one decides."""
         self._is_answered = True
         if events is None or job is None or self.ask_at is None:
             return
@@ -82,6 +82,6 @@ def _newest(events: Sequence[Json], reason: str) -> str:
 
 
 def _time(event: Json) -> str:
-    """Return when an Event was seen last, RFC 3339 in UTC and so in order; '' where it says nothing."""
+    """Return when an Event was last seen, as RFC 3339 in UTC, which sorts as text; '' if it has no time."""
     times = [text_at(event, "series", "lastObservedTime"), text_at(event, "lastTimestamp"), text_at(event, "eventTime")]
     return max(time[:19] for time in [*times, text_at(event, "metadata", "creationTimestamp")])

@@ -1,4 +1,4 @@
-"""The end of a wait or a check: its verdict is known, and comes when what is left of the logs is read."""
+"""The end of a wait or a check: the verdict is known, and is issued after the rest of the logs is read."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ RELIST_SECONDS = 2.0  # for a last list of the Pods
 
 
 class Ending:
-    """The state of an end, which has not begun at first."""
+    """The state of an end; at first it has not begun."""
 
     def __init__(self, *, logs: LogStreams, pods: PodsSeen, watches: Reconnecting) -> None:
         self._logs, self._pods, self._watches = logs, pods, watches
         self._verdict: Finish | None = None
-        self._relisting: float | None = None  # until when the last list of the Pods is waited for
+        self._relisting: float | None = None  # the time until which the last list of the Pods is awaited
 
     @property
     def has_begun(self) -> bool:
@@ -28,7 +28,7 @@ class Ending:
         return self._verdict is not None
 
     def begin(self, verdict: Finish, job: Job | None, now: float) -> Iterator[Action]:
-        """Begin; `act` is to be called then. job: where it counts Pods that were not seen to end, they are listed."""
+        """Begin; the caller then calls `act`. If the Job counts ends of Pods that were not seen, list them again."""
         self._verdict = verdict
         if self._pods.are_behind(job):
             self._relisting = now + RELIST_SECONDS
@@ -37,15 +37,15 @@ class Ending:
         yield from self._logs.drain(now, is_last=verdict.status != exit_codes.NOT_FINISHED)
 
     def next_time(self) -> float | None:
-        """When `act` is to be called again, if nothing happens."""
+        """Return when `act` must be called again if no event comes before."""
         return self._relisting
 
     def relisted(self) -> None:
-        """Take note that the last list has come, or cannot be had."""
+        """Record that the last list has arrived, or that it cannot be read."""
         self._relisting = None
 
     def act(self, now: float) -> Iterator[Action]:
-        """Read what is left of the logs; yield the verdict when nothing is."""
+        """Read the rest of the logs; then yield the verdict."""
         if self._verdict is None:
             return
         if self._relisting is not None and now >= self._relisting:

@@ -1,6 +1,6 @@
-"""What goes into the core of the follower, and what comes out.
+"""The input and output of the core of the follower: events and actions.
 
-Times are seconds of a monotonic clock; the core reads none itself.
+Times are seconds of a monotonic clock, which the core does not read itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gke_jobs.kueue import Queued
 
 
 class Kind(Enum):
-    """What is watched."""
+    """The kinds of objects that are watched."""
 
     JOB = "Job"
     PODS = "Pods"
@@ -23,7 +23,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Listed:
-    """A list of what is watched came whole; what is not in it is not there. version: its resourceVersion."""
+    """A complete list arrived; objects that are not in it do not exist. version: its resourceVersion."""
 
     kind: Kind
     items: Sequence[Json]
@@ -48,7 +48,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class WatchEnded:
-    """A list or watch has ended: in order, where `answer` is None, or by an error."""
+    """A list or watch has ended: regularly if `answer` is None, otherwise by an error."""
 
     kind: Kind
     answer: Answer | None
@@ -56,7 +56,7 @@ class WatchEnded:
 
 @dataclass(frozen=True)
 class EventsRead:
-    """The Kubernetes Events of the object with this uid came, None where they could not be read."""
+    """The Kubernetes Events of the object with this uid, None if they could not be read."""
 
     uid: str
     items: Sequence[Json] | None
@@ -64,16 +64,16 @@ class EventsRead:
 
 @dataclass(frozen=True)
 class WorkloadRead:
-    """What Kueue has of the Job came, None where it could not be read."""
+    """The state of the Job in Kueue, None if it could not be read."""
 
     queued: Queued | None
 
 
 @dataclass(frozen=True)
 class WorkloadsRead:
-    """What Kueue has of several Jobs came, by the uid of the Job, None where it could not be read.
+    """The Workloads of several Jobs, by uid of the Job, None if they could not be read.
 
-    is_served: whether the cluster has such a thing
+    is_served: whether the cluster has the Workload API
     """
 
     by_job: Mapping[str, Json] | None
@@ -82,7 +82,7 @@ class WorkloadsRead:
 
 @dataclass(frozen=True)
 class LogPiece:
-    """A piece of a container's log came, in any cut."""
+    """A piece of a container's log, split anywhere."""
 
     stream: LogId
     data: bytes
@@ -90,7 +90,7 @@ class LogPiece:
 
 @dataclass(frozen=True)
 class LogEnded:
-    """A log stream has ended: in order, where `answer` is None, or by an error."""
+    """A log stream has ended: regularly if `answer` is None, otherwise by an error."""
 
     stream: LogId
     answer: Answer | None
@@ -106,7 +106,7 @@ Event = Listed | Changed | Opened | WatchEnded | EventsRead | WorkloadRead | Wor
 
 @dataclass(frozen=True)
 class LogId:
-    """Which log: the Pod, the container, and which stream of that log."""
+    """A log stream: the Pod, the container, and the number of the stream of that log."""
 
     pod: str
     container: str
@@ -135,7 +135,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class List:
-    """List what is watched; then watch it."""
+    """List the objects; a watch follows."""
 
     kind: Kind
 
@@ -150,14 +150,14 @@ class Watch:
 
 @dataclass(frozen=True)
 class ReadEvents:
-    """Ask for the Kubernetes Events of the object with this uid: the Job, or one of its Pods."""
+    """Read the Kubernetes Events of the object with this uid: the Job, or one of its Pods."""
 
     uid: str
 
 
 @dataclass(frozen=True)
 class ReadWorkload:
-    """Ask for what Kueue has of the Job with this uid, in this queue."""
+    """Read the state of the Job with this uid in this queue of Kueue."""
 
     uid: str
     queue: str
@@ -165,14 +165,14 @@ class ReadWorkload:
 
 @dataclass(frozen=True)
 class ReadWorkloads:
-    """Ask for what Kueue has of the Jobs with these uids."""
+    """Read the Workloads of the Jobs with these uids."""
 
     uids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class StartLog:
-    """Read a log, from a time on (RFC 3339, '' from its beginning). follows: to its end, else to what is there now."""
+    """Read a log from a time on (RFC 3339, '': from its beginning). follows: to its end, else what exists now."""
 
     stream: LogId
     since: str
@@ -188,11 +188,11 @@ class StopLog:
 
 @dataclass(frozen=True)
 class Finish:
-    """The wait is over: the exit code, its reason in one line, and whether the diagnosis is to be printed before.
+    """The wait ends: the exit code, the reason in one line, and whether to print the diagnosis before.
 
-    never_starts: the Job can never start, and is of no more use
-    unscheduled: it is not suspended, and got no nodes in time
-    removed: it is not there any more
+    never_starts: the Job can never start and is useless
+    unscheduled: it is not suspended and got no nodes in time
+    removed: it no longer exists
     """
 
     status: int

@@ -1,4 +1,4 @@
-"""The exit codes of the Pods that failed, for who decides by them: `skip_on_exit_code` of the operator."""
+"""The exit codes of the Pods that failed, for the argument `skip_on_exit_code` of the operator."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from gke_jobs.containers import containers, main_container
 from gke_jobs.json_access import Json, at, dict_at, int_at, text_at
 from gke_jobs.labels import COMPLETION_INDEX
 
-# The reasons of a Job that failed because of a Pod. Others, a deadline or a deletion, say nothing of its program.
+# The reasons of a Job that failed because of a Pod. Other reasons, such as a deadline, are not about its program.
 BY_A_POD = ("BackoffLimitExceeded", "FailedIndexes", "MaxFailedIndexesExceeded", "PodFailurePolicy")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PodFailure:
-    """How the program of a Pod ended that failed.
+    """The end of the program of a failed Pod.
 
-    index: of an Indexed Job, else ''; finished_at: RFC 3339, '' where nobody knows; exit_code: None likewise
+    index: of an Indexed Job, else ''; finished_at: RFC 3339, '' if not known; exit_code: None if not known
     """
 
     index: str
@@ -26,7 +26,7 @@ class PodFailure:
 
 
 def failure_of(pod: Json) -> PodFailure | None:
-    """Return how a Pod failed; None for any other, and for one that is deleted: the Job has failed without it."""
+    """Return how a Pod failed; None for other Pods, and for a deleted Pod, because the Job failed without it."""
     program = main_container(pod)
     ended = next((one.ended for one in containers(pod) if one.name == program and one.kind != "init container"), {})
     if text_at(pod, "status", "phase") != "Failed" or at(pod, "metadata", "deletionTimestamp"):
@@ -39,10 +39,10 @@ def failure_of(pod: Json) -> PodFailure | None:
 
 
 def exit_codes(failures: Iterable[PodFailure], succeeded: set[str], reason: str) -> list[int]:
-    """Return the exit code of the Pod that failed last; of an Indexed Job, of each index that never succeeded.
+    """Return the exit code of the Pod that failed last, or of each index of an Indexed Job that never succeeded.
 
-    None at all where one of them is not known, or the Job did not fail because of a Pod.
-    succeeded: the indexes that did; reason: of the Job's condition Failed or FailureTarget
+    Return [] if one of them is not known, or the Job did not fail because of a Pod.
+    succeeded: the indexes that succeeded; reason: of the Job's condition Failed or FailureTarget
     """
     if reason not in BY_A_POD:
         return []

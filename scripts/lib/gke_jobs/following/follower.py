@@ -1,4 +1,4 @@
-"""Follows one Job: prints the logs of its Pods and what happens to it, until it is finished.
+"""Follows one Job until it is finished: prints the logs of its Pods and the changes of its state.
 
 command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [--captured FILE] [--never-starts FILE]
                   [--failure FILE] [--unscheduled FILE] [--deletes] [--check] [--waited SECONDS]
@@ -7,14 +7,14 @@ command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [-
                   [--unreachable-timeout SECONDS] [--max-log-streams N] [--logs all|failed|none] [--record FILE]
                   [--report FILE] -- PROXY
 
-stdout: log lines, each behind the end of its Pod's name; stderr: messages; in the end the diagnosis of a Job that
+stdout: log lines, each after the end of its Pod's name; stderr: messages, then the diagnosis of a Job that
 failed, the summary and the timeline (gke_jobs.timeline), and the verdict.
---once: look once, as poll-job does. --captured FILE.json: where to leave the results (captured.py), and in FILE.line
-the result itself, if every Pod of the Job was seen to leave its part. --never-starts FILE: made when the Job can never
-start. --failure FILE: where to leave why it failed (report.py). --unscheduled FILE: made when a Job that is not
-suspended got no nodes in time. --deletes: run-job deletes a Job whose time is over. --check: check once, as follow-job
---once does, with the options that it has for that.
---record FILE: where to leave the record when a signal ends this process. --report FILE: where to write the report.
+--once: read the state once, as poll-job does. --captured FILE.json: the file for the results (captured.py); FILE.line
+gets the result itself if the results of all Pods were seen. --never-starts FILE: created if the Job can never start.
+--failure FILE: the file for the cause of a failure (report.py). --unscheduled FILE: created if a Job that is not
+suspended got no nodes in time. --deletes: run-job will delete a Job that times out. --check: check once, as follow-job
+--once does, with its options for that. --record FILE: the file for the record if a signal ends this process.
+--report FILE: the file for the report.
 Exit codes: those of scripts/follow-job and scripts/poll-job.
 """
 
@@ -66,22 +66,22 @@ if TYPE_CHECKING:
 
 START_SECONDS, HEARTBEAT_SECONDS = 300.0, 300.0
 MAX_LOG_STREAMS = 10
-ADVICE = "advice: "  # how a line of the diagnosis begins that says what to do
-LATE_SECONDS = 10.0  # after --timeout, until which the verdict is known
-# After the verdict: the diagnosis takes at most 20 s and the report 30 s, where the cluster does not answer.
+ADVICE = "advice: "  # the prefix of a line of the diagnosis with advice
+LATE_SECONDS = 10.0  # after --timeout, within which the verdict is known
+# After the verdict: the diagnosis takes at most 20 s and the report 30 s, if the cluster does not answer.
 END_SECONDS = 60.0
 
 
 def main() -> None:
-    """Run the command; it ends at once, whatever its threads do."""
+    """Run the command; exit without waiting for its threads."""
     status = exit_codes.INTERRUPTED
     try:
         status = _run()
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:  # nobody reads any more
+    except OSError:  # the reader has gone
         status = exit_codes.INTERRUPTED
-    except Exception:  # or stderr was closed from the beginning, and is None; no verdict may come of either
+    except Exception:  # or stderr is None, because it was closed from the beginning; neither may change the verdict
         if sys.stderr:
             traceback.print_exc()
     finally:
@@ -95,7 +95,7 @@ def _run() -> int:
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status
-    except BrokenPipeError:  # nobody reads any more
+    except BrokenPipeError:  # the reader has gone
         return exit_codes.INTERRUPTED
     except OSError as error:
         log(f"cannot go on: {error.strerror or type(error).__name__}: free some space, or name another TMPDIR", ERROR)
@@ -122,7 +122,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def settings_of(options: JobOptions) -> Settings:
-    """Return what the options say. Without --start-timeout, --once does not look at Pods."""
+    """Return the settings from the options. Without --start-timeout, --once does not read Pods."""
     given = options.others
     return Settings(
         job=options.job,
@@ -146,7 +146,7 @@ def settings_of(options: JobOptions) -> Settings:
 def follow(options: JobOptions) -> int:
     """Follow the Job to its end; return the exit code."""
     given = options.others
-    if given.timeout:  # the core has no clock while nobody reads what is printed
+    if given.timeout:  # the core checks no clock while stdout or stderr blocks
         left = max(0.0, given.timeout - given.waited) + (ANSWER_SECONDS + CHECK_SECONDS if given.check else 0.0)
         end_after(left + LATE_SECONDS, exit_codes.TIMEOUT)
     before = check_state.read(given.check_state, options.uid) if given.check else None
@@ -165,8 +165,8 @@ def follow(options: JobOptions) -> int:
     _leave_failure(given.failure, end, failure)
     if follower.job_json and not given.once and end.status != exit_codes.NOT_FINISHED:
         record = _record(follower, _end(given, end, explanation, failure["advice"]))
-        if given.report:  # before the summary: after a signal meanwhile run-job prints the only one
-            from gke_jobs.timeline.writing import write_report  # which a run without a report does not need
+        if given.report:  # before the summary, so that after a signal meanwhile only run-job prints one
+            from gke_jobs.timeline.writing import write_report  # not needed without a report
 
             write_report(given.report, options.connection, options.namespace, record)
         print_end(record)
@@ -175,7 +175,7 @@ def follow(options: JobOptions) -> int:
 
 
 def end_after(seconds: float, status: int) -> None:
-    """Have this process end with an exit code when it still runs then: nobody reads what it prints, for example."""
+    """End this process with an exit code if it still runs at that time, for example because its output blocks."""
     signal.signal(signal.SIGALRM, lambda *_: os._exit(status))
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
@@ -218,9 +218,9 @@ def _do(action: Action, follower: Follower, streaming: Streaming) -> None:
 
 
 def _leave(given: Any, follower: Follower, end: Finish) -> None:
-    """Leave for the next stages what they cannot know."""
+    """Write files with the facts that later stages cannot find out."""
     if given.captured:
-        with suppress(OSError):  # no room: collect-job reads it from the cluster
+        with suppress(OSError):  # disk full: collect-job reads the results from the cluster
             results = follower.pods.results()
             captured.write(given.captured, follower.job_json, results)
             if end.status == 0 and (line := captured.whole_result(follower.job, results)):
@@ -259,7 +259,7 @@ def _end(given: Any, end: Finish, explanation: Explanation | None, advice: str) 
 def _failure(follower: Follower, end: Finish, explanation: Explanation | None) -> dict[str, Any]:
     lines, cause = (explanation.text.splitlines(), explanation.cause) if explanation else ([], "")
     return {
-        "cause": "" if cause.split(": ", 2)[-1] in end.reason else cause,  # behind Pod, and reason or container
+        "cause": "" if cause.split(": ", 2)[-1] in end.reason else cause,  # after the Pod, and the reason or container
         "advice": next((line.removeprefix(ADVICE) for line in lines if line.startswith(ADVICE)), ""),
         "exit_codes": follower.pods.exit_codes(follower.job),
     }
@@ -272,14 +272,14 @@ def _leave_failure(file: Path | None, end: Finish, failure: dict[str, Any]) -> N
 
 
 def _explanation(options: JobOptions, follower: Follower) -> Explanation:
-    from gke_jobs.diagnosis.explain import explain  # which a Job that succeeds does not need
+    from gke_jobs.diagnosis.explain import explain  # not needed for a Job that succeeds
 
     shown = follower.logs.shown_logs()
     return explain(options.connection, options.namespace, options.job, follower.uid, shown_logs=shown)
 
 
 def print_explanation(text: str) -> None:
-    """Write the diagnosis to stderr: warnings. The first advice is an error, as the last message: both end the run."""
+    """Write the diagnosis to stderr as warnings. The first advice is logged as an error, like the final message."""
     advice = ERROR
     for line in text.splitlines(keepends=True):
         is_advice = line.startswith(ADVICE)
@@ -289,6 +289,6 @@ def print_explanation(text: str) -> None:
 
 
 def print_lines(data: bytes) -> None:
-    """Write log lines to stdout, in one piece where the system allows it."""
+    """Write log lines to stdout, in one piece if the system allows it."""
     while data:
         data = data[os.write(1, data) :]

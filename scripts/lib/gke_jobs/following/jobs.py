@@ -1,4 +1,4 @@
-"""What the follower knows of a Job, from its JSON."""
+"""The follower's view of a Job, from its JSON."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from gke_jobs.json_access import Json, at, dict_at, int_at, text_at, true_condit
 from gke_jobs.labels import GANG, QUEUE
 from gke_jobs.plain_text import is_name, one_line
 
-UNLIMITED = 2**31 - 1  # what Kubernetes sets as backoffLimit where backoffLimitPerIndex counts
+UNLIMITED = 2**31 - 1  # the backoffLimit that Kubernetes sets if backoffLimitPerIndex applies
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One state of a Job.
 
-    uid: '' for what is no Job
+    uid: '' for an object that is no Job
     state: the first of Complete, Failed, SuccessCriteriaMet, FailureTarget, Suspended that is True, else ''
-    reason: what that condition says, one line; code: its reason, one word
-    wanted: how many Pods it is to have now; lost: how many indexes failed for good
+    reason: the message of that condition, one line; code: its reason, one word
+    wanted: how many Pods it should have now; lost: how many indexes failed permanently
     """
 
     uid: str
@@ -49,7 +49,7 @@ class Job:
 
     @property
     def is_ending(self) -> bool:
-        """Whether nothing of it is to start any more."""
+        """Whether no more Pods of it will start."""
         return self.is_finished or self.deleting or self.state in ("SuccessCriteriaMet", "FailureTarget")
 
 
@@ -57,7 +57,7 @@ STATES = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget", "Suspende
 
 
 def read_job(job: Json) -> Job:
-    """Return what the follower knows of a Job."""
+    """Return the view of a Job."""
     conditions = true_conditions(job)
     state = next((state for state in STATES if state in conditions), "")
     condition = conditions.get(state, {})
@@ -67,7 +67,7 @@ def read_job(job: Json) -> Job:
     succeeded = int_at(job, "status", "succeeded")
     lost = _count(text_at(job, "status", "failedIndexes"))
     left = parallelism if completions is None else max(0, completions - succeeded - lost)
-    if completions is None and succeeded:  # a work queue: after a success no Pod is created any more
+    if completions is None and succeeded:  # a work queue: after a success no more Pods are created
         left = 0
     queue = text_at(dict_at(job, "metadata", "labels"), QUEUE)
     uid = text_at(job, "metadata", "uid")
@@ -92,13 +92,13 @@ def read_job(job: Json) -> Job:
 
 
 def _count(indexes: str) -> int:
-    """Count completion indexes as Kubernetes writes them: 1,3-5."""
+    """Return the number of completion indexes in a text of Kubernetes, such as 1,3-5."""
     ranges = re.finditer(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", indexes)
     return sum(int(last or first) - int(first) + 1 for first, last in (found.groups() for found in ranges))
 
 
 def end_of_removed(last: Job | None, how: str, unfinished: str, *, is_succeeding: bool) -> tuple[int, str]:
-    """Return how a Job that is not there any more has ended, by what was seen last: exit code and words."""
+    """Return how a removed Job ended, by its last state that was seen: exit code and text."""
     if is_succeeding:
         return exit_codes.SUCCEEDED, f"had met its success criteria and {how}"
     if last is not None and last.state == "FailureTarget":
@@ -107,13 +107,13 @@ def end_of_removed(last: Job | None, how: str, unfinished: str, *, is_succeeding
 
 
 def unfinished(name: str, job: Job) -> str:
-    """Return what is logged of a Job that is not finished where it is read only once."""
+    """Return the message about an unfinished Job that is read only once."""
     state = "suspended" if job.state == "Suspended" else "not finished"
     return f"Job {name} is {state}; Pods: {job.active} active, {job.succeeded} succeeded, {job.failed} failed"
 
 
 def news(name: str, before: Job | None, job: Job) -> Iterator[Action]:
-    """Log what has changed of a Job: `before` is its state before, None where it was not seen."""
+    """Yield messages about the changes of a Job. before: its previous state, None if there is none."""
     state, was = job.state, before.state if before else None
     if state == "SuccessCriteriaMet":
         return
@@ -124,7 +124,7 @@ def news(name: str, before: Job | None, job: Job) -> Iterator[Action]:
         if was != state:
             until = f"Kueue admits it from queue {job.queue}" if job.queue else "it is resumed"
             yield Message(f"Job {name} is suspended: it waits until {until}")
-    elif (before.failed if before else 0) < job.failed <= job.backoff_limit:  # beyond its limit it is about to fail
+    elif (before.failed if before else 0) < job.failed <= job.backoff_limit:  # beyond the limit the Job will fail
         if job.backoff_limit < UNLIMITED:
             yield warning(f"Job {name} goes on after a failure: retry {job.failed} of {job.backoff_limit}")
         elif job.lost > (before.lost if before else 0):

@@ -1,4 +1,4 @@
-"""Shows all Jobs of the toolkit whenever one of them changes, or its time has come, for list-jobs --watch."""
+"""Shows all Jobs of the toolkit whenever one of them changes, or when it is due, for list-jobs --watch."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from gke_jobs.following.phases import Phase
 from gke_jobs.following.watcher import run
 from gke_jobs.json_access import Json
 
-SETTLE_SECONDS = 0.2  # in which the changes after the first are shown with it
-CHANGES = ("job", "gone", "synced")  # reports
+SETTLE_SECONDS = 0.2  # in which further changes are shown together with the first
+CHANGES = ("job", "gone", "synced")  # kinds of reports
 
 
 def watch(
@@ -23,7 +23,7 @@ def watch(
 ) -> int:
     """Call `show` with all Jobs and the phases of their Pods, until the watch fails; return the exit code.
 
-    show: returns the seconds after which it is to be called again if nothing changes before
+    show: returns after how many seconds it must be called again if nothing changes before
     """
     overview = Overview(namespace, unreachable)
     changes = Changes()
@@ -37,9 +37,9 @@ def watch(
 
 
 class Changes:
-    """When the Jobs are to be shown: soon after a change, once they have all been listed.
+    """Decides when the Jobs are shown: soon after a change, but only after all have been listed.
 
-    show_at: when that is, None where nothing has changed; may be set
+    show_at: that time, None if nothing has changed; callers may set it
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Changes:
         self._is_synced = False
 
     def is_to_show(self, reports: Sequence[str], now: float) -> bool:
-        """Take the events of reports; tell whether to show the Jobs now."""
+        """Process the events of reports; return whether to show the Jobs now."""
         self._is_synced = self._is_synced or "synced" in reports
         if self._is_synced and any(event in CHANGES for event in reports):
             settled = now + SETTLE_SECONDS

@@ -1,9 +1,9 @@
-"""How far the log of each container was printed, as JSON from one check of a Job to the next.
+"""The position up to which the log of each container was printed, as JSON from one check of a Job to the next.
 
-It has at most LIMIT bytes: `read` has the logs that were read to their end, `open` the others. Both name a
-log by the end of its Pod's name and its container. Logs of Pods that are gone are not in it. Where it would be
-larger, the logs that were read to their end are left out, the oldest first, then the others: the next check prints
-those from their beginning, as it does with what it cannot read in it.
+The JSON has at most LIMIT bytes: `read` has the logs that were read to their end, `open` the others. Both name a
+log by the end of its Pod's name and its container. Logs of removed Pods are not included. If the JSON would be larger,
+the logs that were read to their end are left out, oldest first, then the others. The next check prints such logs, and
+those whose entry is invalid, from their beginning.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from dataclasses import dataclass, field, replace
 from gke_jobs.json_access import Json, dict_at, int_at, text_at
 
 LIMIT = 64 << 10  # bytes
-STAMPS = 50, 1  # of a log so many times of its newest lines are kept, or so many where it would be larger
+STAMPS = 50, 1  # how many times of the newest lines of a log are kept; the second number if the JSON would be larger
 FRACTION = re.compile(r"(?:\.\d{1,9})?", re.ASCII)
 SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 ZONE = re.compile(r"Z|[+-]\d\d:\d\d", re.ASCII)
 STAMP = re.compile(SECOND.pattern + FRACTION.pattern + f"(?:{ZONE.pattern})", re.ASCII)
 NANOSECONDS = re.compile(rb"\.(\d{1,9})")
-MOST = 1 << 40  # of any number
+MOST = 1 << 40  # the maximum of any number
 
 
 @dataclass(frozen=True, kw_only=True)
 class Position:
-    """How far one log was printed.
+    """The position up to which one log was printed.
 
-    second, zone: of the newest line; copied: the times of the lines of that second, and how many have each
-    before: the lines of that second that are older than this nanosecond of it were printed, too
-    resumed: the time of a line of which only the beginning was printed, and how many bytes that has
+    second, zone: of the newest line; copied: the number of lines for each time in that second
+    before: lines of that second that are older than this nanosecond of it were also printed
+    resumed: the time of a line that was printed only in part, and the number of printed bytes
     """
 
     second: bytes = b""
@@ -43,20 +43,20 @@ class Position:
 
 @dataclass(frozen=True, kw_only=True)
 class LogState:
-    """One log between two checks. position: None when it was read to its end; restarts: of its container."""
+    """One log between two checks. position: None if it was read to its end; restarts: of its container."""
 
     restarts: int
     position: Position | None
 
 
 def nanoseconds(stamp: bytes) -> int:
-    """Return the fraction of the second of a time, RFC 3339."""
+    """Return the nanoseconds of the fraction of a second in a time (RFC 3339)."""
     match = NANOSECONDS.search(stamp)
     return int(match[1].ljust(9, b"0")) if match else 0
 
 
 def from_json(found: Json) -> dict[str, LogState]:
-    """Return what to_json has made, by log; nothing for anything else."""
+    """Return the states from the output of to_json, by log; {} for any other value."""
     whole = dict_at(found, "read")
     states = {log: LogState(restarts=_number(whole, log), position=None) for log in whole}
     for log, entry in dict_at(found, "open").items():
@@ -66,7 +66,7 @@ def from_json(found: Json) -> dict[str, LogState]:
 
 
 def to_json(states: Mapping[str, LogState]) -> dict[str, Json]:
-    """Return an object of JSON. states: the oldest first."""
+    """Return a JSON object. states: oldest first."""
     whole: dict[str, Json] = {log: state.restarts for log, state in states.items() if state.position is None}
     for stamps in STAMPS:
         others: dict[str, Json] = {
@@ -102,7 +102,7 @@ def _entry(position: Position, stamps: int) -> dict[str, Json]:
 
 
 def _position(entry: Json) -> Position | None:
-    """Return what an entry says, None where it is none of ours."""
+    """Return the position from an entry, None if the entry is invalid."""
     second, zone, begun = text_at(entry, "second"), text_at(entry, "zone"), text_at(entry, "begun")
     if begun and not STAMP.fullmatch(begun):
         return None

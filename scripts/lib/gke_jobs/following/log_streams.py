@@ -1,4 +1,4 @@
-"""Which logs are read when: at most so many streams at once, begun again where they break, never waited for in vain."""
+"""Schedules the log streams: limits their number, resumes streams that break, and gives up streams without data."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from gke_jobs.following.logs import ContainerLog
 from gke_jobs.following.pod_view import ContainerView, Pod
 from gke_jobs.plain_text import is_name
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds before a stream that broke is begun again
-END_SECONDS = 5.0  # after the end of a container, for its stream to end; a stream that something dropped never does
-ATTEMPTS = 3  # to read the end, once the container has ended; by then an API server that has started lets all in
-SILENT_SECONDS = 2.0  # when the Job has ended, a log is given up if nothing but errors comes of it for so long
-DRAIN_SECONDS = 10.0  # when the Job has ended, no log is read for longer
-CHECK_SILENT_SECONDS, CHECK_SECONDS = 5.0, 60.0  # the same in a check, which may have hours of a log to read
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds until a broken stream is resumed
+END_SECONDS = 5.0  # for a stream to end after its container; a dropped stream never ends
+ATTEMPTS = 3  # to read the end of a log of an ended container; by then a restarted API server authorizes them
+SILENT_SECONDS = 2.0  # after the end of the Job, a log is given up if only errors come for so long
+DRAIN_SECONDS = 10.0  # after the end of the Job, no log is read for longer
+CHECK_SILENT_SECONDS, CHECK_SECONDS = 5.0, 60.0  # the same in a check, which may have to read hours of a log
 
 
 @dataclass
 class _Log:
-    """One log. stream: number of the present or last stream; resumes: when the next one begins, None while one runs."""
+    """One log. stream: number of the current or last stream; resumes: when the next one begins, None while one runs."""
 
     pod: str
     container: str
     title: str
     text: ContainerLog
-    order: tuple[bool, int]  # containers of the program first, then as they came
+    order: tuple[bool, int]  # main containers first, then in the order of appearance
     restarts: int = 0
     ended: bool = False
     ended_at: float = 0.0
@@ -37,11 +37,11 @@ class _Log:
     resumes: float | None = 0.0
     asked: float = 0.0
     heard: float | None = None
-    complete: bool = False  # the present stream ends with what it is to bring: the container had ended, or in a check
-    was_read: bool = False  # nothing more comes of this run of the container
+    complete: bool = False  # the stream has a defined end: the container had ended, or it is a check
+    was_read: bool = False  # the log of this run of the container is complete
     attempts: int = 0
     pause: float = FIRST_PAUSE
-    said: set[str] = field(default_factory=set)
+    logged: set[str] = field(default_factory=set)
 
     @property
     def id(self) -> LogId:
@@ -53,7 +53,7 @@ class _Log:
 
     @property
     def dropped_at(self) -> float | None:
-        """When the present stream is taken for dropped, if nothing comes before."""
+        """The time at which the current stream counts as dropped, if no data comes before."""
         if not self.is_open or not self.ended or self.complete:
             return None
         return max(self.asked if self.heard is None else self.heard, self.ended_at) + END_SECONDS
@@ -63,7 +63,7 @@ class LogStreams:
     """The logs of the Pods of a Job.
 
     most: streams at once; shown: all, failed or none
-    before: how far each log was printed, for a check, which reads once what is there, after `drain`; None to follow
+    before: the positions of the logs, for a check, which reads the present content once, after `drain`; None to follow
     """
 
     def __init__(self, *, job: str, most: int, shown: str, before: Mapping[str, LogState] | None = None) -> None:
@@ -74,17 +74,17 @@ class LogStreams:
         )
         self._logs: dict[tuple[str, str], _Log] = {}
         self._drained_since: float | None = None
-        self._is_last = not self._is_check  # no other process reads on
-        self._allowed = False  # a log could be read before
-        self.bytes = 0  # that were printed, by the checks before too
+        self._is_last = not self._is_check  # no later process reads further
+        self._allowed = False  # a log was read before, so this is permitted
+        self.bytes = 0  # printed by this and the earlier checks
 
     def shown_logs(self) -> set[tuple[str, str]]:
-        """Return (Pod, container) of each log of which all that could be had was printed, and that was not empty."""
+        """Return (Pod, container) of each log that was printed as far as it could be read, and that was not empty."""
         done = [log for log in self._logs.values() if log.done and not log.text.is_gone]
         return {(log.pod, log.container) for log in done if log.text.since or (log.was_read and not log.stream)}
 
     def positions(self) -> dict[str, LogState]:
-        """Return how far each log of the Pods that are there was printed, for the next check; the oldest first."""
+        """Return the positions of the logs of existing Pods, for the next check; oldest first."""
         states = {
             self._key(log.pod, log.container): LogState(
                 restarts=log.restarts, position=None if log.was_read and log.ended else log.text.position
@@ -97,7 +97,7 @@ class LogStreams:
         return f"{pod.removeprefix(f'{self._job}-')} {container}"
 
     def want(self, pod: Pod, now: float) -> None:
-        """Take note of the containers of a Pod: those that run or have run have logs."""
+        """Register the containers of a Pod that run or have run: these have logs."""
         for container in pod.containers:
             if not (container.running or container.exit_code is not None) or not is_name(container.name):
                 continue
@@ -108,7 +108,7 @@ class LogStreams:
                 if self._shown == "none" or (self._shown == "failed" and not container.exit_code):
                     continue
                 log = self._new(pod, container)
-            if container.restarts > log.restarts:  # its next run writes a log of its own; lines go by their times
+            if container.restarts > log.restarts:  # its next run writes a new log; lines are told apart by their times
                 log.restarts, log.attempts, log.ended, log.was_read = container.restarts, 0, False, False
                 log.text.expect_new_run()
                 if log.done:
@@ -135,7 +135,7 @@ class LogStreams:
         return log
 
     def piece(self, event: LogPiece, now: float) -> Iterator[Action]:
-        """Take a piece of a stream; one of a stream that is over is not taken."""
+        """Process a piece of a stream; ignore pieces of former streams."""
         log = self._current(event.stream)
         if log is None:
             return
@@ -148,19 +148,19 @@ class LogStreams:
             yield warning(f"{log.title} may lack lines here: the node no longer has those before")
 
     def opened(self, stream: LogId, now: float) -> None:
-        """Take note that the server has begun to answer."""
+        """Record that the server has begun to answer."""
         self._allowed = True
         if log := self._current(stream):
             log.heard = now
 
     def ended(self, event: LogEnded, now: float) -> Iterator[Action]:
-        """Take note that a stream has ended, and decide whether the log has."""
+        """Record that a stream has ended, and decide whether the log has ended."""
         log = self._current(event.stream)
         if log is None:
             return
         is_whole = event.answer is None and log.complete
         is_answered = event.answer is None or event.answer.code is not None
-        log.attempts += log.complete and (is_answered or self.is_draining)  # in an outage no attempt is lost
+        log.attempts += log.complete and (is_answered or self.is_draining)  # an outage does not use up attempts
         is_lost = event.answer is not None and self._is_final(event.answer, log)
         is_final = is_lost or log.attempts >= ATTEMPTS
         log.done = is_whole or is_final
@@ -180,12 +180,12 @@ class LogStreams:
         pause = SILENT_SECONDS / (ATTEMPTS - 1) if self.is_draining else log.pause
         log.resumes = now if log.ended and not log.complete else now + pause
         log.pause = min(2 * log.pause, LONGEST_PAUSE)
-        if event.answer is not None and words not in log.said:
-            log.said.add(words)
+        if event.answer is not None and words not in log.logged:
+            log.logged.add(words)
             yield Message(f"{log.title} is read on when it can be: {words}")
 
     def _end_text(self, log: _Log, now: float) -> Iterator[Action]:
-        """End a stream, and the last line with it unless its rest may follow: in another stream, or the next check."""
+        """End a stream. End its last line too, unless the rest may follow in another stream or in the next check."""
         is_whole = log.done and (self._is_last or (log.was_read and log.ended))
         lines = log.text.progress(now, at_once=True) if log.done and not is_whole else b""
         if lines := lines + log.text.end(is_whole=is_whole):
@@ -196,7 +196,7 @@ class LogStreams:
         return Lines(data)
 
     def _is_final(self, answer: Answer, log: _Log) -> bool:
-        # An API server that has just started denies what it has allowed before.
+        # An API server that has just started may deny requests that it allowed before.
         return _is_removed(log, answer) or (classify(answer).verdict is Verdict.DENIED and not self._allowed)
 
     def _current(self, stream: LogId) -> _Log | None:
@@ -204,7 +204,7 @@ class LogStreams:
         return log if log and log.is_open and log.stream == stream.number else None
 
     def act(self, now: float) -> Iterator[Action]:
-        """Begin the streams that are due, as far as there is room, and print progress bars."""
+        """Start the streams that are due, up to the limit, and print progress bars."""
         if self._is_check and not self.is_draining:
             return
         for log in self._logs.values():
@@ -224,7 +224,7 @@ class LogStreams:
                 yield Lines(lines)
 
     def next_time(self) -> float | None:
-        """When `act` or `drained` is to be called again, if nothing happens."""
+        """Return when `act` or `drained` must be called again if no event comes before."""
         if self._is_check and not self.is_draining:
             return None
         times = [log.resumes for log in self._waiting() if log.resumes is not None] if self._room() > 0 else []
@@ -242,9 +242,9 @@ class LogStreams:
         return self._most - sum(log.is_open for log in self._logs.values())
 
     def drain(self, now: float, *, is_last: bool = True) -> Iterator[Action]:
-        """Begin to come to an end: from now on only containers that have ended are read, and none is waited for.
+        """Begin the end: from now on, read only containers that have ended, and wait for none.
 
-        In a check it is the beginning: all is read that is there. is_last: no other check follows
+        A check starts with this: it reads all that is present. is_last: whether no other check follows
         """
         self._drained_since, self._is_last = now, is_last
         for log in self._logs.values():
@@ -254,7 +254,7 @@ class LogStreams:
                 log.resumes = now
 
     def drained(self, now: float) -> Iterator[Action]:
-        """Give up the logs of which nothing comes."""
+        """Give up the logs without new data."""
         if self._drained_since is None:
             return
         for log in self._logs.values():
@@ -273,14 +273,14 @@ class LogStreams:
         """Whether there is nothing more to read."""
         return all(log.done for log in self._logs.values())
 
-    def _given_up_at(self, log: _Log, begun: float) -> float:
-        """When a log is given up, if nothing more comes of it. begun: when the Job had ended."""
+    def _given_up_at(self, log: _Log, job_end: float) -> float:
+        """Return when a log is given up if no more data comes. job_end: when the Job ended."""
         if not log.is_open:
-            return begun + self._longest
-        # A request that nothing has answered for long is not waited for: a node that does not answer delays nothing.
-        is_dead = log.heard is None and begun - log.asked >= DRAIN_SECONDS
-        silent = log.asked if is_dead else max(log.asked, log.heard or begun, begun)
-        return min(begun + self._longest, silent + self._silent)
+            return job_end + self._longest
+        # A request without an answer for so long is not awaited: a node that does not answer must not delay the end.
+        is_dead = log.heard is None and job_end - log.asked >= DRAIN_SECONDS
+        silent = log.asked if is_dead else max(log.asked, log.heard or job_end, job_end)
+        return min(job_end + self._longest, silent + self._silent)
 
     def _give_up(self, log: _Log, now: float) -> Iterator[Action]:
         if log.is_open:
@@ -290,7 +290,7 @@ class LogStreams:
 
 
 def _is_removed(log: _Log, answer: Answer) -> bool:
-    # Not any NotFound: a kubelet that has just started does not know its Pods yet.
+    # Other NotFound errors do not count: a kubelet that has just started does not know its Pods yet.
     return classify(answer).verdict is Verdict.ABSENT and f'pods "{log.pod}" not found' in answer.message
 
 

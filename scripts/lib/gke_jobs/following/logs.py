@@ -1,8 +1,8 @@
-"""The log of one container: which lines have come, over any number of streams that break and begin again.
+"""The log of one container: tracks its lines over any number of streams that break and resume.
 
-A stream has a time before each line (`timestamps=true`). A stream that begins again asks for the second of the last
-line (`sinceTime`), and what was printed already is left out: no line is lost or printed twice. Only RFC 3339 times are
-times; such a stream may begin in the middle of a line, which then belongs to a line that was printed.
+A stream has a time before each line (`timestamps=true`). A resumed stream starts at the second of the last line
+(`sinceTime`), and lines that were already printed are left out: no line is lost or printed twice. Only RFC 3339 times
+count. A resumed stream may start in the middle of a line; that part belongs to a line that was printed.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from collections import Counter
 from gke_jobs.following.log_positions import Position, nanoseconds
 from gke_jobs.plain_text import container_line
 
-LONGEST = 1 << 20  # bytes of a line; what is longer goes on in a line of its own
+LONGEST = 1 << 20  # bytes of a line; a longer line continues in another line
 PROGRESS_SECONDS = 1.0  # between two states of a progress bar
 STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d) ?")
 CUT_STAMP = re.compile(rb"\d[-+\dT:.Z]*")
 LONGEST_STAMP = 36  # bytes
-GONE = b"unable to retrieve container logs"  # what the kubelet writes as if it were the log
+GONE = b"unable to retrieve container logs"  # what the kubelet returns in place of the log
 
 
 class ContainerLog:
-    """What has come of a container's log.
+    """The received part of a container's log.
 
-    is_gone: the node no longer has the log; has_gap: lines may be missing, asked once
+    is_gone: the node no longer has the log; has_gap: lines may be missing; the caller resets it
     """
 
     def __init__(self, prefix: bytes, position: Position | None = None) -> None:
         position = position or Position()
         self._prefix = prefix
         self._second, self._zone = position.second, position.zone  # of the newest line
-        self._copied = Counter(position.copied)  # the times of the lines since then
-        self._before = position.before  # lines of that second, before this nanosecond of it, were printed as well
-        self._resumed = position.resumed  # the time of the line in which the last stream broke, how much was printed
+        self._copied = Counter(position.copied)  # the times of the lines in that second
+        self._before = position.before  # older lines of that second, before this nanosecond, were also printed
+        self._resumed = position.resumed  # time of the line in which the last stream broke, and its printed bytes
         self._is_new_run = False
         self.is_gone = False
         self.has_gap = False
@@ -41,12 +41,12 @@ class ContainerLog:
 
     @property
     def since(self) -> str:
-        """From which time on the next stream is to be read, '' for all."""
+        """The time from which the next stream must be read, '' for all."""
         return (self._second + self._zone).decode() if self._second else ""
 
     @property
     def position(self) -> Position:
-        """How far the log was printed. To be asked for between two streams."""
+        """The position up to which the log was printed. Valid only between two streams."""
         return Position(
             second=self._second,
             zone=self._zone,
@@ -56,23 +56,23 @@ class ContainerLog:
         )
 
     def expect_new_run(self) -> None:
-        """Take note that the container was started again: the log of the run before is not read on."""
+        """Record that the container was restarted: the rest of the former log will not come."""
         self._is_new_run = True
 
     def begin(self) -> None:
-        """Take what comes next for the beginning of a stream."""
+        """Treat the next data as the beginning of a stream."""
         self._again = self._copied.copy()
-        self._is_first = True  # no line has come of this stream
+        self._is_first = True  # no line of this stream has come
         self._has_news = False  # a line that was not printed before
-        self._head = b""  # the beginning of a line, as long as it is not known whether it is a time
+        self._head = b""  # the beginning of a line, until it is known whether it is a time
         self._in_line = False
         self._stamp, self._skip = b"", False
-        self._text = bytearray()  # of this line, not printed yet
+        self._text = bytearray()  # the text of this line that is not printed yet
         self._printed = self._known = 0  # bytes of this line: printed in this stream, and in the one before
-        self._shown_at: float | None = None  # since when a state of a progress bar waits
+        self._shown_at: float | None = None  # the time since which a state of a progress bar waits
 
     def feed(self, data: bytes, now: float) -> bytes:
-        """Take a piece of the stream; return the lines to print, with their newlines."""
+        """Process a piece of the stream; return the lines to print, with their newlines."""
         out: list[bytes] = []
         while data:
             piece, newline, data = data.partition(b"\n")
@@ -106,11 +106,11 @@ class ContainerLog:
 
     @property
     def progress_at(self) -> float | None:
-        """When to ask for progress, if nothing comes."""
+        """The time at which to call `progress` if no data comes."""
         return None if self._shown_at is None else self._shown_at + PROGRESS_SECONDS
 
     def end(self, *, is_whole: bool) -> bytes:
-        """Take note that the stream has ended, with the end of the log or in the middle of a line; return lines."""
+        """Record that the stream has ended, with the log or in the middle of a line; return the lines to print."""
         out: list[bytes] = []
         if self._head and not CUT_STAMP.fullmatch(self._head):
             self._text += self._open_line(self._head)
@@ -122,10 +122,10 @@ class ContainerLog:
         return b"".join(out)
 
     def _open_line(self, head: bytes) -> bytes:
-        """Decide what becomes of a line by its time; return its text, as far as it has come."""
+        """Decide by its time whether to print a line; return its text, as far as it has arrived."""
         match = STAMP.match(head)
         if match and self._is_first and self._second and (match[1] < self._second or match[2] != self._zone):
-            match = None  # the stream begins in the middle of a line, with a time that the program has written
+            match = None  # the stream starts in the middle of a line; the time is text of the program
         self._stamp = head[: match.end()].rstrip() if match else b""
         text = head[match.end() :] if match else head
         if match is None:
@@ -157,7 +157,7 @@ class ContainerLog:
         self._shown_at = None
 
     def _print(self, out: list[bytes], end: int) -> None:
-        """Print the text up to there, of a progress bar its last state, unless it was printed by the stream before."""
+        """Print the text up to `end`, the last state of a progress bar, unless the former stream printed it."""
         text = bytes(self._text[:end])
         del self._text[:end]
         seen = max(0, self._known - self._printed)

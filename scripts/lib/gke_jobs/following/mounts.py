@@ -1,6 +1,6 @@
-"""Why a Pod does not start that has a node: a Secret or ConfigMap of a volume that is missing, a disk, the network.
+"""Finds out why a Pod with a node does not start: a missing Secret or ConfigMap of a volume, a disk, the network.
 
-The status of a Pod does not say; its Events do. They are asked for only while a Pod takes long to start.
+Only the Events of a Pod report that, not its status. They are read only while a Pod takes long to start.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from gke_jobs.following.pods_seen import PodsSeen
 from gke_jobs.json_access import Json, is_uid, text_at
 from gke_jobs.plain_text import one_line
 
-# Seconds from when a Pod starts until its Events are asked for, again and again. The last keeps a long wait within two
-# requests a minute, of which the watches take 1.7.
+# Seconds until the Events of a starting Pod are read, and between further reads. The last one keeps a long wait below
+# two requests a minute; the watches need 1.7.
 PAUSES = (10.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 TROUBLES = {"FailedMount", "FailedMapVolume", "FailedAttachVolume", "FailedCreatePodSandBox"}
-STARTS = {"Pulling", "Pulled", "Created", "Started"}  # which come when the volumes are there
-SUMMARY = "Unable to attach or mount volumes"  # which names no cause
+STARTS = {"Pulling", "Pulled", "Created", "Started"}  # reasons of Events that come after the volumes are ready
+SUMMARY = "Unable to attach or mount volumes"  # a message without a cause
 MISSING = re.compile(
     r'^(\(combined from similar events\): )?MountVolume\.SetUp failed .*(secret|configmap) "[^"]+" not found'
 )
@@ -29,9 +29,9 @@ RETRY = timedelta(seconds=180)  # the kubelet tries a volume again after two min
 
 
 class Mounts:
-    """Whether a Pod waits for its volumes, of those that start the one that has for longest.
+    """Tracks whether a Pod waits for its volumes: the Pod that has been starting for longest.
 
-    ask_at: when to ask for its Events; is_asking: whether they are on their way
+    ask_at: when to read its Events; is_asking: whether a read is in progress
     """
 
     def __init__(self, *, once: bool) -> None:
@@ -39,10 +39,10 @@ class Mounts:
         self.is_asking = False
         self._first = 0.0 if once else PAUSES[0]
         self._uid, self._asked, self._asked_at = "", 0, float("-inf")
-        self._mounted: set[str] = set()  # Pods whose Events say that their volumes are there
+        self._mounted: set[str] = set()  # Pods whose volumes are ready, by their Events
 
     def pod_to_ask(self, job: Job, pods: PodsSeen, now: float) -> str:
-        """Return the uid of the Pod whose Events are to be asked for now, '' for none."""
+        """Return the uid of the Pod whose Events must be read now, '' for none."""
         waiting = [] if job.is_ending else pods.without_volumes()
         record = next((one for one in waiting if one.pod.uid not in self._mounted and is_uid(one.pod.uid)), None)
         if record is None:
@@ -58,7 +58,7 @@ class Mounts:
         return self._uid
 
     def read(self, uid: str, events: Sequence[Json] | None, pods: PodsSeen, now: float) -> Iterator[Action]:
-        """Take the Events of a Pod."""
+        """Process the Events of a Pod."""
         self.is_asking = False
         if events is None:
             return
@@ -73,11 +73,11 @@ class Mounts:
 
 
 def _trouble(events: Sequence[Json]) -> Json:
-    """Return the Event that says best why a Pod does not start now, None for none."""
+    """Return the Event that best explains why a Pod does not start now, None if there is none."""
     found = sorted((event for event in events if text_at(event, "reason") in TROUBLES), key=last_seen)
     causes = [event for event in found if not text_at(event, "message").startswith(SUMMARY)]
     for event in reversed(causes):
-        # Of two volumes that fail, one may be tried again sooner than the other.
+        # If two volumes fail, the kubelet may retry one sooner than the other.
         if MISSING.search(text_at(event, "message")) and last_seen(causes[-1]) - last_seen(event) <= RETRY:
             return event
     return next(reversed(causes or found), None)

@@ -1,4 +1,4 @@
-"""All Jobs of the toolkit in a namespace, without I/O: events of the cluster go in, reports of changes come out."""
+"""All Jobs of the toolkit in a namespace, without I/O: takes events of the cluster, returns reports of changes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from gke_jobs.following.reconnecting import Reconnecting
 from gke_jobs.json_access import Json, dict_at, list_at, text_at
 from gke_jobs.plain_text import one_line
 
-TOLD = (Phase.STUCK, Phase.WAITING, Phase.RESTARTING, Phase.UNKNOWN)  # of which a Pod is described, the first first
+DESCRIBED = (Phase.STUCK, Phase.WAITING, Phase.RESTARTING, Phase.UNKNOWN)  # phases of Pods to describe, by priority
 
 
 @dataclass(frozen=True)
 class Report:
-    """One line for the waiters."""
+    """One line for the waiting programs."""
 
     content: dict[str, Json]
 
 
 @dataclass
 class _Entry:
-    """One Job; reported: the last report."""
+    """One Job and its Pods; reported: its last report."""
 
     item: Json = None
     pods: dict[str, Pod] = field(default_factory=dict)
@@ -37,9 +37,9 @@ class _Entry:
 
 
 class Overview:
-    """The state of one watch of many Jobs. `begin` is to be called first, then `handle` for each event.
+    """The state of one watch of many Jobs. Call `begin` first, then `handle` for each event.
 
-    namespace: '' for all of them; tells_queues: whether to report why Jobs wait in queues of Kueue
+    namespace: '' for all namespaces; tells_queues: whether to report why Jobs wait in queues of Kueue
     """
 
     def __init__(self, namespace: str, unreachable: float, *, tells_queues: bool = False) -> None:
@@ -55,17 +55,17 @@ class Overview:
         return [self._watches.begin(kind, now) for kind in Kind]
 
     def deadline(self) -> float | None:
-        """When `handle` is to be called with a Tick, if nothing happens before."""
+        """Return when `handle` must be called with a Tick if no event comes before."""
         times = [self._watches.next_time(), self._queues.ask_at if self._queues else None]
         return min((time for time in times if time is not None), default=None)
 
     def jobs(self) -> list[tuple[Json, list[Phase]]]:
-        """Return all Jobs as they are now, with the phases of their Pods."""
+        """Return the present state of all Jobs, with the phases of their Pods."""
         entries = [entry for entry in self._entries.values() if entry.item is not None]
         return [(entry.item, [pod.phase for pod in entry.pods.values()]) for entry in entries]
 
     def handle(self, event: Event, now: float) -> list[Action | Report]:
-        """Take an event; return what is to be done and reported."""
+        """Process an event; return the actions and reports."""
         actions = [*self._handle(event, now), *self._watches.act(now)]
         return [*actions, *(self._queues.act(now) if self._queues else ()), *self._reachability()]
 
@@ -115,7 +115,7 @@ class Overview:
         if is_deleted and kind is Kind.PODS:
             entry = self._entries[uid]
             entry.pods.pop(text_at(item, "metadata", "uid"), None)
-            if entry.item is None and not entry.pods:  # the last Pod of a Job that is gone
+            if entry.item is None and not entry.pods:  # the last Pod of a removed Job
                 del self._entries[uid]
                 return
         yield from self._report(uid)
@@ -123,7 +123,7 @@ class Overview:
             yield from self._remove(uid)
 
     def _store(self, kind: Kind, item: Json) -> str:
-        """Keep a Job or a Pod; return the uid of the Job, '' for a Pod without one."""
+        """Store a Job or a Pod; return the uid of the Job, '' for a Pod without one."""
         if kind is Kind.JOB:
             uid = text_at(item, "metadata", "uid")
             self._entries.setdefault(uid, _Entry()).item = item
@@ -139,7 +139,7 @@ class Overview:
 
     def _report(self, uid: str) -> Iterator[Report]:
         entry = self._entries[uid]
-        if entry.item is None or len(self._listed) < len(Kind):  # not twice, without its Pods and with them
+        if entry.item is None or len(self._listed) < len(Kind):  # wait for its Pods, to report a Job only once
             return
         queue = self._queues.words.get(uid, "") if self._queues else ""
         content = describe(entry.item, list(entry.pods.values()), queue)
@@ -155,9 +155,9 @@ class Overview:
 
 
 def describe(item: Json, pods: list[Pod], queue: str = "") -> dict[str, Json]:
-    """Return what is reported of a Job and its Pods; all text is sanitized. queue: why it waits in one."""
+    """Return the report about a Job and its Pods; all text is sanitized. queue: why the Job waits in a queue."""
     job = read_job(item)
-    told = next((pod for phase in TOLD for pod in pods if pod.phase is phase), None)
+    described = next((pod for phase in DESCRIBED for pod in pods if pod.phase is phase), None)
     tally = Counter(pod.phase for pod in pods)
 
     def count(phases: Iterable[Phase]) -> int:
@@ -188,12 +188,12 @@ def describe(item: Json, pods: list[Pod], queue: str = "") -> dict[str, Json]:
         "lacks_nodes": lacks_nodes(job, count, is_quota=False),
         "cannot_start": _cannot_start(job, pods, count),
         "pods": counts,
-        "why": f"{told.title} {told.words}" if told else queue,
+        "why": f"{described.title} {described.words}" if described else queue,
     }
 
 
 def _cannot_start(job: Job, pods: list[Pod], count: Callable[[Iterable[Phase]], int]) -> bool:
-    """Whether a Pod is stuck or waits for its volumes, or a Job that is to have Pods has none: Events tell why."""
+    """Whether Events must be read: a Pod is stuck or waits for its volumes, or a Job that should have Pods has none."""
     if job.is_ending:
         return False
     lacks_pods = job.started and not job.state and job.wanted > 0 and not count(LIVE)

@@ -1,4 +1,4 @@
-"""What the follower knows of one Pod: its phase, the words for it, its containers, when what happened."""
+"""The follower's view of one Pod: its phase, the text for it, its containers, and its times."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from gke_jobs.json_access import Json, dict_at, int_at, text_at, true_conditions
 from gke_jobs.labels import COMPLETION_INDEX
 from gke_jobs.plain_text import one_line
 
-NORMAL = {"ContainerCreating", "PodInitializing", ""}  # reasons of a container to wait that say nothing
-PREEMPTION = re.compile(r"( no new claims to deallocate,)? preemption: .*")  # which the scheduler always adds
+NORMAL = {"ContainerCreating", "PodInitializing", ""}  # normal reasons for a container to wait
+PREEMPTION = re.compile(r"( no new claims to deallocate,)? preemption: .*")  # the scheduler always adds this
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerView:
     """One container.
 
-    kind: container, init container or sidecar; holds_pod: not so of a native sidecar; exit_code: None until it ends
+    kind: container, init container or sidecar; holds_pod: False for a native sidecar; exit_code: None until it ends
     """
 
     name: str
@@ -37,11 +37,11 @@ class ContainerView:
 class Pod:
     """One state of a Pod.
 
-    words: what follows `Pod NAME ` in a message; details: what follows that where a container cannot be started
+    words: the text after `Pod NAME ` in a message; details: the text after that if a container cannot be started
     deleted_first: whether it was deleted before it failed
-    disrupted: why a Pod that succeeded was to be ended by others, or ''
-    stamps: RFC 3339 times of the API, where this state has them: created, scheduled, pulling (volumes and network are
-    ready, the images come next), started, ended
+    disrupted: why a Pod that succeeded was being ended by others, or ''
+    stamps: RFC 3339 times of the API that this state has: created, scheduled, pulling (volumes and network are ready,
+    images come next), started, ended
     """
 
     uid: str
@@ -58,17 +58,17 @@ class Pod:
 
     @property
     def title(self) -> str:
-        """The Pod as messages name it."""
+        """The name of the Pod in messages."""
         return f"Pod {self.name}" + (f" (index {self.index})" if self.index else "")
 
     @property
     def waits_for_volumes(self) -> bool:
-        """Whether its volumes or its network may keep it from its start."""
+        """Whether its volumes or its network may prevent its start."""
         return self.phase is Phase.STARTING and "pulling" not in self.stamps
 
 
 def read_pod(pod: Json) -> Pod:
-    """Return what the follower knows of a Pod."""
+    """Return the view of a Pod."""
     phase, found = phase_of(pod), containers(pod)
     main, node = main_container(pod), one_line(text_at(pod, "spec", "nodeName"))
     return Pod(
@@ -118,13 +118,13 @@ def _words(pod: Json, phase: Phase, node: str, found: list[Container]) -> str:
 
 
 def _details(found: list[Container], claim: str) -> str:
-    said = [one_line(text_at(one.waiting, "message")) for one in found if _waiting(one) not in NORMAL]
-    message = next(filter(None, said), "")
+    messages = [one_line(text_at(one.waiting, "message")) for one in found if _waiting(one) not in NORMAL]
+    message = next(filter(None, messages), "")
     return f"{_because(message)}{remedy(message or claim)}"
 
 
 def remedy(words: str) -> str:
-    """Return what to do about an object that is not found, to follow the words for that; '' where it is none."""
+    """Return the advice for a missing object, to follow the message about it; '' for any other message."""
     advice = advise(MISSING, [words])
     return f"; {advice}" if advice else ""
 
@@ -134,7 +134,7 @@ def _because(reason: str) -> str:
 
 
 def scheduler_words(pod: Json) -> str:
-    """Return why no node takes a Pod, '' while the scheduler has said nothing."""
+    """Return why no node takes a Pod, '' if the scheduler has given no reason."""
     return PREEMPTION.sub("", one_line(scheduler_message(pod)))
 
 

@@ -1,4 +1,4 @@
-"""What one Pod does, from its JSON."""
+"""Determines the phase of one Pod from its JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gke_jobs.json_access import Json, int_at, list_at, text_at
 from gke_jobs.plain_text import parse_time
 
 ENDED = {"Failed": Phase.FAILED, "Succeeded": Phase.SUCCEEDED, "Unknown": Phase.UNKNOWN}
-# Reasons of a container to wait that do not always heal.
+# Reasons for a container to wait that may be permanent.
 CANNOT_START = {
     *("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"),
     *("RegistryUnavailable", "SignatureValidationFailed"),
@@ -23,7 +23,7 @@ MAX_GRACE_SECONDS = 10**9
 
 
 def phase_of(pod: Json) -> Phase:
-    """Return the phase of a Pod that exists. That it is being deleted is no phase."""
+    """Return the phase of a Pod that exists. A deletion in progress is not a phase."""
     phase = text_at(pod, "status", "phase")
     if phase in ENDED:
         return ENDED[phase]
@@ -40,7 +40,7 @@ def phase_of(pod: Json) -> Phase:
 
 
 def scheduler_message(pod: Json) -> str:
-    """Return why no node takes a Pod, as it came; '' while the scheduler has said nothing."""
+    """Return why no node takes a Pod, not sanitized; '' if the scheduler has given no reason."""
     for condition in list_at(pod, "status", "conditions"):
         if text_at(condition, "type") == "PodScheduled" and text_at(condition, "status") == "False":
             return text_at(condition, "message")
@@ -48,15 +48,15 @@ def scheduler_message(pod: Json) -> str:
 
 
 def missing_claim(pod: Json) -> str:
-    """Return what the scheduler says about a PersistentVolumeClaim that is not there, '' where it says nothing."""
+    """Return the scheduler's message about a missing PersistentVolumeClaim, '' if there is none."""
     found = MISSING_CLAIM.search(scheduler_message(pod))
     return found[0] if found else ""
 
 
 def was_disrupted(pod: Json) -> str:
-    """Return why a Pod that ended was to be ended by others before, '' when it was not: its success may be half a one.
+    """Return why others were ending a Pod that then ended, '' if nobody was.
 
-    The reason of its condition DisruptionTarget, or `deleted`.
+    Such a Pod may have succeeded only in part. The text is the reason of its condition DisruptionTarget, or `deleted`.
     """
     ends = [end for one in containers(pod) if (end := parse_time(one.ended.get("finishedAt")))]
     finished = max(ends, default=None)
@@ -70,9 +70,9 @@ def was_disrupted(pod: Json) -> str:
 
 
 def was_deleted_first(pod: Json) -> bool:
-    """Return whether a Pod that failed had been deleted before, as those of a Job that is suspended are.
+    """Return whether a Pod was deleted before it failed, as the Pods of a suspended Job are.
 
-    Its last states do not tell: when all has ended, the kubelet sets the time of the deletion anew.
+    Its last states do not show that: after its containers have ended, the kubelet changes the time of the deletion.
     """
     ends = [end for one in containers(pod) if one.has_failed and (end := parse_time(one.ended.get("finishedAt")))]
     deleted = _deleted(pod)
@@ -80,12 +80,12 @@ def was_deleted_first(pod: Json) -> bool:
 
 
 def _deleted(pod: Json) -> datetime | None:
-    """Return since when a Pod is to end; the API server says until when."""
+    """Return when the deletion of a Pod was requested, computed from its deadline in the API."""
     until = parse_time(text_at(pod, "metadata", "deletionTimestamp"))
     grace = min(max(int_at(pod, "metadata", "deletionGracePeriodSeconds"), 0), MAX_GRACE_SECONDS)
     try:
         return until - timedelta(seconds=grace) if until else None
-    except OverflowError:  # no time of this era
+    except OverflowError:  # outside of the range of datetime
         return until
 
 
@@ -94,7 +94,7 @@ def _crashes(container: Container) -> bool:
 
 
 def _has_no_sandbox(pod: Json) -> bool:
-    """Whether the kubelet says why it cannot make the sandbox of the Pod: its network, its volumes."""
+    """Whether the kubelet reports why it cannot create the sandbox of the Pod: its network, its volumes."""
     return any(
         text_at(condition, "type") == "PodReadyToStartContainers"
         and text_at(condition, "status") == "False"

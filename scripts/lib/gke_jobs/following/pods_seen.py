@@ -1,4 +1,4 @@
-"""The Pods of a Job: what each does, since when, and what it has left. The record of a run."""
+"""The Pods of a Job: the phase of each, since when, and its result. The record of a run."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from gke_jobs.results import PodResult, result_of
 if TYPE_CHECKING:
     from gke_jobs.following.settings import Settings
 
-NUMBERS = re.compile(r"[0-9a-f-]{8,}|\d+")  # ids and counts in words that say the same nevertheless
-SIDE_SECONDS = 5.0  # after the end of the program, until it is logged that another container goes on
+NUMBERS = re.compile(r"[0-9a-f-]{8,}|\d+")  # ids and counts, by which otherwise equal messages differ
+SIDE_SECONDS = 5.0  # after the end of the program, until a message that another container still runs
 LIVE = (Phase.WAITING, Phase.STARTING, Phase.STUCK, Phase.RUNNING, Phase.RESTARTING, Phase.UNKNOWN)
 PLACED = (Phase.STARTING, Phase.STUCK, Phase.RUNNING, Phase.RESTARTING, Phase.UNKNOWN)
-TROUBLE = (Phase.STUCK, Phase.RESTARTING, Phase.FAILED, Phase.UNKNOWN, Phase.REMOVED)  # a warning each
+TROUBLE = (Phase.STUCK, Phase.RESTARTING, Phase.FAILED, Phase.UNKNOWN, Phase.REMOVED)  # logged as warnings
 
 
 @dataclass
 class PodRecord:
-    """One Pod, and what happened to it when.
+    """One Pod and its history.
 
-    read: the Pod as its own status has it; missing: what one of its volumes is to hold and is not there, '' for nothing
-    since: of the present phase, monotonic seconds; history: each phase with the time it was seen, likewise
-    stamps: when what happened, as the API said it in any state of the Pod
+    read: the Pod by its own status; missing: the missing object of one of its volumes, '' for none
+    since: begin of the present phase, monotonic seconds; history: each phase with the time it was seen, monotonic
+    seconds
+    stamps: the times of the Pod in the API, collected from all its states
     """
 
     pod: Pod
@@ -42,14 +43,14 @@ class PodRecord:
     missing: str = ""
     history: list[tuple[Phase, float]] = field(default_factory=list)
     stamps: dict[str, str] = field(default_factory=dict)
-    said: set[str] = field(default_factory=set)  # in this phase: what alternates is logged once
-    left_alone: float | None = None  # since when the program has ended and another container has not
+    logged: set[str] = field(default_factory=set)  # messages in this phase: those that alternate are logged once
+    left_alone: float | None = None  # the time since which the program has ended and another container has not
 
 
 class PodsSeen:
-    """All Pods of the Job that were seen, by uid, those that are removed too.
+    """All Pods of the Job that were seen, by uid, including removed ones.
 
-    before: what the checks before have seen; runs: the Pods of the timeline
+    before: the state from the earlier checks; runs: the Pods of the timeline
     """
 
     def __init__(self, settings: Settings, before: CheckState) -> None:
@@ -60,25 +61,25 @@ class PodsSeen:
         self._failures: dict[str, PodFailure] = {}
 
     def all(self) -> list[Pod]:
-        """Return the Pods that are there."""
+        """Return the Pods that exist."""
         return [record.pod for record in self._present()]
 
     def records(self) -> list[PodRecord]:
-        """Return what happened to each Pod, in the order in which they were seen."""
+        """Return the record of each Pod, in the order in which they were seen."""
         return list(self._records.values())
 
     def results(self) -> list[PodResult]:
-        """Return what the Pods that succeeded have left, first of those that are gone."""
+        """Return the results of the Pods that succeeded, those of removed Pods first."""
         there = {record.pod.uid for record in self._present()}
         return sorted(self._results.values(), key=lambda result: result.uid in there)
 
     def exit_codes(self, job: Job | None) -> list[int]:
-        """Return the exit codes with which the Pods ended because of which the Job failed."""
+        """Return the exit codes of the Pods that made the Job fail."""
         reason = job.code if job and job.state in ("Failed", "FailureTarget") else ""
         return exit_codes(self._failures.values(), {str(result.index) for result in self._results.values()}, reason)
 
     def count(self, phases: Iterable[Phase]) -> int:
-        """Count the Pods in one of these phases."""
+        """Return the number of Pods in these phases."""
         wanted = set(phases)
         return sum(record.pod.phase in wanted for record in self._records.values())
 
@@ -87,16 +88,16 @@ class PodsSeen:
         return [record for record in self._present() if record.pod.phase is Phase.STUCK]
 
     def waiting_words(self) -> str:
-        """Return what the scheduler says of a Pod that has no node, '' for none."""
+        """Return the scheduler's message about a Pod without a node, '' for none."""
         words = [record.pod.words.partition(": ")[2] for record in self._present() if record.pod.phase is Phase.WAITING]
         return next(filter(None, words), "")
 
     def newest(self) -> str:
-        """Return when the newest Pod was created, RFC 3339, '' where there is none."""
+        """Return when the newest Pod was created, RFC 3339, '' if there is none."""
         return max((record.stamps.get("created", "") for record in self._records.values()), default="")
 
     def are_behind(self, job: Job | None) -> bool:
-        """Whether the Job counts Pods that ended, and that were not seen to."""
+        """Whether the Job counts ended Pods whose end was not seen."""
         if job is None:
             return False
         ended = [[phase for phase, _ in record.history] for record in self._records.values()]
@@ -104,7 +105,7 @@ class PodsSeen:
         return job.succeeded > succeeded or job.failed > sum(Phase.FAILED in phases for phases in ended)
 
     def replace(self, items: Iterable[Json], now: float) -> Iterator[Action]:
-        """Take a whole list: what is not in it is removed."""
+        """Process a complete list: Pods that are not in it have been removed."""
         items = list(items)
         there = {text_at(item, "metadata", "uid") for item in items}
         self.runs.only(there, now + self._epoch)
@@ -115,7 +116,7 @@ class PodsSeen:
             yield from self.change(item, is_deleted=False, now=now)
 
     def change(self, item: Json, *, is_deleted: bool, now: float) -> Iterator[Action]:
-        """Take the present state of a Pod, or its last one."""
+        """Process the present state of a Pod, or its last one."""
         pod = read_pod(item)
         self.runs.change(item, is_deleted=is_deleted, now=now + self._epoch)
         if (result := result_of(item)) is not None:
@@ -126,7 +127,7 @@ class PodsSeen:
         if record is None:
             record = self._records[pod.uid] = PodRecord(pod, pod, now, history=[(pod.phase, now)])
         elif record.pod.phase is Phase.REMOVED:
-            return  # an event that is late
+            return  # a late event
         if record.read.deleted_first and pod.phase is Phase.FAILED:
             pod = replace(pod, words=record.read.words, deleted_first=True)  # see was_deleted_first
         record.read = pod
@@ -142,7 +143,7 @@ class PodsSeen:
         return [record for record in self._present() if record.read.waits_for_volumes]
 
     def lack_volumes(self, uid: str, words: str, *, is_missing: bool, now: float) -> Iterator[Action]:
-        """Take what keeps a Pod from its start; '' for nothing. is_missing: an object that its volumes name."""
+        """Process the reason why a Pod does not start, '' for none. is_missing: whether it is a missing object."""
         record = self._records.get(uid)
         if record is None or record.pod.phase is Phase.REMOVED or not record.read.waits_for_volumes:
             return
@@ -160,7 +161,7 @@ class PodsSeen:
             pod = replace(pod, phase=Phase.STUCK, words=words, details=remedy(words))
         if record.pod.phase is not pod.phase:
             record.since = now
-            record.said.clear()
+            record.logged.clear()
             record.history.append((pod.phase, now))
         record.pod = pod
         if pod.phase is Phase.STUCK:
@@ -179,7 +180,7 @@ class PodsSeen:
             yield from _say(record, "is removed")
 
     def overdue(self, now: float) -> Iterator[Action]:
-        """Log what holds a Pod after its program has ended."""
+        """Log which container keeps a Pod running after its program has ended."""
         for record in self._present():
             if record.left_alone is not None and now >= record.left_alone + SIDE_SECONDS:
                 running = ", ".join(one_line(one.name) for one in _others(record.pod))
@@ -188,7 +189,7 @@ class PodsSeen:
                     yield from _say(record, f"goes on, although its program has ended: {running} still runs")
 
     def next_time(self) -> float | None:
-        """When `overdue` is to be called again."""
+        """Return when `overdue` must be called again."""
         times = [record.left_alone for record in self._present() if record.left_alone is not None]
         return min(times) + SIDE_SECONDS if times else None
 
@@ -197,13 +198,13 @@ class PodsSeen:
 
 
 def _say(record: PodRecord, words: str, details: str = "", *, key: str = "") -> Iterator[Action]:
-    """Log words that were not logged in this phase, with details that may differ each time.
+    """Log a message once in a phase, with details that may differ each time.
 
-    key: what they have in common with those that say the same
+    key: identifies equal messages, by default `words`
     """
-    said = key or words.replace("ImagePullBackOff", "ErrImagePull")  # the same trouble, between two tries
-    if said not in record.said:
-        record.said.add(said)
+    key = key or words.replace("ImagePullBackOff", "ErrImagePull")  # the same problem, between two tries
+    if key not in record.logged:
+        record.logged.add(key)
         is_warning = record.pod.phase in TROUBLE or bool(record.pod.disrupted)
         yield Message(f"{record.pod.title} {words}{details}", is_warning)
 
@@ -216,10 +217,10 @@ def _say_of_ends(record: PodRecord, now: float) -> Iterator[Action]:
     is_alone = pod.phase is Phase.RUNNING and any(one.exit_code is not None and not one.running for one in mains)
     if not (is_alone and _others(pod)):
         record.left_alone = None
-    elif record.left_alone is None and not any("although" in words for words in record.said):
+    elif record.left_alone is None and not any("although" in words for words in record.logged):
         record.left_alone = now
 
 
 def _others(pod: Pod) -> list[ContainerView]:
-    """Return the containers beside the program that run, and that the end of the Pod waits for."""
+    """Return the running containers other than the program that the end of the Pod waits for."""
     return [one for one in pod.containers if one.running and one.holds_pod and not one.is_main]

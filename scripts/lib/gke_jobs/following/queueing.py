@@ -1,4 +1,4 @@
-"""Why suspended Jobs wait in a queue of Kueue: their Workloads say. They are read while Jobs wait, ever less often."""
+"""Finds out why suspended Jobs wait in a queue of Kueue, from their Workloads, which it reads at growing intervals."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from gke_jobs.following.jobs import Job
 from gke_jobs.json_access import Json, is_uid
 from gke_jobs.kueue import Queued
 
-# Seconds from when the Job waits until its Workload is read, again and again. The last keeps a long wait within two
-# requests a minute, of which the watches take 1.7: one read is two requests.
-MOST = 500  # Jobs whose Workloads are read, of many
-LEAST = 15.0  # between two reads for many Jobs, whenever they begin to wait
+# Seconds until the Workload of a waiting Job is read, and between further reads. The last one keeps a long wait below
+# two requests a minute; the watches need 1.7, and one read is two requests.
+MOST = 500  # the maximum number of Jobs whose Workloads are read
+LEAST = 15.0  # the minimum between two reads for many Jobs
 PAUSES = (1.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 
 
 class Queueing:
-    """What was logged of the queue; ask_at: when the Workload is to be read."""
+    """Logs why one Job waits; ask_at: when to read its Workload."""
 
     def __init__(self) -> None:
         self.ask_at: float | None = None
         self._asked = 0
-        self._said: set[str] = set()  # each reason is logged once
+        self._logged: set[str] = set()  # each reason is logged once
         self._place = ""
 
     def act(self, job: Job, now: float) -> Iterator[Action]:
-        """Ask for the Workload when it is due."""
+        """Read the Workload when it is due."""
         if job.state != "Suspended" or not job.queue or job.deleting:
             self.ask_at, self._asked = None, 0
             return
@@ -39,44 +39,44 @@ class Queueing:
             yield ReadWorkload(job.uid, job.queue)
 
     def read(self, event: WorkloadRead, job: Job | None) -> Iterator[Action]:
-        """Log what is new; nothing where the Workload could not be read, which is no right that a follower needs."""
+        """Log new reasons; nothing if the Workload could not be read, as that right is optional."""
         if event.queued is None or job is None or self.ask_at is None:
             return
-        new = [reason for reason in kueue.reasons(event.queued) if reason not in self._said]
+        new = [reason for reason in kueue.reasons(event.queued) if reason not in self._logged]
         place = kueue.place(event.queued)
         if new or place != self._place:
-            self._said.update(new)
+            self._logged.update(new)
             self._place = place
-            if said := "; ".join(filter(None, [*new, place])):
-                yield Message(f"Kueue: {said}")
+            if text := "; ".join(filter(None, [*new, place])):
+                yield Message(f"Kueue: {text}")
 
 
 class Queues:
-    """Why Jobs wait, of many. words: by the uid of the Job; ask_at: when the Workloads are to be read."""
+    """Tracks why many Jobs wait. words: the reason by uid of the Job; ask_at: when to read the Workloads."""
 
     def __init__(self) -> None:
         self.words: dict[str, str] = {}
         self.ask_at: float | None = None
         self._waiting: set[str] = set()
-        self._known: set[str] = set()  # those for which a time to ask was set
-        self._uids: tuple[str, ...] = ()  # those that were asked for last
+        self._known: set[str] = set()  # waiting Jobs for which a read was scheduled
+        self._uids: tuple[str, ...] = ()  # the Jobs of the last read
         self._asked, self._asked_at = 0, float("-inf")
 
     def note(self, uid: str, job: Json) -> None:
-        """Take note of a Job."""
+        """Register a Job."""
         if kueue.queue_of(job) and is_uid(uid):
             self._waiting.add(uid)
         else:
             self.forget(uid)
 
     def forget(self, uid: str) -> None:
-        """Take note of a Job that waits no longer, or is gone."""
+        """Remove a Job that no longer waits or was removed."""
         self._waiting.discard(uid)
         self._known.discard(uid)
         self.words.pop(uid, None)
 
     def act(self, now: float) -> Iterator[Action]:
-        """Ask for the Workloads when they are due: soon where a Job has begun to wait."""
+        """Read the Workloads when they are due: soon after a Job has begun to wait."""
         if not self._waiting:
             self.ask_at = None
             return
@@ -91,7 +91,7 @@ class Queues:
             yield ReadWorkloads(self._uids)
 
     def read(self, event: WorkloadsRead) -> list[str]:
-        """Take the Workloads; return the uids of the Jobs of which there is news."""
+        """Process the Workloads; return the uids of the Jobs whose reasons have changed."""
         if event.by_job is None:
             return []
         missing: Json = {} if event.is_served else None

@@ -1,4 +1,4 @@
-"""When a watch that has ended is begun again, and when not any more: the policy for retries and reconnects."""
+"""The policy for retries and reconnects: when a watch that ended is started again, and when to give up."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from gke_jobs.errors import LOGIN_SECONDS, Answer, Verdict, classify, exit_code,
 from gke_jobs.following.events import Action, Finish, Kind, List, Message, Watch, warning
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries
-SHORT_WATCH = 1.0  # a watch that ends sooner is begun again only after so many seconds
-PASSING_SECONDS = 60.0  # for which what worked before may be refused: an API server that has just started denies all
+SHORT_WATCH = 1.0  # seconds; a watch that ends sooner is started again only after this time
+PASSING_SECONDS = 60.0  # in which permitted requests may be denied: an API server that has just started does so
 
 
 @dataclass
 class _Watched:
     """One list and its watch.
 
-    version: from which to go on, '' to list; retry: when, None while one is under way; begun: when that was;
-    lost: since when it fails; failures: how often since; words: what was logged of that
+    version: resourceVersion from which to continue, '' to list; retry: time of the next try, None during one; start:
+    time of the last try; lost: time of the first failure; failures: their number; words: the message that was logged
+    about them
     """
 
-    begun: float
+    start: float
     version: str = ""
     retry: float | None = None
     lost: float | None = None
@@ -33,45 +34,45 @@ class _Watched:
 class Reconnecting:
     """The watches of one follower.
 
-    what: what is followed, as in `cannot watch WHAT`; unreachable: seconds without any answer until the end
+    what: the name for `cannot watch WHAT`; unreachable: seconds without any answer after which to give up
     """
 
     def __init__(self, what: str, unreachable: float) -> None:
         self._what, self._unreachable = what, unreachable
         self._watched: dict[Kind, _Watched] = {}
         self._worked = False  # the server has answered before
-        self._opened: set[Kind] = set()  # what was watched before, and so was allowed
-        self._heard = float("-inf")  # when it has answered last, to any of them
+        self._opened: set[Kind] = set()  # kinds that were watched before, so the right was there
+        self._heard = float("-inf")  # time of the last answer to any request
 
     @property
     def trouble(self) -> str:
-        """What was logged of watches that fail, '' when none does, or none has failed more than once."""
+        """The message about failing watches, '' if none fails or none has failed more than once."""
         return next((watched.words for watched in self._watched.values() if watched.words), "")
 
     def begin(self, kind: Kind, now: float) -> Action:
-        """Begin to list and watch, or list anew."""
-        self._watched[kind] = _Watched(begun=now)
+        """Start to list and watch, or list again."""
+        self._watched[kind] = _Watched(start=now)
         return List(kind)
 
     def listed(self, kind: Kind, version: str, now: float) -> Iterator[Action]:
-        """Go on from a list with a watch."""
+        """Continue with a watch after a list."""
         yield from self.answered(kind, now)
-        self._watched[kind] = _Watched(version=version, begun=now)
+        self._watched[kind] = _Watched(version=version, start=now)
         yield Watch(kind, version)
 
     def seen(self, kind: Kind, version: str, now: float) -> None:
-        """Take note of an event of a watch, and of the newest resourceVersion."""
+        """Record an event of a watch and the newest resourceVersion."""
         self._heard = now
         if version and kind in self._watched:
             self._watched[kind].version = version
 
     def opened(self, kind: Kind, now: float) -> Iterator[Action]:
-        """Take note that a watch has begun."""
+        """Record that a watch has begun."""
         self._opened.add(kind)
         yield from self.answered(kind, now)
 
     def answered(self, kind: Kind, now: float) -> Iterator[Action]:
-        """Take note that the server answers."""
+        """Record that the server answers."""
         self._worked, self._heard = True, now
         watched = self._watched.get(kind)
         if watched is None:
@@ -85,17 +86,17 @@ class Reconnecting:
             yield Message("the cluster answers again")
 
     def ended(self, kind: Kind, answer: Answer | None, now: float) -> Iterator[Action]:
-        """Decide what follows on the end of a list or watch."""
+        """Decide what to do after the end of a list or watch."""
         watched = self._watched[kind]
         if answer is None:
             yield from self.answered(kind, now)
-            watched.retry = now if now >= watched.begun + SHORT_WATCH else now + SHORT_WATCH
+            watched.retry = now if now >= watched.start + SHORT_WATCH else now + SHORT_WATCH
             return
         meaning = classify(answer)
         if meaning.verdict is Verdict.EXPIRED:
             self._heard = now
             watched.version = ""
-            watched.retry = now if now >= watched.begun + SHORT_WATCH else now + SHORT_WATCH
+            watched.retry = now if now >= watched.start + SHORT_WATCH else now + SHORT_WATCH
             return
         watched.lost = now if watched.lost is None else watched.lost
         patience = self._patience(kind, meaning.verdict)
@@ -107,14 +108,14 @@ class Reconnecting:
             return
         watched.failures += 1
         if answer.code is None:
-            watched.version = ""  # what is on the way may drop watches, and let a list pass
-        # The first failure is not logged: what is on the way may end each watch after a while.
+            watched.version = ""  # a proxy may drop watches but pass a list
+        # The first failure is not logged: a proxy may end each watch after a while.
         is_news = text != watched.words and watched.failures > 1
         if is_news and (self._worked or meaning.verdict is Verdict.TRANSIENT):
             if all(text != other.words for other in self._watched.values()):
                 yield warning(f"{text}; retrying for up to {patience:g} s")
             watched.words = text
-        watched.retry = min(now + watched.pause, since + patience)  # the last try is when the time is over
+        watched.retry = min(now + watched.pause, since + patience)  # the last try is at the end of that time
         watched.pause = min(2 * watched.pause, LONGEST_PAUSE)
 
     def _patience(self, kind: Kind, verdict: Verdict) -> float:
@@ -125,12 +126,12 @@ class Reconnecting:
         return min(LOGIN_SECONDS, self._unreachable) if verdict is Verdict.LOGIN else 0.0
 
     def act(self, now: float) -> Iterator[Action]:
-        """Begin the watches again that are due."""
+        """Start the watches again that are due."""
         for kind, watched in self._watched.items():
             if watched.retry is not None and watched.retry <= now:
-                watched.retry, watched.begun = None, now
+                watched.retry, watched.start = None, now
                 yield Watch(kind, watched.version) if watched.version else List(kind)
 
     def next_time(self) -> float | None:
-        """When `act` is to be called again."""
+        """Return when `act` must be called again."""
         return min((watched.retry for watched in self._watched.values() if watched.retry is not None), default=None)

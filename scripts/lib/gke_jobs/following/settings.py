@@ -1,4 +1,4 @@
-"""What the follower of one Job is to do."""
+"""The settings of the follower of one Job."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from gke_jobs.following.clocks import NOT_WAITED, Limits, Waited
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What is followed, and how. Times in seconds.
+    """The Job to follow, and the options. Times are in seconds.
 
     namespace: for messages
-    uid: of the Job, '' for the one that has the name now; once: to look only once (poll-job), and at Pods only
-    where limits.start is given
-    waited: by others before, for a check; epoch: what makes seconds since the epoch of those of the monotonic clock
+    uid: of the Job, '' for the one that has the name now; once: to read the state only once (poll-job), and Pods only
+    if limits.start is given
+    waited: by earlier processes, for a check; epoch: to add to the monotonic clock for seconds since the epoch
     """
 
     job: str
@@ -30,5 +30,5 @@ class Settings:
 
     @property
     def shown_logs(self) -> str:
-        """Whose logs are printed: all, failed or none."""
+        """The containers whose logs are printed: all, failed or none."""
         return "none" if self.once else self.logs

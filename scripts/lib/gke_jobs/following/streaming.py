@@ -1,4 +1,4 @@
-"""What the follower asks of the cluster: each list, watch and log in a thread of its own, all answers in one queue."""
+"""The requests of the follower to the cluster: each list, watch and log in its own thread, all answers in one queue."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ from gke_jobs.following.events import (
 from gke_jobs.json_access import at, dict_at, list_at, text_at
 from gke_jobs.unix_http import Stream
 
-WATCH_SECONDS = 70  # after which the server ends a watch: with two of them less than two requests a minute
-SILENT_SECONDS = 5.0  # more than that, and something on the way has dropped the watch
-LOG_SECONDS = 600.0  # without a line, after which a log is asked for anew
-QUEUED = 64  # pieces; who reads faster than can be printed waits
+WATCH_SECONDS = 70  # after which the server ends a watch: two watches then need less than two requests a minute
+SILENT_SECONDS = 5.0  # on top of that; then the watch counts as dropped on the way
+LOG_SECONDS = 600.0  # without a line, after which a log is requested anew
+QUEUED = 64  # pieces; a thread that reads faster than the follower prints has to wait
 Token = tuple[object, int]
 Query = dict[str, str]
 
 
 class Streaming:
-    """The requests of one follower. selectors: the query that selects what is watched, for the uid of a Job."""
+    """The requests of one follower. selectors: the query that selects the watched objects, for the uid of a Job."""
 
     def __init__(self, connection: Connection, namespace: str, selectors: Callable[[Kind, str], Query]) -> None:
         self._connection, self._namespace, self._selectors = connection, namespace, selectors
         self._events: queue.Queue[tuple[Token, Event | Exception]] = queue.Queue(QUEUED)
-        self._current: dict[object, int] = {}  # the newest request of each kind and log: others are not heard
+        self._current: dict[object, int] = {}  # the newest request of each kind and log; others are ignored
         self._streams: dict[Token, Stream] = {}
         self._lock = threading.Lock()
 
     def next(self, seconds: float | None) -> Event:
-        """Return the next event, a Tick if none comes for so many seconds. Raises what a request has died of."""
+        """Return the next event, a Tick if none comes for so many seconds. Raise the exception of a failed request."""
         deadline = None if seconds is None else time.monotonic() + seconds
         while True:
             try:
@@ -65,7 +65,7 @@ class Streaming:
                 return event
 
     def list(self, kind: Kind, uid: str) -> None:
-        """Ask for a list; Listed or WatchEnded follows."""
+        """Request a list; Listed or WatchEnded follows."""
         self._start(kind, lambda token: self._list(token, kind, uid))
 
     def watch(self, kind: Kind, uid: str, version: str) -> None:
@@ -73,26 +73,26 @@ class Streaming:
         self._start(kind, lambda token: self._watch(token, kind, uid, version))
 
     def read_events(self, uid: str) -> None:
-        """Ask for the Kubernetes Events of an object; EventsRead follows."""
+        """Request the Kubernetes Events of an object; EventsRead follows."""
         self._start(("events of", uid), lambda token: self._read_events(token, uid))
 
     def read_workload(self, uid: str, queue: str) -> None:
-        """Ask for what Kueue has of a Job; WorkloadRead follows."""
+        """Request the state of a Job in Kueue; WorkloadRead follows."""
         self._start(("workload of", uid), lambda token: self._read_workload(token, uid, queue))
 
     def read_workloads(self, uids: Sequence[str]) -> None:
-        """Ask for what Kueue has of these Jobs; WorkloadsRead follows."""
+        """Request the Workloads of these Jobs; WorkloadsRead follows."""
         self._start("workloads", lambda token: self._read_workloads(token, uids))
 
     def read_log(self, log: LogId, since: str, *, follows: bool = True) -> None:
-        """Read a log as it is written, or what is there now; Opened, LogPiece and one LogEnded follow."""
+        """Read a log as it is written, or its present content; Opened, LogPiece and one LogEnded follow."""
         query = {"container": log.container, "timestamps": "true"}
         query |= {"follow": "true"} if follows else {}
         query |= {"sinceTime": since} if since else {}
         self._start((log.pod, log.container), lambda token: self._read_log(token, log, query))
 
     def stop_log(self, log: LogId) -> None:
-        """Read a log no longer; nothing of it follows."""
+        """Stop reading a log; no more events of it follow."""
         self._stop((log.pod, log.container))
 
     def _start(self, what: object, target: Callable[[Token], None]) -> None:
@@ -103,7 +103,7 @@ class Streaming:
     def _run(self, target: Callable[[Token], None], token: Token) -> None:
         try:
             target(token)
-        except Exception as error:  # a defect: the follower ends without a verdict, and does not wait in vain
+        except Exception as error:  # a defect: the follower must end without a verdict, not wait forever
             self._events.put((token, error))
 
     def _stop(self, what: object) -> None:

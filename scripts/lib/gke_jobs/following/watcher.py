@@ -28,13 +28,13 @@ from gke_jobs.reads import UNREACHABLE_SECONDS
 
 
 def main() -> None:
-    """Run the command; it ends at once, whatever its threads do."""
+    """Run the command; exit without waiting for its threads."""
     try:
         status = _watch(sys.argv[1:])
     except ScriptError as error:
         log(str(error), ERROR)
         status = error.status
-    except OSError:  # nobody reads any more, or the disk that takes the lines is full
+    except OSError:  # the reader has gone, or the disk for stdout is full
         status = exit_codes.INTERRUPTED
     os._exit(status)
 
@@ -60,8 +60,8 @@ def run(
 ) -> int:
     """Watch until that fails; return the exit code.
 
-    namespace: '' for all of them
-    take: is called with what is new, maybe nothing, and returns when to be called again if nothing happens before
+    namespace: '' for all namespaces
+    take: is called with new reports, perhaps none, and returns when to call it again if nothing happens before
     """
     threading.Thread(target=_end_without_reader, daemon=True).start()
     streaming = Streaming(connection, namespace, _selector)
@@ -90,7 +90,7 @@ def _selector(kind: Kind, _uid: str) -> dict[str, str]:
 
 
 def _end_without_reader() -> None:
-    """End the program when the pipe it writes to is closed, for there may be nothing to write for hours."""
+    """End the program when its output pipe is closed: it may have nothing to write for hours."""
     poll = select.poll()
     poll.register(1, select.POLLERR)
     if any(events & select.POLLERR for _, events in poll.poll()):

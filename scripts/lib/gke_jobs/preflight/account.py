@@ -1,4 +1,4 @@
-"""Who the scripts are to the cluster: the account, and the kind of its credentials."""
+"""Checks the account with which the scripts reach the cluster, and the kind of its credentials."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 LOGIN = "on a worker: give the environment a service account; from a shell: gcloud auth login"
 
 
-def find(environ: Mapping[str, str], how: str, impersonated: str) -> accounts.Account:
-    """Return the account that reaches a cluster of GKE. how: auto, adc or gcloud; impersonated: may be empty.
+def find(environ: Mapping[str, str], mode: str, impersonated: str) -> accounts.Account:
+    """Return the account that reaches a GKE cluster. mode: auto, adc or gcloud; impersonated: may be empty.
 
-    NoAnswerError where the metadata server should give it, and does not answer
+    NoAnswerError if the account comes from the metadata server and that does not answer
     """
-    return accounts.find(environ, how, impersonated, lambda: metadata.email(environ))
+    return accounts.find(environ, mode, impersonated, lambda: metadata.email(environ))
 
 
 def judge(found: accounts.Account, environ: Mapping[str, str], impersonated: str) -> Finding:
-    """Return who that is."""
+    """Return the finding about the account."""
     if found.auth == accounts.GCLOUD and environ.get(accounts.TOKEN_FILE):
         file = environ[accounts.TOKEN_FILE]
         if not os.access(file, os.R_OK):
             return failed("account", f"the access token in {file} cannot be read", f"unset {accounts.TOKEN_FILE}")
         acting = f", as {impersonated}" if impersonated else ""
         return ok("account", f"the one whose access token is in {file}{acting}")
-    told = next((name for name in accounts.TOLD if name != accounts.IMPERSONATED and environ.get(name)), "")
+    selector = next((name for name in accounts.SELECTORS if name != accounts.IMPERSONATED and environ.get(name)), "")
     impersonated = impersonated or environ.get(accounts.IMPERSONATED, "")
-    if found.auth == accounts.GCLOUD and told:
-        return ok("account", f"the one of {told}{f', as {impersonated}' if impersonated else ''}")
+    if found.auth == accounts.GCLOUD and selector:
+        return ok("account", f"the one of {selector}{f', as {impersonated}' if impersonated else ''}")
     if found.auth == accounts.ADC:
         name = found.settings.get(accounts.ACCOUNT, "") or _of_file(found.settings.get(accounts.KEY_FILE, ""))
         kind = "application-default credentials"
@@ -60,7 +60,7 @@ def _of_file(file: str) -> str:
 
 
 def check_user(kubectl: Kubectl) -> tuple[str, Finding]:
-    """Return the user name as which the API server authenticates this account, may be empty, and the finding."""
+    """Return the user name by which the API server knows this account, may be empty, and the finding."""
     try:
         review = kubectl.create(REVIEWS, REVIEW)
     except ApiError as error:

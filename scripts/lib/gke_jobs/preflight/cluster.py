@@ -1,4 +1,4 @@
-"""The checks that ask the cluster: from its endpoint to the nodes of each profile."""
+"""The checks with requests to the cluster: from its endpoint to the nodes of each profile."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOT_READ = "for a whole check grant the rights of templates/access/check.yaml"
 
 @dataclass(frozen=True)
 class Cluster:
-    """One cluster and namespace. described: what the GKE API says about it, None where that is not known."""
+    """One cluster and namespace. described: the cluster in the GKE API, None if not known."""
 
     kubectl: Kubectl
     namespace: str
@@ -36,9 +36,9 @@ class Cluster:
     described: Json
 
     def check(self, role: Path | None) -> Iterator[Finding]:
-        """Yield the findings; those that follow a failed one are left out where they would only repeat it.
+        """Yield the findings; leave out those that would only repeat a failed one.
 
-        role: the file of the Role with the rights that the scripts need, None where YAML cannot be read
+        role: the file of the Role with the rights that the scripts need, None if YAML cannot be read
         """
         is_reached = False
         for found in self._check_endpoint():
@@ -67,7 +67,7 @@ class Cluster:
         yield from self._check_nodes(pods)
 
     def _read(self, path: str) -> Json | Meaning:
-        """Return the JSON at a path, or what the error means."""
+        """Return the JSON at a path, or the meaning of the error."""
         try:
             return self.kubectl.get(path)
         except ApiError as error:
@@ -94,7 +94,7 @@ class Cluster:
             yield clock
 
     def _check_rights(self, role: Path, user: str) -> Iterator[Finding]:
-        import yaml  # which a Python may lack
+        import yaml  # PyYAML may be missing
 
         asked = rights.of_role(yaml.safe_load(role.read_text()))
         try:
@@ -118,8 +118,8 @@ class Cluster:
                 accepted.append(name)
             elif refusal.verdict is Verdict.QUOTA:
                 yield warning("job", f"a Job of {name} has to wait: {refusal.words}", refusal.advice)
-            elif refusal.verdict is not Verdict.DENIED:  # which `rights` has
-                is_missing = refusal.verdict in (Verdict.CONFIG, Verdict.ABSENT)  # the namespace
+            elif refusal.verdict is not Verdict.DENIED:  # the check `rights` reports these
+                is_missing = refusal.verdict in (Verdict.CONFIG, Verdict.ABSENT)  # the namespace is missing
                 fix = f"kubectl create namespace {self.namespace}, or templates/access/README.md, step 4"
                 words = f"the cluster refuses a Job of {name}: {refusal.words}"
                 yield failed("job", words, fix if is_missing else refusal.advice)
@@ -132,7 +132,7 @@ class Cluster:
         yield from self._check_amounts(ranges, pods)
 
     def _refusal(self, job: Json) -> Meaning | None:
-        """Return why the API server would not create a Job; None when it would."""
+        """Return why the API server would not create a Job; None if it would."""
         try:
             self.kubectl.create(f"{jobs_path(self.namespace)}?dryRun=All&fieldValidation=Strict", job)
         except ApiError as error:
@@ -140,7 +140,7 @@ class Cluster:
         return None
 
     def _check_named_objects(self) -> Iterator[Finding]:
-        """Check that there are the ServiceAccounts and PriorityClasses that the Jobs name."""
+        """Check that the ServiceAccounts and PriorityClasses in the Jobs exist."""
         place = f"namespace {self.namespace}"
         for name in self._named("serviceAccountName"):
             path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{quote(name, safe='')}"
@@ -158,7 +158,7 @@ class Cluster:
         return sorted({text_at(pod_of(job), field) for job in self.made.jobs.values()} - {""})
 
     def _check_named(self, check: str, path: str, words: str, fix: str) -> Finding:
-        """Return whether an object that the Pods need is there. words: with {} for `the` or `no`."""
+        """Return the finding whether an object that the Pods need exists. words: with {} for `the` or `no`."""
         found = self._read(path)
         if not isinstance(found, Meaning):
             return ok(check, words.format("the"))

@@ -1,11 +1,11 @@
-"""Checks what a Job needs, for check-setup.
+"""Checks the requirements of a Job, for check-setup.
 
 command.py check-setup --templates DIR --directory DIR [--namespace NAME] [--credentials FILE] ... -- KUBECTL-WORD...
 
---directory is where temporary files go; --credentials, of a cluster of GKE, has what get-credentials failed with, or
-nothing; KUBECTL-WORD... begins each call of kubectl. The other options are those of check-setup.
+--directory is for temporary files; --credentials, for a GKE cluster, is a file with the error of get-credentials, or
+empty; KUBECTL-WORD... starts each call of kubectl. The other options are those of check-setup.
 
-stdout: the findings, text or one line of JSON; exit code 0, 1 when one has failed.
+stdout: the findings, as text or one line of JSON; exit code 0, or 1 if a check has failed.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _options() -> Any:
 
 
 def _check_all(options: Any) -> Iterator[Finding]:
-    """Yield the findings, each as soon as it is known. What a failed check makes impossible is left out."""
+    """Yield the findings, each as soon as it is known. Checks that need a failed one are left out."""
     of_tools = tools.check(bool(options.credentials))
     yield from of_tools
     yield worker.check_space(options.directory)
@@ -105,31 +105,31 @@ def _check_all(options: Any) -> Iterator[Finding]:
             if who.state == finding.FAILED:
                 return
             described = _describe(options, found_account.settings)
-        if said := Path(options.credentials).read_text(errors="replace").strip():
-            yield _no_credentials(said.splitlines()[-1].partition(": ")[2], options)
+        if output := Path(options.credentials).read_text(errors="replace").strip():
+            yield _no_credentials(output.splitlines()[-1].partition(": ")[2], options)
             return
     if not missing & {"kubectl", "plugin"}:
         role = Path(options.templates, "role.yaml") if "python" not in missing else None
         yield from Cluster(kubectl, namespace, made, described).check(role)
 
 
-def _no_credentials(said: str, options: Any) -> Finding:
-    """Return what get-credentials has failed with."""
+def _no_credentials(error: str, options: Any) -> Finding:
+    """Return the finding for the error of get-credentials."""
     project = shlex.quote(options.project)
     fix = "correct this, then check again"
-    if "container.clusters.get" in said:
+    if "container.clusters.get" in error:
         fix = (
             "is this the right project? Else grant the role of templates/access/README.md, step 2, or: gcloud projects "
             f"add-iam-policy-binding {project} --member serviceAccount:ACCOUNT --role roles/container.clusterViewer "
             "--condition None"
         )
-    elif "gcloud container clusters list" in said:
+    elif "gcloud container clusters list" in error:
         fix = f"gcloud container clusters list --project {project} lists name and location of those that there are"
-    return failed("cluster", said, fix)
+    return failed("cluster", error, fix)
 
 
 def _describe(options: Any, settings: dict[str, str]) -> Json:
-    """Return what the GKE API says about the cluster, None where it does not."""
+    """Return the cluster from the GKE API, None if it cannot be read."""
     if not options.cluster:
         return None
     words = ["gcloud", "container", "clusters", "describe", options.cluster, "--location", options.location]

@@ -1,7 +1,7 @@
-"""Whether the endpoint of a cluster can be reached, and if not, which part of the way is the cause.
+"""Checks whether the endpoint of a cluster is reachable, and if not, which part of the connection fails.
 
-A connection of its own, without credentials, goes as far as it can: name, route, TCP, TLS, HTTP. An API server answers
-anybody, if only with 401, and its Date header tells the time there.
+It makes a separate connection without credentials, step by step: name, route, TCP, TLS, HTTP. An API server answers
+every request, if only with 401, and its Date header has its time.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from gke_jobs.access.fitting import PROXIES
 from gke_jobs.json_access import Json, at, dict_at, list_at, text_at
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
 
-SECONDS = 5.0  # for each part of the way
+SECONDS = 5.0  # for each step
 ANSWER_BYTES = 16 << 10
 HTTPS_PORT, HTTP_PORT = 443, 80
-CLOCK_SECONDS = 10  # that the clock may differ from the server's
+CLOCK_SECONDS = 10  # the permitted difference of the clock to the server's
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
 
 
 class Step(Enum):
-    """The part of the way that failed, or ANSWERED."""
+    """The step that failed, or ANSWERED."""
 
     NAME = "name"
     ROUTE = "route"
@@ -46,10 +46,10 @@ class Step(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """Where a kubeconfig leads to.
+    """The endpoint in a kubeconfig.
 
-    authority: certificates, PEM, may be empty for the public ones; proxy: its URL; server_name: of its certificate,
-    where that is not the host; is_insecure: its certificate is not checked
+    authority: certificates, PEM, may be empty for the public ones; proxy: its URL; server_name: of its certificate, if
+    different from the host; is_insecure: its certificate is not checked
     """
 
     host: str
@@ -61,7 +61,7 @@ class Endpoint:
 
     @property
     def kind(self) -> str:
-        """What it is in the words of GKE."""
+        """The kind of endpoint in the terms of GKE."""
         if self.host.startswith("connectgateway."):
             return "Connect gateway"
         if self.host.endswith(".gke.goog"):
@@ -75,7 +75,7 @@ class Endpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """How far a connection came. error: in words; date: the Date header, '' for none; seconds: for the answer."""
+    """The result of a connection. error: as text; date: the Date header, '' for none; seconds: until the answer."""
 
     step: Step
     error: str = ""
@@ -84,7 +84,7 @@ class Probe:
 
 
 def read(kubeconfig: Json, environ: Mapping[str, str]) -> Endpoint | None:
-    """Return the endpoint of a kubeconfig with one cluster, None where it names none."""
+    """Return the endpoint of a kubeconfig with one cluster, None if it has no valid one."""
     cluster = dict_at(next(iter(list_at(kubeconfig, "clusters")), None), "cluster")
     try:
         url = urlsplit(text_at(cluster, "server"))
@@ -129,7 +129,7 @@ def probe(endpoint: Endpoint) -> Probe:
 
 
 def judge_proxy(endpoint: Endpoint) -> Finding:
-    """Return whether the proxy on the way to an endpoint takes connections."""
+    """Return the finding whether the proxy before an endpoint accepts connections."""
     url = urlsplit(endpoint.proxy if "://" in endpoint.proxy else f"http://{endpoint.proxy}")
     place = f"the proxy {url.hostname}:{url.port or HTTP_PORT} on the way to {endpoint.host}:{endpoint.port}"
     try:
@@ -163,7 +163,7 @@ def _ask(endpoint: Endpoint, connection: socket.socket, began: datetime) -> Prob
 
 
 def judge(endpoint: Endpoint, found: Probe, cluster: Json) -> Finding:
-    """Return what a probe means. cluster: what the GKE API says about it, None where that is not known."""
+    """Return the finding of a probe. cluster: from the GKE API, None if not known."""
     place = f"{endpoint.kind} {endpoint.host}:{endpoint.port}"
     if found.step is Step.ANSWERED:
         return ok("endpoint", f"{place} answers, {found.seconds:.2f} s")
@@ -218,7 +218,7 @@ def _fix_public(cluster: Json) -> str:
 
 
 def _dns_fix(cluster: Json) -> str:
-    """Return the words for the DNS endpoint; '' where the cluster is known to have none from outside."""
+    """Return the advice to use the DNS endpoint; '' if the cluster is known to have none for external access."""
     config = dict_at(cluster, "controlPlaneEndpointsConfig", "dnsEndpointConfig")
     if config and not at(config, "allowExternalTraffic"):
         return ""
@@ -226,7 +226,7 @@ def _dns_fix(cluster: Json) -> str:
 
 
 def judge_clock(found: Probe, now: datetime) -> Finding | None:
-    """Return whether the clock agrees with the server's; None where that is not known."""
+    """Return the finding whether the clock agrees with the server's; None if not known."""
     try:
         theirs = parsedate_to_datetime(found.date)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What one check has found, and how all of it is printed."""
+"""The finding of one check, and the output of all findings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OK, WARNING, FAILED = "ok", "warning", "failed"
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """check: what was checked; state: OK, WARNING or FAILED; found: what is there; fix: what to do, with a command."""
+    """check: its name; state: OK, WARNING or FAILED; found: the facts; fix: what to do, with a command."""
 
     check: str
     state: str
@@ -21,28 +21,28 @@ class Finding:
     fix: str = ""
 
     def __post_init__(self) -> None:
-        """Sanitize the texts: they quote the cluster."""
+        """Sanitize the texts, because they quote the cluster."""
         for field in ("found", "fix"):
             object.__setattr__(self, field, one_line(getattr(self, field)))
 
 
 def ok(check: str, found: str) -> Finding:
-    """Return that a check has passed."""
+    """Return the finding of a check that passed."""
     return Finding(check=check, state=OK, found=found)
 
 
 def warning(check: str, found: str, fix: str) -> Finding:
-    """Return what may need attention, or could not be checked."""
+    """Return a finding that may need attention, or could not be checked."""
     return Finding(check=check, state=WARNING, found=found, fix=fix)
 
 
 def failed(check: str, found: str, fix: str) -> Finding:
-    """Return what keeps Jobs from running."""
+    """Return a finding that prevents Jobs from running."""
     return Finding(check=check, state=FAILED, found=found, fix=fix)
 
 
 def lines(finding: Finding) -> list[str]:
-    """Return a finding as lines of text, the fix below it."""
+    """Return the finding as lines of text, with the fix below."""
     fix = [f"{'':<19} fix: {finding.fix}"] if finding.fix else []
     return [f"{finding.state:<8} {finding.check:<10} {finding.found}", *fix]
 
@@ -53,7 +53,7 @@ def to_json(findings: Iterable[Finding]) -> list[Json]:
 
 
 def summary(findings: Iterable[Finding]) -> str:
-    """Return how many findings have which state, and the names of the failed checks."""
+    """Return the number of findings of each state, and the names of the failed checks."""
     findings = [*findings]
     states = [finding.state for finding in findings]
     names = dict.fromkeys(finding.check for finding in findings if finding.state == FAILED)

@@ -1,4 +1,4 @@
-"""The Jobs that the checks are made with: templates with the values given, or the shipped ones with the smallest."""
+"""The Jobs for the checks: the template with the given values, or the shipped templates with minimal values."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ SHIPPED: dict[str, Json] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the options of check-setup ask for. template: '' for the shipped ones; profiles: () for all.
+    """The options of check-setup. template: '' for the shipped ones; profiles: () for all.
 
-    name: of the Jobs, which no other Job has
+    name: of the Jobs, unique in the cluster
     """
 
     templates: Path
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifests:
-    """jobs: by template; pods: the spec of a Pod, by profile, or by template where no profile is known."""
+    """jobs: by template; pods: the spec of a Pod, by profile, or by template if no profile is known."""
 
     jobs: Mapping[str, Json]
     pods: Mapping[str, Json]
@@ -77,7 +77,7 @@ def pod_of(job: Json) -> Json:
 
 
 def _pods(request: Request) -> dict[str, Json]:
-    """Return the Pod of each profile: of the template, or one container that asks for what the profile has."""
+    """Return the Pod of each profile: from the template, or one container with the requests of the profile."""
     from gke_jobs.rendering.profiles import Profiles
 
     files = [request.templates / "profiles.yaml", *([Path(request.profiles_file)] if request.profiles_file else [])]
@@ -98,7 +98,7 @@ def _pod(profile: Profile) -> Json:
 
 
 def _render(request: Request, template: str, values: Json, profile: str | None) -> Json:
-    """Return the Job of a template. values: None for those of the options. RenderError when there is none."""
+    """Return the Job of a template. values: None for those of the options. RenderError if it cannot be rendered."""
     from gke_jobs.rendering.plan import JOB
     from gke_jobs.rendering.rendering import render
 

@@ -1,4 +1,4 @@
-"""What a namespace would refuse: Pod Security level, quotas, LimitRanges."""
+"""Checks what a namespace would refuse: by Pod Security level, quotas, LimitRanges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gke_jobs.preflight.pod_resources import CONTAINER, containers, limits, requ
 from gke_jobs.quantities import amounts, words
 
 LEVEL = "pod-security.kubernetes.io/enforce"
-COMPUTE = ("cpu", "memory")  # of which a quota makes each container name a request or limit
+COMPUTE = ("cpu", "memory")  # with a quota of these, each container must have a request or limit
 # https://kubernetes.io/docs/concepts/security/pod-security-standards/
 SAFE_SYSCTLS = {
     *("kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_unprivileged_port_start"),
@@ -29,7 +29,7 @@ VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persiste
 
 
 def judge_level(namespace: Json, pods: Mapping[str, Json]) -> Finding:
-    """Return whether the Pods pass the Pod Security level that a namespace enforces. pods: spec by what makes it."""
+    """Return the finding whether Pods pass the enforced Pod Security level. pods: spec by profile or template."""
     level = text_at(namespace, "metadata", "labels", LEVEL) or "privileged"
     name = text_at(namespace, "metadata", "name")
     if level in ("baseline", "restricted"):
@@ -45,7 +45,7 @@ def judge_level(namespace: Json, pods: Mapping[str, Json]) -> Finding:
 
 
 def violations(pod: Json, level: str) -> Iterator[str]:
-    """Yield what a level of the Pod Security Standards forbids in a Pod spec, of the fields that Jobs often have."""
+    """Yield what a Pod Security Standard forbids in a Pod spec, among the fields that are frequent in Jobs."""
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if at(pod, field):
             yield field
@@ -88,7 +88,7 @@ def _unrestricted(context: Json, of_pod: Json) -> Iterator[str]:
 
 
 def judge_limits(ranges: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
-    """Return which Pods the LimitRanges of a namespace refuse. pods: with defaults."""
+    """Return the finding which Pods the LimitRanges of a namespace refuse. pods: with defaults."""
     findings = []
     for limit_range in ranges:
         name = text_at(limit_range, "metadata", "name")
@@ -121,7 +121,7 @@ def _out_of_range(limit_range: Json, pod: Json) -> str:
 
 
 def _over_default(item: Json, container: Json) -> str:
-    """Return which request is more than the limit, where that is one that a LimitRange gives."""
+    """Return which request exceeds a limit that a LimitRange sets by default."""
     asked, most = requests(container), limits(container)
     for name, limit in amounts(item.get("default")).items():
         if most.get(name) == limit < asked.get(name, Decimal(0)):
@@ -146,7 +146,7 @@ def _beyond(item: Json, kind: str, pod: Json) -> str:
 
 
 def judge_quotas(quotas: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
-    """Return which Pods the quotas of a namespace would never admit, and which not now. pods: with defaults."""
+    """Return the finding which Pods the quotas of a namespace never admit, and which not now. pods: with defaults."""
     findings = []
     for quota in quotas:
         name = text_at(quota, "metadata", "name")
@@ -188,7 +188,7 @@ def _too_much(pod: Json, hard: Mapping[str, Decimal]) -> str:
 
 
 def _silent(pod: Json, kind: str, name: str) -> str:
-    """Return the container that names no request or limit of a resource, nor does the Pod for it; '' for none."""
+    """Return the container without a request or limit of a resource, also not by its Pod; '' for none."""
     if name in dict_at(pod, "resources", kind):
         return ""
     silent = (one for one in containers(pod) if name not in amounts(dict_at(one, "resources", kind)))

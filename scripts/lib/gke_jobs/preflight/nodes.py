@@ -1,4 +1,4 @@
-"""The kinds of nodes of a cluster: of equal nodes one, with what the checks look at. A cluster may have thousands."""
+"""Reads the kinds of nodes of a cluster: one of equal nodes, with the fields for the checks. There may be thousands."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from gke_jobs.preflight.pools import labels_of
 from gke_jobs.preflight.programs import Kubectl
 
 NODES = "/api/v1/nodes"
-PAGE = 250  # nodes, of 5 to 20 KiB each, most of it the names of images
+PAGE = 250  # nodes of 5 to 20 KiB each, mostly names of images
 
 
 def read(kubectl: Kubectl, labels: Collection[str]) -> list[Json]:
-    """Return the first node of each kind. ApiError where not all nodes can be read.
+    """Return the first node of each kind. ApiError if not all nodes can be read.
 
-    labels: the keys that tell kinds apart; the others are left out
+    labels: the keys that distinguish kinds; others are left out
     """
     kinds: dict[str, Json] = {}
     for node in _all(kubectl, labels):
@@ -26,7 +26,7 @@ def read(kubectl: Kubectl, labels: Collection[str]) -> list[Json]:
 
 
 def _all(kubectl: Kubectl, labels: Collection[str]) -> Iterator[Json]:
-    """Yield what is kept of each node. The rest is dropped while a page is parsed, node by node."""
+    """Yield the needed fields of each node. The others are dropped node by node, while a page is parsed."""
 
     def keep(found: dict[str, Json]) -> Json:
         if not isinstance(found.get("metadata"), dict) or not isinstance(found.get("status"), dict):

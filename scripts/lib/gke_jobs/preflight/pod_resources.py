@@ -1,4 +1,4 @@
-"""What a Pod requests, and its limits, as Kubernetes computes them: in the API server, the scheduler and a quota."""
+"""The requests and limits of a Pod, as the API server, the scheduler and quotas of Kubernetes compute them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from decimal import Decimal
 from gke_jobs.json_access import Json, dict_at, list_at, text_at
 from gke_jobs.quantities import Amounts, amounts
 
-CONTAINER = "Container"  # the kind of limits of a LimitRange
-OF_POD = ("cpu", "memory")  # what `resources` of a Pod may have, and huge pages
+CONTAINER = "Container"  # type of an item of a LimitRange
+OF_POD = ("cpu", "memory")  # resources that a Pod may set in `resources`, beside huge pages
 HUGE_PAGES = "hugepages-"
 
 
@@ -23,7 +23,7 @@ def containers(pod: Json) -> list[Json]:
 def with_defaults(pod: Json, limit_ranges: Sequence[Json]) -> Json:
     """Return a Pod spec as the API server stores it.
 
-    First a limit is also the request where there is none. Then each LimitRange gives what is still missing.
+    First, a limit without a request becomes the request. Then each LimitRange adds missing values.
     """
     pod = copy.deepcopy(pod)
     items = [item for limit_range in limit_ranges for item in list_at(limit_range, "spec", "limits")]
@@ -38,7 +38,7 @@ def with_defaults(pod: Json, limit_ranges: Sequence[Json]) -> Json:
 
 
 def requests(pod: Json) -> Amounts:
-    """Return what the scheduler finds room for, and a quota counts. pod: with defaults.
+    """Return the requests that the scheduler and a quota count. pod: with defaults.
 
     https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers
     """
@@ -47,7 +47,7 @@ def requests(pod: Json) -> Amounts:
 
 
 def limits(pod: Json) -> Amounts:
-    """Return the limits in all. pod: with defaults."""
+    """Return the total limits. pod: with defaults."""
     return _of_containers(pod, "limits") | _of_pod(pod, "limits")
 
 
@@ -57,7 +57,7 @@ def _of_pod(pod: Json, kind: str) -> Amounts:
 
 
 def _of_containers(pod: Json, kind: str) -> Amounts:
-    """Containers and sidecars run together; an init container runs with the sidecars that were started before it."""
+    """Return the maximum that runs at once: containers and all sidecars, or an init container and earlier sidecars."""
     sidecars: Amounts = {}
     starting: Amounts = {}
     for container in list_at(pod, "initContainers"):

@@ -1,4 +1,4 @@
-"""Which profiles find a node: in a node pool of GKE, as the GKE API describes it, and on the nodes that are there."""
+"""Checks which profiles find a node: in the node pools of GKE by the GKE API, and on the existing nodes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CORDON: Taint = ("node.kubernetes.io/unschedulable", "", "NoSchedule")
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """A kind of node. room: allocatable of one node, None where there is none to see; most: nodes it can have."""
+    """A kind of node. room: allocatable resources of one node, None if none exists; most: maximum number of nodes."""
 
     name: str
     labels: Mapping[str, str]
@@ -32,12 +32,12 @@ class Pool:
 
 
 def labels_asked_for(pods: Iterable[Json]) -> set[str]:
-    """Return the keys of the labels of a node that decide which of these Pods it takes."""
+    """Return the keys of the node labels by which these Pods select nodes."""
     return {POOL}.union(*(dict_at(pod, "nodeSelector") for pod in pods))
 
 
 def of_cluster(cluster: Json, nodes: Sequence[Json]) -> list[Pool]:
-    """Return the node pools of a cluster as the GKE API describes it, each once for each kind of node that it has."""
+    """Return the node pools of a cluster from the GKE API, each once for each kind of node that it has."""
     found = []
     for pool in list_at(cluster, "nodePools"):
         of_pool = [node for node in nodes if labels_of(node).get(POOL) == text_at(pool, "name")]
@@ -46,7 +46,7 @@ def of_cluster(cluster: Json, nodes: Sequence[Json]) -> list[Pool]:
 
 
 def _of_gke(pool: Json, node: Json) -> Pool:
-    """Return a pool of which this is a node; None where it has no nodes."""
+    """Return a pool with this node. node: None if the pool has no nodes."""
     name, config = text_at(pool, "name"), dict_at(pool, "config")
     counts = [int_at(pool, "autoscaling", key) for key in ("maxNodeCount", "totalMaxNodeCount")]
     return Pool(
@@ -60,7 +60,7 @@ def _of_gke(pool: Json, node: Json) -> Pool:
 
 
 def of_nodes(nodes: Iterable[Json]) -> list[Pool]:
-    """Return each node as a pool of its own, for a cluster whose node pools are not known."""
+    """Return each node as a separate pool, for a cluster whose node pools are not known."""
     return [
         Pool(
             name=text_at(node, "metadata", "name"),
@@ -76,9 +76,9 @@ def of_nodes(nodes: Iterable[Json]) -> list[Pool]:
 
 
 def judge(pools: list[Pool], pods: Mapping[str, Json], cluster: Json) -> list[Finding]:
-    """Return which Pods find a node.
+    """Return the findings which Pods find a node.
 
-    pods: spec by profile, with defaults; cluster: as the GKE API describes it, None where that is not known
+    pods: spec by profile, with defaults; cluster: from the GKE API, None if not known
     """
     makes_nodes = bool(at(cluster, "autopilot", "enabled") or at(cluster, "autoscaling", "enableNodeAutoprovisioning"))
     fitting: dict[str, str] = {}
@@ -122,7 +122,7 @@ def _listed(places: Mapping[str, str]) -> str:
 
 
 def unchecked_rules(pod: Json) -> Iterator[str]:
-    """Yield what a Pod asks of its node that is not checked here: expressions, other Pods, claimed devices."""
+    """Yield the scheduling rules of a Pod that are not checked here: expressions, other Pods, claimed devices."""
     for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity"):
         if at(pod, "affinity", kind, "requiredDuringSchedulingIgnoredDuringExecution"):
             yield kind
@@ -139,7 +139,7 @@ def _nearest(pools: list[Pool], pod: Json) -> str:
 
 
 def obstacle(pool: Pool, pod: Json) -> tuple[int, str] | None:
-    """Return why a pool takes no such Pod, with how far it came; None when it does."""
+    """Return why a pool takes no such Pod, with the stage of the check; None if it does."""
     if pool.most < 1:
         return 0, "no pool can have nodes"
     for label, value in _texts(at(pod, "nodeSelector")).items():
@@ -153,14 +153,14 @@ def obstacle(pool: Pool, pod: Json) -> tuple[int, str] | None:
     for name, number in requests(pod).items():
         has = room.get(name)
         if has is None and pool.room is None and name not in (GPU, TPU):
-            continue  # the size of a machine is known when there is one
+            continue  # the size is known only from an existing node
         if (has or Decimal(0)) < number:
             return 2, f"a node of {pool.name} has {words(has or Decimal(0))} {name}, less than {words(number)}"
     return None
 
 
 def _of_gke_admission(pod: Json) -> Iterator[Json]:
-    """Yield the tolerations that ExtendedResourceToleration, which GKE has, adds for GPUs and the like."""
+    """Yield the tolerations that the admission plugin ExtendedResourceToleration of GKE adds for GPUs and the like."""
     for name in requests(pod):
         if "/" in name and "kubernetes.io/" not in name:
             yield {"key": name, "operator": "Exists", "effect": "NoSchedule"}
@@ -176,7 +176,7 @@ def _tolerates(toleration: Json, taint: Taint) -> bool:
 
 
 def _implied(name: str, config: Json) -> dict[str, str]:
-    """Return the labels that GKE gives the nodes of a pool by itself."""
+    """Return the labels that GKE sets on the nodes of a pool."""
     found = {POOL: name, "node.kubernetes.io/instance-type": text_at(config, "machineType")}
     if at(config, "spot"):
         found[f"{GKE}gke-spot"] = "true"
@@ -195,7 +195,7 @@ def _accelerators(config: Json) -> Amounts:
 
 
 def _taints(taints: list[Json]) -> Iterator[Taint]:
-    """Yield the taints that keep Pods away, of a node or of the GKE API, which has other names of the effects."""
+    """Yield the taints that repel Pods, from a node or from the GKE API, which names the effects differently."""
     for taint in taints:
         effect = text_at(taint, "effect")
         effect = EFFECTS.get(effect, effect)

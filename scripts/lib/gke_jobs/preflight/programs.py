@@ -17,7 +17,7 @@ REQUEST_SECONDS = 15  # for the API server to answer
 
 
 def is_absent(error: ApiError) -> bool:
-    """Whether there is no such object, or no such kind of object."""
+    """Whether the object, or its kind, does not exist."""
     return error.answer.code == NOT_FOUND
 
 
@@ -28,22 +28,22 @@ class Kubectl:
     words: Sequence[str]
 
     def get(self, path: str, keep: Keep | None = None) -> Json:
-        """Return the JSON at a path of the API. ApiError when there is none.
+        """Return the JSON at a path of the API. ApiError if it cannot be read.
 
-        keep: returns what stands for an object; called for each as soon as it is parsed, the inner ones first
+        keep: returns the replacement of an object; called for each as soon as it is parsed, inner ones first
         """
         return self._json("get", "--raw", path, keep=keep)
 
     def create(self, path: str, body: Json) -> Json:
-        """Return what the API server answers to a POST. ApiError when that is an error."""
+        """Return the answer of the API server to a POST. ApiError if it is an error."""
         return self._json("create", "--raw", path, "--filename", "-", stdin=json.dumps(body))
 
     def config(self) -> Json:
-        """Return the kubeconfig as far as the context uses it, with its certificates. ApiError when there is none."""
+        """Return the part of the kubeconfig that the context uses, with its certificates. ApiError if there is none."""
         return self._json("config", "view", "--minify", "--flatten", "--raw", "--output", "json")
 
     def namespace(self) -> str:
-        """Return the namespace of the context; empty where it names none, or there is no context."""
+        """Return the namespace of the context; empty if it names none, or there is no context."""
         try:
             contexts = list_at(self.config(), "contexts")
         except ApiError:

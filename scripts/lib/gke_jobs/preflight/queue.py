@@ -1,4 +1,4 @@
-"""The Kueue queue that a Job names."""
+"""Checks the Kueue queue that a Job names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def names(jobs: Mapping[str, Json]) -> list[str]:
 
 
 def check(kubectl: Kubectl, namespace: str, name: str) -> Finding:
-    """Return whether a LocalQueue is there and takes Jobs."""
+    """Return the finding whether a LocalQueue exists and admits Jobs."""
     try:
         preferred = text_at(kubectl.get(GROUP), "preferredVersion", "version")
     except ApiError as error:

@@ -1,6 +1,6 @@
-"""The rights of templates/role.yaml in a namespace, each checked by a SelfSubjectAccessReview.
+"""Checks the rights of templates/role.yaml in a namespace, each by a SelfSubjectAccessReview.
 
-`kubectl auth can-i --list` would not do: on GKE what IAM grants is not in that list.
+`kubectl auth can-i --list` is not sufficient: on GKE it does not list rights that IAM grants.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gke_jobs.json_access import Json, list_at
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-# What only a manifest needs that holds more than a Job.
+# Rights that only a manifest with more than a Job needs.
 RARELY_NEEDED = {"configmaps": "indexed-job or config_files", "services": "distributed-job"}
 
 
@@ -39,7 +39,7 @@ def of_role(role: Json) -> list[Right]:
 
 
 def review(right: Right, namespace: str) -> Json:
-    """Return what asks the API server whether we have a right."""
+    """Return the review that asks the API server for a right."""
     resource, _, subresource = right.resource.partition("/")
     attributes = {"namespace": namespace, "verb": right.verb, "group": right.group, "resource": resource}
     attributes |= {"subresource": subresource} if subresource else {}
@@ -51,7 +51,7 @@ def review(right: Right, namespace: str) -> Json:
 
 
 def judge(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Finding]:
-    """Return what the answers mean. user: the user name of this account, '' where it is not known."""
+    """Return the finding for the answers. user: the user name of this account, '' if not known."""
     missing = [right for right, is_allowed in allowed.items() if not is_allowed]
     needed = [right for right in missing if right.resource not in RARELY_NEEDED]
     rare = [right for right in missing if right.resource in RARELY_NEEDED]

@@ -1,4 +1,4 @@
-"""The programs that the scripts need, and their versions."""
+"""Checks the programs that the scripts need, and their versions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_PYTHON = (3, 10)
 MODULES = {"jinja2": "jinja2", "yaml": "PyYAML"}
 ALWAYS = ("bash", "setsid", "timeout", "env")
 MINOR = re.compile(r"v?1\.(\d{1,4})")
-# What prints the version of a program: its words, and how to find the version in what it prints.
+# How to get the version of a program: the command line, and the pattern of the version in its output.
 VERSIONS = {
     "kubectl": (("version", "--client", "--output=json"), re.compile(r'"gitVersion": "v?([^"]+)"')),
     "gcloud": (("version", "--format=json"), re.compile(r'"Google Cloud SDK": "([^"]+)"')),
@@ -28,13 +28,13 @@ FIXES = {
 
 
 def check(needs_gcloud: bool) -> list[Finding]:
-    """Return what is found of the tools. needs_gcloud: the cluster is one of GKE."""
+    """Return the findings about the tools. needs_gcloud: whether it is a GKE cluster."""
     names = ["kubectl", *(["gcloud", "gke-gcloud-auth-plugin"] if needs_gcloud else [])]
     return [_system(), _python(), *(_program(name) for name in names)]
 
 
 def skew(server: str) -> Finding:
-    """Return whether kubectl supports the version of the API server: one minor version older or newer."""
+    """Return the finding whether kubectl supports the API server: at most one minor version older or newer."""
     client = version("kubectl")
     ours, theirs = MINOR.match(client), MINOR.match(server)
     if not ours or not theirs:
@@ -51,7 +51,7 @@ def skew(server: str) -> Finding:
 
 
 def version(name: str) -> str:
-    """Return the version that a program prints, '' where it prints none."""
+    """Return the version that a program prints, '' if it prints none."""
     words, pattern = VERSIONS[name]
     found = pattern.search(run([name, *words]).stdout)
     return found[1] if found else ""

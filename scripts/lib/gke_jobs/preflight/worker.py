@@ -1,4 +1,4 @@
-"""What the scripts need of the machine they run on: free space, and memory for each task that waits at once."""
+"""Checks the machine of the scripts: free space, and memory for the tasks that wait at once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
 
 MIB = 1 << 20
-LEAST_ROOM = 64 << 10  # bytes, without which no script starts; as in private_dir.bash
+LEAST_ROOM = 64 << 10  # bytes; with less, no script starts; as in private_dir.bash
 ROOM = 16 * MIB  # for manifests, results and logs of many runs
-# Private memory of an Airflow 3.3 worker with Celery, and of each task that waits for its Job in it, as measured by
+# Private memory of an Airflow 3.3 worker with Celery, and of each task that waits for its Job in it, measured by
 # `make bench-slots`.
 WORKER, WAIT = 360 * MIB, 55 * MIB
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -18,7 +18,7 @@ UNLIMITED = 1 << 60
 
 
 def check_space(directory: str) -> Finding:
-    """Return whether there is room for temporary files."""
+    """Return the finding whether there is space for temporary files."""
     try:
         found = os.statvfs(directory)
     except OSError as error:
@@ -47,7 +47,7 @@ def memory_limit() -> int:
 
 
 def check_memory(limit: int, slots: int) -> Finding:
-    """Return whether so many bytes are enough for so many tasks that wait at once."""
+    """Return the finding whether so many bytes are enough for so many tasks that wait at once."""
     needed = WORKER + slots * WAIT
     found = f"{limit // MIB} MiB for {slots} worker slots; that many waiting tasks need {needed // MIB} MiB"
     if limit < needed:

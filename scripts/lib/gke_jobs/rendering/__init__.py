@@ -1,1 +1,1 @@
-"""Values and templates to a manifest."""
+"""Renders values and templates to a manifest."""

@@ -1,8 +1,8 @@
-"""Who a Job belongs to: one Airflow task instance, or a person at a shell.
+"""The owner of a Job: one Airflow task instance, or a user at a shell.
 
-Airflow's BashOperator exports AIRFLOW_CTX_*; GkeJobOperator adds what Airflow leaves out, GKE_JOB_MAP_INDEX and
-GKE_JOB_AIRFLOW_ENVIRONMENT. Two environments may share a cluster and a DAG id, so the environment counts. Two Composer
-environments of one name differ in project or region.
+Airflow's BashOperator exports AIRFLOW_CTX_*; GkeJobOperator adds GKE_JOB_MAP_INDEX and GKE_JOB_AIRFLOW_ENVIRONMENT. The
+environment is part of the identity, because two environments may share a cluster and a DAG id. Two Composer
+environments of the same name differ in project or region.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMPOSER_VARIABLES = ("GCP_PROJECT", "COMPOSER_LOCATION", "COMPOSER_ENVIRONMENT"
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """The task instance that a Job runs for, as text; every field is empty by hand."""
+    """The task instance of a Job, as text; all fields are empty at a shell."""
 
     environment: str = ""
     dag_id: str = ""
@@ -34,14 +34,14 @@ class Run:
     logical_date: str = ""
     map_index: str = ""
     try_number: str = ""
-    detached: str = ""  # "true": the task ends when the Job is submitted
+    detached: str = ""  # "true": the task ends after it has submitted the Job
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Run:
-        """Read the task instance from the variables of BashOperator; without AIRFLOW_CTX_DAG_ID this is not Airflow."""
+        """Read the task instance from the variables of BashOperator. All are empty without AIRFLOW_CTX_DAG_ID."""
         if not environ.get("AIRFLOW_CTX_DAG_ID"):
             return cls()
-        # A variable may hold bytes that are no UTF-8, which no field of Kubernetes can.
+        # A variable may have bytes that are no UTF-8, which fields of Kubernetes cannot have.
         environ = {
             name: text.encode(errors="surrogateescape").decode(errors="replace") for name, text in environ.items()
         }
@@ -50,7 +50,7 @@ class Run:
             dag_id=environ["AIRFLOW_CTX_DAG_ID"],
             task_id=environ.get("AIRFLOW_CTX_TASK_ID", ""),
             run_id=environ.get("AIRFLOW_CTX_DAG_RUN_ID", ""),
-            # Airflow 3, where a run may have none, then Airflow 2.
+            # the first is of Airflow 3, where a run may lack it; the second is of Airflow 2
             logical_date=environ.get("AIRFLOW_CTX_LOGICAL_DATE") or environ.get("AIRFLOW_CTX_EXECUTION_DATE", ""),
             map_index=environ.get("GKE_JOB_MAP_INDEX") or "-1",
             try_number=environ.get("AIRFLOW_CTX_TRY_NUMBER", ""),
@@ -58,7 +58,7 @@ class Run:
         )
 
     def as_dict(self) -> dict[str, str]:
-        """Return the fields by name, as a template sees them."""
+        """Return the fields by name, for templates."""
         return asdict(self)
 
 
@@ -81,10 +81,10 @@ class Identity:
 
 
 def identify(run: Run, *, work: str, environ: Mapping[str, str]) -> Identity:
-    """Tell who the Job of `run` is; by hand it is `work` (a template or Job name) of this user.
+    """Return the identity of the Job of `run`; at a shell, of `work` (a template or Job name) of this user.
 
-    The name has what is left of the ids of DAG and task in ASCII, and `work` where that is
-    no letter, as of Japanese ids.
+    The name consists of the ASCII parts of the DAG and task ids, or `work` if these have no letters, as with Japanese
+    ids.
     """
     if run.dag_id:
         key = digest([run.environment, run.dag_id, run.task_id, run.run_id, run.map_index])
@@ -98,7 +98,7 @@ def identify(run: Run, *, work: str, environ: Mapping[str, str]) -> Identity:
 
 
 def _user_name() -> str:
-    """Return the name of the account as `id` prints it: its number where it has none."""
+    """Return the name of the account as `id` prints it, or its number."""
     uid = os.getuid()
     try:
         return pwd.getpwuid(uid).pw_name
@@ -107,7 +107,7 @@ def _user_name() -> str:
 
 
 def label_value(text: str) -> str:
-    """Return an id as a label value: itself where it is one, else what can stay of it and a hash of the whole."""
+    """Return an id as a label value: the id if it is valid, else its valid part and a hash of the whole id."""
     if LABEL_VALUE.fullmatch(text):
         return text
     readable = re.sub("[^-A-Za-z0-9_.]+", "-", text)[: LABEL_LENGTH - len("-") - HASH_IN_NAME].strip("-_.")
@@ -115,7 +115,7 @@ def label_value(text: str) -> str:
 
 
 def digest(content: object) -> str:
-    """Return 12 hex digits that stand for JSON `content`, whatever the order of its keys."""
+    """Return 12 hex digits as a hash of JSON `content`, independent of the order of its keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -127,7 +127,7 @@ def _name(first: str, second: str, key: str, *, always_hash: bool) -> str:
     plain = f"{first}-{second}".strip("-")
     if not always_hash and len(plain) <= NAME_LENGTH:
         return plain
-    # Each half keeps what the other one does not need, so that a long DAG id does not hide the task.
+    # Each half can use the space that the other one does not need, so that a long DAG id does not hide the task.
     room = NAME_LENGTH - HASH_IN_NAME - len("--")
     half = room // 2
     first, second = first[: max(half, room - len(second))], second[: max(half, room - len(first))]

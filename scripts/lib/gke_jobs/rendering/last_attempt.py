@@ -1,4 +1,4 @@
-"""How the last attempt of a task ended, as far as the profile of the next one depends on it."""
+"""The end of the last attempt of a task, as far as the profile of the next one depends on it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class LastAttempt:
     """The last attempt of a task.
 
     oom: a container of it was OOMKilled
-    unscheduled: it got no nodes within so many seconds, its --schedule-timeout; 0 where that is not so
-    lost: how many attempts with its profile were lost to preemption, with it and those before it
-    escalate, fallback: which of the profiles may follow, those of `next` and those of `fallback`
+    unscheduled: it got no nodes within so many seconds, its --schedule-timeout; 0 for any other end
+    lost: how many attempts with its profile, up to this one, were lost to preemption
+    escalate, fallback: whether the profile in `next`, and in `fallback`, may follow
     """
 
     profile: str
@@ -28,7 +28,7 @@ class LastAttempt:
 
     @property
     def is_reason(self) -> bool:
-        """Whether the next attempt may have another profile because of it, or has to count it."""
+        """Whether the next attempt may need another profile because of it, or has to count it."""
         return self.oom or self.unscheduled > 0 or self.lost > 0
 
 
@@ -36,12 +36,12 @@ _EXAMPLE = LastAttempt(profile="")
 
 
 def write(last: LastAttempt, file: Path) -> None:
-    """Write it for `read`."""
+    """Write the attempt to a file, for `read`."""
     file.write_text(json.dumps(vars(last)))
 
 
 def read(file: Path) -> LastAttempt:
-    """Return what `write` has written; RenderError for anything else."""
+    """Return the attempt from a file of `write`; RenderError for any other file."""
     try:
         last = LastAttempt(**json.loads(file.read_text()))
     except (OSError, ValueError, TypeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""What a manifest must be, one Job and what it owns, and what is set on it whatever a template forgets or forges."""
+"""Checks a manifest, one Job and the objects that it owns, and sets names and labels whatever the template has."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.tpu_slice import check_slice
 from gke_jobs.rendering.values import Json
 
-# What a Job may own. Never a Secret: its content would have been a value, which logs, XComs and --dry-run show.
+# The kinds that a Job may own. A Secret is not allowed: its content would be a value, which logs, XComs and --dry-run
+# show.
 OWNED = ("v1 ConfigMap", "v1 Service")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A Job, and the objects that it owns: they are created after it and removed with it."""
+    """A Job and the objects that it owns, which are created after it and removed with it."""
 
     job: dict[str, Json]
     owned: list[dict[str, Json]]
 
     @property
     def hash(self) -> str:
-        """12 hex digits that two manifests share when they ask for the same work."""
+        """The hash of the manifest, 12 hex digits: equal for manifests with the same work."""
         return digest([self.job["spec"], *self.owned])
 
 
 def read_manifest(documents: list[Json], template: str) -> Manifest:
-    """Tell the Job among the documents from what it owns; RenderError when there is not one Job, or anything else."""
+    """Split the documents into the Job and the objects that it owns; RenderError without one Job or for other kinds."""
     jobs = [document for document in documents if _kind(document) == "batch/v1 Job"]
     others = [document for document in documents if _kind(document) != "batch/v1 Job"]
     if len(jobs) != 1:
@@ -79,7 +80,7 @@ def stamp(
 ) -> dict[str, Json]:
     """Return `job` with name, namespace, labels and annotations set; `work` is the hash of its manifest.
 
-    RenderError when the name or namespace is no DNS-1123 label, or the template uses a key of ours.
+    RenderError if the name or namespace is no DNS-1123 label, or the template uses a key of the toolkit.
     """
     metadata, pod = job.get("metadata", {}), job["spec"]["template"].get("metadata", {})
     ours = {labels.IDENTITY: identity.hash, labels.MANAGED_BY: labels.MANAGER}
@@ -120,9 +121,9 @@ def stamp(
 
 
 def stamp_owned(owned: list[dict[str, Json]], job: dict[str, Json]) -> list[dict[str, Json]]:
-    """Return what the stamped `job` owns with its labels and namespace, and with names that show whose they are.
+    """Return the objects that the stamped `job` owns, with its labels and namespace.
 
-    RenderError when a name does not begin with the Job's, or is there twice.
+    RenderError if a name does not begin with the Job's, or is not unique.
     """
     stamped = [_stamp_owned(document, job["metadata"]) for document in owned]
     names = [f"{document['kind']} {document['metadata']['name']}" for document in stamped]
@@ -164,9 +165,9 @@ def _without(mapping: dict[str, Json], *keys: str) -> dict[str, Json]:
 
 
 def _theirs(metadata: dict[str, Json], path: str, *, allowed: str | None = None) -> dict[str, Json]:
-    """Return the labels or annotations that a template brings: which, is the end of `path`, before ` of OBJECT`.
+    """Return the labels or annotations of a template: the end of `path`, before ` of OBJECT`, names which of them.
 
-    allowed: the key of ours that a template may set, to "true"
+    allowed: the key of the toolkit that a template may set to "true"
     """
     theirs = metadata.get(path.partition(" ")[0].rpartition(".")[2], {})
     if not isinstance(theirs, dict):

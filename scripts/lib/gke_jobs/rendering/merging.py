@@ -23,7 +23,7 @@ PATCH = "$patch"
 
 
 class MergeError(Exception):
-    """A part that cannot be merged; the message says what is wrong with which field."""
+    """A part cannot be merged; the message names the field and the reason."""
 
 
 def merge(base: dict[str, Json], part: Json, path: str = "") -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""The regular expressions of a schema: what they match, and an end for those that would take years."""
+"""Matches the regular expressions of a schema, with a time limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-SECONDS = 1.0  # of processor time: a pattern that needs more for one value tries all ways through it
+SECONDS = 1.0  # processor time; a pattern that needs more for one value has catastrophic backtracking
 DOLLAR = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\$", re.DOTALL)
 
 
@@ -18,7 +18,7 @@ class EndlessError(Exception):
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Return whether `pattern` is found in `text`; `$` is the end of the text, as in JSON Schema. EndlessError."""
+    """Return whether `pattern` is found in `text`; `$` is the end of the text. EndlessError after SECONDS."""
     with _limited():
         return bool(_compiled(pattern).search(text))
 
@@ -30,7 +30,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 @contextmanager
 def _limited() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # where no signal handler can be set
+    if threading.current_thread() is not threading.main_thread():  # other threads cannot set a signal handler
         yield
         return
     before = signal.signal(signal.SIGVTALRM, _end)

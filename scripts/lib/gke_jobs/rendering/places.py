@@ -1,6 +1,6 @@
-"""Tells where the template says the fields that Kubernetes complains about.
+"""Finds the lines of the template that set the fields in an error of Kubernetes.
 
-`render-job --places FILE` writes where that is; explain-error adds it to the message of an error.
+`render-job --places FILE` writes the lines to a file; explain-error adds them to the message of an error.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ Places = list[tuple[str, list[str], str]]  # kind of the object, path of the fie
 
 
 def places_of(documents: list[Json], places: dict[tuple[str | int, ...], str]) -> Places:
-    """Return what read_documents_and_places has found, in the form that is written to a file."""
+    """Return the places from read_documents_and_places in the form for the file."""
     return [(str(documents[number]["kind"]), [*map(str, path)], place) for (number, *path), place in places.items()]  # type: ignore[index]
 
 
 def explain(message: str, places: Places) -> str:
-    """Return where the fields that `message` names are said, or an empty text."""
+    """Return the places of the fields in `message` as text, or an empty text."""
     kinds = {kind for kind, _, _ in places if re.search(rf"\b{re.escape(kind)}\b", message)}
     known = [(path, place) for kind, path, place in places if kind in kinds or not kinds]
     found = {field: _find(re.findall(r"(?<=\[)[^]]+|[^][.]+", field), known) for field in FIELD.findall(message)}
@@ -29,7 +29,7 @@ def explain(message: str, places: Places) -> str:
 
 
 def _find(path: list[str], known: list[tuple[list[str], str]]) -> str | None:
-    """The place of the field, or of the next one around it; without positions in the path only where there is one."""
+    """Return the place of the field, or of the nearest field around it. A path without positions must be unique."""
     while len(path) > 1:
         exact = {place for other, place in known if other == path}
         like = {place for other, place in known if [part for part in other if not part.isdecimal()] == path}

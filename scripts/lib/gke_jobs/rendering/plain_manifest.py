@@ -1,7 +1,7 @@
-"""A manifest that is no template: a JSON file with a Job, or a list of a Job and what it owns. No Jinja, no values.
+"""Reads a plain manifest: a JSON file with a Job, or a list of a Job and the objects that it owns, without Jinja.
 
-The Job gets another name than metadata.name. Where the manifest refers to the Job or to what it owns, the new name
-takes the place of that one.
+The Job gets another name than metadata.name. References in the manifest to the Job, or to objects that it owns, are
+changed to the new name.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ JOB_NAME_LABELS = ("batch.kubernetes.io/job-name", "job-name")
 
 
 def read_plain(file: Path, values: dict[str, Json], profile: str | None, name: str) -> list[Json]:
-    """Return the documents of a manifest, in which the Job is called `name`.
+    """Return the documents of a manifest, in which the Job has the name `name`.
 
-    RenderError when it is no JSON, or values or a profile are given.
+    RenderError if it is no JSON, or values or a profile are given.
     """
     if values:
         raise RenderError(BAD_INPUT, f"values are given, {file.name} is no template, give a .yaml.j2 file or no values")
@@ -30,7 +30,7 @@ def read_plain(file: Path, values: dict[str, Json], profile: str | None, name: s
         )
     try:
         content = load_json(file.read_bytes())
-        json.dumps(content, allow_nan=False)  # which also finds 1e400
+        json.dumps(content, allow_nan=False)  # also finds 1e400
     except (OSError, ValueError, RecursionError) as error:
         raise RenderError(BAD_INPUT, f"manifest is not JSON, {file.name}: {error}, give one Job") from None
     check_json(content, "fields of the manifest", file.name)
@@ -42,7 +42,7 @@ def read_plain(file: Path, values: dict[str, Json], profile: str | None, name: s
 
 
 def _with_name(documents: list[Json], name: str) -> list[Json]:
-    """Return the documents with `name` in the place of the Job's own name, where that is the name of something here."""
+    """Return the documents with `name` in place of the Job's own name in names and references."""
     written = next((text_at(document, "metadata", "name") for document in documents if _is(document, "Job")), "")
     if not written:
         return documents
@@ -73,7 +73,7 @@ def _with_name(documents: list[Json], name: str) -> list[Json]:
         own = text_at(document, "metadata", "name")
         return document | {"metadata": document["metadata"] | {"name": names[own]}} if own in names else document
 
-    # The data of a ConfigMap are no fields of Kubernetes.
+    # The data of a ConfigMap has no fields of Kubernetes.
     return [owned(document if _is(document, "ConfigMap") else renamed(document)) for document in documents]
 
 

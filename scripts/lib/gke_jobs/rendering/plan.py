@@ -1,7 +1,7 @@
-"""What submit-job needs of a rendered manifest: each object in a file for a `kubectl create` of its own, and a plan.
+"""The output of rendering for submit-job: each object in a file for a separate `kubectl create`, and a plan.
 
-DIRECTORY has job.json, owned-N.json for what the Job owns, and plan.json: name, identity, hash, profile, namespace
-('' for none), and of what is owned the object (KIND/NAME) and the file.
+DIRECTORY has job.json, owned-N.json for what the Job owns, and plan.json: name, identity, hash, profile, namespace (''
+for none), and for each owned object KIND/NAME and the file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gke_jobs import labels
 
-Json = Any  # what json.loads makes
+Json = Any  # what json.loads returns
 Directory = str | os.PathLike[str]
 
 JOB = "job.json"
@@ -27,7 +27,7 @@ class Owned(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What is to be submitted; '' for a profile or a namespace that is not given."""
+    """The plan of a submit; '' for a profile or a namespace that is not given."""
 
     name: str
     namespace: str
@@ -61,15 +61,15 @@ def write_plan(documents: list[dict[str, Json]], directory: Directory) -> Plan:
 
 
 def read_plan(directory: Directory) -> Plan:
-    """Return the plan of a directory, which this toolkit has written."""
+    """Return the plan in a directory, written by write_plan."""
     content = _read(directory, PLAN)
     return Plan(**content | {"owned": tuple(Owned(**entry) for entry in content["owned"])})
 
 
 def set_owner(plan: Plan, directory: Directory, uid: str) -> None:
-    """Write the files of what is owned anew, with the Job of that uid as owner: Kubernetes removes them with the Job.
+    """Rewrite the files of owned objects with the Job of that uid as owner: Kubernetes removes them with the Job.
 
-    It does not block the Job's deletion, which would take one more right.
+    The ownerReference does not block the Job's deletion, which would need one more right.
     """
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": plan.name, "uid": uid}
     for entry in plan.owned:
@@ -79,9 +79,9 @@ def set_owner(plan: Plan, directory: Directory, uid: str) -> None:
 
 
 def summary(plan: Plan) -> str:
-    """Return the plan as words for a script: NAME NAMESPACE, and a line KIND/NAME FILE for each other object.
+    """Return the plan as text for a script: NAME NAMESPACE, and a line KIND/NAME FILE for each other object.
 
-    The namespace is left out where there is none.
+    The namespace is left out if there is none.
     """
     lines = [f"{plan.name} {plan.namespace}".rstrip(), *(f"{entry.object} {entry.file}" for entry in plan.owned)]
     return "".join(f"{line}\n" for line in lines)

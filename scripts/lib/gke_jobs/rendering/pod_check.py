@@ -1,4 +1,4 @@
-"""What is wrong with the Pod of a manifest before a cluster has seen it."""
+"""Checks the Pod of a manifest before it is sent to a cluster."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from gke_jobs.json_access import at, list_at, text_at
 from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.values import Json
 
-ARGUMENT_BYTES = 131_071  # Linux starts no program with a longer argument, or a longer variable with its name
+ARGUMENT_BYTES = 131_071  # Linux starts no program with a longer argument or variable, name included
 
 
 def check_pod(pod: dict[str, Json], template: str) -> None:
-    """Refuse a Pod that would not be what is meant, or could not be started. What is no list the API server refuses."""
+    """Refuse a Pod that has an unintended meaning or could not start. The API server refuses fields of a wrong type."""
     containers = [*list_at(pod, "initContainers"), *list_at(pod, "containers")]
     _refuse_long_arguments(containers, template)
     _refuse_doubles(pod, containers, template)
@@ -25,7 +25,7 @@ def _refuse_long_arguments(containers: list[Json], template: str) -> None:
             for item in list_at(container, field):
                 name = f"{item.get('name')}=" if isinstance(item, dict) else ""
                 text = str(item.get("value") if isinstance(item, dict) else item)
-                size = len((name + text.replace("$$", "$")).encode())  # Kubernetes expands the value, not the name
+                size = len((name + text.replace("$$", "$")).encode())  # Kubernetes expands the value but not the name
                 if size > ARGUMENT_BYTES:
                     what = f"{field} of container {container.get('name')} has an item of {size} bytes"
                     advice = f"{ARGUMENT_BYTES} is the most: write it to object storage and pass its URI"
@@ -33,7 +33,7 @@ def _refuse_long_arguments(containers: list[Json], template: str) -> None:
 
 
 def _refuse_doubles(pod: dict[str, Json], containers: list[Json], template: str) -> None:
-    """Refuse what the API server would refuse as well, but as a line of a macro, not as a value; and variables."""
+    """Refuse duplicate names. The API server accepts duplicate variables, and errors about others name no value."""
     fix = "give each its own name; a volume that is mounted twice has its source once, and elsewhere only its name"
     _refuse_double(list_at(pod, "volumes"), "name", f"volumes of the Pod, {template}, {fix}")
     _refuse_double(containers, "name", f"containers of the Pod, {template}, give each its own name")
@@ -45,7 +45,7 @@ def _refuse_doubles(pod: dict[str, Json], containers: list[Json], template: str)
 
 
 def _refuse_volumes_without_source(pod: dict[str, Json], containers: list[Json], template: str) -> None:
-    """Refuse what Kubernetes would make an emptyDir, which ends with its Pod, and a mount of no volume."""
+    """Refuse volumes without a source, which Kubernetes would make an emptyDir, and mounts without a volume."""
     mounts = [mount for container in containers for mount in list_at(container, "volumeMounts")]
     for volume in list_at(pod, "volumes"):
         if isinstance(volume, dict) and not volume.keys() - {"name"}:

@@ -1,4 +1,4 @@
-"""The prices of a team: what a Pod of each profile costs an hour. templates/profiles.yaml documents them."""
+"""The prices of a team: of a Pod and hour for each profile. templates/profiles.yaml documents them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORM = "write {currency: TEXT, profiles: {NAME: {on_demand: AMOUNT, spot: AMOUNT
 
 
 def check_prices(prices: Json, profiles: Collection[str]) -> Problem | None:
-    """Return why they are no prices, None for those that are as documented. profiles: the names that there are."""
+    """Return why prices are invalid, None if they are as documented. profiles: the existing names."""
     if not is_mapping(prices, currency=lambda _: True, profiles=lambda given: isinstance(given, dict)):
         return Problem("prices are not as documented", FORM)
     currency = prices.get("currency")
@@ -35,7 +35,7 @@ def check_prices(prices: Json, profiles: Collection[str]) -> Problem | None:
 
 
 def price_of(prices: Json, profile: str) -> Price:
-    """Return what a Pod of a profile costs, by prices that are as documented."""
+    """Return the price of a Pod of a profile. prices: valid ones."""
     amounts = prices.get("profiles", {}).get(profile, {})
     return Price(prices["currency"], **{kind: _amount(amount) for kind, amount in amounts.items()})
 

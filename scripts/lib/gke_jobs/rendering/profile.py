@@ -1,4 +1,4 @@
-"""One profile: its fields, as the head of templates/profiles.yaml documents them, and what a template sees of it."""
+"""One profile: its fields, which the head of templates/profiles.yaml documents, and its form in templates."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from gke_jobs.rendering.values import Json
 GKE = "cloud.google.com/"
 GPU = "nvidia.com/gpu"
 TPU_LABELS = ("accelerator", "topology")  # cloud.google.com/gke-tpu-...
-CLOUD_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")  # of a reservation, a project; also the value of a label
+CLOUD_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")  # name of a reservation or a project; also valid as a label
 
 # https://cloud.google.com/kubernetes-engine/docs/concepts/dws: a flex-start node runs for at most seven days.
 FLEX_START_SECONDS = 7 * 24 * 3600
 
 Profile = dict[str, Json]
 
-# What a template sees where no profile was asked for.
+# The profile in a template if none was requested.
 NO_PROFILE: Profile = {
     "name": None,
     "node_selector": {},
@@ -35,25 +35,25 @@ NO_PROFILE: Profile = {
 
 
 class Problem(NamedTuple):
-    """Why a profile is refused: what is wrong with it, and what to do."""
+    """Why a profile is refused: the error, and what to do."""
 
     what: str
     fix: str
 
 
 def is_text(value: Json) -> bool:
-    """Whether it is text, and not empty."""
+    """Whether the value is a text that is not empty."""
     return isinstance(value, str) and value != ""
 
 
 def is_quantity(value: Json) -> bool:
-    """Whether it is a quantity of Kubernetes, not negative."""
+    """Whether the value is a quantity of Kubernetes that is not negative."""
     number = quantity(value)
     return number is not None and number >= 0
 
 
 def is_mapping(value: Json, **fields: Callable[[Json], bool]) -> bool:
-    """Whether it is a mapping with no other keys than `fields`, whose values pass their checks."""
+    """Whether the value is a mapping with keys of `fields` only, whose values pass their checks."""
     return isinstance(value, dict) and all(key in fields and fields[key](item) for key, item in value.items())
 
 
@@ -83,7 +83,7 @@ def _is_tpu(value: Json) -> bool:
     return is_mapping(value, accelerator=is_text, topology=is_topology, chips=_is_number) and "chips" in value
 
 
-# What each field of a profile is, in words and as a check.
+# The type of each field of a profile, as text and as a check.
 FIELDS: dict[str, tuple[str, Callable[[Json], bool]]] = {
     "resources": ("requests and limits, each a mapping of resource to quantity, e.g. 500m or 12Gi", _is_resources),
     "gpu": (
@@ -113,12 +113,12 @@ FIELDS: dict[str, tuple[str, Callable[[Json], bool]]] = {
     "fallback_after": ("a whole number above 0", _is_number),
 }
 
-# Each says where capacity comes from, so a profile has one of them. NAME-spot adds spot.
+# Each of these fields determines the source of capacity, so a profile may have only one. NAME-spot adds spot.
 CAPACITY = ("spot", "flex_start", "reservation")
 
 
 def check_profile(profile: Json) -> Problem | None:
-    """Return why it is no profile, None for one that is as documented."""
+    """Return why a profile is invalid, None if it is as documented."""
     if not isinstance(profile, dict):
         return Problem("is not a mapping", f"its fields are {', '.join(FIELDS)}")
     for field, value in profile.items():
@@ -131,7 +131,7 @@ def check_profile(profile: Json) -> Problem | None:
 
 
 def _culprit(value: Json, check: Callable[[Json], bool]) -> str:
-    """Return what is wrong in a field, `.limits.memory: "4GB"`: the part without which, or with another, it passes."""
+    """Return the invalid part of a field, such as `.limits.memory: "4GB"`: without or with another one it is valid."""
     if not isinstance(value, dict):
         return f": {json.dumps(value, ensure_ascii=False)[:50]}"
     for key, item in value.items():
@@ -147,7 +147,7 @@ def _passes(check: Callable[[Json], bool], others: dict[str, Json], key: str, pa
 
 
 def conflict_with_spot(profile: Profile) -> str:
-    """Return the field for which a profile cannot be on spot nodes, '' for none."""
+    """Return the field that excludes spot nodes, '' for none."""
     return next((field for field in ("compute_class", "flex_start", "reservation") if profile.get(field)), "")
 
 
@@ -179,7 +179,7 @@ def _check_together(profile: Profile) -> Problem | None:
 
 
 def resolve(name: str, profile: Profile) -> Profile:
-    """Return what a template sees of a profile: every field there, empty where the profile has none."""
+    """Return the form of a profile in templates: with every field, empty if the profile lacks it."""
     selector: dict[str, str] = {}
     tolerations: list[Json] = []
     requests, limits = (dict(profile.get("resources", {}).get(key, {})) for key in ("requests", "limits"))

@@ -1,4 +1,4 @@
-"""The profile tables, templates/profiles.yaml and those that override it: the machine that a kind of work needs."""
+"""The profile tables, templates/profiles.yaml and files that override it: the machines for kinds of work."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAME = re.compile("[A-Za-z0-9][-A-Za-z0-9_.]*")
 
 
 class Choice(NamedTuple):
-    """What a template sees of a profile, and what a Pod of it costs, None where the team has no prices."""
+    """The form of a profile in templates, and the price of its Pod, None if the team has no prices."""
 
     profile: Profile
     price: Price | None
@@ -61,7 +61,7 @@ class Profiles:
     """The profiles and size tables of some files; those of a later file replace those of an earlier one."""
 
     def __init__(self, *files: Path) -> None:
-        """Read `files`; RenderError when one is not of the schema in the head of templates/profiles.yaml."""
+        """Read `files`; RenderError if one does not conform to the schema in the head of templates/profiles.yaml."""
         self._profiles: dict[str, Profile] = {}
         self._sizes: dict[str, list[dict[str, Json]]] = {}
         self._prices: Json = None
@@ -77,15 +77,15 @@ class Profiles:
             raise RenderError(BAD_INPUT, f"{problem.what}, {self._sources['prices']}, {problem.fix}")
 
     def names(self) -> list[str]:
-        """Return the names of the profiles, without their forms on spot nodes."""
+        """Return the names of the profiles, without the NAME-spot forms."""
         return list(self._profiles)
 
     def resolve(self, name: str) -> Profile:
-        """Return what a template sees of the profile `name`."""
+        """Return the form of the profile `name` in templates."""
         return resolve(name, self._find(name))
 
     def price(self, name: str) -> Price | None:
-        """Return what a Pod of the profile `name` costs; None where there are no prices at all."""
+        """Return the price of a Pod of the profile `name`; None if there are no prices at all."""
         base = name if name in self._profiles else name.removesuffix(SPOT)
         return None if self._prices is None else price_of(self._prices, base)
 
@@ -109,9 +109,9 @@ class Profiles:
         )
 
     def after(self, first: str, last: LastAttempt) -> str:
-        """Return what follows the last attempt of a task that asks for `first`: the same, the larger one, the fallback.
+        """Return the profile after the last attempt of a task that requests `first`: the same, a larger, a fallback.
 
-        Where `first` does not lead to that profile, the task asks for something else than before, and gets it.
+        If `first` does not lead to the profile of the last attempt, the task has changed its request: return `first`.
         """
         had = last.profile
         if had not in self._reachable(first, last):
@@ -198,7 +198,7 @@ class Profiles:
         return self._profiles[base] | {"spot": True}
 
     def _reachable(self, name: str, last: LastAttempt) -> set[str]:
-        """The profile `name` and all that its retries may come to."""
+        """Return the profile `name` and all profiles that its retries may use."""
         reached, left = {name}, [name]
         while left:
             known = left.pop()
@@ -211,7 +211,7 @@ class Profiles:
         return reached
 
     def _larger(self, name: str, first: str) -> str:
-        """The next larger profile, on spot nodes where `name` is, or else cannot be and `first` is; '' for none."""
+        """Return the next larger profile or '': on spot nodes if `name` is, or if it cannot be and `first` is."""
         profile = self._find(name)
         following = str(profile.get("next", ""))
         is_spot = (first if conflict_with_spot(profile) else name) not in self._profiles
@@ -222,7 +222,7 @@ class Profiles:
         )
 
     def _fallback(self, name: str) -> str:
-        """The profile to take where `name` gets no nodes or does not keep them; '' for none."""
+        """Return the profile to use if `name` gets no nodes or loses them; '' for none."""
         if name not in self._profiles:
             return name.removesuffix(SPOT)
         return str(self._profiles[name].get("fallback", ""))

@@ -1,4 +1,4 @@
-"""The one error that rendering raises: lines for people and the exit status that goes with them."""
+"""The only error that rendering raises: lines for users, and an exit code."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ NOT_CONFIGURED = 78
 
 
 class RenderError(Exception):
-    """What is wrong, with which object, and what to do, one line each; `status` as in the exit-code table."""
+    """Messages with the error, the object and what to do, one line each; `status` is from the table of exit codes."""
 
     def __init__(self, status: int, *messages: str) -> None:
-        self.lines = [one_line(message) for message in messages]  # they may name keys and values, foreign text
+        self.lines = [one_line(message) for message in messages]  # keys and values in them are foreign text
         super().__init__("; ".join(self.lines))
         self.status = status

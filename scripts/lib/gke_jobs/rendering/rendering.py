@@ -1,4 +1,4 @@
-"""From the options of render-job to a manifest: the order in which the parts of rendering come."""
+"""Renders a manifest from the options of render-job, by the other modules of this package."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def render(
 ) -> str:
     """Render the manifest that the options of render-job ask for, as YAML text; with `output` see plan.summary.
 
-    `templates` is the directory of templates and profiles; `environ` says whom the Job belongs to and may hold the
-    values. RenderError when there is no such manifest.
+    `templates` is the directory of templates and profiles; `environ` names the task of the Job and may have the values.
+    RenderError if the manifest cannot be rendered.
     """
     file = find_template(template, templates)
     run = Run.from_environment(environ)
@@ -54,7 +54,7 @@ def render(
     given = read_values(values, environ, settings)
     found_places: dict[DocumentPath, str] = {}
     if file.suffix == ".json":
-        from gke_jobs.rendering.plain_manifest import read_plain  # which a template does not need
+        from gke_jobs.rendering.plain_manifest import read_plain  # not needed for a template
 
         documents = read_plain(file, given, machine["name"], name)
         manifest = work = read_manifest(documents, file.name)
@@ -69,7 +69,7 @@ def render(
         of_this_try, of_any_try = rendered(run.try_number), rendered("")
         documents, found_places = read_documents_and_places(of_this_try)
         manifest = read_manifest(documents, file.name)
-        # A template may tell the container which try it is; the work is the same.
+        # A template may pass the try number to the container; the work is the same.
         work = manifest if of_any_try == of_this_try else read_manifest(read_documents(of_any_try), file.name)
     job = stamp(
         manifest.job,

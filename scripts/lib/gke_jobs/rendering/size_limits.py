@@ -1,4 +1,4 @@
-"""How large an object may be, so that what no cluster takes is refused before anything is sent."""
+"""Limits the size of objects, so that objects that no cluster accepts are refused before anything is sent."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from gke_jobs.rendering.render_error import BAD_INPUT, RenderError
 from gke_jobs.rendering.values import Json
 
 # etcd refuses requests of more than 1.5 MiB (--max-request-bytes), for which the API server of 1.36 blames the Job's
-# selector. The rest is for what the cluster adds to the object, and to the Pods that it makes of it.
+# selector. The difference is for fields that the cluster adds to the object and to its Pods.
 OBJECT_BYTES = 1_500_000
 ANNOTATIONS_BYTES = 262_144  # apimachinery, api/validation: TotalAnnotationSizeLimitB
-CONFIG_MAP_BYTES = 1_048_576  # core/v1: MaxSecretSize, which is that of a ConfigMap, too
+CONFIG_MAP_BYTES = 1_048_576  # core/v1: MaxSecretSize, also the limit of a ConfigMap
 
 ADVICE = "write large values to object storage and pass their URI"
 
 
 def refuse_too_large(document: dict[str, Json], template: str) -> None:
-    """Raise RenderError when `document`, or a part of it that has a limit, is larger than any cluster takes."""
+    """Raise RenderError if `document`, or a part of it with a limit, is too large for any cluster."""
     kind = document["kind"]
     pod = document["spec"]["template"] if kind == "Job" else {}
     parts = {

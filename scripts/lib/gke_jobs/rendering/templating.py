@@ -1,8 +1,8 @@
-"""The Jinja half of rendering: a template becomes YAML text in which placeholders stand where values go.
+"""The Jinja part of rendering: renders a template to YAML text with placeholders for values.
 
-Values never meet the YAML parser. Whatever `{{ ... }}` yields is kept aside, and a plain word that nobody can guess is
-written in its place; yaml_document.py puts the value into the parsed document. Text that a macro returns is the only
-exception: it comes from the template, and holds placeholders itself.
+The YAML parser never gets values. The result of `{{ ... }}` is stored, and an unpredictable plain word is written in
+its place; yaml_document.py puts the value into the parsed document. The only exception is text that a macro returns: it
+comes from the template, and contains placeholders itself.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ SUFFIX = ".yaml.j2"
 class Rendered:
     """YAML text; `placeholder` matches one placeholder, its group is an index of `values` and `names`.
 
-    `names` says how a template calls a value that is a mapping, '' for others. `places` says for each line of the text
-    which template and line it comes from.
+    `names` has the name in the template of each value that is a mapping, '' for others. `places` has the template and
+    line of each line of the text.
     """
 
     text: str
@@ -44,12 +44,12 @@ class Rendered:
     places: list[str]
 
     def place(self, line: int) -> str:
-        """Where line `line` (from 0) of the text comes from, e.g. `batch-job.yaml.j2 line 12`."""
+        """Return the origin of line `line` (from 0) of the text, e.g. `batch-job.yaml.j2 line 12`."""
         return self.places[min(line, len(self.places) - 1)]
 
 
 class Named(dict[str, Json]):
-    """A mapping that knows how a template calls it, so that an error can say `values.env.HOME is undefined`."""
+    """A mapping that knows its name in the template, so that an error can say `values.env.HOME is undefined`."""
 
     def __init__(self, path: str, items: dict[str, Json]) -> None:
         super().__init__({key: named(f"{path}.{key}", item) for key, item in items.items()})
@@ -57,11 +57,11 @@ class Named(dict[str, Json]):
 
 
 class TemplateText(str):
-    """Text of the template itself, from a macro; passed on as it is where the renderer knows that very object."""
+    """Text of the template itself, from a macro. It is passed on unchanged if the renderer created this object."""
 
 
 class _Compiler(CodeGenerator):
-    """Marks what comes from which line of the template; refuses what would mix its text with values."""
+    """Marks the line of the template from which each text comes; refuses templates that would mix text with values."""
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 # Jinja's name
         for block in node.find_all((nodes.FilterBlock, nodes.AssignBlock, nodes.ScopedEvalContextModifier)):
@@ -83,13 +83,13 @@ class Renderer(ImmutableSandboxedEnvironment):
             loader=jinja2.FileSystemLoader([str(folder) for folder in folders]),
             undefined=jinja2.StrictUndefined,
             finalize=pass_context(lambda _context, value: self._finalize(value)),  # with the context: never a constant
-            optimized=False,  # of two renderings that costs more than it saves
+            optimized=False,  # for two renderings it costs more than it saves
             trim_blocks=True,
             lstrip_blocks=True,
         )
         self.filters["indent"] = self._indent
         self.filters["number"] = self._number
-        self.filters["tojson"] = lambda value: json.dumps(self._plain(value))  # Jinja's own escapes for HTML
+        self.filters["tojson"] = lambda value: json.dumps(self._plain(value))  # Jinja's own filter escapes for HTML
         self._folders = {str(folder) for folder in folders}
         self._nonce = secrets.token_hex(8)
         self._values: list[Json] = []
@@ -98,7 +98,7 @@ class Renderer(ImmutableSandboxedEnvironment):
         self._texts: dict[int, TemplateText] = {}
 
     def render(self, name: str, context: dict[str, dict[str, Json]]) -> Rendered:
-        """Render the template `name`; RenderError, with its line, when it or a value is not as it should be."""
+        """Render the template `name`; RenderError, with its line, if the template or a value is invalid."""
         self._values, self._names, self._texts = [], [], {}
         try:
             text = self.get_template(name).render({key: named(key, value) for key, value in context.items()})
@@ -116,21 +116,21 @@ class Renderer(ImmutableSandboxedEnvironment):
         return self._rendered(text, name)
 
     def mark(self, template: str | None, line: int) -> str:
-        """Make a word that says which line the text before it comes from; it is removed again after rendering."""
+        """Return a word that marks the line of the text before it; it is removed after rendering."""
         self._places.append(f"{template} line {line}")
         return f"m{self._nonce}n{len(self._places) - 1}z"
 
     def call(self, context: Context, called: object, /, *args: object, **kwargs: object) -> object:
-        """Call from a template, as the sandbox allows it; keep apart what a macro returns."""
+        """Call a function from a template, as the sandbox allows; mark the text that a macro returns."""
         result = super().call(context, called, *args, **kwargs)
         return self._keep_text(result) if isinstance(called, Macro | LoopContext | BlockReference) else result
 
     def getattr(self, obj: object, attribute: str) -> object:
-        """Look up `values.items`: the value of that name, never a method of dict."""
+        """Look up `values.items`: the value with that name, never a method of dict."""
         return self.getitem(obj, attribute) if isinstance(obj, Named) else super().getattr(obj, attribute)
 
     def getitem(self, obj: object, argument: object) -> object:
-        """Look up `values["x"]`; where it is missing, it is undefined with its full name."""
+        """Look up `values["x"]`; a missing value is undefined with its full name."""
         if isinstance(obj, Named) and argument not in obj:
             return self.undefined(f"{obj.path}.{argument} is undefined")
         return super().getitem(obj, argument)
@@ -145,7 +145,7 @@ class Renderer(ImmutableSandboxedEnvironment):
         return self._keep_text(indented) if self._is_ours(text) else indented
 
     def _number(self, value: object) -> Json:
-        """Return a whole number, of which Airflow's Jinja may have made text; null stays null."""
+        """Return an integer, which Airflow's Jinja may have changed to text; null stays null."""
         plain = self._plain(value)
         if isinstance(plain, str) and re.fullmatch("-?[0-9]+", plain):
             return int(plain)
@@ -154,7 +154,7 @@ class Renderer(ImmutableSandboxedEnvironment):
         return plain
 
     def _is_ours(self, value: object) -> bool:
-        return id(value) in self._texts  # which keeps them alive, so no other object has the id
+        return id(value) in self._texts  # _texts keeps them alive, so no other object has the id
 
     def _finalize(self, value: object) -> str:
         if self._is_ours(value):
@@ -164,7 +164,7 @@ class Renderer(ImmutableSandboxedEnvironment):
         return f"v{self._nonce}n{len(self._values) - 1}z"
 
     def _plain(self, value: object) -> Json:
-        """Copy `value` as JSON and nothing else."""
+        """Copy `value` as plain JSON."""
         if isinstance(value, str):
             if self._nonce in value:
                 raise TypeError("the text of a macro is no value")
@@ -178,7 +178,7 @@ class Renderer(ImmutableSandboxedEnvironment):
         if isinstance(value, dict):
             return {self._key(key): self._plain(item) for key, item in value.items()}
         if isinstance(value, jinja2.Undefined):
-            str(value)  # raises the error that names it
+            str(value)  # raises the error that names the value
         raise TypeError(f"a {type(value).__name__} is no JSON value")
 
     def _key(self, key: object) -> str:
@@ -218,9 +218,9 @@ def named(path: str, value: Json) -> Json:
 
 
 def find_template(name_or_path: str, folder: Path) -> Path:
-    """Find the template `name_or_path` in `folder` or, with a slash in it, as a path; RenderError if there is none."""
+    """Find the template `name_or_path` in `folder`, or as a path if it has a slash; RenderError if there is none."""
     template = Path(name_or_path) if "/" in name_or_path else folder / f"{name_or_path}{SUFFIX}"
-    if os.path.isfile(template):  # unlike Path.is_file, also false for a name that no file could have
+    if os.path.isfile(template):  # unlike Path.is_file, also false for an impossible name
         return template.resolve()
     known = ", ".join(sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"[!_]*{SUFFIX}")))
     advice = f"take one of: {known}; or a path with a slash, e.g. ./mine{SUFFIX}"

@@ -1,4 +1,4 @@
-"""A TPU slice of several machines starts only with a Pod on each: how many Pods a Job must have then."""
+"""Checks the number of Pods for a TPU slice of several machines, which starts only with a Pod on each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHIPS = "google.com/tpu"
 
 
 def check_slice(job: dict[str, Json], template: str) -> None:
-    """Refuse a Job that has not one Pod for each machine of the slice, by its topology and the chips of a Pod."""
+    """Refuse a Job without one Pod for each machine of the slice, by its topology and the chips of a Pod."""
     pod = job["spec"]["template"]["spec"]
     topology = str(at(pod, "nodeSelector", TOPOLOGY_LABEL))
     limits = [str(at(container, "resources", "limits", CHIPS)) for container in list_at(pod, "containers")]

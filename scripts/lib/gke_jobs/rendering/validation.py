@@ -1,7 +1,7 @@
 """Checks a manifest against the schema that Kubernetes publishes, without a cluster.
 
-The schemas come with the package kubernetes-validate, which is optional: it has those of all versions of Kubernetes up
-to its own, and a release for each of them.
+The schemas are in the optional package kubernetes-validate: each of its releases has those of all versions of
+Kubernetes up to its own version.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gke_jobs.rendering.values import Json
 
 
 def validate_offline(document: dict[str, Json], version: str | None, places: Places) -> None:
-    """Raise RenderError when `document` is not as the schema of Kubernetes `version`, else the newest, wants it."""
+    """Raise RenderError if `document` does not conform to the schema of Kubernetes `version`, by default the newest."""
     try:
         import kubernetes_validate
         from kubernetes_validate.utils import VersionNotSupportedError
@@ -27,9 +27,9 @@ def validate_offline(document: dict[str, Json], version: str | None, places: Pla
     except kubernetes_validate.ValidationError as error:
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
         where = explain(f"{document['kind']}: {path}", places)
-        said = f"{path}: {error.message}, {document['kind']} of Kubernetes {error.version}"
+        problem = f"{path}: {error.message}, {document['kind']} of Kubernetes {error.version}"
         fix = f"correct the template or its values{': ' if where else ''}{where}"
-        raise RenderError(BAD_INPUT, f"the manifest is invalid: {said}, {fix}") from None
+        raise RenderError(BAD_INPUT, f"the manifest is invalid: {problem}, {fix}") from None
     except kubernetes_validate.SchemaNotFoundError as error:
         raise RenderError(BAD_INPUT, f"{error.message}, the manifest, correct apiVersion and kind") from None
     except (VersionNotSupportedError, IndexError, ValueError):

@@ -1,4 +1,4 @@
-"""Checks the values of a template: by the JSON Schema beside it, see value_schema.py, else by which values it reads."""
+"""Checks the values of a template: by the JSON Schema beside it (value_schema.py), else by the names that it reads."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from gke_jobs.rendering.value_schema import KINDS, read_schema
 from gke_jobs.rendering.values import Json
 
 WORDS = {"array": "list", "object": "mapping"}
-MOST = 10  # wrong values are reported at once
-FEW = 5  # so many known names are listed where none is near
-LONGEST_NAME = 100  # for which a near one is looked for
-NEAR = 0.6  # of difflib, for a hint
-TYPING_ERROR = 0.8  # likewise, for an error: the fields that Kubernetes 1.26 to 1.37 added are further from older ones
+MOST = 10  # wrong values in one report
+FEW = 5  # known names that are listed if none is similar
+LONGEST_NAME = 100  # characters; for longer names no similar one is searched
+NEAR = 0.6  # similarity in difflib, for a hint
+TYPING_ERROR = 0.8  # the same, for an error: fields that Kubernetes 1.26 to 1.37 added are less similar to older ones
 
 
 def check_values(values: dict[str, Json], template: Path, environment: Environment) -> None:
-    """RenderError, with a line for each, when values are unknown, missing, or not as they should be.
+    """Raise RenderError, with a line for each value, if values are unknown, missing or invalid.
 
-    environment: of Jinja, which finds the template by its name
+    environment: of Jinja, to find the template by its name
     """
     schema = read_schema(template)
     wrong = _wrong_reads(values, template, environment) if schema is None else _wrong(values, schema, "values")
@@ -41,7 +41,7 @@ def check_values(values: dict[str, Json], template: Path, environment: Environme
 
 
 def _wrong_reads(values: dict[str, Json], template: Path, environment: Environment) -> Iterator[str]:
-    from gke_jobs.rendering.value_reads import values_read  # which a template with a schema does not need
+    from gke_jobs.rendering.value_reads import values_read  # not needed with a schema
 
     read = values_read(environment, template.name)
     for name in values:
@@ -50,7 +50,7 @@ def _wrong_reads(values: dict[str, Json], template: Path, environment: Environme
 
 
 def _wrong(value: Json, schema: dict[str, Json], path: str) -> Iterator[str]:
-    """Go through what is wrong with a value; `path` says which it is."""
+    """Yield the errors of a value; `path` names it."""
     must = _must(value, schema)
     if must:
         hint = f" ({schema['x-hint']})" if "x-hint" in schema else ""
@@ -63,7 +63,7 @@ def _wrong(value: Json, schema: dict[str, Json], path: str) -> Iterator[str]:
 
 
 def _must(value: Json, schema: dict[str, Json]) -> str:
-    """Return what a value must be, and is not, apart from what is in it; '' when it is."""
+    """Return the requirement that a value violates, without its elements; '' if there is none."""
     types = _types(schema)
     if "enum" in schema and not any(type(value) is type(one) and value == one for one in schema["enum"]):
         given = repr(one_line(str(value))[:50]) if isinstance(value, str | int | float) else _kind(value)
@@ -85,7 +85,7 @@ def _must(value: Json, schema: dict[str, Json]) -> str:
 
 def _must_be_in_range(value: Json, schema: dict[str, Json]) -> str:
     number = value
-    if isinstance(value, str):  # which its pattern has taken for a number
+    if isinstance(value, str):  # a text that matched the pattern of a number
         number = int(value) if re.fullmatch("-?[0-9]{1,18}", value) else None
     if isinstance(number, int | float) and not isinstance(number, bool):
         low, high = schema.get("minimum", number), schema.get("maximum", number)
@@ -125,7 +125,7 @@ def _unknown(name: str, known: Iterable[str], elsewhere: dict[str, str], path: s
 
 
 def _near(name: str, known: Iterable[str], cutoff: float) -> list[str]:
-    from difflib import get_close_matches  # which most runs do not need
+    from difflib import get_close_matches  # rarely needed
 
     return get_close_matches(name.lower(), sorted(known), n=1, cutoff=cutoff) if len(name) <= LONGEST_NAME else []
 

@@ -1,4 +1,4 @@
-"""Tells from its source which values a template reads: itself, in what it includes, in the macros that it calls."""
+"""Finds from its source which values a template reads: directly, in included files, and in the macros that it calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from jinja2 import Environment, TemplateError, nodes
 
 
 def values_read(environment: Environment, template: str) -> set[str] | None:
-    """Return the names, None where that cannot be told: the template goes through all values, or computes a name."""
+    """Return the names, None if they cannot be determined: the template iterates over values or computes a name."""
     reader = _Reader(environment)
     try:
         reader.read(template)
@@ -21,7 +21,7 @@ def values_read(environment: Environment, template: str) -> set[str] | None:
 
 
 class _UnknownError(Exception):
-    """Any value may be read."""
+    """The template may read any value."""
 
 
 class _Reader:
@@ -29,12 +29,12 @@ class _Reader:
         self._environment = environment
         self._files: dict[str, nodes.Template] = {}
         self._macros: dict[str, list[nodes.Macro]] = {}
-        self._modules: set[str] = set()  # names that imports have
+        self._modules: set[str] = set()  # names of imported modules
         self._mentioned: set[str] = set()
         self.names: set[str] = set()
 
     def read(self, template: str) -> None:
-        """Read a template and all that it takes in, then the macros that are mentioned there, and there again."""
+        """Read a template and the files that it includes, then recursively the macros that they mention."""
         self._take(template)
         for tree in self._files.values():
             self._visit(tree)
@@ -57,7 +57,7 @@ class _Reader:
         for other in tree.find_all((nodes.Import, nodes.FromImport, nodes.Include, nodes.Extends)):
             if not isinstance(other.template, nodes.Const):  # type: ignore[attr-defined] # all four have it
                 raise _UnknownError
-            self._take(other.template.value)  # type: ignore[attr-defined] # likewise
+            self._take(other.template.value)  # type: ignore[attr-defined] # all four have it
 
     def _visit(self, node: nodes.Node) -> None:
         if isinstance(node, nodes.Macro):

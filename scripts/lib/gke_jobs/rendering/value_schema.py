@@ -1,12 +1,12 @@
 """The JSON Schema beside a template: NAME.schema.json of NAME.yaml.j2, and which keywords it may use.
 
-These are the keywords of FORMS, and annotations. Those that begin with `x-` are ours:
+These are the keywords of FORMS, and annotations. Keywords with the prefix `x-` belong to the toolkit:
 x-type       what a value must be, in the words of an error
 x-hint       why, or what else there is
-x-elsewhere  what a name that is unknown here is called
+x-elsewhere  the correct name for a name that is unknown here
 x-refused    names that cannot be given, and why
-x-near       true: a name that is not in `properties`, but is close to one that is, is a typing error
-x-open       true: the value becomes part of the manifest as it is
+x-near       true: a name that is not in `properties` but similar to one that is, is a typing error
+x-open       true: the value becomes part of the manifest unchanged
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gke_jobs.rendering.templating import SUFFIX
 from gke_jobs.rendering.values import Json
 
 ANNOTATIONS = {"title", "description", "default", "examples", "deprecated", "$schema", "$id", "$comment"}
-KINDS: dict[type, tuple[str, ...]] = {  # the names of JSON Schema for what json.loads makes
+KINDS: dict[type, tuple[str, ...]] = {  # the names in JSON Schema for the types that json.loads returns
     str: ("string",),
     bool: ("boolean",),
     int: ("integer", "number"),
@@ -34,11 +34,11 @@ KINDS: dict[type, tuple[str, ...]] = {  # the names of JSON Schema for what json
 
 
 class _SchemaError(Exception):
-    """What is no schema, or would not be checked; the message says what."""
+    """A schema is invalid, or uses a keyword that would not be checked; the message names it."""
 
 
 def read_schema(template: Path) -> dict[str, Json] | None:
-    """Return the schema of the values of a template, None where it has none. RenderError when it cannot be used."""
+    """Return the schema of the values of a template, None if it has none. RenderError if it cannot be used."""
     file = template.with_name(f"{template.name.removesuffix(SUFFIX)}.schema.json")
     try:
         schema = json.loads(file.read_bytes())
@@ -94,7 +94,7 @@ def _is_number(content: Json) -> bool:
     return isinstance(content, int | float) and not isinstance(content, bool) and content == content  # not NaN
 
 
-FORMS: dict[str, Callable[[Json], bool]] = {  # the keywords, and what each may hold
+FORMS: dict[str, Callable[[Json], bool]] = {  # the keywords, with a check of the value of each
     "type": _is_type,
     "properties": _is_mapping,
     "propertyNames": _is_mapping,

@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 from gke_jobs.plain_text import one_line
 from gke_jobs.rendering.render_error import BAD_INPUT, USAGE, RenderError
 
-Json = Any  # what json.loads makes: None, bool, int, float, str, list, or dict with text as keys
+Json = Any  # what json.loads returns: None, bool, int, float, str, list, or dict with text as keys
 
-MAX_DEPTH = 100  # far above any manifest, far below where Python stops
+MAX_DEPTH = 100  # far above any manifest, far below the recursion limit of Python
 NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 DOT = re.compile(r"(?<!\\)\.")  # between the keys of a --set
@@ -33,10 +33,10 @@ SENSITIVE = re.compile(
 def read_values(file: str | None, environ: Mapping[str, str], settings: Sequence[str] = ()) -> dict[str, Json]:
     r"""Read the object in `file` (`-`: standard input), else in `$GKE_JOB_VALUES`, else an empty one.
 
-    `settings` override it: PATH=TEXT or PATH:=JSON, PATH being names and list positions with dots between them;
-    a dot that belongs to a name is written `\.`.
+    `settings` override it: PATH=TEXT or PATH:=JSON. A PATH consists of names and list positions, separated by dots;
+    a dot in a name is written `\.`.
     A `$schema` at the top is left out.
-    RenderError when it cannot be read, is not one JSON object, or holds text that no container could receive.
+    RenderError if it cannot be read, is not one JSON object, or has text that no container could receive.
     """
     if file is None:
         source, content = "GKE_JOB_VALUES", environ.get("GKE_JOB_VALUES", "{}").encode(errors="surrogateescape")
@@ -58,9 +58,9 @@ def read_values(file: str | None, environ: Mapping[str, str], settings: Sequence
 
 
 def mask(value: Json, key: str = "") -> Json:
-    """Return a copy of `value` for people: what stands under a name that promises a secret is `***`.
+    """Return a copy of `value` for users: a value whose name suggests a secret becomes `***`.
 
-    The names are those of Airflow; in a list of variables, as `env` of a container is one, `name` says the name.
+    The names are those of Airflow; in a list of variables, such as `env` of a container, `name` has the name.
     """
     if value is not None and SENSITIVE.search(re.sub(r"\W+", "_", key.strip().lower())):
         return MASK
@@ -73,7 +73,7 @@ def mask(value: Json, key: str = "") -> Json:
 
 
 def load_json(text: str | bytes) -> Json:
-    """Read JSON; ValueError when it is none, has a key twice in one object, or RecursionError when it is too deep."""
+    """Read JSON; ValueError if it is invalid or has a duplicate key in an object, RecursionError if it is too deep."""
     return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
 
 
@@ -86,7 +86,7 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 
 def _set(values: dict[str, Json], setting: str) -> dict[str, Json]:
-    """Return `values` with one setting applied. What it holds may be a secret: no error shows it."""
+    """Return `values` with one setting applied. Its value may be a secret, so no error shows it."""
     path, equals, content = setting.partition("=")
     is_json, path = path.endswith(":"), path.removesuffix(":")
     keys = [key.replace("\\.", ".") for key in DOT.split(path)]
@@ -106,7 +106,7 @@ def _set(values: dict[str, Json], setting: str) -> dict[str, Json]:
 
 
 def _with(target: Json, keys: list[str], value: Json) -> Json:
-    """Return `target` with `value` at the place that `keys` lead to; what is missing on the way is made."""
+    """Return `target` with `value` at the path of `keys`; missing objects on the path are created."""
     if not keys:
         return value
     first, *rest = keys
@@ -125,7 +125,7 @@ def _with(target: Json, keys: list[str], value: Json) -> Json:
 
 
 def without_null(value: Json) -> Json:
-    """Return a copy without what is null, as Kubernetes would read it."""
+    """Return a copy without null values, as Kubernetes reads it."""
     if isinstance(value, dict):
         return {key: without_null(item) for key, item in value.items() if item is not None}
     return [without_null(item) for item in value] if isinstance(value, list) else value
@@ -144,7 +144,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def check_json(value: Json, path: str, source: str, depth: int = 0) -> None:
-    """Refuse what YAML, JSON and the arguments of a process cannot carry all three, and what is nested too deeply."""
+    """Refuse values that YAML, JSON or the arguments of a process cannot represent, or that are nested too deeply."""
     if depth > MAX_DEPTH:
         what = re.split(r"[.\[]", path)[0]
         raise RenderError(BAD_INPUT, f"the {what} are nested more than {MAX_DEPTH} deep, {source}, make them flatter")

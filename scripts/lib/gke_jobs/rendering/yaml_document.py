@@ -1,11 +1,11 @@
-"""The YAML half of rendering: parses the text, puts the values into the document, and writes it for kubectl.
+"""The YAML part of rendering: parses the text, puts the values into the document, and writes it for kubectl.
 
 - A scalar that is one placeholder becomes the value itself, of any JSON type; inside longer or quoted text a value is
-  text. Keys are always text. A field that is null is left out, as Kubernetes would read it.
+  text. Keys are always text. A null field is left out, as Kubernetes would read it.
 - `command`, `args` and the `value` of `env` are text in Kubernetes, so numbers and booleans become text there. There
-  Kubernetes also expands `$(NAME)` and reads `$$` as `$`: what comes from values is escaped, what the template itself
-  says is not, so a container receives each value exactly and a template may still refer to variables.
-- `$merge: {{ ... }}` in a mapping lays a value over the rest of that mapping, by the rules of merging.py.
+  Kubernetes also expands `$(NAME)` and reads `$$` as `$`. Text from values is escaped, text of the template is not: a
+  container receives each value exactly, and a template can refer to variables.
+- `$merge: {{ ... }}` in a mapping merges a value into the rest of that mapping, by the rules of merging.py.
 - Plain words that YAML parsers read differently (NO, 1e3, 0o7, 1_000, 2026-01-01) are refused: quote them.
 """
 
@@ -23,11 +23,11 @@ from gke_jobs.rendering.values import MAX_DEPTH, NOT_TEXT, Json
 
 Path = tuple[str | int, ...]
 
-MOST_NODES = 100_000  # that aliases stand for, far above any manifest
+MOST_NODES = 100_000  # after expansion of aliases, far above any manifest
 FLATTER = "make it flatter, and no alias a part of itself"
 MERGE = "$merge"
 TAG = "tag:yaml.org,2002:"
-# What each kind of plain scalar may look like, so that PyYAML and the parsers of Kubernetes agree on it.
+# The permitted forms of each kind of plain scalar, on which PyYAML and the parsers of Kubernetes agree.
 AGREED = {
     f"{TAG}null": re.compile(r"|~|null"),
     f"{TAG}bool": re.compile(r"true|false"),
@@ -48,8 +48,8 @@ def read_documents(rendered: Rendered) -> list[Json]:
 def read_documents_and_places(rendered: Rendered) -> tuple[list[Json], dict[Path, str]]:
     """Read the documents of `rendered`, with the values in them; empty ones are left out.
 
-    Tells for each field where its template says it; a path begins with the number of the document.
-    RenderError, with the line of the template, when it is not YAML that every parser reads alike.
+    Also return the place in the template of each field; a path begins with the number of the document.
+    RenderError, with the line of the template, if it is no YAML that every parser reads in the same way.
     """
     documents: list[Json] = []
     places: dict[Path, str] = {}
@@ -73,7 +73,7 @@ def read_documents_and_places(rendered: Rendered) -> tuple[list[Json], dict[Path
 
 
 def write_document(document: dict[str, Json]) -> str:
-    """Write `document` as ASCII YAML that every parser reads alike: each string in double quotes."""
+    """Return `document` as ASCII YAML that every parser reads in the same way: each string is in double quotes."""
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, default_flow_style=False, width=sys.maxsize)
 
 
@@ -115,7 +115,7 @@ class _Reader:
         return self._merged(node, result, path)
 
     def _merged(self, node: yaml.MappingNode, result: dict[str, Json], path: Path) -> dict[str, Json]:
-        """Lay over the mapping `result` what stands under `$merge` in it."""
+        """Merge the values of `$merge` in the mapping `result` into it."""
         part = next((value for key, value in node.value if key.value == MERGE), None)
         whole = part and self.rendered.placeholder.fullmatch(part.value if isinstance(part, yaml.ScalarNode) else "")
         if part is None:
@@ -127,7 +127,7 @@ class _Reader:
             return result
         if isinstance(value, dict):
             self.places |= {(*path, key): f"{name}.{key}, {self._place(part)}" for key in value if name}
-        from gke_jobs.rendering.merging import MergeError, merge  # which most manifests do not need
+        from gke_jobs.rendering.merging import MergeError, merge  # rarely needed
 
         try:
             return merge(result, _value(value, path, keeps_null=True))
@@ -173,7 +173,7 @@ class _Reader:
             parts[position] = _as_text(value)
             if _is_expanded(path):
                 parts[position] = _escape(parts[position])
-                # A single dollar before the value would join with it to a reference.
+                # A single dollar before the value would form a reference with it.
                 parts[position - 1] = re.sub(r"(?<!\$)(\$\$)*\$\Z", r"\g<0>$", parts[position - 1])
         return "".join(parts)
 
@@ -185,7 +185,7 @@ class _Reader:
 
 
 def _value(value: Json, path: Path, *, keeps_null: bool = False) -> Json:
-    """Return a value that stands on its own at `path` of the document."""
+    """Return a value that is a complete scalar at `path` of the document."""
     if isinstance(value, dict):
         return {
             key: _value(item, (*path, key), keeps_null=keeps_null)
@@ -206,7 +206,7 @@ def _escape(text: str) -> str:
 
 
 def _is_expanded(path: Path) -> bool:
-    """Whether Kubernetes takes the text at `path` of a Job as text with references to variables."""
+    """Whether Kubernetes expands references to variables in the text at `path` of a Job."""
     match path:
         case ("spec", "template", "spec", "containers" | "initContainers", int(), "command" | "args", int()):
             return True
@@ -220,7 +220,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, indentless=False)  # lists are indented, as in the templates
+        super().increase_indent(flow, indentless=False)  # indent lists as in the templates
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

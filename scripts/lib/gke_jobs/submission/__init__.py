@@ -1,1 +1,1 @@
-"""Whether a Job is created, attached to or replaced, and what it owns."""
+"""Decides whether a Job is created, attached to or replaced, and manages the objects that it owns."""

@@ -1,18 +1,18 @@
-"""Tells submit-job the next step, as one line of words that are checked.
+"""Prints the next step for submit-job, as one line of checked words.
 
 command.py submission CONNECTION --namespace NAME --job NAME --plan DIRECTORY [--created FILE | --unanswered]
                       [--interrupted SECONDS] [--on-change WHAT] [--escalate] [--fallback]
                       [--unreachable-timeout SECONDS] -- PROXY
 
---plan DIRECTORY: what render-job --output has written. What is remembered between two calls is kept there as well.
---created FILE: what `kubectl create --raw` has answered: the Job that this submit has created. --unanswered: it may
-have created the Job that is there, for its first try was not answered.
---interrupted SECONDS: print NAME NAMESPACE UID if this submit has created the Job, as far as that can be known in so
-short a time; nothing where there is none. 69 when it is not known.
+--plan DIRECTORY: the output of render-job --output. The command also keeps its state between two calls there.
+--created FILE: the answer to `kubectl create --raw`: the Job that this submit has created. --unanswered: this submit
+may have created the existing Job, because its first try was not answered.
+--interrupted SECONDS: print NAME NAMESPACE UID if this submit has created the Job, as far as can be found out in so
+many seconds; print nothing if there is no Job. Exit code 69 if it is not known.
 
 stdout: create | attach NAME NAMESPACE UID yes|no | replace UID | wait UID | render
 With `render`, last-attempt.json in the directory of the plan is for render-job --last-attempt.
-With `attach`, the files of what the Job owns name it as their owner, and `yes` asks for them to be created.
+With `attach`, the files of the objects that the Job owns name it as their owner; `yes`: the caller must create them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from gke_jobs.submission.decisions import (
     read_facts,
 )
 
-CLEARED = ("attach", "replace")  # what a cleared task does with the Job of an earlier try that still runs
+CLEARED = ("attach", "replace")  # what happens to the running Job of an earlier try when the task is cleared
 MEMORY, LAST_ATTEMPT = "submission.json", "last-attempt.json"
 
 

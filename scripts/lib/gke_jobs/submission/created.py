@@ -1,11 +1,11 @@
-"""Tells submit-job that it has created the Job, from what `kubectl create --raw` has answered.
+"""Finds out whether submit-job has created the Job, from the answer to `kubectl create --raw`.
 
 command.py created DIRECTORY NAMESPACE
 
-DIRECTORY is that of the plan, and has the answer in the file `changed`. The cluster is not asked for anything, so that
-the usual submit is short, and so is what is imported; what is unusual is left to the command `submission`.
+DIRECTORY is that of the plan, and has the answer in the file `changed`. To keep the usual submit short, the command
+sends no request to the cluster and imports little; the command `submission` handles all other cases.
 
-stdout: attach NAME NAMESPACE UID yes; nothing where the answer is not whole, or not about our Job.
+stdout: attach NAME NAMESPACE UID yes; nothing if the answer is not complete or not about our Job.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def main() -> int:
 
 
 def created_message(name: str, namespace: str) -> str:
-    """Return what is logged of a Job that was created."""
+    """Return the message about a Job that was created."""
     return f"created Job {name} {namespace}"
 
 
 def created_uid(answer: str | os.PathLike[str], plan: Plan) -> str:
-    """Return the uid of the Job in an answer of the API server; '' for what is no whole answer, or not our Job."""
+    """Return the uid of the Job in an answer of the API server; '' if it is not complete or not about our Job."""
     try:
         with open(answer, "rb") as file:
             job = json.load(file)

@@ -1,4 +1,4 @@
-"""What a submit does about the Job that has its name. No I/O: facts and a request go in, an action comes out."""
+"""Decides what a submit does about an existing Job of its name: facts and a request to an action, without I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gke_jobs.rendering.last_attempt import LastAttempt
 from gke_jobs.submission.created import created_message
 
 PROFILE = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")  # rendering/profiles.py
-MOST_LOST = 999_999  # which a count stays at
+MOST_LOST = 999_999  # the maximum of a count
 DISRUPTION = "DisruptionTarget"  # condition of a Pod, and in the message of a Job that fails because of one
 FAILED = frozenset({"Failed", "FailureTarget"})
 ENDED = FAILED | {"Complete"}
@@ -20,35 +20,35 @@ SUCCEEDED = frozenset({"Complete", "SuccessCriteriaMet"})
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """The Job that is there. Its texts are whatever its creator wrote."""
+    """The existing Job. Its texts are foreign: whatever its creator wrote."""
 
     uid: str
     identity: str = ""
     hash: str = ""
-    profile: str = ""  # '' also for what is no name of a profile
+    profile: str = ""  # '' also for an invalid name
     collected: bool = False
     deleting: bool = False
-    conditions: frozenset[str] = frozenset()  # those that are True
+    conditions: frozenset[str] = frozenset()  # types of the conditions that are True
     oom_killed: bool = False  # a container of one of its Pods
     lost: bool = False  # it failed because it was preempted
     lost_attempts: int = 0  # attempts before it, with the same profile, that were lost
-    unscheduled: int = 0  # run-job has ended it because it got no nodes in so many seconds; 0: it has not
+    unscheduled: int = 0  # run-job ended it because it got no nodes within so many seconds; 0: it did not
     try_number: int = 0  # of the task when it was created; 0: not known
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be submitted.
+    """The request to submit.
 
-    profile: '' for none; cleared: not as a retry, but because somebody cleared the task; begins_anew: then a Job of an
-    earlier try that still runs is replaced; try_number: of the task, 0 for none
+    profile: '' for none; cleared: the task runs because a user cleared it, not as a retry; begins_anew: if cleared,
+    replace a running Job of an earlier try; try_number: of the task, 0 for none
     """
 
     name: str
     identity: str
     hash: str
     profile: str = ""
-    by_hand: bool = False  # for no task of Airflow: the default name has only template and user in it
+    by_hand: bool = False  # not for a task of Airflow: the default name consists of template and user
     on_change: str = "fail"  # fail, attach or replace
     escalate: bool = False
     fallback: bool = False
@@ -59,11 +59,11 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What the submit has seen so far.
+    """The state of a submit.
 
-    found: uid of the Job that was there at first, '' for none, None before the first look
+    found: uid of the Job that existed at first, '' for none, None before the first read
     last_profile: of the last Job that had one
-    rendered: (uid, profile asked for before) of the Job for which the manifest was rendered anew
+    rendered: (uid, profile asked for before) of the Job after which the manifest was rendered again
     """
 
     found: str | None = None
@@ -73,12 +73,12 @@ class Memory:
 
 @dataclass(frozen=True)
 class Create:
-    """There is none: create it."""
+    """Create the Job: none exists."""
 
 
 @dataclass(frozen=True)
 class Attach:
-    """Take this Job; `complete_owned`: create what it owns, as far as that is missing."""
+    """Attach to this Job; `complete_owned`: create missing objects that it owns."""
 
     uid: str
     complete_owned: bool
@@ -86,28 +86,28 @@ class Attach:
 
 @dataclass(frozen=True)
 class Replace:
-    """Delete this Job, then look again."""
+    """Delete this Job, then decide again."""
 
     uid: str
 
 
 @dataclass(frozen=True)
 class Wait:
-    """It is being deleted: wait until it is gone, then look again."""
+    """Wait until this Job, which is being deleted, is removed; then decide again."""
 
     uid: str
 
 
 @dataclass(frozen=True)
 class Render:
-    """Render for the profile that comes after that of the last attempt. Then look again."""
+    """Render with the profile that follows that of the last attempt; then decide again."""
 
     last: LastAttempt
 
 
 @dataclass(frozen=True)
 class Refuse:
-    """End the script."""
+    """End the script with an error."""
 
     status: int
     message: str
@@ -118,7 +118,7 @@ Action = Create | Attach | Replace | Wait | Render | Refuse
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """An action, what to log before it, and what to remember."""
+    """An action, the messages to log before it, and the new state."""
 
     action: Action
     memory: Memory
@@ -155,7 +155,7 @@ def _was_oom_killed(pod: Json) -> bool:
 
 
 def _was_lost(job: Json, pods: list[Json]) -> bool:
-    """Whether the Job failed because its Pods were preempted, evicted or drained, as far as that can still be seen."""
+    """Whether the Job failed because its Pods were preempted, evicted or drained, as far as still visible."""
     conditions = true_conditions(job)
     condition = conditions.get("Failed", conditions.get("FailureTarget"))
     reason = text_at(condition, "reason")
@@ -170,12 +170,12 @@ def _was_lost(job: Json, pods: list[Json]) -> bool:
 
 
 def needs_pods(facts: Facts, request: Request) -> bool:
-    """Whether the decision takes to know how the Pods of the Job ended."""
+    """Whether the decision depends on how the Pods of the Job ended."""
     return (request.escalate or request.fallback) and bool(facts.profile) and bool(facts.conditions & FAILED)
 
 
 def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
-    """Return what to do about the Job that is there, None for no Job."""
+    """Return what to do about the existing Job. facts: None for no Job."""
     if facts is None:
         memory = _remember(memory, found=memory.found if memory.found is not None else "")
         return Decision(action=Create(), memory=memory)
@@ -202,12 +202,12 @@ def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
     if facts.deleting:
         messages.append(f"Job {request.name} is being deleted: waiting until it is gone")
         return Decision(action=Wait(facts.uid), memory=memory, messages=messages)
-    action, said = _attach_or_replace(facts, request, was_there=facts.uid == memory.found)
-    return Decision(action=action, memory=memory, messages=messages + said)
+    action, more = _attach_or_replace(facts, request, was_there=facts.uid == memory.found)
+    return Decision(action=action, memory=memory, messages=messages + more)
 
 
 def created(uid: str, request: Request, namespace: str, memory: Memory) -> Decision:
-    """Return what follows when this submit has created the Job."""
+    """Return the decision after this submit has created the Job."""
     messages = []
     follows = (request.escalate or request.fallback) and not request.cleared and request.try_number > 1
     if follows and not memory.last_profile:
@@ -232,13 +232,13 @@ def _last_attempt(facts: Facts, request: Request) -> LastAttempt:
 
 
 def _is_over(facts: Facts) -> bool:
-    """Whether the Job is of no use to any attempt after it."""
+    """Whether the Job is of no use to a later attempt."""
     collected = "Complete" in facts.conditions and facts.collected
     return bool(facts.deleting or facts.conditions & FAILED or facts.unscheduled or collected)
 
 
 def _is_superseded(facts: Facts, request: Request) -> bool:
-    """Whether the Job of an earlier try still runs, and the task was cleared to begin anew."""
+    """Whether the Job is that of an earlier try that still runs, and the task was cleared to start anew."""
     return request.begins_anew and 0 < facts.try_number < request.try_number and not facts.conditions & SUCCEEDED
 
 
@@ -249,7 +249,7 @@ def _begins_anew(facts: Facts, request: Request) -> list[str]:
 
 
 def _what_follows(last: LastAttempt, now: str, before: str) -> list[str]:
-    """What to say of the profile that was rendered for; nothing the second time, when `before` is `now`."""
+    """Return the messages about the rendered profile; none the second time, when `before` is `now`."""
     how, stays = ", and ".join(_how_it_ended(last)), now == last.profile
     if now == before and not (how and stays):
         return []

@@ -1,10 +1,10 @@
-"""Tells whose an object is that has the name of one that the Job is to own.
+"""Finds out who owns an existing object with the name of one that the Job will own.
 
 command.py owned-object --plan DIRECTORY --object KIND/NAME --found FILE [--uid UID]
 
---found FILE: the object as `kubectl get --output json` prints it; empty where it is gone. --uid: of the Job.
-stdout: gone | ours (the Job with that uid owns it, and it is as the manifest has it) | former (a Job of this task that
-was there before). Exit code 65 for what belongs to somebody else, or has another content.
+--found FILE: the object from `kubectl get --output json`; empty if it was removed. --uid: of the Job.
+stdout: gone | ours (the Job with that uid owns it, and it is as in the manifest) | former (an earlier Job of this task
+owns it). Exit code 65 if it belongs to something else, or has other content.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gke_jobs.rendering.plan import read_plan
 
 
 def judge(found: Json, planned: Json, *, name: str, identity: str, uid: str) -> str:
-    """Return the word for an object. ScriptError for what belongs to somebody else, or has another content."""
+    """Return the word for an object. ScriptError if it belongs to something else, or has other content."""
     owners = [text_at(owner, "uid") for owner in list_at(found, "metadata", "ownerReferences")]
     if text_at(found, "metadata", "labels", labels.IDENTITY) != identity or not owners or not owners[0]:
         advice = "delete it, or give another --name"
@@ -33,8 +33,8 @@ def judge(found: Json, planned: Json, *, name: str, identity: str, uid: str) -> 
 
 
 def contains(found: Json, planned: Json) -> bool:
-    """Whether what is planned is in what was found, which has the defaults of the API server besides."""
-    if not planned and not found:  # {} and "" are left out by the API server
+    """Whether the found object contains the planned one; it also has the defaults of the API server."""
+    if not planned and not found:  # the API server leaves out {} and ""
         return True
     if isinstance(planned, dict):
         return isinstance(found, dict) and all(contains(found.get(key), value) for key, value in planned.items())
@@ -47,7 +47,7 @@ def contains(found: Json, planned: Json) -> bool:
 def _content(document: Json) -> Json:
     outside = ("apiVersion", "kind", "metadata", "status")
     content = {key: value for key, value in dict_at({"it": document}, "it").items() if key not in outside}
-    if text_at(document, "kind") == "ConfigMap":  # has no defaults: what else is in it, is not ours
+    if text_at(document, "kind") == "ConfigMap":  # has no defaults: additional content is not ours
         content["keys"] = sorted([*dict_at(document, "data"), *dict_at(document, "binaryData")])
     return content
 

@@ -1,1 +1,1 @@
-"""What happened in a run and how long each part took: the record, and what is made of it."""
+"""The record of a run: its events and times; and the outputs from it: timeline, summary, report."""

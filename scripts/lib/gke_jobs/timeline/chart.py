@@ -1,4 +1,4 @@
-"""The timeline of a report as inline SVG: a row for each Pod, one path for each phase, to stay small."""
+"""The timeline of a report as inline SVG: a row for each Pod, and only one path for each phase, for a small file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gke_jobs.timeline.words import clock, result_text, seconds_text, short_pod,
 
 LABEL, BARS, RESULT = 230, 640, 170  # columns, in units of the drawing
 ROW, HEAD = 18, 26
-LEAST_WIDTH = 2.0  # whatever is short is seen, too
+LEAST_WIDTH = 2.0  # keeps short phases visible
 MOST_STEPS = 6  # of the time axis
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)  # s
 MARKED = {Outcome.FAILED, Outcome.OUT_OF_MEMORY, Outcome.PREEMPTED, Outcome.EVICTED, Outcome.REMOVED}
@@ -20,12 +20,12 @@ MOST_CHARACTERS = 63  # of a name
 
 
 def cut(words: str, most: int = MOST_CHARACTERS) -> str:
-    """Return words for HTML, as many as there is room for."""
+    """Return text for HTML, cut to a maximum length."""
     return escape(words if len(words) <= most else f"{words[: most - 3]}...", quote=True)
 
 
 def chart(record: Record, pods: Sequence[PodRun]) -> str:
-    """Return the drawing of these Pods."""
+    """Return the SVG of these Pods."""
     tries = attempts(record.pods)
     width, height = LABEL + BARS + RESULT, HEAD + ROW * len(pods) + 4
     paths: dict[Phase, list[str]] = {}
@@ -52,7 +52,7 @@ def chart(record: Record, pods: Sequence[PodRun]) -> str:
 
 
 def pod_title(pod: PodRun) -> str:
-    """Return the name of a Pod, its index behind it."""
+    """Return the name of a Pod, followed by its index."""
     return f"{pod.name} ({pod.index})" if pod.index else pod.name
 
 
@@ -70,21 +70,21 @@ def _row(pod: PodRun, number: int, spans: Sequence[Span], record: Record, top: i
     place = f"{pod.node}{', spot' if pod.spot else ''}" if pod.node else "no node"
     times = ", ".join(f"{WORDS[span.phase]} {took_text(span.seconds)}" for span in spans)
     name, result = cut(pod_title(pod), MOST_CHARACTERS + 16), cut(result_text(pod, record))
-    said = f"{name}, try {number}, {cut(place)}: {result}; {times}"
+    tooltip = f"{name}, try {number}, {cut(place)}: {result}; {times}"
     label = short_pod(pod.name) + (f" ({pod.index[:12]})" if pod.index else "")
     label += f" try {number}" if number > 1 else ""
     return (
-        f'<g><title>{said}</title><rect class="row" y="{top}" width="{LABEL + BARS + RESULT}" height="{ROW}"/>'
+        f'<g><title>{tooltip}</title><rect class="row" y="{top}" width="{LABEL + BARS + RESULT}" height="{ROW}"/>'
         f'<text x="4" y="{top + 13}">{cut(label, 28)}</text>'
         f'<text x="{LABEL + BARS + 8}" y="{top + 13}">{cut(result_text(pod, record), 24)}</text></g>'
     )
 
 
 def ticks(seconds: float) -> list[float]:
-    """Return the times of the axis: round ones, and the end."""
+    """Return the times of the axis: round values, and the end."""
     step = next((step for step in STEPS if seconds <= step * MOST_STEPS), None)
     step = step or math.ceil(seconds / MOST_STEPS / STEPS[-1]) * STEPS[-1]
-    # One whose text would be over that of the end is left out.
+    # A time whose text would overlap that of the end is left out.
     round_ones = [step * number for number in range(MOST_STEPS) if step * number < seconds * 0.9]
     return [*round_ones, seconds] if seconds else [0.0]
 

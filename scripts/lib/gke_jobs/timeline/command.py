@@ -1,8 +1,8 @@
-"""Prints the timeline and the summary of a run that was ended by a signal, or writes its report. Asks no cluster.
+"""Prints the timeline and the summary of a run that a signal ended, or writes its report. It needs no cluster.
 
 command.py timeline --record FILE --status EXIT-CODE --reason TEXT [--deleted] [--report FILE]
---record: what the follower has left (leaving.py); --deleted: its Job is deleted; --report: write the report instead.
-stderr: timeline, summary and verdict. Exit codes: 0, 78 when there is no record, or no room for the report.
+--record: the file of the follower (leaving.py); --deleted: its Job is deleted; --report: write the report instead.
+stderr: timeline, summary and verdict. Exit codes: 0; 78 if there is no record, or the report cannot be written.
 """
 
 from __future__ import annotations

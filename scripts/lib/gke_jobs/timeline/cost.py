@@ -1,4 +1,4 @@
-"""What a run cost: the running time of its Pods, by the price that its Job carries. What is not known is counted."""
+"""The cost of a run: the running time of its Pods, times the price in its Job. Pods without known cost are counted."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from gke_jobs.timeline.phases import Phase, pod_spans
 from gke_jobs.timeline.record import Outcome, PodRun, Record
 
 SPOT, ON_DEMAND = "spot", "on_demand"
-UNIT = Decimal("0.0001")  # to which each part is rounded, so that parts add up; JSON has it without an exponent
+UNIT = Decimal("0.0001")  # each part is rounded to it, so that parts add up; JSON has no exponent then
 MILLISECONDS_OF_HOUR = 3_600_000
-KEPT = ""  # of what was not wasted
+KEPT = ""  # marks cost that was not wasted
 NOT_STARTED = frozenset((Outcome.WAITING, Outcome.STARTING, Outcome.STUCK))
 
 
@@ -23,8 +23,8 @@ NOT_STARTED = frozenset((Outcome.WAITING, Outcome.STARTING, Outcome.STUCK))
 class Cost:
     """Amounts of money.
 
-    parts: by kind of node and as what it was wasted, KEPT where it was not
-    without_price: Pods that ran, by kind of node; without_times: Pods of which it is not known for how long they ran
+    parts: by kind of node and reason of the waste, KEPT for none
+    without_price: Pods that ran, by kind of node; without_times: Pods whose running time is not known
     """
 
     currency: str
@@ -34,35 +34,35 @@ class Cost:
 
     @property
     def total(self) -> Decimal:
-        """What all Pods cost whose cost is known."""
+        """The cost of all Pods whose cost is known."""
         return sum(self.parts.values(), 0 * UNIT)
 
     @property
     def wasted(self) -> Decimal:
-        """What those of them cost that ended otherwise than by success, or still ran when the Job was ended."""
+        """The cost of the Pods that did not succeed, or still ran when the Job was ended."""
         return sum(self.wasted_by_reason().values(), 0 * UNIT)
 
     def of(self, kind: str) -> Decimal:
-        """Return what Pods on these nodes cost."""
+        """Return the cost of Pods on these nodes."""
         return sum((amount for (one, _), amount in self.parts.items() if one == kind), 0 * UNIT)
 
     def kinds(self) -> list[str]:
-        """Return on which kinds of nodes Pods ran."""
+        """Return the kinds of nodes on which Pods ran."""
         return [kind for kind in (SPOT, ON_DEMAND) if any(one == kind for one, _ in self.parts)]
 
     def wasted_by_reason(self) -> dict[str, Decimal]:
-        """Return what they cost by how they ended, in the order of Outcome; of those that ran by how the run ended."""
+        """Return the wasted cost by outcome of the Pods, in the order of Outcome; of running Pods by end of the run."""
         reasons = dict.fromkeys([*(one.name.lower() for one in Outcome), *(reason for _, reason in self.parts)])
         amounts = {one: sum(self.parts.get((kind, one), 0 * UNIT) for kind in (SPOT, ON_DEMAND)) for one in reasons}
         return {reason: Decimal(amount) for reason, amount in amounts.items() if amount and reason != KEPT}
 
     @property
     def is_known(self) -> bool:
-        """Whether all of it is known."""
+        """Whether the complete cost is known."""
         return not self.without_times and not any(self.without_price.values())
 
     def to_json(self) -> Json:
-        """Return it as summary.schema.json describes it."""
+        """Return the cost in the form of summary.schema.json."""
         return {
             "currency": self.currency,
             "total": float(self.total),
@@ -76,7 +76,7 @@ class Cost:
 
 
 def cost_of(record: Record) -> Cost | None:
-    """Return what the run cost; None where its Job carries no price."""
+    """Return the cost of the run; None if its Job has no price."""
     price = price_from_text(record.price)
     if price is None:
         return None
@@ -104,7 +104,7 @@ def _waste(pod: PodRun, record: Record) -> str:
 
 
 def _running(pod: PodRun, record: Record) -> int | None:
-    """Return for how many milliseconds a Pod ran; None where that is not known."""
+    """Return the running time of a Pod in milliseconds; None if not known."""
     if pod.started is None:
         has_node = pod.node or pod.scheduled is not None
         return 0 if pod.outcome in NOT_STARTED or not has_node else None

@@ -1,4 +1,4 @@
-"""The cost of a run in words, for the timeline and the report."""
+"""The cost of a run as text, for the timeline and the report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PRICES = {SPOT: "spot price", ON_DEMAND: "on-demand price"}
 
 
 def cost_rows(record: Record) -> list[tuple[str, str]]:
-    """Return names and texts: what the run cost, what of it was wasted, what is not known; [] without prices."""
+    """Return names and texts: the cost of the run, the wasted part, the unknown part; [] without prices."""
     cost = cost_of(record)
     if cost is None:
         return []

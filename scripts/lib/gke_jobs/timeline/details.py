@@ -1,4 +1,4 @@
-"""What a report shows beside the record, read from the cluster: sanitized: diagnosis, events, ends of logs."""
+"""The parts of a report that are read from the cluster: diagnosis, events, ends of logs, all sanitized."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from gke_jobs.timeline.phases import slowest
 from gke_jobs.timeline.record import Outcome, Record
 
 MOST_EVENTS = 100
-MOST_LOGS = 3  # of Pods that succeeded; those of others are in the diagnosis
+MOST_LOGS = 3  # logs of Pods that succeeded; those of others are in the diagnosis
 CONSOLE = "https://console.cloud.google.com"
 
 
 @dataclass(frozen=True, kw_only=True)
 class EventRow:
-    """Events with one message about one object. time: RFC 3339, '' where it is unknown."""
+    """Events with the same message about one object. time: RFC 3339, '' if not known."""
 
     time: str
     about: str
@@ -43,7 +43,7 @@ class Details:
 
 
 def details_of(connection: Connection, namespace: str, seen: Seen, record: Record) -> Details:
-    """Return what was seen, and ends of logs that are read now. Takes at most 10 s."""
+    """Return the details from the diagnosis, and ends of logs that are read now. It takes at most 10 s."""
     wanted = _logs_of_success(record, seen)
     logs = read_logs(connection, namespace, wanted)
     return Details(
@@ -58,7 +58,7 @@ def details_of(connection: Connection, namespace: str, seen: Seen, record: Recor
 
 
 def event_rows(events: Iterable[Json]) -> list[EventRow]:
-    """Return the last events, the newest last."""
+    """Return the last events, newest last."""
     newest = sorted(events, key=last_seen)[-MOST_EVENTS:]
     return [
         EventRow(
@@ -75,7 +75,7 @@ def event_rows(events: Iterable[Json]) -> list[EventRow]:
 
 
 def links(record: Record) -> list[tuple[str, str]]:
-    """Return where the console shows the Job and its logs, as text and address; none without a named cluster."""
+    """Return links to the Job and its logs in the console, as text and address; none without a named cluster."""
     place = record.cluster.split("/")
     if len(place) != 3 or not all((*place, record.namespace, record.job)):
         return []

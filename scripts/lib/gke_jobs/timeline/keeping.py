@@ -1,4 +1,4 @@
-"""Keeps what the record has of each Pod while a Job runs, with bounded memory."""
+"""Keeps the data of each Pod for the record while a Job runs, with bounded memory."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from gke_jobs.json_access import Json, text_at
 from gke_jobs.timeline.pod_runs import pod_run
 from gke_jobs.timeline.record import Outcome, PodRun
 
-MOST_PODS = 4000  # 1,000 Pods with 3 retries each, about 3 MiB; of more, those that succeeded first are only counted
+MOST_PODS = 4000  # 1,000 Pods with 3 retries each, about 3 MiB; of more, the first to succeed are only counted
 
 
 class PodRuns:
-    """The Pods of one Job by uid. before: what others have seen; left_out: how many they have only counted."""
+    """The Pods of one Job by uid. before: from earlier checks; left_out: how many these have only counted."""
 
     def __init__(self, before: Iterable[PodRun] = (), left_out: Mapping[Outcome, int] | None = None) -> None:
         self._runs = {run.uid: run for run in before}
-        self._removed: set[str] = set()  # and those that are only counted
+        self._removed: set[str] = set()  # including those that are only counted
         self.left_out_before = dict(left_out or {})
         self.left_out = Counter(self.left_out_before)
 
@@ -27,12 +27,12 @@ class PodRuns:
         return tuple(self._runs.values())
 
     def removed_first(self) -> tuple[list[PodRun], int]:
-        """Return the Pods, first those that nobody can read again, and the number of these."""
+        """Return the Pods, removed ones first because they cannot be read again, and the number of these."""
         removed = [run for uid, run in self._runs.items() if uid in self._removed]
         return [*removed, *(run for uid, run in self._runs.items() if uid not in self._removed)], len(removed)
 
     def only(self, there: Set[str], now: float) -> None:
-        """Take the uids of a whole list: what is not in it is removed. now: seconds since the epoch."""
+        """Process the uids of a complete list: other Pods have been removed. now: seconds since the epoch."""
         for uid, run in self._runs.items():
             if uid not in there and uid not in self._removed:
                 self._removed.add(uid)
@@ -40,13 +40,13 @@ class PodRuns:
                     self._runs[uid] = replace(run, outcome=Outcome.REMOVED, reason="", ended=now)
 
     def change(self, item: Json, *, is_deleted: bool, now: float) -> None:
-        """Take the present state of a Pod, or its last one."""
+        """Process the present state of a Pod, or its last one."""
         uid = text_at(item, "metadata", "uid")
         if not uid or uid in self._removed:
             return
         before = self._runs.get(uid)
         run = pod_run(item, before, is_removed=is_deleted)
-        if run.outcome.is_over and run.ended is None:  # Kubernetes does not report when
+        if run.outcome.is_over and run.ended is None:  # Kubernetes does not report the time
             run = replace(run, ended=(before.ended if before else None) or now)
         self._runs[uid] = run
         if is_deleted:

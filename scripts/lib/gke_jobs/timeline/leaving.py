@@ -1,4 +1,4 @@
-"""What a run leaves at its end: the timeline and the summary in the log, the summary for the operator, a report."""
+"""The outputs at the end of a run: timeline and summary in the log, the summary for the operator, a report."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ def record_now(job: Json, pods: PodRuns, end: End, log_bytes: int) -> Record:
 
 
 def print_end(record: Record) -> None:
-    """Write the summary and the timeline to stderr, and leave the summary for the operator.
+    """Write the summary and the timeline to stderr, and leave the summary in a file for the operator.
 
-    Raises OSError where nobody reads; a mistake of ours is only logged: the verdict follows.
+    Raises OSError if the reader has gone. A defect is only logged, because the verdict must follow.
     """
-    from gke_jobs.timeline.summary import summary, summary_line  # which the many checks of a deferred task do not need
+    from gke_jobs.timeline.summary import summary, summary_line  # the many checks of a deferred task do not need it
     from gke_jobs.timeline.text import text
 
     try:
-        said = f"{summary_line(record)}\n{text(record)}"
+        output = f"{summary_line(record)}\n{text(record)}"
         report("summary.json", json.dumps(summary(record)))
     except Exception as error:
         log(f"cannot make the timeline: {one_line(f'{type(error).__name__}: {error}')}", WARNING)
         return
-    sys.stderr.write(said)
+    sys.stderr.write(output)
     sys.stderr.flush()
 
 
 def write_at_signal(file: Path, record: Callable[[], Record | None]) -> None:
-    """Have a signal that ends this process leave the record in a file: run-job prints it when the Job is deleted.
+    """Write the record to a file when a signal ends this process: run-job prints it after it has deleted the Job.
 
-    record: None where the Job was not seen yet
+    record: returns None if the Job was not seen yet
     """
 
     def leave(number: int, _: object) -> None:

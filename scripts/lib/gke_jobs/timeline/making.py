@@ -1,4 +1,4 @@
-"""Makes the record of a run from the Job, its Pods and the verdict."""
+"""Creates the record of a run from the Job, its Pods and the verdict."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ OUTCOMES = {
 }
 INTERRUPTED = "interrupted"
 MOST_RESOURCES = 10  # containers
-RELEASE = Path(__file__).resolve().parents[4]  # the directory that has `scripts`
+RELEASE = Path(__file__).resolve().parents[4]  # the parent directory of `scripts`
 
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """How a run ended. status: its exit code, None where it goes on; reason: the verdict; others: see Record."""
+    """The end of a run. status: its exit code, None if it continues; reason: the verdict; others: see Record."""
 
     status: int | None = None
     reason: str = ""
@@ -40,7 +40,7 @@ class End:
 
 
 def make_record(job: Json, pods: PodRuns, end: End, now: float, *, cluster: str = "", log_bytes: int = 0) -> Record:
-    """Return the record. job: as it was seen last; now: seconds since the epoch."""
+    """Return the record. job: its last state that was seen; now: seconds since the epoch."""
     conditions = true_conditions(job)
     finished = conditions.get("Complete") or conditions.get("Failed")
     created = seconds_of(text_at(job, "metadata", "creationTimestamp"))
@@ -63,7 +63,7 @@ def make_record(job: Json, pods: PodRuns, end: End, now: float, *, cluster: str 
         advice=end.advice,
         price=one_line(text_at(job, "metadata", "annotations", labels.PRICE)),
         created=first,
-        # The clock of this machine may be behind that of the cluster. That of a node may be anything.
+        # The clock of this machine may be behind that of the cluster, and the clock of a node may be arbitrary.
         ended=max([first, *known, now]) if ended is None else max(first, ended),
         pods=runs,
         left_out=dict(pods.left_out),
@@ -75,7 +75,7 @@ def make_record(job: Json, pods: PodRuns, end: End, now: float, *, cluster: str 
 
 
 def version(release: Path) -> str:
-    """Return the name of the release; in a checkout, or a copy of one, its version."""
+    """Return the name of the release; in a checkout, or a copy of one, only its version."""
     if (release / "MANIFEST").is_file():
         return one_line(release.name)
     try:

@@ -1,6 +1,6 @@
 """The report of a run: one HTML file that needs no script and no network.
 
-Whatever comes from the cluster is escaped.
+All text from the cluster is escaped.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from gke_jobs.timeline.words import clock, counts_text, outcomes, result_text, s
 
 MOST_BYTES = 1 << 20
 MOST_PODS = 1000
-MOST_TEXT = 100_000  # bytes of the diagnosis, of all logs, of all events: with 1,000 Pods less than MOST_BYTES
+MOST_TEXT = 100_000  # bytes each of the diagnosis, all logs, all events: with 1,000 Pods less than MOST_BYTES
 CSS = Path(__file__).with_name("page.css")
-# No script runs, and nothing is loaded, whatever a text turns out to be.
+# The policy blocks scripts and requests, whatever a text contains.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 LEGEND = (Phase.QUEUED, Phase.WAITING, Phase.PREPARING, Phase.PULLING, Phase.RUNNING)
 
 
 def html(record: Record, details: Details | None = None) -> str:
-    """Return the report, of less than MOST_BYTES: where there are too many Pods, the slowest and those that failed."""
+    """Return the report, of less than MOST_BYTES: of too many Pods, it has the slowest and those that failed."""
     shown = MOST_PODS
     while len((page := _page(record, details or Details(), shown)).encode()) >= MOST_BYTES and shown > 1:
         shown //= 2
@@ -37,7 +37,7 @@ def html(record: Record, details: Details | None = None) -> str:
 
 
 def write_page(file: Path, page: str) -> None:
-    """Write a report. OSError when it cannot be written: the file is empty then, no part of a report."""
+    """Write a report. OSError if it cannot be written: the file is then empty, never a partial report."""
     try:
         file.write_text(page, encoding="utf-8")
     except OSError:
@@ -198,7 +198,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], most: int = 1024
 
 
 def fitted(words: str, most: int) -> str:
-    """Return words for HTML, as many as have at most so many bytes there: a letter has up to six."""
+    """Return text for HTML, cut to so many bytes there: a letter may take up to six."""
     while (size := len((shown := escape(words, quote=True)).encode())) > most:
         words = words[: len(words) * most // size]
     return shown

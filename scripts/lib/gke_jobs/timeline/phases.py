@@ -1,4 +1,4 @@
-"""How long each part of a run took: the phases of each Pod, and those of the whole Job."""
+"""The durations of the parts of a run: the phases of each Pod, and of the whole Job."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from gke_jobs.timeline.record import FAILED, SUCCEEDED, Outcome, PodRun, Record
 
 
 class Phase(Enum):
-    """A part of a run: its name in the summary. WORDS are for people, MARKS the characters of the timeline."""
+    """A phase of a run; the value is its name in the summary. WORDS has texts for users, MARKS for the timeline."""
 
-    QUEUED = "queued"  # there is no Pod yet: a queue, a quota, indexes that come before
+    QUEUED = "queued"  # no Pod exists yet: a queue, a quota, earlier indexes
     WAITING = "waiting"
     PREPARING = "preparing"
-    PULLING = "pulling"  # images and init containers; volumes and network too where Kubernetes does not report them
+    PULLING = "pulling"  # images and init containers; also volumes and network if Kubernetes does not report them
     RUNNING = "running"
     BACKOFF = "backoff"  # between two tries
-    FINISHING = "finishing"  # after the last Pod, until Kubernetes has noticed its end
+    FINISHING = "finishing"  # after the last Pod, until Kubernetes has registered its end
 
 
 WORDS = {
@@ -41,8 +41,8 @@ MARKS = {
     Phase.BACKOFF: " ",
     Phase.FINISHING: " ",
 }
-CLOCKS_DIFFER = 1.0  # seconds, by which the times of a node and of the control plane are rounded
-OF_PODS = (Phase.RUNNING, Phase.PULLING, Phase.PREPARING, Phase.WAITING)  # that of most progress first
+CLOCKS_DIFFER = 1.0  # seconds; rounding of the times of a node and of the control plane
+OF_PODS = (Phase.RUNNING, Phase.PULLING, Phase.PREPARING, Phase.WAITING)  # most progress first
 OF_GANGS = (Phase.QUEUED, *reversed(OF_PODS))
 
 
@@ -56,22 +56,22 @@ class Span:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """The duration."""
         return self.end - self.start
 
 
 def pod_spans(pod: PodRun, record: Record, *, attempt: int = 1) -> list[Span]:
-    """Return the phases of a Pod that took time, in order; that of its queueing only where no try came before it."""
+    """Return the phases of a Pod that took time, in order; the queue phase only for a first try."""
     return [span for span in _all_spans(pod, record, attempt) if span.end > span.start]
 
 
 def shown_spans(pod: PodRun, record: Record, *, attempt: int = 1) -> list[Span]:
-    """Return them with the running of a Pod that has run, even if it took no time that Kubernetes reports."""
+    """Return these phases, and the running phase of a Pod that ran even if Kubernetes reports no time for it."""
     return [span for span in _all_spans(pod, record, attempt) if span.end > span.start or span.phase is Phase.RUNNING]
 
 
 def _all_spans(pod: PodRun, record: Record, attempt: int) -> list[Span]:
-    """Return each phase that was seen to begin, without gaps between them."""
+    """Return each phase whose begin was seen, without gaps."""
     if pod.created is None:
         return []
     marks = [(Phase.WAITING, pod.created)]
@@ -82,17 +82,17 @@ def _all_spans(pod: PodRun, record: Record, attempt: int) -> list[Span]:
     marks += [(phase, time) for phase, time in later if time is not None]
     end = max(pod.created, record.ended if pod.ended is None else pod.ended)
     starts: list[float] = []
-    for _, time in marks:  # clocks of two machines may disagree
+    for _, time in marks:  # clocks of two machines may differ
         starts.append(min(end, max(time, starts[-1] if starts else time)))
     ends = [*starts[1:], end]
     return [Span(phase, start, stop) for (phase, _), start, stop in zip(marks, starts, ends, strict=True)]
 
 
 def attempts(pods: Sequence[PodRun]) -> dict[str, int]:
-    """Return by uid which try each Pod is: of its index; else after a Pod that failed, each counted once."""
+    """Return the number of the try by uid of the Pod: in its index; else each failed Pod has one successor."""
     numbers: dict[str, int] = {}
     by_index: Counter[str] = Counter()
-    failed: list[tuple[float, int]] = []  # when, and which try that was; of Pods that no later one stands for yet
+    failed: list[tuple[float, int]] = []  # time and try of failed Pods that have no later Pod yet
     for pod in sorted(pods, key=lambda pod: (pod.created or 0.0, pod.name)):
         number = 1
         if pod.index:
@@ -107,13 +107,13 @@ def attempts(pods: Sequence[PodRun]) -> dict[str, int]:
 
 
 def job_seconds(record: Record) -> dict[Phase, float]:
-    """Return how long the Job was in each phase; together they are the whole time."""
+    """Return the time of the Job in each phase; the sum is the total time."""
     spans = list(job_spans(record))
     return {phase: sum((span.seconds for span in spans if span.phase is phase), 0.0) for phase in Phase}
 
 
 def pod_seconds(record: Record) -> dict[Phase, float]:
-    """Return how long all Pods together were in each phase from their creation on."""
+    """Return the total time of all Pods in each phase, from their creation on."""
     totals = dict.fromkeys(reversed(OF_PODS), 0.0)
     for pod in record.pods:
         for span in pod_spans(pod, record, attempt=2):
@@ -124,10 +124,10 @@ def pod_seconds(record: Record) -> dict[Phase, float]:
 def job_spans(record: Record) -> Iterator[Span]:
     """Yield the phases of the Job in order, without gaps, from its creation to its end.
 
-    At each moment it is in that of its Pod of most progress, as a gang in that of its Pod of least progress. After a
-    Pod that was removed the Job is queued: nothing has failed, so it is suspended, or gets no other Pod.
+    At each moment the Job is in the phase of its Pod with the most progress, a gang in that with the least progress.
+    After a Pod that was removed the Job is queued: nothing has failed, so it is suspended, or gets no other Pod.
     """
-    changes: list[tuple[float, Phase, int, Phase]] = []  # when, which phase, how many Pods more, and what without any
+    changes: list[tuple[float, Phase, int, Phase]] = []  # time, phase, change of its Pods, phase without Pods
     for pod in record.pods:
         pause = Phase.QUEUED if pod.outcome is Outcome.REMOVED else Phase.BACKOFF
         for span in _all_spans(pod, record, attempt=2):
@@ -149,7 +149,7 @@ def job_spans(record: Record) -> Iterator[Span]:
 
 
 def _places(record: Record) -> Iterator[float]:
-    """Yield when the first Pod of each place of a gang was created: of each index, or each Pod that has none."""
+    """Yield when the first Pod of each place of a gang was created: of each index, or each Pod without index."""
     seen: set[str] = set()
     for pod in sorted(record.pods, key=lambda pod: pod.created or record.created):
         place = pod.index or pod.uid
@@ -159,14 +159,14 @@ def _places(record: Record) -> Iterator[float]:
 
 
 def _missing(record: Record, places: int) -> int:
-    """Return how many Pods of a gang were never created. Of a Job that has ended all were, if not all were seen."""
+    """Return how many Pods of a gang were never created. A Job that has ended had all, even if not all were seen."""
     if record.outcome in (SUCCEEDED, FAILED):
         return 0
     return max(0, record.gang - places - sum(record.left_out.values()))
 
 
 def slowest(record: Record) -> list[PodRun]:
-    """Return the Pods, those first that ran or waited for longest."""
+    """Return the Pods, those with the longest life first."""
     return sorted(record.pods, key=lambda pod: -_age(pod, record))
 
 

@@ -1,4 +1,4 @@
-"""What the record keeps of a Pod, from its JSON: its times are those of conditions and containers."""
+"""The data of a Pod for the record, from its JSON: the times are those of conditions and containers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from gke_jobs.plain_text import one_line, parse_time
 from gke_jobs.timeline.record import Outcome, PodRun
 
 OOM = "OOMKilled"
-# The reasons of a condition DisruptionTarget with which a spot node goes.
+# The reasons of a condition DisruptionTarget if a spot node is reclaimed.
 NODE_GONE = {"DeletionByTaintManager", "DeletionByPodGC", "TerminationByKubelet"}
 PREEMPTED = "PreemptionByScheduler"
-NEVER = 0.0  # 1970, when Kubernetes says that a container started that could not be started
+NEVER = 0.0  # 1970, the start time that Kubernetes reports for a container that could not be started
 DOING = {
     Phase.WAITING: Outcome.WAITING,
     Phase.STARTING: Outcome.STARTING,
@@ -30,13 +30,13 @@ DOING = {
 
 
 def seconds_of(stamp: Json) -> float | None:
-    """Return a time of the API in seconds since the epoch, None for none."""
+    """Return a time of the API in seconds since the epoch, None if invalid."""
     time = parse_time(stamp)
     return time.timestamp() if time else None
 
 
 def pod_run(pod: Json, before: PodRun | None = None, *, is_removed: bool = False) -> PodRun:
-    """Return what is known of a Pod. before: what was known: a time that was seen once stays."""
+    """Return the data of a Pod. before: the former data: a time that was seen once stays."""
     found = containers(pod)
     conditions = true_conditions(pod)
     outcome, reason = _outcome(pod, found)
@@ -71,7 +71,7 @@ def pod_run(pod: Json, before: PodRun | None = None, *, is_removed: bool = False
 def _merged(run: PodRun, before: PodRun | None) -> PodRun:
     if before is None:
         return run
-    # A restart sets the start of the container anew, and a condition that was true may be false at the end.
+    # A restart changes the start time of the container, and a condition that was true may be false at the end.
     kept = {name: getattr(before, name) for name in ("created", "scheduled", "prepared", "started")}
     return replace(run, **{name: time for name, time in kept.items() if time is not None}, node=run.node or before.node)
 
@@ -127,7 +127,7 @@ def _started(container: Container) -> float | None:
 
 
 def _start_of(state: Json) -> float | None:
-    """Return when a container started; of one that could not be started, when that was tried."""
+    """Return when a container started, or when the start was tried if it failed."""
     start = seconds_of(text_at(state, "startedAt"))
     return seconds_of(text_at(state, "finishedAt")) if start == NEVER else start
 

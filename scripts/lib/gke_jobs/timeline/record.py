@@ -1,7 +1,7 @@
 """The record of a run: one Job, each of its Pods, how it ended.
 
-All texts are sanitized, all times are seconds since the epoch. A record is JSON as well, for the check state and
-for the command that prints it later (command.py).
+All texts are sanitized, all times are seconds since the epoch. A record can be converted to JSON, for the check state
+and for the command that prints it later (command.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gke_jobs.plain_text import one_line
 
 
 class Outcome(Enum):
-    """What became of a Pod, or what it does now; the value is for people."""
+    """The outcome or present state of a Pod; the value is for users."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -32,7 +32,7 @@ class Outcome(Enum):
 
     @property
     def is_over(self) -> bool:
-        """Whether the Pod does nothing any more."""
+        """Whether the Pod has ended."""
         return self in OVER
 
 
@@ -49,10 +49,10 @@ NOT_FINISHED = "not finished"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PodRun:
-    """One Pod. A time is None until it has come, or where Kubernetes does not report it.
+    """One Pod. A time is None if it has not come yet, or Kubernetes does not report it.
 
-    index: of an Indexed Job, else ''; spot: whether the Pod asks for a spot node, the only way to know without the
-    right to read nodes; prepared: volumes and network are ready; started: its first container
+    index: of an Indexed Job, else ''; spot: whether the Pod asks for a spot node, as the right to read nodes is
+    missing; prepared: volumes and network are ready; started: its first container
     exit_code: of the program; reason: why it ended or does not start, one word of Kubernetes
     last_oom: when it was last OOMKilled, RFC 3339
     """
@@ -75,7 +75,7 @@ class PodRun:
     last_oom: str = ""
 
     def to_json(self) -> Json:
-        """Return it as a list: a Job may have thousands."""
+        """Return the Pod as a list, which is short: a Job may have thousands."""
         return [value.name if isinstance(value := getattr(self, name), Enum) else value for name in POD_FIELDS]
 
 
@@ -86,7 +86,7 @@ COUNTS = ("restarts", "oom_kills")
 
 
 def pod_from_json(item: Json) -> PodRun | None:
-    """Return what `to_json` was made from; None for what it never returns."""
+    """Return the Pod from the output of `to_json`; None for any other value."""
     if not isinstance(item, list) or len(item) != len(POD_FIELDS):
         return None
     given: dict[str, Any] = dict(zip(POD_FIELDS, item, strict=True))
@@ -102,7 +102,7 @@ def pod_from_json(item: Json) -> PodRun | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """The task instance for which a Job runs, '' where it has none; and the profile of its nodes."""
+    """The task instance of a Job, '' if it has none, and the profile of its nodes."""
 
     environment: str = ""
     dag_id: str = ""
@@ -115,7 +115,7 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What one container asks for, as `cpu 2, memory 4Gi`."""
+    """The resources of one container, as `cpu 2, memory 4Gi`."""
 
     container: str
     image: str
@@ -127,15 +127,15 @@ class Resources:
 class Record:
     """One run.
 
-    cluster: PROJECT/LOCATION/NAME, '' where it was not named; version: of the toolkit
-    status: the exit code of the run, None where it goes on; outcome: in words; reason: the verdict
-    cause, advice: of the diagnosis, '' where it has none
-    price: what a Pod costs an hour, the text of price.py; '' where the team has no prices
-    created, ended: of the Job; where it is not finished, the end of the run
+    cluster: PROJECT/LOCATION/NAME, '' if it was not named; version: of the toolkit
+    status: the exit code of the run, None if it continues; outcome: as text; reason: the verdict
+    cause, advice: of the diagnosis, '' for none
+    price: of a Pod and hour, the text of price.py; '' if the team has no prices
+    created, ended: of the Job; if it is not finished, `ended` is the end of the run
     left_out: how many Pods are not in `pods`, by outcome, because there were more than keeping.MOST_PODS
     log_bytes: of the container logs that were printed
-    gang: how many Pods the Job is to have at once, if they are of use only all together, else 0
-    deleted: the Job is deleted before it is finished: by others, or by run-job in the end
+    gang: how many Pods the Job must have at once, if they are useful only all together, else 0
+    deleted: the Job is deleted before it is finished, by others or by run-job
     """
 
     job: str
@@ -161,16 +161,16 @@ class Record:
 
     @property
     def waste(self) -> str:
-        """As what those Pods are wasted that still run at the end, `timed_out`; '' where they go on."""
+        """The reason of the waste for Pods that still run at the end, such as `timed_out`; '' if they continue."""
         return self.outcome.replace(" ", "_") if self.deleted or self.outcome == FAILED else ""
 
     @property
     def seconds(self) -> float:
-        """How long it took, in the microseconds of Kubernetes' times."""
+        """The duration, with the microseconds of Kubernetes' times."""
         return max(0.0, round(self.ended - self.created, 6))
 
     def to_json(self) -> Json:
-        """Return it as an object."""
+        """Return the record as a JSON object."""
         return {
             **{name: getattr(self, name) for name in (*RECORD_TEXTS, *RECORD_OTHERS)},
             "identity": asdict(self.identity),
@@ -185,7 +185,7 @@ RECORD_TEXTS = ("job", "namespace", "uid", "cluster", "version", "outcome", "rea
 
 
 def record_from_json(found: Json) -> Record:
-    """Return what `Record.to_json` was made from; what is missing is empty."""
+    """Return the record from the output of `Record.to_json`; missing fields are empty."""
     counts = dict_at(found, "left_out")
     return Record(
         **{name: text_at(found, name) for name in RECORD_TEXTS},

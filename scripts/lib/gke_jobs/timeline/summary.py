@@ -1,4 +1,4 @@
-"""The summary of a run: one JSON object in a line of stderr, behind MARK. summary.schema.json describes it."""
+"""The summary of a run: one JSON object in a line of stderr, after MARK. summary.schema.json describes it."""
 
 from __future__ import annotations
 

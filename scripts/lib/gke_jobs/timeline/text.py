@@ -1,6 +1,6 @@
 """The timeline of a run as text for a task log: at most MOST_LINES lines, whatever the number of Pods.
 
-The table of Pods is ASCII, so that it is one in every log; what is said in words has letters of any language.
+The table of Pods is ASCII, so that its columns align in every log; other texts have letters of any language.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from gke_jobs.timeline.words import (
 )
 
 MOST_LINES = 36
-MOST_ROWS = 12  # of Pods, each in a row of its own
-MOST_SINGLE = 5  # Pods that are shown beside the groups
-MOST_FAILED = 3  # of them
+MOST_ROWS = 12  # Pods with a row each
+MOST_SINGLE = 5  # single Pods beside the groups
+MOST_FAILED = 3  # failed Pods among them
 MOST_GROUPS = 6
 LINES_OF_WORDS = 4  # for cause and advice
 SHORTENED_BY = 4  # characters at a time, until there is room
-LINES_OF_NUMBERS = 2  # for each of times, numbers and what it cost
-KEPT_SPACE = "\xa0"  # between two words that stay in one line
+LINES_OF_NUMBERS = 2  # for each of times, numbers and cost
+KEPT_SPACE = "\xa0"  # between two words that stay on one line
 RESULT_CHARACTERS = 20
 RESOLUTION = 1e-6  # seconds, of the times of Kubernetes
 LEAST_BAR = 12
@@ -53,7 +53,7 @@ ORDER = "x! "  # of groups
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the timeline: columns of text, the bar, and how it ended."""
+    """A line of the timeline: columns of text, the bar, and the outcome."""
 
     columns: tuple[str, ...]
     bar: str
@@ -78,7 +78,7 @@ def text(record: Record, width: int = 80) -> str:
 
 
 def _together(words: str) -> str:
-    """Return words that are only broken after a comma or a colon."""
+    """Return text that breaks only after a comma or a colon."""
     return re.sub(r"(?<![,:]) ", KEPT_SPACE, words)
 
 
@@ -96,7 +96,7 @@ def _wrapped(words: str, width: int, indent: str = "    ", lines: int | None = L
 
 
 def _words(words: str, width: int) -> list[str]:
-    """Return words in lines; of more than there is room for the middle is left out."""
+    """Return text in lines; a longer text loses its middle."""
     most = min(len(words), LINES_OF_WORDS * width)
     while len(lines := _wrapped(shortened(words, most), width, lines=None)) > LINES_OF_WORDS:
         most -= SHORTENED_BY
@@ -133,7 +133,7 @@ def _table(record: Record, tries: dict[str, int], width: int) -> list[str]:
 
 
 def _singles(record: Record) -> tuple[str, list[PodRun]]:
-    """Return the Pods that are shown beside the groups, and what they are in words."""
+    """Return the single Pods beside the groups, and a title for them."""
     pods, named = slowest(record), set(re.findall(r"[a-z0-9.-]+", record.cause))
     of_cause = [pod for pod in pods if pod.name in named][:1]
     failed = [pod for pod in pods if pod.outcome in FAILURES and pod not in of_cause]
@@ -169,7 +169,7 @@ def _scale(seconds: float, width: int) -> str:
 
 
 def _bar(pod: PodRun, record: Record, tries: dict[str, int], width: int, *, with_end: bool = True) -> str:
-    """Return the phases as characters, each phase that took time as at least one; running also if it took none."""
+    """Return the phases as characters: at least one for each phase that took time, and for the running phase."""
     cells, length = [" "] * width, max(record.seconds, RESOLUTION)
     spans = shown_spans(pod, record, attempt=tries[pod.uid])
 
@@ -185,7 +185,7 @@ def _bar(pod: PodRun, record: Record, tries: dict[str, int], width: int, *, with
     if with_end and pod.ended is not None and (mark := ENDS.get(pod.outcome)):
         if not spans:
             cells[cell(pod.ended)] = mark
-        elif last - first == 1:  # it has no room for both
+        elif last - first == 1:  # one cell cannot show both
             at = min(first, width - 2)
             cells[at : at + 2] = [MARKS[spans[-1].phase], mark]
         else:
@@ -194,7 +194,7 @@ def _bar(pod: PodRun, record: Record, tries: dict[str, int], width: int, *, with
 
 
 def _groups(record: Record) -> list[tuple[str, list[PodRun]]]:
-    """Return titles and Pods that ended alike, those that failed first."""
+    """Return groups of Pods with the same outcome and their titles, failed Pods first."""
     groups: dict[str, list[PodRun]] = {}
     for pod in record.pods:
         groups.setdefault(_ascii(result_text(pod, record)), []).append(pod)
@@ -206,7 +206,7 @@ def _groups(record: Record) -> list[tuple[str, list[PodRun]]]:
 
 
 def _end_mark(pods: Sequence[PodRun]) -> str:
-    """Return how these Pods ended, as the worst of them did; a space where that is no mark."""
+    """Return the mark of the worst outcome of these Pods; a space if it has no mark."""
     outcomes = {pod.outcome for pod in pods}
     return next((mark for outcome, mark in ENDS.items() if outcome in outcomes), " ")
 
@@ -214,7 +214,7 @@ def _end_mark(pods: Sequence[PodRun]) -> str:
 def _group_line(
     title: str, pods: Sequence[PodRun], record: Record, label: int, width: int, tries: dict[str, int]
 ) -> str:
-    """Return a line for Pods that ended alike; the bar has for each moment the phase of most of them."""
+    """Return a line for Pods with the same outcome; the bar shows for each moment the phase of most of them."""
     words = f"{len(pods)} {title}"[:label]
     ranges = index_ranges((pod.index for pod in pods), label - len(words) - len(": "))
     words += f": {ranges}" if ranges else ""
@@ -226,7 +226,7 @@ def _group_line(
 
 
 def _ran(pods: Sequence[PodRun], record: Record, tries: dict[str, int]) -> str:
-    """Return for how long Pods ran, the middle one of them."""
+    """Return the median running time of Pods, as text."""
     spans = [span for pod in pods for span in shown_spans(pod, record, attempt=tries[pod.uid])]
     running = [span.seconds for span in spans if span.phase is Phase.RUNNING]
     if not running:

@@ -1,4 +1,4 @@
-"""The words of a record for people: times, places, how a Pod ended."""
+"""Texts of a record for users: times, places, outcomes of Pods."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from gke_jobs.timeline.record import Outcome, PodRun, Record
 
 NODE_CHARACTERS = 20
 LEFT_OUT = " ... "
-LEAST_SECONDS = 0.05  # which is no 0 s
+LEAST_SECONDS = 0.05  # a shorter time would be shown as 0 s
 LESS_THAN_RESOLUTION = "less than 1 s"  # Kubernetes reports most times in whole seconds
 
 
 def took_text(seconds: float) -> str:
-    """Return how long something took that did take time."""
+    """Return a duration that is not zero, as text."""
     return seconds_text(seconds) if seconds >= LEAST_SECONDS else LESS_THAN_RESOLUTION
 
 
 def seconds_text(seconds: float) -> str:
-    """Return a duration in its two largest units; below a minute with what there is of a fraction."""
+    """Return a duration in its two largest units; below a minute with its fraction."""
     if seconds < 59.95:
         return f"{round(max(seconds, 0.0), 1):g} s"
     whole = round(seconds)
@@ -35,7 +35,7 @@ def clock(time: float, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     """Return a time in UTC."""
     try:
         return datetime.fromtimestamp(time, timezone.utc).strftime(form)
-    except (OverflowError, ValueError, OSError):  # a year that no calendar has
+    except (OverflowError, ValueError, OSError):  # a year outside of the calendar
         return "at an unknown time"
 
 
@@ -46,7 +46,7 @@ def phases_text(seconds: dict[Phase, float]) -> str:
 
 
 def result_text(pod: PodRun, record: Record) -> str:
-    """Return how a Pod ended, or what it does, in a few words."""
+    """Return the outcome or the present state of a Pod, in a few words."""
     if pod.outcome is Outcome.RUNNING:
         return _outcome_text(pod.outcome, record)
     code = f", exit {pod.exit_code}" if pod.exit_code else ""
@@ -65,7 +65,7 @@ def _outcome_text(outcome: Outcome, record: Record) -> str:
 
 
 def counts_text(record: Record, tries: dict[str, int]) -> str:
-    """Return what happened to the Pods, in numbers."""
+    """Return the numbers of Pods by outcome, as text."""
     counts = outcomes(record)
     total = sum(counts.values())
     if not total:
@@ -88,17 +88,17 @@ def outcomes(record: Record) -> Counter[Outcome]:
 
 
 def short_node(node: str, characters: int = NODE_CHARACTERS) -> str:
-    """Return the end of the name of a node, which has its node pool."""
+    """Return the end of the name of a node, which includes its node pool."""
     return node if len(node) <= characters else f"..{node[2 - characters :]}"
 
 
 def short_pod(name: str) -> str:
-    """Return the end of the name of a Pod, as the lines of its log have it."""
+    """Return the end of the name of a Pod, as in the lines of its log."""
     return name.rpartition("-")[2][-5:] if name else "?"
 
 
 def index_ranges(indexes: Iterable[str], characters: int) -> str:
-    """Return indexes as Kubernetes writes them, `0-4,7`, as many whole ranges as there is room for: `0-4,..`."""
+    """Return indexes in the form of Kubernetes, `0-4,7`, with as many complete ranges as fit: `0-4,..`."""
     numbers = sorted({int(index) for index in indexes if index.isascii() and index.isdigit() and len(index) < 10})
     ranges: list[list[int]] = []
     for number in numbers:
@@ -114,7 +114,7 @@ def index_ranges(indexes: Iterable[str], characters: int) -> str:
 
 
 def shortened(words: str, most: int) -> str:
-    """Return words of at most so many characters: what is left out is in the middle, for the end tells as much."""
+    """Return text of at most so many characters, without its middle, as the end is as important as the beginning."""
     if len(words) <= most:
         return words
     end = most // 3
@@ -122,5 +122,5 @@ def shortened(words: str, most: int) -> str:
 
 
 def median(values: Sequence[float]) -> float:
-    """Return the middle one of the values, 0 for none."""
+    """Return the median of the values, 0 for none."""
     return sorted(values)[len(values) // 2] if values else 0.0

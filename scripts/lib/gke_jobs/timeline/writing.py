@@ -1,4 +1,4 @@
-"""Writes the report of a run. Whatever fails is a warning: the verdict of the run does not depend on it."""
+"""Writes the report of a run. An error is only a warning: the verdict of the run does not depend on it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write_report(file: Path, connection: Connection, namespace: str, record: Rec
 
 
 def write_report_of_job(file: Path, connection: Connection, namespace: str, job: Json, end: End) -> None:
-    """Write the report of a Job as it is now: of Pods that are removed it knows nothing."""
+    """Write the report of the present state of a Job, without Pods that have been removed."""
 
     def record(seen: Seen) -> Record:
         runs = PodRuns()
@@ -50,5 +50,5 @@ def _write(
     except OSError as error:
         why = error.strerror or type(error).__name__
         log(f"cannot write the report {shown}: {why}: free some space, or name another file or TMPDIR", WARNING)
-    except Exception as error:  # a mistake of ours
+    except Exception as error:  # a defect
         log(f"cannot make the report {shown}: {one_line(f'{type(error).__name__}: {error}')}", WARNING)
