@@ -36,8 +36,8 @@ import yaml
 from e2e.processes import open_files
 from faults.__main__ import count, run, set_faults
 from localgke import background
-from performance.observer import until
 from performance.figures import columns, memory_of
+from performance.observer import until
 from performance.runs import Run, look_at
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
