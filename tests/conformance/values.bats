@@ -13,7 +13,7 @@ teardown_file() { delete_namespace; }
 @test "hostile values arrive unchanged in arguments and variables" {
   "$GKE_JOB_PYTHON" - "$BATS_TEST_TMPDIR" <<'END'
 import hashlib, json, pathlib, sys
-from templates.hostile import HOSTILE
+from unit.templates.hostile import HOSTILE
 
 directory = pathlib.Path(sys.argv[1])
 script = 'for text in "$@"; do printf "%s" "$text" | sha256sum; done | sha256sum; printf "%s" "$HOSTILE" | sha256sum'
