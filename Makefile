@@ -3,6 +3,7 @@ SHELL := bash
 AIRFLOW ?= 3.3
 PYTHON ?= python3
 CLUSTER ?= localgke
+JOBS ?= 3
 VENV := .build/airflow-$(AIRFLOW)
 BIN := $(VENV)/bin
 PINS := tests/requirements
@@ -90,9 +91,17 @@ screenshot: demo ## renew the picture of a report in README.md; needs Chromium a
 	$(INSTALL_CHROMIUM)
 	$(BIN)/python tests/e2e/ui/screenshot.py .build/demo/finetune-1.html tests/dev/demo/report.png
 
+# The tests of a script are one target each, and run in parallel with the Python tests.
+BATS_FILES := $(wildcard tests/integration/*.bats)
+.PHONY: $(BATS_FILES) test-python
+$(BATS_FILES): install
+	bats --timing $@
+
 test: install .build/providers/.installed ## run all tests that must pass: unit and integration, in parallel
-	bats tests/integration >.build/bats.log 2>&1 & bats=$$!; $(BIN)/python -m pytest; status=$$?; \
-	  wait $$bats || status=$$?; cat .build/bats.log; exit $$status
+	$(MAKE) --no-print-directory --keep-going --output-sync --jobs $(JOBS) test-dags test-python $(BATS_FILES)
+
+test-python: install .build/providers/.installed
+	$(BIN)/python -m pytest --ignore tests/unit/dags
 
 check: lint ## run before a commit, in less than two minutes: lint, and the Python tests without Airflow and cluster
 	$(BIN)/python -m pytest -m unit --ignore tests/unit/dags tests/unit
