@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# run-job that a signal ends, or whose task, cluster or output ends: no process stays, and the Job is deleted or kept.
+# run-job that a signal ends, or whose task or cluster goes away: no process stays, and the Job is deleted, kept or named.
 # shellcheck disable=SC2030,SC2031,SC2154 # each test is a subshell; cluster is set by cluster_options of test_helper
 
 setup_file() {
