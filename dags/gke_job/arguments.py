@@ -120,7 +120,7 @@ def check_switches(**given: Any) -> None:
 
 
 def check_submit_only(
-    *, wait_for_completion: bool, do_xcom_push: bool, report: str | None = None, **result_arguments: Any
+    *, wait_for_completion: bool, do_xcom_push: bool, report: str | None, **result_arguments: Any
 ) -> None:
     """Refuses arguments that have no effect in a task that only submits its Job.
 

@@ -10,13 +10,14 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import threading
 from tempfile import TemporaryFile
 from typing import Any
 
 from .cluster import GkeCluster
 from .command import reap_command
-from .compat import has_supervisor, task_states
+from .compat import AirflowTaskTimeout, has_supervisor, task_states
 
 PR_SET_PDEATHSIG = 1
 ANSWER_SECONDS = 1.5  # timeout of the request to Airflow; Airflow 3 kills the remaining processes of a task after 5 s
@@ -34,6 +35,21 @@ def tie_to_supervisor(ti: Any) -> int:
     if has_supervisor(ti):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     return os.getppid()
+
+
+def keeps_job(ti: Any, supervisor: int, *, action: str) -> bool:
+    """Returns whether the Job of a task that is ended continues.
+
+    :param supervisor: what tie_to_supervisor has returned; 0 if no script was started
+    :param action: `on_kill_action` of the operator
+    """
+    if supervisor and os.getppid() != supervisor:
+        return True
+    if action == "auto":
+        # Airflow calls on_kill while it handles this exception.
+        is_timed_out = isinstance(sys.exc_info()[1], AirflowTaskTimeout)
+        return not is_timed_out and next_try_needs_job(ti)
+    return action == "keep"
 
 
 def next_try_needs_job(ti: Any) -> bool:

@@ -1,11 +1,13 @@
-"""The Airflow operator that runs one Kubernetes Job."""
+"""The Airflow operator that runs one Kubernetes Job.
+
+Half of this file is the arguments and their documentation, which readers and editors expect at the class.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shlex
-import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
@@ -18,7 +20,7 @@ from .cluster import GkeCluster
 from .command import command
 from .compat import AirflowException, AirflowTaskTimeout, BashOperator, Context, conf
 from .deferral import Deferral
-from .instance import airflow_environment, cleared_variable
+from .instance import airflow_environment, instance_variables, script_variables
 from .links import operator_links
 from .masking import mask
 from .repeat import log_repeat_command
@@ -291,28 +293,20 @@ class GkeJobOperator(BashOperator):
         is_running = self.runner.is_running()
         if not is_running and not self._waits_in_triggerer:
             return
-        keeps_job = self._keeps_job()
+        keeps_job = kills.keeps_job(self._ti, self._supervisor, action=self.on_kill_action)
         if is_running:
             self.runner.end(keep_job=keeps_job)
         if self._waits_in_triggerer and not keeps_job and not (is_running and self.runner.has_job()):
-            environment = self._environment({**os.environ, **(self.env or {})})
+            environment = script_variables({**os.environ, **(self.env or {})})
             kills.delete_job(self.submitted or deferral.job_of_resumed_task(), environment, self.log)
 
     def get_env(self, context: Context) -> dict[str, str]:
         """Returns the worker's environment variables, and those that identify this task instance to the scripts."""
-        ti: Any = context["ti"]
+        replaces = self._waits_in_triggerer and self.on_kill_action != "keep"
         return {
-            **self._environment(super().get_env(context)),
-            "GKE_JOB_MAP_INDEX": str(ti.map_index),
-            "GKE_JOB_DETACHED": "" if self.wait_for_completion else "true",
-            "GKE_JOB_CLEARED": cleared_variable(
-                ti, self.retries, replaces=self._waits_in_triggerer and self.on_kill_action != "keep"
-            ),
+            **script_variables(super().get_env(context)),
+            **instance_variables(context["ti"], self.retries, waits=self.wait_for_completion, replaces=replaces),
         }
-
-    def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        name = airflow_environment(environ)
-        return {**environ, "GKE_JOB_AIRFLOW_ENVIRONMENT": name, "GKE_JOB_PYTHON": sys.executable}
 
     @property
     def cluster_arguments(self) -> list[str]:
@@ -331,15 +325,6 @@ class GkeJobOperator(BashOperator):
     @property
     def _waits_in_triggerer(self) -> bool:
         return self.deferrable and self.wait_for_completion
-
-    def _keeps_job(self) -> bool:
-        if self._supervisor and os.getppid() != self._supervisor:
-            return True
-        if self.on_kill_action == "auto":
-            # Airflow calls on_kill while it handles this exception.
-            is_timed_out = isinstance(sys.exc_info()[1], AirflowTaskTimeout)
-            return not is_timed_out and kills.next_try_needs_job(self._ti)
-        return self.on_kill_action == "keep"
 
     def _return_value(self, context: Context, result: str) -> Any:
         value = json.loads(result, parse_int=results.integer)

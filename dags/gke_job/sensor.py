@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
@@ -25,6 +24,7 @@ from .compat import (
     conf,
 )
 from .deferral import UNREACHABLE_SECONDS
+from .instance import script_variables
 from .run_directory import RunDirectory
 from .runner import Runner
 from .trigger import GkeJobTrigger
@@ -158,7 +158,7 @@ class GkeJobSensor(BaseSensorOperator):
             return self.runner.run(
                 command(script, *cluster, **of_job, **options),
                 directory,
-                environment={**os.environ, "GKE_JOB_PYTHON": sys.executable},
+                environment=script_variables(os.environ),
                 cluster=" ".join(cluster),
                 skipped=self.skipped_exit_codes,
             )

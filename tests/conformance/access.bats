@@ -12,7 +12,7 @@ setup_file() {
   grep --invert-match '^kubectl auth' "$BATS_FILE_TMPDIR/page" | bash -o errexit -o pipefail >/dev/null
   kubectl label namespace "$NAMESPACE" "gke-job/conformance=$CONFORMANCE_RUN" >/dev/null
   kubectl config set-context --current --namespace "$NAMESPACE" >/dev/null
-  wait_until quota_counts
+  wait_until quota_counts gke-job
   wait_until kubectl auth can-i --quiet create jobs.batch --as "$WORKER" # the API server reads new Roles with a delay
 }
 
@@ -41,15 +41,10 @@ print("".join(one for one in commands if re.search(r"^(sed|kubectl) ", one)))
 END_OF_PROGRAM
 }
 
-quota_counts() {
-  [[ $(kubectl get quota gke-job --output 'jsonpath={.status.hard}') ]]
-}
-
 # Makes this test the worker, the user in worker.yaml.
 become_worker() {
   local user
-  cp "$BATS_FILE_TMPDIR/kubeconfig" "$BATS_TEST_TMPDIR/kubeconfig"
-  export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
+  copy_kubeconfig
   user=$(kubectl config view --minify --output 'jsonpath={.contexts[0].context.user}')
   kubectl config set "users.$user.act-as" "$WORKER" >/dev/null
 }

@@ -42,10 +42,6 @@ create_quota() { # NAME RESOURCE=NUMBER
   wait_until quota_counts "$1"
 }
 
-quota_counts() { # NAME
-  [[ $(kubectl get quota "$1" --output 'jsonpath={.status.hard}') ]]
-}
-
 @test "V2: with an exhausted quota on Jobs, submit-job waits for the schedule timeout, then ends with 124" {
   create_quota no-jobs count/jobs.batch=0
   run_job quota-at-submit --schedule-timeout 5

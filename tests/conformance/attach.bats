@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2030,SC2031 # each test is a subshell
+# shellcheck disable=SC2030,SC2031,SC2154 # each test is a subshell; job and uid are set by submitted of test_helper
 # Attach or submit: submit-job for a task that already has a Job on the cluster.
 
 setup_file() {
@@ -16,7 +16,7 @@ teardown_file() { delete_namespace; }
 
 submit() { # SHELL-COMMAND [OPTION...] -> job, uid
   run_script submit-job --template batch-job --values "$(values_file "$1")" "${@:2}"
-  read -r job _ uid <<<"$output"
+  submitted
 }
 
 @test "A#39791: a second submit of the same task attaches to the running Job" {
@@ -30,18 +30,7 @@ submit() { # SHELL-COMMAND [OPTION...] -> job, uid
 }
 
 @test "of concurrent submits one creates the Job and the others attach to it" {
-  local values number runners=()
-  values=$(values_file 'sleep 60')
-  for number in 1 2 3; do
-    bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$values" \
-      >"$BATS_TEST_TMPDIR/out.$number" 2>"$BATS_TEST_TMPDIR/err.$number" 3>&- &
-    runners+=($!)
-  done
-  for number in "${runners[@]}"; do
-    wait_for "$number"
-    assert_equal "$status" 0
-  done
-  assert_equal "$(sort --unique "$BATS_TEST_TMPDIR"/out.* | wc -l)" 1
+  submit_three_times --template batch-job --values "$(values_file 'sleep 60')"
   assert_equal "$(grep --count 'created Job' "$BATS_TEST_TMPDIR"/err.* | grep --count ':1$')" 1
 }
 
@@ -123,10 +112,6 @@ JSON
   assert_regex "$stderr" 'ConfigMap/stays-items still belongs to the Job before'
   wait_until gone job/stays
   assert_equal "$(kubectl get configmap stays-items --output 'jsonpath={.data.0}')" theirs
-}
-
-gone() { # KIND/NAME
-  [[ -z $(kubectl get "$1" --ignore-not-found --output name) ]]
 }
 
 # Replaces an immutable ConfigMap by another one with the same owner.

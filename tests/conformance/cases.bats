@@ -10,6 +10,7 @@ setup_file() {
 
 setup() {
   load test_helper
+  load ../integration/job_helper
   cluster_options
   as_task dag "$BATS_TEST_NAME" run
 }
@@ -17,27 +18,6 @@ setup() {
 teardown() { end_children; }
 
 teardown_file() { delete_namespace; }
-
-run_job() { # SHELL-COMMAND [OPTION...]
-  run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
-}
-
-# Starts run-job in its own process group, as Airflow does, and waits for its Pod. A shell starts background processes with
-# INT ignored, but Airflow does not.
-start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
-  local values
-  values=$(values_file "$1")
-  rm -f -- "$BATS_TEST_TMPDIR/err" # of the previous run
-  setsid env --default-signal=HUP,INT,TERM bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "${@:2}" \
-    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  runner=$!
-  wait_until grep -q 'is running on' "$BATS_TEST_TMPDIR/err"
-  job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
-}
-
-no_job() { # NAME
-  [[ -z $(kubectl get job "$1" --ignore-not-found) ]]
-}
 
 @test "A#21918: a value or a result that ends in .sh is not read as a file" {
   run_job 'echo train.sh >/dev/termination-log; true train.sh'

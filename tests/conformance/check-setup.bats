@@ -9,20 +9,9 @@ setup_file() {
     kubectl create --filename - >/dev/null
 }
 
-setup() {
-  load test_helper
-  cp "$BATS_FILE_TMPDIR/kubeconfig" "$BATS_TEST_TMPDIR/kubeconfig"
-  export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
-}
+setup() { load test_helper; }
 
 teardown_file() { delete_namespace; }
-
-# Makes this test a ServiceAccount of roles.py with a verb.
-become() { # NAME VERB
-  use_token "$(kubectl create token "$1")"
-  kubectl config use-context token >/dev/null
-  wait_until kubectl auth can-i --quiet "$2" jobs.batch # the API server reads new Roles with a delay
-}
 
 check() { # OPTION...
   run_script check-setup --namespace "$NAMESPACE" --profile cpu-small "$@"
@@ -30,10 +19,6 @@ check() { # OPTION...
 
 create() { # KIND NAME SPEC
   kubectl create --filename - >/dev/null <<<"{\"apiVersion\": \"v1\", \"kind\": \"$1\", \"metadata\": {\"name\": \"$2\"}, \"spec\": $3}"
-}
-
-has_status() { # QUOTA
-  [[ $(kubectl get resourcequota "$1" --output 'jsonpath={.status.hard}') ]]
 }
 
 # Asserts that the cluster refuses a Pod with the resources of the profile cpu-small.
@@ -59,7 +44,7 @@ assert_refused() { # REGEX
 }
 
 @test "with exactly the shipped Role no check fails, and unreadable objects are warnings" {
-  become everything create
+  act_as everything create
   check
   assert_success
   assert_line --regexp '^ok +rights +all 14 '
@@ -73,7 +58,7 @@ assert_refused() { # REGEX
   local user="system:serviceaccount:$NAMESPACE:everything"
   sed "s/COMPOSER-SERVICE-ACCOUNT@PROJECT.iam.gserviceaccount.com/$user/; s/^  name: gke-job-check$/  name: $NAMESPACE/" \
     "$REPOSITORY/templates/access/check.yaml" | kubectl create --filename - >/dev/null
-  become everything create
+  act_as everything create
   wait_until kubectl auth can-i --quiet list nodes
   check
   kubectl delete clusterrole,clusterrolebinding "$NAMESPACE" --kubeconfig "$BATS_FILE_TMPDIR/kubeconfig" >/dev/null
@@ -102,7 +87,7 @@ assert_refused() { # REGEX
 
   kubectl create priorityclass "$NAMESPACE" --value 1 >/dev/null
   check --template batch-job --set image=busybox:1.37 --set priority_class="$NAMESPACE"
-  become everything create
+  act_as everything create
   run kubectl auth can-i --quiet get priorityclasses
   assert_failure
   check --template batch-job --set image=busybox:1.37 --set priority_class="$NAMESPACE"
@@ -135,7 +120,7 @@ assert [c["resources"] for c in containers(ours)] == [c["resources"] for c in co
 }
 
 @test "a missing verb is named" {
-  become create-jobs get
+  act_as create-jobs get
   check
   assert_failure 1
   assert_line --regexp '^failed +rights +missing in namespace .*: create jobs$'
@@ -149,7 +134,7 @@ assert [c["resources"] for c in containers(ours)] == [c["resources"] for c in co
 
 @test "a quota that never admits the Pod, and one that requires limits, are warnings" {
   create ResourceQuota small '{"hard": {"requests.memory": "512Mi"}}'
-  wait_until has_status small
+  wait_until quota_counts small
   check
   assert_success
   assert_line --regexp '^warning +quota +quota small never admits cpu-small: more than .* of requests.memory$'
@@ -157,7 +142,7 @@ assert [c["resources"] for c in containers(ours)] == [c["resources"] for c in co
   kubectl delete resourcequota small >/dev/null
 
   create ResourceQuota cpus '{"hard": {"limits.cpu": "100"}}'
-  wait_until has_status cpus
+  wait_until quota_counts cpus
   check
   assert_line --regexp '^warning +quota +quota cpus never admits cpu-small: its container main must name limits.cpu$'
   assert_refused 'must specify limits.cpu'

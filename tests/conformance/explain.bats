@@ -21,11 +21,6 @@ setup() { load test_helper; }
 
 teardown_file() { delete_namespace; }
 
-explain() { # JOB
-  run_script explain-job --job "$1"
-  assert_success
-}
-
 # Succeeds if the Pod of a Job waits with a reason.
 pod_waits_with() { # JOB REGEXP
   [[ $(kubectl get pods --selector "job-name=$1" --output \

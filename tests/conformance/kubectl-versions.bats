@@ -8,6 +8,7 @@ setup_file() {
 
 setup() {
   load test_helper
+  load ../integration/job_helper
   as_task dag "$BATS_TEST_NAME" run
 }
 
@@ -24,10 +25,6 @@ use_kubectl() { # 1.33|1.35|newest
   PATH=$BATS_TEST_TMPDIR/bin:$PATH
   assert_equal "$(type -P kubectl)" "$BATS_TEST_TMPDIR/bin/kubectl"
   [[ $1 == newest ]] || assert_regex "$(kubectl version --client)" "^Client Version: v$1\."
-}
-
-run_job() { # SHELL-COMMAND [OPTION...]
-  run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
 }
 
 # Runs each kubectl command of the scripts.

@@ -95,11 +95,6 @@ reason() { # JOB TEXT
     grep --quiet --fixed-strings -- "$2"
 }
 
-explain() { # JOB
-  run_script explain-job --job "$1"
-  assert_success
-}
-
 assert_place() { # JOB NUMBER
   wait_until reason "$1" 'insufficient unused quota'
   explain "$1"
@@ -264,11 +259,7 @@ become() { # NAME ROLE...
   kubectl create serviceaccount "$1" >/dev/null
   local role
   for role in "${@:2}"; do kubectl create rolebinding "$1-$role" --role "$role" --serviceaccount "$NAMESPACE:$1" >/dev/null; done
-  cp "$BATS_FILE_TMPDIR/kubeconfig" "$BATS_TEST_TMPDIR/kubeconfig"
-  export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
-  use_token "$(kubectl create token "$1")"
-  kubectl config use-context token >/dev/null
-  wait_until kubectl auth can-i --quiet create jobs.batch # the API server reads new Roles with a delay
+  act_as "$1" create
 }
 
 @test "the optional Role is enough to log the reason and the position; without it only these are missing" {

@@ -74,8 +74,7 @@ assert_allowed() { # COMMAND...
 }
 
 @test "for a user in the policy run-job returns its result, and Pods get the labels of their Job" {
-  cp "$BATS_FILE_TMPDIR/kubeconfig" "$BATS_TEST_TMPDIR/kubeconfig"
-  export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
+  copy_kubeconfig
   use_token "$(kubectl create token everything)"
   wait_until kubectl auth can-i --quiet --context token get jobs.batch # the API server reads new Roles with a delay
   run_script run-job --context token --namespace "$NAMESPACE" --template indexed-job --name named \

@@ -13,6 +13,7 @@ setup_file() {
 
 setup() {
   load test_helper
+  load ../integration/job_helper
   as_task dag "$BATS_TEST_NAME" run
 }
 
@@ -23,19 +24,7 @@ become() { # everything|VERB RESOURCE
   local account="$*" verb='create'
   [[ $account != 'create jobs' ]] || verb='get'
   account=${account//[ \/]/-}
-  cp "$BATS_FILE_TMPDIR/kubeconfig" "$BATS_TEST_TMPDIR/kubeconfig"
-  export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
-  use_token "$(kubectl create token "$account")"
-  kubectl config use-context token >/dev/null
-  wait_until kubectl auth can-i --quiet "$verb" jobs.batch # the API server reads new Roles with a delay
-}
-
-run_job() { # SHELL-COMMAND [OPTION...]
-  run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
-}
-
-gone() { # KIND/NAME
-  [[ -z $(kubectl get "$1" --ignore-not-found --output name) ]]
+  act_as "$account" "$verb"
 }
 
 @test "with exactly that Role run-job runs, attaches, replaces and is interrupted; delete-job deletes" {

@@ -9,25 +9,13 @@ setup_file() {
 
 setup() {
   load test_helper
+  load ../integration/job_helper
   as_task dag "$BATS_TEST_NAME" run
 }
 
 teardown() { end_children; }
 
 teardown_file() { delete_namespace; }
-
-run_job() { # SHELL-COMMAND [OPTION...]
-  run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
-}
-
-# Starts run-job in its own process group, as Airflow does, and waits until its Pod runs.
-start_job() { # SHELL-COMMAND [OPTION...] -> runner, job
-  setsid env --default-signal=HUP,INT,TERM bash "$REPOSITORY/scripts/run-job" --template batch-job \
-    --values "$(values_file "$1")" "${@:2}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  runner=$!
-  wait_until grep -q 'is running on' "$BATS_TEST_TMPDIR/err"
-  job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
-}
 
 @test "run-job prints the log on stderr, and only the result on stdout" {
   run_job 'echo training; echo "{\"loss\": 0.5}" >/dev/termination-log'

@@ -12,9 +12,7 @@ use_generated_namespace() { # [EXTRA]
 {"apiVersion": "v1", "kind": "Namespace",
  "metadata": {"name": "$NAMESPACE", "labels": {"gke-job/conformance": "$CONFORMANCE_RUN"${1:+, $1}}}}
 END_OF_NAMESPACE
-  cp "$KUBECONFIG" "$BATS_FILE_TMPDIR/kubeconfig"
-  export KUBECONFIG=$BATS_FILE_TMPDIR/kubeconfig NAMESPACE
-  kubectl config set-context --current --namespace "$NAMESPACE" >/dev/null
+  use_namespace "$NAMESPACE"
 }
 
 # Releases the resources of this file. The stand-in cannot delete a namespace, and ends after the run.
@@ -39,10 +37,6 @@ conditions() { # JOB
   field "$1" '{range .status.conditions[*]}{.type}={.status}:{.reason} {end}' | sed 's/ $//'
 }
 
-wait_for_condition() { # CONDITION JOB
-  kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"$1\")].status}=True" "job/$2" --timeout 60s
-}
-
 # Succeeds if an object has an event with this reason whose message contains MESSAGE.
 event() { # OBJECT REASON MESSAGE
   kubectl get events --field-selector "involvedObject.name=$1,reason=$2" --output jsonpath='{.items[*].message}' |
@@ -54,6 +48,30 @@ use_token() { # TOKEN
   kubectl config set-credentials token --token "$1" >/dev/null
   kubectl config set-context token --user token --namespace "$NAMESPACE" \
     --cluster "$(kubectl config view --minify --output 'jsonpath={.contexts[0].context.cluster}')" >/dev/null
+}
+
+# Gives this test its own copy of the kubeconfig, which it may change.
+copy_kubeconfig() {
+  cp "$BATS_FILE_TMPDIR/kubeconfig" "$BATS_TEST_TMPDIR/kubeconfig"
+  export KUBECONFIG=$BATS_TEST_TMPDIR/kubeconfig
+}
+
+# Makes this test a ServiceAccount that may VERB Jobs: the API server reads new Roles with a delay.
+act_as() { # SERVICE-ACCOUNT VERB
+  copy_kubeconfig
+  use_token "$(kubectl create token "$1")"
+  kubectl config use-context token >/dev/null
+  wait_until kubectl auth can-i --quiet "$2" jobs.batch
+}
+
+explain() { # JOB
+  run_script explain-job --job "$1"
+  assert_success
+}
+
+# Succeeds if the quota is in force.
+quota_counts() { # NAME
+  [[ $(kubectl get quota "$1" --output 'jsonpath={.status.hard}') ]]
 }
 
 # Ends the background processes of a test; for `teardown`.
@@ -94,8 +112,4 @@ job_template() { # SPEC
 
 succeeded() { # JOB NUMBER
   [[ $(field "$1" '{.status.succeeded}') == "$2" ]]
-}
-
-no_job() { # NAME
-  [[ -z $(kubectl get job "$1" --ignore-not-found --output name) ]]
 }

@@ -21,7 +21,7 @@ from polling import wait_until
 
 WAITING = ("worker_replaced", "worker_replaced_without_a_next_try", "worker_killed")
 ADOPTED = [f"{how}_in_{held}" for how in ("stopped", "replaced", "killed") for held in ("submission", "check")]
-MARKED = "marked_in_check"  # run-job.bats has the case of a Job that is being created
+MARKED = "marked_in_check"  # run-job-signals.bats has the case of a Job that is being created
 HELD = [*ADOPTED, MARKED]
 
 

@@ -15,11 +15,6 @@ check() { # OPTION...
   run_script check-setup "${place[@]}" "$@"
 }
 
-use_gcloud_token() { # TOKEN
-  printf %s "$1" >"$BATS_TEST_TMPDIR/token"
-  export CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token
-}
-
 # A PATH with the programs of this machine but one.
 hide() { # PROGRAM
   local directory file directories

@@ -9,7 +9,7 @@ setup() { load test_helper; }
 # Creates a Job and waits for its end.
 finished_job() { # CONDITION NAME SHELL-COMMAND [SPEC]
   create_job "${@:2}" >/dev/null
-  kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"$1\")].status}=True" "job/$2" --timeout 30s
+  wait_for_condition "$1" "$2"
 }
 
 @test "prints the JSON result of the container on one line" {

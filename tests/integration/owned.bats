@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Objects that a Job owns: a manifest of several documents, submitted together.
-# shellcheck disable=SC2153 # NAMESPACE is set by a function of test_helper
+# shellcheck disable=SC2153,SC2154 # NAMESPACE, job, namespace and uid are set by functions of test_helper
 setup_file() {
   load test_helper
   use_own_namespace
@@ -39,17 +39,9 @@ submit() { # SHELL-COMMAND [OPTION...]
   run_script submit-job --template "$BATS_TEST_TMPDIR/job.yaml.j2" --values "$BATS_TEST_TMPDIR/values.json" "${@:2}"
 }
 
-submitted() { # -> job, namespace and uid of the last submit
-  read -r job namespace uid <<<"$output"
-}
-
 owners() { # prints the uid of the owner of each object that the Job owns
   kubectl get configmap "$job-files" --output 'jsonpath={.metadata.ownerReferences[*].uid}{"\n"}'
   kubectl get service "$job" --output 'jsonpath={.metadata.ownerReferences[*].uid}{"\n"}'
-}
-
-gone() { # KIND/NAME...
-  [[ -z $(kubectl get "$@" --ignore-not-found --output name) ]]
 }
 
 @test "the Job owns all objects of its manifest, which are deleted with it" {
@@ -85,18 +77,8 @@ gone() { # KIND/NAME...
 }
 
 @test "concurrent submits end with one Job, which owns one of each object" {
-  local number runners=()
   printf '{"command": "sleep 60"}' >"$BATS_TEST_TMPDIR/values.json"
-  for number in 1 2 3; do
-    bash "$REPOSITORY/scripts/submit-job" --template "$BATS_TEST_TMPDIR/job.yaml.j2" \
-      --values "$BATS_TEST_TMPDIR/values.json" >"$BATS_TEST_TMPDIR/out.$number" 2>"$BATS_TEST_TMPDIR/err.$number" 3>&- &
-    runners+=($!)
-  done
-  for number in "${runners[@]}"; do
-    wait_for "$number"
-    assert_equal "$status" 0
-  done
-  assert_equal "$(sort --unique "$BATS_TEST_TMPDIR"/out.* | wc -l)" 1
+  submit_three_times --template "$BATS_TEST_TMPDIR/job.yaml.j2" --values "$BATS_TEST_TMPDIR/values.json"
   output=$(<"$BATS_TEST_TMPDIR/out.1")
   submitted
   assert_equal "$(owners)" "$uid"$'\n'"$uid"
@@ -106,7 +88,7 @@ gone() { # KIND/NAME...
   submit 'false'
   submitted
   local first=$uid
-  kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"Failed\")].status}=True" "job/$job" --timeout 30s
+  wait_for_condition Failed "$job"
   # A finalizer simulates a slow garbage collector.
   kubectl patch configmap "$job-files" --type merge --patch '{"metadata": {"finalizers": ["test/hold"]}}'
   bash "$REPOSITORY/scripts/submit-job" --template "$BATS_TEST_TMPDIR/job.yaml.j2" \

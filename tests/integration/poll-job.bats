@@ -6,10 +6,6 @@ setup_file() {
 
 setup() { load test_helper; }
 
-wait_for_condition() { # CONDITION JOB
-  kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"$1\")].status}=True" "job/$2" --timeout 30s
-}
-
 @test "a complete Job: 0, and nothing on stdout" {
   create_job complete 'true'
   wait_for_condition Complete complete

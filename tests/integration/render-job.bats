@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The command line of render-job: options, exit codes, stdout and stderr. tests/unit/templates tests the manifests.
+# It is longer than 300 lines, because it has a case for each option and each error of one script.
 
 setup() {
   load test_helper

@@ -20,7 +20,7 @@ teardown() {
 submit() { # SHELL-COMMAND [OPTION...] -> job, uid
   run_script submit-job --template batch-job --values "$(values_file "$1")" "${@:2}"
   assert_success
-  read -r job _ uid <<<"$output"
+  submitted
 }
 
 check() { # [OPTION...]
@@ -29,10 +29,6 @@ check() { # [OPTION...]
 
 pod_is() { # REGEXP
   kubectl get pods --selector "batch.kubernetes.io/job-name=$job" | grep --quiet --extended-regexp "$1"
-}
-
-no_job() { # NAME
-  [[ -z $(kubectl get job "$1" --ignore-not-found) ]]
 }
 
 # Succeeds if the container has printed a line.
@@ -63,7 +59,7 @@ has_logged() { # LINE
     "containers": [{"name": "main", "image": "busybox:1.37", "command": ["sh", "-c", "echo one; echo 5 > /dev/termination-log"]}]}}}}' \
     >"$BATS_TEST_TMPDIR/suspended.json"
   run_script submit-job --template "$BATS_TEST_TMPDIR/suspended.json"
-  read -r job _ uid <<<"$output"
+  submitted
   wait_until kubectl wait --for condition=Suspended "job/$job" --timeout 30s
   check
   assert_failure 75
@@ -122,7 +118,7 @@ has_logged() { # LINE
 @test "--waited-to-start exceeds the timeout: 78, and the Job is deleted; before that 75" {
   printf '{"image": "no-such-image", "command": ["true"]}' >"$BATS_TEST_TMPDIR/no-image.json"
   run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/no-image.json"
-  read -r job _ uid <<<"$output"
+  submitted
   wait_until pod_is 'ErrImagePull|ImagePullBackOff'
   check --start-timeout 60 --waited-to-start 59
   assert_failure 75
@@ -137,7 +133,7 @@ has_logged() { # LINE
 @test "--waited-for-nodes exceeds the timeout: 124; with --fallback the Job fails for the next run" {
   printf '{"image": "busybox:1.37", "command": ["true"], "resources": {"requests": {"cpu": "1000"}}}' >"$BATS_TEST_TMPDIR/big.json"
   run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/big.json"
-  read -r job _ uid <<<"$output"
+  submitted
   wait_until pod_is Pending
   check --schedule-timeout 60 --waited-for-nodes 59
   assert_failure 75

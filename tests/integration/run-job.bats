@@ -7,29 +7,9 @@ setup_file() {
 
 setup() {
   load test_helper
+  load job_helper
   cluster_options
   as_task dag "$BATS_TEST_NAME" run
-}
-
-run_job() { # SHELL-COMMAND [OPTION...]
-  run_script run-job --template batch-job --values "$(values_file "$1")" "${@:2}"
-}
-
-# Starts run-job in its own process group, as Airflow does; its output goes to $BATS_TEST_TMPDIR/{out,err}.
-# A shell starts background processes with INT ignored, but a terminal does not.
-start_job() { # SHELL-COMMAND [OPTION...] -> runner, job, mark
-  local values
-  values=$(values_file "$1")
-  mark=$BATS_SUITE_TEST_NUMBER.$RANDOM
-  setsid env --default-signal=HUP,INT,TERM GKE_JOB_TEST_MARK="$mark" bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" "${@:2}" \
-    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  runner=$!
-  wait_until grep -q 'is running on' "$BATS_TEST_TMPDIR/err"
-  job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
-}
-
-no_job() { # NAME
-  [[ -z $(kubectl get job "$1" --ignore-not-found) ]]
 }
 
 @test "runs a Job on the named cluster and prints only its result on stdout" {
@@ -45,45 +25,6 @@ no_job() { # NAME
   assert_failure 1
   assert_output ''
   assert_regex "$stderr" 'BackoffLimitExceeded|backoff limit'
-}
-
-@test "a signal during the cleanup changes nothing" {
-  mkdir "$BATS_TEST_TMPDIR/bin"
-  # shellcheck disable=SC2016 # for the script
-  printf '%s\n' '#!/bin/bash' ': >"$CLEANING"' 'until [[ -e $GO_ON ]]; do :; done' 'exec /bin/rm "$@"' >"$BATS_TEST_TMPDIR/bin/rm"
-  chmod +x "$BATS_TEST_TMPDIR/bin/rm"
-  export CLEANING=$BATS_TEST_TMPDIR/cleaning GO_ON=$BATS_TEST_TMPDIR/go-on
-  PATH=$BATS_TEST_TMPDIR/bin:$PATH bash "$REPOSITORY/scripts/run-job" --template batch-job \
-    --values "$(values_file 'sleep 600')" --name cleaned --once >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  runner=$!
-  wait_until test -e "$CLEANING"
-  kill -TERM "$runner"
-  : >"$GO_ON"
-  wait_for "$runner"
-  assert_equal "$status" 75
-  refute_regex "$(<"$BATS_TEST_TMPDIR/err")" 'interrupted'
-}
-
-@test "--on-kill keep leaves the Job, and the next try attaches to it" {
-  start_job 'while ! test -e /flag; do sleep 0.1; done' --on-kill keep
-  kill -TERM -- "-$runner"
-  wait_for "$runner"
-  assert_equal "$status" 143
-  run kubectl get job "$job" --output name
-  assert_success
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
-  assert_regex "$stderr" "attaching to Job $job: it still runs"
-}
-
-@test "PWR leaves the Job whatever --on-kill is, and the next try attaches to it" {
-  start_job 'while ! test -e /flag; do sleep 0.1; done' --on-kill delete
-  kill -PWR -- "-$runner"
-  wait_for "$runner"
-  assert_equal "$status" 129
-  run cat "$BATS_TEST_TMPDIR/err"
-  assert_output --partial "Job $job in namespace $NAMESPACE continues"
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
-  assert_regex "$stderr" "attaching to Job $job: it still runs"
 }
 
 @test "with GKE_JOB_LEVELS warnings and errors have a level, and container lines have none" {
@@ -120,128 +61,6 @@ no_job() { # NAME
   run_job 'sleep 60' --timeout 1 --name slow
   assert_failure 124
   wait_until no_job slow
-}
-
-# bats needs its own temporary directory.
-use_own_tmpdir() {
-  export TMPDIR=$BATS_TEST_TMPDIR/private
-  mkdir "$TMPDIR"
-}
-
-@test "an interrupted run-job leaves no process and no private directory" {
-  use_own_tmpdir
-  start_job 'sleep 60' "${cluster[@]}" --namespace "$NAMESPACE"
-  kill -TERM "$runner" # the script alone, not its process group
-  wait_for "$runner"
-  assert_equal "$status" 143
-  assert_equal "$(ls -A "$TMPDIR")" ''
-  wait_until none_marked "$mark"
-  wait_until no_job "$job"
-}
-
-@test "after SIGKILL the Job remains, but no process; the next try adopts the Job and cleans up" {
-  use_own_tmpdir
-  start_job 'while ! test -e /flag; do sleep 0.1; done'
-  kill -KILL "$runner"
-  wait_until none_marked "$mark"
-  assert_regex "$(ls -A "$TMPDIR")" '^gke-job\.[^ ]*$'
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
-  assert_regex "$stderr" "attaching to Job $job: it still runs"
-  assert_equal "$(ls -A "$TMPDIR")" ''
-}
-
-@test "after SIGKILL no process remains even without the parent death signal of setpriv" {
-  mkdir "$BATS_TEST_TMPDIR/bin"
-  printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR/bin/setpriv"
-  chmod +x "$BATS_TEST_TMPDIR/bin/setpriv"
-  PATH=$BATS_TEST_TMPDIR/bin:$PATH start_job 'sleep 60'
-  kill -KILL "$runner"
-  wait_until none_marked "$mark"
-  run kubectl get job "$job" --output name
-  assert_success
-}
-
-@test "when the Airflow task's process ends, run-job ends and the Job continues, whatever --on-kill is" {
-  use_own_tmpdir
-  local values worker
-  values=$(values_file 'sleep 60')
-  mark=$BATS_SUITE_TEST_NUMBER.$RANDOM
-  # shellcheck disable=SC2016 # for the shell that stands for the worker
-  env GKE_JOB_TEST_MARK="$mark" bash -c 'setsid bash "$1" --template batch-job --values "$2" --on-kill delete 2>"$3" & wait' - \
-    "$REPOSITORY/scripts/run-job" "$values" "$BATS_TEST_TMPDIR/err" 3>&- &
-  worker=$!
-  wait_until grep -q 'is running on' "$BATS_TEST_TMPDIR/err"
-  kill -KILL "$worker"
-  wait_until none_marked "$mark"
-  assert_equal "$(ls -A "$TMPDIR")" ''
-  run kubectl get job "$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")" --output 'jsonpath={.status.active}'
-  assert_output 1
-}
-
-# Stops the API server with SIGSTOP; teardown continues it in any case.
-freeze_api() {
-  kill -STOP "$(<"$LOCALGKE_STATE/pid")"
-}
-
-thaw_api() {
-  kill -CONT "$(<"$LOCALGKE_STATE/pid")"
-}
-
-teardown() {
-  thaw_api
-  [[ ! -e ${FAULTS_STATE-} ]] || stop_proxy
-}
-
-# Starts run-job with a connection on which the creation of the Job gets no answer, and waits for that request.
-start_creating() { # OPTION... -> runner, mark
-  mark=$BATS_SUITE_TEST_NUMBER.$RANDOM
-  local values
-  values=$(values_file 'sleep 60')
-  source "$REPOSITORY/tests/dev/faults/faults.bash"
-  start_proxy
-  fault create:blackhole
-  setsid env GKE_JOB_TEST_MARK="$mark" bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" \
-    --namespace "$NAMESPACE" "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  runner=$!
-  wait_until is_creating
-}
-
-is_creating() {
-  (($(requests struck) == 1))
-}
-
-@test "interrupted while the Job is being created, run-job waits for the answer and deletes the Job" {
-  start_creating --name half-made
-  kill -TERM -- "-$runner"
-  clear_faults
-  wait_for "$runner"
-  assert_equal "$status" 143
-  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job half-made in namespace $NAMESPACE is deleted|while the Job was being submitted"
-  assert_equal "$(kubectl_directly get job half-made --ignore-not-found)" ''
-  wait_until none_marked "$mark"
-}
-
-@test "interrupted while the API does not answer, run-job names the Job that may be left and the fix" {
-  use_own_tmpdir
-  start_creating --name perhaps
-  fault blackhole
-  kill -TERM -- "-$runner"
-  wait_for "$runner" # while the API does not answer
-  assert_equal "$status" 143
-  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job perhaps may be left: remove it with: delete-job .*--job perhaps'
-  assert_equal "$(ls -A "$TMPDIR")" ''
-  wait_until none_marked "$mark"
-}
-
-@test "interrupted while it follows and the API does not answer, run-job names the Job that may be left" {
-  start_job 'sleep 60'
-  freeze_api
-  kill -TERM "$runner"
-  wait_for "$runner"
-  assert_equal "$status" 143
-  assert_regex "$(tail -n 1 "$BATS_TEST_TMPDIR/err")" \
-    "Job $job may be left: remove it with: delete-job --namespace $NAMESPACE --job $job"
-  wait_until none_marked "$mark"
 }
 
 @test "a Job that its TTL removes at once succeeds, and its missing result is logged" {

@@ -14,14 +14,6 @@ submit() { # SHELL-COMMAND [OPTION...]
   run_script submit-job --template batch-job --values "$(values_file "$1")" "${@:2}"
 }
 
-submitted() { # -> job, namespace and uid of the last submit
-  read -r job namespace uid <<<"$output"
-}
-
-finish_job() {
-  kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"$1\")].status}=True" "job/$job" --timeout 30s
-}
-
 @test "creates the Job and prints its name, namespace and uid" {
   submit 'sleep 60'
   assert_success
@@ -42,36 +34,6 @@ finish_job() {
   assert_output --partial '"gke-job/map-index":"7"'
 }
 
-@test "a second submit of the same task attaches to the running Job" {
-  submit 'sleep 60'
-  local first=$output
-  AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60'
-  assert_success
-  assert_equal "$output" "$first"
-  assert_regex "$stderr" 'attaching to Job .*: it still runs'
-}
-
-@test "another map index is another Job" {
-  submit 'sleep 60'
-  local first=$output
-  GKE_JOB_MAP_INDEX=1 submit 'sleep 60'
-  assert_success
-  assert_not_equal "${output%% *}" "${first%% *}"
-}
-
-@test "a running Job of the same task from another manifest is refused: 65" {
-  submit 'sleep 60'
-  submit 'sleep 61'
-  assert_one_error 65 'still runs, from another manifest .*delete-job --job'
-}
-
-@test "from a shell, the error about a running Job of another manifest suggests --name" {
-  unset AIRFLOW_CTX_DAG_ID
-  submit 'sleep 60' --name by-hand
-  submit 'sleep 61' --name by-hand
-  assert_one_error 65 'still runs, from another manifest .*: wait for it, give --name NAME to run another one beside it'
-}
-
 @test "--set overrides values of the file" {
   submit 'sleep 60' --set env.A=-b=c --set env.B='"x" y' --set=ttl_seconds:=7
   assert_success
@@ -83,147 +45,9 @@ finish_job() {
   assert_one_error 64 'option --set has no value'
 }
 
-@test "--on-change attach uses the running Job of another manifest" {
-  submit 'sleep 60'
-  local first=$output
-  submit 'sleep 61' --on-change attach
-  assert_success
-  assert_equal "$output" "$first"
-  assert_regex "$stderr" 'attaching to Job .*: it still runs, from another manifest'
-}
-
-@test "--on-change replace ends the running Job of another manifest and creates a new one" {
-  submit 'sleep 60'
-  submitted
-  local first=$uid
-  submit 'sleep 61' --on-change replace
-  assert_success
-  submitted
-  assert_not_equal "$uid" "$first"
-  assert_equal "$(kubectl get job "$job" --output 'jsonpath={.metadata.uid}')" "$uid"
-  assert_regex "$stderr" 'replacing Job'
-}
-
 @test "an invalid --on-change is a usage error: 64" {
   submit 'true' --on-change ignore
   assert_one_error 64 "option --on-change is 'ignore': it is one of fail, attach, replace"
-}
-
-@test "submit-job waits for a Job that is being deleted, and never attaches to it" {
-  submit 'sleep 60'
-  submitted
-  local first=$uid
-  wait_until sh -c "kubectl get pods --selector job-name=$job | grep Running"
-  kubectl patch job "$job" --type merge --patch '{"metadata": {"finalizers": ["test/hold"]}}'
-  kubectl delete job "$job" --wait=false
-  bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$(values_file 'sleep 61')" \
-    >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  wait_until grep -q 'is being deleted: waiting until it is gone' "$BATS_TEST_TMPDIR/err"
-  kubectl patch job "$job" --type merge --patch '{"metadata": {"finalizers": []}}'
-  wait_for $!
-  assert_equal "$status" 0
-  output=$(<"$BATS_TEST_TMPDIR/out")
-  submitted
-  assert_not_equal "$uid" "$first"
-}
-
-@test "of submits that replace a Job concurrently one creates the new Job and the others attach to it" {
-  local values number runners=()
-  submit 'false'
-  submitted
-  finish_job Failed
-  values=$(values_file 'test -e /end || sleep 60') # the new Job must not fail
-  for number in 1 2 3; do
-    bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$values" \
-      >"$BATS_TEST_TMPDIR/out.$number" 2>"$BATS_TEST_TMPDIR/err.$number" 3>&- &
-    runners+=($!)
-  done
-  for number in "${runners[@]}"; do
-    wait_for "$number"
-    assert_equal "$status" 0
-  done
-  assert_equal "$(sort --unique "$BATS_TEST_TMPDIR"/out.* | wc -l)" 1
-  assert_equal "$(cat "$BATS_TEST_TMPDIR"/err.* | grep --count 'created Job')" 1
-  assert_equal "$(cut --delimiter=' ' --fields=3 "$BATS_TEST_TMPDIR/out.1")" \
-    "$(kubectl get job "$job" --output 'jsonpath={.metadata.uid}')"
-}
-
-@test "submit-job attaches to a complete Job whose result was not collected" {
-  submit 'true'
-  local first=$output
-  submitted
-  finish_job Complete
-  submit 'true'
-  assert_success
-  assert_equal "$output" "$first"
-  assert_regex "$stderr" 'its result was never collected'
-}
-
-@test "S4: a complete Job of another manifest is replaced" {
-  submit 'true'
-  submitted
-  finish_job Complete
-  local first=$uid
-  submit 'exit 0'
-  assert_success
-  submitted
-  assert_not_equal "$uid" "$first"
-  assert_regex "$stderr" 'replacing Job .*: it is complete, but from another manifest'
-}
-
-@test "S4: --on-change attach also replaces it" {
-  submit 'true'
-  submitted
-  finish_job Complete
-  local first=$uid
-  submit 'exit 0' --on-change attach
-  assert_success
-  submitted
-  assert_not_equal "$uid" "$first"
-}
-
-@test "a running Job of an earlier try is replaced when a cleared task starts again" {
-  submit 'sleep 60'
-  submitted
-  local first=$uid
-  GKE_JOB_CLEARED=attach AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60'
-  submitted
-  assert_equal "$uid" "$first"
-  GKE_JOB_CLEARED=replace AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60'
-  submitted
-  assert_not_equal "$uid" "$first"
-  assert_regex "$stderr" 'replacing Job .* of try 1: the task was cleared'
-}
-
-@test "a collected Job is replaced: the task was cleared" {
-  submit 'true'
-  submitted
-  finish_job Complete
-  run_script collect-job --job "$job"
-  local first=$uid
-  submit 'true'
-  assert_success
-  submitted
-  assert_not_equal "$uid" "$first"
-}
-
-@test "a failed Job is replaced: the task is retried" {
-  submit 'false'
-  submitted
-  finish_job Failed
-  local first=$uid
-  submit 'false'
-  assert_success
-  submitted
-  assert_not_equal "$uid" "$first"
-}
-
-@test "a Job with the same name of another task is never changed: 65" {
-  create_job stranger 'sleep 60'
-  submit 'true' --name stranger
-  assert_one_error 65 "Job stranger exists and is not this task's"
-  run kubectl get job stranger --output name
-  assert_success
 }
 
 # Writes two profiles; the second is larger.
@@ -264,7 +88,7 @@ profile_of_job() {
   team_profiles
   submit 'false' "${profiles[@]}" --profile large
   submitted
-  finish_job Failed
+  wait_for_condition Failed "$job"
   AIRFLOW_CTX_TRY_NUMBER=2 submit 'false' "${profiles[@]}" --profile small --escalate
   assert_success
   submitted

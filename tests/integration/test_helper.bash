@@ -21,9 +21,14 @@ use_own_namespace() {
   local name
   name=$(basename "$BATS_TEST_FILENAME" .bats)
   kubectl create --filename - >/dev/null <<<'{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "'"$name"'"}}'
+  use_namespace "$name"
+}
+
+# Gives this file its own kubeconfig, whose current context has the namespace.
+use_namespace() { # NAME -> NAMESPACE
   cp "$KUBECONFIG" "$BATS_FILE_TMPDIR/kubeconfig"
-  export KUBECONFIG=$BATS_FILE_TMPDIR/kubeconfig NAMESPACE=$name
-  kubectl config set-context --current --namespace "$name" >/dev/null
+  export KUBECONFIG=$BATS_FILE_TMPDIR/kubeconfig NAMESPACE=$1
+  kubectl config set-context --current --namespace "$1" >/dev/null
 }
 
 # Starts a server whose buckets are directories of $BUCKETS, with environments of the same names: for `setup_file`, with
@@ -111,6 +116,45 @@ values_file() { # SHELL-COMMAND
 import json, sys
 print(json.dumps({"image": "busybox:1.37", "command": ["sh", "-c", sys.argv[1]], "retries": 0}))' "$1" >"$file"
   printf '%s\n' "$file"
+}
+
+# Reads the line of the last submit-job.
+submitted() { # -> job, namespace, uid
+  # shellcheck disable=SC2034 # for the tests
+  read -r job namespace uid <<<"$output"
+}
+
+# Starts submit-job three times at once, and asserts that all succeed with the same line. Their output is in
+# $BATS_TEST_TMPDIR/{out,err}.{1,2,3}.
+submit_three_times() { # OPTION...
+  local number runners=()
+  for number in 1 2 3; do
+    bash "$REPOSITORY/scripts/submit-job" "$@" >"$BATS_TEST_TMPDIR/out.$number" 2>"$BATS_TEST_TMPDIR/err.$number" 3>&- &
+    runners+=($!)
+  done
+  for number in "${runners[@]}"; do
+    wait_for "$number"
+    assert_equal "$status" 0
+  done
+  assert_equal "$(sort --unique "$BATS_TEST_TMPDIR"/out.* | wc -l)" 1
+}
+
+# Configures gcloud with a token of the stand-in's cluster file.
+use_gcloud_token() { # TOKEN
+  printf %s "$1" >"$BATS_TEST_TMPDIR/token"
+  export CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=$BATS_TEST_TMPDIR/token
+}
+
+wait_for_condition() { # CONDITION JOB
+  kubectl wait --for "jsonpath={.status.conditions[?(@.type==\"$1\")].status}=True" "job/$2" --timeout 60s
+}
+
+gone() { # KIND/NAME...
+  [[ -z $(kubectl get "$@" --ignore-not-found --output name) ]]
+}
+
+no_job() { # NAME
+  gone "job/$1"
 }
 
 # Sets the environment of a task instance of Airflow.

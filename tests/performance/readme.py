@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from performance.chart import bars
+from performance.charts import bars
 from performance.goals import values_of
 from performance.report import text
 from performance.ways import MEASURES

@@ -33,6 +33,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen
 
+from performance.charts import Panel, plot
 from performance.crowds import (
     AIRFLOW,
     SCRIPTS,
@@ -50,7 +51,6 @@ from performance.crowds import (
     wait_for,
 )
 from performance.figures import columns, delays, percentile
-from performance.plot import Panel, plot
 
 WAITING, RESULTS = 200, 50
 SHORT_SECONDS = 3

@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from performance import readme
-from performance.chart import bars
+from performance.charts import bars
 from performance.report import number, outcomes, spread, table, text
 
 MEASURED = {

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from performance.charts import Panel, plot
 from performance.crowds import manifests, memory_below, requests_of, values
-from performance.plot import Panel, plot
 from performance.scale import Measured, picture, report
 
 METRICS = """\

@@ -66,6 +66,12 @@ cluster::use_context() {
   : "${option[namespace]:=${found:-default}}"
 }
 
+# Copies the credentials of the run to $GKE_JOB_REPORT, for the process that marks the Job as collected.
+cluster::leave_credentials() {
+  [[ ! ${GKE_JOB_REPORT-} || ${KUBECONFIG-} != "$PRIVATE_DIR/kubeconfig" ]] ||
+    cp -- "$KUBECONFIG" "$PRIVATE_DIR"/*_plugin_cache "$GKE_JOB_REPORT" 2>/dev/null || true
+}
+
 # Whether the script sends no request. --validate server sends one in a dry run, too: it changes nothing.
 cluster::is_dry() {
   [[ ${option[dry_run]} && ${option[validate]-} != server ]]

@@ -44,6 +44,13 @@ job::wait_until_gone() { # NAME NAMESPACE UID
   connection::ask wait-gone --job "$1" --namespace "$2" --uid "$3" --timeout "$left" "${passed_on[@]}" || exit
 }
 
+# Whether no Job has this name and uid. Call it after connection::open.
+job::is_gone() { # NAME NAMESPACE UID
+  local answer=''
+  options::pass_on unreachable-timeout
+  connection::ask job-uid --job "$1" --namespace "$2" "${passed_on[@]}" && [[ $answer != "$3" ]]
+}
+
 # Sets: deletion and body, the arguments and the standard input of kubectl to delete the Job if it has this uid, without
 # waiting.
 job::prepare_deletion() { # NAME NAMESPACE UID PROPAGATION-POLICY

@@ -55,6 +55,16 @@ processes::kill() { # PROCESS-ID
   while processes::is_running "$1"; do processes::pause 0.01; done
 }
 
+# Ends a child: by SIGTERM, and after 2 s by SIGKILL.
+processes::end() { # PROCESS-ID
+  local tries=40
+  while processes::is_running "$1" && ((tries-- > 0)); do
+    kill -TERM "$1" 2>/dev/null || true
+    processes::pause 0.05
+  done
+  processes::kill "$1"
+}
+
 # Waits, and handles a signal at once. `read -t` cannot do that: when a trap ends the script during the read, bash 5.2
 # returns to the read, and the script continues.
 processes::pause() { # SECONDS

@@ -20,6 +20,9 @@ from polling import wait_until
 __all__ = ["cluster"]  # a fixture of this directory too
 
 SECONDS = 30
+JOBS = "/apis/batch/v1/namespaces/default/jobs"
+WATCH = ("get", "--raw", f"{JOBS}?watch=1")
+GONE = "The resourceVersion for the provided watch is too old."
 
 
 def faults(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -92,6 +95,17 @@ class Proxy:
         spec = {"suspend": suspend, "template": template}
         job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
         return self.kubectl("create", "--filename", "-", stdin=json.dumps(job))
+
+    def running_watch(self, name: str) -> Command:
+        """Creates a Job; returns a running watch that has shown it."""
+        assert self.create_job(name, suspend=True).returncode == 0
+        return self.start(*WATCH).until(f'"{name}"')
+
+    def running_log(self, name: str, command: str = "echo first; sleep 1000") -> Command:
+        """Creates a Job whose Pod keeps running; returns its followed log, which has shown the first line."""
+        assert self.create_job(name, command).returncode == 0
+        wait_until(lambda: "first" in self.kubectl("logs", f"job/{name}").stdout)
+        return self.start("logs", "--follow", f"job/{name}").until("first")
 
 
 @pytest.fixture(scope="session")

@@ -149,7 +149,7 @@ class Proxy:
         headers = {hdrs.RETRY_AFTER: str(answers.RETRY_AFTER_SECONDS)} if code == 429 else {}
         return web.json_response(error.status(), status=code, headers=headers)
 
-    async def _wait(self, seconds: float | None = None) -> None:
+    async def _wait(self, seconds: float | None) -> None:
         """Waits until the faults are replaced, or `seconds` have passed."""
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)

@@ -1,4 +1,4 @@
-"""Each fault with the real kubectl, in front of the stand-in."""
+"""The proxy without faults, and each fault on new requests, with the real kubectl in front of the stand-in."""
 
 import re
 import shutil
@@ -8,47 +8,31 @@ import time
 import pytest
 
 from faults.__main__ import count_of
-from faults.conftest import faults
+from faults.conftest import GONE, JOBS, WATCH, faults
 from localgke.conftest import localgke
 from polling import wait_until
 
-JOBS = "/apis/batch/v1/namespaces/default/jobs"
-WATCH = ("get", "--raw", f"{JOBS}?watch=1")
-GONE = "The resourceVersion for the provided watch is too old."
 # Go's error for a cut connection depends on the state of the connection.
 CUT = re.compile(r"EOF|closed network connection|connection reset by peer|broken pipe")
-
-
-def running_watch(proxy, name):
-    """Creates a Job; returns a running watch that has shown it."""
-    assert proxy.create_job(name, suspend=True).returncode == 0
-    return proxy.start(*WATCH).until(f'"{name}"')
-
-
-def running_log(proxy, name, command="echo first; sleep 1000"):
-    """Creates a Job whose Pod keeps running; returns its followed log, which has shown the first line."""
-    assert proxy.create_job(name, command).returncode == 0
-    wait_until(lambda: "first" in proxy.kubectl("logs", f"job/{name}").stdout)
-    return proxy.start("logs", "--follow", f"job/{name}").until("first")
 
 
 # Without faults
 
 
 def test_watches_come_event_by_event(proxy):
-    watch = running_watch(proxy, "before")
+    watch = proxy.running_watch("before")
     assert proxy.create_job("after", suspend=True).returncode == 0
     watch.until('"after"')
     assert watch.runs
 
 
 def test_logs_come_line_by_line(proxy):
-    log = running_log(proxy, "talks", "echo first; sleep 1; echo second; sleep 1000").until("second")
+    log = proxy.running_log("talks", "echo first; sleep 1; echo second; sleep 1000").until("second")
     assert log.runs
 
 
 def test_a_large_log_is_passed_on_whole(proxy):
-    running_log(proxy, "large", "seq 100000; echo first; sleep 1000")
+    proxy.running_log("large", "seq 100000; echo first; sleep 1000")
     got = proxy.kubectl("logs", "job/large").stdout.splitlines()
     assert got == [*map(str, range(1, 100001)), "first"]
 
@@ -205,85 +189,11 @@ def test_new_faults_replace_the_old_ones(proxy):
     assert "Timeout" in proxy.create_job("never", suspend=True).stderr
 
 
-# Running streams
-
-
-def test_end_ends_a_running_watch_cleanly(proxy):
-    watch = running_watch(proxy, "ended")
-    proxy.set("watch:end:now")
-    assert watch.end()[0] == 0
-    proxy.start(*WATCH).until('"ended"')  # the fault does not apply to a new one
-
-
-def test_drop_breaks_a_running_watch(proxy):
-    watch = running_watch(proxy, "broken")
-    proxy.set("watch:drop:now")
-    status, text = watch.end()
-    assert status == 1
-    assert text.endswith("error: unexpected EOF\n")
-
-
-def test_gone_is_the_last_event_of_a_running_watch(proxy):
-    watch = running_watch(proxy, "outdated")
-    proxy.set("watch:gone:now")
-    status, text = watch.end()
-    assert status == 0
-    assert '"type": "ERROR"' in text.splitlines()[-1]
-    assert GONE in text.splitlines()[-1]
-
-
-def test_drop_breaks_a_running_log(proxy):
-    log = running_log(proxy, "log-broken")
-    proxy.set("log:drop:now")
-    status, text = log.end()
-    assert status == 1
-    assert text.endswith("unexpected EOF\n")
-    proxy.start("logs", "--follow", "job/log-broken").until("first")  # the fault does not apply to a new one
-
-
-def test_drop_after_bytes_breaks_a_running_log_in_the_middle_of_a_line(proxy):
-    log = running_log(proxy, "log-torn", "echo first; while sleep 0.2; do echo second; done")
-    proxy.set("log:drop=3:now")
-    assert re.search("\nsec(error: )?unexpected EOF\n", log.end()[1])
-
-
-def test_end_ends_a_running_log_cleanly(proxy):
-    log = running_log(proxy, "log-ended")
-    proxy.set("log:end:now")
-    assert log.end() == (0, "first\n")
-
-
-def test_a_fault_with_a_number_applies_to_the_oldest_streams_first(proxy):
-    first, second = (running_watch(proxy, name) for name in ("oldest", "newest"))
-    proxy.set("watch:end:1")
-    assert first.end()[0] == 0
-    assert proxy.create_job("one-more", suspend=True).returncode == 0
-    second.until('"one-more"')
-
-
-def test_blackhole_holds_back_the_events_of_a_running_watch(proxy):
-    held = running_watch(proxy, "held")
-    proxy.set("watch:blackhole:now")
-    assert proxy.create_job("kept-back", suspend=True).returncode == 0
-    proxy.start(*WATCH).until('"kept-back"')
-    assert '"kept-back"' not in held.text
-    proxy.clear()
-    held.until('"kept-back"')
-
-
-def test_refuse_cuts_running_streams(proxy):
-    watch = running_watch(proxy, "cut-off")
-    log = running_log(proxy, "log-cut-off")
-    proxy.set("refuse")
-    assert watch.end()[0] == 1
-    assert log.end()[0] == 1
-
-
 # The counts
 
 
 def test_it_counts_new_requests_by_kind(proxy):
-    watch = running_watch(proxy, "counted")
+    watch = proxy.running_watch("counted")
     before = proxy.count()
     assert proxy.kubectl("get", "job", "counted").returncode == 0
     assert proxy.kubectl("annotate", "job", "counted", "a=b").returncode == 0  # reads it first

@@ -103,12 +103,9 @@ class Node:
             raise StartError(f"the API server refused the namespaces and roles: {self._last_lines('commands')}")
 
     async def _kubectl(self, *arguments: str, stdin: str = "") -> bool:
-        return await self._succeeds("kubectl", *arguments, stdin=stdin)
-
-    async def _succeeds(self, *command: str, stdin: str = "") -> bool:
         with (self._state / "logs" / "commands.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, env=self._env
+                "kubectl", *arguments, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, env=self._env
             )
             await process.communicate(stdin.encode())
         return process.returncode == 0

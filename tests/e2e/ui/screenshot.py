@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from e2e.ui.chromium import chromium
 
 SIZE = {"width": 1100, "height": 680}
 
 
 def main(report: str, picture: str) -> None:
     """Take the screenshot."""
-    with sync_playwright() as playwright:
-        sandbox = os.geteuid() != 0  # Chromium's sandbox does not work as root
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), chromium_sandbox=sandbox)
+    with chromium() as browser:
         page = browser.new_context(offline=True, viewport=SIZE, color_scheme="light").new_page()
         page.goto(Path(report).resolve().as_uri())
         page.screenshot(path=picture)
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -5,18 +5,17 @@ Needs Chromium in PATH.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from recorded_runs import NAMES, replay
 from timeline_objects import many, record
 
+from e2e.ui.chromium import chromium
 from gke_jobs.timeline import chart
 from gke_jobs.timeline.details import Details
 from gke_jobs.timeline.page import html
@@ -48,11 +47,8 @@ CONTRASTS = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        sandbox = os.geteuid() != 0  # Chromium's sandbox does not work as root
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), chromium_sandbox=sandbox)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -6,9 +6,7 @@ Needs Chromium, gcloud and gke-gcloud-auth-plugin in PATH, and the port of `make
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,8 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
+from e2e.ui.chromium import chromium
 from e2e.ui.pages import Airflow2, Airflow3, Airflow31
 
 SEEN = Path(__file__).with_name("seen.py")
@@ -50,9 +49,7 @@ def airflow() -> Iterator[tuple[str, str]]:
 def page(airflow) -> Iterator[Page]:
     """A page of a browser with a logged-in user."""
     address, password = airflow
-    with sync_playwright() as playwright:
-        sandbox = os.geteuid() != 0  # Chromium's sandbox does not work as root
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), chromium_sandbox=sandbox)
+    with chromium() as browser:
         page = browser.new_context(base_url=address, viewport={"width": 1800, "height": 1000}).new_page()
         page.set_default_timeout(PAGE_TIMEOUT_SECONDS * 1000)
         page.goto("/")
@@ -61,7 +58,6 @@ def page(airflow) -> Iterator[Page]:
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("link", name="Dags").first.wait_for()
         yield page
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -157,10 +157,22 @@ def cluster(tmp_path_factory) -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def on_cluster(cluster, monkeypatch) -> Callable[[str], dict[str, Any]]:
-    """The arguments of an operator whose Job runs a shell command on the stand-in, with the real scripts."""
+def on_stand_in(cluster, monkeypatch) -> None:
+    """Makes the stand-in the cluster of this process and its children."""
     for name, value in cluster.environment.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def mark(request, monkeypatch) -> str:
+    """The mark of the processes that a test starts: see `marked` of deferred_jobs."""
+    monkeypatch.setenv("GKE_JOB_TEST_MARK", f"{request.node.name}-{os.getpid()}")
+    return os.environ["GKE_JOB_TEST_MARK"]
+
+
+@pytest.fixture
+def on_cluster(on_stand_in) -> Callable[[str], dict[str, Any]]:
+    """The arguments of an operator whose Job runs a shell command on the stand-in, with the real scripts."""
 
     def on_cluster(shell_command: str) -> dict[str, Any]:
         values = {"image": "busybox:1.37", "command": ["sh", "-c", shell_command], "retries": 0}

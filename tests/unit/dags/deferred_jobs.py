@@ -9,6 +9,18 @@ import subprocess
 import time
 from pathlib import Path
 
+from gke_job.trigger import GkeJobTrigger
+
+UID = "11111111-2222-4333-8444-555555555555"
+
+
+def trigger(namespace="ml", uid=UID, **given):
+    return GkeJobTrigger(cluster={}, namespace=namespace, job="train", uid=uid, environment="test", **given)
+
+
+async def fired(one):
+    return [event.payload["why"] async for event in one.run()]
+
 
 async def until(condition, seconds=60):
     deadline = time.monotonic() + seconds

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from deferred_jobs import kubectl, scripts_named, suspended_jobs
 
 from gke_job.trigger import GkeJobTrigger
+from polling import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -91,13 +91,6 @@ class Tasks:
             return use(session.query(TaskInstance).filter_by(dag_id=self._dag_id, task_id=task_id).one())
 
 
-def wait_until(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.1)
-
-
 def jobs(namespace: str) -> set[str]:
     """The names of the Jobs that are not being deleted."""
     line = ["--output", "jsonpath={range .items[*]}{.metadata.name}={.metadata.deletionTimestamp} {end}"]
@@ -106,15 +99,7 @@ def jobs(namespace: str) -> set[str]:
 
 
 @pytest.fixture
-def mark(monkeypatch) -> str:
-    monkeypatch.setenv("GKE_JOB_TEST_MARK", f"triggerer-{os.getpid()}")
-    return os.environ["GKE_JOB_TEST_MARK"]
-
-
-@pytest.fixture
-def start_triggerer(cluster, monkeypatch, tmp_path):
-    for name, value in cluster.environment.items():
-        monkeypatch.setenv(name, value)
+def start_triggerer(on_stand_in, tmp_path):
     started = []
     plugins = tmp_path / "plugins"
     plugins.mkdir()

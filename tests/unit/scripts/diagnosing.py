@@ -1,5 +1,6 @@
 """What tests of the diagnosis share."""
 
+from copy import deepcopy
 from datetime import timedelta
 
 
@@ -18,3 +19,15 @@ def event(seen, obj, reason, message, *, kind="Warning", ago=0, **fields):
 
 def advice(text):
     return [line.removeprefix("advice: ") for line in text.splitlines() if line.startswith("advice: ")]
+
+
+def pods_with_exit_codes(seen, codes):
+    """Pods like the failed one that was seen, each a second older than the one before."""
+    pods = []
+    for number, code in enumerate(codes):
+        pod = deepcopy(seen.pods[0])
+        pod["metadata"].update(name=f"train-{number:05}", uid=f"uid-{number}")
+        ended = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+        ended.update(exitCode=code, finishedAt=(seen.now - timedelta(seconds=number)).isoformat())
+        pods.append(pod)
+    return pods

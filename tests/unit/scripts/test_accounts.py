@@ -1,14 +1,11 @@
 """Whose credentials --auth auto takes."""
 
 import json
-import socket
-import threading
-from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
 
-from gke_jobs.access import accounts, cache, fitting, metadata, plugin
+from gke_jobs.access import accounts, metadata
 
 WORKER = "worker@p.iam.gserviceaccount.com"
 
@@ -156,80 +153,6 @@ def test_the_name_of_the_active_configuration_is_taken_as_it_is(tmp_path):
     assert find(tmp_path, server=WORKER).auth == "adc"
 
 
-def serve(answer):
-    listening = socket.create_server(("127.0.0.1", 0))
-
-    def run():
-        connection, _ = listening.accept()
-        connection.recv(4096)
-        connection.sendall(answer)
-        connection.close()
-
-    threading.Thread(target=run, daemon=True).start()
-    return {"GCE_METADATA_HOST": "{}:{}".format(*listening.getsockname())}
-
-
-@pytest.mark.parametrize(
-    ("answer", "email"),
-    [
-        (b"HTTP/1.1 200 OK\r\nMetadata-Flavor: Google\r\n\r\n" + WORKER.encode(), WORKER),
-        (b"HTTP/1.1 200 OK\r\n\r\nsomebody else's page", ""),
-        (b"HTTP/1.1 404 Not Found\r\nMetadata-Flavor: Google\r\n\r\nno account", ""),
-    ],
-)
-def test_only_a_metadata_server_says_who_this_machine_is(answer, email):
-    assert metadata.email(serve(answer)) == email
-
-
-def test_a_metadata_server_that_answers_byte_by_byte_is_given_up(monkeypatch):
-    monkeypatch.setattr(metadata, "KNOWN_SECONDS", 0.2)
-    ours, theirs = socket.socketpair()
-    given_up = threading.Event()
-
-    def drip():
-        while not given_up.wait(0.02):
-            with suppress(OSError):
-                theirs.send(b"x")
-
-    def connect(_, seconds):
-        ours.settimeout(seconds)
-        return ours
-
-    monkeypatch.setattr(metadata.socket, "create_connection", connect)
-    monkeypatch.setattr(metadata, "ANSWER_BYTES", 200)
-    dripping = threading.Thread(target=drip)
-    dripping.start()
-    with pytest.raises(metadata.NoAnswerError, match=r"^the metadata server metadata has not answered within 0.2 s$"):
-        metadata.email({"GCE_METADATA_HOST": "metadata"})
-    given_up.set()
-    dripping.join()
-    theirs.close()
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [(b"", "nothing"), (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "HTTP/1.1 503 Service Unavailable")],
-)
-def test_a_metadata_server_that_answers_with_an_error_gives_no_account(answer, reason):
-    with pytest.raises(metadata.NoAnswerError, match=f"has answered {reason}$"):
-        metadata.email(serve(answer))
-
-
-def test_a_metadata_server_that_cannot_be_reached_is_no_answer_where_it_is_named():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    for place in (f"127.0.0.1:{port}", "127.0.0.1:x"):
-        with pytest.raises(metadata.NoAnswerError, match=rf"^the metadata server {place} has not answered \("):
-            metadata.email({"GCE_METADATA_HOST": place})
-
-
-def test_elsewhere_there_is_no_metadata_server(monkeypatch):
-    monkeypatch.setattr(metadata, "_is_google", lambda: False)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setattr(metadata, "ADDRESS", "127.0.0.1:{1}".format(*silent.getsockname()))
-        assert metadata.email({}) == ""
-
-
 def no_answer():
     raise metadata.NoAnswerError("no answer")
 
@@ -247,62 +170,3 @@ def test_a_metadata_server_that_does_not_answer_is_an_error_only_without_another
     configure(tmp_path, "[core]\naccount = me@example.com\n")
     if how != "adc":
         assert accounts.find(environ, how, impersonated, no_answer).auth == "gcloud"
-
-
-def test_a_token_is_kept_while_it_is_good_for_a_while(tmp_path):
-    for expiry, good in (("2999-01-01T00:00:00Z", True), ("2020-01-01T00:00:00.5Z", False), (None, False)):
-        write(tmp_path / cache.TOKEN, {"token_expiry": expiry})
-        assert cache.has_token(tmp_path) is good
-    write(tmp_path / cache.TOKEN, "")
-    assert not cache.has_token(tmp_path)
-
-
-def test_what_was_not_used_for_a_day_is_removed(tmp_path, monkeypatch):
-    old, new, own = (cache.entry(tmp_path / "c", [name]) for name in ("old", "new", "own"))
-    write(old / "kubeconfig", "x")
-    foreign = [tmp_path / "c" / name for name in ("thesis", "A" * 32, "0" * 33)]
-    for directory in foreign:
-        directory.mkdir()
-    now = cache.time.time()
-    monkeypatch.setattr(cache.time, "time", lambda: now + 25 * 3600)
-    cache.os.utime(new, (now + 25 * 3600, now + 25 * 3600))
-    cache.sweep(own)
-    assert not old.exists()
-    assert all(directory.exists() for directory in (new, own, *foreign))
-
-
-def test_an_entry_that_is_asked_for_is_in_use(tmp_path):
-    place = cache.entry(tmp_path / "c", ["old"])
-    cache.os.utime(place, (0, 0))
-    other = cache.entry(tmp_path / "c", ["other"])
-    assert cache.entry(tmp_path / "c", ["old"]) == place
-    cache.sweep(other)
-    assert place.exists()
-
-
-def test_a_kubeconfig_that_leads_through_a_proxy_is_believed():
-    assert fitting.fits("    server: https://127.0.0.1:1", {"HTTPS_PROXY": "http://proxy"})
-    assert not fitting.fits("    server: https://127.0.0.1:1", {})
-    assert not fitting.fits("", {"HTTPS_PROXY": "http://proxy"})
-
-
-WRITTEN = """users:
-- name: u
-  user:
-    exec:
-      apiVersion: client.authentication.k8s.io/v1beta1
-{}      command: gke-gcloud-auth-plugin
-      provideClusterInfo: true
-"""
-
-
-@pytest.mark.parametrize("before", ["", "      args:\n      - --use_application_default_credentials\n      - --x\n"])
-def test_the_plugin_has_exactly_the_arguments_that_it_is_given(before):
-    new = plugin.with_arguments(WRITTEN.format(before), ["--a=b", "--c"])
-    assert new == WRITTEN.format('      args:\n      - "--a=b"\n      - "--c"\n')
-
-
-@pytest.mark.parametrize("text", ["", "    token: x\n", WRITTEN.format("") * 2])
-def test_a_kubeconfig_of_another_form_is_refused(text):
-    with pytest.raises(ValueError, match="has no user whose command is"):
-        plugin.with_arguments(text, ["--a"])

@@ -3,24 +3,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from diagnosing import advice, event
+from diagnosing import advice, event, pods_with_exit_codes
 from recordings import CASES, RECORDINGS, load
 
-from gke_jobs.diagnosis.causes import cause
 from gke_jobs.diagnosis.diagnosis import GROUPS, diagnose
 from gke_jobs.plain_text import parse_time
-
-
-def pods_with_exit_codes(seen, codes):
-    """Pods like the failed one that was seen, each a second older than the one before."""
-    pods = []
-    for number, code in enumerate(codes):
-        pod = deepcopy(seen.pods[0])
-        pod["metadata"].update(name=f"train-{number:05}", uid=f"uid-{number}")
-        ended = pod["status"]["containerStatuses"][0]["state"]["terminated"]
-        ended.update(exitCode=code, finishedAt=(seen.now - timedelta(seconds=number)).isoformat())
-        pods.append(pod)
-    return pods
 
 
 def test_there_is_a_text_for_each_recording_and_no_other():
@@ -305,45 +292,3 @@ def test_a_pod_that_the_server_knows_next_to_nothing_about():
     pod = {"metadata": metadata, "spec": {"containers": [{"name": "main"}]}, "status": {}}
     seen = load("running")
     assert "Pod train-abcde: on a node that does not answer, " in diagnose(replace(seen, pods=[pod], events=[]))
-
-
-@pytest.mark.parametrize(
-    ("case", "said"),
-    [
-        ("exit_code", "container main: exit code 3"),
-        ("out_of_memory", "container main: OOMKilled, exit code 137 (SIGKILL), memory limit 32Mi"),
-        ("volume_secret_missing", "FailedMount: MountVolume.SetUp failed for volume "),
-        ("unschedulable", "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu."),
-        ("evicted", "evicted through the API, "),
-    ],
-)
-def test_the_cause_is_what_made_a_pod_fail_or_what_it_waits_for(case, said):
-    seen = load(case)
-    title, _, found = cause(seen).partition(": ")
-    assert title in [f"Pod {pod['metadata']['name']}" for pod in seen.pods]
-    assert found.startswith(said)
-    assert "\n" not in found
-
-
-def test_the_cause_is_of_the_index_that_failed_last_and_was_not_deleted():
-    seen = load("failed_indexes")
-    last, before = pods_with_exit_codes(seen, [4, 5])
-    assert cause(replace(seen, pods=[before, last])).endswith(": container main: exit code 4")
-    last["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    assert cause(replace(seen, pods=[before, last])).endswith(": container main: exit code 5")
-    assert "(index " in cause(replace(seen, pods=[last]))
-    assert cause(replace(seen, pods=[])) == cause(replace(seen, pods=None)) == ""
-
-
-def test_the_cause_is_no_summary_of_volumes_that_are_not_mounted():
-    seen = load("volume_secret_missing")
-    summary = "Unable to attach or mount volumes: unmounted volumes=[a]: timed out waiting for the condition"
-    events = [*seen.events, event(seen, seen.pods[0], "FailedMount", summary, ago=-1)]
-    assert cause(replace(seen, events=events)) == cause(seen)
-
-
-def test_an_image_that_the_message_does_not_name_is_named():
-    seen = load("image_not_found")
-    pod = deepcopy(seen.pods[0])
-    pod["status"]["containerStatuses"][0]["state"]["waiting"] = {"reason": "ErrImagePull", "message": "no answer"}
-    assert cause(replace(seen, pods=[pod])).startswith("image no-such-image:1: no answer (Pod ")

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from test_submission import ATTACH, FAILED, REPLACE, UID, asked, job_object, there
+from decided_jobs import ATTACH, FAILED, REPLACE, UID, asked, job_object, there
 
 from gke_jobs.rendering.last_attempt import LastAttempt
 from gke_jobs.submission.decisions import Memory, Render, Wait, decide, read_facts

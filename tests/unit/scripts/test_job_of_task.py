@@ -2,7 +2,7 @@
 
 import pytest
 from fake_connection import error
-from test_job_list import JOBS, OURS, job
+from listed_jobs import JOBS, OURS, job
 
 from gke_jobs import job_of_task
 

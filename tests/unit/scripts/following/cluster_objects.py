@@ -198,6 +198,13 @@ class Driver:
         return b"".join(action.data for action in self.actions if isinstance(action, Lines)).decode().splitlines()
 
 
+def followed(*conditions, pods=(), **given):
+    """A wait in which the Job has been listed."""
+    driver = Driver(**given)
+    driver.listed([job(*conditions)], pods)
+    return driver
+
+
 def texts(actions):
     """The messages among actions."""
     return [action.text for action in actions if isinstance(action, Message)]

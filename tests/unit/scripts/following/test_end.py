@@ -1,7 +1,7 @@
 """How a wait ends: the last Pods, the logs, then the verdict; and the one look of poll-job."""
 
 import pytest
-from cluster_objects import NO_ANSWER, Driver, job, pod, status, stuck, waiting
+from cluster_objects import NO_ANSWER, Driver, followed, job, pod, status, stuck, waiting
 
 from gke_jobs.following.events import (
     Changed,
@@ -17,13 +17,6 @@ from gke_jobs.following.events import (
     Tick,
     WatchEnded,
 )
-
-
-def followed(*conditions, pods=(), **given):
-    """A wait in which the Job has been listed."""
-    driver = Driver(**given)
-    driver.listed([job(*conditions)], pods)
-    return driver
 
 
 def test_a142144_the_verdict_comes_after_the_logs():

@@ -1,21 +1,15 @@
 """What a submit does about the Job that has its name: a table."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
+from decided_jobs import ATTACH, CLEARED, COLLECT, FAILED, OTHER, REPLACE, UID, asked, job_object, there
 
 from gke_jobs import labels
-from gke_jobs.deletion.reaping import why_not
-from gke_jobs.deletion.waiting import describe, wait_until_gone
-from gke_jobs.job_options import JobOptions
-from gke_jobs.messages import ScriptError
-from gke_jobs.reads import Reader
 from gke_jobs.rendering.last_attempt import LastAttempt
-from gke_jobs.rendering.plan import Owned, Plan, read_plan, set_owner, summary, write_plan
+from gke_jobs.rendering.profiles import NAME
 from gke_jobs.submission import decisions
-from gke_jobs.submission.created import created_uid, is_of
 from gke_jobs.submission.decisions import (
     Attach,
     Create,
@@ -23,30 +17,13 @@ from gke_jobs.submission.decisions import (
     Memory,
     Refuse,
     Render,
-    Replace,
-    Request,
     Wait,
     created,
     decide,
     needs_pods,
     read_facts,
 )
-from gke_jobs.submission.owned_object import judge
 
-UID = "11111111-1111-1111-1111-111111111111"
-
-
-def there(*conditions, **fields):
-    return Facts(**{"uid": UID, "identity": "me", "hash": "aaaa", "conditions": frozenset(conditions)} | fields)
-
-
-def asked(**fields):
-    return Request(**{"name": "train", "identity": "me", "hash": "aaaa"} | fields)
-
-
-OTHER = {"hash": "bbbb"}
-CLEARED = {"cleared": True, "begins_anew": True, "try_number": 3}
-ATTACH, COLLECT, REPLACE = Attach(UID, complete_owned=True), Attach(UID, complete_owned=False), Replace(UID)
 CASES = [
     ("there is none", None, {}, Create(), ""),
     ("of somebody else", there(identity="you"), {}, Refuse, "exists and is not this task's"),
@@ -158,30 +135,6 @@ def test_s4_a_finished_job_without_our_identity_and_manifest_hash_is_never_attac
     assert not isinstance(decision.action, Attach)
 
 
-@pytest.mark.parametrize(
-    ("kind", "name", "labels", "annotations", "uid"),
-    [
-        ("Job", "train", {"gke-job/identity": "me"}, {"gke-job/manifest-hash": "aaaa"}, UID),
-        ("Job", "train", {"gke-job/identity": "me"}, {"gke-job/manifest-hash": "bbbb"}, ""),
-        ("Job", "train", {"gke-job/identity": "me"}, {}, ""),
-        ("Job", "train", {"gke-job/identity": "you"}, {"gke-job/manifest-hash": "aaaa"}, ""),
-        ("Job", "other", {"gke-job/identity": "me"}, {"gke-job/manifest-hash": "aaaa"}, ""),
-        ("Status", "train", {"gke-job/identity": "me"}, {"gke-job/manifest-hash": "aaaa"}, ""),
-    ],
-)
-def test_s4_an_answer_or_a_job_found_after_an_interruption_is_ours_only_with_our_manifest_hash(
-    tmp_path, kind, name, labels, annotations, uid
-):
-    plan = Plan(name="train", namespace="ml", identity="me", hash="aaaa", profile="", owned=())
-    answer = {**job_object(name=name, labels=labels, annotations=annotations), "kind": kind}
-    (tmp_path / "changed").write_text(json.dumps(answer))
-    assert created_uid(tmp_path / "changed", plan) == uid
-    assert is_of(answer, plan) == bool(uid)
-
-
-FAILED = {"profile": "small", "conditions": frozenset({"Failed"})}
-
-
 def escalate(profile, **how):
     return Render(LastAttempt(profile=profile, escalate=True, **how))
 
@@ -261,10 +214,6 @@ def test_created_without_the_profile_of_the_last_attempt(found, said):
     assert created("another", request, "ml", Memory(found=found)).messages[0] == said
 
 
-def job_object(**metadata):
-    return {"kind": "Job", "metadata": {"uid": UID, "name": "train", **metadata}, "status": {}}
-
-
 def test_facts_of_a_job():
     job = job_object(
         labels={"gke-job/identity": "me"},
@@ -295,153 +244,6 @@ def test_s3_oom_killed_counts_only_where_the_job_controls_the_pod():
     assert not read_facts(job_object(), [stranger]).oom_killed
 
 
-PLANNED = {"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": "1"}}
-
-
-def config_map(owners=(UID,), identity="me", **content):
-    references = [{"uid": owner} for owner in owners]
-    return {
-        "kind": "ConfigMap",
-        "metadata": {"labels": {"gke-job/identity": identity}, "ownerReferences": references},
-        **({"data": {"a": "1"}} | content),
-    }
-
-
-@pytest.mark.parametrize(
-    ("found", "word"),
-    [
-        (config_map(), "ours"),
-        (config_map(owners=["former"]), "former"),
-        (config_map(owners=["former"], data={"b": "2"}), "former"),
-        (config_map(identity="you"), "does not belong to a Job of this task"),
-        (config_map(owners=[]), "does not belong to a Job of this task"),
-        ({}, "does not belong to a Job of this task"),
-        (config_map(data={"a": "2"}), "another content"),
-        (config_map(data={"a": "1", "b": "2"}), "another content"),
-        (config_map(binaryData={"c": "AA=="}), "another content"),
-    ],
-)
-def test_s5_whose_an_object_is(found, word):
-    call = {"name": "ConfigMap/x", "identity": "me", "uid": UID}
-    if word in ("ours", "former"):
-        assert judge(found, PLANNED, **call) == word
-        return
-    with pytest.raises(ScriptError, match=word) as ended:
-        judge(found, PLANNED, **call)
-    assert ended.value.status == 65
-
-
-def test_s5_the_defaults_of_the_api_server_are_no_other_content():
-    planned = {"kind": "Service", "metadata": {}, "spec": {"clusterIP": "None", "ports": [{"port": 1}], "selector": {}}}
-    found = {
-        **config_map(),
-        **planned,
-        "spec": {"clusterIP": "None", "ports": [{"port": 1, "protocol": "TCP"}], "x": 1},
-    }
-    found["metadata"] = config_map()["metadata"]
-    assert judge(found, planned, name="Service/x", identity="me", uid=UID) == "ours"
-
-
-def test_the_plan_is_what_was_rendered(tmp_path):
-    job = {
-        "metadata": {
-            "name": "train",
-            "labels": {"gke-job/identity": "me"},
-            "annotations": {"gke-job/manifest-hash": "aaaa"},
-        }
-    }
-    plan = write_plan([job, PLANNED], tmp_path)
-    assert read_plan(tmp_path) == plan
-    assert plan == Plan(
-        name="train",
-        namespace="",
-        identity="me",
-        hash="aaaa",
-        profile="",
-        owned=(Owned(object="ConfigMap/x", file="owned-0.json"),),
-    )
-    assert summary(plan) == "train\nConfigMap/x owned-0.json\n"
-    assert json.loads((tmp_path / "job.json").read_text()) == job
-    set_owner(plan, tmp_path, UID)
-    owners = json.loads((tmp_path / "owned-0.json").read_text())["metadata"]["ownerReferences"]
-    assert [owner["uid"] for owner in owners] == [UID]
-
-
-class Answers:
-    """A connection whose Job is gone after so many reads, with a Pod that a finalizer holds."""
-
-    def __init__(self, reads):
-        self.left = reads
-
-    def get_json(self, path, query=None, seconds=30.0):
-        if path.endswith("/pods"):
-            owner = {"kind": "Job", "uid": UID, "controller": True}
-            metadata = {"name": "train-x", "finalizers": ["you.dev/\x1b[2Jhold"], "ownerReferences": [owner]}
-            return {"items": [{"metadata": metadata}]}
-        self.left -= 1
-        uid = UID if self.left > 0 else "the-next-one"
-        return {"metadata": {"uid": uid, "finalizers": ["foregroundDeletion"]}}
-
-
-def wait_gone(reads, seconds):
-    passed = []
-    connection = Answers(reads)
-    options = JobOptions(
-        connection=connection, namespace="ml", job="train", uid=UID, reader=Reader(connection=connection), others=None
-    )
-    wait_until_gone(options, seconds, sleep=passed.append, clock=lambda: sum(passed))
-    return sum(passed)
-
-
-def test_v6_the_end_of_a_deletion_is_waited_for_with_a_heartbeat(capsys):
-    assert wait_gone(250, 600) == 124.5
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2
-    assert "Job train is not gone after 60 s: finalizers you.dev/" in lines[0]
-    assert "hold its Pod train-x" in lines[0]
-    assert "\x1b" not in lines[0]
-
-
-def test_v6_and_not_for_ever():
-    with pytest.raises(ScriptError, match=r"Job train is not gone after 10 s: .*hold its Pod") as ended:
-        wait_gone(10**9, 10)
-    assert ended.value.status == 124
-
-
-def test_what_holds_a_deletion():
-    pods = [{"metadata": {"name": f"p{number}"}} for number in range(5)]
-    assert describe({}, pods) == "waiting for the end of p0, p1, p2 and 2 more Pods"
-    assert describe({}, []) == "waiting for Kubernetes to remove it"
-    assert "its finalizers a, b hold it" in describe({"metadata": {"finalizers": ["orphan", "a", "b"]}}, pods)
-
-
-OURS = {"app.kubernetes.io/managed-by": "gke-job"}
-
-
-@pytest.mark.parametrize(
-    ("job", "reason"),
-    [
-        (None, "already gone"),
-        ({}, "already gone"),
-        (job_object(uid="other"), "already gone"),
-        (job_object(), "not of this toolkit"),
-        (job_object(labels=OURS), "Airflow environment '', not prod"),
-        (job_object(labels=OURS, annotations={"gke-job/airflow-environment": "x\n\x1b"}), "environment 'x"),
-        (job_object(labels=OURS, annotations={"gke-job/airflow-environment": "prod"}), ""),
-        (
-            job_object(labels=OURS, annotations={"gke-job/airflow-environment": "prod"})
-            | {"status": {"conditions": [{"type": "Failed", "status": "True"}]}},
-            "finished",
-        ),
-    ],
-)
-def test_which_jobs_are_reaped(job, reason):
-    found = why_not(job, UID, "prod")
-    assert reason in found
-    assert bool(reason) == bool(found)
-    assert found.isprintable()
-
-
 def test_the_annotations_of_the_scripts_are_those_of_the_package():
     library = (Path(__file__).parents[3] / "scripts/lib/bash/job.bash").read_text()
     named = dict(re.findall(r"^readonly ([A-Z]+)_ANNOTATION=(\S+)$", library, re.MULTILINE))
@@ -449,6 +251,4 @@ def test_the_annotations_of_the_scripts_are_those_of_the_package():
 
 
 def test_the_words_of_the_decisions_are_those_of_rendering():
-    from gke_jobs.rendering.profiles import NAME
-
     assert decisions.PROFILE.pattern == NAME.pattern

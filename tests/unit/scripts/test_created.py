@@ -1,0 +1,30 @@
+"""Which Job a submit that was interrupted has created."""
+
+import json
+
+import pytest
+from decided_jobs import UID, job_object
+
+from gke_jobs.rendering.plan import Plan
+from gke_jobs.submission.created import created_uid, is_of
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "labels", "annotations", "uid"),
+    [
+        ("Job", "train", {"gke-job/identity": "me"}, {"gke-job/manifest-hash": "aaaa"}, UID),
+        ("Job", "train", {"gke-job/identity": "me"}, {"gke-job/manifest-hash": "bbbb"}, ""),
+        ("Job", "train", {"gke-job/identity": "me"}, {}, ""),
+        ("Job", "train", {"gke-job/identity": "you"}, {"gke-job/manifest-hash": "aaaa"}, ""),
+        ("Job", "other", {"gke-job/identity": "me"}, {"gke-job/manifest-hash": "aaaa"}, ""),
+        ("Status", "train", {"gke-job/identity": "me"}, {"gke-job/manifest-hash": "aaaa"}, ""),
+    ],
+)
+def test_s4_an_answer_or_a_job_found_after_an_interruption_is_ours_only_with_our_manifest_hash(
+    tmp_path, kind, name, labels, annotations, uid
+):
+    plan = Plan(name="train", namespace="ml", identity="me", hash="aaaa", profile="", owned=())
+    answer = {**job_object(name=name, labels=labels, annotations=annotations), "kind": kind}
+    (tmp_path / "changed").write_text(json.dumps(answer))
+    assert created_uid(tmp_path / "changed", plan) == uid
+    assert is_of(answer, plan) == bool(uid)
