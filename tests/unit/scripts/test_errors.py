@@ -73,6 +73,11 @@ def test_the_verdict_on_a_recording(verdict, answer):
         ("plugin_not_logged_in", ["not logged in: ", "active account"]),
         ("plugin_real_metadata_server", ["no credentials could be had: ", "503"]),
         ("plugin_real_token_server", ["no credentials could be had: ", "this passes when"]),
+        ("reported_location_denied", ["there is no location europe-west44", ": correct --location"]),
+        (
+            "reported_api_disabled",
+            ["the API ", ".googleapis.com is not enabled in project ", ": gcloud services enable "],
+        ),
         ("gcloud_token_server", ["no credentials could be had: ", "problem refreshing"]),
         (
             "reported_gcloud_metadata_silent",
