@@ -28,6 +28,9 @@ FIXES = (
         "is this the right project? Else grant the role of templates/access/README.md, step 2, or: "
         f"{BINDING} roles/gkehub.gatewayEditor && {BINDING} roles/gkehub.viewer",
     ),
+    ("leave out --internal-ip", "leave out --internal-ip"),
+    ("use --dns-endpoint", "use --dns-endpoint, and leave out --internal-ip"),
+    ("correct --location", "correct --location"),
     (
         "--enable-dns-access",
         "leave out --dns-endpoint, or: gcloud container clusters update {cluster} --location {location} "

@@ -50,6 +50,8 @@ IMPERSONATION = (
             REQUEST,
             f"add-iam-policy-binding ml --member serviceAccount:{WORKER} --condition None --role roles/gkehub.viewer",
         ),
+        (f"{OF_CLUSTER}cluster training is not a private cluster.", REQUEST, "leave out --internal-ip"),
+        (f"{OF_CLUSTER}IP access is disabled for the cluster", REQUEST, "use --dns-endpoint, and leave out"),
         (f"{OF_FLEET}NOT_FOUND: x", REQUEST, "gcloud container fleet memberships list --project ml "),
         ("ERROR: odd", REQUEST, "correct this, then check again"),
     ],
