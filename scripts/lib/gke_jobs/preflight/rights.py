@@ -62,14 +62,15 @@ def judge(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Find
         f"--namespace {namespace} --role gke-job --user {shlex.quote(user or 'USER')} --dry-run=client --output yaml | "
         "kubectl apply --filename -"
     )
-    if not any(allowed.values()):  # as for a namespace that does not exist
-        fix = f"if there is no namespace {namespace}: templates/access/README.md, step 4; otherwise: {fix}"
+    place = f"namespace {namespace}"
+    if not any(allowed.values()):  # the API server gives the same answers for a namespace that does not exist
+        place += ", which may not exist (templates/access/README.md, step 4)"
     findings = []
     if needed:
-        findings.append(failed("rights", f"missing in namespace {namespace}: {_words(needed)}", fix))
+        findings.append(failed("rights", f"missing in {place}: {_words(needed)}", fix))
     if rare:
         users = " and ".join(sorted({RARELY_NEEDED[right.resource] for right in rare}))
-        found = f"missing in namespace {namespace}: {_words(rare)}, which only Jobs of {users} need"
+        found = f"missing in {place}: {_words(rare)}, which only Jobs of {users} need"
         findings.append(warning("rights", found, fix))
     if not findings:
         findings.append(ok("rights", f"all {len(allowed)} that templates/role.yaml has, in namespace {namespace}"))

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from gke_jobs.errors import classify, sentence
 from gke_jobs.error_texts import from_gcloud
+from gke_jobs.errors import classify, sentence
 from gke_jobs.preflight.credentials import Request, judge
 
 WORKER, RUNNER = "airflow@ml-airflow.iam.gserviceaccount.com", "runner@ml.iam.gserviceaccount.com"
@@ -17,7 +17,7 @@ OF_FLEET = "ERROR: (gcloud.container.fleet.memberships.get-credentials) "
 DENIED = f'{OF_CLUSTER}ResponseError: code=403, message=Required "container.clusters.get" permission(s) for "x".'
 IMPERSONATION = (
     f"{OF_CLUSTER}PERMISSION_DENIED: Failed to impersonate [{RUNNER}]. Make sure the account that's trying to "
-    "impersonate it has access to the service account itself and the \"roles/iam.serviceAccountTokenCreator\" role."
+    'impersonate it has access to the service account itself and the "roles/iam.serviceAccountTokenCreator" role.'
 )
 
 

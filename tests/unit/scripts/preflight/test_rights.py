@@ -51,7 +51,8 @@ def test_the_fix_names_a_binding_of_its_own_for_each_account():
 
 def test_without_any_right_the_namespace_may_be_missing():
     (found,) = judge({CREATE: False, LOG: False}, "typo", "me")
-    assert found.fix.startswith("if there is no namespace typo: templates/access/README.md, step 4; otherwise: kubectl ")
+    assert found.found.startswith("missing in namespace typo, which may not exist (templates/access/README.md, step 4)")
+    assert found.fix.startswith("kubectl apply --namespace typo ")
 
 
 def test_a_right_that_few_manifests_need_is_a_warning():
