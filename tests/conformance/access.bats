@@ -22,7 +22,7 @@ setup() {
 }
 
 teardown_file() {
-  kubectl delete clusterrolebinding,clusterrole gke-job-check >/dev/null
+  kubectl delete clusterrole/gke-job-check "clusterrolebinding/gke-job-check-$NAMESPACE" >/dev/null
   delete_namespace
   NAMESPACE=${NAMESPACE%-team} delete_namespace
 }
@@ -57,7 +57,7 @@ assert_may() { # yes|no ARGUMENT...
 @test "the commands of the page apply every file without an error" {
   local object
   for object in quota/gke-job limitrange/gke-job serviceaccount/gke-job role/gke-job rolebinding/gke-job \
-    role/gke-job-check rolebinding/gke-job-check clusterrole/gke-job-check clusterrolebinding/gke-job-check; do
+    role/gke-job-check rolebinding/gke-job-check clusterrole/gke-job-check "clusterrolebinding/gke-job-check-$NAMESPACE"; do
     assert kubectl get "$object"
   done
   assert_equal "$(kubectl get serviceaccount gke-job --output 'jsonpath={.metadata.annotations.iam\.gke\.io/gcp-service-account}')" "$JOBS"

@@ -56,7 +56,7 @@ assert_refused() { # REGEX
 
 @test "with the additional permissions of templates/access/check.yaml, every check has a result" {
   local user="system:serviceaccount:$NAMESPACE:everything"
-  sed "s/COMPOSER-SERVICE-ACCOUNT@PROJECT.iam.gserviceaccount.com/$user/; s/^  name: gke-job-check$/  name: $NAMESPACE/" \
+  sed "s/COMPOSER-SERVICE-ACCOUNT@PROJECT.iam.gserviceaccount.com/$user/; s/^  name: gke-job-check\(-NAMESPACE\)\?$/  name: $NAMESPACE/" \
     "$REPOSITORY/templates/access/check.yaml" | kubectl create --filename - >/dev/null
   act_as everything create
   wait_until kubectl auth can-i --quiet list nodes

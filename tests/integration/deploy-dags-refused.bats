@@ -85,7 +85,7 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
     echo "without-$permission" >"$CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"
     run --separate-stderr bash "$CHECKOUT/scripts/deploy-dags" --bucket "gs://$BUCKET"
     assert_equal "$permission $status" "$permission 77"
-    assert_regex "${stderr_lines[-1]}" "permission denied: .*$permission"
+    assert_regex "${stderr_lines[-1]}" "permission denied: .*$permission.*; grant this account roles/storage.objectUser on the bucket$"
     cmp "$DAGS/gke_job/__init__.py" "$BATS_TEST_TMPDIR/before"
   done
   assert_equal "$(wc -w <<<"$permissions")" 4

@@ -11,13 +11,17 @@ gcloud::run() { # WHAT-FOR COMMAND...
 # returns 1.
 # Globals: scratch, a directory of this script. Sets: verdict, as explain-error prints it.
 gcloud::try() { # SECONDS WHAT-FOR COMMAND...
-  local status=0
+  local status=0 IFS=' ' group
+  group=" ${*:3} " # of gcloud's commands: container, composer or storage
+  group=${group#* gcloud }
+  group=${group%% *}
   { printf '\n' >"$scratch/said"; } 2>/dev/null ||
     die "$EXIT_CONFIG" "cannot write to $scratch: name another place in TMPDIR"
   processes::start_within "$1" "${@:3}" >"$scratch/answer" 2>"$scratch/said"
   wait $! || status=$?
   ((status)) || return 0
   ((status != 124)) || printf 'no answer within %s s\n' "$1" >"$scratch/said"
-  verdict=$("$PYTHON" "$SCRIPTS/lib/command.py" explain-error --for "$2" --from gcloud --file "$scratch/said") || true
+  verdict=$("$PYTHON" "$SCRIPTS/lib/command.py" explain-error --for "$2" --from gcloud --group "$group" \
+    --file "$scratch/said") || true
   return 1
 }

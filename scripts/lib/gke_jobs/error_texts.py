@@ -1,7 +1,8 @@
 """Explains what a program wrote to stderr before it failed.
 
-command.py explain-error --for WHAT --from kubectl|gcloud --file FILE [--places FILE]
+command.py explain-error --for WHAT --from kubectl|gcloud --file FILE [--group NAME] [--places FILE]
 
+--group is the group of the command of gcloud, such as storage, for errors that do not name it.
 stderr: one line, `cannot WHAT: ...`; stdout: one word, what to do about it (error_rules.Verdict). --places FILE: the
 output of `render-job --places`; it names the lines of the template that set the fields which the cluster refuses.
 """
@@ -86,8 +87,11 @@ def _json_at(text: str, position: int, end_of_line: int) -> tuple[Json, int]:
     return found, text.find("\n", position) + 1 or len(text)
 
 
-def from_gcloud(stderr: str) -> Answer:
-    """Return the error with which gcloud ended; its reason is a key of GCLOUD_RULES."""
+def from_gcloud(stderr: str, group: str = "") -> Answer:
+    """Return the error with which gcloud ended; its reason is a key of GCLOUD_RULES.
+
+    group: of the command, such as storage; by default the one that the text names
+    """
     text = GCLOUD_NOISE.sub("", stderr).strip()
     surface = GCLOUD_SURFACE.search(text)
     code = GCLOUD_CODE.search(text)
@@ -96,7 +100,7 @@ def from_gcloud(stderr: str) -> Answer:
         number = STATUS_CODES[status[1]]
     if number is None and ("does not have " in text or "doesn't have sufficient permissions" in text):
         number = 403
-    name = surface[1] if surface else "storage" if STORAGE.search(text) else ""
+    name = group or (surface[1] if surface else "storage" if STORAGE.search(text) else "")
     reason = f"gcloud {name}" if name in ("composer", "storage") else "gcloud container"
     return Answer(code=number, reason=reason, message=text)
 
@@ -107,10 +111,11 @@ def main() -> int:
     parser.add_argument("--for", dest="purpose", required=True)
     parser.add_argument("--from", dest="source", choices=("kubectl", "gcloud"), required=True)
     parser.add_argument("--file", type=Path, required=True)
+    parser.add_argument("--group", default="")
     parser.add_argument("--places", type=Path)
     options = parser.parse_args()
     stderr = _read(options.file)
-    answer = from_kubectl(stderr) if options.source == "kubectl" else from_gcloud(stderr)
+    answer = from_kubectl(stderr) if options.source == "kubectl" else from_gcloud(stderr, options.group)
     meaning = classify(answer)
     if meaning.verdict not in (Verdict.EXISTS, Verdict.CONFLICT, Verdict.ABSENT):
         where = _where(options.places, answer, meaning)

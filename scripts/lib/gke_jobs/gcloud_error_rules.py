@@ -33,6 +33,22 @@ GCLOUD_USAGE = rule(
     "{0}",
     "correct the options",
 )
+API_DISABLED = rule(
+    Verdict.CONFIG,
+    "403",
+    r"API (?:has not been used in project|is not enabled for this project).{1,500}?"
+    r"/apis/api/([\w.-]{1,100})/overview\?project=([\w.:-]{1,100})",
+    "the API {1} is not enabled in project {2}",
+    "gcloud services enable {1} --project {2}, and wait some minutes",
+)
+NO_LOCATION = rule(
+    Verdict.CONFIG,
+    "403",
+    r"(?:Permission denied on 'locations/|Location )([\w-]{1,100})"
+    r"(?:' \(or it may not exist\)| is not found or access is unauthorized)",
+    "there is no location {1}, or the project may not use it",
+    "correct --location",
+)
 IMPERSONATION = rule(
     Verdict.DENIED,
     "403",
@@ -71,6 +87,8 @@ FLEET = (
 PASSING = "408 429 500 502 503 504 none"
 GCLOUD_RULES = {  # by the first words after gcloud
     "gcloud container": (
+        API_DISABLED,
+        NO_LOCATION,
         IMPERSONATION,
         NO_METADATA,
         NO_TOKEN,
@@ -91,6 +109,8 @@ GCLOUD_RULES = {  # by the first words after gcloud
         ),
     ),
     "gcloud composer": (
+        API_DISABLED,
+        NO_LOCATION,
         NO_METADATA,
         NO_TOKEN,
         NO_ACCOUNT,
@@ -127,6 +147,7 @@ GCLOUD_RULES = {  # by the first words after gcloud
         ),
     ),
     "gcloud storage": (
+        API_DISABLED,
         NO_METADATA,
         NO_TOKEN,
         NO_ACCOUNT,

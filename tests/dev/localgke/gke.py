@@ -56,6 +56,8 @@ class _Server:
             "name": name,
             "location": self._config.location,
             "zone": self._config.location,
+            "selfLink": f"https://container.googleapis.com/v1/projects/{self._config.project}/locations/"
+            f"{self._config.location}/clusters/{name}",
             "status": "RUNNING",
             "currentMasterVersion": self._config.version,
             "currentNodeVersion": self._config.version,

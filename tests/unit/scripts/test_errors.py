@@ -73,6 +73,11 @@ def test_the_verdict_on_a_recording(verdict, answer):
         ("plugin_not_logged_in", ["not logged in: ", "active account"]),
         ("plugin_real_metadata_server", ["no credentials could be had: ", "503"]),
         ("plugin_real_token_server", ["no credentials could be had: ", "this passes when"]),
+        ("reported_location_denied", ["there is no location europe-west44", ": correct --location"]),
+        (
+            "reported_api_disabled",
+            ["the API ", ".googleapis.com is not enabled in project ", ": gcloud services enable "],
+        ),
         ("gcloud_token_server", ["no credentials could be had: ", "problem refreshing"]),
         (
             "reported_gcloud_metadata_silent",
@@ -273,3 +278,9 @@ def test_explain_error_does_without_what_it_cannot_read(tmp_path, monkeypatch, c
         file.write_text(places)
     assert explain(monkeypatch, capsys, stderr, "--places", str(file)).out == "refused\n"
     assert explain(monkeypatch, capsys, tmp_path / "none").out == "transient\n"
+
+
+def test_the_group_of_the_command_decides_if_the_error_of_gcloud_names_none():
+    said = "ERROR: [None] does not have permission to access b instance [prod] (or it may not exist): no"
+    assert "roles/storage.objectUser" in classify(from_gcloud(said, "storage")).advice
+    assert "roles/container.clusterViewer" in classify(from_gcloud(said)).advice

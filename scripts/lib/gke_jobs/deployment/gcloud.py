@@ -57,7 +57,7 @@ def _gcloud(*arguments: str, seconds: float) -> str:
     done = run(["gcloud", *arguments], seconds=min(seconds, SECONDS))
     if done.status == 0:
         return done.stdout
-    meaning = classify(from_gcloud(done.stderr))
+    meaning = classify(from_gcloud(done.stderr, arguments[0]))
     if meaning.verdict in (Verdict.LOGIN, Verdict.DENIED):
         raise DeniedError(f"gcloud {' '.join(arguments[:2])}: {sentence(meaning)}")
     raise UnansweredError(f"gcloud {' '.join(arguments[:2])}: {one_line(done.stderr) or 'no answer'}")

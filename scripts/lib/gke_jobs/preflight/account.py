@@ -27,28 +27,37 @@ def find(environ: Mapping[str, str], mode: str, impersonated: str) -> accounts.A
     return accounts.find(environ, mode, impersonated, lambda: metadata.email(environ))
 
 
-def judge(found: accounts.Account, environ: Mapping[str, str], impersonated: str) -> Finding:
-    """Return the finding about the account."""
+def name(found: accounts.Account, environ: Mapping[str, str]) -> str:
+    """Return the name of the account, '' if there is none or it is not known, as for an access token."""
+    if found.auth == accounts.ADC:
+        return found.settings.get(accounts.ACCOUNT, "") or _of_file(found.settings.get(accounts.KEY_FILE, ""))
+    if selector := _selector(environ):
+        return environ[selector] if selector == accounts.ACCOUNT else ""
+    return run(["gcloud", "config", "get", "account"]).stdout.strip()
+
+
+def judge(found: accounts.Account, own: str, environ: Mapping[str, str], impersonated: str) -> Finding:
+    """Return the finding about the account. own: its name, '' if not known."""
     if found.auth == accounts.GCLOUD and environ.get(accounts.TOKEN_FILE):
         file = environ[accounts.TOKEN_FILE]
         if not os.access(file, os.R_OK):
             return failed("account", f"the access token in {file} cannot be read", f"unset {accounts.TOKEN_FILE}")
         acting = f", as {impersonated}" if impersonated else ""
         return ok("account", f"the one whose access token is in {file}{acting}")
-    selector = next((name for name in accounts.SELECTORS if name != accounts.IMPERSONATED and environ.get(name)), "")
+    selector = _selector(environ)
     impersonated = impersonated or environ.get(accounts.IMPERSONATED, "")
-    if found.auth == accounts.GCLOUD and selector:
-        return ok("account", f"the one of {selector}{f', as {impersonated}' if impersonated else ''}")
-    if found.auth == accounts.ADC:
-        name = found.settings.get(accounts.ACCOUNT, "") or _of_file(found.settings.get(accounts.KEY_FILE, ""))
-        kind = "application-default credentials"
-    else:
-        name = run(["gcloud", "config", "get", "account"]).stdout.strip()
-        kind = "gcloud's credentials"
-    if not name:
-        return warning("account", f"no account is configured: {kind} are to be used", LOGIN)
     acting = f", as {impersonated}" if impersonated else ""
-    return ok("account", f"{name}{acting}, by {kind}")
+    if found.auth == accounts.GCLOUD and selector:
+        return ok("account", f"the one of {selector}{acting}")
+    kind = "application-default credentials" if found.auth == accounts.ADC else "gcloud's credentials"
+    if not own:
+        return warning("account", f"no account is configured: {kind} are to be used", LOGIN)
+    return ok("account", f"{own}{acting}, by {kind}")
+
+
+def _selector(environ: Mapping[str, str]) -> str:
+    """Return the variable that selects gcloud's credentials, '' if there is none."""
+    return next((name for name in accounts.SELECTORS if name != accounts.IMPERSONATED and environ.get(name)), "")
 
 
 def _of_file(file: str) -> str:

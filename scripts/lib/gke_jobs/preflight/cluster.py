@@ -23,7 +23,7 @@ from gke_jobs.preflight.programs import Kubectl, is_absent
 AT_ONCE = 4  # requests
 POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/gke-job"
 PRIORITIES = "/apis/scheduling.k8s.io/v1/priorityclasses"
-NOT_READ = "for a whole check grant the rights of templates/access/check.yaml"
+NOT_READ = "for a whole check grant the rights of templates/access/check.yaml: templates/access/README.md, step 4"
 
 
 @dataclass(frozen=True)

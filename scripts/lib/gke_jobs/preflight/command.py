@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import secrets
-import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,13 +24,18 @@ from gke_jobs.access.metadata import NoAnswerError
 from gke_jobs.json_access import Json
 from gke_jobs.messages import WARNING, log
 from gke_jobs.plain_text import json_line
-from gke_jobs.preflight import account, finding, tools, worker
+from gke_jobs.preflight import account, credentials, finding, tools, worker
 from gke_jobs.preflight.cluster import Cluster
 from gke_jobs.preflight.finding import Finding, failed
 from gke_jobs.preflight.manifests import Manifests, Request, render_all
 from gke_jobs.preflight.programs import Kubectl
 from gke_jobs.programs import run
 from gke_jobs.report import report
+
+OTHER_CONTEXT = (
+    "fixes with kubectl change the cluster of kubectl's current context: first get credentials for this cluster, as "
+    "one of its administrators; templates/access/README.md, step 4"
+)
 
 
 def main() -> int:
@@ -47,6 +51,8 @@ def main() -> int:
     if options.json:
         print(json_line(finding.to_json(findings)))
     report("findings.json", json_line({"findings": finding.to_json(findings)}))
+    if options.credentials and finding.has_kubectl_fix(findings):
+        log(OTHER_CONTEXT, WARNING)
     log(finding.summary(findings))
     return exit_codes.JOB_FAILED if any(found.state == finding.FAILED for found in findings) else exit_codes.SUCCEEDED
 
@@ -93,6 +99,7 @@ def _check_all(options: Any) -> Iterator[Finding]:
         )
     yield from made.findings
     described: Json = None
+    name = ""
     if options.credentials:
         try:
             found_account = account.find(os.environ, options.auth, options.impersonated)
@@ -100,32 +107,25 @@ def _check_all(options: Any) -> Iterator[Finding]:
             yield failed("account", str(error), error.fix)
             return
         if "gcloud" not in missing:
-            who = account.judge(found_account, os.environ, options.impersonated)
+            name = account.name(found_account, os.environ)
+            who = account.judge(found_account, name, os.environ, options.impersonated)
             yield who
             if who.state == finding.FAILED:
                 return
             described = _describe(options, found_account.settings)
         if output := Path(options.credentials).read_text(errors="replace").strip():
-            yield _no_credentials(output.splitlines()[-1].partition(": ")[2], options)
+            request = credentials.Request(
+                project=options.project,
+                location=options.location,
+                cluster=options.cluster,
+                impersonated=options.impersonated,
+                account=name,
+            )
+            yield credentials.judge(output.splitlines()[-1].partition(": ")[2], request)
             return
     if not missing & {"kubectl", "plugin"}:
         role = Path(options.templates, "role.yaml") if "python" not in missing else None
         yield from Cluster(kubectl, namespace, made, described).check(role)
-
-
-def _no_credentials(error: str, options: Any) -> Finding:
-    """Return the finding for the error of get-credentials."""
-    project = shlex.quote(options.project)
-    fix = "correct this, then check again"
-    if "container.clusters.get" in error:
-        fix = (
-            "is this the right project? Else grant the role of templates/access/README.md, step 2, or: gcloud projects "
-            f"add-iam-policy-binding {project} --member serviceAccount:ACCOUNT --role roles/container.clusterViewer "
-            "--condition None"
-        )
-    elif "gcloud container clusters list" in error:
-        fix = f"gcloud container clusters list --project {project} lists name and location of those that there are"
-    return failed("cluster", error, fix)
 
 
 def _describe(options: Any, settings: dict[str, str]) -> Json:

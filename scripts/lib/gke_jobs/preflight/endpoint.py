@@ -10,6 +10,8 @@ import base64
 import errno
 import ipaddress
 import os
+import re
+import shlex
 import socket
 import time
 from collections.abc import Mapping
@@ -29,6 +31,7 @@ SECONDS = 5.0  # for each step
 ANSWER_BYTES = 16 << 10
 HTTPS_PORT, HTTP_PORT = 443, 80
 CLOCK_SECONDS = 10  # the permitted difference of the clock to the server's
+PROJECT = re.compile(r"/projects/([^/]+)/")
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
 
 
@@ -178,7 +181,7 @@ def judge(endpoint: Endpoint, found: Probe, cluster: Json) -> Finding:
             "endpoint",
             f"nothing listens at the {place}: {found.error}",
             "remove the directory GKE_JOB_CACHE if the cluster was created anew; else compare: "
-            "gcloud container clusters describe",
+            f"gcloud container clusters describe {_words(cluster)}",
         )
     if found.step is Step.TLS:
         return failed(
@@ -211,10 +214,23 @@ def _fix_public(cluster: Json) -> str:
     blocks = list_at(cluster, "masterAuthorizedNetworksConfig", "cidrBlocks")
     known = f" (now {', '.join(text_at(block, 'cidrBlock') for block in blocks)})" if blocks else ""
     allow = (
-        f"allow this machine's address{known}: gcloud container clusters update {text_at(cluster, 'name') or 'NAME'} "
+        f"allow this machine's address{known}: gcloud container clusters update {_words(cluster)} "
         "--enable-master-authorized-networks --master-authorized-networks CIDR,..."
     )
     return "; or ".join([*others, allow])
+
+
+def _words(cluster: Json) -> str:
+    """Return the words of a command of gcloud that name the cluster, with placeholders for what is not known."""
+    project = PROJECT.search(text_at(cluster, "selfLink"))
+    name, location = text_at(cluster, "name"), text_at(cluster, "location")
+    return " ".join(
+        (
+            shlex.quote(name or "NAME"),
+            f"--location {shlex.quote(location or 'WHERE')}",
+            f"--project {shlex.quote(project[1] if project else 'ID')}",
+        )
+    )
 
 
 def _dns_fix(cluster: Json) -> str:

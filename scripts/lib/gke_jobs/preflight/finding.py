@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from gke_jobs.json_access import Json
 from gke_jobs.plain_text import one_line
 
+KUBECTL = re.compile(r"\bkubectl (?:apply|create|describe|edit|get|label) ")
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
 
@@ -50,6 +52,11 @@ def lines(finding: Finding) -> list[str]:
 def to_json(findings: Iterable[Finding]) -> list[Json]:
     """Return the findings as objects with check, state, found and fix, each a text."""
     return [asdict(finding) for finding in findings]
+
+
+def has_kubectl_fix(findings: Iterable[Finding]) -> bool:
+    """Whether a fix is a command of kubectl, which goes to the cluster of kubectl's current context."""
+    return any(KUBECTL.search(finding.fix) for finding in findings)
 
 
 def summary(findings: Iterable[Finding]) -> str:

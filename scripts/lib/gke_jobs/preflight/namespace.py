@@ -99,12 +99,18 @@ def judge_limits(ranges: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
                 warning(
                     "limits",
                     f"LimitRange {name} refuses {found}",
-                    f"kubectl edit limitrange {shlex.quote(name)}, or take others",
+                    f"kubectl edit limitrange {_named(limit_range)}, or take others",
                 )
             )
     return findings or [
         ok("limits", f"{len(ranges)} LimitRanges, no profile is refused" if ranges else "no LimitRange")
     ]
+
+
+def _named(found: Json) -> str:
+    """Return the words of a command of kubectl that name an object of a namespace."""
+    words = (text_at(found, "metadata", "name"), "--namespace", text_at(found, "metadata", "namespace"))
+    return shlex.join(words)
 
 
 def _out_of_range(limit_range: Json, pod: Json) -> str:
@@ -152,7 +158,7 @@ def judge_quotas(quotas: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
         name = text_at(quota, "metadata", "name")
         if list_at(quota, "spec", "scopes") or dict_at(quota, "spec", "scopeSelector"):
             found = f"quota {name} counts only some Pods, and is not checked"
-            findings.append(warning("quota", found, f"kubectl describe resourcequota {shlex.quote(name)}"))
+            findings.append(warning("quota", found, f"kubectl describe resourcequota {_named(quota)}"))
             continue
         hard, used = amounts(at(quota, "status", "hard")), amounts(at(quota, "status", "used"))
         never = {what: problem for what, pod in pods.items() if (problem := _too_much(pod, hard))}
@@ -161,13 +167,11 @@ def judge_quotas(quotas: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
         if never:
             found = "; ".join(f"{what}: {problem}" for what, problem in never.items())
             findings.append(
-                warning(
-                    "quota", f"quota {name} never admits {found}", f"kubectl edit resourcequota {shlex.quote(name)}"
-                )
+                warning("quota", f"quota {name} never admits {found}", f"kubectl edit resourcequota {_named(quota)}")
             )
         if not_now:
             found = f"quota {name} has no room now for {', '.join(not_now)}: Jobs wait"
-            findings.append(warning("quota", found, f"kubectl describe resourcequota {shlex.quote(name)}"))
+            findings.append(warning("quota", found, f"kubectl describe resourcequota {_named(quota)}"))
     return findings or [ok("quota", f"{len(quotas)} quotas, with room for each profile" if quotas else "no quota")]
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from gke_jobs.json_access import Json, list_at
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
 
+SERVICE_ACCOUNT = ".iam.gserviceaccount.com"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 # Rights that only a manifest with more than a Job needs.
 RARELY_NEEDED = {"configmaps": "indexed-job or config_files", "services": "distributed-job"}
@@ -55,17 +56,21 @@ def judge(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Find
     missing = [right for right, is_allowed in allowed.items() if not is_allowed]
     needed = [right for right in missing if right.resource not in RARELY_NEEDED]
     rare = [right for right in missing if right.resource in RARELY_NEEDED]
-    name = "-".join(["gke-job", *re.findall(r"[a-z0-9]+", user.partition("@")[0].lower())])
+    name = "-".join(["gke-job", *re.findall(r"[a-z0-9]+", user.lower().removesuffix(SERVICE_ACCOUNT))])
     fix = (
         f"kubectl apply --namespace {namespace} --filename templates/role.yaml && kubectl create rolebinding {name} "
-        f"--namespace {namespace} --role gke-job --user {shlex.quote(user or 'USER')}"
+        f"--namespace {namespace} --role gke-job --user {shlex.quote(user or 'USER')} --dry-run=client --output yaml | "
+        "kubectl apply --filename -"
     )
+    place = f"namespace {namespace}"
+    if not any(allowed.values()):  # the API server gives the same answers for a namespace that does not exist
+        place += ", which may not exist (templates/access/README.md, step 4)"
     findings = []
     if needed:
-        findings.append(failed("rights", f"missing in namespace {namespace}: {_words(needed)}", fix))
+        findings.append(failed("rights", f"missing in {place}: {_words(needed)}", fix))
     if rare:
         users = " and ".join(sorted({RARELY_NEEDED[right.resource] for right in rare}))
-        found = f"missing in namespace {namespace}: {_words(rare)}, which only Jobs of {users} need"
+        found = f"missing in {place}: {_words(rare)}, which only Jobs of {users} need"
         findings.append(warning("rights", found, fix))
     if not findings:
         findings.append(ok("rights", f"all {len(allowed)} that templates/role.yaml has, in namespace {namespace}"))

@@ -108,6 +108,8 @@ def test_the_cause_and_its_fix(endpoint, step, cluster, words, fix):
 def test_the_fix_knows_what_the_gke_api_says():
     cluster = {
         "name": "ml",
+        "location": "europe-west4",
+        "selfLink": "https://container.googleapis.com/v1/projects/p/zones/europe-west4/clusters/ml",
         "privateClusterConfig": {"privateEndpoint": "10.0.0.2"},
         "masterAuthorizedNetworksConfig": {"enabled": True, "cidrBlocks": [{"cidrBlock": "10.0.0.0/8"}]},
         "controlPlaneEndpointsConfig": {"dnsEndpointConfig": {"endpoint": "e", "allowExternalTraffic": False}},
@@ -115,7 +117,14 @@ def test_the_fix_knows_what_the_gke_api_says():
     fix = judge(PUBLIC, Probe(step=Step.TIMEOUT), cluster).fix
     assert "take --internal-ip" in fix
     assert "--dns-endpoint" not in fix
-    assert "(now 10.0.0.0/8): gcloud container clusters update ml " in fix
+    place = "ml --location europe-west4 --project p"
+    assert f"(now 10.0.0.0/8): gcloud container clusters update {place} --enable-master-authorized-networks " in fix
+    assert judge(PUBLIC, Probe(step=Step.REFUSED), cluster).fix.endswith(f"gcloud container clusters describe {place}")
+
+
+def test_the_fix_has_placeholders_for_what_is_not_known():
+    fix = judge(PUBLIC, Probe(step=Step.TIMEOUT), None).fix
+    assert "gcloud container clusters update NAME --location WHERE --project ID " in fix
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(0, "ok"), (9, "ok"), (60, "warning"), (-60, "warning")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gke_jobs.preflight.finding import failed, lines, ok, summary, to_json, warning
+from gke_jobs.preflight.finding import failed, has_kubectl_fix, lines, ok, summary, to_json, warning
 
 FINDINGS = [ok("a", "fine"), warning("b", "odd", "look"), failed("c", "bad", "mend"), failed("c", "worse", "mend")]
 
@@ -14,6 +14,11 @@ def test_a_finding_has_its_fix_below_it():
 
 def test_the_summary_counts_and_names_the_failed_checks():
     assert summary(FINDINGS) == "1 ok, 1 warnings, 2 failed: c"
+
+
+def test_a_fix_with_kubectl_is_found():
+    assert has_kubectl_fix([failed("c", "bad", "if so: kubectl apply --filename x")])
+    assert not has_kubectl_fix([ok("c", "kubectl get "), failed("c", "bad", "install kubectl, or name a directory")])
 
 
 def test_as_json_all_are_texts():

@@ -68,7 +68,7 @@ def test_settings_of_the_pod_count_for_its_containers():
 
 
 def limit_range(kind="Container", **fields):
-    return {"metadata": {"name": "bounds"}, "spec": {"limits": [{"type": kind, **fields}]}}
+    return {"metadata": {"name": "bounds", "namespace": "ml"}, "spec": {"limits": [{"type": kind, **fields}]}}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_limit_ranges(fields, spec, problem):
 
 
 def quota(hard, used=None, **spec):
-    return {"metadata": {"name": "team"}, "spec": spec, "status": {"hard": hard, "used": used or {}}}
+    return {"metadata": {"name": "team", "namespace": "ml"}, "spec": spec, "status": {"hard": hard, "used": used or {}}}
 
 
 @pytest.mark.parametrize(
@@ -155,3 +155,10 @@ def test_what_the_cluster_says_is_one_printable_line():
     (found,) = judge_limits([hostile], {"p": pod(limits={"memory": "3"})})
     assert "\n" not in found.found
     assert "\x1b" not in found.found
+
+
+def test_the_fix_names_the_object_in_its_namespace():
+    (never,) = judge_quotas([quota({"requests.cpu": "100m"})], {"p": pod({"cpu": "1"})})
+    assert never.fix == "kubectl edit resourcequota team --namespace ml"
+    (refused,) = judge_limits([limit_range("Container", max={"cpu": "100m"})], {"p": pod({"cpu": "1"}, {"cpu": "1"})})
+    assert refused.fix.startswith("kubectl edit limitrange bounds --namespace ml, ")
