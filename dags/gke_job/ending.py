@@ -136,7 +136,7 @@ async def _reap(place: Place, jobs: dict[str, str]) -> str:
             level, message = processes.message_of(text)
             log.log(level, "%s", message)
         status = await process.wait()
-        return f"reap-jobs has ended with exit code {status}: {message}" if status else ""
+        return f"reap-jobs ended with exit code {status}: {message}" if status else ""
     except asyncio.CancelledError:  # the triggerer is being stopped: let a request in progress reach the cluster
         await asyncio.wait({asyncio.ensure_future(process.wait())}, timeout=processes.END_SECONDS)
         raise

@@ -79,7 +79,7 @@ class RunDirectory:
         return kind(self._message(status, cluster))
 
     def _message(self, status: int, cluster: str) -> str:
-        end = f" (exit code {status}{'; no retry helps' if status in NO_RETRY_HELPS else ''})"
+        end = f" (exit code {status}{'; not retried' if status in NO_RETRY_HELPS else ''})"
         job, logs, failure = self.job(), self._text("logs"), self.read_json("failure")
         rest = [f"Job: {job[0]} in namespace {job[1]}"] if job else []
         rest += [f"cluster: {cluster}"] if cluster else []
@@ -89,7 +89,7 @@ class RunDirectory:
         room = max((1 + len(found)) * MIN_CHARACTERS, MESSAGE_CHARACTERS - len(fixed))
         texts = {name: _cut(one_line(text), room // (1 + len(found))) for name, text in found.items()}
         lines, room = [f"{name}: {text}" for name, text in texts.items()], room - sum(map(len, texts.values()))
-        reason = _cut(self._text("reason") or "the script has reported no reason: see the log", room)
+        reason = _cut(self._text("reason") or "the script reported no reason: see the log", room)
         return str(redact("\n".join([reason + end, *lines, *rest])))
 
     def _text(self, name: str) -> str:

@@ -132,7 +132,7 @@ class SharedWatch:
                     return self._fail(self.last_error)
                 pause = FIRST_PAUSE if self.synced_at else min(2 * pause, LONGEST_PAUSE)
                 self._set_unreachable(self.last_error)
-                log.warning("watch-jobs has ended with exit code %s; it is started again in %g s", status, pause)
+                log.warning("watch-jobs ended with exit code %s; restarting it in %g s", status, pause)
                 await asyncio.sleep(pause)
         except FileNotFoundError as error:  # bash, or the script, is missing
             self._fail(str(error))
@@ -166,7 +166,7 @@ class SharedWatch:
         except (ValueError, RecursionError):
             report = None
         if not isinstance(report, dict):
-            log.warning("watch-jobs has printed a line that is not a report: %s", processes.text_of(line))
+            log.warning("watch-jobs printed a line that is not a report: %s", processes.text_of(line))
             return
         event, uid = report.get("event"), report.get("uid")
         if event == "synced" and isinstance(uids := report.get("uids"), list):

@@ -105,7 +105,7 @@ class GkeJobTrigger(BaseTrigger):
         if view.last_error and not before.last_error:
             self.log.warning("cannot watch Job %s: %s", self.job, view.last_error)
         if before.last_error and not view.last_error:
-            self.log.info("the cluster answers again")
+            self.log.info("the cluster is reachable again")
         if view.fatal_error and not before.fatal_error:
             self.log.error("cannot watch Job %s: %s", self.job, view.fatal_error)
 
@@ -118,9 +118,9 @@ class GkeJobTrigger(BaseTrigger):
                 cluster=tuple(self._cluster_arguments()), namespace=self.namespace, environment=self.environment
             )
             if error := await ending.delete(place, self.job, self.uid):
-                self.log.error("Job %s may run on; delete it with delete-job: %s", self.job, error)
+                self.log.error("Job %s may still be running; delete it with delete-job: %s", self.job, error)
         except Exception as error:
-            self.log.error("Job %s may run on: %s", self.job, text_of(repr(error).encode()))
+            self.log.error("Job %s may still be running: %s", self.job, text_of(repr(error).encode()))
 
     def _cluster_arguments(self) -> list[str]:
         return GkeCluster(**self.cluster).arguments()

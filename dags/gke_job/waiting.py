@@ -148,9 +148,9 @@ class Waiting:
         if view.fatal_error and self._has_expired(self._started_at, RECHECK_SECONDS, now):
             return "watch_failed", f"cannot watch {job}: {view.fatal_error}"
         if self._has_expired(view.missing_since, GONE_SECONDS, now):
-            return "gone", f"{job} is not among the Jobs of its namespace"
+            return "gone", f"{job} was not found in its namespace"
         if self._has_expired(limits.timeout_at, 0.0, now):
-            return "timeout", f"{job} is not finished: its timeout has passed"
+            return "timeout", f"{job} is not finished: its timeout has expired"
         if self._has_expired(self.since.lacks_nodes, limits.schedule_timeout, now, again=True):
             return "schedule_timeout", f"{job} lacks nodes{because}"
         if self._has_expired(self.since.cannot_start, limits.start_timeout, now, again=True):

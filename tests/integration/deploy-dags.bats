@@ -38,8 +38,8 @@ wait_for_airflow() {      # -> CHECKOUT, AIRFLOW, deployment
 # The last line of stderr tells that nothing of the deployment is missing but the check.
 assert_not_asked() { # STATUS REGEXP
   assert_equal "$status" "$1"
-  assert_regex "${stderr_lines[-1]}" "^deploy-dags: cannot ask Airflow whether it has parsed the DAGs: $2; the deployment \
-is complete, only this check is missing: .*, and run this again, or add --async to go without it$"
+  assert_regex "${stderr_lines[-1]}" "^deploy-dags: cannot check whether Airflow has parsed the DAGs: $2; the deployment \
+is complete, only this check is missing: .*, and run this again, or add --async to skip it$"
   assert [ -f "$DAGS/gke_job/__init__.py" ]
 }
 
@@ -66,7 +66,7 @@ find_release() { # -> release
   local release file
   find_release
   assert_regex "$release" '^v[0-9]+_[0-9]+_[0-9]+_[0-9a-f]{12}$'
-  assert_equal "${stderr_lines[0]}" "deploy-dags: release $release, taken at once; before: none"
+  assert_equal "${stderr_lines[0]}" "deploy-dags: release $release, used immediately; previous release: none"
   for file in dags/gke_job/operator.py dags/gke_job/.airflowignore scripts/run-job scripts/.airflowignore; do
     cmp "$REPOSITORY/$file" "$DAGS/gke_job_releases/$release/${file#dags/}"
   done
@@ -95,26 +95,26 @@ find_release() { # -> release
   make_checkout
   run bash "$CHECKOUT/scripts/deploy-dags" --bucket "gs://$BUCKET" --dry-run
   assert_success
-  assert_line --partial 'before: '"$release"
+  assert_line --partial 'previous release: '"$release"
   assert_line 'deploy-dags: changes scripts/run-job'
   refute_line --partial 'scripts/submit-job'
   find_release # nothing was copied
   run bash "$CHECKOUT/scripts/deploy-dags" --bucket "gs://$BUCKET"
   assert_success
-  assert_line --regexp "^deploy-dags: release v[0-9a-f_]*, taken 5 min after it is copied; before: $release$"
-  assert_line --regexp "^deploy-dags: DAGs take release v[0-9a-f_]* from [0-9:]{8} UTC on$"
+  assert_line --regexp "^deploy-dags: release v[0-9a-f_]*, used 5 min after it is copied; previous release: $release$"
+  assert_line --regexp "^deploy-dags: DAGs use release v[0-9a-f_]* from [0-9:]{8} UTC on$"
   assert_equal "$(cd "$DAGS/gke_job_releases/$release" && find . -type f -printf '%p %T@ %s\n' | sort)" "$before"
   after=$(sed -n 's/.*{"releases": {"\(v[0-9a-f_]*\)": .*/\1/p' "$DAGS/gke_job/__init__.py")
   cmp "$CHECKOUT/scripts/run-job" "$DAGS/gke_job_releases/$after/scripts/run-job"
 
   run_script deploy-dags --bucket "gs://$BUCKET" --use "$release"
   assert_success
-  assert_equal "${stderr_lines[0]}" "deploy-dags: release $release, taken at once; before: $after"
+  assert_equal "${stderr_lines[0]}" "deploy-dags: release $release, used immediately; previous release: $after"
   grep "^DEPLOYED: .*\"releases\": {\"$release\": 0, \"$after\": [0-9]*}" "$DAGS/gke_job/__init__.py"
 
   run_script deploy-dags --bucket "gs://$BUCKET" --use nope
   assert_equal "$status" 78
-  assert_regex "$stderr" "^deploy-dags: release nope is not in dags/gke_job_releases; there: .*$release"
+  assert_regex "$stderr" "^deploy-dags: release nope is not in dags/gke_job_releases; available: .*$release"
   run_script deploy-dags --bucket "gs://$BUCKET" --use 'v*'
   assert_equal "$status" 78
   assert_regex "$stderr" '^deploy-dags: release v[*] is not in dags/gke_job_releases'
@@ -201,18 +201,18 @@ JSON
   assert_equal "${stderr_lines[-3]}" 'deploy-dags: ours.py: ImportError: gke_job: :group::'
   assert_regex "${stderr_lines[-2]}" '^deploy-dags: done: Airflow has parsed 1 DAGs with release v'
   assert_equal "${stderr_lines[-1]}" "deploy-dags: 1 DAG files cannot be imported, see above: they use the toolkit, or \
-there was no such error before; correct them, or go back with --use"
+the error is new; correct them, or roll back with --use"
   refute_regex "$stderr" theirs
 }
 
-@test "what is not parsed within --timeout is exit 124, and the release is in the bucket all the same" {
+@test "what is not parsed within --timeout is exit 124, and the release stays in the bucket" {
   local CHECKOUT AIRFLOW deployment
   wait_for_airflow
   sed -i 's/NOW/2026-01-01T00:00:00Z/' "$AIRFLOW/dags"
   run --separate-stderr bash "${deployment[@]}" --timeout 1
   assert_equal "$status" 124
   assert_regex "${stderr_lines[-1]}" '^deploy-dags: Airflow has not parsed ours.py within 1 s: 0 of 1 DAGs are parsed; '
-  assert_regex "${stderr_lines[-1]}" '; release v[0-9a-f_]* is in the bucket all the same: see the log of the DAG processor'
+  assert_regex "${stderr_lines[-1]}" '; release v[0-9a-f_]* is in the bucket: see the log of the DAG processor'
   assert [ -f "$DAGS/gke_job/__init__.py" ]
 }
 
@@ -222,12 +222,12 @@ there was no such error before; correct them, or go back with --use"
   : >"$AIRFLOW/page"
   echo 302 >"$AIRFLOW/status"
   run --separate-stderr bash "${deployment[@]}" --timeout 1
-  assert_not_asked 77 'it leads to another page, such as one to log in: HTTP 302'
+  assert_not_asked 77 'it redirects to another page, such as a login page: HTTP 302'
   refute grep --quiet login "$AIRFLOW/requests"
   echo '<html>' >"$AIRFLOW/page"
   echo 200 >"$AIRFLOW/status"
   run --separate-stderr bash "${deployment[@]}" --timeout 1
-  assert_not_asked 77 'it answers with a page for people, such as one to log in, not with JSON'
+  assert_not_asked 77 'it returns an HTML page, such as a login page, instead of JSON'
   echo 503 >"$AIRFLOW/status"
   run --separate-stderr bash "${deployment[@]}" --timeout 1
   assert_not_asked 69 'HTTP 503'
@@ -241,7 +241,7 @@ there was no such error before; correct them, or go back with --use"
   assert_not_asked 69 'no answer: .*refused.*'
   printf http://airflow.example:80 >"$BUCKETS/$BUCKET.airflow" # not encrypted
   run --separate-stderr bash "${deployment[@]}"
-  assert_not_asked 78 "the environment has no address of a web server, but 'http://airflow.example:80'"
+  assert_not_asked 78 "the environment has an invalid web server address 'http://airflow.example:80'"
 }
 
 @test "an odd answer of Airflow is reported and does not end the wait" {
@@ -250,11 +250,11 @@ there was no such error before; correct them, or go back with --use"
   echo '<html>' >"$AIRFLOW/page"
   echo 404 >"$AIRFLOW/status"
   bash "${deployment[@]}" >"$said" 2>&1 3>&- &
-  wait_until grep --quiet 'cannot ask Airflow: it has no such REST API: HTTP 404; trying again' "$said"
+  wait_until grep --quiet 'cannot query Airflow: it has no such REST API: HTTP 404; retrying' "$said"
   for answer in 'HTTP 302' 'HTTP 500' '200 not with JSON'; do
     echo "${answer//[^0-9]/}" >"$AIRFLOW/next"
     mv "$AIRFLOW/next" "$AIRFLOW/status"
-    wait_until grep --quiet "cannot ask Airflow: .*${answer#200 }; trying again" "$said"
+    wait_until grep --quiet "cannot query Airflow: .*${answer#200 }; retrying" "$said"
   done
   rm "$AIRFLOW/status"
   wait_for $!
@@ -274,7 +274,7 @@ there was no such error before; correct them, or go back with --use"
   wait_for $!
   assert_equal "$status" 65
   assert_regex "$(tail -n 1 "$said")" "^deploy-dags: DAGs do not use release $release any more: \
-gs://$BUCKET/dags/gke_job/__init__.py names $other now, by another deployment or --use"
+gs://$BUCKET/dags/gke_job/__init__.py now names $other, set by another deployment or --use"
 }
 
 @test "times are those of Cloud Storage and Airflow, whatever the clock of this machine says" {
@@ -307,7 +307,7 @@ os.execvp("bash", ["bash", *sys.argv[1:]])' "${deployment[@]}" >"$said" 2>&1 3>&
     [[ $signal == TERM ]] || expected=130
     assert_equal "$status" "$expected"
     assert_equal "$(tail -n 1 "$said")" \
-      'deploy-dags: interrupted: the release is in the bucket all the same; run this again to go on waiting'
+      'deploy-dags: interrupted: the release is in the bucket; run this again to continue waiting'
     wait_until none_marked "$BUCKET"
   done
   assert_equal "$(compgen -G "$BATS_TEST_TMPDIR/deploy-dags.*")" ''
@@ -392,7 +392,7 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
   assert_success
   since=$(sed -n 's/.*{"releases": {"v[0-9a-f_]*": \([0-9]*\), .*/\1/p' "$DAGS/gke_job/__init__.py")
   assert [ "$since" -ge $(($(<"$BATS_TEST_TMPDIR/copied") + 300)) ]
-  assert_regex "$stderr" "deploy-dags: leaves what no release has: dags/gke_job_releases/$old/[*], .*/x\\\\ngs:"
+  assert_regex "$stderr" "deploy-dags: keeps objects that belong to no release: dags/gke_job_releases/$old/[*], .*/x\\\\ngs:"
   assert [ ! -e "$folder/scripts/run-job" ]
   assert [ -e "$folder/*" ]
   assert [ -e "$DAGS/theirs.py" ]
@@ -426,7 +426,7 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
   for release in '"../x": 0' '"v1_0_0_aaaaaaaaaaaa": 99999999999999' "\"v1_0_0_aaaaaaaaaaaa\": $(($(date +%s) + 100000))"; do
     echo "DEPLOYED: dict[str, Any] = {\"releases\": {$release}, \"retired\": {}, \"examples\": {}}" >"$DAGS/gke_job/__init__.py"
     run_script deploy-dags --bucket "gs://$BUCKET"
-    assert_one_error 65 '^deploy-dags: dags/gke_job/__init__.py in the bucket is not as deploy-dags writes it: '
+    assert_one_error 65 '^deploy-dags: dags/gke_job/__init__.py in the bucket has unexpected content: '
   done
 }
 
@@ -473,7 +473,7 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
 
 @test "wrong options are exit 64" {
   run_script deploy-dags --bucket europe-prod
-  assert_one_error 64 "^deploy-dags: option --bucket is 'europe-prod': it takes"
+  assert_one_error 64 "^deploy-dags: option --bucket is 'europe-prod': it must be"
   run_script deploy-dags
   assert_one_error 64 '^deploy-dags: no bucket: write --environment NAME --location REGION, or --bucket'
   run_script deploy-dags --environment prod
@@ -481,17 +481,17 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
   run_script deploy-dags --environment prod --location x --bucket gs://bucket
   assert_one_error 64 '^deploy-dags: --environment and --bucket both name a bucket'
   run_script deploy-dags --bucket gs://bucket --timeout 60
-  assert_one_error 64 '^deploy-dags: --timeout is for waiting, and --bucket names no Airflow to ask: give --environment'
+  assert_one_error 64 '^deploy-dags: --timeout requires --environment: --bucket names no Airflow to wait for'
   run_script deploy-dags --environment prod --location x --timeout soon
-  assert_one_error 64 "^deploy-dags: option --timeout is 'soon': it takes a whole number"
+  assert_one_error 64 "^deploy-dags: option --timeout is 'soon': it must be a whole number"
   run_script deploy-dags --bucket gs://bucket --prefix ../x
-  assert_one_error 64 "^deploy-dags: option --prefix is '../x': it takes a name of Python"
+  assert_one_error 64 "^deploy-dags: option --prefix is '../x': it must be a Python identifier"
   run_script deploy-dags --bucket gs://bucket --use v1 --examples
   assert_one_error 64 '^deploy-dags: --use copies nothing'
   run_script deploy-dags --bucket "gs://$BUCKET" --prefix json
-  assert_one_error 64 "^deploy-dags: option --prefix is 'json': Python has another module of that name"
+  assert_one_error 64 "^deploy-dags: option --prefix is 'json': Python has a module of that name"
   run_script deploy-dags --bucket "gs://$BUCKET" --prefix yaml # of site-packages
-  assert_one_error 64 "^deploy-dags: option --prefix is 'yaml': Python has another module of that name"
+  assert_one_error 64 "^deploy-dags: option --prefix is 'yaml': Python has a module of that name"
   run_script deploy-dags --bucket "gs://$BUCKET" --prefix __pycache__
   assert_one_error 64 "^deploy-dags: option --prefix is '__pycache__': "
 }
@@ -500,5 +500,5 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
   use_silent_metadata_server
   unset CLOUDSDK_AUTH_ACCESS_TOKEN_FILE
   run_script deploy-dags --bucket "gs://$BUCKET"
-  assert_one_error 69 'deploy-dags: cannot get credentials: the metadata server 127.0.0.1:[0-9]+ has not answered within 5 s'
+  assert_one_error 69 'deploy-dags: cannot get credentials: the metadata server 127.0.0.1:[0-9]+ did not answer within 5 s'
 }

@@ -160,7 +160,7 @@ gone() { # KIND/NAME...
   submit 'sleep 60' --name changed
   sed -i 's/hello/good bye/' "$BATS_TEST_TMPDIR/job.yaml.j2"
   submit 'sleep 60' --name changed
-  assert_one_error 65 'Job changed still runs, from another manifest'
+  assert_one_error 65 'Job changed is still running, from another manifest'
 }
 
 @test "S5: the wait for objects of an old Job is limited: 124, and no Job is left" {
@@ -182,5 +182,5 @@ gone() { # KIND/NAME...
   kubectl patch configmap content-files --type merge --patch '{"data": {"greeting": "bad bye"}}'
   submit 'sleep 60' --name content
   assert_failure 65
-  assert_regex "${stderr_lines[-1]}" 'ConfigMap/content-files exists with another content than the manifest has'
+  assert_regex "${stderr_lines[-1]}" 'ConfigMap/content-files exists with a content that differs from the manifest'
 }

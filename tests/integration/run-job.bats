@@ -72,7 +72,7 @@ no_job() { # NAME
   run kubectl get job "$job" --output name
   assert_success
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
-  assert_regex "$stderr" "attaching to Job $job: it still runs"
+  assert_regex "$stderr" "attaching to Job $job: it is still running"
 }
 
 @test "PWR leaves the Job whatever --on-kill is, and the next try attaches to it" {
@@ -83,7 +83,7 @@ no_job() { # NAME
   run cat "$BATS_TEST_TMPDIR/err"
   assert_output --partial "Job $job in namespace $NAMESPACE continues"
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
-  assert_regex "$stderr" "attaching to Job $job: it still runs"
+  assert_regex "$stderr" "attaching to Job $job: it is still running"
 }
 
 @test "with GKE_JOB_LEVELS warnings and errors have a level, and container lines have none" {
@@ -146,7 +146,7 @@ use_own_tmpdir() {
   wait_until none_marked "$mark"
   assert_regex "$(ls -A "$TMPDIR")" '^gke-job\.[^ ]*$'
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
-  assert_regex "$stderr" "attaching to Job $job: it still runs"
+  assert_regex "$stderr" "attaching to Job $job: it is still running"
   assert_equal "$(ls -A "$TMPDIR")" ''
 }
 
@@ -228,7 +228,7 @@ is_creating() {
   kill -TERM -- "-$runner"
   wait_for "$runner" # while the API does not answer
   assert_equal "$status" 143
-  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job perhaps may be left: remove it with: delete-job .*--job perhaps'
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job perhaps may still exist: remove it with: delete-job .*--job perhaps'
   assert_equal "$(ls -A "$TMPDIR")" ''
   wait_until none_marked "$mark"
 }
@@ -240,7 +240,7 @@ is_creating() {
   wait_for "$runner"
   assert_equal "$status" 143
   assert_regex "$(tail -n 1 "$BATS_TEST_TMPDIR/err")" \
-    "Job $job may be left: remove it with: delete-job --namespace $NAMESPACE --job $job"
+    "Job $job may still exist: remove it with: delete-job --namespace $NAMESPACE --job $job"
   wait_until none_marked "$mark"
 }
 
@@ -250,7 +250,7 @@ is_creating() {
   run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/values.json"
   assert_success
   assert_regex "$output" '^(null|1)$'
-  [[ $output == 1 ]] || assert_regex "$stderr" 'already removed: its result is missing, null stands for it'
+  [[ $output == 1 ]] || assert_regex "$stderr" 'already removed: its result is missing, so it is null'
 }
 
 @test "--dry-run prints the manifest and shows every command" {
@@ -270,7 +270,7 @@ is_creating() {
     --validate server --name chosen --set labels.team=a --set labels.model=b
   assert_success
   assert_equal "$(kubectl get job chosen --output 'jsonpath={.metadata.labels.team} {.metadata.labels.model}')" 'a b'
-  assert_regex "$stderr" 'no Job of the last attempt is there .*: beginning with profile mine'
+  assert_regex "$stderr" 'the Job of the last attempt no longer exists: starting with profile mine'
   assert_equal "$(kubectl get job chosen --output 'jsonpath={.metadata.annotations.gke-job/profile}')" mine
 }
 
@@ -287,7 +287,7 @@ is_creating() {
 
 @test "an invalid --on-kill is a usage error: 64" {
   run_job 'true' --on-kill stop
-  assert_one_error 64 "option --on-kill is 'stop': it is one of delete, keep"
+  assert_one_error 64 "option --on-kill is 'stop': it must be one of delete, keep"
 }
 
 @test "a missing --template is a usage error: 64" {
@@ -350,7 +350,7 @@ use_report() {
   run_script run-job --template batch-job --namespace "$NAMESPACE" --name nowhere --set image=busybox --profile gpu-a100-spot \
     --schedule-timeout 2
   assert_failure 124
-  assert_regex "$(reported reason)" "time of --schedule-timeout is over: .*didn't match Pod's node affinity/selector"
+  assert_regex "$(reported reason)" "--schedule-timeout has expired: .*didn't match Pod's node affinity/selector"
   assert_regex "$(reported failure.json)" '^\{"cause": "", "advice": "no node (that the Pod tolerates )?has all of the labels '
 }
 
@@ -370,5 +370,5 @@ use_report() {
   run_job 'true' --name without --result-required
   assert_failure 65
   assert_output ''
-  assert_regex "${stderr_lines[-1]}" 'Job without is complete, but its container left no result; a result is required'
+  assert_regex "${stderr_lines[-1]}" 'Job without is complete, but its container wrote no result; a result is required'
 }

@@ -48,7 +48,7 @@ finish_job() {
   AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60'
   assert_success
   assert_equal "$output" "$first"
-  assert_regex "$stderr" 'attaching to Job .*: it still runs'
+  assert_regex "$stderr" 'attaching to Job .*: it is still running'
 }
 
 @test "another map index is another Job" {
@@ -62,14 +62,14 @@ finish_job() {
 @test "a running Job of the same task from another manifest is refused: 65" {
   submit 'sleep 60'
   submit 'sleep 61'
-  assert_one_error 65 'still runs, from another manifest .*delete-job --job'
+  assert_one_error 65 'is still running, from another manifest .*delete-job --job'
 }
 
 @test "from a shell, the error about a running Job of another manifest suggests --name" {
   unset AIRFLOW_CTX_DAG_ID
   submit 'sleep 60' --name by-hand
   submit 'sleep 61' --name by-hand
-  assert_one_error 65 'still runs, from another manifest .*: wait for it, give --name NAME to run another one beside it'
+  assert_one_error 65 'is still running, from another manifest .*: wait for it, give --name NAME to run another Job in parallel'
 }
 
 @test "--set overrides values of the file" {
@@ -89,7 +89,7 @@ finish_job() {
   submit 'sleep 61' --on-change attach
   assert_success
   assert_equal "$output" "$first"
-  assert_regex "$stderr" 'attaching to Job .*: it still runs, from another manifest'
+  assert_regex "$stderr" 'attaching to Job .*: it is still running, from another manifest'
 }
 
 @test "--on-change replace ends the running Job of another manifest and creates a new one" {
@@ -106,7 +106,7 @@ finish_job() {
 
 @test "an invalid --on-change is a usage error: 64" {
   submit 'true' --on-change ignore
-  assert_one_error 64 "option --on-change is 'ignore': it is one of fail, attach, replace"
+  assert_one_error 64 "option --on-change is 'ignore': it must be one of fail, attach, replace"
 }
 
 @test "submit-job waits for a Job that is being deleted, and never attaches to it" {
@@ -118,7 +118,7 @@ finish_job() {
   kubectl delete job "$job" --wait=false
   bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$(values_file 'sleep 61')" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  wait_until grep -q 'is being deleted: waiting until it is gone' "$BATS_TEST_TMPDIR/err"
+  wait_until grep -q 'is being deleted: waiting until it is removed' "$BATS_TEST_TMPDIR/err"
   kubectl patch job "$job" --type merge --patch '{"metadata": {"finalizers": []}}'
   wait_for $!
   assert_equal "$status" 0
@@ -156,7 +156,7 @@ finish_job() {
   submit 'true'
   assert_success
   assert_equal "$output" "$first"
-  assert_regex "$stderr" 'its result was never collected'
+  assert_regex "$stderr" 'its result was not collected'
 }
 
 @test "S4: a complete Job of another manifest is replaced" {
@@ -221,7 +221,7 @@ finish_job() {
 @test "a Job with the same name of another task is never changed: 65" {
   create_job stranger 'sleep 60'
   submit 'true' --name stranger
-  assert_one_error 65 "Job stranger exists and is not this task's"
+  assert_one_error 65 "Job stranger exists and belongs to another task"
   run kubectl get job stranger --output name
   assert_success
 }
@@ -253,11 +253,11 @@ profile_of_job() {
   submit 'sleep 60' "${profiles[@]}" --profile large
   local first=$output
   AIRFLOW_CTX_TRY_NUMBER=3 submit 'sleep 60' "${profiles[@]}" --profile small
-  assert_one_error 65 'still runs, from another manifest'
+  assert_one_error 65 'is still running, from another manifest'
   AIRFLOW_CTX_TRY_NUMBER=3 submit 'sleep 60' "${profiles[@]}" --profile small --escalate
   assert_success
   assert_equal "$output" "$first"
-  assert_regex "$stderr" 'the last attempt had profile large: it stays.*attaching to Job .*: it still runs'
+  assert_regex "$stderr" 'the last attempt had profile large: keeping the profile.*attaching to Job .*: it is still running'
 }
 
 @test "--escalate keeps the profile of an attempt that failed for another reason" {
@@ -269,7 +269,7 @@ profile_of_job() {
   assert_success
   submitted
   assert_equal "$(profile_of_job)" large
-  assert_regex "$stderr" 'the last attempt had profile large: it stays'
+  assert_regex "$stderr" 'the last attempt had profile large: keeping the profile'
 }
 
 @test "--escalate reports that the Job of the last attempt is deleted" {
@@ -278,14 +278,14 @@ profile_of_job() {
   assert_success
   submitted
   assert_equal "$(profile_of_job)" small
-  assert_regex "$stderr" 'no Job of the last attempt is there to say how it ended: beginning with profile small'
+  assert_regex "$stderr" 'the Job of the last attempt no longer exists: starting with profile small'
 }
 
 @test "--escalate and --fallback without a profile are usage errors: 64" {
   submit 'true' --escalate
-  assert_one_error 64 'escalate needs a profile to begin with: give --profile or --profile-for'
+  assert_one_error 64 'escalate requires a profile: give --profile or --profile-for'
   submit 'true' --fallback
-  assert_one_error 64 'fallback needs a profile to begin with: give --profile or --profile-for'
+  assert_one_error 64 'fallback requires a profile: give --profile or --profile-for'
 }
 
 @test "values on standard input are used for every manifest of the run" {
@@ -324,7 +324,7 @@ profile_of_job() {
 
 @test "an invalid --validate is a usage error: 64" {
   submit 'true' --validate client
-  assert_one_error 64 "option --validate is 'client': it is one of off, server, offline"
+  assert_one_error 64 "option --validate is 'client': it must be one of off, server, offline"
 }
 
 @test "--dry-run prints a manifest that kubectl accepts, and creates nothing" {

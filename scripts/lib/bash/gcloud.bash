@@ -13,7 +13,7 @@ gcloud::run() { # WHAT-FOR COMMAND...
 gcloud::try() { # SECONDS WHAT-FOR COMMAND...
   local status=0
   { printf '\n' >"$scratch/said"; } 2>/dev/null ||
-    die "$EXIT_CONFIG" "cannot write to $scratch: name another place in TMPDIR"
+    die "$EXIT_CONFIG" "cannot write to $scratch: set TMPDIR to another directory"
   processes::start_within "$1" "${@:3}" >"$scratch/answer" 2>"$scratch/said"
   wait $! || status=$?
   ((status)) || return 0

@@ -62,7 +62,7 @@ def _collect(options: JobOptions) -> None:
     except ScriptError as error:
         if error.status != exit_codes.CONFIG or not _was_seen_succeeding(seen.job, options.uid):
             raise
-        log(f"Job {options.job} is gone: its result is what was seen of it before")
+        log(f"Job {options.job} is gone: collecting the results that were recorded before its removal")
         job = seen.job
     uid, completions = text_at(job, "metadata", "uid"), _completions(job)
     conditions = true_conditions(job)
@@ -87,7 +87,7 @@ def _collect(options: JobOptions) -> None:
     if options.others.required and (missing := without_message(results, completions)):
         who = "its container" if completions is None else f"{missing} of {completions} indexes"
         fix = "a result is required: write it to /dev/termination-log"
-        die(exit_codes.DATA, f"Job {options.job} is complete, but {who} left no result; {fix}")
+        die(exit_codes.DATA, f"Job {options.job} is complete, but {who} wrote no result; {fix}")
 
 
 def _part(results: list[PodResult], completions: int) -> str:
@@ -95,14 +95,14 @@ def _part(results: list[PodResult], completions: int) -> str:
     for error in errors:
         log(error, WARNING)
     missing = completions - indexes_with_result(results, completions) + len(errors)
-    log(f"the Job failed: {missing} of {completions} indexes have no result, null stands for each", WARNING)
+    log(f"the Job failed: {missing} of {completions} indexes have no result, the value of each is null", WARNING)
     return json_line(values)
 
 
 def _tell_of_missing(results: list[PodResult], completions: int | None, succeeded: int) -> None:
     found = len(results) if completions is None else indexes_with_result(results, completions)
     if missing := max(0, succeeded - found):
-        log(f"{missing} of {succeeded} Pods that succeeded are gone, their results are missing", WARNING)
+        log(f"{missing} of {succeeded} succeeded Pods are gone, their results are missing", WARNING)
 
 
 def _completions(job: Json) -> int | None:

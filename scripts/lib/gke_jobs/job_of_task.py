@@ -87,7 +87,7 @@ def newest(jobs: list[Json], map_index: str, words: tuple[str, str]) -> Json:
     environments = {_annotation(job, labels.AIRFLOW_ENVIRONMENT) for job in found}
     if len(environments) > 1:
         of = one_line(_annotation(found[-1], labels.AIRFLOW_ENVIRONMENT))
-        log(f"Airflow environments that have such a task: {_some(sorted(environments))}; taken: the newest, of {of}")
+        log(f"Airflow environments with this task: {_some(sorted(environments))}; using the newest, of {of}")
     return found[-1]
 
 

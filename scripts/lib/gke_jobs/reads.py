@@ -55,7 +55,7 @@ class Reader:
                     EXIT_CODES.get(meaning.verdict, exit_codes.UNREACHABLE),
                     f"cannot {purpose}: {sentence(meaning)}",
                 )
-            log(f"{failure}; trying again in {delay:g} s", WARNING)
+            log(f"{failure}; retrying in {delay:g} s", WARNING)
             self.sleep(min(delay, left))
             delay = min(delay * 2, LONGEST_DELAY)
 

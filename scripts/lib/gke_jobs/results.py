@@ -28,7 +28,7 @@ POD_BYTES = 12288  # of all containers of a Pod, in equal shares
 DEEPEST = 100  # lists and objects in one another
 MOST_INDEXES = 1_000_000
 INDEX = re.compile(r"\d{1,10}", re.ASCII)
-ADVICE = "write larger results to object storage and leave their URI"
+ADVICE = "write larger results to object storage and their URI to the result"
 
 
 class ResultError(Exception):
@@ -135,7 +135,7 @@ def value_of(result: PodResult) -> Json:
         return None
     value = _read(result)
     if why := why_not_storable(value):
-        raise ResultError(f"result has {why}, Pod {result.name}, no XCom can hold it: leave it in another form")
+        raise ResultError(f"result has {why}, Pod {result.name}, an XCom cannot store it: write it in another form")
     return value
 
 
@@ -154,7 +154,7 @@ def _read(result: PodResult) -> Json:
         return result.message.removesuffix("\n")
     if deep:
         raise ResultError(
-            f"result nested more than {DEEPEST} levels deep, Pod {result.name}, leave it as text, or flatter"
+            f"result nested more than {DEEPEST} levels deep, Pod {result.name}, write it as text, or with fewer levels"
         )
     return value
 
@@ -164,7 +164,7 @@ def _is_full(result: PodResult) -> bool:
 
 
 def _cut(result: PodResult) -> ResultError:
-    return ResultError(f"result cut at {result.limit} bytes, Pod {result.name}, {ADVICE}")
+    return ResultError(f"result truncated at {result.limit} bytes, Pod {result.name}, {ADVICE}")
 
 
 def _value_or_error(result: PodResult) -> tuple[Json, str]:

@@ -156,7 +156,7 @@ NO_NODE = "0/5 nodes are available: 3 Insufficient cpu, 2 node(s) didn't match P
 @pytest.mark.parametrize(
     ("events", "said"),
     [
-        ([("NotTriggerScaleUp", HUGE)], "no node pool that the Pod may use has nodes with so much cpu, so none comes"),
+        ([("NotTriggerScaleUp", HUGE)], "no node pool that fits the Pod has nodes with enough cpu"),
         (
             [("NotTriggerScaleUp", HUGE), ("FailedScheduling", NO_NODE)],
             "no node pool that the Pod may use has nodes with",
@@ -165,10 +165,16 @@ NO_NODE = "0/5 nodes are available: 3 Insufficient cpu, 2 node(s) didn't match P
             [("NotTriggerScaleUp", "pod didn't trigger scale-up: 1 Insufficient nvidia.com/gpu")],
             "no node pool that the Pod may",
         ),
-        ([("NotTriggerScaleUp", f"{HUGE}, 1 max node group size reached")], "a node pool that fits has as many nodes"),
-        ([("NotTriggerScaleUp", f"{HUGE}, 1 in backoff after failed scale-up")], "no node has so much cpu free: wait"),
-        ([("NotTriggerScaleUp", HUGE), ("TriggeredScaleUp", "pod triggered scale-up")], "a node is on its way: wait"),
-        ([("FailedScheduling", NO_NODE)], "no node has so much cpu free: wait"),
+        (
+            [("NotTriggerScaleUp", f"{HUGE}, 1 max node group size reached")],
+            "a node pool that fits has reached its maximum size",
+        ),
+        ([("NotTriggerScaleUp", f"{HUGE}, 1 in backoff after failed scale-up")], "no node has enough free cpu: wait"),
+        (
+            [("NotTriggerScaleUp", HUGE), ("TriggeredScaleUp", "pod triggered scale-up")],
+            "a node is being created: wait",
+        ),
+        ([("FailedScheduling", NO_NODE)], "no node has enough free cpu: wait"),
     ],
 )
 def test_where_no_node_pool_fits_the_advice_is_not_to_wait(events, said):

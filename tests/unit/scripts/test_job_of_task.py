@@ -78,7 +78,7 @@ def test_the_task_of_two_environments_is_said(find):
     code, out, err = find(jobs)
     assert (code, out) == (0, "b uid-b\n")
     assert err == (
-        "gke-job: Airflow environments that have such a task: composer, staging; taken: the newest, of staging\n"
+        "gke-job: Airflow environments with this task: composer, staging; using the newest, of staging\n"
     )
 
 

@@ -193,9 +193,9 @@ def test_it_asks_at_once_and_then_when_the_release_is_taken(capsys):
     airflow.wait(delay=130.0)
     assert airflow.asked == [1000.0, 1060.0, 1120.0, 1130.0]
     assert capsys.readouterr().err.splitlines() == [
-        "gke-job: waiting for 2 min 10 s: what is parsed after that has the release for sure",
-        "gke-job: waiting for 1 min 10 s: what is parsed after that has the release for sure",
-        "gke-job: waiting for 10 s: what is parsed after that has the release for sure",
+        "gke-job: waiting for 2 min 10 s: DAGs parsed after that use the release",
+        "gke-job: waiting for 1 min 10 s: DAGs parsed after that use the release",
+        "gke-job: waiting for 10 s: DAGs parsed after that use the release",
         f"gke-job: done: Airflow has parsed 1 DAGs with release {RELEASE}",
     ]
 
@@ -230,8 +230,8 @@ def test_what_is_odd_for_a_while_is_reported_and_asked_again(capsys, answers):
     airflow = FakeAirflow(*answers, UnansweredError("HTTP 503"), UnansweredError("HTTP 404"), 1001.0)
     airflow.wait()
     said = capsys.readouterr().err
-    assert "cannot ask Airflow: HTTP 503; trying again\n" in said
-    assert "cannot ask Airflow: HTTP 404; trying again\n" in said
+    assert "cannot query Airflow: HTTP 503; retrying\n" in said
+    assert "cannot query Airflow: HTTP 404; retrying\n" in said
 
 
 @pytest.mark.parametrize("status", [exit_codes.UNREACHABLE, exit_codes.DENIED])
@@ -273,7 +273,7 @@ def test_an_answer_that_the_end_cuts_off_hides_no_reason(before, words):
         def read(self, seconds):
             if self.asked:
                 self.time += seconds
-                raise UnansweredError("no whole answer within 5 s")
+                raise UnansweredError("no complete answer within 5 s")
             return super().read(seconds)
 
     with pytest.raises(ScriptError, match=words):

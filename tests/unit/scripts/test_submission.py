@@ -49,33 +49,39 @@ CLEARED = {"cleared": True, "begins_anew": True, "try_number": 3}
 ATTACH, COLLECT, REPLACE = Attach(UID, complete_owned=True), Attach(UID, complete_owned=False), Replace(UID)
 CASES = [
     ("there is none", None, {}, Create(), ""),
-    ("of somebody else", there(identity="you"), {}, Refuse, "exists and is not this task's"),
-    ("of nobody", there(identity=""), {}, Refuse, "exists and is not this task's"),
-    ("of somebody else, being deleted", there(identity="you", deleting=True), {}, Refuse, "is not this task's"),
-    ("running", there(), {}, ATTACH, "it still runs"),
-    ("suspended", there("Suspended"), {}, ATTACH, "it still runs"),
-    ("about to be complete", there("SuccessCriteriaMet"), {}, ATTACH, "it still runs"),
-    ("running, other manifest", there(**OTHER), {}, Refuse, r"still runs, from another manifest \(bbbb, now aaaa\)"),
+    ("of somebody else", there(identity="you"), {}, Refuse, "exists and belongs to another task"),
+    ("of nobody", there(identity=""), {}, Refuse, "exists and belongs to another task"),
+    ("of somebody else, being deleted", there(identity="you", deleting=True), {}, Refuse, "belongs to another task"),
+    ("running", there(), {}, ATTACH, "it is still running"),
+    ("suspended", there("Suspended"), {}, ATTACH, "it is still running"),
+    ("about to be complete", there("SuccessCriteriaMet"), {}, ATTACH, "it is still running"),
+    (
+        "running, other manifest",
+        there(**OTHER),
+        {},
+        Refuse,
+        r"is still running, from another manifest \(bbbb, now " r"aaaa\)",
+    ),
     (
         "running, other manifest, by hand",
         there(**OTHER),
         {"by_hand": True},
         Refuse,
-        "wait for it, give --name NAME to run another one beside it, give --on-change attach",
+        "wait for it, give --name NAME to run another Job in parallel, give --on-change attach",
     ),
     (
         "complete, other manifest, by hand",
         there("Complete", **OTHER),
         {"by_hand": True},
         REPLACE,
-        "it is complete, but from another manifest .*; --name NAME keeps it and runs another one",
+        "it is complete, but from another manifest .*; --name NAME keeps it and runs another Job",
     ),
     ("running, other, attach", there(**OTHER), {"on_change": "attach"}, COLLECT, "attaching .* another manifest"),
     ("running, other, replace", there(**OTHER), {"on_change": "replace"}, REPLACE, "replacing Job .* another manifest"),
     ("running, hostile hash", there(hash="\n$(x)"), {}, Refuse, r"\(unknown, now aaaa\)"),
-    ("being deleted", there(deleting=True), {}, Wait(UID), "is being deleted: waiting until it is gone"),
+    ("being deleted", there(deleting=True), {}, Wait(UID), "is being deleted: waiting until it is removed"),
     ("complete, being deleted", there("Complete", deleting=True), {}, Wait(UID), "is being deleted"),
-    ("complete", there("Complete"), {}, COLLECT, "it is complete and its result was never collected"),
+    ("complete", there("Complete"), {}, COLLECT, "it is complete and its result was not collected"),
     ("collected", there("Complete", collected=True), {}, REPLACE, "complete, and its result was collected"),
     ("S4: complete, other manifest", there("Complete", **OTHER), {}, REPLACE, "it is complete, but from another"),
     (
@@ -95,11 +101,11 @@ CASES = [
     ),
     ("cleared: of an earlier try", there(try_number=2), CLEARED, REPLACE, "Job train of try 2: the task was cleared"),
     ("cleared: the same, other manifest", there(try_number=2, **OTHER), CLEARED, REPLACE, "the task was cleared"),
-    ("cleared: of this try", there(try_number=3), CLEARED, ATTACH, "it still runs"),
-    ("cleared: of no try", there(), CLEARED, ATTACH, "it still runs"),
-    ("cleared: succeeded", there("SuccessCriteriaMet", try_number=2), CLEARED, ATTACH, "it still runs"),
-    ("cleared: complete", there("Complete", try_number=2), CLEARED, COLLECT, "its result was never collected"),
-    ("cleared, to attach", there(try_number=2), {**CLEARED, "begins_anew": False}, ATTACH, "it still runs"),
+    ("cleared: of this try", there(try_number=3), CLEARED, ATTACH, "it is still running"),
+    ("cleared: of no try", there(), CLEARED, ATTACH, "it is still running"),
+    ("cleared: succeeded", there("SuccessCriteriaMet", try_number=2), CLEARED, ATTACH, "it is still running"),
+    ("cleared: complete", there("Complete", try_number=2), CLEARED, COLLECT, "its result was not collected"),
+    ("cleared, to attach", there(try_number=2), {**CLEARED, "begins_anew": False}, ATTACH, "it is still running"),
     ("failed", there("Failed"), {}, REPLACE, "replacing Job train: it failed"),
     ("failing", there("FailureTarget"), {}, REPLACE, "it failed"),
     ("failed, other manifest", there("Failed", **OTHER), {}, REPLACE, "it failed"),
@@ -189,21 +195,27 @@ def escalate(profile, **how):
 @pytest.mark.parametrize(
     ("facts", "profile", "step", "rendered", "words"),
     [
-        (there(profile="large"), "small", escalate("large"), "large", "the last attempt had profile large: it stays"),
+        (
+            there(profile="large"),
+            "small",
+            escalate("large"),
+            "large",
+            "the last attempt had profile large: keeping the profile",
+        ),
         (there(profile="large"), "small", escalate("large"), "small", ""),  # does not lead there
         (
             there(**FAILED, oom_killed=True),
             "small",
             escalate("small", oom=True),
             "large",
-            "on profile small: taking large",
+            "with profile small: using large",
         ),
         (
             there(**FAILED, oom_killed=True),
             "small",
             escalate("small", oom=True),
             "small",
-            "which has no larger one: it stays",
+            "which has no larger profile: keeping the profile",
         ),
         (there(**FAILED, lost=True), "small", None, "small", ""),
         (there(profile="small", oom_killed=True), "small", None, "small", ""),  # not failed yet
@@ -237,7 +249,7 @@ def test_a_cleared_task_that_replaces_a_job_begins_with_its_own_profile():
     facts = there(profile="large", try_number=2)
     decision = decide(facts, asked(profile="small", escalate=True, **CLEARED), Memory())
     assert decision.action == REPLACE
-    assert "beginning with profile small, not large" in decision.messages[0]
+    assert "starting with profile small, not large" in decision.messages[0]
 
 
 @pytest.mark.parametrize(("try_number", "last", "said"), [(0, "", 1), (1, "", 1), (2, "", 2), (2, "small", 1)])
@@ -252,8 +264,8 @@ def test_created(try_number, last, said):
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        ("", "no Job of the last attempt is there to say how it ended: beginning with profile small"),
-        (UID, "the Job of the last attempt names no profile: beginning with profile small"),
+        ("", "the Job of the last attempt no longer exists: starting with profile small"),
+        (UID, "the Job of the last attempt does not name its profile: starting with profile small"),
     ],
 )
 def test_created_without_the_profile_of_the_last_attempt(found, said):
@@ -316,9 +328,9 @@ def config_map(owners=(UID,), identity="me", **content):
         (config_map(identity="you"), "does not belong to a Job of this task"),
         (config_map(owners=[]), "does not belong to a Job of this task"),
         ({}, "does not belong to a Job of this task"),
-        (config_map(data={"a": "2"}), "another content"),
-        (config_map(data={"a": "1", "b": "2"}), "another content"),
-        (config_map(binaryData={"c": "AA=="}), "another content"),
+        (config_map(data={"a": "2"}), "a content that differs"),
+        (config_map(data={"a": "1", "b": "2"}), "a content that differs"),
+        (config_map(binaryData={"c": "AA=="}), "a content that differs"),
     ],
 )
 def test_s5_whose_an_object_is(found, word):
@@ -397,22 +409,26 @@ def test_v6_the_end_of_a_deletion_is_waited_for_with_a_heartbeat(capsys):
     assert wait_gone(250, 600) == 124.5
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert "Job train is not gone after 60 s: finalizers you.dev/" in lines[0]
-    assert "hold its Pod train-x" in lines[0]
+    assert "Job train still exists after 60 s: finalizers you.dev/" in lines[0]
+    assert "block the deletion of its Pod train-x" in lines[0]
     assert "\x1b" not in lines[0]
 
 
 def test_v6_and_not_for_ever():
-    with pytest.raises(ScriptError, match=r"Job train is not gone after 10 s: .*hold its Pod") as ended:
+    with pytest.raises(
+        ScriptError, match=r"Job train still exists after 10 s: .*block the deletion of its " r"Pod"
+    ) as ended:
         wait_gone(10**9, 10)
     assert ended.value.status == 124
 
 
 def test_what_holds_a_deletion():
     pods = [{"metadata": {"name": f"p{number}"}} for number in range(5)]
-    assert describe({}, pods) == "waiting for the end of p0, p1, p2 and 2 more Pods"
-    assert describe({}, []) == "waiting for Kubernetes to remove it"
-    assert "its finalizers a, b hold it" in describe({"metadata": {"finalizers": ["orphan", "a", "b"]}}, pods)
+    assert describe({}, pods) == "waiting for the termination of p0, p1, p2 and 2 more Pods"
+    assert describe({}, []) == "waiting for Kubernetes to delete it"
+    assert "its finalizers a, b block its deletion" in describe(
+        {"metadata": {"finalizers": ["orphan", "a", "b"]}}, pods
+    )
 
 
 OURS = {"app.kubernetes.io/managed-by": "gke-job"}
@@ -424,7 +440,7 @@ OURS = {"app.kubernetes.io/managed-by": "gke-job"}
         (None, "already gone"),
         ({}, "already gone"),
         (job_object(uid="other"), "already gone"),
-        (job_object(), "not of this toolkit"),
+        (job_object(), "not created by this toolkit"),
         (job_object(labels=OURS), "Airflow environment '', not prod"),
         (job_object(labels=OURS, annotations={"gke-job/airflow-environment": "x\n\x1b"}), "environment 'x"),
         (job_object(labels=OURS, annotations={"gke-job/airflow-environment": "prod"}), ""),

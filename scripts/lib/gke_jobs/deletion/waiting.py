@@ -41,7 +41,7 @@ def wait_until_gone(
         if job is None or text_at(job, "metadata", "uid") != options.uid:
             return
         now = clock()
-        passed = f"Job {options.job} is not gone after {now - began:.0f} s"
+        passed = f"Job {options.job} still exists after {now - began:.0f} s"
         if now - began >= seconds:
             die(exit_codes.TIMEOUT, f"{passed}: {_what_holds(options, job)}")
         if now - told >= HEARTBEAT_SECONDS:
@@ -60,15 +60,18 @@ def _what_holds(options: JobOptions, job: Json) -> str:
 def describe(job: Json, pods: list[Json]) -> str:
     """Return what blocks the removal of a Job that is being deleted, as text."""
     if held := _finalizers(job):
-        return f"its finalizers {held} hold it: who set them takes them away"
+        return f"its finalizers {held} block its deletion: the controller that added them must remove them"
     for pod in pods:
         if held := _finalizers(pod):
             name = one_line(text_at(pod, "metadata", "name"))
-            return f"finalizers {held} hold its Pod {name}: who set them takes them away"
+            return (
+                f"finalizers {held} block the deletion of its Pod {name}: the controller that added them must remove "
+                "them"
+            )
     if pods:
         names = [one_line(text_at(pod, "metadata", "name")) for pod in pods]
-        return f"waiting for the end of {_shown(names, 'Pods')}"
-    return "waiting for Kubernetes to remove it"
+        return f"waiting for the termination of {_shown(names, 'Pods')}"
+    return "waiting for Kubernetes to delete it"
 
 
 def _finalizers(obj: Json) -> str:

@@ -55,7 +55,7 @@ def read_pointer(text: str) -> Deployed:
     found = LINE.search(text)
     if not found:
         if "DEPLOYED" in text:
-            raise ValueError("the line DEPLOYED is not there as one line")
+            raise ValueError("the line DEPLOYED has an unexpected format")
         return Deployed()
     try:
         fields: dict[str, Any] = json.loads(found[1])
@@ -71,7 +71,7 @@ def read_pointer(text: str) -> Deployed:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(str(error)) from None
     if not is_sound:
-        raise ValueError("a name or a time in it is none")
+        raise ValueError("a name or a time is invalid")
     return deployed
 
 

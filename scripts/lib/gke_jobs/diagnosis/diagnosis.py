@@ -73,7 +73,7 @@ def _job_block(seen: Seen) -> Block:
     if not isinstance(job, dict) or not job:
         why = seen.unread.get("job")
         unread = f"could not be read{f': {why}' if why else ''}"
-        return Block([f"Job {one_line(seen.name)} {unread if job is None else 'is no longer there'}"], None)
+        return Block([f"Job {one_line(seen.name)} {unread if job is None else 'no longer exists'}"], None)
     lines = [_headline(seen), f"  {'; '.join(_details(seen))}"]
     events = event_lines(seen.events_of(seen.uid), seen.now, lines[0])
     queue = kueue.reasons(seen.queued) if seen.queued else []
@@ -99,7 +99,7 @@ def _details(seen: Seen) -> list[str]:
     if indexes := one_line(text_at(status, "failedIndexes")):
         details.append(f"failed indexes: {indexes}")
     if seconds := count_at(seen.job, "metadata", "annotations", UNSCHEDULED):
-        details.append(f"run-job has ended it, for it got no nodes within {seconds} s")
+        details.append(f"run-job failed it, because it got no nodes within {seconds} s")
     details += [
         f"{key} {int_at(spec, key)}"
         for key in LIMITS
@@ -241,7 +241,7 @@ def _log(seen: Seen, pod: str, container: str) -> list[str]:
     if log is None:
         return [f"  the log of {title} could not be read: {seen.unread_logs.get((pod, container), 'no answer')}"]
     if log.startswith(LOG_GONE):
-        return [f"  the log of {title} is gone from its node"]
+        return [f"  the log of {title} is no longer on its node"]
     if not log:
         return [f"  {title} has logged nothing"]
     lines = log_lines(log)[-LOG_LINES:]

@@ -27,10 +27,11 @@ NODE_LOST = {"DeletionByTaintManager", "DeletionByPodGC", "TerminationByKubelet"
 # Who disrupted the Pod, by the reason of its condition DisruptionTarget.
 DISRUPTIONS = {
     "PreemptionByScheduler": "preempted by a Pod of higher priority",
-    "DeletionByTaintManager": "evicted, because its node was tainted: not ready, unreachable, or by somebody",
+    "DeletionByTaintManager": "evicted, because its node was tainted: it is not ready or unreachable, or an "
+    "administrator tainted it",
     "EvictionByEvictionAPI": "evicted through the API, as by a drain, an upgrade or a scale-down of its node",
-    "DeletionByPodGC": "removed, because its node is gone",
-    "TerminationByKubelet": "ended by its node, which shut down or ran short of a resource",
+    "DeletionByPodGC": "removed, because its node no longer exists",
+    "TerminationByKubelet": "terminated by its node, which shut down or was short of a resource",
 }
 END = datetime.max.replace(tzinfo=timezone.utc)
 

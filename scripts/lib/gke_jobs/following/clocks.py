@@ -86,11 +86,11 @@ class Clocks:
         self._stuck = min(since) - self._waited.to_start if since else None
         self._alarms = []
         if self._is_over(self._start, limits.timeout, now):
-            yield _timeout(f"Job {self._job} is not finished: the time of --timeout is over")
+            yield _timeout(f"Job {self._job} is not finished: --timeout has expired")
         elif self._is_over(self._waiting, limits.schedule, now):
             because = creation.blocked.words if creation.blocked else pods.waiting_words()
             what = _lack(job, creation, has_pods=pods.count(LIVE) > 0)
-            over = f"Job {self._job} {what}: the time of --schedule-timeout is over"
+            over = f"Job {self._job} {what}: --schedule-timeout has expired"
             is_suspended = job is not None and job.state == "Suspended"
             yield _timeout(over + (f": {because}" if because else ""), unscheduled=not is_suspended)
         elif self._is_over(self._stuck, limits.start, now):
@@ -132,7 +132,7 @@ def _lack(job: Job | None, creation: Creation, *, has_pods: bool) -> str:
     if job is not None and job.state == "Suspended":
         return "is suspended"
     if creation.is_quota:
-        return f"has {'too few' if has_pods else 'no'} Pods, because a quota keeps them from being created"
+        return f"has {'too few' if has_pods else 'no'} Pods, because a quota prevents their creation"
     return "lacks nodes for some of its Pods" if job and job.gang else "has no node"
 
 

@@ -98,7 +98,11 @@ def _run() -> int:
     except BrokenPipeError:  # the reader has gone
         return exit_codes.INTERRUPTED
     except OSError as error:
-        log(f"cannot go on: {error.strerror or type(error).__name__}: free some space, or name another TMPDIR", ERROR)
+        log(
+            f"cannot continue: {error.strerror or type(error).__name__}: free some space, or set TMPDIR to another "
+            "directory",
+            ERROR,
+        )
         return exit_codes.INTERRUPTED
 
 
@@ -232,7 +236,9 @@ def _leave(given: Any, follower: Follower, end: Finish) -> None:
             check_state.write(given.check_state, follower.uid, state)
         except OSError as error:
             file = one_line(str(given.check_state))
-            again = "the next check prints these log lines again, and lacks the results of Pods removed by then"
+            again = (
+                "the next check prints these log lines again, and loses the results of Pods that are removed before it"
+            )
             log(f"cannot write {file}: {error.strerror}: {again}")
     if given.never_starts and end.never_starts:
         given.never_starts.touch()

@@ -119,17 +119,17 @@ def news(name: str, before: Job | None, job: Job) -> Iterator[Action]:
         return
     if state == "FailureTarget":
         if was != state:
-            yield warning(f"Job {name} is failing: its Pods are being ended")
+            yield warning(f"Job {name} is failing: its Pods are being terminated")
     elif state == "Suspended":
         if was != state:
             until = f"Kueue admits it from queue {job.queue}" if job.queue else "it is resumed"
             yield Message(f"Job {name} is suspended: it waits until {until}")
     elif (before.failed if before else 0) < job.failed <= job.backoff_limit:  # beyond the limit the Job will fail
         if job.backoff_limit < UNLIMITED:
-            yield warning(f"Job {name} goes on after a failure: retry {job.failed} of {job.backoff_limit}")
+            yield warning(f"Job {name} continues after a failure: retry {job.failed} of {job.backoff_limit}")
         elif job.lost > (before.lost if before else 0):
-            yield warning(f"Job {name} goes on without the indexes that failed for good: {job.lost} so far")
+            yield warning(f"Job {name} continues without the permanently failed indexes: {job.lost} so far")
         else:
-            yield warning(f"Job {name} goes on after a failure: Pods that failed so far: {job.failed}")
+            yield warning(f"Job {name} continues after a failure: failed Pods so far: {job.failed}")
     elif was in (None, "Suspended"):
         yield Message(f"Job {name} is active")

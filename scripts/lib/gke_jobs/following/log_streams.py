@@ -145,7 +145,7 @@ class LogStreams:
             yield self._lines(lines)
         if log.text.has_gap:
             log.text.has_gap = False
-            yield warning(f"{log.title} may lack lines here: the node no longer has those before")
+            yield warning(f"{log.title} may be missing lines here: the node no longer has the earlier lines")
 
     def opened(self, stream: LogId, now: float) -> None:
         """Record that the server has begun to answer."""
@@ -169,9 +169,9 @@ class LogStreams:
         words = _words(event.answer)
         if log.text.is_gone:
             log.done = log.was_read = True
-            yield Message(f"{log.title} is gone from its node")
+            yield Message(f"{log.title} is no longer on its node")
         elif is_lost or (is_final and not is_whole and self._is_last):
-            lost = f"{log.title} cannot be read to its end: {words}"
+            lost = f"{log.title} cannot be read completely: {words}"
             if event.answer is not None and _is_removed(log, event.answer):
                 lost = f"Pod {log.pod} was removed before the end of the log of container {log.container} was read"
             yield warning(lost)
@@ -182,7 +182,7 @@ class LogStreams:
         log.pause = min(2 * log.pause, LONGEST_PAUSE)
         if event.answer is not None and words not in log.logged:
             log.logged.add(words)
-            yield Message(f"{log.title} is read on when it can be: {words}")
+            yield Message(f"{log.title} cannot be read now; reading resumes later: {words}")
 
     def _end_text(self, log: _Log, now: float) -> Iterator[Action]:
         """End a stream. End its last line too, unless the rest may follow in another stream or in the next check."""
@@ -260,8 +260,8 @@ class LogStreams:
         for log in self._logs.values():
             if not log.done and now >= self._given_up_at(log, self._drained_since):
                 yield from self._give_up(log, now)
-                rest = "" if self._is_last else "; the next check reads on"
-                yield warning(f"{log.title} could not be read to its end in time{rest}")
+                rest = "" if self._is_last else "; the next check continues"
+                yield warning(f"{log.title} could not be read completely in time{rest}")
 
     @property
     def is_draining(self) -> bool:
@@ -295,4 +295,4 @@ def _is_removed(log: _Log, answer: Answer) -> bool:
 
 
 def _words(answer: Answer | None) -> str:
-    return classify(answer).words if answer else "the stream ended before the log did"
+    return classify(answer).words if answer else "the stream ended before the end of the log"

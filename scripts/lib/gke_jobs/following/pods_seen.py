@@ -166,7 +166,7 @@ class PodsSeen:
         record.pod = pod
         if pod.phase is Phase.STUCK:
             seconds = self._start_seconds
-            limit = f"; will be given up after {seconds:g} s (--start-timeout)" if seconds else ""
+            limit = f"; times out after {seconds:g} s (--start-timeout)" if seconds else ""
             yield from _say(record, pod.words, f"{pod.details}{limit}")
         elif not self._quiet:
             yield from _say(record, pod.words)
@@ -186,7 +186,7 @@ class PodsSeen:
                 running = ", ".join(one_line(one.name) for one in _others(record.pod))
                 record.left_alone = None
                 if record.pod.phase is Phase.RUNNING and running:
-                    yield from _say(record, f"goes on, although its program has ended: {running} still runs")
+                    yield from _say(record, f"does not terminate, although its program has ended: {running} still runs")
 
     def next_time(self) -> float | None:
         """Return when `overdue` must be called again."""
@@ -212,7 +212,9 @@ def _say(record: PodRecord, words: str, details: str = "", *, key: str = "") -> 
 def _say_of_ends(record: PodRecord, now: float) -> Iterator[Action]:
     pod = record.pod
     if pod.disrupted:
-        yield from _say(record, f"succeeded while it was being ended ({pod.disrupted}): its result may be incomplete")
+        yield from _say(
+            record, f"succeeded while it was being terminated ({pod.disrupted}): its result may be incomplete"
+        )
     mains = [one for one in pod.containers if one.is_main]
     is_alone = pod.phase is Phase.RUNNING and any(one.exit_code is not None and not one.running for one in mains)
     if not (is_alone and _others(pod)):

@@ -83,7 +83,7 @@ class Reconnecting:
             if other.failures and other.retry is not None:
                 other.retry = now
         if words and not any(other.words for other in self._watched.values()):
-            yield Message("the cluster answers again")
+            yield Message("the cluster is reachable again")
 
     def ended(self, kind: Kind, answer: Answer | None, now: float) -> Iterator[Action]:
         """Decide what to do after the end of a list or watch."""

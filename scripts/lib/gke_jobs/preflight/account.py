@@ -46,7 +46,7 @@ def judge(found: accounts.Account, environ: Mapping[str, str], impersonated: str
         name = run(["gcloud", "config", "get", "account"]).stdout.strip()
         kind = "gcloud's credentials"
     if not name:
-        return warning("account", f"no account is configured: {kind} are to be used", LOGIN)
+        return warning("account", f"no account is configured; the mode uses {kind}", LOGIN)
     acting = f", as {impersonated}" if impersonated else ""
     return ok("account", f"{name}{acting}, by {kind}")
 

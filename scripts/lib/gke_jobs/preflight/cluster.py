@@ -102,7 +102,7 @@ class Cluster:
                 answers = dict(zip(asked, threads.map(self._is_allowed, asked), strict=True))
         except ApiError as error:
             meaning = classify(error.answer)
-            yield failed("rights", f"cannot be asked for: {meaning.words}", meaning.advice)
+            yield failed("rights", f"cannot be checked: {meaning.words}", meaning.advice)
             return
         yield from rights.judge(answers, self.namespace, user)
 
@@ -117,7 +117,7 @@ class Cluster:
             if refusal is None:
                 accepted.append(name)
             elif refusal.verdict is Verdict.QUOTA:
-                yield warning("job", f"a Job of {name} has to wait: {refusal.words}", refusal.advice)
+                yield warning("job", f"a Job of {name} must wait: {refusal.words}", refusal.advice)
             elif refusal.verdict is not Verdict.DENIED:  # the check `rights` reports these
                 is_missing = refusal.verdict in (Verdict.CONFIG, Verdict.ABSENT)  # the namespace is missing
                 fix = f"kubectl create namespace {self.namespace}, or templates/access/README.md, step 4"
@@ -150,7 +150,7 @@ class Cluster:
             path = f"{PRIORITIES}/{quote(name, safe='')}"
             fix = (
                 f"kubectl create priorityclass {shlex.quote(name)} --value NUMBER, or name another one: "
-                "kubectl get priorityclasses lists those that there are"
+                "kubectl get priorityclasses lists the existing ones"
             )
             yield self._check_named("priority", path, f"the cluster has {{}} PriorityClass {name}", fix)
 
@@ -192,9 +192,11 @@ class Cluster:
             self.kubectl.get(POLICY)
         except ApiError as error:
             if is_absent(error):
-                words = "templates/policy.yaml is not installed: all who may create Jobs in the namespace are trusted"
+                words = (
+                    "templates/policy.yaml is not installed: everyone who can create Jobs in the namespace is trusted"
+                )
                 return ok("policy", words)
-            words = f"templates/policy.yaml is installed or not: {classify(error.answer).words}"
+            words = f"cannot check whether templates/policy.yaml is installed: {classify(error.answer).words}"
             return warning("policy", words, NOT_READ)
         return ok("policy", "templates/policy.yaml is installed")
 

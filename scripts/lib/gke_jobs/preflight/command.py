@@ -124,7 +124,7 @@ def _no_credentials(error: str, options: Any) -> Finding:
             "--condition None"
         )
     elif "gcloud container clusters list" in error:
-        fix = f"gcloud container clusters list --project {project} lists name and location of those that there are"
+        fix = f"gcloud container clusters list --project {project} lists the existing ones"
     return failed("cluster", error, fix)
 
 

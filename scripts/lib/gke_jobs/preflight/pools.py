@@ -97,7 +97,7 @@ def judge(pools: list[Pool], pods: Mapping[str, Json], cluster: Json) -> list[Fi
             without.setdefault(_nearest(pools, pod), []).append(what)
             continue
         if rules := list(unchecked_rules(pod)):
-            unclear[what] = f"{where}, but for {' and '.join(rules)}"
+            unclear[what] = f"{where}, except for {' and '.join(rules)}"
         else:
             fitting[what] = where
     findings = []

@@ -38,7 +38,7 @@ def check(kubectl: Kubectl, namespace: str, name: str) -> Finding:
     except ApiError as error:
         meaning = classify(error.answer)
         if is_absent(error):
-            fix = f"kubectl get localqueues --namespace {namespace} lists those that there are"
+            fix = f"kubectl get localqueues --namespace {namespace} lists the existing ones"
             return failed("queue", f"namespace {namespace} has no LocalQueue {name}", fix)
         return warning("queue", f"LocalQueue {name} is not checked: {meaning.words}", meaning.advice)
     for condition in list_at(queue, "status", "conditions"):

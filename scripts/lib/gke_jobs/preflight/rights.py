@@ -68,7 +68,9 @@ def judge(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Find
         found = f"missing in namespace {namespace}: {_words(rare)}, which only Jobs of {users} need"
         findings.append(warning("rights", found, fix))
     if not findings:
-        findings.append(ok("rights", f"all {len(allowed)} that templates/role.yaml has, in namespace {namespace}"))
+        findings.append(
+            ok("rights", f"all {len(allowed)} permissions of templates/role.yaml, in namespace {namespace}")
+        )
     return findings
 
 

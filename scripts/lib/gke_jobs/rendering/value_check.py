@@ -102,7 +102,7 @@ def _wrong_mapping(value: dict[str, Json], schema: dict[str, Json], path: str) -
         if "propertyNames" in schema and (must := _must(name, schema["propertyNames"])):
             yield f"a key of {path} must be {must}"
         elif name in refused:
-            yield f"{here} cannot be given ({refused[name]})"
+            yield f"{here} cannot be set ({refused[name]})"
         elif part is False or (name not in known and schema.get("x-near") and _near(name, known, TYPING_ERROR)):
             yield _unknown(name, known, schema.get("x-elsewhere", {}), path)
         elif isinstance(part, dict):

@@ -81,7 +81,7 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key {one_line(twice)[:50]!r} is there twice in one object")
+        raise ValueError(f"the key {one_line(twice)[:50]!r} occurs twice in one object")
     return found
 
 
@@ -92,7 +92,7 @@ def _set(values: dict[str, Json], setting: str) -> dict[str, Json]:
     keys = [key.replace("\\.", ".") for key in DOT.split(path)]
     if not equals or not all(keys):
         given = f"{path}{':' * is_json}{'=...' if equals else ''}"
-        raise RenderError(USAGE, f"--set is {given!r}, no PATH=TEXT or PATH:=JSON, write e.g. image=busybox")
+        raise RenderError(USAGE, f"--set is {given!r}, not PATH=TEXT or PATH:=JSON, write e.g. image=busybox")
     try:
         value = load_json(content) if is_json else content
     except (ValueError, RecursionError) as error:
@@ -111,17 +111,17 @@ def _with(target: Json, keys: list[str], value: Json) -> Json:
         return value
     first, *rest = keys
     if target is None and first.isdecimal() and int(first) > 0:
-        raise ValueError(f"there is no list yet, whose first item is 0; a mapping with the key {first} takes :=")
+        raise ValueError(f"a new list begins at index 0; for a mapping with the key {first} use :=")
     if target is None:
         target = [] if first == "0" else {}
     if isinstance(target, dict):
         return target | {first: _with(target.get(first), rest, value)}
     if not isinstance(target, list):
-        raise ValueError(f"there is no {first} in what is neither a mapping nor a list, leave one of both out")
+        raise ValueError(f"the parent of {first} is neither a mapping nor a list, remove one of the two settings")
     if first.isdecimal() and int(first) <= len(target):
         position = int(first)
         return [*target[:position], _with(next(iter(target[position:]), None), rest, value), *target[position + 1 :]]
-    raise ValueError(f"there is no place {first} in a list, write a position from 0 to {len(target)}")
+    raise ValueError(f"the list has no index {first}, use an index from 0 to {len(target)}")
 
 
 def without_null(value: Json) -> Json:
@@ -147,7 +147,9 @@ def check_json(value: Json, path: str, source: str, depth: int = 0) -> None:
     """Refuse values that YAML, JSON or the arguments of a process cannot represent, or that are nested too deeply."""
     if depth > MAX_DEPTH:
         what = re.split(r"[.\[]", path)[0]
-        raise RenderError(BAD_INPUT, f"the {what} are nested more than {MAX_DEPTH} deep, {source}, make them flatter")
+        raise RenderError(
+            BAD_INPUT, f"the {what} are nested more than {MAX_DEPTH} levels deep, {source}, use fewer levels"
+        )
     if isinstance(value, dict):
         for key, item in value.items():
             check_json(key, f"the key {key!a} of {path}", source)
@@ -157,4 +159,4 @@ def check_json(value: Json, path: str, source: str, depth: int = 0) -> None:
             check_json(item, f"{path}[{index}]", source, depth + 1)
     elif isinstance(value, str) and (found := NOT_TEXT.search(value)):
         what = "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
-        raise RenderError(BAD_INPUT, f"{path} holds {what}, {source}, remove it: no container can receive it")
+        raise RenderError(BAD_INPUT, f"{path} contains {what}, {source}, remove it: no container can receive it")

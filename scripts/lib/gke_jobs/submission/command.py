@@ -119,7 +119,7 @@ def _line(decision: Decision, plan: Plan, options: JobOptions) -> str:
         last_attempt.write(action.last, file)
         return "render"
     if not is_uid(action.uid):
-        die(exit_codes.UNREACHABLE, f"Job {plan.name} has no uid: that is no answer of Kubernetes")
+        die(exit_codes.UNREACHABLE, f"Job {plan.name} has no uid: the response is not from Kubernetes")
     if isinstance(action, Replace):
         return f"replace {action.uid}"
     if isinstance(action, Wait):

@@ -186,7 +186,7 @@ def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
     )
     if facts.identity != request.identity:
         advice = f"give another --name, or: delete-job --job {request.name}"
-        message = f"Job {request.name} exists and is not this task's: {advice}"
+        message = f"Job {request.name} exists and belongs to another task: {advice}"
         return Decision(action=Refuse(exit_codes.DATA, message), memory=memory)
     messages: list[str] = []
     if request.cleared and (_is_over(facts) or _is_superseded(facts, request)):
@@ -200,7 +200,7 @@ def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
             memory = _remember(memory, rendered=(facts.uid, request.profile))
             return Decision(action=Render(last), memory=memory)
     if facts.deleting:
-        messages.append(f"Job {request.name} is being deleted: waiting until it is gone")
+        messages.append(f"Job {request.name} is being deleted: waiting until it is removed")
         return Decision(action=Wait(facts.uid), memory=memory, messages=messages)
     action, more = _attach_or_replace(facts, request, was_there=facts.uid == memory.found)
     return Decision(action=action, memory=memory, messages=messages + more)
@@ -211,10 +211,10 @@ def created(uid: str, request: Request, namespace: str, memory: Memory) -> Decis
     messages = []
     follows = (request.escalate or request.fallback) and not request.cleared and request.try_number > 1
     if follows and not memory.last_profile:
-        what = "the Job of the last attempt names no profile"
+        what = "the Job of the last attempt does not name its profile"
         if not memory.found:
-            what = "no Job of the last attempt is there to say how it ended"
-        messages.append(f"{what}: beginning with profile {request.profile}")
+            what = "the Job of the last attempt no longer exists"
+        messages.append(f"{what}: starting with profile {request.profile}")
     messages.append(created_message(request.name, namespace))
     return Decision(action=Attach(uid, complete_owned=True), memory=memory, messages=messages)
 
@@ -245,7 +245,7 @@ def _is_superseded(facts: Facts, request: Request) -> bool:
 def _begins_anew(facts: Facts, request: Request) -> list[str]:
     if not (request.escalate or request.fallback) or facts.profile in ("", request.profile):
         return []
-    return [f"the task was cleared: beginning with profile {request.profile}, not {facts.profile} of the last attempt"]
+    return [f"the task was cleared: starting with profile {request.profile}, not {facts.profile} of the last attempt"]
 
 
 def _what_follows(last: LastAttempt, now: str, before: str) -> list[str]:
@@ -254,16 +254,16 @@ def _what_follows(last: LastAttempt, now: str, before: str) -> list[str]:
     if now == before and not (how and stays):
         return []
     if not stays:
-        return [f"the last attempt {how}: taking {now}"]
-    missing = [*(["larger one"] if last.oom else []), *(["fallback"] if last.unscheduled else [])]
+        return [f"the last attempt {how}: using {now}"]
+    missing = [*(["larger profile"] if last.oom else []), *(["fallback"] if last.unscheduled else [])]
     without = f", which has no {' and no '.join(missing)}" if missing else ""
-    return [f"the last attempt {how or f'had profile {now}'}{without}: it stays"]
+    return [f"the last attempt {how or f'had profile {now}'}{without}: keeping the profile"]
 
 
 def _how_it_ended(last: LastAttempt) -> list[str]:
-    how = [f"ended OOMKilled on profile {last.profile}"] if last.oom else []
+    how = [f"was OOMKilled with profile {last.profile}"] if last.oom else []
     if last.unscheduled:
-        how += [f"got no nodes within {last.unscheduled} s on profile {last.profile}"]
+        how += [f"got no nodes within {last.unscheduled} s with profile {last.profile}"]
     if last.lost:
         attempts = "1 attempt was" if last.lost == 1 else f"{last.lost} attempts were"
         how += [f"had profile {last.profile}, with which {attempts} lost to preemption"]
@@ -276,29 +276,29 @@ def _attach_or_replace(facts: Facts, request: Request, *, was_there: bool) -> tu
     change = f"from another manifest ({_word(facts.hash)}, now {request.hash})"
     if facts.conditions & SUCCEEDED and not same:
         if was_there:
-            keep = "; --name NAME keeps it and runs another one" if request.by_hand else ""
+            keep = "; --name NAME keeps it and runs another Job" if request.by_hand else ""
             return Replace(facts.uid), [f"replacing Job {name}: it is complete, but {change}{keep}"]
-        message = f"Job {name} was created while this run tried to, {change}, and has ended: run again"
+        message = f"Job {name} was created by a concurrent run {change} and has ended: run again"
         return Refuse(exit_codes.DATA, message), []
     if not was_there and same and facts.conditions & ENDED:
-        return attach, [f"attaching to Job {name}: it was created while this run tried to, and has ended already"]
+        return attach, [f"attaching to Job {name}: it was created by a concurrent run and has already ended"]
     if facts.conditions & FAILED or facts.unscheduled:
         return Replace(facts.uid), [f"replacing Job {name}: it failed"]
     if "Complete" in facts.conditions:
         if facts.collected:
             return Replace(facts.uid), [f"replacing Job {name}: it is complete, and its result was collected"]
-        return attach, [f"attaching to Job {name}: it is complete and its result was never collected"]
+        return attach, [f"attaching to Job {name}: it is complete and its result was not collected"]
     if _is_superseded(facts, request):
         return Replace(facts.uid), [f"replacing Job {name} of try {facts.try_number}: the task was cleared"]
     if same:
-        return attach, [f"attaching to Job {name}: it still runs"]
+        return attach, [f"attaching to Job {name}: it is still running"]
     if request.on_change == "attach":
-        return attach, [f"attaching to Job {name}: it still runs, {change}"]
+        return attach, [f"attaching to Job {name}: it is still running, {change}"]
     if request.on_change == "replace":
-        return Replace(facts.uid), [f"replacing Job {name}: it still runs, {change}"]
-    beside = "give --name NAME to run another one beside it, " if request.by_hand else ""
+        return Replace(facts.uid), [f"replacing Job {name}: it is still running, {change}"]
+    beside = "give --name NAME to run another Job in parallel, " if request.by_hand else ""
     advice = f"wait for it, {beside}give --on-change attach or replace, or: delete-job --job {name}"
-    return Refuse(exit_codes.DATA, f"Job {name} still runs, {change}: {advice}"), []
+    return Refuse(exit_codes.DATA, f"Job {name} is still running, {change}: {advice}"), []
 
 
 def _word(hash_of_other: str) -> str:

@@ -28,7 +28,7 @@ def judge(found: Json, planned: Json, *, name: str, identity: str, uid: str) -> 
     if not uid or uid not in owners:
         return "former"
     if not contains(_content(found), _content(planned)):
-        die(exit_codes.DATA, f"{name} exists with another content than the manifest has: delete it, and run again")
+        die(exit_codes.DATA, f"{name} exists with a content that differs from the manifest: delete it, and run again")
     return "ours"
 
 

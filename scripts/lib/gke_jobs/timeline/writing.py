@@ -49,6 +49,6 @@ def _write(
         write_page(file, html(record, details_of(connection, namespace, seen, record)))
     except OSError as error:
         why = error.strerror or type(error).__name__
-        log(f"cannot write the report {shown}: {why}: free some space, or name another file or TMPDIR", WARNING)
+        log(f"cannot write the report {shown}: {why}: free some space, or set another file or TMPDIR", WARNING)
     except Exception as error:  # a defect
         log(f"cannot make the report {shown}: {one_line(f'{type(error).__name__}: {error}')}", WARNING)

@@ -167,17 +167,17 @@ def test_a_pod_of_somebody_else_with_our_labels_counts_for_nothing():
             "Job train is suspended: it waits until Kueue admits it from queue gpus",
         ),
         (job("Suspended"), job(), "Job train is active"),
-        (job(), job(status={"failed": 1}), "Job train goes on after a failure: retry 1 of 2"),
-        (job(), job(("FailureTarget", "X")), "Job train is failing: its Pods are being ended"),
+        (job(), job(status={"failed": 1}), "Job train continues after a failure: retry 1 of 2"),
+        (job(), job(("FailureTarget", "X")), "Job train is failing: its Pods are being terminated"),
         (
             job(),
             job(status={"failed": 3}, spec=PER_INDEX),
-            "Job train goes on after a failure: Pods that failed so far: 3",
+            "Job train continues after a failure: failed Pods so far: 3",
         ),
         (
             job(status={"failed": 1, "failedIndexes": "4"}, spec=PER_INDEX),
             job(status={"failed": 3, "failedIndexes": "2,4"}, spec=PER_INDEX),
-            "Job train goes on without the indexes that failed for good: 2 so far",
+            "Job train continues without the permanently failed indexes: 2 so far",
         ),
         (job(), job(status={"failed": 3}), None),  # it is about to fail
         (job(), job(status={"failed": 1}, spec={"backoffLimit": 0}), None),
@@ -265,7 +265,7 @@ def test_l5_that_another_container_goes_on_after_the_program_is_logged_once():
     driver.at(10)
     driver.pod(alone)
     assert texts(driver.at(14.9)) == []
-    expected = "Pod train-abcde goes on, although its program has ended: other still runs"
+    expected = "Pod train-abcde does not terminate, although its program has ended: other still runs"
     assert texts(driver.at(15)) == [expected]
     driver.pod(alone)
     driver.at(60)
@@ -279,7 +279,7 @@ def test_v7_a_pod_that_succeeded_while_it_was_evicted():
     said = texts(driver.pod(pod("Succeeded", status={"conditions": [condition]})))
     assert said == [
         "Pod train-abcde has succeeded",
-        "Pod train-abcde succeeded while it was being ended (EvictionByEvictionAPI : :endgroup::): "
+        "Pod train-abcde succeeded while it was being terminated (EvictionByEvictionAPI : :endgroup::): "
         "its result may be incomplete",
     ]
 

@@ -143,7 +143,7 @@ def test_of_many_jobs_the_workloads_are_read_at_once_and_each_news_is_reported()
     assert asked(overview, PAUSES[0]) == [ReadWorkloads(("u1", "u2"))]
     (why,) = reasons(Queued(workload=workload(PENDING)))
     found = {"u2": workload(PENDING, uid="u2"), "another": workload(uid="another")}
-    without = "Kueue: Kueue has not made a Workload for the Job"
+    without = "Kueue: Kueue has not created a Workload for the Job"
     assert news(overview, WorkloadsRead(found)) == [("u1", without), ("u2", f"Kueue: {why}")]
     assert news(overview, WorkloadsRead(found)) == []
     assert news(overview, WorkloadsRead(None)) == []

@@ -130,7 +130,7 @@ def test_one_that_answers_by_drops_is_one_after_the_same_time(server, connection
 
     server.answers["/x"] = drip
     begun = time.monotonic()
-    with pytest.raises(ApiError, match="no whole answer within"):
+    with pytest.raises(ApiError, match="no complete answer within"):
         connection.get_json("/x", seconds=0.3)
     assert time.monotonic() - begun < 5
 

@@ -37,7 +37,7 @@ NAMES = sorted({file.stem for file in RUNS.glob("*.json")} | {"out_of_memory", "
 # What the stand-in cannot do was recorded for the diagnosis on a real cluster: a last list. Its case, and how the run
 # ended: exit code, verdict, seconds after the list.
 QUOTA_VERDICT = (
-    "Job train has no Pods, because a quota keeps them from being created: the time of --schedule-timeout is over"
+    "Job train has no Pods, because a quota prevents their creation: --schedule-timeout has expired"
 )
 LOOKS = {
     "out_of_memory": ("out_of_memory", 1, "Job train failed: Job has reached the specified backoff limit", 0),
