@@ -17,7 +17,7 @@ setup() { load test_helper; }
 @test "a missing Job counts as deleted" {
   run_script delete-job --job never-was
   assert_success
-  assert_regex "$stderr" 'already gone'
+  assert_regex "$stderr" 'already deleted'
 }
 
 @test "a Job with another uid is not deleted" {

@@ -73,7 +73,7 @@ is_deleted() { # JOB
   reap
   assert_success
   assert_output ''
-  assert_regex "$stderr" "skipping Job $again: it is already gone"
+  assert_regex "$stderr" "skipping Job $again: it is already deleted"
   assert_regex "$stderr" "skipping Job $unlabelled: it was not created by this toolkit"
   exists "$again"
   exists "$unlabelled"

@@ -6,7 +6,8 @@ import pytest
 from test_submission import ATTACH, FAILED, REPLACE, UID, asked, job_object, there
 
 from gke_jobs.rendering.last_attempt import LastAttempt
-from gke_jobs.submission.decisions import Memory, Render, Wait, decide, read_facts
+from gke_jobs.submission.decisions import Memory, Render, Wait, decide
+from gke_jobs.submission.facts import read_facts
 
 
 def fall_back(profile, **how):

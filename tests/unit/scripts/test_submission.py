@@ -7,19 +7,17 @@ from pathlib import Path
 import pytest
 
 from gke_jobs import labels
-from gke_jobs.deletion.reaping import why_not
+from gke_jobs.deletion.reaping import reason_to_skip
 from gke_jobs.deletion.waiting import describe, wait_until_gone
 from gke_jobs.job_options import JobOptions
 from gke_jobs.messages import ScriptError
 from gke_jobs.reads import Reader
 from gke_jobs.rendering.last_attempt import LastAttempt
 from gke_jobs.rendering.plan import Owned, Plan, read_plan, set_owner, summary, write_plan
-from gke_jobs.submission import decisions
 from gke_jobs.submission.created import created_uid, is_of
 from gke_jobs.submission.decisions import (
     Attach,
     Create,
-    Facts,
     Memory,
     Refuse,
     Render,
@@ -29,9 +27,9 @@ from gke_jobs.submission.decisions import (
     created,
     decide,
     needs_pods,
-    read_facts,
 )
-from gke_jobs.submission.owned_object import judge
+from gke_jobs.submission.facts import PROFILE, Facts, read_facts
+from gke_jobs.submission.owned_object import evaluate
 
 UID = "11111111-1111-1111-1111-111111111111"
 
@@ -45,7 +43,7 @@ def asked(**fields):
 
 
 OTHER = {"hash": "bbbb"}
-CLEARED = {"cleared": True, "begins_anew": True, "try_number": 3}
+CLEARED = {"cleared": True, "replaces_running": True, "try_number": 3}
 ATTACH, COLLECT, REPLACE = Attach(UID, complete_owned=True), Attach(UID, complete_owned=False), Replace(UID)
 CASES = [
     ("there is none", None, {}, Create(), ""),
@@ -65,14 +63,14 @@ CASES = [
     (
         "running, other manifest, by hand",
         there(**OTHER),
-        {"by_hand": True},
+        {"is_manual": True},
         Refuse,
         "wait for it, give --name NAME to run another Job in parallel, give --on-change attach",
     ),
     (
         "complete, other manifest, by hand",
         there("Complete", **OTHER),
-        {"by_hand": True},
+        {"is_manual": True},
         REPLACE,
         "it is complete, but from another manifest .*; --name NAME keeps it and runs another Job",
     ),
@@ -105,7 +103,7 @@ CASES = [
     ("cleared: of no try", there(), CLEARED, ATTACH, "it is still running"),
     ("cleared: succeeded", there("SuccessCriteriaMet", try_number=2), CLEARED, ATTACH, "it is still running"),
     ("cleared: complete", there("Complete", try_number=2), CLEARED, COLLECT, "its result was not collected"),
-    ("cleared, to attach", there(try_number=2), {**CLEARED, "begins_anew": False}, ATTACH, "it is still running"),
+    ("cleared, to attach", there(try_number=2), {**CLEARED, "replaces_running": False}, ATTACH, "it is still running"),
     ("failed", there("Failed"), {}, REPLACE, "replacing Job train: it failed"),
     ("failing", there("FailureTarget"), {}, REPLACE, "it failed"),
     ("failed, other manifest", there("Failed", **OTHER), {}, REPLACE, "it failed"),
@@ -336,10 +334,10 @@ def config_map(owners=(UID,), identity="me", **content):
 def test_s5_whose_an_object_is(found, word):
     call = {"name": "ConfigMap/x", "identity": "me", "uid": UID}
     if word in ("ours", "former"):
-        assert judge(found, PLANNED, **call) == word
+        assert evaluate(found, PLANNED, **call) == word
         return
     with pytest.raises(ScriptError, match=word) as ended:
-        judge(found, PLANNED, **call)
+        evaluate(found, PLANNED, **call)
     assert ended.value.status == 65
 
 
@@ -351,7 +349,7 @@ def test_s5_the_defaults_of_the_api_server_are_no_other_content():
         "spec": {"clusterIP": "None", "ports": [{"port": 1, "protocol": "TCP"}], "x": 1},
     }
     found["metadata"] = config_map()["metadata"]
-    assert judge(found, planned, name="Service/x", identity="me", uid=UID) == "ours"
+    assert evaluate(found, planned, name="Service/x", identity="me", uid=UID) == "ours"
 
 
 def test_the_plan_is_what_was_rendered(tmp_path):
@@ -437,9 +435,9 @@ OURS = {"app.kubernetes.io/managed-by": "gke-job"}
 @pytest.mark.parametrize(
     ("job", "reason"),
     [
-        (None, "already gone"),
-        ({}, "already gone"),
-        (job_object(uid="other"), "already gone"),
+        (None, "already deleted"),
+        ({}, "already deleted"),
+        (job_object(uid="other"), "already deleted"),
         (job_object(), "not created by this toolkit"),
         (job_object(labels=OURS), "Airflow environment '', not prod"),
         (job_object(labels=OURS, annotations={"gke-job/airflow-environment": "x\n\x1b"}), "environment 'x"),
@@ -452,7 +450,7 @@ OURS = {"app.kubernetes.io/managed-by": "gke-job"}
     ],
 )
 def test_which_jobs_are_reaped(job, reason):
-    found = why_not(job, UID, "prod")
+    found = reason_to_skip(job, UID, "prod")
     assert reason in found
     assert bool(reason) == bool(found)
     assert found.isprintable()
@@ -467,4 +465,4 @@ def test_the_annotations_of_the_scripts_are_those_of_the_package():
 def test_the_words_of_the_decisions_are_those_of_rendering():
     from gke_jobs.rendering.profiles import NAME
 
-    assert decisions.PROFILE.pattern == NAME.pattern
+    assert PROFILE.pattern == NAME.pattern

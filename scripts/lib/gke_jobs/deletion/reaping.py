@@ -17,10 +17,10 @@ from gke_jobs.messages import ERROR, ScriptError, log
 from gke_jobs.plain_text import one_line
 
 
-def why_not(job: Json, uid: str, environment: str) -> str:
+def reason_to_skip(job: Json, uid: str, environment: str) -> str:
     """Return why a Job (None: no Job) may not be deleted; '' if it may be."""
     if job is None or text_at(job, "metadata", "uid") != uid:
-        return "it is already gone"
+        return "it is already deleted"
     if text_at(job, "metadata", "labels", labels.MANAGED_BY) != labels.MANAGER:
         return "it was not created by this toolkit"
     found = text_at(job, "metadata", "annotations", labels.AIRFLOW_ENVIRONMENT)
@@ -38,7 +38,7 @@ def main() -> int:
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status
-    reason = why_not(job, options.uid, options.others.airflow_environment)
+    reason = reason_to_skip(job, options.uid, options.others.airflow_environment)
     if reason:
         log(f"skipping Job {options.job}: {reason}")
     print("leave" if reason else "delete")

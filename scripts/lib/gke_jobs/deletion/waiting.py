@@ -35,7 +35,7 @@ def wait_until_gone(
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Return after the Job is removed. ScriptError after the timeout, or if the Job cannot be read."""
-    began = told = clock()
+    began = last_logged = clock()
     while True:
         job = options.reader.get(f"read Job {options.job}", jobs_path(options.namespace, options.job))
         if job is None or text_at(job, "metadata", "uid") != options.uid:
@@ -43,14 +43,14 @@ def wait_until_gone(
         now = clock()
         passed = f"Job {options.job} still exists after {now - began:.0f} s"
         if now - began >= seconds:
-            die(exit_codes.TIMEOUT, f"{passed}: {_what_holds(options, job)}")
-        if now - told >= HEARTBEAT_SECONDS:
-            told = now
-            log(f"{passed}: {_what_holds(options, job)}")
+            die(exit_codes.TIMEOUT, f"{passed}: {_find_blocker(options, job)}")
+        if now - last_logged >= HEARTBEAT_SECONDS:
+            last_logged = now
+            log(f"{passed}: {_find_blocker(options, job)}")
         sleep(min(PAUSE_SECONDS, max(0.0, began + seconds - now)))
 
 
-def _what_holds(options: JobOptions, job: Json) -> str:
+def _find_blocker(options: JobOptions, job: Json) -> str:
     query = {"labelSelector": f"{CONTROLLER_UID}={options.uid}"}
     found = options.reader.list(f"read the Pods of Job {options.job}", pods_path(options.namespace), query)
     pods = [pod for pod in found if is_owned_by(pod, options.uid)]

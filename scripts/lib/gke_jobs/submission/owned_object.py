@@ -19,7 +19,7 @@ from gke_jobs.messages import ERROR, ScriptError, die, log
 from gke_jobs.rendering.plan import read_plan
 
 
-def judge(found: Json, planned: Json, *, name: str, identity: str, uid: str) -> str:
+def evaluate(found: Json, planned: Json, *, name: str, identity: str, uid: str) -> str:
     """Return the word for an object. ScriptError if it belongs to something else, or has other content."""
     owners = [text_at(owner, "uid") for owner in list_at(found, "metadata", "ownerReferences")]
     if text_at(found, "metadata", "labels", labels.IDENTITY) != identity or not owners or not owners[0]:
@@ -73,7 +73,7 @@ def main() -> int:
     file = next(entry.file for entry in plan.owned if entry.object == options.object)
     planned = json.loads((options.plan / file).read_text())
     try:
-        print(judge(found, planned, name=options.object, identity=plan.identity, uid=options.uid))
+        print(evaluate(found, planned, name=options.object, identity=plan.identity, uid=options.uid))
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status
