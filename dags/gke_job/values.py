@@ -23,11 +23,11 @@ def plain(value: Any, path: str = "values") -> Any:
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
-                raise TypeError(f"{path} has the key {key!r} of type {_name(key)}; JSON keys are strings")
+                raise TypeError(f"{path} has the key {key!r} of type {_type_name(key)}; JSON keys are strings")
         return {key: plain(item, f"{path}[{key!r}]") for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
         return [plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
-    raise TypeError(f"{path} is of type {_name(value)}, which JSON does not support; convert it, e.g. to a string")
+    raise TypeError(f"{path} is of type {_type_name(value)}, which JSON does not support; convert it, e.g. to a string")
 
 
 def check_numbers(value: Any, path: str) -> None:
@@ -56,5 +56,5 @@ def merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
     return {**values, **over, **both}
 
 
-def _name(value: object) -> str:
+def _type_name(value: object) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")

@@ -58,8 +58,11 @@ from gke_job import GkeJobOperator
         ({"fallback": "yes"}, "^fallback is 'yes': give True or False$"),
         ({"result_required": "no"}, "^result_required is 'no': give True or False$"),
         ({"multiple_outputs": None}, "^multiple_outputs is None: give True or False$"),
-        ({"env": {"A": "1"}}, r"^env is the environment of run-job .*: for the container write values\['env'\], for "),
-        ({"default_args": {"env": {"A": "1"}}}, "^env is the environment of run-job"),
+        (
+            {"env": {"A": "1"}},
+            r"^env replaces the environment of run-job .*: for the container write values\['env'\], for ",
+        ),
+        ({"default_args": {"env": {"A": "1"}}}, "^env replaces the environment of run-job"),
         ({"image": "x"}, r"^GkeJobOperator got unknown arguments: image: write values\['image'\]$"),
         ({"env_vars": {}, "args": []}, r"env_vars: write values\['env'\]; args: write values\['args'\]$"),
         ({"cmds": ["a"], "project_id": "p"}, r"cmds: write values\['command'\]; project_id: write cluster=GkeCluster"),
