@@ -140,7 +140,7 @@ write_template() { # CONTAINER
 
 @test "--validate offline refuses a version without a schema" {
   render_job --template batch-job --values values.json --validate offline --kubernetes-version 9.9
-  assert_one_error 64 '^render-job: no schema of Kubernetes 9.9, kubernetes-validate [0-9.]+, take one up to 1\.'
+  assert_one_error 64 '^render-job: no schema of Kubernetes 9.9, kubernetes-validate [0-9.]+, use a version up to 1\.'
 }
 
 @test "--validate offline without its package names the package to install" {

@@ -150,7 +150,10 @@ def test_a_namespace_that_is_not_a_dns_label_is_refused(namespace):
             [JOB, {"apiVersion": "v1", "kind": "Pod"}],
             "contains v1 Pod, mine.yaml.j2, besides .* v1 ConfigMap, v1 Service",
         ),
-        ([JOB, {"apiVersion": "v1", "kind": "Secret"}], "may not hold a Secret, mine.yaml.j2, make it by other means"),
+        (
+            [JOB, {"apiVersion": "v1", "kind": "Secret"}],
+            "must not contain a Secret, mine.yaml.j2, create it outside the template",
+        ),
         ([JOB, ["x"]], "manifest contains a list"),
         ([JOB, {**SERVICE, "metadata": "x"}], "metadata is not a mapping, v1 Service in mine.yaml.j2"),
         ([changed("spec", {})], "spec.template.spec is not a mapping, mine.yaml.j2"),

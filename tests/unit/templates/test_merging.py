@@ -99,7 +99,7 @@ def test_a_merge_changes_neither_side():
         ({"containers": [{"image": "b"}]}, "containers[0] has no name, the merge key of its list"),
         ({"containers": ["main"]}, "containers[0] has no name"),
         ({"volumes": [{"name": "v", "$retainKeys": ["name"]}]}, "volumes[0] has $retainKeys: only $patch"),
-        ({"$patch": "delete"}, "it has $patch: only $patch: replace or delete is known"),
+        ({"$patch": "delete"}, "it has $patch: only $patch: replace or delete is supported"),
         ({"$deleteFromPrimitiveList/finalizers": []}, "it has $deleteFromPrimitiveList/finalizers"),
     ],
 )

@@ -110,7 +110,7 @@ def test_an_object_with_another_name_than_the_job_is_refused(tmp_path):
         ('{"kind": "Job", "kind": "Job"}', "{}", "manifest is not JSON, job.json: the key 'kind' occurs twice"),
         ("{", "{}", "manifest is not JSON, job.json: "),
         ([], "{}", "manifest has no Job, but nothing, job.json"),
-        ("[" * 102 + "]" * 102, "{}", "the fields of the manifest are nested more than 100 deep, job.json"),
+        ("[" * 102 + "]" * 102, "{}", "the fields of the manifest are nested more than 100 levels deep, job.json"),
         ({**JOB, "kind": "\0"}, "{}", "fields of the manifest.kind contains a NUL character, job.json"),
         ("[" * 100_000, "{}", "manifest is not JSON, job.json: "),
     ],

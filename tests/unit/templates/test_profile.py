@@ -119,7 +119,7 @@ def test_the_error_for_an_unknown_fallback_lists_the_known_profiles(table):
             'profile p has an invalid tpu.chips: "4", ',
             "it is accel",
         ),
-        ("{p: {tpu: {chips: 4}}}", "profile p has a tpu without accelerator or topology, ", "name both, or a ComputeC"),
+        ("{p: {tpu: {chips: 4}}}", "profile p has a tpu without accelerator or topology, ", "set both, or a ComputeC"),
         (
             "{p: {tpu: {accelerator: t, topology: 2x2}}}",
             "profile p has an invalid tpu, ",
@@ -157,17 +157,25 @@ def test_the_error_for_an_unknown_fallback_lists_the_known_profiles(table):
             'profile p has an invalid reservation.name: "projects/p/reservations/r", ',
             "it is name",
         ),
-        ("{p: {spot: true, flex_start: true}}", "profile p has spot and flex_start, ", "a node comes from one of them"),
-        ("{p: {spot: true, reservation: {name: r}}}", "profile p has spot and reservation, ", "a node comes from one"),
+        (
+            "{p: {spot: true, flex_start: true}}",
+            "profile p has spot and flex_start, ",
+            "a node can have only one of them",
+        ),
+        (
+            "{p: {spot: true, reservation: {name: r}}}",
+            "profile p has spot and reservation, ",
+            "a node can have only one",
+        ),
         (
             "{p: {flex_start: true, reservation: {name: r}}}",
             "profile p has flex_start and reservation, ",
-            "a node comes",
+            "a node can have",
         ),
         (
             "{p: {flex_start: true, max_run_seconds: 604801}}",
             "profile p has flex_start and max_run_seconds 604801, ",
-            "such a node runs for at most seven days: let it be at most 604800",
+            "a flex-start node runs for at most seven days: set it to at most 604800",
         ),
         ("{p: {spot: 'yes'}}", 'profile p has an invalid spot: "yes", ', "it is true or false"),
         ("{p: {local_ssd: true}}", "profile p has an invalid local_ssd: true, ", "it is a quantity, e.g. 300Gi"),

@@ -72,7 +72,7 @@ def test_a_spot_profile_requests_spot_nodes_and_the_same_resources(name):
 def test_a_profile_with_another_source_of_nodes_has_no_spot_profile(table, field):
     file = table(f"{{p: {{{field}}}}}")
     what = f"profile p has {field.partition(':')[0]}, {file}"
-    assert refusal(file, profile="p-spot") == f"{what}, which does not go with spot nodes, take it without -spot"
+    assert refusal(file, profile="p-spot") == f"{what}, which cannot be combined with spot nodes, use it without -spot"
 
 
 def test_the_error_for_an_unknown_profile_lists_the_known_ones():
@@ -229,7 +229,7 @@ def test_a_size_table_that_is_not_as_documented_is_refused(table, rows, what):
 
 def test_a_size_table_with_an_unknown_profile_is_refused(table):
     file = table(sizes="{t: [{profile: huge}]}")
-    assert f"unknown profile, 'huge', size table t in {file}, take" in refusal(file, profile="cpu-small")
+    assert f"unknown profile, 'huge', size table t in {file}, use" in refusal(file, profile="cpu-small")
 
 
 @pytest.mark.parametrize("content", ["- a", "", "cpu-small: {}", "profiles: {}\n---\nprofiles: {}\n"])

@@ -27,7 +27,7 @@ def test_annotations_that_are_too_large_together_are_refused(where, path):
 def test_an_object_that_is_too_large_for_any_cluster_is_refused():
     refuse_too_large(job(text="x" * (OBJECT_BYTES - 200)), "t")
     with pytest.raises(
-        RenderError, match=r"Job has 15\d{5} bytes, t, the maximum is 1500000 .*object storage"
+        RenderError, match=r"Job has 15\d{5} bytes, t, the maximum is 1500000: .*object storage"
     ) as error:
         refuse_too_large(job(text="é" * (OBJECT_BYTES // 2)), "t")
     assert error.value.status == 65

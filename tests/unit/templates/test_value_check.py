@@ -94,7 +94,7 @@ def all_refused(values, template=BATCH, source=""):
         ({"items": [1]}, "values.items is unknown (here it is a value of the template indexed-job)"),
         (
             {"secret_env": {"A": {"name": "s", "key": "k", "secret": "x"}}},
-            "values.secret_env.A.secret is unknown (there is name, key, optional)",
+            "values.secret_env.A.secret is unknown (the fields are name, key, optional)",
         ),
         ({"env_from": [{"configMap": {}}]}, "values.env_from[0].configMap cannot be set (it is configMapRef)"),
         (
@@ -301,8 +301,8 @@ def test_a_dollar_in_a_pattern_matches_only_the_end_of_the_text(tmp_path, patter
         ("[]", "a schema is not a mapping, mine.schema.json"),
         ('{"properties": {"a": {"oneOf": []}}}', "the schema has the keyword oneOf, which is not supported"),
         ('{"properties": []}', "the schema has properties: [], which is invalid"),
-        ('{"properties": {"a": {"type": "strnig"}}}', 'the schema has type: "strnig", which it cannot be'),
-        ('{"properties": {"a": {"pattern": "("}}}', 'the schema has pattern: "(", which it cannot be'),
+        ('{"properties": {"a": {"type": "strnig"}}}', 'the schema has type: "strnig", which is invalid'),
+        ('{"properties": {"a": {"pattern": "("}}}', 'the schema has pattern: "(", which is invalid'),
         ('{"properties": {"a": {"enum": 3}}}', "the schema has enum: 3, which is invalid"),
         ('{"properties": {"a": {"enum": []}}}', "the schema has enum: [], which is invalid"),
         ('{"properties": {"a": {"minimum": NaN}}}', "the schema has minimum: NaN, which is invalid"),

@@ -28,7 +28,7 @@ def test_a_values_file_may_name_its_schema():
         ('{"a": NaN}', "values are not JSON, GKE_JOB_VALUES: NaN is not a JSON number"),
         ("[" * 100_000, "values are not JSON, GKE_JOB_VALUES: "),
         ('{"a": "\udcff"}', "values are not JSON, GKE_JOB_VALUES: "),  # a byte that is not UTF-8
-        ('{"a":' * 101 + "1" + "}" * 101, "the values are nested more than 100 deep, GKE_JOB_VALUES, "),
+        ('{"a":' * 101 + "1" + "}" * 101, "the values are nested more than 100 levels deep, GKE_JOB_VALUES, "),
         ('{"a": 1, "a": 1}', "values are not JSON, GKE_JOB_VALUES: the key 'a' occurs twice in one object"),
         ('{"a": [{"b": 1, "b": 2}]}', "values are not JSON, GKE_JOB_VALUES: the key 'b' occurs twice"),
         ("[1]", "values are not a JSON object, GKE_JOB_VALUES, "),
@@ -70,15 +70,13 @@ def test_a_later_setting_overrides_an_earlier_one():
 
 @pytest.mark.parametrize("setting", ["", "a", "=b", ":=1", "a.=1", ".a=1", "a..b=1"])
 def test_a_setting_without_a_path_is_a_usage_error(setting):
-    with pytest.raises(RenderError, match=r"no PATH=TEXT or PATH:=JSON") as error:
+    with pytest.raises(RenderError, match=r"not PATH=TEXT or PATH:=JSON") as error:
         read_values(None, {}, [setting])
     assert error.value.status == 64
 
 
 def test_a_list_begins_with_its_first_item():
-    with pytest.raises(
-        RenderError, match=r"^cannot --set args\.1: a new list begins at index 0; for a mapping"
-    ):
+    with pytest.raises(RenderError, match=r"^cannot --set args\.1: a new list begins at index 0; for a mapping"):
         read_values(None, {}, ["args.1=x"])
 
 
@@ -116,7 +114,7 @@ def test_a_setting_with_an_invalid_path_or_value_is_refused(setting):
         (["a:=hush"], r"^value of --set a:= is not JSON: Expecting value: line 1 column 1 \(char 0\), write a=TEXT"),
         (['a:=["hush", "b"'], r"^value of --set a:= is not JSON: "),
         (['a:={"b": "hush", "b": 2}'], r"^value of --set a:= is not JSON: the key 'b' occurs twice in one object"),
-        (["a..b=hush"], r"^--set is 'a\.\.b=\.\.\.', no PATH=TEXT"),
+        (["a..b=hush"], r"^--set is 'a\.\.b=\.\.\.', not PATH=TEXT"),
     ],
 )
 def test_the_error_for_a_setting_does_not_show_its_value(settings, message):

@@ -248,14 +248,14 @@ def test_the_line_is_that_of_the_template_after_loops_and_in_macros(read):
 
 def test_an_alias_is_read_and_one_in_a_circle_is_refused(read):
     assert read("a: &x [1]\nb: *x") == {"a": [1], "b": [1]}
-    with pytest.raises(RenderError, match=r"nested more than 100 deep, mine.yaml.j2 line 1, "):
+    with pytest.raises(RenderError, match=r"nested more than 100 levels deep, mine.yaml.j2 line 1, "):
         read("a: &x [*x]")
 
 
 @pytest.mark.parametrize("levels", [101, 300, 1000])
 @pytest.mark.parametrize(("begin", "end"), [("[", "]"), ("{a: ", "}")])
 def test_yaml_that_is_nested_too_deeply_is_refused(read, levels, begin, end):
-    with pytest.raises(RenderError, match=r"nested more than 100 deep, mine.yaml.j2 line \d, "):
+    with pytest.raises(RenderError, match=r"nested more than 100 levels deep, mine.yaml.j2 line \d, "):
         read(f"a: 1\nb: {begin * levels}{end * levels}")
     assert read(f"b: {begin * 99}1{end * 99}")
 

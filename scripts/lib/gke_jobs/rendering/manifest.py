@@ -43,7 +43,7 @@ def read_manifest(documents: list[Json], template: str) -> Manifest:
     for document in others:
         if _kind(document) == "v1 Secret":
             fix = "create it outside the template and use its name in the template: rendered manifests are printed"
-            raise RenderError(BAD_INPUT, f"a manifest may not hold a Secret, {template}, {fix}")
+            raise RenderError(BAD_INPUT, f"a manifest must not contain a Secret, {template}, {fix}")
         if _kind(document) not in OWNED:
             fix = f"besides the Job, only {', '.join(OWNED)} are allowed"
             raise RenderError(BAD_INPUT, f"manifest contains {_kind(document)}, {template}, {fix}")
@@ -104,12 +104,12 @@ def stamp(
         namespace = metadata.get("namespace")
     if namespace is not None:
         names["namespace"] = _dns_label(namespace, "namespace", LABEL_LENGTH)
-    _theirs(pod, "spec.template.metadata.annotations")
+    _user_entries(pod, "spec.template.metadata.annotations")
     job_metadata = names | {
-        "labels": _theirs(metadata, "metadata.labels") | ours,
-        "annotations": _theirs(metadata, "metadata.annotations", allowed=labels.GANG) | annotations,
+        "labels": _user_entries(metadata, "metadata.labels") | ours,
+        "annotations": _user_entries(metadata, "metadata.annotations", allowed=labels.GANG) | annotations,
     }
-    pod_metadata = pod | {"labels": _theirs(pod, "spec.template.metadata.labels") | ours}
+    pod_metadata = pod | {"labels": _user_entries(pod, "spec.template.metadata.labels") | ours}
     template = {"metadata": pod_metadata, **_without(job["spec"]["template"], "metadata")}
     return {
         "apiVersion": job["apiVersion"],
@@ -146,8 +146,8 @@ def _stamp_owned(document: dict[str, Json], job: dict[str, Json]) -> dict[str, J
     if "namespace" in job:
         names["namespace"] = job["namespace"]
     ours = {key: job["labels"][key] for key in (labels.IDENTITY, labels.MANAGED_BY)}
-    all_labels = _theirs(metadata, f"metadata.labels of {kind} {name}") | ours
-    _theirs(metadata, f"metadata.annotations of {kind} {name}")
+    all_labels = _user_entries(metadata, f"metadata.labels of {kind} {name}") | ours
+    _user_entries(metadata, f"metadata.annotations of {kind} {name}")
     stamped = names | {"labels": all_labels} | _without(metadata, "name", "namespace", "labels", "ownerReferences")
     return {"apiVersion": document["apiVersion"], "kind": kind, "metadata": stamped} | _without(
         document, "apiVersion", "kind", "metadata"
@@ -164,7 +164,7 @@ def _without(mapping: dict[str, Json], *keys: str) -> dict[str, Json]:
     return {key: value for key, value in mapping.items() if key not in keys}
 
 
-def _theirs(metadata: dict[str, Json], path: str, *, allowed: str | None = None) -> dict[str, Json]:
+def _user_entries(metadata: dict[str, Json], path: str, *, allowed: str | None = None) -> dict[str, Json]:
     """Return the labels or annotations of a template: the end of `path`, before ` of OBJECT`, names which of them.
 
     allowed: the key of the toolkit that a template may set to "true"

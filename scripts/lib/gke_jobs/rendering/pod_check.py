@@ -15,7 +15,7 @@ def check_pod(pod: dict[str, Json], template: str) -> None:
     """Refuse a Pod that has an unintended meaning or could not start. The API server refuses fields of a wrong type."""
     containers = [*list_at(pod, "initContainers"), *list_at(pod, "containers")]
     _refuse_long_arguments(containers, template)
-    _refuse_doubles(pod, containers, template)
+    _refuse_duplicates(pod, containers, template)
     _refuse_volumes_without_source(pod, containers, template)
 
 
@@ -32,19 +32,21 @@ def _refuse_long_arguments(containers: list[Json], template: str) -> None:
                     raise RenderError(BAD_INPUT, f"{what}, {template}, {advice}")
 
 
-def _refuse_doubles(pod: dict[str, Json], containers: list[Json], template: str) -> None:
+def _refuse_duplicates(pod: dict[str, Json], containers: list[Json], template: str) -> None:
     """Refuse duplicate names. The API server accepts duplicate variables, and errors about others name no value."""
     fix = "give each a unique name; define the source of a volume once, even if it is mounted twice"
-    _refuse_double(list_at(pod, "volumes"), "name", f"volumes of the Pod, {template}, {fix}")
-    _refuse_double(containers, "name", f"containers of the Pod, {template}, give each a unique name")
+    _refuse_duplicate_items(list_at(pod, "volumes"), "name", f"volumes of the Pod, {template}, {fix}")
+    _refuse_duplicate_items(containers, "name", f"containers of the Pod, {template}, give each a unique name")
     for container in containers:
         of = f"of container {at(container, 'name')}, {template}"
-        _refuse_double(list_at(container, "volumeMounts"), "mountPath", f"mounts {of}, give each a unique path")
+        _refuse_duplicate_items(
+            list_at(container, "volumeMounts"), "mountPath", f"mounts {of}, give each a unique path"
+        )
         fix = (
             "define it once: the last one takes effect; the value container, with env, replaces a variable of the "
             "template"
         )
-        _refuse_double(list_at(container, "env"), "name", f"variables {of}, {fix}")
+        _refuse_duplicate_items(list_at(container, "env"), "name", f"variables {of}, {fix}")
 
 
 def _refuse_volumes_without_source(pod: dict[str, Json], containers: list[Json], template: str) -> None:
@@ -64,7 +66,7 @@ def _refuse_volumes_without_source(pod: dict[str, Json], containers: list[Json],
             raise RenderError(BAD_INPUT, f"{what}, {template}, {fix}")
 
 
-def _refuse_double(items: list[Json], key: str, which: str) -> None:
+def _refuse_duplicate_items(items: list[Json], key: str, which: str) -> None:
     found = [item[key] for item in items if isinstance(item, dict) and isinstance(item.get(key), str)]
     for name, count in Counter(found).items():
         if count > 1:

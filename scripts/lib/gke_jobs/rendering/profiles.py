@@ -113,14 +113,14 @@ class Profiles:
 
         If `first` does not lead to the profile of the last attempt, the task has changed its request: return `first`.
         """
-        had = last.profile
-        if had not in self._reachable(first, last):
+        previous = last.profile
+        if previous not in self._reachable(first, last):
             return first
-        if last.oom and (larger := self._larger(had, first)):
+        if last.oom and (larger := self._larger(previous, first)):
             return larger
-        if last.unscheduled or last.lost >= self._find(had).get("fallback_after", 1):
-            return self._fallback(had) or had
-        return had
+        if last.unscheduled or last.lost >= self._find(previous).get("fallback_after", 1):
+            return self._fallback(previous) or previous
+        return previous
 
     def _add(self, file: Path) -> None:
         content = _read(file)
@@ -144,24 +144,25 @@ class Profiles:
     def _check_profile(self, name: str) -> None:
         profile = self._profiles[name]
         if not NAME.fullmatch(name):
-            raise self._bad(name, "has an invalid name", "use letters, digits, dots, dashes and underscores")
+            raise self._profile_error(name, "has an invalid name", "use letters, digits, dots, dashes and underscores")
         if problem := check_profile(profile):
-            raise self._bad(name, *problem)
+            raise self._profile_error(name, *problem)
 
     def _check_next(self, name: str) -> None:
         last, seen = name, {name}
         while following := self._profiles[last].get("next"):
             if following not in self._profiles:
-                raise self._bad(name, f"leads to {following!r}, which is not a profile", f"next is {FIELDS['next'][0]}")
+                what = f"leads to {following!r}, which is not a profile"
+                raise self._profile_error(name, what, f"next is {FIELDS['next'][0]}")
             if following in seen:
-                raise self._bad(name, f"leads to {following} again", "order next from small to large")
+                raise self._profile_error(name, f"leads to {following} again", "order next from small to large")
             seen.add(following)
             last = following
 
     def _check_fallback(self, name: str) -> None:
         fallback = self._fallback(name)
         if fallback == name:
-            raise self._bad(name, "falls back to itself", f"fallback is {FIELDS['fallback'][0]}")
+            raise self._profile_error(name, "falls back to itself", f"fallback is {FIELDS['fallback'][0]}")
         if fallback:
             self._find(fallback, f", fallback of {name} in {self._sources[f'profiles.{name}']}")
 
@@ -194,7 +195,9 @@ class Profiles:
             advice = f"use one of: {known}; or NAME{SPOT} for spot nodes"
             raise RenderError(BAD_INPUT, f"unknown profile, {name!r}{where}, {advice}")
         if field := conflict_with_spot(self._profiles[base]):
-            raise self._bad(base, f"has {field}", f"which cannot be combined with spot nodes, use it without {SPOT}")
+            raise self._profile_error(
+                base, f"has {field}", f"which cannot be combined with spot nodes, use it without {SPOT}"
+            )
         return self._profiles[base] | {"spot": True}
 
     def _reachable(self, name: str, last: LastAttempt) -> set[str]:
@@ -227,7 +230,7 @@ class Profiles:
             return name.removesuffix(SPOT)
         return str(self._profiles[name].get("fallback", ""))
 
-    def _bad(self, name: str, what: str, fix: str) -> RenderError:
+    def _profile_error(self, name: str, what: str, fix: str) -> RenderError:
         return RenderError(BAD_INPUT, f"profile {name} {what}, {self._sources[f'profiles.{name}']}, {fix}")
 
 

@@ -112,7 +112,7 @@ class Renderer(ImmutableSandboxedEnvironment):
             what, fix = str(error) or type(error).__name__, "correct the template or its values"
             if isinstance(error, jinja2.UndefinedError):
                 fix = "give a value or, in the template, a default"
-            raise RenderError(BAD_INPUT, f"{what}, {self._blame(error, name)}, {fix}") from None
+            raise RenderError(BAD_INPUT, f"{what}, {self._find_line(error, name)}, {fix}") from None
         return self._rendered(text, name)
 
     def mark(self, template: str | None, line: int) -> str:
@@ -186,7 +186,7 @@ class Renderer(ImmutableSandboxedEnvironment):
             raise TypeError(f"the key {key!r} is not a string")
         return cast("str", self._plain(key))
 
-    def _blame(self, error: Exception, name: str) -> str:
+    def _find_line(self, error: Exception, name: str) -> str:
         for frame in reversed(extract_tb(error.__traceback__)):
             file = Path(frame.filename)
             if str(file.parent) in self._folders:

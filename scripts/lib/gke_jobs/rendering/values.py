@@ -52,7 +52,7 @@ def read_values(file: str | None, environ: Mapping[str, str], settings: Sequence
         raise RenderError(BAD_INPUT, f"values are not a JSON object, {source}, give {{...}} at the top")
     values: dict[str, Json] = read
     for setting in settings:
-        values = _set(values, setting)
+        values = _apply_setting(values, setting)
     check_json(values, "values", f"{source} or --set" if settings else source)
     return {name: value for name, value in values.items() if name != SCHEMA}
 
@@ -85,7 +85,7 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
-def _set(values: dict[str, Json], setting: str) -> dict[str, Json]:
+def _apply_setting(values: dict[str, Json], setting: str) -> dict[str, Json]:
     """Return `values` with one setting applied. Its value may be a secret, so no error shows it."""
     path, equals, content = setting.partition("=")
     is_json, path = path.endswith(":"), path.removesuffix(":")
@@ -99,13 +99,13 @@ def _set(values: dict[str, Json], setting: str) -> dict[str, Json]:
         fix = f"write {path}=TEXT for text, or quote the JSON for the shell, as '{path}:=[\"a\", 1]'"
         raise RenderError(BAD_INPUT, f"value of --set {path}:= is not JSON: {error}, {fix}") from None
     try:
-        return dict(_with(values, keys, value))
+        return dict(_set_path(values, keys, value))
     except (ValueError, RecursionError) as error:
         fix = "a dot that belongs to a key is written \\."
         raise RenderError(BAD_INPUT, f"cannot --set {path}: {error}; {fix}") from None
 
 
-def _with(target: Json, keys: list[str], value: Json) -> Json:
+def _set_path(target: Json, keys: list[str], value: Json) -> Json:
     """Return `target` with `value` at the path of `keys`; missing objects on the path are created."""
     if not keys:
         return value
@@ -115,12 +115,16 @@ def _with(target: Json, keys: list[str], value: Json) -> Json:
     if target is None:
         target = [] if first == "0" else {}
     if isinstance(target, dict):
-        return target | {first: _with(target.get(first), rest, value)}
+        return target | {first: _set_path(target.get(first), rest, value)}
     if not isinstance(target, list):
         raise ValueError(f"the parent of {first} is neither a mapping nor a list, remove one of the two settings")
     if first.isdecimal() and int(first) <= len(target):
         position = int(first)
-        return [*target[:position], _with(next(iter(target[position:]), None), rest, value), *target[position + 1 :]]
+        return [
+            *target[:position],
+            _set_path(next(iter(target[position:]), None), rest, value),
+            *target[position + 1 :],
+        ]
     raise ValueError(f"the list has no index {first}, use an index from 0 to {len(target)}")
 
 
