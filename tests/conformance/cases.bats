@@ -91,7 +91,7 @@ no_job() { # NAME
   run_script collect-job --job scaled-down
   assert_success
   assert_output 'null'
-  assert_equal "$stderr" 'collect-job: 1 of 1 succeeded Pods are gone, their results are missing'
+  assert_equal "$stderr" 'collect-job: 1 of 1 succeeded Pods no longer exist, their results are missing'
 }
 
 @test "K#89657: a Job of another manifest is a clear error; --on-change attaches to it or replaces it" {

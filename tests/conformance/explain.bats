@@ -153,7 +153,7 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
   wait_for_condition Failed out-of-cpu
   explain out-of-cpu
   assert_output --partial OutOfcpu
-  assert_line --regexp '^advice: the node did not admit the Pod'
+  assert_line --regexp '^advice: the node rejected the Pod'
   refute_output --regexp 'advice:.*(raise|OOMKilled|log of)'
 }
 

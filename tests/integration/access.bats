@@ -237,7 +237,7 @@ never_answers() { # PROGRAM
   exec {held}<"$(echo "$GKE_JOB_CACHE"/*)"
   flock "$held"
   get_credentials --cluster ml-cluster
-  assert_one_error 69 "another process holds $GKE_JOB_CACHE/.* for more than 1 s"
+  assert_one_error 69 "another process has locked $GKE_JOB_CACHE/.* for more than 1 s"
 }
 
 @test "gcloud does not outlive a script that is killed" {
@@ -307,7 +307,7 @@ never_answers() { # PROGRAM
   run_script get-credentials "${place[@]}" --cluster c --fleet-membership m
   assert_one_error 64 '--fleet-membership and --cluster both name a cluster'
   run_script get-credentials "${place[@]}" --fleet-membership m --dns-endpoint
-  assert_one_error 64 'leads through Connect gateway: leave out'
+  assert_one_error 64 'uses Connect gateway: leave out'
   run_script get-credentials "${place[@]}" --cluster c --auth adc --impersonate-service-account a@b.c
   assert_one_error 64 '--auth adc cannot impersonate'
   run_script get-credentials "${place[@]}" --cluster c --impersonate-service-account nobody
@@ -317,7 +317,7 @@ never_answers() { # PROGRAM
   run_script get-credentials "${place[@]}" --cluster c --auth none
   assert_one_error 64 'one of auto, adc, gcloud'
   run_script list-jobs --dns-endpoint
-  assert_one_error 64 'no cluster: write --project'
+  assert_one_error 64 'no cluster: add --project'
 }
 
 @test "--dry-run shows the call of gcloud for each endpoint" {

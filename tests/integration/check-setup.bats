@@ -193,7 +193,7 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
     'check-setup: /nowhere/python is not on PATH: set GKE_JOB_PYTHON to a Python 3 that has jinja2 and PyYAML'
   TMPDIR=/nowhere run_script check-setup --namespace ml-jobs
   assert_failure 78
-  assert_equal "$stderr" 'check-setup: cannot make a private directory in /nowhere: set TMPDIR to another directory'
+  assert_equal "$stderr" 'check-setup: cannot create a private directory in /nowhere: set TMPDIR to another directory'
 }
 
 @test "a profile that is not there fails" {

@@ -91,7 +91,7 @@ run_script_or_python() { # NAME ARGUMENT...
 
 @test "a number that is too large for Bash is refused: 64" {
   run_script list-jobs --unreachable-timeout 99999999999999999999
-  assert_one_error 64 'it takes a whole number of seconds above 0, of at most 9 digits'
+  assert_one_error 64 'it must be a whole number of seconds above 0, of at most 9 digits'
 }
 
 @test "exported shell options of the user have no effect" {

@@ -151,7 +151,7 @@ submit_for() { # DAG TASK RUN MAP-INDEX
   run_script explain-job --dag-id sweep --task-id fit --run-id run --map-index 7
   assert_regex "${lines[0]}" "^Job $job is "
   run_script explain-job --dag-id sweep --task-id fit --run-id run
-  assert_one_error 78 'there are 0, 7: name one with --map-index'
+  assert_one_error 78 'map indexes with a Job: 0, 7; set one with --map-index'
 }
 
 @test "no Job of the task: 78, with the command that lists the Jobs of the DAG" {

@@ -154,7 +154,7 @@ resume() { # NAME
   create_job renewed 'sleep 60'
   run_script follow-job --job renewed --uid 00000000-0000-0000-0000-000000000000
   assert_failure 1
-  assert_regex "$stderr" 'Job renewed with uid 0.* is gone: .* whether it succeeded is not known'
+  assert_regex "$stderr" 'Job renewed with uid 0.* no longer exists: .* whether it succeeded is not known'
 }
 
 @test "--timeout ends the wait with 124 and leaves the Job running" {

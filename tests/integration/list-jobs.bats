@@ -118,7 +118,7 @@ for job in json.loads(sys.argv[1]): print(job["environment"], job["dag_id"], job
   run_script list-jobs --older-than 2h
   assert_one_error 64 'option --older-than is .2h.: it must be a whole number of seconds'
   run_script list-jobs --all-namespaces --namespace ml
-  assert_one_error 64 '--namespace and --all-namespaces exclude each other'
+  assert_one_error 64 '--namespace and --all-namespaces are mutually exclusive'
 }
 
 @test "no Jobs: only the heading" {

@@ -153,7 +153,7 @@ has_logged() { # LINE
   uid=00000000-0000-0000-0000-000000000000
   check --timeout 1 --waited 5
   assert_failure 1
-  assert_regex "${stderr_lines[-1]}" "Job $job with uid 0.* is gone"
+  assert_regex "${stderr_lines[-1]}" "Job $job with uid 0.* no longer exists"
   refute no_job "$job"
 }
 

@@ -32,7 +32,7 @@ private_dir::new() {
   # Set before the directory exists, so that it is removed whenever a signal arrives. No running process has the same id.
   made_dir=$place/gke-job.$BASHPID-$RANDOM
   mkdir -m 700 -- "$made_dir" 2>/dev/null ||
-    die "$EXIT_CONFIG" "cannot make a private directory in $place: set TMPDIR to another directory"
+    die "$EXIT_CONFIG" "cannot create a private directory in $place: set TMPDIR to another directory"
   PRIVATE_DIR=$made_dir
   if type -P flock >/dev/null; then
     exec {private_dir_lock}<"$PRIVATE_DIR"

@@ -29,17 +29,17 @@ class Rule:
     verdict: Verdict
     codes: frozenset[int | None] = frozenset()
     pattern: str
-    words: str  # the message: {0} is the original one, {1} ... are the groups of the pattern
+    message: str  # the message: {0} is the original one, {1} ... are the groups of the pattern
     advice: str  # with the same placeholders
 
 
-def rule(verdict: Verdict, codes: str, pattern: str, words: str, advice: str) -> Rule:
+def rule(verdict: Verdict, codes: str, pattern: str, message: str, advice: str) -> Rule:
     """Return a rule; codes: separated by spaces, `none` where no server answered."""
     return Rule(
         verdict=verdict,
         codes=frozenset(None if code == "none" else int(code) for code in codes.split()),
         pattern=pattern,
-        words=words,
+        message=message,
         advice=advice,
     )
 
@@ -87,7 +87,7 @@ RULES = (
         "403",
         FORBIDDEN + r"unable to create new content in namespace \S{1,300} because it is being terminated",
         "its namespace is being deleted: {0}",
-        "wait until it is gone and create it anew, or give another --namespace",
+        "wait until it is deleted and create it again, or give another --namespace",
     ),
     rule(
         Verdict.QUOTA,
@@ -273,7 +273,7 @@ RULES = (
     ),
 )
 BY_CODE = {401: Verdict.LOGIN, 403: Verdict.DENIED, 408: Verdict.TRANSIENT, 429: Verdict.TRANSIENT}
-WORDS = {
+MESSAGES = {
     Verdict.TRANSIENT: ("the cluster did not answer as expected: {0}", WAIT),
     Verdict.LOGIN: ("not logged in: {0}", LOGIN_ADVICE),
     Verdict.DENIED: ("permission denied: {0}", "ask the administrator of the cluster or the network for access"),

@@ -21,7 +21,7 @@ from gke_jobs.containers import containers, main_container
 from gke_jobs.json_access import Json, at, dict_at, int_at, list_at, text_at
 from gke_jobs.labels import COMPLETION_INDEX
 from gke_jobs.plain_text import one_line, parse_time
-from gke_jobs.storable import why_not_storable
+from gke_jobs.storable import storage_problem
 
 MESSAGE_BYTES = 4096  # of a container
 POD_BYTES = 12288  # of all containers of a Pod, in equal shares
@@ -134,7 +134,7 @@ def value_of(result: PodResult) -> Json:
     if not result.message.strip():
         return None
     value = _read(result)
-    if why := why_not_storable(value):
+    if why := storage_problem(value):
         raise ResultError(f"result has {why}, Pod {result.name}, an XCom cannot store it: write it in another form")
     return value
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gke_jobs.access import accounts, cache, fitting, metadata, plugin
+from gke_jobs.access import accounts, cache, kubeconfig_check, metadata, plugin
 
 WORKER = "worker@p.iam.gserviceaccount.com"
 
@@ -281,9 +281,9 @@ def test_an_entry_that_is_asked_for_is_in_use(tmp_path):
 
 
 def test_a_kubeconfig_that_leads_through_a_proxy_is_believed():
-    assert fitting.fits("    server: https://127.0.0.1:1", {"HTTPS_PROXY": "http://proxy"})
-    assert not fitting.fits("    server: https://127.0.0.1:1", {})
-    assert not fitting.fits("", {"HTTPS_PROXY": "http://proxy"})
+    assert kubeconfig_check.is_usable("    server: https://127.0.0.1:1", {"HTTPS_PROXY": "http://proxy"})
+    assert not kubeconfig_check.is_usable("    server: https://127.0.0.1:1", {})
+    assert not kubeconfig_check.is_usable("", {"HTTPS_PROXY": "http://proxy"})
 
 
 WRITTEN = """users:

@@ -87,7 +87,7 @@ def test_v12_a_node_without_room_for_a_pod_that_was_sent_there():
     pod = failed_pod(seen, ends={}, reason="OutOfcpu", message=message)
     events = [event(seen, pod, "TriggeredScaleUp", "x", kind="Normal"), event(seen, pod, "OutOfcpu", message)]
     said = advice(diagnose(replace(seen, pods=[pod], events=events)))
-    assert [line.startswith("the node did not admit the Pod") for line in said] == [True]
+    assert [line.startswith("the node rejected the Pod") for line in said] == [True]
 
 
 @pytest.mark.parametrize("sidecar", ["metrics", "istio-proxy"])
@@ -148,12 +148,12 @@ SHOW = "compare --profile, `node_pool` and `node_selector` with: kubectl get nod
         (
             f"{TAINT}, {OTHERS}",
             {"a": "b", "c": "d"},
-            f"no node that the Pod tolerates has all of the labels a=b, c=d: {SHOW}; where a node has that, ",
+            f"no node that the Pod tolerates has all of the labels a=b, c=d: {SHOW}; if a node has it, ",
         ),
         (
             TAINT,
             {"a": "b"},
-            f"no node that the Pod tolerates has the label a=b: {SHOW}; where a node has that, tolerate ",
+            f"no node that the Pod tolerates has the label a=b: {SHOW}; if a node has it, tolerate ",
         ),
         (TAINT, {}, "add a toleration for the taint (`tolerations`), or use another --profile"),
     ],
@@ -196,7 +196,7 @@ def test_the_advice_for_what_is_missing_names_the_values_that_ask_for_it(message
         (workload(), "it starts when Kueue admits it"),
         (RECORDED["preempted"], "it starts when other Jobs of its ClusterQueue release cpu: wait"),
         (RECORDED["too-much"], "the request exceeds the quota of the queue"),
-        (RECORDED["uncovered"], "the ClusterQueue has no quota for nvidia.com/gpu: request none of it (`resources`)"),
+        (RECORDED["uncovered"], "the ClusterQueue has no quota for nvidia.com/gpu: do not request it (`resources`)"),
         (RECORDED["no-queue"], "create the LocalQueue no-such-queue in the Job's namespace"),
         (RECORDED["no-cluster-queue"], "ClusterQueue nothing admits no Jobs"),
         (RECORDED["inactive"], "ClusterQueue held admits no Jobs"),

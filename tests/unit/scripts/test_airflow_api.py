@@ -162,7 +162,7 @@ def test_json_that_is_no_list_of_airflow_is_told(serve, body):
         ((302, {"Location": "/login"}, b""), exit_codes.DENIED, "it redirects to another page, .*: HTTP 302"),
         ((200, {"Content-Type": "text/html"}, b"<html>"), exit_codes.DENIED, "it returns an HTML page"),
         ((200, {}, b'{"dags": [{'), exit_codes.UNREACHABLE, "not JSON, or is truncated"),
-        ((200, {}, b"[" * 100_000), exit_codes.UNREACHABLE, "no JSON"),
+        ((200, {}, b"[" * 100_000), exit_codes.UNREACHABLE, "not JSON"),
         ((204, {}, b""), exit_codes.UNREACHABLE, "HTTP 204"),
         ((400, {}, b""), exit_codes.UNREACHABLE, "HTTP 400"),
         ((503, {}, b"x"), exit_codes.UNREACHABLE, "HTTP 503"),

@@ -79,13 +79,13 @@ def test_s3_the_pod_of_a_stranger_with_our_labels_has_no_result_of_ours(collecte
     assert collected(job(succeeded=1), [*strangers, *owned(pod("5"))]) == (0, "5\n", "")
     code, out, err = collected(job(succeeded=1), strangers)
     assert (code, out) == (0, "null\n")
-    assert err == "gke-job: 1 of 1 succeeded Pods are gone, their results are missing\n"
+    assert err == "gke-job: 1 of 1 succeeded Pods no longer exist, their results are missing\n"
 
 
 def test_pods_that_are_gone_are_said_and_the_rest_is_the_result(collected):
     code, out, err = collected(job(completions=3, succeeded=3), owned(pod("5", index=1)))
     assert (code, out) == (0, "[null,5,null]\n")
-    assert err == "gke-job: 2 of 3 succeeded Pods are gone, their results are missing\n"
+    assert err == "gke-job: 2 of 3 succeeded Pods no longer exist, their results are missing\n"
 
 
 def test_of_a_failed_indexed_job_the_part_that_there_is(collected):
@@ -106,7 +106,7 @@ def test_v5_what_the_follower_has_seen_is_not_lost(collected, tmp_path):
     assert gone == (
         0,
         "[1,2]\n",
-        "gke-job: Job train is gone: collecting the results that were recorded before its removal\n",
+        "gke-job: Job train no longer exists: collecting the results that were recorded before its removal\n",
     )
     assert collected(None, (), "--captured", str(file), "--uid", "v")[0] == 78
     captured.write(file, job("Failed", completions=2), seen)

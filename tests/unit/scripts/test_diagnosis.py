@@ -177,7 +177,7 @@ def test_events_of_strangers_are_not_shown():
             "FailedScaleUp",
             "Node scale up in zones europe-west4-a associated with this pod failed: IP space exhausted. "
             "Pod is at risk of not being scheduled.",
-            "no addresses left",
+            "no free addresses",
         ),
         (
             "Normal",
@@ -305,7 +305,7 @@ def test_a_pod_that_the_server_knows_next_to_nothing_about():
     metadata = {"name": "train-abcde", "uid": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}
     pod = {"metadata": metadata, "spec": {"containers": [{"name": "main"}]}, "status": {}}
     seen = load("running")
-    assert "Pod train-abcde: on a node that does not answer, " in diagnose(replace(seen, pods=[pod], events=[]))
+    assert "Pod train-abcde: on an unreachable node, " in diagnose(replace(seen, pods=[pod], events=[]))
 
 
 @pytest.mark.parametrize(

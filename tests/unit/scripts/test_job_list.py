@@ -55,8 +55,8 @@ def test_the_state_of_a_job(found, word):
         (OURS | {"map_index": "3"}, "composer: churn fit[3] r1"),
         (OURS | {"map_index": "zero\n\x1b[2J"}, "composer: churn fit[zero \\x1b[2J] r1"),
         ({key: OURS[key] for key in ("dag_id", "task_id")}, "churn fit"),
-        ({}, "by hand"),
-        ({"dag_id": 7}, "by hand"),
+        ({}, "manual"),
+        ({"dag_id": 7}, "manual"),
     ],
 )
 def test_s6_the_task_of_a_job_may_be_odd(annotations, task):
@@ -260,19 +260,19 @@ def test_columns_are_where_their_headings_are_whatever_the_language():
 
 def test_the_list_is_shown_soon_after_a_change_and_once_for_many():
     changes = Changes()
-    assert not changes.is_to_show(["job"], 0.0)  # before all are listed
-    assert not changes.is_to_show(["synced"], 0.0)
-    assert not changes.is_to_show(["job", "job"], SETTLE_SECONDS / 2)
-    assert changes.is_to_show([], SETTLE_SECONDS)
+    assert not changes.should_show(["job"], 0.0)  # before all are listed
+    assert not changes.should_show(["synced"], 0.0)
+    assert not changes.should_show(["job", "job"], SETTLE_SECONDS / 2)
+    assert changes.should_show([], SETTLE_SECONDS)
     assert changes.show_at is None
-    assert not changes.is_to_show(["unreachable"], 5.0)
-    assert not changes.is_to_show(["gone"], 6.0)
-    assert changes.is_to_show([], 6.0 + SETTLE_SECONDS)
+    assert not changes.should_show(["unreachable"], 5.0)
+    assert not changes.should_show(["gone"], 6.0)
+    assert changes.should_show([], 6.0 + SETTLE_SECONDS)
     changes.show_at = 60.0  # a Job comes by its age
-    assert not changes.is_to_show(["job"], 10.0)
-    assert changes.is_to_show([], 10.0 + SETTLE_SECONDS)
+    assert not changes.should_show(["job"], 10.0)
+    assert changes.should_show([], 10.0 + SETTLE_SECONDS)
     changes.show_at = 60.0
-    assert changes.is_to_show([], 60.0)
+    assert changes.should_show([], 60.0)
 
 
 @given(st.lists(JSON, max_size=4), JSON)

@@ -138,7 +138,7 @@ def test_what_cannot_be_read_is_said_with_the_reason():
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [(error(500, "x\x1b[2J"), "x\\x1b[2J"), (error(404), "the Pod is gone"), (KeyError("k"), "KeyError: 'k'")],
+    [(error(500, "x\x1b[2J"), "x\\x1b[2J"), (error(404), "the Pod no longer exists"), (KeyError("k"), "KeyError: 'k'")],
 )
 def test_a_log_that_cannot_be_had_is_said(answer, said):
     pod = load("killed").pods[0]["metadata"]["name"]

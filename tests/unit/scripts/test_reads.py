@@ -44,7 +44,7 @@ def test_what_does_not_pass_has_its_exit_code(reader, code, status):
 
 def test_v1_a_login_that_fails_is_tried_again_for_a_short_time(reader, monkeypatch):
     made, waited = reader(error(500))
-    monkeypatch.setattr(reads, "classify", lambda answer: Meaning(verdict=Verdict.LOGIN, words="x", advice=""))
+    monkeypatch.setattr(reads, "classify", lambda answer: Meaning(verdict=Verdict.LOGIN, message="x", advice=""))
     with pytest.raises(ScriptError) as ended:
         made.get("read the Job", "/x")
     assert (ended.value.status, sum(waited)) == (77, reads.LOGIN_SECONDS)

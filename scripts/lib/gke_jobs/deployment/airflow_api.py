@@ -105,7 +105,7 @@ class Airflow:
             if is_old:  # it expires after an hour
                 self._token = ""
                 return self._get(path, until)
-            raise DeniedError(f"permission denied: {_words(status, body)}")
+            raise DeniedError(f"permission denied: {_describe_response(status, body)}")
         if status != http.client.OK:
             _refuse(status, body)
         try:
@@ -147,7 +147,7 @@ def _left(until: float) -> float:
 
 
 def _refuse(status: int, body: bytes) -> NoReturn:
-    words = _words(status, body)
+    words = _describe_response(status, body)
     if http.client.MULTIPLE_CHOICES <= status < http.client.BAD_REQUEST:
         raise UnansweredError(f"it redirects to another page, such as a login page: {words}", exit_codes.DENIED)
     if status in (http.client.NOT_FOUND, http.client.METHOD_NOT_ALLOWED):
@@ -155,7 +155,7 @@ def _refuse(status: int, body: bytes) -> NoReturn:
     raise UnansweredError(words)
 
 
-def _words(status: int, body: bytes) -> str:
+def _describe_response(status: int, body: bytes) -> str:
     """Return the status as text, with the message of an answer in JSON."""
     try:
         answer = json.loads(body)

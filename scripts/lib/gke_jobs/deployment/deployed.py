@@ -60,7 +60,7 @@ def read_pointer(text: str) -> Deployed:
     try:
         fields: dict[str, Any] = json.loads(found[1])
         deployed = Deployed(**{name: dict(fields[name]) for name in ("releases", "retired", "examples")})
-        is_sound = (
+        is_valid = (
             all(RELEASE.fullmatch(name) for name in {**deployed.releases, **deployed.retired})
             and all(
                 type(time) is int and time in TIMES
@@ -70,7 +70,7 @@ def read_pointer(text: str) -> Deployed:
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(str(error)) from None
-    if not is_sound:
+    if not is_valid:
         raise ValueError("a name or a time is invalid")
     return deployed
 

@@ -23,7 +23,7 @@ from gke_jobs import exit_codes
 from gke_jobs.deployment.airflow_api import Airflow, Answers
 from gke_jobs.deployment.deployed import read_pointer
 from gke_jobs.deployment.gcloud import Pointer, access_token
-from gke_jobs.deployment.parsed import Progress, asked_from, describe, judge, shown, texts_of
+from gke_jobs.deployment.parsed import Progress, describe, error_keys, evaluate, parsed_after, shown
 from gke_jobs.deployment.storage_time import storage_time
 from gke_jobs.deployment.unanswered import DeniedError, UnansweredError
 from gke_jobs.messages import ERROR, WARNING, ScriptError, die, log
@@ -86,7 +86,7 @@ def main() -> int:
     try:
         airflow = _log_in(options.airflow, options.image)
         now = storage_time()
-        after = asked_from(deployed, now if options.written is None else options.written)
+        after = parsed_after(deployed, now if options.written is None else options.written)
         request = Request(release=deployed.current, prefix=options.prefix, delay=after - now, timeout=options.timeout)
         Wait(airflow, pointer.check, request).run()
     except ScriptError as error:
@@ -157,10 +157,10 @@ class Wait:
             now = self._clock.now()
             if self._after is None:  # the clock of this machine may differ
                 self._after = answers.time + timedelta(seconds=self._due - now)
-                self._before = texts_of(answers.errors) if now < self._due else None
+                self._before = error_keys(answers.errors) if now < self._due else None
             progress = None
             if now >= self._due:
-                progress = judge(answers.dags, answers.errors, self._after, self._before, self._request.prefix)
+                progress = evaluate(answers.dags, answers.errors, self._after, self._before, self._request.prefix)
             if now >= self._checked_at + HEARTBEAT_SECONDS or (progress and not progress.missing):
                 self._checked_at = now
                 self._check(CHECK_SECONDS)

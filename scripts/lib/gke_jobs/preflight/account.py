@@ -27,7 +27,7 @@ def find(environ: Mapping[str, str], mode: str, impersonated: str) -> accounts.A
     return accounts.find(environ, mode, impersonated, lambda: metadata.email(environ))
 
 
-def judge(found: accounts.Account, environ: Mapping[str, str], impersonated: str) -> Finding:
+def evaluate(found: accounts.Account, environ: Mapping[str, str], impersonated: str) -> Finding:
     """Return the finding about the account."""
     if found.auth == accounts.GCLOUD and environ.get(accounts.TOKEN_FILE):
         file = environ[accounts.TOKEN_FILE]
@@ -67,9 +67,11 @@ def check_user(kubectl: Kubectl) -> tuple[str, Finding]:
         meaning = classify(error.answer)
         if error.answer.code in (404, 405, 501) or meaning.verdict.value in ("absent", "refused"):
             return "", warning(
-                "user", f"the API server does not report the user name: {meaning.words}", "use Kubernetes 1.28 or newer"
+                "user",
+                f"the API server does not report the user name: {meaning.message}",
+                "use Kubernetes 1.28 or newer",
             )
         fix = f"{meaning.advice}: templates/access/README.md, step 2"
-        return "", failed("user", f"the API server does not accept the credentials: {meaning.words}", fix)
+        return "", failed("user", f"the API server does not accept the credentials: {meaning.message}", fix)
     name = text_at(review, "status", "userInfo", "username")
     return name, ok("user", f"the API server authenticates this account as {name}")

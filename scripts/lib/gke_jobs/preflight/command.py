@@ -100,7 +100,7 @@ def _check_all(options: Any) -> Iterator[Finding]:
             yield failed("account", str(error), error.fix)
             return
         if "gcloud" not in missing:
-            who = account.judge(found_account, os.environ, options.impersonated)
+            who = account.evaluate(found_account, os.environ, options.impersonated)
             yield who
             if who.state == finding.FAILED:
                 return

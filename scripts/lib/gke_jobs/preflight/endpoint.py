@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
 from gke_jobs import tls
-from gke_jobs.access.fitting import PROXIES
+from gke_jobs.access.kubeconfig_check import PROXIES
 from gke_jobs.json_access import Json, at, dict_at, list_at, text_at
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
 
@@ -128,7 +128,7 @@ def probe(endpoint: Endpoint) -> Probe:
         return _ask(endpoint, connection, began)
 
 
-def judge_proxy(endpoint: Endpoint) -> Finding:
+def evaluate_proxy(endpoint: Endpoint) -> Finding:
     """Return the finding whether the proxy before an endpoint accepts connections."""
     url = urlsplit(endpoint.proxy if "://" in endpoint.proxy else f"http://{endpoint.proxy}")
     place = f"the proxy {url.hostname}:{url.port or HTTP_PORT} for {endpoint.host}:{endpoint.port}"
@@ -162,7 +162,7 @@ def _ask(endpoint: Endpoint, connection: socket.socket, began: datetime) -> Prob
     return Probe(step=Step.ANSWERED, date=next(iter(dates), ""), seconds=seconds)
 
 
-def judge(endpoint: Endpoint, found: Probe, cluster: Json) -> Finding:
+def evaluate(endpoint: Endpoint, found: Probe, cluster: Json) -> Finding:
     """Return the finding of a probe. cluster: from the GKE API, None if not known."""
     place = f"{endpoint.kind} {endpoint.host}:{endpoint.port}"
     if found.step is Step.ANSWERED:
@@ -225,7 +225,7 @@ def _dns_fix(cluster: Json) -> str:
     return "use --dns-endpoint, which requires no route"
 
 
-def judge_clock(found: Probe, now: datetime) -> Finding | None:
+def evaluate_clock(found: Probe, now: datetime) -> Finding | None:
     """Return the finding whether the clock agrees with the server's; None if not known."""
     try:
         theirs = parsedate_to_datetime(found.date)

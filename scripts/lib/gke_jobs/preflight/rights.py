@@ -50,7 +50,7 @@ def review(right: Right, namespace: str) -> Json:
     }
 
 
-def judge(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Finding]:
+def evaluate(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Finding]:
     """Return the finding for the answers. user: the user name of this account, '' if not known."""
     missing = [right for right, is_allowed in allowed.items() if not is_allowed]
     needed = [right for right in missing if right.resource not in RARELY_NEEDED]
@@ -62,10 +62,10 @@ def judge(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Find
     )
     findings = []
     if needed:
-        findings.append(failed("rights", f"missing in namespace {namespace}: {_words(needed)}", fix))
+        findings.append(failed("rights", f"missing in namespace {namespace}: {_format_rights(needed)}", fix))
     if rare:
         users = " and ".join(sorted({RARELY_NEEDED[right.resource] for right in rare}))
-        found = f"missing in namespace {namespace}: {_words(rare)}, which only Jobs of {users} need"
+        found = f"missing in namespace {namespace}: {_format_rights(rare)}, which only Jobs of {users} need"
         findings.append(warning("rights", found, fix))
     if not findings:
         findings.append(
@@ -74,7 +74,7 @@ def judge(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Find
     return findings
 
 
-def _words(rights: Iterable[Right]) -> str:
+def _format_rights(rights: Iterable[Right]) -> str:
     by_resource: dict[str, list[str]] = {}
     for right in rights:
         by_resource.setdefault(right.resource, []).append(right.verb)

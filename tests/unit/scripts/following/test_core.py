@@ -96,8 +96,8 @@ def test_a_job_that_is_deleted_ends_by_what_was_seen_last(seen, last, code, word
     ("seen", "code", "words"),
     [
         ((), 1, "whether it succeeded is not known"),
-        (("SuccessCriteriaMet",), 0, "had met its success criteria and is gone"),
-        ((("FailureTarget", "X"),), 1, "was failing and is gone: X"),
+        (("SuccessCriteriaMet",), 0, "had met its success criteria and no longer exists"),
+        ((("FailureTarget", "X"),), 1, "was failing and no longer exists: X"),
     ],
 )
 @pytest.mark.parametrize("found", [[], [job(uid="another")]])
@@ -130,7 +130,7 @@ def test_success_criteria_are_logged_only_when_the_pods_take_their_time():
     slow.at(10)
     assert texts(slow.at(29.9)) == []
     assert [text for text in slow.messages if "criteria" in text] == [
-        "Job train has met its success criteria; its Pods are ending"
+        "Job train has met its success criteria; its Pods are terminating"
     ]
     slow.at(30)
     assert slow.end == Finish(0, "Job train has met its success criteria", explain=False)
@@ -208,7 +208,7 @@ def test_news_of_the_job(before, after, message):
             pod("Failed", metadata={"deletionTimestamp": STAMP}),
             "Pod train-abcde was deleted, and has ended with exit code 1",
         ),
-        (pod("Unknown"), "Pod train-abcde is on node-1, which does not answer"),
+        (pod("Unknown"), "Pod train-abcde is on node-1, which is unreachable"),
     ],
 )
 def test_a_pod_is_logged_and_is_no_verdict(given, words):

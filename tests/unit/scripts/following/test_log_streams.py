@@ -17,7 +17,7 @@ class Logs(LogStreams):
 
     def see(self, now, *pods):
         for one in pods:
-            self.want(read_pod(one), now)
+            self.add_pod(read_pod(one), now)
         return list(self.act(now))
 
     def end(self, stream, now, answer=None):
