@@ -156,7 +156,7 @@ submit_for() { # DAG TASK RUN MAP-INDEX
 
 @test "no Job of the task: 78, with the command that lists the Jobs of the DAG" {
   run_script explain-job --dag-id=-never --task-id was --run-id here
-  assert_one_error 78 "no Job for DAG -never, task was, run here, in namespace $NAMESPACE.* See: list-jobs --namespace $NAMESPACE --dag-id=-never"
+  assert_one_error 78 "no Job for DAG -never, task was, run here, in namespace $NAMESPACE.* see: list-jobs --namespace $NAMESPACE --dag-id=-never"
 }
 
 @test "an incomplete task, or a task together with a Job, is a usage error: 64" {

@@ -250,7 +250,7 @@ is_creating() {
   run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/values.json"
   assert_success
   assert_regex "$output" '^(null|1)$'
-  [[ $output == 1 ]] || assert_regex "$stderr" 'already removed: its result is missing, so it is null'
+  [[ $output == 1 ]] || assert_regex "$stderr" '(already removed: its result is|their results are) missing'
 }
 
 @test "--dry-run prints the manifest and shows every command" {
