@@ -37,7 +37,7 @@ def check_choices(**given: str | None) -> None:
     for name, value in given.items():
         known = get_args(CHOICES[name])
         if value is not None and value not in known:
-            raise ValueError(f"{name} is {value!r}: it is one of {', '.join(known)}")
+            raise ValueError(f"{name} is {value!r}: it must be one of {', '.join(known)}")
 
 
 def check_manifest_source(template: str | None, manifest: Any, values: Any, map_values: Any, cluster: Any) -> None:
@@ -76,7 +76,7 @@ def check_unknown_arguments(operator: type, given: Collection[str]) -> None:
     meant |= {name: f"values[{value!r}]" for name, value in elsewhere.items() if value in values}
     meant |= REPLACEMENTS
     found = [f"{name}: write {meant[name]}" if name in meant else f"{name}: remove it" for name in unknown]
-    raise TypeError(f"GkeJobOperator has no such arguments, {'; '.join(found)}")
+    raise TypeError(f"GkeJobOperator got unknown arguments: {'; '.join(found)}")
 
 
 @cache
@@ -104,7 +104,7 @@ def check_environment(env: Any, append_env: bool) -> None:
     """
     if env is not None and not append_env:
         raise ValueError(
-            "env is the environment of run-job on the worker, which replaces the worker's: for the container write "
+            "env replaces the environment of run-job on the worker: for the container write "
             "values['env'], for run-job add append_env=True"
         )
 
@@ -152,7 +152,7 @@ def check_options(options: Mapping[str, Any], *, has_profile: bool) -> None:
     check_switches(**switches)
     for name, is_on in switches.items():
         if is_on and not has_profile:
-            raise ValueError(f"{name} needs a profile to begin with: give profile or profile_for")
+            raise ValueError(f"{name} requires a profile: give profile or profile_for")
     for name in TIMES:
         value = options[name]
         seconds = value.total_seconds() if isinstance(value, timedelta) else value
@@ -160,7 +160,7 @@ def check_options(options: Mapping[str, Any], *, has_profile: bool) -> None:
             raise ValueError(f"{name} is {value!r}: give seconds from 1 to {LONGEST_SECONDS}, or a timedelta")
     logs = options["max_log_streams"]
     if logs is not None and not (type(logs) is int and logs >= 1):
-        raise ValueError(f"max_log_streams is {logs!r}: give an integer from 1")
+        raise ValueError(f"max_log_streams is {logs!r}: give an integer of at least 1")
 
 
 def _is_number(value: Any) -> bool:

@@ -57,7 +57,7 @@ def next_try_needs_job(ti: Any) -> bool:
 
     If Airflow does not answer, it is being stopped, and the task instance counts as running.
     """
-    return ti.try_number <= ti.max_tries and _ask(ti) in CONTINUING_STATES
+    return ti.try_number <= ti.max_tries and _get_state(ti) in CONTINUING_STATES
 
 
 def delete_job(job: dict[str, Any] | None, environment: dict[str, str], log: Any) -> None:
@@ -92,7 +92,7 @@ def delete_job(job: dict[str, Any] | None, environment: dict[str, str], log: Any
         log.warning("%s", text)
 
 
-def _ask(ti: Any) -> str | None:
+def _get_state(ti: Any) -> str | None:
     # In another thread: the signal may have interrupted this one in code that the request needs.
     answer: list[str | None] = []
 

@@ -75,7 +75,7 @@ class GkeJobOperator(BashOperator):
         from the return value: Airflow 3 fails a task that is given an XCom of None. A result that is not an object is
         not an error
     :param result_required: whether the task fails, without a retry, when the Job is complete and its container, or that
-        of any index of an Indexed Job, has left no result
+        of any index of an Indexed Job, has written no result
     :param skip_on_exit_code: exit codes of the container, one or several, for which the task is skipped instead of
         failed when the Job fails. The exit code of the Pod that failed last counts; in an Indexed Job, that of each
         failed index
@@ -376,7 +376,7 @@ class GkeJobOperator(BashOperator):
             last check left, {} for the first check. The new state is in `check_state`
         """
         if self._is_ended:
-            raise AirflowException(f"{script} is not started: the task was ended")
+            raise AirflowException(f"{script} is not started: the task has ended")
         cluster = self.cluster_arguments
         directory = RunDirectory()
         try:

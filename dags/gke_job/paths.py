@@ -17,7 +17,7 @@ def script(name: str) -> Path:
     for path in places:
         if path.is_file():
             return path
-    raise FileNotFoundError(f"{name} is neither {places[0]} nor {places[1]}; copy it there with deploy-dags")
+    raise FileNotFoundError(f"{name} not found: neither {places[0]} nor {places[1]} exists; copy it with deploy-dags")
 
 
 def version() -> str:

@@ -62,15 +62,15 @@ async def lines(stream: asyncio.StreamReader | None) -> AsyncIterator[bytes]:
             line, is_too_long = bytearray(), True
 
 
-def text_of(line: bytes) -> str:
+def format_line(line: bytes) -> str:
     """Returns a line of a script as text for the log: printable, at most LOGGED_CHARACTERS bytes."""
     return one_line(line[:LOGGED_CHARACTERS].decode(errors="replace"))
 
 
-def message_of(line: bytes) -> tuple[int, str]:
+def parse_message(line: bytes) -> tuple[int, str]:
     """Returns the log level of a script's message, and its text for the log."""
     level = LEVELS.get(line[:3])
-    return (level, text_of(line[3:])) if level else (logging.INFO, text_of(line))
+    return (level, format_line(line[3:])) if level else (logging.INFO, format_line(line))
 
 
 async def end(process: Process) -> None:

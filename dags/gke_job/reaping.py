@@ -59,7 +59,7 @@ class ReapGkeJobs(GkeJobOperator):
         map_index = job["map_index"]
         if not (job["dag_id"] and job["task_id"] and job["run_id"] and MAP_INDEX.fullmatch(map_index)):
             self.log.warning(
-                "leaving Job %r alone: its annotations name no task instance: DAG %r, task %r, run %r, map index %r",
+                "skipping Job %r: its annotations name no task instance: DAG %r, task %r, run %r, map index %r",
                 *(_for_log(job[key]) for key in ("job", "dag_id", "task_id", "run_id", "map_index")),
             )
             return False

@@ -25,11 +25,11 @@ def log_repeat_command(
     :param options: the other options
     :param waits: whether the task waits for its Job, as the command does
     """
-    log.info("::group::The command that repeats this run from a shell, in a checkout of the toolkit")
+    log.info("::group::Command to repeat this run from a shell, in a checkout of the toolkit")
     text = repeat_command(cluster, files, options)
     log.info("%s", text)
     if MASK in text:
-        log.info("First replace each %s by the text that Airflow has masked.", MASK)
+        log.info("First replace each %s with the text that Airflow masked.", MASK)
     if not waits:
         log.info("The command waits for its Job; this task does not.")
     log.info("::endgroup::")

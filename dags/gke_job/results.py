@@ -90,6 +90,7 @@ def _mark(job: str, namespace: str, *, kubeconfig: Path, task: Any, context: Con
             line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=MARK_SECONDS
         ).stdout
     except subprocess.TimeoutExpired:
-        output = f"cannot mark Job {job} as collected, so the next run of its task will take this result again".encode()
+        message = f"cannot mark Job {job} as collected, so the next run of its task will collect this result again"
+        output = message.encode()
     for text in output.decode(errors="replace").splitlines():
         task.log.warning("%s", text)

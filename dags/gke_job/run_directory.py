@@ -18,7 +18,7 @@ from .compat_trigger import AirflowException, AirflowFailException, AirflowSkipE
 
 # Usage; bad values, manifest or result; template not found; permission denied; misconfigured, or the Job cannot start:
 # see the exit codes in scripts/README.md.
-NO_RETRY_HELPS = (64, 65, 66, 77, 78)
+NOT_RETRIED = (64, 65, 66, 77, 78)
 MESSAGE_CHARACTERS = 1000
 MESSAGE_PREFIX = re.compile(r"\A[a-z-]+: ")  # `run-job: `, `advice: `
 MIN_CHARACTERS = 200  # of the reason, the cause and the advice, however long the other lines are
@@ -75,11 +75,11 @@ class RunDirectory:
         codes = self.exit_codes()
         if status == 1 and codes and all(code in skipped for code in codes):
             return AirflowSkipException(f"skipped: the container exited with {', '.join(map(str, sorted(set(codes))))}")
-        kind = AirflowFailException if status in NO_RETRY_HELPS else AirflowException
+        kind = AirflowFailException if status in NOT_RETRIED else AirflowException
         return kind(self._message(status, cluster))
 
     def _message(self, status: int, cluster: str) -> str:
-        end = f" (exit code {status}{'; no retry helps' if status in NO_RETRY_HELPS else ''})"
+        end = f" (exit code {status}{'; not retried' if status in NOT_RETRIED else ''})"
         job, logs, failure = self.job(), self._text("logs"), self.read_json("failure")
         rest = [f"Job: {job[0]} in namespace {job[1]}"] if job else []
         rest += [f"cluster: {cluster}"] if cluster else []
@@ -89,7 +89,7 @@ class RunDirectory:
         room = max((1 + len(found)) * MIN_CHARACTERS, MESSAGE_CHARACTERS - len(fixed))
         texts = {name: _cut(one_line(text), room // (1 + len(found))) for name, text in found.items()}
         lines, room = [f"{name}: {text}" for name, text in texts.items()], room - sum(map(len, texts.values()))
-        reason = _cut(self._text("reason") or "the script has reported no reason: see the log", room)
+        reason = _cut(self._text("reason") or "the script reported no reason: see the log", room)
         return str(redact("\n".join([reason + end, *lines, *rest])))
 
     def _text(self, name: str) -> str:

@@ -17,7 +17,7 @@ from .waiting import Seen, View
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds from the end of watch-jobs until it is started again
-NO_RETRY_HELPS = (64, 77, 78)  # exit codes: usage, permission denied, missing configuration
+NOT_RESTARTED = (64, 77, 78)  # exit codes: usage, permission denied, missing configuration
 
 _watches: dict[tuple[asyncio.AbstractEventLoop, tuple[str, ...], str], SharedWatch] = {}
 
@@ -128,11 +128,11 @@ class SharedWatch:
         try:
             while True:
                 status = await self._watch()
-                if status in NO_RETRY_HELPS:
+                if status in NOT_RESTARTED:
                     return self._fail(self.last_error)
                 pause = FIRST_PAUSE if self.synced_at else min(2 * pause, LONGEST_PAUSE)
                 self._set_unreachable(self.last_error)
-                log.warning("watch-jobs has ended with exit code %s; it is started again in %g s", status, pause)
+                log.warning("watch-jobs ended with exit code %s; restarting it in %g s", status, pause)
                 await asyncio.sleep(pause)
         except FileNotFoundError as error:  # bash, or the script, is missing
             self._fail(str(error))
@@ -144,29 +144,29 @@ class SharedWatch:
         """Runs watch-jobs once; returns its exit code."""
         _, cluster, namespace = self._key
         process = await processes.start(command("watch-jobs", *cluster, namespace=namespace), environment="")
-        errors = asyncio.ensure_future(self._take_errors(process))
+        errors = asyncio.ensure_future(self._log_stderr(process))
         try:
             log.info("started watch-jobs for namespace %s, %s", namespace, " ".join(cluster) or "current context")
             async for line in processes.lines(process.stdout):
-                self._take(line)
+                self._process_line(line)
             await errors
             return await process.wait()
         finally:
             errors.cancel()
             await processes.end(process)
 
-    async def _take_errors(self, process: Process) -> None:
+    async def _log_stderr(self, process: Process) -> None:
         async for line in processes.lines(process.stderr):
-            level, self.last_error = processes.message_of(line)
+            level, self.last_error = processes.parse_message(line)
             log.log(level, "%s", self.last_error)
 
-    def _take(self, line: bytes) -> None:
+    def _process_line(self, line: bytes) -> None:
         try:
             report = json.loads(line)
         except (ValueError, RecursionError):
             report = None
         if not isinstance(report, dict):
-            log.warning("watch-jobs has printed a line that is not a report: %s", processes.text_of(line))
+            log.warning("watch-jobs printed a line that is not a report: %s", processes.format_line(line))
             return
         event, uid = report.get("event"), report.get("uid")
         if event == "synced" and isinstance(uids := report.get("uids"), list):
@@ -198,7 +198,7 @@ class SharedWatch:
         if self.unreachable_since is None:
             self.unreachable_since = time.time()
         self.synced_at = None
-        self.last_error = processes.text_of(str(error).encode(errors="replace"))
+        self.last_error = processes.format_line(str(error).encode(errors="replace"))
         self._wake()
 
     def _set_reachable(self) -> None:

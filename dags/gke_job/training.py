@@ -69,10 +69,12 @@ class Training:
     def __post_init__(self) -> None:
         for name in PROGRAMS:
             if isinstance(program := getattr(self, name), str):
-                raise TypeError(f"Training of {self.model!r}: {name} is the text {program!r}; give a list of arguments")
+                raise TypeError(
+                    f"Training of {self.model!r}: {name} is the string {program!r}; give a list of arguments"
+                )
         given = [name for name in SIZES if getattr(self, name)]
         if refused := sorted({*TRAINING_FIELDS, *DAG_ARGUMENTS, *UNUSED_ARGUMENTS} & set(self.job)):
-            fix = "use the field of Training or the argument of training_dag, where there is one"
+            fix = "use the field of Training or the argument of training_dag if one exists"
             raise ValueError(f"Training of {self.model!r}: job has {', '.join(refused)}: {fix}")
         if len(given) > 1:
             raise ValueError(f"Training of {self.model!r}: {' and '.join(given)} are given; give one of them")
@@ -121,7 +123,7 @@ def training_dags(trainings: Iterable[Training], **common: Any) -> list[DAG]:
     trainings = list(trainings)
     twice = [model for model, times in Counter(training.model for training in trainings).items() if times > 1]
     if twice:
-        raise ValueError(f"training_dags: {', '.join(twice)} described more than once; give each model its own name")
+        raise ValueError(f"training_dags: {', '.join(twice)} is defined more than once; give each model a unique name")
     return [training_dag(training, **common) for training in trainings]
 
 

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from . import ending, paths
+from . import cancellation, paths
 from .cluster import GkeCluster
 from .compat_trigger import BaseTrigger, TriggerEvent
-from .processes import text_of
+from .processes import format_line
 from .shared_watch import SharedWatch, Waiter
-from .waiting import Fire, Limits, Since, View, Waiting
+from .waiting import Limits, Resume, Since, View, Waiting
 
 
 class GkeJobTrigger(BaseTrigger):
@@ -73,10 +73,10 @@ class GkeJobTrigger(BaseTrigger):
         waiting = Waiting(self.job, Limits(**self.limits), Since(**self.since), time.time())
         waiter = SharedWatch.join(self._cluster_arguments(), self.namespace, self.uid)
         try:
-            fire = await self._wait(waiting, waiter)
+            resume = await self._wait(waiting, waiter)
         finally:
             waiter.leave()
-        yield TriggerEvent({**waiting.payload(fire), "task": self.task_data})  # type: ignore[no-untyped-call]
+        yield TriggerEvent({**waiting.payload(resume), "task": self.task_data})  # type: ignore[no-untyped-call]
         self._is_waiting = False  # Airflow has taken the event, because it has resumed this generator
 
     async def cleanup(self) -> None:
@@ -89,13 +89,13 @@ class GkeJobTrigger(BaseTrigger):
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(task)
 
-    async def _wait(self, waiting: Waiting, waiter: Waiter) -> Fire:
+    async def _wait(self, waiting: Waiting, waiter: Waiter) -> Resume:
         before = View()
         while True:
             view = waiter.view()
             self._log_changes(before, view)
-            if fire := waiting.decide(view, time.time()):
-                return fire
+            if resume := waiting.decide(view, time.time()):
+                return resume
             before = view
             await waiter.changed(waiting.next_time())
 
@@ -105,22 +105,22 @@ class GkeJobTrigger(BaseTrigger):
         if view.last_error and not before.last_error:
             self.log.warning("cannot watch Job %s: %s", self.job, view.last_error)
         if before.last_error and not view.last_error:
-            self.log.info("the cluster answers again")
+            self.log.info("the cluster is reachable again")
         if view.fatal_error and not before.fatal_error:
             self.log.error("cannot watch Job %s: %s", self.job, view.fatal_error)
 
     async def _delete_job(self) -> None:
         try:
-            if not await ending.has_task_ended(self.task_instance):
+            if not await cancellation.has_task_ended(self.task_instance):
                 return
             self.log.info("deleting Job %s unless it is finished: its task has ended", self.job)
-            place = ending.Place(
+            location = cancellation.JobLocation(
                 cluster=tuple(self._cluster_arguments()), namespace=self.namespace, environment=self.environment
             )
-            if error := await ending.delete(place, self.job, self.uid):
-                self.log.error("Job %s may run on; delete it with delete-job: %s", self.job, error)
+            if error := await cancellation.delete(location, self.job, self.uid):
+                self.log.error("Job %s may still be running; delete it with delete-job: %s", self.job, error)
         except Exception as error:
-            self.log.error("Job %s may run on: %s", self.job, text_of(repr(error).encode()))
+            self.log.error("Job %s may still be running: %s", self.job, format_line(repr(error).encode()))
 
     def _cluster_arguments(self) -> list[str]:
         return GkeCluster(**self.cluster).arguments()

@@ -15,7 +15,7 @@ def plain(value: Any, path: str = "values") -> Any:
 
     :param path: path of the value, for the error
     :raises TypeError: a value has a type that JSON lacks, or a key is not a string
-    :raises ValueError: a number that JSON lacks: NaN or an infinity
+    :raises ValueError: a number that JSON does not support: NaN or an infinity
     """
     if value is None or isinstance(value, (str, bool, int, float)):
         check_numbers(value, path)
@@ -23,11 +23,11 @@ def plain(value: Any, path: str = "values") -> Any:
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
-                raise TypeError(f"{path} has the key {key!r} of type {_name(key)}; JSON keys are strings")
+                raise TypeError(f"{path} has the key {key!r} of type {_type_name(key)}; JSON keys are strings")
         return {key: plain(item, f"{path}[{key!r}]") for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
         return [plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
-    raise TypeError(f"{path} is of type {_name(value)}, which JSON lacks; convert it, e.g. to a string")
+    raise TypeError(f"{path} is of type {_type_name(value)}, which JSON does not support; convert it, e.g. to a string")
 
 
 def check_numbers(value: Any, path: str) -> None:
@@ -37,7 +37,7 @@ def check_numbers(value: Any, path: str) -> None:
     :raises ValueError: NaN or an infinity
     """
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{path} is {value}, a number that JSON lacks; pass null or a string")
+        raise ValueError(f"{path} is {value}, a number that JSON does not support; pass null or a string")
     if isinstance(value, Mapping):
         for key, item in value.items():
             check_numbers(item, f"{path}[{key!r}]")
@@ -56,5 +56,5 @@ def merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
     return {**values, **over, **both}
 
 
-def _name(value: object) -> str:
+def _type_name(value: object) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")

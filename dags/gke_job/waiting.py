@@ -13,7 +13,9 @@ from .run_directory import one_line
 
 GONE_SECONDS = 10.0  # after this time a Job that the watch does not list counts as deleted
 RECHECK_SECONDS = 60.0  # a condition that may have ended the previous wait can end this one only after this time
-Why = Literal["finished", "gone", "timeout", "schedule_timeout", "start_timeout", "unreachable", "logs", "watch_failed"]
+ReasonCode = Literal[
+    "finished", "gone", "timeout", "schedule_timeout", "start_timeout", "unreachable", "logs", "watch_failed"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +95,10 @@ class View:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fire:
+class Resume:
     """The reason to resume the task."""
 
-    why: Why
+    why: ReasonCode
     message: str
 
 
@@ -105,7 +107,7 @@ class Waiting:
 
     `since` is from the previous wait, and stays as long as its condition holds. If a limit had already expired there, a
     worker was resumed for it and did not end the Job, for example because of the Events of the Job. Then this wait
-    fires again after RECHECK_SECONDS.
+    resumes the task again after RECHECK_SECONDS.
     """
 
     def __init__(self, job: str, limits: Limits, since: Since, now: float) -> None:
@@ -117,25 +119,25 @@ class Waiting:
         """Returns when to call `decide` again if nothing changes; None for never."""
         return min(self._alarms, default=None)
 
-    def decide(self, view: View, now: float) -> Fire | None:
+    def decide(self, view: View, now: float) -> Resume | None:
         """Returns the reason to resume the task; None to continue the wait."""
         self._alarms = []
         if view.seen is not None:
-            self._note(view.seen, now)
-        why, message = self._why(view, now)
-        return Fire(why=why, message=message) if why else None
+            self._update_since(view.seen, now)
+        why, message = self._find_reason(view, now)
+        return Resume(why=why, message=message) if why else None
 
-    def payload(self, fire: Fire) -> dict[str, Any]:
+    def payload(self, resume: Resume) -> dict[str, Any]:
         """Returns the payload of the event, in JSON types."""
-        return {"why": fire.why, "message": fire.message, "since": asdict(self.since)}
+        return {"why": resume.why, "message": resume.message, "since": asdict(self.since)}
 
-    def _note(self, seen: Seen, now: float) -> None:
+    def _update_since(self, seen: Seen, now: float) -> None:
         self.since = Since(
-            lacks_nodes=_since(self.since.lacks_nodes, now, is_so=seen.lacks_nodes),
-            cannot_start=_since(self.since.cannot_start, now, is_so=seen.cannot_start),
+            lacks_nodes=_since(self.since.lacks_nodes, now, is_active=seen.lacks_nodes),
+            cannot_start=_since(self.since.cannot_start, now, is_active=seen.cannot_start),
         )
 
-    def _why(self, view: View, now: float) -> tuple[Why | None, str]:
+    def _find_reason(self, view: View, now: float) -> tuple[ReasonCode | None, str]:
         job, limits = f"Job {self._job}", self._limits
         because = f": {view.seen.why}" if view.seen and view.seen.why else ""
         unreachable_since = None if view.unreachable_since is None else max(view.unreachable_since, self._started_at)
@@ -144,13 +146,13 @@ class Waiting:
         if view.seen is not None and view.seen.state == "SuccessCriteriaMet":  # run-job waits for the last Pods
             return "finished", f"{job} has met its success criteria"
         if view.gone:
-            return "gone", f"{job} is gone"
+            return "gone", f"{job} was deleted"
         if view.fatal_error and self._has_expired(self._started_at, RECHECK_SECONDS, now):
             return "watch_failed", f"cannot watch {job}: {view.fatal_error}"
         if self._has_expired(view.missing_since, GONE_SECONDS, now):
-            return "gone", f"{job} is not among the Jobs of its namespace"
+            return "gone", f"{job} was not found in its namespace"
         if self._has_expired(limits.timeout_at, 0.0, now):
-            return "timeout", f"{job} is not finished: its timeout has passed"
+            return "timeout", f"{job} is not finished: its timeout has expired"
         if self._has_expired(self.since.lacks_nodes, limits.schedule_timeout, now, again=True):
             return "schedule_timeout", f"{job} lacks nodes{because}"
         if self._has_expired(self.since.cannot_start, limits.start_timeout, now, again=True):
@@ -175,7 +177,7 @@ class Waiting:
         return now >= expiry
 
 
-def _since(before: float | None, now: float, *, is_so: bool) -> float | None:
-    if not is_so:
+def _since(before: float | None, now: float, *, is_active: bool) -> float | None:
+    if not is_active:
         return None
     return now if before is None else before

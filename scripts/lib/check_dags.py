@@ -54,7 +54,7 @@ def compare_versions(image: str) -> None:
     try:
         ours = version("apache-airflow")
     except PackageNotFoundError:
-        die(exit_codes.CONFIG, f"{sys.executable} has no Airflow: name a Python that has one in GKE_JOB_PYTHON")
+        die(exit_codes.CONFIG, f"{sys.executable} has no Airflow: set GKE_JOB_PYTHON to a Python that has it")
     found = re.search(r"airflow-(\d+\.\d+\.\d+)", image)
     if not found:
         log(f"the environment's version of Airflow is not known: checking with {ours}", WARNING)

@@ -52,7 +52,9 @@ def main(name: str) -> int:
     except BrokenPipeError:  # the reader of stdout or stderr has gone
         return _failed("")
     except OSError as error:  # for example a full disk
-        return _failed(f"cannot go on: {error.strerror or error}: is there room in the directory for temporary files?")
+        return _failed(
+            f"cannot continue: {error.strerror or error}: is there free space in the directory for temporary files?"
+        )
     except Exception:  # a defect; Python's exit code 1 would mean that the Job failed
         import traceback
 

@@ -73,7 +73,7 @@ create_quota() { # NAME RESOURCE=NUMBER
   start_job quota-on-pods 'its Pods cannot be created: .*exceeded quota: no-pods' --schedule-timeout 10 --start-timeout 2
   wait_for "$runner"
   assert_equal "$status" 124
-  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job quota-on-pods has no Pods, because a quota keeps them from being created: the time of --schedule-timeout is over: .*exceeded quota: no-pods'
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job quota-on-pods has no Pods, because a quota prevents their creation: --schedule-timeout has expired: .*exceeded quota: no-pods'
   wait_until no_job quota-on-pods
 }
 
@@ -103,7 +103,7 @@ JSON
   template=$(job_template "$(job_spec "{\"serviceAccountName\": \"nobody\", \"containers\": [$(container main true)]}")")
   run_script run-job --template "$template" --name unknown-account --start-timeout 5
   assert_failure 78
-  assert_regex "$stderr" 'its Pods cannot be created: its service account is not there: .*nobody'
+  assert_regex "$stderr" 'its Pods cannot be created: its service account does not exist: .*nobody'
   wait_until no_job unknown-account
 }
 

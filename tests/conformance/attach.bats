@@ -26,7 +26,7 @@ submit() { # SHELL-COMMAND [OPTION...] -> job, uid
   AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60'
   assert_success
   assert_equal "$output" "$first"
-  assert_regex "$stderr" "attaching to Job $job: it still runs"
+  assert_regex "$stderr" "attaching to Job $job: it is still running"
 }
 
 @test "of concurrent submits one creates the Job and the others attach to it" {
@@ -37,7 +37,7 @@ submit() { # SHELL-COMMAND [OPTION...] -> job, uid
 @test "a running Job from another manifest is refused: 65" {
   submit 'sleep 60'
   submit 'sleep 61'
-  assert_one_error 65 "Job $job.* still runs, from another manifest"
+  assert_one_error 65 "Job $job.* is still running, from another manifest"
 }
 
 @test "submits attach to a complete Job until its result is collected, then replace it" {
@@ -46,7 +46,7 @@ submit() { # SHELL-COMMAND [OPTION...] -> job, uid
   wait_for_condition Complete "$job"
   submit 'echo 7 >/dev/termination-log'
   assert_equal "$uid" "$first"
-  assert_regex "$stderr" 'it is complete and its result was never collected'
+  assert_regex "$stderr" 'it is complete and its result was not collected'
   run_script collect-job --job "$job" --uid "$uid"
   assert_output 7
   submit 'echo 7 >/dev/termination-log'
@@ -67,7 +67,7 @@ submit() { # SHELL-COMMAND [OPTION...] -> job, uid
 @test "a Job with the same name of another task is left unchanged: 65" {
   create_job stranger 'true'
   submit 'true' --name stranger
-  assert_one_error 65 "Job stranger exists and is not this task's"
+  assert_one_error 65 "Job stranger exists and belongs to another task"
   assert_regex "$(field stranger '{.metadata.uid}')" '.'
 }
 
@@ -77,7 +77,7 @@ submit() { # SHELL-COMMAND [OPTION...] -> job, uid
   submit 'true' --schedule-timeout 2 --name no-room
   kubectl delete quota no-jobs >/dev/null
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" 'cannot create Job no-room: the quota was used up for 2 s'
+  assert_regex "${stderr_lines[-1]}" 'cannot create Job no-room: the quota was exceeded for 2 s'
 }
 
 # Submits the Job of a task, which owns the ConfigMap JOB-items.
@@ -132,7 +132,7 @@ print(json.dumps({**found, "metadata": metadata, "data": {**found["data"], **jso
   replace_data changed-items '{"0": "other"}'
   AIRFLOW_CTX_TRY_NUMBER=2 submit_items changed
   assert_failure 65
-  assert_regex "$stderr" 'ConfigMap/changed-items exists with another content than the manifest has'
+  assert_regex "$stderr" 'ConfigMap/changed-items exists with a content that differs from the manifest'
   kubectl delete configmap changed-items
   AIRFLOW_CTX_TRY_NUMBER=2 submit_items changed
   assert_success

@@ -71,7 +71,7 @@ teardown_file() { delete_namespace; }
   run_script collect-job --job scaled-down
   assert_success
   assert_output 'null'
-  assert_equal "$stderr" 'collect-job: 1 of 1 Pods that succeeded are gone, their results are missing'
+  assert_equal "$stderr" 'collect-job: 1 of 1 succeeded Pods no longer exist, their results are missing'
 }
 
 @test "K#89657: a Job of another manifest is a clear error; --on-change attaches to it or replaces it" {
@@ -79,7 +79,7 @@ teardown_file() { delete_namespace; }
   run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 60 & wait')"
   first=$output
   run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 61 & wait')"
-  assert_one_error 65 'still runs, from another manifest .*--on-change attach or replace'
+  assert_one_error 65 'is still running, from another manifest .*--on-change attach or replace'
   run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 61 & wait')" --on-change attach
   assert_success
   assert_equal "$output" "$first"

@@ -93,7 +93,7 @@ assert_refused() { # REGEX
   check --template batch-job --set image=busybox:1.37 --set priority_class="$NAMESPACE"
   kubectl delete priorityclass "$NAMESPACE" --kubeconfig "$BATS_FILE_TMPDIR/kubeconfig" >/dev/null
   assert_success
-  assert_line --regexp '^warning +priority +cannot tell whether the cluster has the PriorityClass '
+  assert_line --regexp '^warning +priority +cannot check whether the cluster has the PriorityClass '
 }
 
 @test "the defaults of a LimitRange are those that the API server sets" {

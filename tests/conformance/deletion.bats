@@ -64,7 +64,7 @@ delete_raw() { # JOB UID POLICY
 @test "delete-job succeeds for a Job that is already deleted" {
   run_script delete-job --job never-was
   assert_success
-  assert_regex "$stderr" 'already gone'
+  assert_regex "$stderr" 'already deleted'
 }
 
 @test "follow-job ends with 1 when the Job is deleted before it is finished" {

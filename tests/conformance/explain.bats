@@ -109,7 +109,7 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
   create_event scaled-up '{"reason": "TriggeredScaleUp", "message": "pod triggered scale-up: [{pool 0->1 (max: 3)}]"}'
   explain scaled-up
   assert_line --regexp '^advice: the image does not have that program'
-  refute_output --partial 'a node is on its way'
+  refute_output --partial 'a node is being created'
 }
 
 # bats test_tags=needs:events
@@ -126,7 +126,7 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
   wait_until pod_waits_with no-node 'Unschedulable'
   create_event no-node '{"reason": "TriggeredScaleUp", "message": "pod triggered scale-up: [{pool 0->1 (max: 3)}]"}'
   explain no-node
-  assert_line --regexp '^advice: a node is on its way: wait'
+  assert_line --regexp '^advice: a node is being created: wait'
 }
 
 @test "V12: a second container killed with 137 after the program failed with 9: no advice about SIGKILL" {
@@ -148,7 +148,7 @@ print(json.dumps({"apiVersion": "v1", "kind": "Event", "metadata": {"generateNam
   wait_for_condition Failed out-of-cpu
   explain out-of-cpu
   assert_output --partial OutOfcpu
-  assert_line --regexp '^advice: the node did not admit the Pod'
+  assert_line --regexp '^advice: the node rejected the Pod'
   refute_output --regexp 'advice:.*(raise|OOMKilled|log of)'
 }
 

@@ -44,7 +44,7 @@ works_with() { # 1.33|1.35|newest
   run_script delete-job --job failing
   assert_success
   run_script delete-job --job failing
-  assert_regex "$stderr" 'already gone'
+  assert_regex "$stderr" 'already deleted'
 
   run_script follow-job --job never-was
   assert_one_error 78 'jobs.batch "never-was" not found'

@@ -117,7 +117,7 @@ assert_place() { # JOB NUMBER
   submit gpu small 'true' '{"resources": {"limits": {"nvidia.com/gpu": "1"}}}'
   wait_until reason big '> maximum capacity (100m)'
   explain big
-  assert_line --regexp '^advice: the queue never has so much'
+  assert_line --regexp '^advice: the request exceeds the quota of the queue'
   wait_until reason gpu 'resource nvidia.com/gpu unavailable in ClusterQueue'
   explain gpu
   assert_line --regexp '^advice: the ClusterQueue has no quota for nvidia.com/gpu'
@@ -144,8 +144,8 @@ assert_place() { # JOB NUMBER
   create_queue unranked 100m
   submit unranked unranked 'true' '{"labels": {"kueue.x-k8s.io/priority-class": "missing"}}'
   explain unranked
-  assert_line '  Kueue: Kueue has not made a Workload for the Job'
-  assert_line --regexp '^advice: if that stays so, the Job names a PriorityClass'
+  assert_line '  Kueue: Kueue has not created a Workload for the Job'
+  assert_line --regexp '^advice: if this persists, the Job names a PriorityClass'
   delete unranked
 }
 
@@ -156,7 +156,7 @@ assert_place() { # JOB NUMBER
   kubectl patch clusterqueue drained --type merge --patch '{"spec": {"stopPolicy": "HoldAndDrain"}}'
   logs evicted 'Kueue: .*ClusterQueue drained is inactive; evicted \(ClusterQueueStopped\): The ClusterQueue is stopped'
   explain evicted
-  assert_line --regexp '^advice: ClusterQueue drained takes no Jobs'
+  assert_line --regexp '^advice: ClusterQueue drained admits no Jobs'
   run_script check-setup --namespace "$NAMESPACE" --profile cpu-small --template batch-job --values "$(queued drained true)"
   assert_line --regexp '^failed +queue +LocalQueue drained is not active: '
   kubectl patch clusterqueue drained --type merge --patch '{"spec": {"stopPolicy": "None"}}'
@@ -192,7 +192,7 @@ assert_place() { # JOB NUMBER
   wait_until grep '"job":"second".*"why":"Kueue: no quota' "$BATS_TEST_TMPDIR/events"
   explain second
   assert_line --partial 'Kueue: Workloads before it: 1 in its LocalQueue, 1 in its ClusterQueue'
-  assert_line --regexp '^advice: it starts when other Jobs of its ClusterQueue give back cpu'
+  assert_line --regexp '^advice: it starts when other Jobs of its ClusterQueue release cpu'
   delete holder
   wait_for "$of_first"
   assert_equal "$status" 0

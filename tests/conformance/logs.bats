@@ -172,7 +172,7 @@ follow_to_failure() { # JOB [OPTION...]
     assert_failure 124
     assert_output --regexp '[a-z0-9]{5} \| done'
     assert_output --partial " $name | tick"
-    assert_regex "$stderr" "goes on, although its program has ended: $name still runs"
+    assert_regex "$stderr" "does not terminate, although its program has ended: $name still runs"
   done
   kubectl delete job beside-helper beside-istio-proxy --wait=false
 }

@@ -99,5 +99,5 @@ print(json.dumps([{**jobs[0], "job": "--all"}, {**jobs[0], "namespace": 7}, "tex
   run_script reap-jobs --jobs "$list.odd" --airflow-environment test --dry-run
   assert_success
   assert_line "$other"
-  assert_regex "$stderr" 'passing over an entry'
+  assert_regex "$stderr" 'skipping an entry'
 }

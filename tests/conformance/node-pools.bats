@@ -131,7 +131,7 @@ no_node() { # NODE
   AIRFLOW_CTX_TRY_NUMBER=2 run_job batch-job "$(pool_values 1)" scarce --name scarce --fallback --schedule-timeout 60
   assert_success
   assert_output 7
-  assert_regex "$stderr" 'the last attempt got no nodes within 4 s on profile scarce: taking highmem'
+  assert_regex "$stderr" 'the last attempt got no nodes within 4 s with profile scarce: using highmem'
   assert_equal "$(pools_of scarce)" highmem-pool
 }
 
@@ -155,7 +155,7 @@ no_node() { # NODE
   AIRFLOW_CTX_TRY_NUMBER=2 run_job distributed-job "$(pool_values 1 '{"nodes": 1}')" highmem-spot --fallback --name lost
   assert_success
   assert_output '[7]'
-  assert_regex "$stderr" 'the last attempt had profile highmem-spot, with which 1 attempt was lost to preemption: taking highmem'
+  assert_regex "$stderr" 'the last attempt had profile highmem-spot, with which 1 attempt was lost to preemption: using highmem'
   assert_equal "$(pools_of lost)" highmem-pool
 }
 
@@ -183,7 +183,7 @@ no_node() { # NODE
   run_script follow-job --job scaled-down
   assert_success
   assert [ "$SECONDS" -lt 8 ]
-  assert_regex "$stderr" 'the log of Pod scaled-down-[a-z0-9]+, container main, cannot be read to its end'
+  assert_regex "$stderr" 'the log of Pod scaled-down-[a-z0-9]+, container main, cannot be read completely'
   run_script collect-job --job scaled-down
   assert_output 7
 }

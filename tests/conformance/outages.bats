@@ -72,9 +72,9 @@ assert_ends_soon() { # RESULT
   clear_faults
   assert_ended 1 ''
   assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" \
-    "Job $job .*is gone: it was deleted, or its TTL removed it; whether it succeeded is not known"
+    "Job $job .*no longer exists: it was deleted, or its TTL removed it; whether it succeeded is not known"
   run_script poll-job --job "$job" --uid "$uid"
-  assert_one_error 1 "Job $job .*is gone: it was deleted, or its TTL removed it; whether it succeeded is not known"
+  assert_one_error 1 "Job $job .*no longer exists: it was deleted, or its TTL removed it; whether it succeeded is not known"
 }
 
 @test "V8: a Job that a user deletes while the cluster does not answer: a message, 1" {
@@ -84,7 +84,7 @@ assert_ends_soon() { # RESULT
   kubectl_directly delete job "$job"
   clear_faults
   assert_ended 1 ''
-  assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" "Job $job .*is gone: .* whether it succeeded is not known"
+  assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" "Job $job .*no longer exists: .* whether it succeeded is not known"
 }
 
 @test "V8: a new Job with the same name after the outage is not followed" {
@@ -96,5 +96,5 @@ assert_ends_soon() { # RESULT
     kubectl_directly create --filename -
   clear_faults
   assert_ended 1 ''
-  assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" "Job $job .*is gone: .* whether it succeeded is not known"
+  assert_regex "$(tail --lines 1 "$BATS_TEST_TMPDIR/err")" "Job $job .*no longer exists: .* whether it succeeded is not known"
 }

@@ -55,7 +55,7 @@ submit() { # SHELL-COMMAND OPTION... -> job
     wait_for_condition Failed "$job"
     AIRFLOW_CTX_TRY_NUMBER=$((AIRFLOW_CTX_TRY_NUMBER + 1))
   done
-  assert_regex "$stderr" 'the last attempt ended OOMKilled on profile large, which has no larger one: it stays'
+  assert_regex "$stderr" 'the last attempt was OOMKilled with profile large, which has no larger profile: keeping the profile'
 }
 
 @test "without --escalate an OOMKilled attempt is repeated with the same profile" {
@@ -73,14 +73,14 @@ run_job() { # OPTION...
 @test "after an attempt without nodes the next one has the fallback of its profile" {
   run_job --profile nowhere --fallback --schedule-timeout 2 --name moved
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" 'Job moved in namespace .* got no nodes within 2 s and is ended; the next run of this task sees that'
+  assert_regex "${stderr_lines[-1]}" 'Job moved in namespace .* got no nodes within 2 s and is stopped; the next run of this task reads this from its annotation'
   wait_for_condition Failed moved
   assert_equal "$(conditions moved)" 'FailureTarget=True:DeadlineExceeded Failed=True:DeadlineExceeded'
   assert_field moved '{.metadata.annotations.gke-job/unscheduled}' 2
   AIRFLOW_CTX_TRY_NUMBER=2 run_job --profile nowhere --fallback --schedule-timeout 60 --name moved
   assert_success
   assert_output 7
-  assert_regex "$stderr" 'the last attempt got no nodes within 2 s on profile nowhere: taking large'
+  assert_regex "$stderr" 'the last attempt got no nodes within 2 s with profile nowhere: using large'
   assert_field moved '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/unscheduled}' 'large '
 }
 
@@ -103,11 +103,11 @@ run_job() { # OPTION...
   submit 'trap exit TERM; sleep 60 & wait' --profile fragile
   kubectl annotate job "$job" gke-job/unscheduled=60 gke-job/lost-attempts=1 >/dev/null
   AIRFLOW_CTX_TRY_NUMBER=2 submit 'trap exit TERM; sleep 61 & wait' --profile fragile --fallback
-  assert_regex "$stderr" 'got no nodes within 60 s on profile fragile, and .* 1 attempt was lost to preemption: taking large'
+  assert_regex "$stderr" 'got no nodes within 60 s with profile fragile, and .* 1 attempt was lost to preemption: using large'
   kubectl annotate job "$job" gke-job/unscheduled=60 >/dev/null
   AIRFLOW_CTX_TRY_NUMBER=3 GKE_JOB_CLEARED=attach submit 'true' --profile fragile --fallback
   assert_success
-  assert_regex "$stderr" 'the task was cleared: beginning with profile fragile, not large of the last attempt'
+  assert_regex "$stderr" 'the task was cleared: starting with profile fragile, not large of the last attempt'
   assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'fragile '
 }
 
@@ -177,11 +177,11 @@ END_OF_EVICTION
   submit_distributed 1 fragile
   evict_pod_of "$job"
   submit_distributed 2 fragile
-  assert_regex "$stderr" 'the last attempt had profile fragile, with which 1 attempt was lost to preemption: it stays'
+  assert_regex "$stderr" 'the last attempt had profile fragile, with which 1 attempt was lost to preemption: keeping the profile'
   assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'fragile 1'
   evict_pod_of "$job"
   submit_distributed 3 fragile
-  assert_regex "$stderr" 'the last attempt had profile fragile, with which 2 attempts were lost to preemption: taking large'
+  assert_regex "$stderr" 'the last attempt had profile fragile, with which 2 attempts were lost to preemption: using large'
   assert_field "$job" '{.metadata.annotations.gke-job/profile} {.metadata.annotations.gke-job/lost-attempts}' 'large '
 }
 
@@ -189,9 +189,9 @@ END_OF_EVICTION
   submit_distributed 1 meagre 'tail /dev/zero'
   wait_for_condition Failed "$job"
   submit_distributed 2 meagre
-  assert_regex "$stderr" 'the last attempt ended OOMKilled on profile meagre: taking ample'
+  assert_regex "$stderr" 'the last attempt was OOMKilled with profile meagre: using ample'
   evict_pod_of "$job"
   submit_distributed 3 meagre
-  assert_regex "$stderr" 'the last attempt had profile ample, with which 1 attempt was lost to preemption: taking large'
+  assert_regex "$stderr" 'the last attempt had profile ample, with which 1 attempt was lost to preemption: using large'
   assert_field "$job" '{.metadata.annotations.gke-job/profile}' large
 }

@@ -126,7 +126,7 @@ list_abandoned() { # NAME
   assert_success
   assert_output 7
   assert_regex "$stderr" 'cannot patch resource "jobs"'
-  assert_regex "$stderr" 'cannot mark Job complete as collected, so the next run of its task will take this result again: permission denied'
+  assert_regex "$stderr" 'cannot mark Job complete as collected, so the next run of its task will collect this result again: permission denied'
 }
 
 @test "with exactly that Role a Job without nodes is ended for the fallback; without patch it is deleted" {
@@ -135,14 +135,14 @@ list_abandoned() { # NAME
   become everything
   run_job 'true' --name ended "${options[@]}"
   assert_failure 124
-  assert_regex "$stderr" 'Job ended in namespace .* got no nodes within 1 s and is ended'
+  assert_regex "$stderr" 'Job ended in namespace .* got no nodes within 1 s and is stopped'
   assert_field ended '{.metadata.annotations.gke-job/unscheduled}' 1
 
   become patch jobs
   run_job 'true' --name deleted "${options[@]}"
   assert_failure 124
   assert_regex "$stderr" 'cannot end Job deleted so that the next run sees it: permission denied: .* cannot patch resource "jobs"'
-  assert_regex "$stderr" 'its time is over; Job deleted in namespace .* is deleted'
+  assert_regex "$stderr" 'its timeout has expired; Job deleted in namespace .* is deleted'
   wait_until gone job/deleted
 }
 

@@ -51,7 +51,7 @@ message() { # JOB
   assert_equal "${#output}" 4096
   assert_regex "$output" 'end$'
   run_script collect-job --job long
-  assert_one_error 65 'result cut at 4096 bytes, Pod long-.{5}, write larger results to object storage'
+  assert_one_error 65 'result truncated at 4096 bytes, Pod long-.{5}, write larger results to object storage'
 }
 
 @test "FallbackToLogsOnError: the message of a failed container without one is the end of its log" {

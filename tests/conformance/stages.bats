@@ -131,7 +131,7 @@ assert_success_with_warning() { # FUNCTION REASON
   wait_for "$runner"
   assert_equal "$status" 0
   assert_equal "$(<"$BATS_TEST_TMPDIR/out")" 7
-  assert_equal "$(grep --count "Pod $pod succeeded while it was being ended ($2): its result may be incomplete" \
+  assert_equal "$(grep --count "Pod $pod succeeded while it was being terminated ($2): its result may be incomplete" \
     "$BATS_TEST_TMPDIR/err")" 1
 }
 
@@ -155,7 +155,7 @@ delete_pod() { # POD
 @test "V7: the log has no such warning for an undisturbed success" {
   run_job 'echo 7 >/dev/termination-log'
   assert_success
-  refute_regex "$stderr" 'being ended'
+  refute_regex "$stderr" 'being terminated'
 }
 
 # Sets spec: an Indexed Job of two Pods whose requests allow only one on a node.
@@ -178,7 +178,7 @@ print(int(quantity(sys.argv[1]) * 6 / 10))' "$size")
     "$spec" >"$BATS_TEST_TMPDIR/gang.yaml.j2"
   run_script run-job --template "$BATS_TEST_TMPDIR/gang.yaml.j2" --schedule-timeout 5 --name gang
   assert_failure 124
-  assert_regex "$stderr" 'Job gang lacks nodes for some of its Pods: the time of --schedule-timeout is over: 0/[0-9]+ nodes are available: .*Insufficient ephemeral-storage'
+  assert_regex "$stderr" 'Job gang lacks nodes for some of its Pods: --schedule-timeout has expired: 0/[0-9]+ nodes are available: .*Insufficient ephemeral-storage'
   wait_until no_job gang
 }
 
@@ -186,7 +186,7 @@ print(int(quantity(sys.argv[1]) * 6 / 10))' "$size")
   too_large_for_two
   run_spec "$spec" --schedule-timeout 3 --timeout 10 --name no-gang
   assert_failure 124
-  assert_regex "$stderr" 'Job no-gang is not finished: the time of --timeout is over'
+  assert_regex "$stderr" 'Job no-gang is not finished: --timeout has expired'
   wait_until no_job no-gang
 }
 
@@ -213,7 +213,7 @@ finalizers() { # POD JSON-LIST
   ((SECONDS - began < 20))
   finalizers "$pod" '[]'
   assert_failure 124
-  assert_regex "$stderr" "example.com/held.* hold its Pod $pod"
+  assert_regex "$stderr" "example.com/held.* block the deletion of its Pod $pod"
 }
 
 @test "V6: delete-job waits for such a Pod only for its timeout" {
@@ -225,7 +225,7 @@ finalizers() { # POD JSON-LIST
   run_script delete-job --job held-alone --timeout 4
   finalizers "$pod" '[]'
   assert_failure 124
-  assert_regex "$stderr" "example.com/held.* hold its Pod $pod"
+  assert_regex "$stderr" "example.com/held.* block the deletion of its Pod $pod"
 }
 
 has_pod() { # JOB

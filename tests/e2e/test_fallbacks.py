@@ -47,9 +47,9 @@ def assert_succeeds(airflow: Airflow, dag_id: str, *, try_number: int, profile: 
 
 def test_after_a_try_without_nodes_the_next_try_takes_the_fallback(airflow, runs):
     assert_succeeds(airflow, "falls_without_nodes", try_number=2, profile="small")
-    assert "got no nodes within 5 s and is ended" in airflow.log("falls_without_nodes", "job", 1)
+    assert "got no nodes within 5 s and is stopped" in airflow.log("falls_without_nodes", "job", 1)
     log = airflow.log("falls_without_nodes", "job", 2)
-    assert "the last attempt got no nodes within 5 s on profile nowhere: taking small" in log
+    assert "the last attempt got no nodes within 5 s with profile nowhere: using small" in log
 
 
 def test_after_fallback_after_preemptions_the_next_try_takes_the_fallback(airflow, runs):
@@ -57,23 +57,23 @@ def test_after_fallback_after_preemptions_the_next_try_takes_the_fallback(airflo
     preempt(airflow, dag_id, "job", try_number=1, profile="fragile")
     preempt(airflow, dag_id, "job", try_number=2, profile="fragile")
     assert_succeeds(airflow, dag_id, try_number=3, profile="small")
-    assert "with which 1 attempt was lost to preemption: it stays" in airflow.log(dag_id, "job", 2)
-    assert "with which 2 attempts were lost to preemption: taking small" in airflow.log(dag_id, "job", 3)
+    assert "with which 1 attempt was lost to preemption: keeping the profile" in airflow.log(dag_id, "job", 2)
+    assert "with which 2 attempts were lost to preemption: using small" in airflow.log(dag_id, "job", 3)
 
 
 def test_a_task_that_is_oom_killed_and_then_preempted_grows_and_falls_back(airflow, runs):
     dag_id = "falls_and_grows"
     preempt(airflow, dag_id, "job", try_number=2, profile="large-spot")
     assert_succeeds(airflow, dag_id, try_number=3, profile="large")
-    assert "ended OOMKilled on profile small-spot: taking large-spot" in airflow.log(dag_id, "job", 2)
-    assert "large-spot, with which 1 attempt was lost to preemption: taking large" in airflow.log(dag_id, "job", 3)
+    assert "was OOMKilled with profile small-spot: using large-spot" in airflow.log(dag_id, "job", 2)
+    assert "large-spot, with which 1 attempt was lost to preemption: using large" in airflow.log(dag_id, "job", 3)
 
 
 def test_a_retry_of_a_deferred_task_takes_the_fallback(airflow, runs):
     dag_id = "falls_deferred"
     preempt(airflow, dag_id, "job", try_number=1, profile="small-spot")
     assert_succeeds(airflow, dag_id, try_number=2, profile="small")
-    assert "1 attempt was lost to preemption: taking small" in airflow.logs(dag_id, "job")
+    assert "1 attempt was lost to preemption: using small" in airflow.logs(dag_id, "job")
 
 
 def test_a_cleared_task_starts_with_its_own_profile(airflow, runs):
@@ -82,6 +82,6 @@ def test_a_cleared_task_starts_with_its_own_profile(airflow, runs):
     airflow.clear(dag_id, "job")
     wait_until(lambda: profile_of(dag_id, 3), lambda: f"try 3 has a Job; log: {airflow.log(dag_id, 'job', 3)}")
     assert profile_of(dag_id, 3) == "nowhere"
-    expected = "the task was cleared: beginning with profile nowhere, not small of the last attempt"
+    expected = "the task was cleared: starting with profile nowhere, not small of the last attempt"
     assert expected in airflow.log(dag_id, "job", 3)
     assert_succeeds(airflow, dag_id, try_number=4, profile="small")

@@ -125,7 +125,7 @@ setup() {
   run_script get-credentials "${place[@]}" --cluster c --fleet-membership m
   assert_one_error 64 '--fleet-membership and --cluster both name a cluster'
   run_script get-credentials "${place[@]}" --fleet-membership m --dns-endpoint
-  assert_one_error 64 'leads through Connect gateway: leave out'
+  assert_one_error 64 'uses Connect gateway: leave out'
   run_script get-credentials "${place[@]}" --cluster c --auth adc --impersonate-service-account a@b.c
   assert_one_error 64 '--auth adc cannot impersonate'
   run_script get-credentials "${place[@]}" --cluster c --impersonate-service-account nobody
@@ -135,7 +135,7 @@ setup() {
   run_script get-credentials "${place[@]}" --cluster c --auth none
   assert_one_error 64 'one of auto, adc, gcloud'
   run_script list-jobs --dns-endpoint
-  assert_one_error 64 'no cluster: write --project'
+  assert_one_error 64 'no cluster: add --project'
 }
 
 @test "--dry-run shows the call of gcloud for each endpoint" {

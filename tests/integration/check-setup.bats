@@ -100,7 +100,7 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
   use_silent_metadata_server
   check --cluster ml-cluster
   assert_failure 1
-  assert_line --regexp '^failed +account +the metadata server 127.0.0.1:[0-9]+ has not answered within 5 s$'
+  assert_line --regexp '^failed +account +the metadata server 127.0.0.1:[0-9]+ did not answer within 5 s$'
   assert_equal "$(grep -c '^failed' <<<"$output")" 1
 }
 
@@ -114,7 +114,7 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
 @test "an endpoint that takes connections and never answers is named, with the others to take" {
   check --cluster ml-private
   assert_failure 1
-  assert_line --regexp '^failed +endpoint .*takes connections and passes nothing on'
+  assert_line --regexp '^failed +endpoint .*accepts connections but forwards no data'
   assert_line --partial 'fix: '
 }
 
@@ -148,7 +148,7 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
   check --cluster ml-cluster
   assert_failure 1
   assert_line --regexp '^failed +kubectl +kubectl is not on PATH$'
-  assert_line --partial 'fix: install kubectl, or name a directory that holds it in GKE_JOB_TOOLS'
+  assert_line --partial 'fix: install kubectl, or set GKE_JOB_TOOLS to a directory that contains it'
   assert_line --regexp '^ok +templates '
 }
 
@@ -176,7 +176,7 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
 @test "a proxy on the way is tried, unless NO_PROXY names the endpoint" {
   HTTPS_PROXY=http://127.0.0.1:9 run_script check-setup --namespace ml-jobs --profile cpu-small
   assert_failure 1
-  assert_line --regexp '^failed +endpoint +the proxy 127.0.0.1:9 .* takes no connection'
+  assert_line --regexp '^failed +endpoint +the proxy 127.0.0.1:9 .* accepts no connections'
   HTTPS_PROXY=http://127.0.0.1:9 NO_PROXY=127.0.0.1 run_script check-setup --namespace ml-jobs --profile cpu-small
   assert_success
 }
@@ -185,10 +185,10 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
   GKE_JOB_PYTHON=/nowhere/python run_script check-setup --namespace ml-jobs
   assert_failure 78
   assert_equal "$stderr" \
-    'check-setup: /nowhere/python is not on PATH: name a Python 3 that has jinja2 and PyYAML in GKE_JOB_PYTHON'
+    'check-setup: /nowhere/python is not on PATH: set GKE_JOB_PYTHON to a Python 3 that has jinja2 and PyYAML'
   TMPDIR=/nowhere run_script check-setup --namespace ml-jobs
   assert_failure 78
-  assert_equal "$stderr" 'check-setup: cannot make a private directory in /nowhere: name another place in TMPDIR'
+  assert_equal "$stderr" 'check-setup: cannot create a private directory in /nowhere: set TMPDIR to another directory'
 }
 
 @test "a profile that is not there fails" {

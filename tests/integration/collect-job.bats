@@ -70,13 +70,13 @@ collected_mark() { # NAME
 
 @test "an invalid --mark is a usage error: 64" {
   run_script collect-job --job any --mark never
-  assert_one_error 64 "option --mark is 'never': it is one of now, later, only"
+  assert_one_error 64 "option --mark is 'never': it must be one of now, later, only"
 }
 
 @test "V7: a missing required result is 65, and the Job is marked, so that a cleared task runs it again" {
   finished_job Complete empty 'true'
   run_script collect-job --job empty --result-required --mark later
-  assert_one_error 65 'Job empty is complete, but its container left no result; a result is required'
+  assert_one_error 65 'Job empty is complete, but its container wrote no result; a result is required'
   assert_regex "$(collected_mark empty)" '^20'
   finished_job Complete full 'echo 5 > /dev/termination-log'
   run_script collect-job --job full --result-required
@@ -87,7 +87,7 @@ collected_mark() { # NAME
 @test "a truncated result is refused: 65, and the Job is not marked" {
   finished_job Complete cut 'printf "[%5000s]" 1 > /dev/termination-log'
   run_script collect-job --job cut
-  assert_one_error 65 'result cut at 4096 bytes, Pod cut-.*, write larger results to object storage'
+  assert_one_error 65 'result truncated at 4096 bytes, Pod cut-.*, write larger results to object storage'
   assert_equal "$(kubectl get job cut --output 'jsonpath={.metadata.annotations.gke-job/collected}')" ''
 }
 
@@ -121,7 +121,7 @@ collected_mark() { # NAME
 @test "a Job with another uid is refused: 78" {
   finished_job Complete stranger 'true'
   run_script collect-job --job stranger --uid 00000000-0000-0000-0000-000000000000
-  assert_one_error 78 'another took its name'
+  assert_one_error 78 'another Job has its name'
 }
 
 @test "--dry-run shows the commands" {

@@ -31,7 +31,7 @@ run_script_or_python() { # NAME ARGUMENT...
   for script in $(scripts); do
     run_script_or_python "$script" --no-such-option
     assert_failure 64
-    known=${stderr##*known are}
+    known=${stderr##*the options are}
     known=${known%;*}
     [[ $known == " --"* ]] || fail "$script does not list its options: $stderr"
     run_script_or_python "$script" --help
@@ -76,22 +76,22 @@ run_script_or_python() { # NAME ARGUMENT...
 
 @test "S10: an invalid Kubernetes name is refused: 64" {
   run_script delete-job --job 'x/../../secrets'
-  assert_one_error 64 "option --job is 'x/../../secrets': it takes a name of Kubernetes"
+  assert_one_error 64 "option --job is 'x/../../secrets': it must be a name of a Kubernetes object"
   run_script list-jobs --namespace 'a b'
-  assert_one_error 64 "option --namespace is 'a b': it takes a name of Kubernetes"
+  assert_one_error 64 "option --namespace is 'a b': it must be a name of a Kubernetes object"
   run_script delete-job --namespace $'a\nb\e'
-  assert_one_error 64 "option --namespace is [$]'a\\\\nb\\\\E': it takes a name of Kubernetes"
+  assert_one_error 64 "option --namespace is [$]'a\\\\nb\\\\E': it must be a name of a Kubernetes object"
   run_script delete-job --$'no\nsuch' x
-  assert_one_error 64 "unknown option [$]'--no\\\\nsuch': known are"
+  assert_one_error 64 "unknown option [$]'--no\\\\nsuch': the options are"
   run_script delete-job $'no\noption'
   assert_one_error 64 "unexpected argument [$]'no\\\\noption': every"
   run_script delete-job --job x --uid 'x["y"]'
-  assert_one_error 64 'option --uid is .*: it takes the uid of a Job'
+  assert_one_error 64 'option --uid is .*: it must be the uid of a Job'
 }
 
 @test "a number that is too large for Bash is refused: 64" {
   run_script list-jobs --unreachable-timeout 99999999999999999999
-  assert_one_error 64 'it takes a whole number of seconds above 0, of at most 9 digits'
+  assert_one_error 64 'it must be a whole number of seconds above 0, of at most 9 digits'
 }
 
 @test "exported shell options of the user have no effect" {

@@ -143,5 +143,5 @@ setup() {
   exec {held}<"$(echo "$GKE_JOB_CACHE"/*)"
   flock "$held"
   get_credentials --cluster ml-cluster
-  assert_one_error 69 "another process holds $GKE_JOB_CACHE/.* for more than 1 s"
+  assert_one_error 69 "another process has locked $GKE_JOB_CACHE/.* for more than 1 s"
 }

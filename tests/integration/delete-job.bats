@@ -17,7 +17,7 @@ setup() { load test_helper; }
 @test "a missing Job counts as deleted" {
   run_script delete-job --job never-was
   assert_success
-  assert_regex "$stderr" 'already gone'
+  assert_regex "$stderr" 'already deleted'
 }
 
 @test "a Job with another uid is not deleted" {
@@ -50,7 +50,7 @@ setup() { load test_helper; }
   kubectl patch pod "$pod" --type merge --patch '{"metadata": {"finalizers": ["test/hold"]}}'
   run_script delete-job --job held --timeout 3
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" "Job held is not gone after [0-9]+ s: finalizers test/hold hold its Pod $pod"
+  assert_regex "${stderr_lines[-1]}" "Job held still exists after [0-9]+ s: finalizers test/hold block the deletion of its Pod $pod"
   kubectl patch pod "$pod" --type merge --patch '{"metadata": {"finalizers": []}}'
 }
 

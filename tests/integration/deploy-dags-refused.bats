@@ -53,7 +53,7 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
   for release in '"../x": 0' '"v1_0_0_aaaaaaaaaaaa": 99999999999999' "\"v1_0_0_aaaaaaaaaaaa\": $(($(date +%s) + 100000))"; do
     echo "DEPLOYED: dict[str, Any] = {\"releases\": {$release}, \"retired\": {}, \"examples\": {}}" >"$DAGS/gke_job/__init__.py"
     run_script deploy-dags --bucket "gs://$BUCKET"
-    assert_one_error 65 '^deploy-dags: dags/gke_job/__init__.py in the bucket is not as deploy-dags writes it: '
+    assert_one_error 65 '^deploy-dags: dags/gke_job/__init__.py in the bucket has unexpected content: '
   done
 }
 
@@ -100,7 +100,7 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
 
 @test "wrong options are exit 64" {
   run_script deploy-dags --bucket europe-prod
-  assert_one_error 64 "^deploy-dags: option --bucket is 'europe-prod': it takes"
+  assert_one_error 64 "^deploy-dags: option --bucket is 'europe-prod': it must be"
   run_script deploy-dags
   assert_one_error 64 '^deploy-dags: no bucket: write --environment NAME --location REGION, or --bucket'
   run_script deploy-dags --environment prod
@@ -108,17 +108,17 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
   run_script deploy-dags --environment prod --location x --bucket gs://bucket
   assert_one_error 64 '^deploy-dags: --environment and --bucket both name a bucket'
   run_script deploy-dags --bucket gs://bucket --timeout 60
-  assert_one_error 64 '^deploy-dags: --timeout is for waiting, and --bucket names no Airflow to ask: give --environment'
+  assert_one_error 64 '^deploy-dags: --timeout requires --environment: --bucket names no Airflow to wait for'
   run_script deploy-dags --environment prod --location x --timeout soon
-  assert_one_error 64 "^deploy-dags: option --timeout is 'soon': it takes a whole number"
+  assert_one_error 64 "^deploy-dags: option --timeout is 'soon': it must be a whole number"
   run_script deploy-dags --bucket gs://bucket --prefix ../x
-  assert_one_error 64 "^deploy-dags: option --prefix is '../x': it takes a name of Python"
+  assert_one_error 64 "^deploy-dags: option --prefix is '../x': it must be a Python identifier"
   run_script deploy-dags --bucket gs://bucket --use v1 --examples
   assert_one_error 64 '^deploy-dags: --use copies nothing'
   run_script deploy-dags --bucket "gs://$BUCKET" --prefix json
-  assert_one_error 64 "^deploy-dags: option --prefix is 'json': Python has another module of that name"
+  assert_one_error 64 "^deploy-dags: option --prefix is 'json': Python has a module of that name"
   run_script deploy-dags --bucket "gs://$BUCKET" --prefix yaml # of site-packages
-  assert_one_error 64 "^deploy-dags: option --prefix is 'yaml': Python has another module of that name"
+  assert_one_error 64 "^deploy-dags: option --prefix is 'yaml': Python has a module of that name"
   run_script deploy-dags --bucket "gs://$BUCKET" --prefix __pycache__
   assert_one_error 64 "^deploy-dags: option --prefix is '__pycache__': "
 }
@@ -127,5 +127,5 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
   use_silent_metadata_server
   unset CLOUDSDK_AUTH_ACCESS_TOKEN_FILE
   run_script deploy-dags --bucket "gs://$BUCKET"
-  assert_one_error 69 'deploy-dags: cannot get credentials: the metadata server 127.0.0.1:[0-9]+ has not answered within 5 s'
+  assert_one_error 69 'deploy-dags: cannot get credentials: the metadata server 127.0.0.1:[0-9]+ did not answer within 5 s'
 }

@@ -34,8 +34,8 @@ wait_for_airflow() {      # -> CHECKOUT, AIRFLOW, deployment
 # The last line of stderr tells that nothing of the deployment is missing but the check.
 assert_not_asked() { # STATUS REGEXP
   assert_equal "$status" "$1"
-  assert_regex "${stderr_lines[-1]}" "^deploy-dags: cannot ask Airflow whether it has parsed the DAGs: $2; the deployment \
-is complete, only this check is missing: .*, and run this again, or add --async to go without it$"
+  assert_regex "${stderr_lines[-1]}" "^deploy-dags: cannot check whether Airflow has parsed the DAGs: $2; the deployment \
+is complete, only this check is missing: .*, and run this again, or add --async to skip it$"
   assert [ -f "$DAGS/gke_job/__init__.py" ]
 }
 
@@ -86,18 +86,18 @@ JSON
   assert_equal "${stderr_lines[-3]}" 'deploy-dags: ours.py: ImportError: gke_job: :group::'
   assert_regex "${stderr_lines[-2]}" '^deploy-dags: done: Airflow has parsed 1 DAGs with release v'
   assert_equal "${stderr_lines[-1]}" "deploy-dags: 1 DAG files cannot be imported, see above: they use the toolkit, or \
-there was no such error before; correct them, or go back with --use"
+the error is new; correct them, or roll back with --use"
   refute_regex "$stderr" theirs
 }
 
-@test "what is not parsed within --timeout is exit 124, and the release is in the bucket all the same" {
+@test "what is not parsed within --timeout is exit 124, and the release stays in the bucket" {
   local CHECKOUT AIRFLOW deployment
   wait_for_airflow
   sed -i 's/NOW/2026-01-01T00:00:00Z/' "$AIRFLOW/dags"
   run --separate-stderr bash "${deployment[@]}" --timeout 1
   assert_equal "$status" 124
   assert_regex "${stderr_lines[-1]}" '^deploy-dags: Airflow has not parsed ours.py within 1 s: 0 of 1 DAGs are parsed; '
-  assert_regex "${stderr_lines[-1]}" '; release v[0-9a-f_]* is in the bucket all the same: see the log of the DAG processor'
+  assert_regex "${stderr_lines[-1]}" '; release v[0-9a-f_]* is in the bucket: see the log of the DAG processor'
   assert [ -f "$DAGS/gke_job/__init__.py" ]
 }
 
@@ -107,12 +107,12 @@ there was no such error before; correct them, or go back with --use"
   : >"$AIRFLOW/page"
   echo 302 >"$AIRFLOW/status"
   run --separate-stderr bash "${deployment[@]}" --timeout 1
-  assert_not_asked 77 'it leads to another page, such as one to log in: HTTP 302'
+  assert_not_asked 77 'it redirects to another page, such as a login page: HTTP 302'
   refute grep --quiet login "$AIRFLOW/requests"
   echo '<html>' >"$AIRFLOW/page"
   echo 200 >"$AIRFLOW/status"
   run --separate-stderr bash "${deployment[@]}" --timeout 1
-  assert_not_asked 77 'it answers with a page for people, such as one to log in, not with JSON'
+  assert_not_asked 77 'it returns an HTML page, such as a login page, instead of JSON'
   echo 503 >"$AIRFLOW/status"
   run --separate-stderr bash "${deployment[@]}" --timeout 1
   assert_not_asked 69 'HTTP 503'
@@ -126,7 +126,7 @@ there was no such error before; correct them, or go back with --use"
   assert_not_asked 69 'no answer: .*refused.*'
   printf http://airflow.example:80 >"$BUCKETS/$BUCKET.airflow" # not encrypted
   run --separate-stderr bash "${deployment[@]}"
-  assert_not_asked 78 "the environment has no address of a web server, but 'http://airflow.example:80'"
+  assert_not_asked 78 "the environment has an invalid web server address 'http://airflow.example:80'"
 }
 
 @test "an odd answer of Airflow is reported and does not end the wait" {
@@ -135,11 +135,11 @@ there was no such error before; correct them, or go back with --use"
   echo '<html>' >"$AIRFLOW/page"
   echo 404 >"$AIRFLOW/status"
   bash "${deployment[@]}" >"$said" 2>&1 3>&- &
-  wait_until grep --quiet 'cannot ask Airflow: it has no such REST API: HTTP 404; trying again' "$said"
+  wait_until grep --quiet 'cannot query Airflow: it has no such REST API: HTTP 404; retrying' "$said"
   for answer in 'HTTP 302' 'HTTP 500' '200 not with JSON'; do
     echo "${answer//[^0-9]/}" >"$AIRFLOW/next"
     mv "$AIRFLOW/next" "$AIRFLOW/status"
-    wait_until grep --quiet "cannot ask Airflow: .*${answer#200 }; trying again" "$said"
+    wait_until grep --quiet "cannot query Airflow: .*${answer#200 }; retrying" "$said"
   done
   rm "$AIRFLOW/status"
   wait_for $!
@@ -159,7 +159,7 @@ there was no such error before; correct them, or go back with --use"
   wait_for $!
   assert_equal "$status" 65
   assert_regex "$(tail -n 1 "$said")" "^deploy-dags: DAGs do not use release $release any more: \
-gs://$BUCKET/dags/gke_job/__init__.py names $other now, by another deployment or --use"
+gs://$BUCKET/dags/gke_job/__init__.py now names $other, set by another deployment or --use"
 }
 
 @test "times are those of Cloud Storage and Airflow, whatever the clock of this machine says" {
@@ -192,7 +192,7 @@ os.execvp("bash", ["bash", *sys.argv[1:]])' "${deployment[@]}" >"$said" 2>&1 3>&
     [[ $signal == TERM ]] || expected=130
     assert_equal "$status" "$expected"
     assert_equal "$(tail -n 1 "$said")" \
-      'deploy-dags: interrupted: the release is in the bucket all the same; run this again to go on waiting'
+      'deploy-dags: interrupted: the release is in the bucket; run this again to continue waiting'
     wait_until none_marked "$BUCKET"
   done
   assert_equal "$(compgen -G "$BATS_TEST_TMPDIR/deploy-dags.*")" ''

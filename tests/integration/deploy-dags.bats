@@ -25,7 +25,7 @@ setup() {
   local release file
   find_release
   assert_regex "$release" '^v[0-9]+_[0-9]+_[0-9]+_[0-9a-f]{12}$'
-  assert_equal "${stderr_lines[0]}" "deploy-dags: release $release, taken at once; before: none"
+  assert_equal "${stderr_lines[0]}" "deploy-dags: release $release, used immediately; previous release: none"
   for file in dags/gke_job/operator.py dags/gke_job/.airflowignore scripts/run-job scripts/.airflowignore; do
     cmp "$REPOSITORY/$file" "$DAGS/gke_job_releases/$release/${file#dags/}"
   done
@@ -54,26 +54,26 @@ setup() {
   make_checkout
   run bash "$CHECKOUT/scripts/deploy-dags" --bucket "gs://$BUCKET" --dry-run
   assert_success
-  assert_line --partial 'before: '"$release"
+  assert_line --partial 'previous release: '"$release"
   assert_line 'deploy-dags: changes scripts/run-job'
   refute_line --partial 'scripts/submit-job'
   find_release # nothing was copied
   run bash "$CHECKOUT/scripts/deploy-dags" --bucket "gs://$BUCKET"
   assert_success
-  assert_line --regexp "^deploy-dags: release v[0-9a-f_]*, taken 5 min after it is copied; before: $release$"
-  assert_line --regexp "^deploy-dags: DAGs take release v[0-9a-f_]* from [0-9:]{8} UTC on$"
+  assert_line --regexp "^deploy-dags: release v[0-9a-f_]*, used 5 min after it is copied; previous release: $release$"
+  assert_line --regexp "^deploy-dags: DAGs use release v[0-9a-f_]* from [0-9:]{8} UTC on$"
   assert_equal "$(cd "$DAGS/gke_job_releases/$release" && find . -type f -printf '%p %T@ %s\n' | sort)" "$before"
   after=$(sed -n 's/.*{"releases": {"\(v[0-9a-f_]*\)": .*/\1/p' "$DAGS/gke_job/__init__.py")
   cmp "$CHECKOUT/scripts/run-job" "$DAGS/gke_job_releases/$after/scripts/run-job"
 
   run_script deploy-dags --bucket "gs://$BUCKET" --use "$release"
   assert_success
-  assert_equal "${stderr_lines[0]}" "deploy-dags: release $release, taken at once; before: $after"
+  assert_equal "${stderr_lines[0]}" "deploy-dags: release $release, used immediately; previous release: $after"
   grep "^DEPLOYED: .*\"releases\": {\"$release\": 0, \"$after\": [0-9]*}" "$DAGS/gke_job/__init__.py"
 
   run_script deploy-dags --bucket "gs://$BUCKET" --use nope
   assert_equal "$status" 78
-  assert_regex "$stderr" "^deploy-dags: release nope is not in dags/gke_job_releases; there: .*$release"
+  assert_regex "$stderr" "^deploy-dags: release nope is not in dags/gke_job_releases; available: .*$release"
   run_script deploy-dags --bucket "gs://$BUCKET" --use 'v*'
   assert_equal "$status" 78
   assert_regex "$stderr" '^deploy-dags: release v[*] is not in dags/gke_job_releases'
@@ -152,7 +152,7 @@ scripts/submit-job differs; deploy it again from its checkout, or use another on
   assert_success
   since=$(sed -n 's/.*{"releases": {"v[0-9a-f_]*": \([0-9]*\), .*/\1/p' "$DAGS/gke_job/__init__.py")
   assert [ "$since" -ge $(($(<"$BATS_TEST_TMPDIR/copied") + 300)) ]
-  assert_regex "$stderr" "deploy-dags: leaves what no release has: dags/gke_job_releases/$old/[*], .*/x\\\\ngs:"
+  assert_regex "$stderr" "deploy-dags: keeps objects that belong to no release: dags/gke_job_releases/$old/[*], .*/x\\\\ngs:"
   assert [ ! -e "$folder/scripts/run-job" ]
   assert [ -e "$folder/*" ]
   assert [ -e "$DAGS/theirs.py" ]

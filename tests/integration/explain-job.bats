@@ -90,7 +90,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
   assert_line --regexp '^  Unschedulable: 0/[0-9]+ nodes are available: [0-9]+ Insufficient cpu'
   assert_line --regexp '^  it requests cpu 1000'
   assert_line --regexp "^  event NotTriggerScaleUp, .*: pod didn't trigger scale-up: .*Insufficient cpu"
-  assert_line --regexp '^advice: no node pool that the Pod may use has nodes with so much cpu'
+  assert_line --regexp '^advice: no node pool that fits the Pod has nodes with enough cpu'
   kubectl delete job unschedulable
 }
 
@@ -119,7 +119,7 @@ with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
 @test "--uid of an older Job with the same name: 78, without an explanation" {
   create_job stranger 'true' >/dev/null
   explain stranger --uid 00000000-0000-0000-0000-000000000000
-  assert_one_error 78 'another took its name'
+  assert_one_error 78 'another Job has its name'
 }
 
 @test "a missing Job: 78" {
@@ -151,12 +151,12 @@ submit_for() { # DAG TASK RUN MAP-INDEX
   run_script explain-job --dag-id sweep --task-id fit --run-id run --map-index 7
   assert_regex "${lines[0]}" "^Job $job is "
   run_script explain-job --dag-id sweep --task-id fit --run-id run
-  assert_one_error 78 'there are 0, 7: name one with --map-index'
+  assert_one_error 78 'map indexes with a Job: 0, 7; set one with --map-index'
 }
 
 @test "no Job of the task: 78, with the command that lists the Jobs of the DAG" {
   run_script explain-job --dag-id=-never --task-id was --run-id here
-  assert_one_error 78 "no Job for DAG -never, task was, run here, in namespace $NAMESPACE.* See: list-jobs --namespace $NAMESPACE --dag-id=-never"
+  assert_one_error 78 "no Job for DAG -never, task was, run here, in namespace $NAMESPACE.* see: list-jobs --namespace $NAMESPACE --dag-id=-never"
 }
 
 @test "an incomplete task, or a task together with a Job, is a usage error: 64" {
@@ -206,7 +206,7 @@ submit_for() { # DAG TASK RUN MAP-INDEX
   kubectl delete job gone --cascade=foreground
   explain_as_a_follower gone "$uid"
   assert_success
-  assert_equal "${lines[0]}" 'Job gone is no longer there'
+  assert_equal "${lines[0]}" 'Job gone no longer exists'
   assert_regex "${lines[1]}" '^1 of its Pods is gone, with its state and log: gone-.{5}$'
 }
 

@@ -154,14 +154,14 @@ resume() { # NAME
   create_job renewed 'sleep 60'
   run_script follow-job --job renewed --uid 00000000-0000-0000-0000-000000000000
   assert_failure 1
-  assert_regex "$stderr" 'Job renewed with uid 0.* is gone: .* whether it succeeded is not known'
+  assert_regex "$stderr" 'Job renewed with uid 0.* no longer exists: .* whether it succeeded is not known'
 }
 
 @test "--timeout ends the wait with 124 and leaves the Job running" {
   create_job slow 'sleep 60'
   run_script follow-job --job slow --timeout 1
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" 'is not finished: the time of --timeout is over$'
+  assert_regex "${stderr_lines[-1]}" 'is not finished: --timeout has expired$'
   run kubectl get job slow --output name
   assert_success
 }
@@ -170,14 +170,14 @@ resume() { # NAME
   create_job homeless 'true' '{}' '{"resources": {"requests": {"memory": "9Ti"}}}'
   run_script follow-job --job homeless --schedule-timeout 1
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" 'Job homeless has no node: the time of --schedule-timeout is over: 0/[0-9]+ nodes are available: .*Insufficient memory'
+  assert_regex "${stderr_lines[-1]}" 'Job homeless has no node: --schedule-timeout has expired: 0/[0-9]+ nodes are available: .*Insufficient memory'
 }
 
 @test "--schedule-timeout also ends the wait for a suspended Job: 124" {
   create_job queued 'true' '{"suspend": true}'
   run_script follow-job --job queued --schedule-timeout 1
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" 'Job queued is suspended: the time of --schedule-timeout is over'
+  assert_regex "${stderr_lines[-1]}" 'Job queued is suspended: --schedule-timeout has expired'
 }
 
 @test "A#49784: a wait for a node does not count towards the start timeout" {
@@ -206,17 +206,17 @@ resume() { # NAME
   resume retried
   wait_for "$follower"
   assert_equal "$status" 1
-  assert grep 'Job retried goes on after a failure: retry 1 of 1' "$BATS_TEST_TMPDIR/err"
+  assert grep 'Job retried continues after a failure: retry 1 of 1' "$BATS_TEST_TMPDIR/err"
 }
 
 @test "an invalid number for --timeout is a usage error: 64" {
   run_script follow-job --job any --timeout 5m
-  assert_one_error 64 'option --timeout is .5m.: it takes a whole number of seconds above 0'
+  assert_one_error 64 'option --timeout is .5m.: it must be a whole number of seconds above 0'
 }
 
 @test "--max-log-streams 0 is a usage error: 64" {
   run_script follow-job --job any --max-log-streams 0
-  assert_one_error 64 'option --max-log-streams is .0.: it takes a whole number above 0'
+  assert_one_error 64 'option --max-log-streams is .0.: it must be a whole number above 0'
 }
 
 @test "a missing Job: 78" {

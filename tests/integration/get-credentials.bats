@@ -68,9 +68,9 @@ teardown() { end_silent_metadata_server; }
 @test "a metadata server that does not answer is named, before gcloud waits for it: 69" {
   use_silent_metadata_server
   run_script get-credentials "${cluster[@]}"
-  assert_one_error 69 'the metadata server 127.0.0.1:[0-9]+ has not answered within 5 s: try again'
+  assert_one_error 69 'the metadata server 127.0.0.1:[0-9]+ did not answer within 5 s: try again'
   run_script get-credentials "${cluster[@]}" --auth gcloud
-  assert_one_error 69 'the metadata server 127.0.0.1:[0-9]+ has not answered within 5 s: try again'
+  assert_one_error 69 'the metadata server 127.0.0.1:[0-9]+ did not answer within 5 s: try again'
 }
 
 @test "a metadata server that does not answer is no error for an account that does not need it" {
@@ -90,7 +90,7 @@ teardown() { end_silent_metadata_server; }
 
 @test "an unknown option is a usage error that names the known ones: 64" {
   run_script get-credentials --region europe-west4
-  assert_one_error 64 'unknown option --region: known are --project --location'
+  assert_one_error 64 'unknown option --region: the options are --project --location'
 }
 
 @test "an option without its value is a usage error: 64" {

@@ -114,11 +114,11 @@ for job in json.loads(sys.argv[1]): print(job["environment"], job["dag_id"], job
 
 @test "options are checked: 64" {
   run_script list-jobs --state Running,Failed
-  assert_one_error 64 'option --state is .Running,Failed.: it is one of Pending, Running'
+  assert_one_error 64 'option --state is .Running,Failed.: it must be one of Pending, Running'
   run_script list-jobs --older-than 2h
-  assert_one_error 64 'option --older-than is .2h.: it takes a whole number of seconds'
+  assert_one_error 64 'option --older-than is .2h.: it must be a whole number of seconds'
   run_script list-jobs --all-namespaces --namespace ml
-  assert_one_error 64 '--namespace and --all-namespaces exclude each other'
+  assert_one_error 64 '--namespace and --all-namespaces are mutually exclusive'
 }
 
 @test "no Jobs: only the heading" {

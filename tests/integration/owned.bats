@@ -142,7 +142,7 @@ owners() { # prints the uid of the owner of each object that the Job owns
   submit 'sleep 60' --name changed
   sed -i 's/hello/good bye/' "$BATS_TEST_TMPDIR/job.yaml.j2"
   submit 'sleep 60' --name changed
-  assert_one_error 65 'Job changed still runs, from another manifest'
+  assert_one_error 65 'Job changed is still running, from another manifest'
 }
 
 @test "S5: the wait for objects of an old Job is limited: 124, and no Job is left" {
@@ -164,5 +164,5 @@ owners() { # prints the uid of the owner of each object that the Job owns
   kubectl patch configmap content-files --type merge --patch '{"data": {"greeting": "bad bye"}}'
   submit 'sleep 60' --name content
   assert_failure 65
-  assert_regex "${stderr_lines[-1]}" 'ConfigMap/content-files exists with another content than the manifest has'
+  assert_regex "${stderr_lines[-1]}" 'ConfigMap/content-files exists with a content that differs from the manifest'
 }

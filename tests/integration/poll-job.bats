@@ -36,9 +36,9 @@ setup() { load test_helper; }
   create_job stranger 'true'
   wait_for_condition Complete stranger
   run_script poll-job --job stranger --uid 00000000-0000-0000-0000-000000000000
-  assert_one_error 1 'Job stranger with uid 0.* is gone'
+  assert_one_error 1 'Job stranger with uid 0.* no longer exists'
   run_script poll-job --job never-was --uid 00000000-0000-0000-0000-000000000000
-  assert_one_error 1 'Job never-was with uid 0.* is gone'
+  assert_one_error 1 'Job never-was with uid 0.* no longer exists'
 }
 
 @test "a missing Job, and no uid: 78" {

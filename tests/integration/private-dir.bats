@@ -101,7 +101,7 @@ any_script() {
 @test "a TMPDIR in which no directory can be created is missing configuration: 78" {
   TMPDIR=$BATS_TEST_TMPDIR/nowhere run_script poll-job --job any
   assert_failure 78
-  assert_regex "$stderr" "cannot make a private directory in $BATS_TEST_TMPDIR/nowhere"
+  assert_regex "$stderr" "cannot create a private directory in $BATS_TEST_TMPDIR/nowhere"
 }
 
 @test "S9: directories with a similar name are kept" {

@@ -54,8 +54,8 @@ is_deleted() { # JOB
   reap
   assert_success
   assert_output "$running"
-  assert_regex "$stderr" "leaving Job $finished alone: it is finished"
-  assert_regex "$stderr" "leaving Job $foreign alone: it is of the Airflow environment 'other', not test"
+  assert_regex "$stderr" "skipping Job $finished: it is finished"
+  assert_regex "$stderr" "skipping Job $foreign: it belongs to the Airflow environment 'other', not test"
   run ! exists "$running"
   exists "$finished"
   exists "$foreign"
@@ -73,8 +73,8 @@ is_deleted() { # JOB
   reap
   assert_success
   assert_output ''
-  assert_regex "$stderr" "leaving Job $again alone: it is already gone"
-  assert_regex "$stderr" "leaving Job $unlabelled alone: it is not of this toolkit"
+  assert_regex "$stderr" "skipping Job $again: it is already deleted"
+  assert_regex "$stderr" "skipping Job $unlabelled: it was not created by this toolkit"
   exists "$again"
   exists "$unlabelled"
 }
@@ -82,7 +82,7 @@ is_deleted() { # JOB
 @test "an invalid list: 65" {
   echo 'no list' >"$list"
   reap
-  assert_one_error 65 'is no list of Jobs'
+  assert_one_error 65 'is not a list of Jobs'
 }
 
 @test "without the environment's name nothing can be deleted: 64" {
@@ -102,7 +102,7 @@ END
   reap
   assert_success
   assert_output "$running"
-  assert_regex "$stderr" "passing over an entry without the name, namespace and uid of a Job: '--raw=/x'"
+  assert_regex "$stderr" "skipping an entry without the name, namespace and uid of a Job: '--raw=/x'"
 }
 
 @test "a Job with a finalizer does not prevent the deletion of the next one" {

@@ -51,11 +51,11 @@ write_template() { # CONTAINER
 @test "a --set without a path, or with a path that does not fit, is refused" {
   for setting in image = 'a..b=' ':='; do
     render_job --template batch-job --set "${setting/%=/=hush}"
-    assert_one_error 64 "^render-job: --set is '${setting/%=/=...}', no PATH=TEXT or PATH:=JSON, write e.g. image=busybox$"
+    assert_one_error 64 "^render-job: --set is '${setting/%=/=...}', not PATH=TEXT or PATH:=JSON, write e.g. image=busybox$"
   done
   for setting in 'image.x=hush' 'args.2=hush' 'command.1=hush'; do
     render_job --template batch-job --values values.json --set 'args:=["a"]' --set "$setting"
-    assert_one_error 65 "^render-job: cannot --set ${setting%%=*}: there is no "
+    assert_one_error 65 "^render-job: cannot --set ${setting%%=*}: (the list has no index 2|the parent of x is|a new list begins)"
     refute_regex "$stderr" hush
   done
   render_job --template batch-job --values values.json --set retries:=hush
@@ -71,7 +71,7 @@ write_template() { # CONTAINER
   assert_equal "${#stderr_lines[@]}" 3
   assert_regex "${stderr_lines[0]}" '^render-job: values.retires is unknown \(did you mean retries\?\), batch-job.yaml.j2, see'
   assert_regex "${stderr_lines[1]}" "^render-job: values.scratch must be a quantity, e.g. 500m or 12Gi, not '10 GB', "
-  assert_regex "${stderr_lines[2]}" '^render-job: values.container.name cannot be given '
+  assert_regex "${stderr_lines[2]}" '^render-job: values.container.name cannot be set '
 }
 
 @test "a values file may name its schema, also beside a manifest in JSON" {
@@ -141,7 +141,7 @@ write_template() { # CONTAINER
 
 @test "--validate offline refuses a version without a schema" {
   render_job --template batch-job --values values.json --validate offline --kubernetes-version 9.9
-  assert_one_error 64 '^render-job: no schema of Kubernetes 9.9, kubernetes-validate [0-9.]+, take one up to 1\.'
+  assert_one_error 64 '^render-job: no schema of Kubernetes 9.9, kubernetes-validate [0-9.]+, use a version up to 1\.'
 }
 
 @test "--validate offline without its package names the package to install" {
@@ -155,7 +155,7 @@ write_template() { # CONTAINER
   render_job --template batch-job --values values.json --validate server
   assert_one_error 64 "^render-job: option --validate is 'server', which needs a cluster: submit-job --dry-run --validate"
   render_job --template batch-job --values values.json --validate client
-  assert_one_error 64 "^render-job: option --validate is 'client': it is one of off, offline; see"
+  assert_one_error 64 "^render-job: option --validate is 'client': it must be one of off, offline; see"
 }
 
 @test "under Airflow the Job is named and annotated after the task instance" {
@@ -241,7 +241,7 @@ END
 
 @test "an unknown option is a usage error" {
   render_job --template batch-job --sets a=b
-  assert_one_error 64 '^render-job: unknown option --sets: known are --template --values .* --set --show-values; see render-job --help$'
+  assert_one_error 64 '^render-job: unknown option --sets: the options are --template --values .* --set --show-values; see render-job --help$'
 }
 
 @test "an option without its value is a usage error" {
@@ -256,12 +256,12 @@ END
 
 @test "an abbreviated option is refused" {
   render_job --template batch-job --prof highmem
-  assert_one_error 64 'unknown option --prof: known are'
+  assert_one_error 64 'unknown option --prof: the options are'
 }
 
 @test "the error for an unknown template lists the known ones" {
   render_job --template batch-jop
-  assert_one_error 66 '^render-job: template not found, batch-jop, take one of: .*batch-job.*; or a path with a slash'
+  assert_one_error 66 '^render-job: template not found, batch-jop, use one of: .*batch-job.*; or a path with a slash'
 }
 
 @test "an undefined value is named with the template and its line" {
@@ -290,17 +290,17 @@ END
 
 @test "the error for an unknown profile lists the known ones" {
   render_job --template batch-job --values values.json --profile huge
-  assert_one_error 65 "^render-job: unknown profile, 'huge', take one of: cpu-small, "
+  assert_one_error 65 "^render-job: unknown profile, 'huge', use one of: cpu-small, "
 }
 
 @test "a name that is not a DNS label is refused" {
   render_job --template batch-job --values values.json --name My_Job
-  assert_one_error 65 "^render-job: Job name is no DNS-1123 label, 'My_Job', take at most 50 "
+  assert_one_error 65 "^render-job: Job name is not a DNS-1123 label, 'My_Job', use at most 50 "
 }
 
 @test "a namespace that is not a DNS label is refused" {
   render_job --template batch-job --values values.json --namespace My_Space
-  assert_one_error 65 "^render-job: namespace is no DNS-1123 label, 'My_Space', "
+  assert_one_error 65 "^render-job: namespace is not a DNS-1123 label, 'My_Space', "
 }
 
 @test "text that is not YAML after rendering is refused with the line of the template" {
@@ -330,5 +330,5 @@ END
 @test "a Python without jinja2 is an error with the reason" {
   "$python" -m venv --without-pip bare
   run --separate-stderr bare/bin/python "$REPOSITORY/scripts/render-job" --template batch-job
-  assert_one_error 78 '^render-job: module missing, .* in .*/bare/bin/python, .* GKE_JOB_PYTHON$'
+  assert_one_error 78 '^render-job: module missing, .* in .*/bare/bin/python, .* set GKE_JOB_PYTHON to a Python that has them$'
 }

@@ -42,10 +42,10 @@ interrupt_with_report() { # NAME PLACE [OPTION...]
 @test "the report of a run that is interrupted is not copied to a bucket, and what cannot be written is reported" {
   interrupt_with_report bucketless gs://reports/x.html --on-kill keep
   assert_equal "$status" 143
-  assert_regex "$stderr" 'the report gs://reports/x.html is not written: a run that is interrupted copies nothing to a bucket'
+  assert_regex "$stderr" 'cannot write the report gs://reports/x.html: a run that is interrupted copies nothing to a bucket'
   kubectl delete job bucketless --wait=false
   interrupt_with_report placeless /no/such/directory/report.html
-  assert_regex "$stderr" 'the report /no/such/directory/report.html is not written: .*No such file or directory'
+  assert_regex "$stderr" 'cannot write the report /no/such/directory/report.html: .*No such file or directory'
 }
 
 @test "a run whose --timeout is over writes its report" {
@@ -155,7 +155,7 @@ interrupt_with_report() { # NAME PLACE [OPTION...]
   ulimit -f 80 # blocks of 1024 bytes
   run_script explain-job --job verbose --report "$BATS_TEST_TMPDIR/report.html"
   assert_success
-  assert_regex "$stderr" '^explain-job: cannot write the report [^ ]+: File too large: free some space, or name another file or TMPDIR$'
+  assert_regex "$stderr" '^explain-job: cannot write the report [^ ]+: File too large: free some space, or set another file or TMPDIR$'
   assert [ ! -e "$BATS_TEST_TMPDIR/report.html" ]
 }
 
@@ -163,7 +163,7 @@ interrupt_with_report() { # NAME PLACE [OPTION...]
   local place
   for place in gs:// gs://bucket gs://bucket/ reports/ -x "$BATS_TEST_TMPDIR"; do
     run_script run-job --template batch-job "--report=$place"
-    assert_one_error 64 'option --report is .*: it takes a file, or an object as gs://BUCKET/NAME.html'
+    assert_one_error 64 'option --report is .*: it must be a file, or an object as gs://BUCKET/NAME.html'
   done
   run_script follow-job --job any --report gs://bucket/x.html
   assert_one_error 64 'follow-job takes a file'

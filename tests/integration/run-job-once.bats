@@ -93,8 +93,8 @@ has_logged() { # LINE
   check --timeout 60 --waited 60
   assert_failure 124
   assert_equal "$(logged)" started
-  assert_regex "$stderr" "Job $job is not finished: the time of --timeout is over"
-  assert_regex "${stderr_lines[-1]}" "its time is over; Job $job in namespace $NAMESPACE is deleted"
+  assert_regex "$stderr" "Job $job is not finished: --timeout has expired"
+  assert_regex "${stderr_lines[-1]}" "its timeout has expired; Job $job in namespace $NAMESPACE is deleted"
   wait_until no_job "$job"
 }
 
@@ -111,7 +111,7 @@ has_logged() { # LINE
   wait_until pod_is Running
   check --timeout 60 --waited 60 --on-kill keep
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" "its time is over; Job $job in namespace $NAMESPACE continues"
+  assert_regex "${stderr_lines[-1]}" "its timeout has expired; Job $job in namespace $NAMESPACE continues"
   refute no_job "$job"
 }
 
@@ -139,8 +139,8 @@ has_logged() { # LINE
   assert_failure 75
   check --schedule-timeout 60 --waited-for-nodes 60 --fallback
   assert_failure 124
-  assert_regex "$stderr" "Job $job has no node: the time of --schedule-timeout is over"
-  assert_regex "${stderr_lines[-1]}" "Job $job in namespace $NAMESPACE got no nodes within 60 s and is ended"
+  assert_regex "$stderr" "Job $job has no node: --schedule-timeout has expired"
+  assert_regex "${stderr_lines[-1]}" "Job $job in namespace $NAMESPACE got no nodes within 60 s and is stopped"
   assert_equal "$(kubectl get job "$job" --output 'jsonpath={.metadata.annotations.gke-job/unscheduled}')" 60
 }
 
@@ -149,7 +149,7 @@ has_logged() { # LINE
   uid=00000000-0000-0000-0000-000000000000
   check --timeout 1 --waited 5
   assert_failure 1
-  assert_regex "${stderr_lines[-1]}" "Job $job with uid 0.* is gone"
+  assert_regex "${stderr_lines[-1]}" "Job $job with uid 0.* no longer exists"
   refute no_job "$job"
 }
 
@@ -202,7 +202,7 @@ has_logged() { # LINE
   kill -TERM "$runner"
   wait_for "$runner"
   assert_equal "$status" 143
-  assert_equal "$(<"$BATS_TEST_TMPDIR/err")" "run-job: this run was interrupted; Job $job may be left: remove it with: \
+  assert_equal "$(<"$BATS_TEST_TMPDIR/err")" "run-job: this run was interrupted; Job $job may still exist: remove it with: \
 delete-job --project $LOCALGKE_PROJECT --location $LOCALGKE_LOCATION --cluster $LOCALGKE_CLUSTER --auth auto --namespace $NAMESPACE --job $job"
   assert [ ! -e "$BATS_TEST_TMPDIR/report/job" ] # what lets the operator delete the Job
   refute no_job "$job"
@@ -266,13 +266,13 @@ is_struck() {
   run_script run-job --job train --once
   assert_one_error 64 'option --uid is missing'
   run_script run-job --job train --uid 0-1 --template batch-job
-  assert_one_error 64 'option --template is of a Job to be submitted: leave it out'
+  assert_one_error 64 'option --template applies only to a Job that is submitted: leave it out'
   run_script run-job --job train --uid 0-1 --on-change attach
-  assert_one_error 64 'option --on-change is of a Job to be submitted'
+  assert_one_error 64 'option --on-change applies only to a Job that is submitted'
   run_script run-job --job train --uid 0-1 --waited 5
-  assert_one_error 64 'option --waited is of a check: give --once as well'
+  assert_one_error 64 'option --waited requires --once'
   run_script follow-job --job train --check-state file
-  assert_one_error 64 'option --check-state is of a check'
+  assert_one_error 64 'option --check-state requires --once'
   run_script run-job --job train --uid 0-1 --once --waited 1.5
-  assert_one_error 64 "option --waited is '1.5': it takes a whole number"
+  assert_one_error 64 "option --waited is '1.5': it must be a whole number"
 }

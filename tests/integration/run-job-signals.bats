@@ -39,7 +39,7 @@ setup() {
   run kubectl get job "$job" --output name
   assert_success
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
-  assert_regex "$stderr" "attaching to Job $job: it still runs"
+  assert_regex "$stderr" "attaching to Job $job: it is still running"
 }
 
 @test "PWR leaves the Job whatever --on-kill is, and the next try attaches to it" {
@@ -50,7 +50,7 @@ setup() {
   run cat "$BATS_TEST_TMPDIR/err"
   assert_output --partial "Job $job in namespace $NAMESPACE continues"
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
-  assert_regex "$stderr" "attaching to Job $job: it still runs"
+  assert_regex "$stderr" "attaching to Job $job: it is still running"
 }
 
 # bats needs its own temporary directory.
@@ -77,7 +77,7 @@ use_own_tmpdir() {
   wait_until none_marked "$mark"
   assert_regex "$(ls -A "$TMPDIR")" '^gke-job\.[^ ]*$'
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
-  assert_regex "$stderr" "attaching to Job $job: it still runs"
+  assert_regex "$stderr" "attaching to Job $job: it is still running"
   assert_equal "$(ls -A "$TMPDIR")" ''
 }
 
@@ -159,7 +159,7 @@ is_creating() {
   kill -TERM -- "-$runner"
   wait_for "$runner" # while the API does not answer
   assert_equal "$status" 143
-  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job perhaps may be left: remove it with: delete-job .*--job perhaps'
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job perhaps may still exist: remove it with: delete-job .*--job perhaps'
   assert_equal "$(ls -A "$TMPDIR")" ''
   wait_until none_marked "$mark"
 }
@@ -171,6 +171,6 @@ is_creating() {
   wait_for "$runner"
   assert_equal "$status" 143
   assert_regex "$(tail -n 1 "$BATS_TEST_TMPDIR/err")" \
-    "Job $job may be left: remove it with: delete-job --namespace $NAMESPACE --job $job"
+    "Job $job may still exist: remove it with: delete-job --namespace $NAMESPACE --job $job"
   wait_until none_marked "$mark"
 }

@@ -69,7 +69,7 @@ setup() {
   run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/values.json"
   assert_success
   assert_regex "$output" '^(null|1)$'
-  [[ $output == 1 ]] || assert_regex "$stderr" 'already removed: its result is missing, null stands for it'
+  [[ $output == 1 ]] || assert_regex "$stderr" '(already removed: its result is|their results are) missing'
 }
 
 @test "--dry-run prints the manifest and shows every command" {
@@ -89,7 +89,7 @@ setup() {
     --validate server --name chosen --set labels.team=a --set labels.model=b
   assert_success
   assert_equal "$(kubectl get job chosen --output 'jsonpath={.metadata.labels.team} {.metadata.labels.model}')" 'a b'
-  assert_regex "$stderr" 'no Job of the last attempt is there .*: beginning with profile mine'
+  assert_regex "$stderr" 'the Job of the last attempt no longer exists: starting with profile mine'
   assert_equal "$(kubectl get job chosen --output 'jsonpath={.metadata.annotations.gke-job/profile}')" mine
 }
 
@@ -106,7 +106,7 @@ setup() {
 
 @test "an invalid --on-kill is a usage error: 64" {
   run_job 'true' --on-kill stop
-  assert_one_error 64 "option --on-kill is 'stop': it is one of delete, keep"
+  assert_one_error 64 "option --on-kill is 'stop': it must be one of delete, keep"
 }
 
 @test "a missing --template is a usage error: 64" {
@@ -169,7 +169,7 @@ use_report() {
   run_script run-job --template batch-job --namespace "$NAMESPACE" --name nowhere --set image=busybox --profile gpu-a100-spot \
     --schedule-timeout 2
   assert_failure 124
-  assert_regex "$(reported reason)" "time of --schedule-timeout is over: .*didn't match Pod's node affinity/selector"
+  assert_regex "$(reported reason)" "--schedule-timeout has expired: .*didn't match Pod's node affinity/selector"
   assert_regex "$(reported failure.json)" '^\{"cause": "", "advice": "no node (that the Pod tolerates )?has all of the labels '
 }
 
@@ -189,5 +189,5 @@ use_report() {
   run_job 'true' --name without --result-required
   assert_failure 65
   assert_output ''
-  assert_regex "${stderr_lines[-1]}" 'Job without is complete, but its container left no result; a result is required'
+  assert_regex "${stderr_lines[-1]}" 'Job without is complete, but its container wrote no result; a result is required'
 }

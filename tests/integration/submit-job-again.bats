@@ -22,7 +22,7 @@ submit() { # SHELL-COMMAND [OPTION...]
   AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60'
   assert_success
   assert_equal "$output" "$first"
-  assert_regex "$stderr" 'attaching to Job .*: it still runs'
+  assert_regex "$stderr" 'attaching to Job .*: it is still running'
 }
 
 @test "another map index is another Job" {
@@ -36,14 +36,14 @@ submit() { # SHELL-COMMAND [OPTION...]
 @test "a running Job of the same task from another manifest is refused: 65" {
   submit 'sleep 60'
   submit 'sleep 61'
-  assert_one_error 65 'still runs, from another manifest .*delete-job --job'
+  assert_one_error 65 'is still running, from another manifest .*delete-job --job'
 }
 
 @test "from a shell, the error about a running Job of another manifest suggests --name" {
   unset AIRFLOW_CTX_DAG_ID
   submit 'sleep 60' --name by-hand
   submit 'sleep 61' --name by-hand
-  assert_one_error 65 'still runs, from another manifest .*: wait for it, give --name NAME to run another one beside it'
+  assert_one_error 65 'is still running, from another manifest .*: wait for it, give --name NAME to run another Job in parallel'
 }
 
 @test "--on-change attach uses the running Job of another manifest" {
@@ -52,7 +52,7 @@ submit() { # SHELL-COMMAND [OPTION...]
   submit 'sleep 61' --on-change attach
   assert_success
   assert_equal "$output" "$first"
-  assert_regex "$stderr" 'attaching to Job .*: it still runs, from another manifest'
+  assert_regex "$stderr" 'attaching to Job .*: it is still running, from another manifest'
 }
 
 @test "--on-change replace ends the running Job of another manifest and creates a new one" {
@@ -76,7 +76,7 @@ submit() { # SHELL-COMMAND [OPTION...]
   kubectl delete job "$job" --wait=false
   bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$(values_file 'sleep 61')" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  wait_until grep -q 'is being deleted: waiting until it is gone' "$BATS_TEST_TMPDIR/err"
+  wait_until grep -q 'is being deleted: waiting until it is removed' "$BATS_TEST_TMPDIR/err"
   kubectl patch job "$job" --type merge --patch '{"metadata": {"finalizers": []}}'
   wait_for $!
   assert_equal "$status" 0
@@ -104,7 +104,7 @@ submit() { # SHELL-COMMAND [OPTION...]
   submit 'true'
   assert_success
   assert_equal "$output" "$first"
-  assert_regex "$stderr" 'its result was never collected'
+  assert_regex "$stderr" 'its result was not collected'
 }
 
 @test "S4: a complete Job of another manifest is replaced" {
@@ -169,7 +169,7 @@ submit() { # SHELL-COMMAND [OPTION...]
 @test "a Job with the same name of another task is never changed: 65" {
   create_job stranger 'sleep 60'
   submit 'true' --name stranger
-  assert_one_error 65 "Job stranger exists and is not this task's"
+  assert_one_error 65 "Job stranger exists and belongs to another task"
   run kubectl get job stranger --output name
   assert_success
 }

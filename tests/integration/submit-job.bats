@@ -47,7 +47,7 @@ submit() { # SHELL-COMMAND [OPTION...]
 
 @test "an invalid --on-change is a usage error: 64" {
   submit 'true' --on-change ignore
-  assert_one_error 64 "option --on-change is 'ignore': it is one of fail, attach, replace"
+  assert_one_error 64 "option --on-change is 'ignore': it must be one of fail, attach, replace"
 }
 
 # Writes two profiles; the second is larger.
@@ -77,11 +77,11 @@ profile_of_job() {
   submit 'sleep 60' "${profiles[@]}" --profile large
   local first=$output
   AIRFLOW_CTX_TRY_NUMBER=3 submit 'sleep 60' "${profiles[@]}" --profile small
-  assert_one_error 65 'still runs, from another manifest'
+  assert_one_error 65 'is still running, from another manifest'
   AIRFLOW_CTX_TRY_NUMBER=3 submit 'sleep 60' "${profiles[@]}" --profile small --escalate
   assert_success
   assert_equal "$output" "$first"
-  assert_regex "$stderr" 'the last attempt had profile large: it stays.*attaching to Job .*: it still runs'
+  assert_regex "$stderr" 'the last attempt had profile large: keeping the profile.*attaching to Job .*: it is still running'
 }
 
 @test "--escalate keeps the profile of an attempt that failed for another reason" {
@@ -93,7 +93,7 @@ profile_of_job() {
   assert_success
   submitted
   assert_equal "$(profile_of_job)" large
-  assert_regex "$stderr" 'the last attempt had profile large: it stays'
+  assert_regex "$stderr" 'the last attempt had profile large: keeping the profile'
 }
 
 @test "--escalate reports that the Job of the last attempt is deleted" {
@@ -102,14 +102,14 @@ profile_of_job() {
   assert_success
   submitted
   assert_equal "$(profile_of_job)" small
-  assert_regex "$stderr" 'no Job of the last attempt is there to say how it ended: beginning with profile small'
+  assert_regex "$stderr" 'the Job of the last attempt no longer exists: starting with profile small'
 }
 
 @test "--escalate and --fallback without a profile are usage errors: 64" {
   submit 'true' --escalate
-  assert_one_error 64 'escalate needs a profile to begin with: give --profile or --profile-for'
+  assert_one_error 64 'escalate requires a profile: give --profile or --profile-for'
   submit 'true' --fallback
-  assert_one_error 64 'fallback needs a profile to begin with: give --profile or --profile-for'
+  assert_one_error 64 'fallback requires a profile: give --profile or --profile-for'
 }
 
 @test "values on standard input are used for every manifest of the run" {
@@ -148,7 +148,7 @@ profile_of_job() {
 
 @test "an invalid --validate is a usage error: 64" {
   submit 'true' --validate client
-  assert_one_error 64 "option --validate is 'client': it is one of off, server, offline"
+  assert_one_error 64 "option --validate is 'client': it must be one of off, server, offline"
 }
 
 @test "--dry-run prints a manifest that kubectl accepts, and creates nothing" {

@@ -42,8 +42,8 @@ def test_all_variables_of_the_commands_are_set():
 def test_the_alert_filter_finds_exceptions_without_a_useful_retry():
     (pattern,) = re.findall(r'textPayload=~"(.*)"', GUIDE.read_text())
     report = (REPOSITORY / "dags/gke_job/run_directory.py").read_text()
-    codes = json.loads(re.search(r"NO_RETRY_HELPS = \((.*)\)", report)[1].join("[]"))
-    assert "no retry helps" in report
+    codes = json.loads(re.search(r"NOT_RETRIED = \((.*)\)", report)[1].join("[]"))
+    assert "not retried" in report
     for code in codes:
-        assert re.search(pattern, f"Job x failed (exit code {code}; no retry helps)\nJob: x")
+        assert re.search(pattern, f"Job x failed (exit code {code}; not retried)\nJob: x")
     assert not re.search(pattern, "Job x failed (exit code 1)")

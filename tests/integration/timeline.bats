@@ -68,8 +68,8 @@ prices() { # -> options
   assert_failure 124
   assert_equal "$(summary '[[*cost["wasted_by_outcome"]], 0 < cost["wasted"] == cost["total"]]')" "[['timed_out'], True]"
   assert_regex "$stderr" $'\n  1 Pod: 1 running when deleted\n'
-  assert_regex "$stderr" $'\n  wasted: [^\n]* EUR: timed out [^\n]*\nfollow-job: Job late is not finished: the time of --timeout is over\n'
-  assert_regex "${stderr_lines[-1]}" 'its time is over; Job late in namespace .* is deleted$'
+  assert_regex "$stderr" $'\n  wasted: [^\n]* EUR: timed out [^\n]*\nfollow-job: Job late is not finished: --timeout has expired\n'
+  assert_regex "${stderr_lines[-1]}" 'its timeout has expired; Job late in namespace .* is deleted$'
   kept=kept-$RANDOM
   run_job "$kept" 'sleep 600' "${options[@]}" --timeout 8 --on-kill keep
   assert_failure 124
@@ -124,7 +124,7 @@ prices() { # -> options
   stderr=$(<"$BATS_TEST_TMPDIR/err")
   assert_regex "$stderr" $'Job unseen in namespace [^\n]* is deleted\n'
   refute_regex "$stderr" 'timeline:|gke-job-summary'
-  assert_regex "$stderr" 'the report .* is not written: nothing is known of the Pods$'
+  assert_regex "$stderr" 'cannot write the report .*: nothing is known of the Pods$'
 }
 
 @test "a run whose time is over has summary, timeline and verdict, also where the cluster does not answer" {
@@ -140,7 +140,7 @@ prices() { # -> options
   stderr=$(<"$BATS_TEST_TMPDIR/err")
   assert_equal "$(summary '[outcome, exit_code]')" "['timed out', 124]"
   assert_regex "$stderr" $'\ntimeline: timed out after '
-  assert_regex "$stderr" $'\nfollow-job: Job unanswered is not finished: the time of --timeout is over$'
+  assert_regex "$stderr" $'\nfollow-job: Job unanswered is not finished: --timeout has expired$'
   clear_faults
   kubectl delete job unanswered --wait=false
 }

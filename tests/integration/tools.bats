@@ -64,7 +64,7 @@ list_jobs() {
   assert_regex "$stderr" 'kubectl is not on PATH: .*GKE_JOB_TOOLS'
   GKE_JOB_TOOLS=$BATS_TEST_TMPDIR/nothing list_jobs
   assert_failure 78
-  assert_regex "$stderr" 'nothing, which GKE_JOB_TOOLS names, has no kubectl and no gke-gcloud-auth-plugin'
+  assert_regex "$stderr" 'GKE_JOB_TOOLS: .*nothing has no kubectl and no gke-gcloud-auth-plugin'
 }
 
 @test "two directories have separate copies" {
@@ -88,14 +88,14 @@ list_jobs() {
 @test "a cache path that cannot be in PATH is refused" {
   GKE_JOB_CACHE=$BATS_TEST_TMPDIR/a:b list_jobs
   assert_failure 78
-  assert_regex "$stderr" "a:b cannot be part of PATH: name a directory without ':' in GKE_JOB_CACHE"
+  assert_regex "$stderr" "a:b cannot be part of PATH: set GKE_JOB_CACHE to a directory without ':'"
 }
 
 @test "a cache that others can write to is not used" {
   mkdir -m 777 "$GKE_JOB_CACHE"
   list_jobs
   assert_failure 78
-  assert_regex "$stderr" 'is not a private directory of ours: name another one in GKE_JOB_CACHE'
+  assert_regex "$stderr" 'is not a private directory of this user: set GKE_JOB_CACHE to another one'
 }
 
 @test "check-setup finds the programs too" {

@@ -50,7 +50,7 @@ FIRST, LAST = (0.10, 0.30), (0.75, 0.95)  # the parts of the time that are compa
 GROWTH_MIB, GROWTH_FILES = 2.0, 2  # less is noise: of garbage collection, and of a connection that is made anew
 WATCH_CUTS = ("watch:end:now", "watch:drop:now", "watch:gone:now", "watch:status=503:2")
 LOG_CUT = "log:drop:now"
-MISSING_IS_SAID = "may lack lines"
+MISSING_IS_SAID = "may be missing lines"
 PROCESSES, FILES = "processes", "open files"
 PLACE = ("project", "location", "cluster")
 

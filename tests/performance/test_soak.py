@@ -25,7 +25,7 @@ def test_every_line_comes_once_and_in_order(numbers, expected):
 
 
 def test_lines_may_be_missing_only_where_the_log_says_so():
-    said = "follow-job: the log of Pod a may lack lines here: the node no longer has those before\n"
+    said = "follow-job: the log of Pod a may be missing lines here: the node no longer has the earlier lines\n"
     assert wrong_lines(log(1, 3, said=said), 3, may_miss=True) == ""
     assert wrong_lines(log(1, 3, said=said), 3, may_miss=False) == "1 lines are missing: [2]"
     assert wrong_lines(log(1, 3), 3, may_miss=True) == "1 lines are missing: [2]"

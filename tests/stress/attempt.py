@@ -19,9 +19,11 @@ from stress.watching import Job, Namespace
 HERE = Path(__file__).parent
 TRY_SECONDS = 180  # a try must end within this time, whatever faults it has
 TICK_SECONDS = 0.05
-LEFT = "may be left: remove it with: delete-job"
+LEFT = "may still exist: remove it with: delete-job"
 DELETED = "was deleted before it was finished|it was deleted, or its TTL removed it"
-LOG_LOST = "cannot be read to its end|was removed before the end of|is still being written|may lack lines|is not shown"
+LOG_LOST = (
+    "cannot be read completely|was removed before the end of|is still being written|may be missing lines|is not shown"
+)
 RESULT_LOST = " missing"  # collect-job reports a missing result, or missing results of some Pods
 
 

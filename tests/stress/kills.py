@@ -116,7 +116,7 @@ def carry_out(kill: Kill, task: Task, length: float) -> End:
     deleted = kill.mode == "delete" and kill.signal in CAUGHT and not late
     if deleted:
         stderr = task.errors(1).read_text()
-        check(not before or "may be left: remove it with: delete-job" in stderr, f"the Job is left: {stderr}")
+        check(not before or "may still exist: remove it with: delete-job" in stderr, f"the Job is left: {stderr}")
     if not late:
         next_try(kill, task, before)
     return End(took if kill.signal in CAUGHT and not late else None, bool(deleted and before))

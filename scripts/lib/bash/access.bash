@@ -35,7 +35,7 @@ access::require() {
   local email=${option[impersonate_service_account]}
   if ! access::names_gke; then
     [[ ! ${option[internal_ip]}${option[dns_endpoint]}${email}${option[auth]} ]] ||
-      die "$EXIT_USAGE" "the way to a cluster is given, but no cluster: write --project, --location and --cluster, too"
+      die "$EXIT_USAGE" "an endpoint or account is given, but no cluster: add --project, --location and --cluster"
     return 0
   fi
   [[ ! ${option[context]-} ]] ||
@@ -45,14 +45,14 @@ access::require() {
   elif [[ ${option[cluster]} ]]; then
     die "$EXIT_USAGE" "--fleet-membership and --cluster both name a cluster: give one of them"
   elif [[ ${option[internal_ip]}${option[dns_endpoint]} ]]; then
-    die "$EXIT_USAGE" "--fleet-membership leads through Connect gateway: leave out --internal-ip and --dns-endpoint"
+    die "$EXIT_USAGE" "--fleet-membership uses Connect gateway: leave out --internal-ip and --dns-endpoint"
   else
     options::require project
   fi
   [[ ! ${option[internal_ip]} || ! ${option[dns_endpoint]} ]] ||
     die "$EXIT_USAGE" "--internal-ip and --dns-endpoint are two endpoints: give one of them"
   [[ ! $email || $email =~ ^[^-@[:space:],][^@[:space:],]*@[^@[:space:],]+$ ]] ||
-    die "$EXIT_USAGE" "option --impersonate-service-account is ${email@Q}: it takes the email address of a service account"
+    die "$EXIT_USAGE" "option --impersonate-service-account is ${email@Q}: it must be the email address of a service account"
   options::require_choice auth auto adc gcloud
   [[ ! $email || ${option[auth]} != adc ]] ||
     die "$EXIT_USAGE" "--auth adc cannot impersonate: gke-gcloud-auth-plugin would use the account itself; leave out --auth"

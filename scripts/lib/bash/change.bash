@@ -22,7 +22,7 @@ change::send() { # WHAT-FOR KUBECTL-ARGUMENT...
   unanswered=''
   until change::try "$@"; do
     outcome=$(change::explain "$what_for") ||
-      die "$EXIT_INTERRUPTED" "cannot $what_for, nor say why: is there room in ${PRIVATE_DIR%/*}?"
+      die "$EXIT_INTERRUPTED" "cannot $what_for, and the reason is not known: is there free space in ${PRIVATE_DIR%/*}?"
     # shellcheck disable=SC2034 # unanswered: for the scripts
     case $outcome in
       exists | conflict | absent) return 0 ;;
@@ -41,7 +41,7 @@ change::send() { # WHAT-FOR KUBECTL-ARGUMENT...
     fi
     ((left > 0)) || change::give_up "$outcome" "$what_for"
     ((delay <= left)) || delay=$left
-    warn "trying again in $delay s"
+    warn "retrying in $delay s"
     processes::pause "$delay"
     delay=$((delay < 30 ? delay * 2 : 30))
   done
@@ -51,8 +51,8 @@ change::send() { # WHAT-FOR KUBECTL-ARGUMENT...
 # Ends the script for an error that is not temporary, or that has lasted too long.
 change::give_up() { # VERDICT WHAT-FOR
   change::seconds_left
-  ((left > 0)) || die "$EXIT_TIMEOUT" "cannot $2: the time of --timeout is over"
-  [[ $1 != quota ]] || die "$EXIT_TIMEOUT" "cannot $2: the quota was used up for ${option[schedule_timeout]} s"
+  ((left > 0)) || die "$EXIT_TIMEOUT" "cannot $2: --timeout has expired"
+  [[ $1 != quota ]] || die "$EXIT_TIMEOUT" "cannot $2: the quota was exceeded for ${option[schedule_timeout]} s"
   common::exit_for "$1"
 }
 

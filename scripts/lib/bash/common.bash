@@ -74,7 +74,7 @@ common::end_unexpectedly() {
     6[4-9] | 7[578] | 124 | 129 | 130 | 143) exit "$status" ;;
     141) exit "$EXIT_INTERRUPTED" ;; # SIGPIPE: nobody reads the output
   esac
-  log "cannot go on: a command has ended with $status, see above: is there room in ${TMPDIR:-/tmp}?"
+  log "cannot continue: a command ended with $status, see above: is there free space in ${TMPDIR:-/tmp}?"
   exit "$EXIT_CONFIG"
 }
 
@@ -107,7 +107,7 @@ common::require_tools() { # PROGRAM...
   common::use_tools
   for tool in "$@"; do
     type -P "$tool" >/dev/null ||
-      die "$EXIT_CONFIG" "$tool is not on PATH: install it, or name a directory that holds it in GKE_JOB_TOOLS; see 'What a worker needs' in scripts/README.md"
+      die "$EXIT_CONFIG" "$tool is not on PATH: install it, or set GKE_JOB_TOOLS to a directory that contains it; see 'What a worker needs' in scripts/README.md"
   done
 }
 

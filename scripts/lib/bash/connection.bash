@@ -81,7 +81,7 @@ connection::start_proxy() {
 connection::ask() { # COMMAND ARGUMENT...
   local status=0 IFS=''
   if ! connection::has_room "$PRIVATE_DIR/answer"; then
-    warn "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
+    warn "cannot write to $PRIVATE_DIR: set TMPDIR to another directory"
     return "$EXIT_INTERRUPTED"
   fi
   processes::start KILL "${COMMAND[@]}" "$1" "${connection[@]}" "${@:2}" -- "${proxy_command[@]}" \

@@ -37,7 +37,7 @@ credentials::renew() {
   if type -P flock >/dev/null; then
     processes::start KILL flock --wait "$LOCK_SECONDS" --conflict-exit-code 75 "$lock"
     wait $! || (($? != 75)) || # other errors: a file system without locks
-      die "$EXIT_UNREACHABLE" "cannot get credentials: another process holds $entry for more than $LOCK_SECONDS s: end it, or try again"
+      die "$EXIT_UNREACHABLE" "cannot get credentials: another process has locked $entry for more than $LOCK_SECONDS s: end it, or try again"
   fi
   [[ ! $entry/failed -nt $scratch/began ]] || credentials::fail_as_well
   if [[ ! $entry/renewed -nt $scratch/began ]]; then

@@ -16,11 +16,11 @@ follow::require_check_options() {
   local name
   for name in waited waited-for-nodes waited-to-start; do
     [[ ${option[${name//-/_}]} =~ ^(0|[1-9][0-9]{0,8})?$ ]] ||
-      die "$EXIT_USAGE" "option --$name is ${option[${name//-/_}]@Q}: it takes a whole number of seconds, of at most 9 digits"
+      die "$EXIT_USAGE" "option --$name is ${option[${name//-/_}]@Q}: it must be a whole number of seconds, of at most 9 digits"
   done
   [[ ! ${option[once]} ]] || return 0
   for name in $CHECK_OPTIONS; do
-    [[ ! ${option[${name//-/_}]} ]] || die "$EXIT_USAGE" "option --$name is of a check: give --once as well"
+    [[ ! ${option[${name//-/_}]} ]] || die "$EXIT_USAGE" "option --$name requires --once"
   done
 }
 

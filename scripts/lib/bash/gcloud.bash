@@ -16,7 +16,7 @@ gcloud::try() { # SECONDS WHAT-FOR COMMAND...
   group=${group#* gcloud }
   group=${group%% *}
   { printf '\n' >"$scratch/said"; } 2>/dev/null ||
-    die "$EXIT_CONFIG" "cannot write to $scratch: name another place in TMPDIR"
+    die "$EXIT_CONFIG" "cannot write to $scratch: set TMPDIR to another directory"
   processes::start_within "$1" "${@:3}" >"$scratch/answer" 2>"$scratch/said"
   wait $! || status=$?
   ((status)) || return 0

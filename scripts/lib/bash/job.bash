@@ -16,7 +16,7 @@ job::require_render_options() {
   local name
   for name in escalate fallback; do
     [[ ! ${option[$name]} || ${option[profile]}${option[profile_for]} ]] ||
-      die "$EXIT_USAGE" "--$name needs a profile to begin with: give --profile or --profile-for"
+      die "$EXIT_USAGE" "--$name requires a profile: give --profile or --profile-for"
   done
 }
 
@@ -30,7 +30,7 @@ job::delete() { # NAME NAMESPACE UID
 # Deletes the Job without waiting.
 job::send_deletion() { # NAME NAMESPACE UID
   local deletion body
-  log "deleting Job $1 and its Pods; this waits until they have ended"
+  log "deleting Job $1 and its Pods; waiting until they have terminated"
   job::prepare_deletion "$1" "$2" "$3" Foreground
   change::send "delete Job $1" "${deletion[@]}" # a conflict means that somebody else has deleted it
 }
@@ -75,5 +75,5 @@ job::end_unscheduled() { # NAME NAMESPACE UID SECONDS
     change::explain_kubectl "end Job $1 so that the next run sees it" "$PRIVATE_DIR/errors" >/dev/null || true
     return 1
   }
-  warn "Job $1 in namespace $2 got no nodes within $4 s and is ended; the next run of this task sees that"
+  warn "Job $1 in namespace $2 got no nodes within $4 s and is stopped; the next run of this task reads this from its annotation"
 }

@@ -47,7 +47,7 @@ options::parse() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
   done
   options::check_names
   type -P "$PYTHON" >/dev/null ||
-    die "$EXIT_CONFIG" "$PYTHON is not on PATH: name a Python 3 that has jinja2 and PyYAML in GKE_JOB_PYTHON"
+    die "$EXIT_CONFIG" "$PYTHON is not on PATH: set GKE_JOB_PYTHON to a Python 3 that has jinja2 and PyYAML"
 }
 
 # Stores the value of an option. --set may be given several times.
@@ -68,10 +68,10 @@ options::check_names() {
   for name in job namespace; do
     given=${option[$name]-}
     [[ ! $given || ($name$given == jobJOB && ${option[dry_run]-}) ]] || options::is_dns_name "$given" ||
-      die "$EXIT_USAGE" "option --$name is ${given@Q}: it takes a name of Kubernetes: small letters, digits, dashes and dots"
+      die "$EXIT_USAGE" "option --$name is ${given@Q}: it must be a name of a Kubernetes object: lower-case letters, digits, dashes and dots"
   done
   [[ ! ${option[uid]-} || ${option[uid]} =~ ^[0-9a-zA-Z][-0-9a-zA-Z]{0,63}$ ]] ||
-    die "$EXIT_USAGE" "option --uid is ${option[uid]@Q}: it takes the uid of a Job, letters, digits and dashes"
+    die "$EXIT_USAGE" "option --uid is ${option[uid]@Q}: it must be the uid of a Job: letters, digits and dashes"
 }
 
 options::is_dns_name() { # TEXT
@@ -83,7 +83,7 @@ options::die_unknown() { # OPTION KNOWN-NAMES
   common::quote "$1"
   read -ra names <<<"$2"
   printf -v known ' --%s' "${names[@]}"
-  die "$EXIT_USAGE" "unknown option$quoted: known are$known"
+  die "$EXIT_USAGE" "unknown option$quoted: the options are$known"
 }
 
 options::require() { # NAME...
@@ -105,7 +105,7 @@ options::require_whole_numbers() { # OF-WHAT NAME...
   local name
   for name in "${@:2}"; do
     [[ ${option[${name//-/_}]} =~ ^([1-9][0-9]{0,8})?$ ]] ||
-      die "$EXIT_USAGE" "option --$name is ${option[${name//-/_}]@Q}: it takes a whole number$1 above 0, of at most 9 digits"
+      die "$EXIT_USAGE" "option --$name is ${option[${name//-/_}]@Q}: it must be a whole number$1 above 0, of at most 9 digits"
   done
 }
 
@@ -113,7 +113,7 @@ options::require_whole_numbers() { # OF-WHAT NAME...
 options::require_choice() { # NAME CHOICE...
   local given=${option[${1//-/_}]:=$2} choices
   printf -v choices ', %s' "${@:2}"
-  [[ $choices, == *", $given,"* ]] || die "$EXIT_USAGE" "option --$1 is ${given@Q}: it is one of ${choices#, }"
+  [[ $choices, == *", $given,"* ]] || die "$EXIT_USAGE" "option --$1 is ${given@Q}: it must be one of ${choices#, }"
 }
 
 # Sets: passed_on, --NAME VALUE for each of these options that was given, for another script.

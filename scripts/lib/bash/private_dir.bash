@@ -28,11 +28,11 @@ private_dir::make() {
 private_dir::new() {
   local place=${TMPDIR:-/tmp}
   [[ $place != *[,\"$'\n']* ]] ||
-    die "$EXIT_CONFIG" "TMPDIR is ${place@Q}: kubectl reads no file below a name with a comma, a quote or a line break"
+    die "$EXIT_CONFIG" "TMPDIR is ${place@Q}: kubectl cannot read files in a path with a comma, a quote or a line break"
   # Set before the directory exists, so that it is removed whenever a signal arrives. No running process has the same id.
   made_dir=$place/gke-job.$BASHPID-$RANDOM
   mkdir -m 700 -- "$made_dir" 2>/dev/null ||
-    die "$EXIT_CONFIG" "cannot make a private directory in $place: name another place in TMPDIR"
+    die "$EXIT_CONFIG" "cannot create a private directory in $place: set TMPDIR to another directory"
   PRIVATE_DIR=$made_dir
   if type -P flock >/dev/null; then
     exec {private_dir_lock}<"$PRIVATE_DIR"
@@ -41,7 +41,7 @@ private_dir::new() {
   # A run that lacks space must fail before it creates a Job.
   if ! { printf '%*s' "$ROOM_BYTES" '' >"$PRIVATE_DIR/$MARK" && : >"$PRIVATE_DIR/$MARK"; } 2>/dev/null; then
     rm -rf -- "$PRIVATE_DIR"
-    die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: name another place in TMPDIR"
+    die "$EXIT_CONFIG" "cannot write to $PRIVATE_DIR: set TMPDIR to another directory"
   fi
 }
 

@@ -8,7 +8,7 @@ report::use() {
   report_file=''
   [[ ${option[report]} ]] || return 0
   [[ ${option[report]} != -* && ${option[report]} != */ && ! -d ${option[report]} && ! ${option[report]} =~ ^gs:/*[^/]*$ ]] ||
-    die "$EXIT_USAGE" "option --report is ${option[report]@Q}: it takes a file, or an object as gs://BUCKET/NAME.html"
+    die "$EXIT_USAGE" "option --report is ${option[report]@Q}: it must be a file, or an object as gs://BUCKET/NAME.html"
   report_file=$PRIVATE_DIR/report.html
 }
 
@@ -30,7 +30,7 @@ report::deliver_until_deadline() { # STATUS
     ((status != EXIT_CONFIG)) || why='it cannot be made of what is known, or there is no room for it in TMPDIR'
   fi
   deadline::run 2650 true || return 0 # no time is left for messages
-  if [[ ! $why ]]; then log "the report is in $place"; else warn "the report $place is not written: $why"; fi
+  if [[ ! $why ]]; then log "the report is in $place"; else warn "cannot write the report $place: $why"; fi
 }
 
 # Prints the reason why the report could not be copied: the last line of the error of the command.
@@ -38,7 +38,7 @@ report::error() {
   local said
   said=$(tail -n 1 "$PRIVATE_DIR/errors" 2>/dev/null | LC_ALL=C tr -cd '[:print:]') || true
   said=${said:0:300}
-  printf '%s\n' "${said:-there was no time}"
+  printf '%s\n' "${said:-no time was left}"
 }
 
 # Copies the report to its place, if there is one. A failure is a warning: the run has its result.
@@ -50,7 +50,7 @@ report::deliver() {
   if wait $!; then
     log "the report is in $place"
   else
-    warn "cannot write the report $place: $(report::error); name another place, or have the right to write there granted"
+    warn "cannot write the report $place: $(report::error); use another location, or grant the permission to write there"
   fi
 }
 

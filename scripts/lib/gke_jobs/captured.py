@@ -45,7 +45,7 @@ def read(file: Path) -> Captured:
     return Captured(job=at(found, "job") or {}, results=results)
 
 
-def whole_result(job: Job | None, results: list[PodResult]) -> str:
+def complete_result(job: Job | None, results: list[PodResult]) -> str:
     """Return the result of a complete Job as collect-job prints it; '' if a part was not seen or is invalid."""
     if job is None or job.state != "Complete" or len(results) < job.succeeded:
         return ""

@@ -60,9 +60,9 @@ def _collect(options: JobOptions) -> None:
     try:
         job = find_job(options, f"collect Job {options.job}")
     except ScriptError as error:
-        if error.status != exit_codes.CONFIG or not _was_seen_succeeding(seen.job, options.uid):
+        if error.status != exit_codes.CONFIG or not _has_succeeded(seen.job, options.uid):
             raise
-        log(f"Job {options.job} is gone: its result is what was seen of it before")
+        log(f"Job {options.job} no longer exists: collecting the results that were recorded before its removal")
         job = seen.job
     uid, completions = text_at(job, "metadata", "uid"), _completions(job)
     conditions = true_conditions(job)
@@ -80,29 +80,29 @@ def _collect(options: JobOptions) -> None:
     there = [result for pod in pods if is_owned_by(pod, uid) and (result := result_of(pod))]
     results = merged(seen.results if text_at(seen.job, "metadata", "uid") == uid else [], there)
     if partial and completions is not None:
-        print(_part(results, completions))
+        print(_partial_json(results, completions))
         return
-    _tell_of_missing(results, completions, int_at(job, "status", "succeeded"))
+    _warn_about_missing_results(results, completions, int_at(job, "status", "succeeded"))
     print(json_line(job_result(results, completions)))
     if options.others.required and (missing := without_message(results, completions)):
         who = "its container" if completions is None else f"{missing} of {completions} indexes"
         fix = "a result is required: write it to /dev/termination-log"
-        die(exit_codes.DATA, f"Job {options.job} is complete, but {who} left no result; {fix}")
+        die(exit_codes.DATA, f"Job {options.job} is complete, but {who} wrote no result; {fix}")
 
 
-def _part(results: list[PodResult], completions: int) -> str:
+def _partial_json(results: list[PodResult], completions: int) -> str:
     values, errors = partial_result(results, completions)
     for error in errors:
         log(error, WARNING)
     missing = completions - indexes_with_result(results, completions) + len(errors)
-    log(f"the Job failed: {missing} of {completions} indexes have no result, null stands for each", WARNING)
+    log(f"the Job failed: {missing} of {completions} indexes have no result, the value of each is null", WARNING)
     return json_line(values)
 
 
-def _tell_of_missing(results: list[PodResult], completions: int | None, succeeded: int) -> None:
+def _warn_about_missing_results(results: list[PodResult], completions: int | None, succeeded: int) -> None:
     found = len(results) if completions is None else indexes_with_result(results, completions)
     if missing := max(0, succeeded - found):
-        log(f"{missing} of {succeeded} Pods that succeeded are gone, their results are missing", WARNING)
+        log(f"{missing} of {succeeded} succeeded Pods no longer exist, their results are missing", WARNING)
 
 
 def _completions(job: Json) -> int | None:
@@ -110,7 +110,7 @@ def _completions(job: Json) -> int | None:
     return int_at(job, "spec", "completions") if indexed else None
 
 
-def _was_seen_succeeding(job: Json, uid: str) -> bool:
+def _has_succeeded(job: Json, uid: str) -> bool:
     """Whether the captured Job has the uid that was asked for, and had succeeded."""
     succeeded = any(kind in true_conditions(job) for kind in SUCCEEDED)
     return bool(uid) and text_at(job, "metadata", "uid") == uid and succeeded

@@ -119,7 +119,7 @@ class Connection:
                 if len(body) > most:
                     raise ApiError(Answer(code=None, reason="", message=f"more than {most} bytes"))
                 if time.monotonic() > deadline:
-                    raise ApiError(Answer(code=None, reason="", message=f"no whole answer within {seconds:g} s"))
+                    raise ApiError(Answer(code=None, reason="", message=f"no complete answer within {seconds:g} s"))
         finally:
             stream.close()
         return bytes(body)

@@ -29,25 +29,25 @@ class Rule:
     verdict: Verdict
     codes: frozenset[int | None] = frozenset()
     pattern: str
-    words: str  # the message: {0} is the original one, {1} ... are the groups of the pattern
+    message: str  # the message: {0} is the original one, {1} ... are the groups of the pattern
     advice: str  # with the same placeholders
 
 
-def rule(verdict: Verdict, codes: str, pattern: str, words: str, advice: str) -> Rule:
+def rule(verdict: Verdict, codes: str, pattern: str, message: str, advice: str) -> Rule:
     """Return a rule; codes: separated by spaces, `none` where no server answered."""
     return Rule(
         verdict=verdict,
         codes=frozenset(None if code == "none" else int(code) for code in codes.split()),
         pattern=pattern,
-        words=words,
+        message=message,
         advice=advice,
     )
 
 
-LOGIN_ADVICE = "run gcloud auth login, or give the machine a service account; then get credentials anew"
-WAIT = "this passes when the cluster, or what is on the way to it, works again"
+LOGIN_ADVICE = "run gcloud auth login, or give the machine a service account; then get new credentials"
+WAIT = "wait until the cluster and the network to it are available"
 CORRECT = "correct the template or its values"
-POLICY = "change the template or its values, or ask who made the policy"
+POLICY = "change the template or its values, or ask the owner of the policy"
 
 # The beginning of a text of the API server. Patterns are anchored, because a webhook, a policy or a load balancer may
 # quote such a text.
@@ -87,21 +87,21 @@ RULES = (
         "403",
         FORBIDDEN + r"unable to create new content in namespace \S{1,300} because it is being terminated",
         "its namespace is being deleted: {0}",
-        "wait until it is gone and create it anew, or give another --namespace",
+        "wait until it is deleted and create it again, or give another --namespace",
     ),
     rule(
         Verdict.QUOTA,
         "403",
         FORBIDDEN + r"exceeded quota: ",
-        "a ResourceQuota is used up: {0}",
-        "it waits until other Jobs end; else have the quota raised",
+        "a ResourceQuota is exceeded: {0}",
+        "wait until other Jobs end, or have the quota raised",
     ),
     rule(
         Verdict.REFUSED,
         "403",
         FORBIDDEN + r"failed quota: .{1,300}must specify",
-        "the manifest was refused: a ResourceQuota wants every container to say what it needs: {0}",
-        "give the container what the message names (`resources`)",
+        "the manifest was refused: a ResourceQuota requires resources for every container: {0}",
+        "set the resources that the message names (`resources`)",
     ),
     rule(
         Verdict.DENIED,
@@ -135,21 +135,21 @@ RULES = (
         Verdict.CONFIG,
         "403",
         FORBIDDEN + r"error looking up service account ",
-        "its service account is not there: {0}",
+        "its service account does not exist: {0}",
         "create it in the Job's namespace, or correct `service_account`",
     ),
     rule(
         Verdict.CONFIG,
         "403",
         r"\AForbidden\s*\Z",
-        "kubectl proxy does not let the request through",
+        "kubectl proxy rejects the request",
         "report this as a bug of the toolkit",
     ),
     rule(
         Verdict.REFUSED,
         "403",
         FORBIDDEN + r"(?!User )",
-        "the manifest was refused: it is not admitted: {0}",
+        "the manifest was refused: {0}",
         CORRECT,
     ),
     # The API server retries a request that is too large for etcd, with the uid of the first try in the manifest.
@@ -157,7 +157,7 @@ RULES = (
         Verdict.REFUSED,
         "422",
         r"controller-uid\]: Invalid value: .{1,2000}must be '[0-9a-f-]{36}'.*`selector` not auto-generated",
-        "the manifest was refused: it is too large for the cluster, or has a selector of its own: {0}",
+        "the manifest was refused: it is too large for the cluster, or sets its own selector: {0}",
         "keep it under 1 MiB: put data into a ConfigMap or object storage",
     ),
     # credentials
@@ -173,9 +173,9 @@ RULES = (
         "",
         PLUGIN + r"exec: fork/exec (\S{1,300}): ",
         "the credential plugin cannot be started: {0}",
-        "gcloud components install gke-gcloud-auth-plugin, then get credentials anew",
+        "gcloud components install gke-gcloud-auth-plugin, then get new credentials",
     ),
-    rule(Verdict.TRANSIENT, "", PLUGIN + r".*" + REFRESHING, "no credentials could be had: {0}", WAIT),
+    rule(Verdict.TRANSIENT, "", PLUGIN + r".*" + REFRESHING, "no credentials are available: {0}", WAIT),
     rule(
         Verdict.LOGIN,
         "",
@@ -188,7 +188,7 @@ RULES = (
         "",
         PLUGIN + r".*(?:\b(?:429|50[0234])\b|[Tt]imed? ?out|deadline|[Uu]navailable|[Mm]etadata ?[Ss]erver|"
         r"refused|reset by|resolv|no such host|\bEOF\b|Max retries exceeded)",
-        "no credentials could be had: {0}",
+        "no credentials are available: {0}",
         WAIT,
     ),
     rule(Verdict.LOGIN, "", PLUGIN, "not logged in: {0}", LOGIN_ADVICE),
@@ -212,7 +212,7 @@ RULES = (
         "500 502 none",
         CLIENT + r"(?:tls: failed to verify certificate|x509: )",
         "the certificate of the cluster does not fit the kubeconfig: {0}",
-        "get credentials anew: get-credentials",
+        "get new credentials: get-credentials",
     ),
     # objects
     rule(
@@ -222,11 +222,13 @@ RULES = (
         "namespace {1} does not exist on this cluster",
         "create it, or give another --namespace",
     ),
-    rule(Verdict.ABSENT, "404", OBJECT + r"not found", "it is not there: {0}", "it was deleted, or its TTL removed it"),
+    rule(
+        Verdict.ABSENT, "404", OBJECT + r"not found", "it does not exist: {0}", "it was deleted, or its TTL removed it"
+    ),
     # A 404 that names no object comes from a load balancer, or from an API server that does not serve all its APIs yet.
     rule(Verdict.TRANSIENT, "404", r"", "the cluster did not answer as expected: {0}", WAIT),
     rule(Verdict.EXISTS, "409", OBJECT + r"already exists", "{0}", "choose another name, or delete it"),
-    rule(Verdict.CONFLICT, "409", r"", "another object has that name, or it has changed: {0}", "try again"),
+    rule(Verdict.CONFLICT, "409", r"", "an object with this name exists, or it has changed: {0}", "try again"),
     rule(Verdict.EXPIRED, "410", r"", "the resourceVersion is too old: {0}", "list again"),
     # proxies in front of the API server: a DNS endpoint, Connect gateway
     rule(
@@ -251,7 +253,7 @@ RULES = (
         CLIENT + r"(?:Error in configuration: |error loading config file |invalid configuration: |"
         r"no server found for cluster |stat .{1,300}: no such file)",
         "the kubeconfig cannot be used: {0}",
-        "get credentials anew: get-credentials",
+        "get new credentials: get-credentials",
     ),
     rule(
         Verdict.USAGE,
@@ -271,9 +273,9 @@ RULES = (
     ),
 )
 BY_CODE = {401: Verdict.LOGIN, 403: Verdict.DENIED, 408: Verdict.TRANSIENT, 429: Verdict.TRANSIENT}
-WORDS = {
+MESSAGES = {
     Verdict.TRANSIENT: ("the cluster did not answer as expected: {0}", WAIT),
     Verdict.LOGIN: ("not logged in: {0}", LOGIN_ADVICE),
-    Verdict.DENIED: ("permission denied: {0}", "ask who runs the cluster, or what is on the way to it, for access"),
+    Verdict.DENIED: ("permission denied: {0}", "ask the administrator of the cluster or the network for access"),
     Verdict.REFUSED: ("the manifest was refused: {0}", CORRECT),
 }

@@ -132,7 +132,7 @@ def _read(file: Path) -> str:
             stream.seek(rest)
             return (begin + stream.read(READ_BYTES)).decode(errors="replace")
     except OSError as error:
-        return f"what it has said cannot be read: {error}"
+        return f"its error output cannot be read: {error}"
 
 
 def _where(places: Path | None, answer: Answer, meaning: Meaning) -> str:

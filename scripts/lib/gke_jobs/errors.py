@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gke_jobs import exit_codes
-from gke_jobs.error_rules import BY_CODE, RULES, WORDS
+from gke_jobs.error_rules import BY_CODE, MESSAGES, RULES
 from gke_jobs.error_rules import Verdict as Verdict
 from gke_jobs.gcloud_error_rules import GCLOUD_RULES
 from gke_jobs.json_access import int_at, text_at
@@ -46,7 +46,7 @@ class Meaning:
     """The meaning of an Answer: the verdict, the message and the advice, each one sanitized line."""
 
     verdict: Verdict
-    words: str
+    message: str
     advice: str
 
 
@@ -63,11 +63,11 @@ def from_http(code: int, body: bytes, proxy_log: str = "") -> Answer:
         return from_status(status, code)
     text = body[:BODY_BYTES].decode(errors="replace").strip()
     if text.startswith(CREDENTIALS):
-        text = f"{text} {_plugin_words(proxy_log)}".strip()
+        text = f"{text} {_plugin_message(proxy_log)}".strip()
     return Answer(code=code, reason="", message=text)
 
 
-def _plugin_words(proxy_log: str) -> str:
+def _plugin_message(proxy_log: str) -> str:
     """Return the messages of the plugin for the last request. They precede the line of kubectl proxy about it."""
     parts = [part.strip() for part in PROXY_LINE.split(PLUGIN_LOG.sub("", proxy_log))]
     return next((part for part in reversed(parts) if part), "")
@@ -126,9 +126,9 @@ def classify(answer: Answer) -> Meaning:
     rules = GCLOUD_RULES.get(answer.reason, ()) if answer.reason.startswith("gcloud ") else RULES
     for rule in rules:
         if (not rule.codes or code in rule.codes) and (match := re.search(rule.pattern, text, re.DOTALL)):
-            return _meaning(rule.verdict, rule.words, rule.advice, text, match.groups())
+            return _meaning(rule.verdict, rule.message, rule.advice, text, match.groups())
     verdict = _by_code(code)
-    return _meaning(verdict, *WORDS[verdict], text, ())
+    return _meaning(verdict, *MESSAGES[verdict], text, ())
 
 
 def _by_code(code: int | None) -> Verdict:
@@ -137,17 +137,17 @@ def _by_code(code: int | None) -> Verdict:
     return Verdict.REFUSED if code is not None and 400 <= code < 500 else Verdict.TRANSIENT
 
 
-def _meaning(verdict: Verdict, words: str, advice: str, text: str, groups: tuple[str | None, ...]) -> Meaning:
+def _meaning(verdict: Verdict, template: str, advice: str, text: str, groups: tuple[str | None, ...]) -> Meaning:
     if "<html" in text.lower():  # an answer of a load balancer
         text = MARKUP.sub(" ", text)
     text = HINTS.sub("", CREATING.sub("", text))
     message = one_line(SUBJECT.sub("", text) if verdict is Verdict.DENIED else text) or "no answer"
     parts = [message, *(one_line(group or "") for group in groups)]
-    words, advice = (PLACE.sub(lambda place: parts[int(place[1])], sentence) for sentence in (words, advice))
-    return Meaning(verdict=verdict, words=words, advice=advice)
+    template, advice = (PLACE.sub(lambda place: parts[int(place[1])], sentence) for sentence in (template, advice))
+    return Meaning(verdict=verdict, message=template, advice=advice)
 
 
-def cause_of_no_pods(message: str) -> Meaning:
+def explain_pod_creation_failure(message: str) -> Meaning:
     """Return why the Job controller cannot create Pods, from the message of its Event FailedCreate."""
     message = message.removeprefix("Error creating: ")
     code = next((code for begin, code in NO_PODS if begin.match(message)), None)
@@ -156,8 +156,8 @@ def cause_of_no_pods(message: str) -> Meaning:
 
 def sentence(meaning: Meaning) -> str:
     """Return message and advice, to follow `cannot WHAT: `."""
-    joint = "; " if ": " in meaning.words else ": "
-    return f"{meaning.words}{joint}{meaning.advice}"
+    joint = "; " if ": " in meaning.message else ": "
+    return f"{meaning.message}{joint}{meaning.advice}"
 
 
 def exit_code(verdict: Verdict) -> int:

@@ -6,7 +6,7 @@ from gke_jobs.error_rules import REFRESHING, WAIT, Verdict, rule
 
 GCLOUD_LOGIN = "run gcloud auth login, or give the machine a service account"
 METADATA_ADVICE = (
-    "try again; if that stays so, restart this machine, a worker say, or name a key file in "
+    "try again; if this persists, restart this machine, for example the worker, or set a key file in "
     "GOOGLE_APPLICATION_CREDENTIALS"
 )
 NO_METADATA = rule(
@@ -16,7 +16,7 @@ NO_METADATA = rule(
     "the metadata server does not answer: {1}",
     METADATA_ADVICE,
 )
-NO_TOKEN = rule(Verdict.TRANSIENT, "none", REFRESHING, "no credentials could be had: {0}", WAIT)
+NO_TOKEN = rule(Verdict.TRANSIENT, "none", REFRESHING, "no credentials are available: {0}", WAIT)
 NO_ACCOUNT = rule(
     Verdict.LOGIN,
     "none",

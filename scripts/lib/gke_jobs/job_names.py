@@ -26,7 +26,7 @@ def checked_names(listed: Json) -> list[str]:
         if is_name(name) and is_name(namespace) and is_uid(uid):
             lines.append(f"{name} {namespace} {uid}")
         else:
-            log(f"passing over an entry without the name, namespace and uid of a Job: {one_line(name)!r}")
+            log(f"skipping an entry without the name, namespace and uid of a Job: {one_line(name)!r}")
     return lines
 
 

@@ -34,7 +34,7 @@ def main() -> int:
         query = {"labelSelector": f"{labels.MANAGED_BY}={labels.MANAGER}"}
         jobs = reader.list("list the Jobs", jobs_path(options.namespace), query)
         wanted = {labels.DAG_ID: options.dag_id, labels.TASK_ID: options.task_id, labels.RUN_ID: options.run_id}
-        job = newest(of_task(jobs, wanted), options.map_index, _words(options))
+        job = newest(of_task(jobs, wanted), options.map_index, _describe_task(options))
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status
@@ -51,7 +51,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _words(options: argparse.Namespace) -> tuple[str, str]:
+def _describe_task(options: argparse.Namespace) -> tuple[str, str]:
     """Return the task as text, and the command that lists the Jobs of its DAG."""
     dag, task, run = map(one_line, (options.dag_id, options.task_id, options.run_id))
     cluster = os.environ.get("GKE_JOB_CLUSTER_OPTIONS", "")  # set by scripts/lib/bash/cluster.bash, quoted
@@ -78,16 +78,19 @@ def newest(jobs: list[Json], map_index: str, words: tuple[str, str]) -> Json:
         indexes = sorted({_annotation(job, labels.MAP_INDEX) for job in jobs}, key=lambda text: (len(text), text))
         die(
             exit_codes.CONFIG,
-            f"no Job with map index {map_index or NOT_MAPPED} for {task}: there are {_some(indexes)}: name one with "
-            f"--map-index; see: {command}",
+            f"no Job with map index {map_index or NOT_MAPPED} for {task}; map indexes with a Job: "
+            f"{_list_some(indexes)}; set one with --map-index; see: {command}",
         )
     if not found:
-        die(exit_codes.CONFIG, f"no Job for {task}: was it deleted, or removed by its TTL? See: {command}")
+        die(
+            exit_codes.CONFIG,
+            f"no Job for {task}: it was deleted or removed by its TTL, or it never existed; see: {command}",
+        )
     found.sort(key=lambda job: text_at(job, "metadata", "creationTimestamp"))
     environments = {_annotation(job, labels.AIRFLOW_ENVIRONMENT) for job in found}
     if len(environments) > 1:
         of = one_line(_annotation(found[-1], labels.AIRFLOW_ENVIRONMENT))
-        log(f"Airflow environments that have such a task: {_some(sorted(environments))}; taken: the newest, of {of}")
+        log(f"Airflow environments with this task: {_list_some(sorted(environments))}; using the newest, of {of}")
     return found[-1]
 
 
@@ -95,6 +98,6 @@ def _annotation(job: Json, name: str) -> str:
     return text_at(dict_at(job, "metadata", "annotations"), name)
 
 
-def _some(names: list[str]) -> str:
+def _list_some(names: list[str]) -> str:
     more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
     return ", ".join(map(one_line, names[:NAMES])) + more

@@ -48,7 +48,8 @@ def parse_job_options(
     for option in ("namespace", "job"):
         if not is_name(getattr(found, option)):
             die(
-                exit_codes.USAGE, f"--{option} is {printable(getattr(found, option))!r}: no name of a Kubernetes object"
+                exit_codes.USAGE,
+                f"--{option} is {printable(getattr(found, option))!r}: not a valid name of a Kubernetes object",
             )
     return JobOptions(
         connection=connection,
@@ -70,6 +71,6 @@ def find_job(options: JobOptions, purpose: str) -> Json:
         die(
             exit_codes.CONFIG,
             f"Job {options.job} has uid {printable(found)}, not {printable(options.uid)}: the Job was deleted and "
-            "another took its name",
+            "another Job has its name",
         )
     return job

@@ -86,7 +86,7 @@ def describe(job: Json, now: datetime, phases: Iterable[Phase] = ()) -> dict[str
     annotations = dict_at(metadata, "annotations")
     created = parse_time(metadata.get("creationTimestamp"))
     pod = dict_at(job, "spec", "template", "spec")
-    told = {
+    described = {
         "job": text_at(metadata, "name"),
         "namespace": text_at(metadata, "namespace"),
         "uid": text_at(metadata, "uid"),
@@ -98,7 +98,7 @@ def describe(job: Json, now: datetime, phases: Iterable[Phase] = ()) -> dict[str
         "gpu": _gpu(pod),
         "profile": text_at(annotations, labels.PROFILE),
     }
-    return told | {key: text_at(annotations, label) for key, label in OWNER.items()}
+    return described | {key: text_at(annotations, label) for key, label in OWNER.items()}
 
 
 def state(job: Json) -> str:
@@ -138,9 +138,9 @@ def _first(selector: Json, names: Sequence[str]) -> str:
 
 
 def owner(job: dict[str, str]) -> str:
-    """Return the task instance of a described Job as text, `by hand` if there is none."""
+    """Return the task instance of a described Job as text, `manual` if there is none."""
     if not job["dag_id"]:
-        return "by hand"
+        return "manual"
     index = "" if job["map_index"] in ("-1", "") else f"[{job['map_index']}]"
     environment = f"{job['environment']}: " if job["environment"] else ""
     return f"{environment}{job['dag_id']} {job['task_id']}{index} {job['run_id']}"

@@ -109,7 +109,7 @@ def reasons(queued: Queued) -> list[str]:
     if queued.workload is None:
         return ["the cluster has no Workloads of Kueue: is it installed?"]
     if not queued.workload:
-        return ["Kueue has not made a Workload for the Job"]
+        return ["Kueue has not created a Workload for the Job"]
     return [*_pending(queued.workload), *_evicted(queued.workload)]
 
 

@@ -34,7 +34,7 @@ def amounts(quantities: Json) -> Amounts:
     return {name: number for name, text in found.items() if (number := quantity(text)) is not None}
 
 
-def words(number: Decimal) -> str:
+def format_amount(number: Decimal) -> str:
     """Return a quantity for users: `16Gi`, `0.5`."""
     gibibytes = number / 1024**3
     return (

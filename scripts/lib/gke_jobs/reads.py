@@ -49,13 +49,13 @@ class Reader:
                 return None
             patience = {Verdict.TRANSIENT: self.unreachable_seconds, Verdict.LOGIN: LOGIN_SECONDS}
             left = began + min(patience.get(meaning.verdict, 0.0), self.unreachable_seconds) - self.clock()
-            failure = f"cannot {purpose}: {meaning.words}"
+            failure = f"cannot {purpose}: {meaning.message}"
             if left <= 0:
                 die(
                     EXIT_CODES.get(meaning.verdict, exit_codes.UNREACHABLE),
                     f"cannot {purpose}: {sentence(meaning)}",
                 )
-            log(f"{failure}; trying again in {delay:g} s", WARNING)
+            log(f"{failure}; retrying in {delay:g} s", WARNING)
             self.sleep(min(delay, left))
             delay = min(delay * 2, LONGEST_DELAY)
 

@@ -21,14 +21,14 @@ from gke_jobs.containers import containers, main_container
 from gke_jobs.json_access import Json, at, dict_at, int_at, list_at, text_at
 from gke_jobs.labels import COMPLETION_INDEX
 from gke_jobs.plain_text import one_line, parse_time
-from gke_jobs.storable import why_not_storable
+from gke_jobs.storable import storage_problem
 
 MESSAGE_BYTES = 4096  # of a container
 POD_BYTES = 12288  # of all containers of a Pod, in equal shares
 DEEPEST = 100  # lists and objects in one another
 MOST_INDEXES = 1_000_000
 INDEX = re.compile(r"\d{1,10}", re.ASCII)
-ADVICE = "write larger results to object storage and leave their URI"
+ADVICE = "write larger results to object storage and their URI to the result"
 
 
 class ResultError(Exception):
@@ -134,8 +134,8 @@ def value_of(result: PodResult) -> Json:
     if not result.message.strip():
         return None
     value = _read(result)
-    if why := why_not_storable(value):
-        raise ResultError(f"result has {why}, Pod {result.name}, no XCom can hold it: leave it in another form")
+    if why := storage_problem(value):
+        raise ResultError(f"result has {why}, Pod {result.name}, an XCom cannot store it: write it in another form")
     return value
 
 
@@ -154,7 +154,7 @@ def _read(result: PodResult) -> Json:
         return result.message.removesuffix("\n")
     if deep:
         raise ResultError(
-            f"result nested more than {DEEPEST} levels deep, Pod {result.name}, leave it as text, or flatter"
+            f"result nested more than {DEEPEST} levels deep, Pod {result.name}, write it as text, or with fewer levels"
         )
     return value
 
@@ -164,7 +164,7 @@ def _is_full(result: PodResult) -> bool:
 
 
 def _cut(result: PodResult) -> ResultError:
-    return ResultError(f"result cut at {result.limit} bytes, Pod {result.name}, {ADVICE}")
+    return ResultError(f"result truncated at {result.limit} bytes, Pod {result.name}, {ADVICE}")
 
 
 def _value_or_error(result: PodResult) -> tuple[Json, str]:

@@ -13,7 +13,7 @@ RESERVED = ("__classname__", "__id__")
 OLD_FORM = {"__type", "__var"}  # the same for both keys together
 
 
-def why_not_storable(value: Json) -> str:
+def storage_problem(value: Json) -> str:
     """Return the part of a JSON value that no XCom can hold, '' if there is none."""
     return next((why for part in _parts(value) if (why := _why_not(part))), "")
 

@@ -75,7 +75,7 @@ class UnixConnection(http.client.HTTPConnection):
 def unanswered(error: BaseException) -> Answer:
     """Return the error for a request without an answer."""
     if isinstance(error, TimeoutError):
-        words = "nothing comes any more"
+        words = "no more data arrives"
     elif isinstance(error, http.client.HTTPException):
         words = "the connection was closed"
     else:

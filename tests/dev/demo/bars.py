@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from gke_jobs.json_access import Json, dict_at, text_at
 from gke_jobs.labels import COMPLETION_INDEX, TASK
 from gke_jobs.plain_text import one_line
-from gke_jobs.timeline.keeping import PodRuns
-from gke_jobs.timeline.phases import MARKS, WORDS, Phase, pod_spans
+from gke_jobs.timeline.formatting import result_text, seconds_text
+from gke_jobs.timeline.phases import MARKS, PHASE_TEXTS, Phase, pod_spans
+from gke_jobs.timeline.pod_history import PodHistory
 from gke_jobs.timeline.record import Outcome, PodRun, Record
-from gke_jobs.timeline.words import result_text, seconds_text
 
 LABEL, NODE, RESULT = 17, 14, 20  # columns
 LEAST_BAR = 10
@@ -24,7 +24,7 @@ ENDS = {
     **dict.fromkeys((Outcome.PREEMPTED, Outcome.EVICTED, Outcome.REMOVED), DISRUPTED),
 }
 MEANINGS = {
-    **{MARKS[phase]: WORDS[phase] for phase in (Phase.WAITING, Phase.PREPARING, Phase.PULLING, Phase.RUNNING)},
+    **{MARKS[phase]: PHASE_TEXTS[phase] for phase in (Phase.WAITING, Phase.PREPARING, Phase.PULLING, Phase.RUNNING)},
     FAILED: "failed",
     DISRUPTED: "ended by others",
 }
@@ -46,7 +46,7 @@ class Pods:
     """The Pods of all Jobs, in the order of their first events."""
 
     def __init__(self) -> None:
-        self._runs = PodRuns()
+        self._runs = PodHistory()
         self._tasks: dict[str, str] = {}
 
     def change(self, pod: Json, *, is_deleted: bool, now: float) -> None:

@@ -38,7 +38,7 @@ def test_logs_and_prints_of_a_task_are_shown_and_those_of_airflow_are_not():
         f"{TIME} <task> ::endgroup::",
         "printed",
         f"{TASK} gke-job 0.1.0",
-        f"{TASK} ::group::The command that repeats this run",
+        f"{TASK} ::group::Command to repeat this run",
         f"{TASK} scripts/run-job",
         f"{TASK} ::endgroup::",
         f'{TASK} gke-job-summary: {{"version":"0.1.0"}}',

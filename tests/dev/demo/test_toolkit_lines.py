@@ -26,7 +26,7 @@ def test_lines_of_airflow_and_of_tracebacks_are_not_shown():
 
 def test_messages_and_lines_of_pods_are_shown_without_folds_and_addresses():
     lines = [
-        "::group::The command that repeats this run",
+        "::group::Command to repeat this run",
         "printf %s '{}' | scripts/run-job",
         "::endgroup::",
         "submit-job: created Job train default",

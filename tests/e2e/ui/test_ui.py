@@ -155,7 +155,7 @@ def test_the_log_folds_all_lines_except_those_of_pods_and_scripts(ui, page, seen
     assert any(re.fullmatch(r"\w{5} \| a line of a Pod", text) for _, text in shown)
     command = page.get_by_text(re.compile("scripts/run-job --project localgke-project")).first
     expect(command).not_to_be_visible()
-    page.get_by_text(re.compile("The command that repeats this run")).first.click()
+    page.get_by_text(re.compile("Command to repeat this run")).first.click()
     expect(command).to_be_visible()
 
 

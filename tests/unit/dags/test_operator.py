@@ -85,7 +85,7 @@ def test_the_configuration_of_airflow_sets_the_default_of_deferrable(monkeypatch
 def test_a_task_that_is_killed_before_its_script_starts_does_not_start_it(run_job):
     operator = GkeJobOperator(task_id="t", template="batch-job")
     operator.on_kill()
-    with pytest.raises(AirflowException, match="the task was ended"):
+    with pytest.raises(AirflowException, match="the task has ended"):
         operator.execute(CONTEXT)
     with pytest.raises(FileNotFoundError):
         _ = run_job.calls
@@ -113,7 +113,7 @@ def test_a_shell_sees_no_syntax_in_an_argument(run_job):
 def test_the_log_of_a_task_begins_with_the_version(run, run_job, caplog, capfd):
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "success"
     log = caplog.text + capfd.readouterr().out
-    assert 0 < log.index("gke-job 1.2.3") < log.index("The command that repeats this run")
+    assert 0 < log.index("gke-job 1.2.3") < log.index("Command to repeat this run")
 
 
 def test_airflow_does_not_warn_of_a_call_outside_of_a_task(run, run_job, caplog, capfd):

@@ -35,7 +35,8 @@ def test_a_missing_script_is_an_error_that_names_both_places(dags):
     with pytest.raises(FileNotFoundError) as error:
         paths.script("run-job")
     assert str(error.value) == (
-        f"run-job is neither {dags}/scripts/run-job nor {dags.parent}/scripts/run-job; copy it there with deploy-dags"
+        f"run-job not found: neither {dags}/scripts/run-job nor {dags.parent}/scripts/run-job "
+        "exists; copy it with deploy-dags"
     )
 
 

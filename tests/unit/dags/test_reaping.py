@@ -83,7 +83,7 @@ def test_d5_in_composer_only_jobs_of_the_same_project_and_region_are_orphans(rea
 def test_s6_a_job_without_a_valid_task_instance_is_logged_and_skipped(reaped, caplog, capsys, differs):
     assert reaped(job("over", job="odd::group::\x1b", **differs), job("over"))[0] == ["over"]
     assert (
-        "leaving Job 'odd: :group: :\\x1b' alone: its annotations name no task instance"
+        "skipping Job 'odd: :group: :\\x1b': its annotations name no task instance"
         in caplog.text + capsys.readouterr().out
     )
 

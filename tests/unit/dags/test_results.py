@@ -159,7 +159,7 @@ def test_d6_a_failure_after_the_job_is_retried_with_the_same_job(
     assert json.loads((tmp_path / "received").read_text())["loss"] == 0.5
     log = caplog.text + capfd.readouterr().out
     assert log.count("created Job ") == 1
-    assert "complete and its result was never collected" in log
+    assert "complete and its result was not collected" in log
 
 
 COLLECT_JOB = """
@@ -204,7 +204,7 @@ def test_d6_a_mark_that_takes_too_long_is_ended(run, marked, tmp_path, monkeypat
     (tmp_path / "scripts" / "collect-job").write_text("exec sleep 60")
     assert run(lambda: GkeJobOperator(task_id="t", template="batch-job")) == "success"
     log = caplog.text + capfd.readouterr().out
-    assert "cannot mark Job train as collected, so the next run of its task will take this result again" in log
+    assert "cannot mark Job train as collected, so the next run of its task will collect this result again" in log
 
 
 def test_the_keys_that_are_refused_are_those_of_airflows_serializer():

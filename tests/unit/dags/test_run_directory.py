@@ -55,13 +55,13 @@ def test_d4_where_no_retry_helps_the_exception_says_so(run_job):
     run_job.behaves(status=65, report={"reason": "no such value"})
     error = failure()
     assert isinstance(error, AirflowFailException)
-    assert str(error) == "no such value (exit code 65; no retry helps)"
+    assert str(error) == "no such value (exit code 65; not retried)"
 
 
 @pytest.mark.parametrize("left", [{}, {"failure.json": "{", "job": ""}, {"failure.json": "[" * 9, "reason": " "}])
 def test_d4_a_script_that_leaves_nothing_whole_is_a_failure_all_the_same(run_job, left):
     run_job.behaves(status=1, report=left)
-    assert str(failure()) == "the script has reported no reason: see the log (exit code 1)"
+    assert str(failure()) == "the script reported no reason: see the log (exit code 1)"
 
 
 def test_d4_hostile_texts_are_short_lines(run_job):

@@ -140,13 +140,17 @@ def test_a_dag_has_a_description():
 def test_a_table_makes_a_dag_for_each_model_and_refuses_duplicates():
     dags = training_dags((training(model=model) for model in "ab"), namespace="ml")
     assert [dag.dag_id for dag in dags] == ["train_a", "train_b"]
-    with pytest.raises(ValueError, match=r"^training_dags: a described more than once; give each model its own name$"):
+    with pytest.raises(
+        ValueError, match=r"^training_dags: a is defined more than once; give each model a unique " r"name$"
+    ):
         training_dags([training(model=model) for model in "aba"])
 
 
 @pytest.mark.parametrize("program", ["measure", "train", "evaluate"])
 def test_a_program_that_is_not_a_list_is_refused(program):
-    with pytest.raises(TypeError, match=f"^Training of 'm': {program} is the text 'run it'; give a list of arguments$"):
+    with pytest.raises(
+        TypeError, match=f"^Training of 'm': {program} is the string 'run it'; give a list of arguments$"
+    ):
         training(**{program: "run it"})
 
 

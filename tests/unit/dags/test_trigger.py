@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gke_job import ending, shared_watch
+from gke_job import cancellation, shared_watch
 from gke_job.trigger import GkeJobTrigger
 from gke_job.waiting import View
 
@@ -33,7 +33,7 @@ class SilentWaiter:
 def cancelled(monkeypatch):
     """Cancels a trigger as Airflow does, while the task instance has these states; returns the deleted Jobs."""
     monkeypatch.setattr(shared_watch.SharedWatch, "join", lambda *_: SilentWaiter())
-    monkeypatch.setattr(ending, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(cancellation, "POLL_SECONDS", 0.01)
 
     def cancelled(*states, deletes=True, cancels=1):
         deleted, answers = [], list(states)
@@ -45,13 +45,13 @@ def cancelled(monkeypatch):
                 raise answer
             return answer
 
-        async def delete(place, job, uid):
+        async def delete(location, job, uid):
             await asyncio.sleep(0.05)
-            deleted.append((place.namespace, job, uid))
+            deleted.append((location.namespace, job, uid))
             return ""
 
-        monkeypatch.setattr(ending, "task_state", task_state)
-        monkeypatch.setattr(ending, "delete", delete)
+        monkeypatch.setattr(cancellation, "task_state", task_state)
+        monkeypatch.setattr(cancellation, "delete", delete)
 
         async def main():
             one = GkeJobTrigger(cluster={}, namespace="ml", job="train", uid="u", environment="test", deletes=deletes)
@@ -100,7 +100,7 @@ def test_the_trigger_waits_for_the_state_of_a_task_that_goes_to_a_worker(cancell
 
 
 def test_the_job_of_a_task_that_remains_with_a_worker_is_kept(cancelled, monkeypatch):
-    monkeypatch.setattr(ending, "WORKER_SECONDS", 0.1)
+    monkeypatch.setattr(cancellation, "WORKER_SECONDS", 0.1)
     assert cancelled("running") == []
 
 
@@ -117,7 +117,7 @@ def test_the_job_is_deleted_even_if_airflow_cancels_the_trigger_repeatedly(cance
 
 
 def test_a_request_without_an_answer_is_not_cancelled(monkeypatch):
-    monkeypatch.setattr(ending, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(cancellation, "ANSWER_SECONDS", 0.05)
     ended = []
 
     async def task_state(ti):
@@ -126,12 +126,12 @@ def test_a_request_without_an_answer_is_not_cancelled(monkeypatch):
         finally:
             ended.append(sys.exc_info()[0])
 
-    monkeypatch.setattr(ending, "task_state", task_state)
+    monkeypatch.setattr(cancellation, "task_state", task_state)
 
     async def main():
-        assert not await ending.has_task_ended(TASK_INSTANCE)
+        assert not await cancellation.has_task_ended(TASK_INSTANCE)
         assert not ended
-        await asyncio.wait(ending._tasks)
+        await asyncio.wait(cancellation._tasks)
 
     asyncio.run(main())
     assert ended == [None]
@@ -141,15 +141,15 @@ def test_the_job_is_deleted_if_airflow_has_not_taken_the_event(cancelled, monkey
     """The trigger is cancelled after it has fired and before Airflow has stored the event."""
     deleted = []
 
-    async def delete(place, job, uid):
+    async def delete(location, job, uid):
         deleted.append(job)
         return ""
 
     async def task_state(ti):
         return "failed"
 
-    monkeypatch.setattr(ending, "delete", delete)
-    monkeypatch.setattr(ending, "task_state", task_state)
+    monkeypatch.setattr(cancellation, "delete", delete)
+    monkeypatch.setattr(cancellation, "task_state", task_state)
     monkeypatch.setattr(SilentWaiter, "view", lambda _: View(gone=True))
 
     async def main(*, is_taken):

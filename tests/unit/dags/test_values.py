@@ -22,7 +22,10 @@ def test_any_mapping_or_sequence_becomes_a_dict_or_list():
 @pytest.mark.parametrize(
     ("value", "error"),
     [
-        ({"a": [date(2026, 1, 1)]}, r"^values\['a'\]\[0\] is of type datetime.date, which JSON lacks; convert it"),
+        (
+            {"a": [date(2026, 1, 1)]},
+            r"^values\['a'\]\[0\] is of type datetime.date, which JSON does not support; convert " r"it",
+        ),
         ({"a": Decimal(1)}, r"^values\['a'\] is of type decimal.Decimal"),
         ({"a": b"x"}, r"^values\['a'\] is of type bytes"),
         ({"a": {1, 2}}, r"^values\['a'\] is of type set"),
@@ -36,7 +39,7 @@ def test_a_value_that_json_lacks_is_refused_with_its_path_and_type(value, error)
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_a_number_that_json_lacks_is_refused(number):
-    with pytest.raises(ValueError, match=r"^values\['loss'\] is (nan|-?inf), a number that JSON lacks"):
+    with pytest.raises(ValueError, match=r"^values\['loss'\] is (nan|-?inf), a number that JSON does not support"):
         plain({"loss": number})
 
 

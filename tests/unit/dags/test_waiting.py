@@ -19,12 +19,12 @@ def waiting(limits=LIMITS, since=None):
     return Waiting("train", limits, since or Since(), BEGUN)
 
 
-def fires(view, after, **given):
+def resumes(view, after, **given):
     """The reason with which the wait ends after the view has not changed for some seconds; None if it continues."""
     wait = waiting(**given)
     wait.decide(view, BEGUN)
-    fire = wait.decide(view, BEGUN + after)
-    return fire and fire.why
+    resume = wait.decide(view, BEGUN + after)
+    return resume and resume.why
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def fires(view, after, **given):
     ],
 )
 def test_views_that_fire_at_once(view, why):
-    assert fires(view, 0) == why
+    assert resumes(view, 0) == why
 
 
 @pytest.mark.parametrize(
@@ -62,35 +62,35 @@ def test_views_that_fire_at_once(view, why):
     ],
 )
 def test_each_limit_fires_at_its_time_and_not_before(view, seconds, why):
-    assert fires(view, seconds - 0.1) is None
-    assert fires(view, seconds) == why
+    assert resumes(view, seconds - 0.1) is None
+    assert resumes(view, seconds) == why
 
 
 def test_the_timeout_of_the_wait_takes_precedence_over_other_limits():
-    assert fires(View(seen=LACKS_NODES), 1000) == "timeout"
+    assert resumes(View(seen=LACKS_NODES), 1000) == "timeout"
 
 
 def test_without_limits_nothing_expires():
     for seen in (RUNS, LACKS_NODES, CANNOT_START):
-        assert fires(View(seen=seen, unreachable_since=BEGUN), 1e9, limits=Limits()) is None
+        assert resumes(View(seen=seen, unreachable_since=BEGUN), 1e9, limits=Limits()) is None
 
 
 def test_a_condition_of_the_previous_wait_continues_to_count_while_it_holds():
     since = Since(lacks_nodes=BEGUN - 99, cannot_start=BEGUN - 49)
-    assert fires(View(seen=LACKS_NODES), 1, since=since) == "schedule_timeout"
-    assert fires(View(seen=CANNOT_START), 1, since=since) == "start_timeout"
-    assert fires(View(seen=RUNS), 1, since=since) is None
+    assert resumes(View(seen=LACKS_NODES), 1, since=since) == "schedule_timeout"
+    assert resumes(View(seen=CANNOT_START), 1, since=since) == "start_timeout"
+    assert resumes(View(seen=RUNS), 1, since=since) is None
 
 
 def test_a_limit_that_expired_before_the_wait_fires_again_only_after_a_minute():
     since = Since(lacks_nodes=BEGUN - 5000, cannot_start=BEGUN - 50)
     for seen, seconds, why in ((LACKS_NODES, 60, "schedule_timeout"), (CANNOT_START, 50, "start_timeout")):
-        assert fires(View(seen=seen), seconds - 0.1, since=since) is None
-        assert fires(View(seen=seen), seconds, since=since) == why
+        assert resumes(View(seen=seen), seconds - 0.1, since=since) is None
+        assert resumes(View(seen=seen), seconds, since=since) == why
 
 
 def test_a_condition_of_the_previous_wait_continues_to_count_before_the_first_report():
-    assert fires(View(), 1, since=Since(lacks_nodes=BEGUN - 99)) == "schedule_timeout"
+    assert resumes(View(), 1, since=Since(lacks_nodes=BEGUN - 99)) == "schedule_timeout"
 
 
 def test_a_condition_that_did_not_hold_in_between_counts_from_zero():
@@ -116,8 +116,8 @@ def test_the_next_time_is_that_of_the_first_limit():
 def test_the_event_has_the_reason_and_the_times():
     wait = waiting()
     wait.decide(View(seen=LACKS_NODES), BEGUN + 1)
-    fire = wait.decide(View(seen=LACKS_NODES), BEGUN + 101)
-    assert wait.payload(fire) == {
+    resume = wait.decide(View(seen=LACKS_NODES), BEGUN + 101)
+    assert wait.payload(resume) == {
         "why": "schedule_timeout",
         "message": "Job train lacks nodes: Pod a is waiting for a node: Insufficient cpu",
         "since": {"lacks_nodes": BEGUN + 1, "cannot_start": None},

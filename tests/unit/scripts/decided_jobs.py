@@ -14,7 +14,7 @@ def asked(**fields):
 
 
 OTHER = {"hash": "bbbb"}
-CLEARED = {"cleared": True, "begins_anew": True, "try_number": 3}
+CLEARED = {"cleared": True, "replaces_running": True, "try_number": 3}
 ATTACH, COLLECT, REPLACE = Attach(UID, complete_owned=True), Attach(UID, complete_owned=False), Replace(UID)
 
 

@@ -10,7 +10,7 @@ VERDICTS = {404: Verdict.ABSENT, 403: Verdict.DENIED, 500: Verdict.TRANSIENT, 50
 def classify(answer):
     """The meaning of an error, in few words."""
     verdict = VERDICTS.get(answer.code, Verdict.CONFIG)
-    return Meaning(verdict=verdict, words=answer.message, advice="ask for a Role")
+    return Meaning(verdict=verdict, message=answer.message, advice="ask for a Role")
 
 
 def error(code, message="it is so"):

@@ -58,7 +58,7 @@ def test_the_program_comes_before_what_waits_in_the_advice_for_a_job_that_goes_o
     failed = load("shell_command_not_found").pods[0]
     first, second = advice(diagnose(replace(seen, pods=[*seen.pods, failed])))
     assert first.startswith("the image does not have that program")
-    assert second.startswith("no node has so much cpu free")
+    assert second.startswith("no node has enough free cpu")
 
 
 def failed_pod(seen, *, ends, reason="", message="", conditions=(), sidecars=()):
@@ -87,7 +87,7 @@ def test_v12_a_node_without_room_for_a_pod_that_was_sent_there():
     pod = failed_pod(seen, ends={}, reason="OutOfcpu", message=message)
     events = [event(seen, pod, "TriggeredScaleUp", "x", kind="Normal"), event(seen, pod, "OutOfcpu", message)]
     said = advice(diagnose(replace(seen, pods=[pod], events=events)))
-    assert [line.startswith("the node did not admit the Pod") for line in said] == [True]
+    assert [line.startswith("the node rejected the Pod") for line in said] == [True]
 
 
 @pytest.mark.parametrize("sidecar", ["metrics", "istio-proxy"])
@@ -108,7 +108,7 @@ def test_of_two_containers_that_failed_the_first_is_the_cause_and_the_program_wh
     assert bool(advice(text)) == (first == "main")
 
 
-@pytest.mark.parametrize(("second", "expected"), [(4, "this was no failure"), (6, "the image does not have that")])
+@pytest.mark.parametrize(("second", "expected"), [(4, "the program did not fail"), (6, "the image does not have that")])
 def test_a_program_that_failed_before_its_pod_was_evicted_is_the_cause(second, expected):
     seen = load("killed")
     condition = {
@@ -127,9 +127,11 @@ def test_of_the_autoscalers_events_the_last_gives_the_advice():
     pod = seen.pods[0]
     scaled = event(seen, pod, "TriggeredScaleUp", "pod triggered scale-up", kind="Normal", ago=60)
     failed = event(seen, pod, "FailedScaleUp", "Node scale up failed: GCE out of resources.", ago=5)
-    assert advice(diagnose(replace(seen, events=[failed, scaled])))[0].startswith("the zone has no such machines")
+    assert advice(diagnose(replace(seen, events=[failed, scaled])))[0].startswith(
+        "the zone has no capacity for these machines"
+    )
     failed = event(seen, pod, "FailedScaleUp", "Node scale up failed: GCE out of resources.", ago=90)
-    assert advice(diagnose(replace(seen, events=[failed, scaled]))) == ["a node is on its way: wait"]
+    assert advice(diagnose(replace(seen, events=[failed, scaled]))) == ["a node is being created: wait"]
 
 
 TAINT = "0/3 nodes are available: 1 node(s) had untolerated taint {nvidia.com/gpu: present}"
@@ -146,14 +148,14 @@ SHOW = "compare --profile, `node_pool` and `node_selector` with: kubectl get nod
         (
             f"{TAINT}, {OTHERS}",
             {"a": "b", "c": "d"},
-            f"no node that the Pod tolerates has all of the labels a=b, c=d: {SHOW}; where a node has that, ",
+            f"no node that the Pod tolerates has all of the labels a=b, c=d: {SHOW}; if a node has it, ",
         ),
         (
             TAINT,
             {"a": "b"},
-            f"no node that the Pod tolerates has the label a=b: {SHOW}; where a node has that, tolerate ",
+            f"no node that the Pod tolerates has the label a=b: {SHOW}; if a node has it, tolerate ",
         ),
-        (TAINT, {}, "add a toleration for the taint (`tolerations`), or take another --profile"),
+        (TAINT, {}, "add a toleration for the taint (`tolerations`), or use another --profile"),
     ],
 )
 def test_the_advice_for_a_pod_that_no_node_takes_has_all_labels_that_it_asks_for(reason, message, labels, said):
@@ -190,28 +192,28 @@ def test_the_advice_for_what_is_missing_names_the_values_that_ask_for_it(message
     ("found", "said"),
     [
         (None, "install Kueue, or leave out `queue`"),
-        ({}, "if that stays so, the Job names a PriorityClass (`priority_class`) or a WorkloadPriorityClass"),
+        ({}, "if this persists, the Job names a PriorityClass (`priority_class`) or a WorkloadPriorityClass"),
         (workload(), "it starts when Kueue admits it"),
-        (RECORDED["preempted"], "it starts when other Jobs of its ClusterQueue give back cpu: wait"),
-        (RECORDED["too-much"], "the queue never has so much"),
-        (RECORDED["uncovered"], "the ClusterQueue has no quota for nvidia.com/gpu: request none of it (`resources`)"),
+        (RECORDED["preempted"], "it starts when other Jobs of its ClusterQueue release cpu: wait"),
+        (RECORDED["too-much"], "the request exceeds the quota of the queue"),
+        (RECORDED["uncovered"], "the ClusterQueue has no quota for nvidia.com/gpu: do not request it (`resources`)"),
         (RECORDED["no-queue"], "create the LocalQueue no-such-queue in the Job's namespace"),
-        (RECORDED["no-cluster-queue"], "ClusterQueue nothing takes no Jobs"),
-        (RECORDED["inactive"], "ClusterQueue held takes no Jobs"),
-        (RECORDED["stopped"], "LocalQueue stopped takes no Jobs"),
-        (RECORDED["drained"], "ClusterQueue prio takes no Jobs"),
+        (RECORDED["no-cluster-queue"], "ClusterQueue nothing admits no Jobs"),
+        (RECORDED["inactive"], "ClusterQueue held admits no Jobs"),
+        (RECORDED["stopped"], "LocalQueue stopped admits no Jobs"),
+        (RECORDED["drained"], "ClusterQueue prio admits no Jobs"),
         (RECORDED["taint"], "no ResourceFlavor of the queue"),
         (RECORDED["affinity"], "no ResourceFlavor of the queue"),
         (RECORDED["deactivated"], "resume it: set spec.active of its Workload to true"),
-        (workload(PENDING), "it starts when other Jobs of its ClusterQueue give back nvidia.com/gpu: wait"),
+        (workload(PENDING), "it starts when other Jobs of its ClusterQueue release nvidia.com/gpu: wait"),
         (
             workload(PENDING, EVICTED, IN_QUEUE),
-            "it starts when other Jobs of its ClusterQueue give back nvidia.com/gpu",
+            "it starts when other Jobs of its ClusterQueue release nvidia.com/gpu",
         ),
-        (workload(inadmissible(TOO_MUCH)), "the queue never has so much"),
+        (workload(inadmissible(TOO_MUCH)), "the request exceeds the quota of the queue"),
         (workload(inadmissible("LocalQueue q doesn't exist")), "create the LocalQueue q in the Job's namespace"),
-        (workload(inadmissible("ClusterQueue gpus is inactive")), "ClusterQueue gpus takes no Jobs"),
-        (workload(inadmissible("LocalQueue q is stopped")), "LocalQueue q takes no Jobs"),
+        (workload(inadmissible("ClusterQueue gpus is inactive")), "ClusterQueue gpus admits no Jobs"),
+        (workload(inadmissible("LocalQueue q is stopped")), "LocalQueue q admits no Jobs"),
         (workload(inadmissible("flavor l4 doesn't match node affinity")), "no ResourceFlavor of the queue"),
         (workload(PENDING, active=False), "resume it: set spec.active of its Workload to true"),
         (workload(RESERVED), "it starts when Kueue admits it"),

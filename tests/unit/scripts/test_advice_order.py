@@ -97,5 +97,5 @@ def test_a_retry_that_waits_for_a_node_comes_after_how_the_last_attempt_failed(f
     scaled = event(seen, waits, "TriggeredScaleUp", "pod triggered scale-up: [{g 0->1 (max: 3)}]", kind="Normal")
     job = {**seen.job, "status": {"active": 1, "failed": 1}}
     said = advice(diagnose(replace(seen, job=job, pods=[waits, *seen.pods], events=[scaled])))
-    assert said[-1] == "a node is on its way: wait"
+    assert said[-1] == "a node is being created: wait"
     assert [line[: len(expected or "")] for line in said[:-1]] == ([expected] if expected else [])

@@ -143,7 +143,7 @@ def test_what_is_no_dag_does_no_harm(serve):
 
 @pytest.mark.parametrize("body", [{}, [], 7, None, {"dags": 3}])
 def test_json_that_is_no_list_of_airflow_is_told(serve, body):
-    with pytest.raises(UnansweredError, match="the answer to dags is not as Airflow has it"):
+    with pytest.raises(UnansweredError, match="the response for dags does not have the format of Airflow"):
         airflow_at(serve(lambda request: as_json(body))).read(60)
 
 
@@ -155,10 +155,10 @@ def test_json_that_is_no_list_of_airflow_is_told(serve, body):
             exit_codes.UNREACHABLE,
             "it has no such REST API: HTTP 404 Not Found",
         ),
-        ((302, {"Location": "/login"}, b""), exit_codes.DENIED, "it leads to another page, .*: HTTP 302"),
-        ((200, {"Content-Type": "text/html"}, b"<html>"), exit_codes.DENIED, "a page for people"),
-        ((200, {}, b'{"dags": [{'), exit_codes.UNREACHABLE, "no JSON, or has been cut off"),
-        ((200, {}, b"[" * 100_000), exit_codes.UNREACHABLE, "no JSON"),
+        ((302, {"Location": "/login"}, b""), exit_codes.DENIED, "it redirects to another page, .*: HTTP 302"),
+        ((200, {"Content-Type": "text/html"}, b"<html>"), exit_codes.DENIED, "it returns an HTML page"),
+        ((200, {}, b'{"dags": [{'), exit_codes.UNREACHABLE, "not JSON, or is truncated"),
+        ((200, {}, b"[" * 100_000), exit_codes.UNREACHABLE, "not JSON"),
         ((204, {}, b""), exit_codes.UNREACHABLE, "HTTP 204"),
         ((400, {}, b""), exit_codes.UNREACHABLE, "HTTP 400"),
         ((503, {}, b"x"), exit_codes.UNREACHABLE, "HTTP 503"),
@@ -188,7 +188,7 @@ def trickle(request):
 @pytest.mark.parametrize("status", [200, 302, 404])
 def test_an_answer_that_trickles_ends_with_the_time(serve, status):
     server = serve(lambda request: (status, {}, trickle(request)))
-    with pytest.raises(UnansweredError, match="no whole answer"):
+    with pytest.raises(UnansweredError, match="no complete answer"):
         airflow_at(server).read(0.5)
 
 
@@ -198,7 +198,7 @@ def test_headers_that_trickle_end_with_the_time(serve):
             request.wfile.write(piece)
         return 200, {}, b""
 
-    with pytest.raises(UnansweredError, match="no whole answer"):
+    with pytest.raises(UnansweredError, match="no complete answer"):
         airflow_at(serve(answer)).read(0.5)
 
 
@@ -210,7 +210,7 @@ def test_pages_without_end_end_with_the_time(serve, monkeypatch):
         number = next(numbers)
         return as_json({"dags": [{"dag_id": str(number)}, {"dag_id": str(number + 1)}]})
 
-    with pytest.raises(UnansweredError, match="no whole answer"):
+    with pytest.raises(UnansweredError, match="no complete answer"):
         airflow_at(serve(answer)).read(0.5)
 
 
@@ -248,7 +248,7 @@ def test_without_cloud_storage_the_time_is_that_of_this_machine(monkeypatch, cap
     monkeypatch.setenv(OVERRIDE, address)
     before = time.time()
     assert storage_time() >= before
-    assert "Cloud Storage does not tell the time, this machine's counts: " in capsys.readouterr().err
+    assert "cannot read the time of Cloud Storage, using the clock of this machine: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_the_version_of_the_api_is_that_of_the_image(image, address, url):
     ],
 )
 def test_a_token_is_sent_to_no_address_that_is_none_of_composer(address):
-    with pytest.raises(ScriptError, match="has no address of a web server") as error:
+    with pytest.raises(ScriptError, match="has an invalid web server address") as error:
         Airflow(address, AIRFLOW_3, str)
     assert error.value.status == exit_codes.CONFIG
 

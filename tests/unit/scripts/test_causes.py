@@ -18,7 +18,7 @@ DENIED = (
 )
 
 
-def image_trouble(reason, message, *said, image=IMAGE):
+def image_problem(reason, message, *said, image=IMAGE):
     """A Pod whose container waits for this reason, and events with these messages, the newest last."""
     seen = load("image_not_found")
     pod = deepcopy(seen.pods[0])
@@ -74,7 +74,7 @@ def image_trouble(reason, message, *said, image=IMAGE):
     ],
 )
 def test_the_cause_begins_with_the_image_and_why_it_cannot_be_had(reason, message, said, why):
-    seen = image_trouble(reason, message, *said)
+    seen = image_problem(reason, message, *said)
     name = seen.pods[0]["metadata"]["name"]
     assert cause(seen) == f"image {IMAGE}: {why or message} (Pod {name}: container main: {reason})"
 
@@ -82,7 +82,7 @@ def test_the_cause_begins_with_the_image_and_why_it_cannot_be_had(reason, messag
 def test_an_image_without_registry_or_tag_is_named_as_it_was_asked_for():
     full = "docker.io/library/no-such-image:latest"
     message = f'failed to pull and unpack image "{full}": failed to resolve reference "{full}": {full}: not found'
-    assert cause(image_trouble("ErrImagePull", message, image="no-such-image")).startswith(
+    assert cause(image_problem("ErrImagePull", message, image="no-such-image")).startswith(
         "image no-such-image: not found ("
     )
 
@@ -100,7 +100,7 @@ def test_another_trouble_of_a_container_is_no_trouble_of_its_image():
     ],
 )
 def test_the_advice_names_the_image(message, said):
-    (found,) = advice(diagnose(image_trouble("ErrImagePull", message)))
+    (found,) = advice(diagnose(image_problem("ErrImagePull", message)))
     assert found.startswith(said)
 
 
@@ -156,19 +156,25 @@ NO_NODE = "0/5 nodes are available: 3 Insufficient cpu, 2 node(s) didn't match P
 @pytest.mark.parametrize(
     ("events", "said"),
     [
-        ([("NotTriggerScaleUp", HUGE)], "no node pool that the Pod may use has nodes with so much cpu, so none comes"),
+        ([("NotTriggerScaleUp", HUGE)], "no node pool that fits the Pod has nodes with enough cpu"),
         (
             [("NotTriggerScaleUp", HUGE), ("FailedScheduling", NO_NODE)],
-            "no node pool that the Pod may use has nodes with",
+            "no node pool that fits the Pod has nodes with",
         ),
         (
             [("NotTriggerScaleUp", "pod didn't trigger scale-up: 1 Insufficient nvidia.com/gpu")],
-            "no node pool that the Pod may",
+            "no node pool that fits the Pod",
         ),
-        ([("NotTriggerScaleUp", f"{HUGE}, 1 max node group size reached")], "a node pool that fits has as many nodes"),
-        ([("NotTriggerScaleUp", f"{HUGE}, 1 in backoff after failed scale-up")], "no node has so much cpu free: wait"),
-        ([("NotTriggerScaleUp", HUGE), ("TriggeredScaleUp", "pod triggered scale-up")], "a node is on its way: wait"),
-        ([("FailedScheduling", NO_NODE)], "no node has so much cpu free: wait"),
+        (
+            [("NotTriggerScaleUp", f"{HUGE}, 1 max node group size reached")],
+            "a node pool that fits has reached its maximum size",
+        ),
+        ([("NotTriggerScaleUp", f"{HUGE}, 1 in backoff after failed scale-up")], "no node has enough free cpu: wait"),
+        (
+            [("NotTriggerScaleUp", HUGE), ("TriggeredScaleUp", "pod triggered scale-up")],
+            "a node is being created: wait",
+        ),
+        ([("FailedScheduling", NO_NODE)], "no node has enough free cpu: wait"),
     ],
 )
 def test_where_no_node_pool_fits_the_advice_is_not_to_wait(events, said):

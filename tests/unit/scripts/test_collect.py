@@ -55,7 +55,7 @@ def test_a_job_that_has_succeeded(collected, condition):
         (job(""), [], 75, "Job train is not finished"),
         ({"metadata": {"uid": "u"}}, [], 75, "Job train is not finished"),
         (None, [], 78, 'jobs.batch "train" not found'),
-        (job(), ["--uid", "v"], 78, "Job train has uid u, not v: the Job was deleted and another took its name"),
+        (job(), ["--uid", "v"], 78, "Job train has uid u, not v: the Job was deleted and another Job has its name"),
         (error(403, "no Role"), [], 77, "cannot collect Job train: no Role: ask for a Role"),
         (error(503, "no answer"), ["--unreachable-timeout", "0"], 69, "cannot collect Job train: no answer: "),
     ],
@@ -79,21 +79,21 @@ def test_s3_the_pod_of_a_stranger_with_our_labels_has_no_result_of_ours(collecte
     assert collected(job(succeeded=1), [*strangers, *owned(pod("5"))]) == (0, "5\n", "")
     code, out, err = collected(job(succeeded=1), strangers)
     assert (code, out) == (0, "null\n")
-    assert err == "gke-job: 1 of 1 Pods that succeeded are gone, their results are missing\n"
+    assert err == "gke-job: 1 of 1 succeeded Pods no longer exist, their results are missing\n"
 
 
 def test_pods_that_are_gone_are_said_and_the_rest_is_the_result(collected):
     code, out, err = collected(job(completions=3, succeeded=3), owned(pod("5", index=1)))
     assert (code, out) == (0, "[null,5,null]\n")
-    assert err == "gke-job: 2 of 3 Pods that succeeded are gone, their results are missing\n"
+    assert err == "gke-job: 2 of 3 succeeded Pods no longer exist, their results are missing\n"
 
 
 def test_of_a_failed_indexed_job_the_part_that_there_is(collected):
     pods = owned(pod("5", index=1), pod("x" * 4096, index=0), pod("6", index=2, phase="Failed"))
     code, out, err = collected(job("Failed", completions=4), pods, "--partial")
     assert (code, out) == (0, "[null,5,null,null]\n")
-    assert err.splitlines()[0].startswith("gke-job: result cut at 4096 bytes")
-    assert err.splitlines()[1] == "gke-job: the Job failed: 3 of 4 indexes have no result, null stands for each"
+    assert err.splitlines()[0].startswith("gke-job: result truncated at 4096 bytes")
+    assert err.splitlines()[1] == "gke-job: the Job failed: 3 of 4 indexes have no result, the value of each is null"
 
 
 def test_v5_what_the_follower_has_seen_is_not_lost(collected, tmp_path):
@@ -103,7 +103,11 @@ def test_v5_what_the_follower_has_seen_is_not_lost(collected, tmp_path):
     result = collected(job(completions=2, succeeded=2), owned(pod("3", index=1)), "--captured", str(file))
     assert result == (0, "[1,3]\n", "")
     gone = collected(None, (), "--captured", str(file), "--uid", "u")
-    assert gone == (0, "[1,2]\n", "gke-job: Job train is gone: its result is what was seen of it before\n")
+    assert gone == (
+        0,
+        "[1,2]\n",
+        "gke-job: Job train no longer exists: collecting the results that were recorded before its removal\n",
+    )
     assert collected(None, (), "--captured", str(file), "--uid", "v")[0] == 78
     captured.write(file, job("Failed", completions=2), seen)
     assert collected(None, (), "--captured", str(file), "--uid", "u")[0] == 78
@@ -137,12 +141,12 @@ def test_s10_an_option_that_is_none(collected, options):
     [
         (None, [pod("5")], 0, ""),
         (None, [pod("null")], 0, ""),
-        (None, [pod()], 65, "its container left no result"),
-        (None, [], 65, "its container left no result"),
-        (None, [pod("5", end="01:00:00"), pod(end="02:00:00")], 65, "its container left no result"),
+        (None, [pod()], 65, "its container wrote no result"),
+        (None, [], 65, "its container wrote no result"),
+        (None, [pod("5", end="01:00:00"), pod(end="02:00:00")], 65, "its container wrote no result"),
         (2, [pod("5", index=0), pod("6", index=1)], 0, ""),
-        (2, [pod("5", index=0), pod(index=1)], 65, "1 of 2 indexes left no result"),
-        (3, [], 65, "3 of 3 indexes left no result"),
+        (2, [pod("5", index=0), pod(index=1)], 65, "1 of 2 indexes wrote no result"),
+        (3, [], 65, "3 of 3 indexes wrote no result"),
     ],
 )
 def test_v7_a_required_result_that_is_missing_is_65_after_what_there_is(collected, completions, pods, status, said):

@@ -14,7 +14,7 @@ from gke_jobs.errors import ApiError
 
 def test_a_server_that_never_answers_is_an_error_after_a_time(server, connection, never):
     server.answers["/x"] = raw(b"", then=never)
-    with pytest.raises(ApiError, match="nothing comes"):
+    with pytest.raises(ApiError, match="no more data arrives"):
         connection.get_json("/x", seconds=0.2)
 
 
@@ -27,7 +27,7 @@ def test_one_that_answers_by_drops_is_one_after_the_same_time(server, connection
 
     server.answers["/x"] = drip
     begun = time.monotonic()
-    with pytest.raises(ApiError, match="no whole answer within"):
+    with pytest.raises(ApiError, match="no complete answer within"):
         connection.get_json("/x", seconds=0.3)
     assert time.monotonic() - begun < 5
 

@@ -9,11 +9,9 @@ from decided_jobs import ATTACH, CLEARED, COLLECT, FAILED, OTHER, REPLACE, UID, 
 from gke_jobs import labels
 from gke_jobs.rendering.last_attempt import LastAttempt
 from gke_jobs.rendering.profiles import NAME
-from gke_jobs.submission import decisions
 from gke_jobs.submission.decisions import (
     Attach,
     Create,
-    Facts,
     Memory,
     Refuse,
     Render,
@@ -21,38 +19,43 @@ from gke_jobs.submission.decisions import (
     created,
     decide,
     needs_pods,
-    read_facts,
 )
 
 CASES = [
     ("there is none", None, {}, Create(), ""),
-    ("of somebody else", there(identity="you"), {}, Refuse, "exists and is not this task's"),
-    ("of nobody", there(identity=""), {}, Refuse, "exists and is not this task's"),
-    ("of somebody else, being deleted", there(identity="you", deleting=True), {}, Refuse, "is not this task's"),
-    ("running", there(), {}, ATTACH, "it still runs"),
-    ("suspended", there("Suspended"), {}, ATTACH, "it still runs"),
-    ("about to be complete", there("SuccessCriteriaMet"), {}, ATTACH, "it still runs"),
-    ("running, other manifest", there(**OTHER), {}, Refuse, r"still runs, from another manifest \(bbbb, now aaaa\)"),
+    ("of somebody else", there(identity="you"), {}, Refuse, "exists and belongs to another task"),
+    ("of nobody", there(identity=""), {}, Refuse, "exists and belongs to another task"),
+    ("of somebody else, being deleted", there(identity="you", deleting=True), {}, Refuse, "belongs to another task"),
+    ("running", there(), {}, ATTACH, "it is still running"),
+    ("suspended", there("Suspended"), {}, ATTACH, "it is still running"),
+    ("about to be complete", there("SuccessCriteriaMet"), {}, ATTACH, "it is still running"),
+    (
+        "running, other manifest",
+        there(**OTHER),
+        {},
+        Refuse,
+        r"is still running, from another manifest \(bbbb, now " r"aaaa\)",
+    ),
     (
         "running, other manifest, by hand",
         there(**OTHER),
-        {"by_hand": True},
+        {"is_manual": True},
         Refuse,
-        "wait for it, give --name NAME to run another one beside it, give --on-change attach",
+        "wait for it, give --name NAME to run another Job in parallel, give --on-change attach",
     ),
     (
         "complete, other manifest, by hand",
         there("Complete", **OTHER),
-        {"by_hand": True},
+        {"is_manual": True},
         REPLACE,
-        "it is complete, but from another manifest .*; --name NAME keeps it and runs another one",
+        "it is complete, but from another manifest .*; --name NAME keeps it and runs another Job",
     ),
     ("running, other, attach", there(**OTHER), {"on_change": "attach"}, COLLECT, "attaching .* another manifest"),
     ("running, other, replace", there(**OTHER), {"on_change": "replace"}, REPLACE, "replacing Job .* another manifest"),
     ("running, hostile hash", there(hash="\n$(x)"), {}, Refuse, r"\(unknown, now aaaa\)"),
-    ("being deleted", there(deleting=True), {}, Wait(UID), "is being deleted: waiting until it is gone"),
+    ("being deleted", there(deleting=True), {}, Wait(UID), "is being deleted: waiting until it is removed"),
     ("complete, being deleted", there("Complete", deleting=True), {}, Wait(UID), "is being deleted"),
-    ("complete", there("Complete"), {}, COLLECT, "it is complete and its result was never collected"),
+    ("complete", there("Complete"), {}, COLLECT, "it is complete and its result was not collected"),
     ("collected", there("Complete", collected=True), {}, REPLACE, "complete, and its result was collected"),
     ("S4: complete, other manifest", there("Complete", **OTHER), {}, REPLACE, "it is complete, but from another"),
     (
@@ -72,11 +75,11 @@ CASES = [
     ),
     ("cleared: of an earlier try", there(try_number=2), CLEARED, REPLACE, "Job train of try 2: the task was cleared"),
     ("cleared: the same, other manifest", there(try_number=2, **OTHER), CLEARED, REPLACE, "the task was cleared"),
-    ("cleared: of this try", there(try_number=3), CLEARED, ATTACH, "it still runs"),
-    ("cleared: of no try", there(), CLEARED, ATTACH, "it still runs"),
-    ("cleared: succeeded", there("SuccessCriteriaMet", try_number=2), CLEARED, ATTACH, "it still runs"),
-    ("cleared: complete", there("Complete", try_number=2), CLEARED, COLLECT, "its result was never collected"),
-    ("cleared, to attach", there(try_number=2), {**CLEARED, "begins_anew": False}, ATTACH, "it still runs"),
+    ("cleared: of this try", there(try_number=3), CLEARED, ATTACH, "it is still running"),
+    ("cleared: of no try", there(), CLEARED, ATTACH, "it is still running"),
+    ("cleared: succeeded", there("SuccessCriteriaMet", try_number=2), CLEARED, ATTACH, "it is still running"),
+    ("cleared: complete", there("Complete", try_number=2), CLEARED, COLLECT, "its result was not collected"),
+    ("cleared, to attach", there(try_number=2), {**CLEARED, "replaces_running": False}, ATTACH, "it is still running"),
     ("failed", there("Failed"), {}, REPLACE, "replacing Job train: it failed"),
     ("failing", there("FailureTarget"), {}, REPLACE, "it failed"),
     ("failed, other manifest", there("Failed", **OTHER), {}, REPLACE, "it failed"),
@@ -142,21 +145,27 @@ def escalate(profile, **how):
 @pytest.mark.parametrize(
     ("facts", "profile", "step", "rendered", "words"),
     [
-        (there(profile="large"), "small", escalate("large"), "large", "the last attempt had profile large: it stays"),
+        (
+            there(profile="large"),
+            "small",
+            escalate("large"),
+            "large",
+            "the last attempt had profile large: keeping the profile",
+        ),
         (there(profile="large"), "small", escalate("large"), "small", ""),  # does not lead there
         (
             there(**FAILED, oom_killed=True),
             "small",
             escalate("small", oom=True),
             "large",
-            "on profile small: taking large",
+            "with profile small: using large",
         ),
         (
             there(**FAILED, oom_killed=True),
             "small",
             escalate("small", oom=True),
             "small",
-            "which has no larger one: it stays",
+            "which has no larger profile: keeping the profile",
         ),
         (there(**FAILED, lost=True), "small", None, "small", ""),
         (there(profile="small", oom_killed=True), "small", None, "small", ""),  # not failed yet
@@ -190,7 +199,7 @@ def test_a_cleared_task_that_replaces_a_job_begins_with_its_own_profile():
     facts = there(profile="large", try_number=2)
     decision = decide(facts, asked(profile="small", escalate=True, **CLEARED), Memory())
     assert decision.action == REPLACE
-    assert "beginning with profile small, not large" in decision.messages[0]
+    assert "starting with profile small, not large" in decision.messages[0]
 
 
 @pytest.mark.parametrize(("try_number", "last", "said"), [(0, "", 1), (1, "", 1), (2, "", 2), (2, "small", 1)])
@@ -205,8 +214,8 @@ def test_created(try_number, last, said):
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        ("", "no Job of the last attempt is there to say how it ended: beginning with profile small"),
-        (UID, "the Job of the last attempt names no profile: beginning with profile small"),
+        ("", "the Job of the last attempt no longer exists: starting with profile small"),
+        (UID, "the Job of the last attempt does not name its profile: starting with profile small"),
     ],
 )
 def test_created_without_the_profile_of_the_last_attempt(found, said):
@@ -251,4 +260,4 @@ def test_the_annotations_of_the_scripts_are_those_of_the_package():
 
 
 def test_the_words_of_the_decisions_are_those_of_rendering():
-    assert decisions.PROFILE.pattern == NAME.pattern
+    assert PROFILE.pattern == NAME.pattern

@@ -3,7 +3,7 @@
 import pytest
 from decided_jobs import UID, job_object
 
-from gke_jobs.deletion.reaping import why_not
+from gke_jobs.deletion.reaping import reason_to_skip
 from gke_jobs.deletion.waiting import describe, wait_until_gone
 from gke_jobs.job_options import JobOptions
 from gke_jobs.messages import ScriptError
@@ -40,22 +40,26 @@ def test_v6_the_end_of_a_deletion_is_waited_for_with_a_heartbeat(capsys):
     assert wait_gone(250, 600) == 124.5
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert "Job train is not gone after 60 s: finalizers you.dev/" in lines[0]
-    assert "hold its Pod train-x" in lines[0]
+    assert "Job train still exists after 60 s: finalizers you.dev/" in lines[0]
+    assert "block the deletion of its Pod train-x" in lines[0]
     assert "\x1b" not in lines[0]
 
 
 def test_v6_and_not_for_ever():
-    with pytest.raises(ScriptError, match=r"Job train is not gone after 10 s: .*hold its Pod") as ended:
+    with pytest.raises(
+        ScriptError, match=r"Job train still exists after 10 s: .*block the deletion of its " r"Pod"
+    ) as ended:
         wait_gone(10**9, 10)
     assert ended.value.status == 124
 
 
 def test_what_holds_a_deletion():
     pods = [{"metadata": {"name": f"p{number}"}} for number in range(5)]
-    assert describe({}, pods) == "waiting for the end of p0, p1, p2 and 2 more Pods"
-    assert describe({}, []) == "waiting for Kubernetes to remove it"
-    assert "its finalizers a, b hold it" in describe({"metadata": {"finalizers": ["orphan", "a", "b"]}}, pods)
+    assert describe({}, pods) == "waiting for the termination of p0, p1, p2 and 2 more Pods"
+    assert describe({}, []) == "waiting for Kubernetes to delete it"
+    assert "its finalizers a, b block its deletion" in describe(
+        {"metadata": {"finalizers": ["orphan", "a", "b"]}}, pods
+    )
 
 
 OURS = {"app.kubernetes.io/managed-by": "gke-job"}
@@ -64,10 +68,10 @@ OURS = {"app.kubernetes.io/managed-by": "gke-job"}
 @pytest.mark.parametrize(
     ("job", "reason"),
     [
-        (None, "already gone"),
-        ({}, "already gone"),
-        (job_object(uid="other"), "already gone"),
-        (job_object(), "not of this toolkit"),
+        (None, "already deleted"),
+        ({}, "already deleted"),
+        (job_object(uid="other"), "already deleted"),
+        (job_object(), "not created by this toolkit"),
         (job_object(labels=OURS), "Airflow environment '', not prod"),
         (job_object(labels=OURS, annotations={"gke-job/airflow-environment": "x\n\x1b"}), "environment 'x"),
         (job_object(labels=OURS, annotations={"gke-job/airflow-environment": "prod"}), ""),
@@ -79,7 +83,7 @@ OURS = {"app.kubernetes.io/managed-by": "gke-job"}
     ],
 )
 def test_which_jobs_are_reaped(job, reason):
-    found = why_not(job, UID, "prod")
+    found = reason_to_skip(job, UID, "prod")
     assert reason in found
     assert bool(reason) == bool(found)
     assert found.isprintable()

@@ -25,8 +25,8 @@ def test_a_job_that_was_ended_for_the_fallback_had_no_deadline_that_was_too_shor
     seen = load("deadline")
     metadata = {**seen.job["metadata"], "annotations": {"gke-job/unscheduled": text}}
     diagnosis = diagnose(replace(seen, job={**seen.job, "metadata": metadata}))
-    assert ("run-job has ended it, for it got no nodes within 1800 s" in diagnosis) == said
-    assert ("advice: run it again with --fallback" in diagnosis) == said
+    assert ("run-job failed it, because it got no nodes within 1800 s" in diagnosis) == said
+    assert ("advice: run the Job again with --fallback" in diagnosis) == said
     assert ("allow more than 2 s (`deadline_seconds`)" in diagnosis) != said
     assert "$(x)" not in diagnosis
 
@@ -157,14 +157,14 @@ def test_events_of_strangers_are_not_shown():
             "FailedScaleUp",
             "Node scale up in zones europe-west4-a associated with this pod failed: GCE out of resources. "
             "Pod is at risk of not being scheduled.",
-            "the zone has no such machines now",
+            "the zone has no capacity for these machines now",
         ),
         (
             "Warning",
             "FailedScaleUp",
             "Node scale up in zones europe-west4-a associated with this pod failed: IP space exhausted. "
             "Pod is at risk of not being scheduled.",
-            "no addresses left",
+            "no free addresses",
         ),
         (
             "Normal",
@@ -176,7 +176,7 @@ def test_events_of_strangers_are_not_shown():
             "Normal",
             "TriggeredScaleUp",
             "pod triggered scale-up: [{https://www.googleapis.com/.../zones/z/instanceGroups/g 0->1 (max: 3)}]",
-            "a node is on its way: wait",
+            "a node is being created: wait",
         ),
     ],
 )
@@ -209,10 +209,11 @@ def test_a_spot_node_that_was_taken_back():
     assert "  Terminated: Pod was terminated in response to imminent node shutdown.\n" in text
     assert "  it was on a spot node\n" in text
     assert advice(text) == [
-        "a spot node may go at any time: save checkpoints and allow `retries`, or take a --profile without -spot"
+        "a spot node can be preempted at any time: save checkpoints and allow `retries`, or use a "
+        "--profile without -spot"
     ]
     del pod["spec"]["nodeSelector"]
-    assert advice(diagnose(replace(seen, pods=[pod])))[0].startswith("this was no failure of the program")
+    assert advice(diagnose(replace(seen, pods=[pod])))[0].startswith("the program did not fail")
 
 
 def test_preemption_by_a_more_urgent_pod_is_not_blamed_on_the_spot_node():
@@ -240,7 +241,7 @@ def test_a_container_whose_end_nobody_saw():
     )
     text = diagnose(replace(seen, pods=[pod]))
     assert f"  container main: ContainerStatusUnknown, exit code 137: {message}\n" in text
-    assert advice(text)[0].startswith("this was no failure of the program")
+    assert advice(text)[0].startswith("the program did not fail")
 
 
 def test_a_message_that_is_the_end_of_the_log_is_not_shown_twice():
@@ -264,7 +265,7 @@ def test_a_registry_error_that_is_only_in_the_events_gives_the_advice():
 
 def test_a_job_that_is_gone_or_could_not_be_read():
     seen = load("exit_code")
-    assert diagnose(replace(seen, job={}, pods=[], events=[])) == "Job train is no longer there\n"
+    assert diagnose(replace(seen, job={}, pods=[], events=[])) == "Job train no longer exists\n"
     assert diagnose(replace(seen, job=None, unread={"job": "no answer"})).startswith(
         "Job train could not be read: no answer\n"
     )
@@ -291,4 +292,4 @@ def test_a_pod_that_the_server_knows_next_to_nothing_about():
     metadata = {"name": "train-abcde", "uid": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}
     pod = {"metadata": metadata, "spec": {"containers": [{"name": "main"}]}, "status": {}}
     seen = load("running")
-    assert "Pod train-abcde: on a node that does not answer, " in diagnose(replace(seen, pods=[pod], events=[]))
+    assert "Pod train-abcde: on an unreachable node, " in diagnose(replace(seen, pods=[pod], events=[]))

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from gke_jobs import error_texts
 from gke_jobs.error_texts import from_gcloud, from_kubectl
-from gke_jobs.errors import Answer, Verdict, cause_of_no_pods, classify, exit_code, from_http, from_status, sentence
+from gke_jobs.errors import (
+    Answer,
+    Verdict,
+    classify,
+    exit_code,
+    explain_pod_creation_failure,
+    from_http,
+    from_status,
+    sentence,
+)
 
 RECORDINGS = Path(__file__).parent / "errors"
 ANSWERS = [
@@ -23,7 +32,7 @@ KLOG = "I1125 22:40:00.000000    4711 helpers.go:246] server response object: "
 
 def meaning_of(answer):
     if answer["from"] == "event":
-        return cause_of_no_pods(answer["message"])
+        return explain_pod_creation_failure(answer["message"])
     if answer["from"] == "watch":
         return classify(from_status(json.loads(answer["body"])["object"]))
     if answer["from"] == "http":
@@ -37,7 +46,7 @@ def the_one(case):
 
 
 def is_fit(meaning):
-    texts = (meaning.words, meaning.advice, sentence(meaning))
+    texts = (meaning.message, meaning.advice, sentence(meaning))
     return all(text and not any(category(char) in CONTROLS for char in text) for text in texts)
 
 
@@ -55,7 +64,7 @@ def test_the_verdict_on_a_recording(verdict, answer):
     assert meaning.verdict.value == verdict
     assert is_fit(meaning)
     for noise in ("server response object", "proxy_server.go", '"apiVersion"', "<html"):
-        assert noise not in meaning.words
+        assert noise not in meaning.message
 
 
 @pytest.mark.parametrize(
@@ -71,25 +80,25 @@ def test_the_verdict_on_a_recording(verdict, answer):
         ("context_absent", ["context ", "nope", "; see: kubectl config get-contexts"]),
         ("plugin_absent", ["gke-gcloud-auth-plugin-absent is not on PATH: gcloud components install"]),
         ("plugin_not_logged_in", ["not logged in: ", "active account"]),
-        ("plugin_real_metadata_server", ["no credentials could be had: ", "503"]),
-        ("plugin_real_token_server", ["no credentials could be had: ", "this passes when"]),
+        ("plugin_real_metadata_server", ["no credentials are available: ", "503"]),
+        ("plugin_real_token_server", ["no credentials are available: ", "wait until the cluster"]),
         ("reported_location_denied", ["there is no location europe-west44", ": correct --location"]),
         (
             "reported_api_disabled",
             ["the API ", ".googleapis.com is not enabled in project ", ": gcloud services enable "],
         ),
-        ("gcloud_token_server", ["no credentials could be had: ", "problem refreshing"]),
+        ("gcloud_token_server", ["no credentials are available: ", "problem refreshing"]),
         (
             "reported_gcloud_metadata_silent",
-            ["the metadata server does not answer: HTTP", "try again; if that stays so"],
+            ["the metadata server does not answer: HTTP", "try again; if this persists"],
         ),
         ("too_large", ["the manifest was refused: "]),
         ("limit_range", ["a LimitRange denies it: ", "request what the LimitRange allows"]),
         ("limit_range_default_too_small", ["the manifest was refused: ", "must be less than or equal to memory limit"]),
-        ("kubeconfig_broken", ["the kubeconfig cannot be used: ", "get credentials anew: get-credentials"]),
+        ("kubeconfig_broken", ["the kubeconfig cannot be used: ", "get new credentials: get-credentials"]),
         ("reported_permission_of_gke", ["permission denied: ", "ask for a Role with the verb create on jobs"]),
-        ("plugin_metadata_server", ["no credentials could be had: ", "503"]),
-        ("other_authority", ["x509: certificate signed by unknown authority", "get credentials anew"]),
+        ("plugin_metadata_server", ["no credentials are available: ", "503"]),
+        ("other_authority", ["x509: certificate signed by unknown authority", "get new credentials"]),
         ("gcloud_cluster_absent", ["not found: compare with: gcloud container clusters list"]),
         ("gcloud_denied", ["permission denied: ", "grant this account roles/container.clusterViewer"]),
         ("gcloud_no_account", ["not logged in: run gcloud auth login, or give the machine a service account"]),
@@ -159,12 +168,12 @@ def test_only_the_last_words_of_the_plugin_count():
     old, new = "You do not currently have an active account\n", "HTTP Error 503: Service Unavailable\n"
     for log, verdict in ((old + line + new + line, "transient"), (new + line + old, "login"), ("", "login")):
         assert classify(from_http(500, body, log)).verdict.value == verdict
-    assert "active account" not in classify(from_http(500, b"EOF", old + line)).words
+    assert "active account" not in classify(from_http(500, b"EOF", old + line)).message
 
 
 def test_a_place_to_fill_in_a_message_is_only_text():
     status = {"message": 'namespaces "{0}{1}" not found', "code": 404}
-    assert "namespace {0}{1} does not exist" in classify(from_status(status)).words
+    assert "namespace {0}{1} does not exist" in classify(from_status(status)).message
 
 
 def test_words_that_a_message_quotes_do_not_decide():
@@ -188,7 +197,7 @@ def test_words_that_a_message_quotes_do_not_decide():
             Verdict.DENIED
         }
         assert verdicts(422, f'Job.batch "a" is invalid: spec: Invalid value: "{quote}"') == {Verdict.REFUSED}
-        assert cause_of_no_pods(f'Error creating: Pod "a" is invalid: "{quote}"').verdict is Verdict.REFUSED
+        assert explain_pod_creation_failure(f'Error creating: Pod "a" is invalid: "{quote}"').verdict is Verdict.REFUSED
 
 
 def test_a_reason_that_a_webhook_chooses_is_no_answer_to_gcloud():
@@ -228,7 +237,7 @@ JSONS = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | T
 @example("admission webhook " * 1200)
 @example("maximum cannot " * 1500)
 def test_any_text_has_a_meaning_of_one_line(text):
-    for meaning in (classify(from_kubectl(text)), classify(from_gcloud(text)), cause_of_no_pods(text)):
+    for meaning in (classify(from_kubectl(text)), classify(from_gcloud(text)), explain_pod_creation_failure(text)):
         assert is_fit(meaning)
 
 

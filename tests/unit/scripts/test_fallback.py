@@ -6,7 +6,8 @@ import pytest
 from decided_jobs import ATTACH, FAILED, REPLACE, UID, asked, job_object, there
 
 from gke_jobs.rendering.last_attempt import LastAttempt
-from gke_jobs.submission.decisions import Memory, Render, Wait, decide, read_facts
+from gke_jobs.submission.decisions import Memory, Render, Wait, decide
+from gke_jobs.submission.facts import read_facts
 
 
 def fall_back(profile, **how):
@@ -19,43 +20,48 @@ def fall_back(profile, **how):
         (there(**FAILED), None, "small", ""),
         (there(**FAILED, oom_killed=True), None, "small", ""),
         (there(profile="small", lost=True), None, "small", ""),  # not failed yet
-        (there(profile="other"), fall_back("other"), "other", "the last attempt had profile other: it stays"),
+        (
+            there(profile="other"),
+            fall_back("other"),
+            "other",
+            "the last attempt had profile other: keeping the profile",
+        ),
         (
             there(**FAILED, lost=True),
             fall_back("small", lost=1),
             "other",
-            "had profile small, with which 1 attempt was lost to preemption: taking other",
+            "had profile small, with which 1 attempt was lost to preemption: using other",
         ),
         (
             there(**FAILED, lost=True, lost_attempts=1),
             fall_back("small", lost=2),
             "small",
-            "had profile small, with which 2 attempts were lost to preemption: it stays",
+            "had profile small, with which 2 attempts were lost to preemption: keeping the profile",
         ),
         (there(**FAILED, lost_attempts=2), fall_back("small", lost=2), "small", "2 attempts were lost to preemption"),
         (
             there(profile="small", unscheduled=60),
             fall_back("small", unscheduled=60),
             "other",
-            "got no nodes within 60 s on profile small: taking other.*replacing Job train: it failed",
+            "got no nodes within 60 s with profile small: using other.*replacing Job train: it failed",
         ),
         (
             there(**FAILED, unscheduled=60),
             fall_back("small", unscheduled=60),
             "small",
-            "got no nodes within 60 s on profile small, which has no fallback: it stays",
+            "got no nodes within 60 s with profile small, which has no fallback: keeping the profile",
         ),
         (
             there(**FAILED, unscheduled=60, lost_attempts=1),
             fall_back("small", unscheduled=60, lost=1),
             "other",
-            "got no nodes within 60 s on profile small, and had profile small, with which 1 attempt was lost",
+            "got no nodes within 60 s with profile small, and had profile small, with which 1 attempt was lost",
         ),
         (
             there(**FAILED, lost=True, lost_attempts=999_999),
             fall_back("small", lost=999_999),
             "other",
-            "999999 attempts were lost to preemption: taking other",
+            "999999 attempts were lost to preemption: using other",
         ),
     ],
 )
@@ -74,8 +80,16 @@ def test_fallback(facts, step, rendered, words):
 @pytest.mark.parametrize(
     ("how", "rendered", "words"),
     [
-        ({"lost": 1}, "large", "OOMKilled on profile small, and had .* 1 attempt was lost to preemption: taking large"),
-        ({"unscheduled": 9}, "small", "9 s on profile small, which has no larger one and no fallback: it stays"),
+        (
+            {"lost": 1},
+            "large",
+            "OOMKilled with profile small, and had .* 1 attempt was lost to preemption: using large",
+        ),
+        (
+            {"unscheduled": 9},
+            "small",
+            "9 s with profile small, which has no larger profile and no fallback: keeping the profile",
+        ),
     ],
 )
 def test_fallback_and_escalation_together(how, rendered, words):
@@ -104,7 +118,7 @@ def test_a_task_that_was_cleared_begins_with_its_own_profile_and_counts_anew(job
     request = asked(profile="small", cleared=True, fallback=True, escalate=True, hash="0123")
     decision = decide(there(**{**job, "profile": "other"}), request, Memory())
     assert decision.action == action
-    assert decision.messages[0] == ("the task was cleared: beginning with profile small, not other of the last attempt")
+    assert decision.messages[0] == ("the task was cleared: starting with profile small, not other of the last attempt")
     assert not re.search("profile", " ".join(decide(there(**{**job, "profile": "small"}), request, Memory()).messages))
 
 

@@ -68,10 +68,10 @@ def test_a_pointer_that_names_the_release_still_may_have_other_changes(monkeypat
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (pointer(Deployed({"v1_0_0_bbbbbbbbbbbb": 9, RELEASE: 5})), "names v1_0_0_bbbbbbbbbbbb now"),
-        (pointer(Deployed({RELEASE: 0})), f"names {RELEASE} now"),  # its time counts anew
-        ("DEPLOYED: changed by hand", "names no release now"),
-        ("\x1b[2J", "names no release now"),
+        (pointer(Deployed({"v1_0_0_bbbbbbbbbbbb": 9, RELEASE: 5})), "now names v1_0_0_bbbbbbbbbbbb"),
+        (pointer(Deployed({RELEASE: 0})), f"now names {RELEASE}"),  # its time counts anew
+        ("DEPLOYED: changed by hand", "now names no release"),
+        ("\x1b[2J", "now names no release"),
     ],
 )
 def test_a_pointer_that_names_another_release_is_65(monkeypatch, tmp_path, text, words):
@@ -83,7 +83,7 @@ def test_a_pointer_that_names_another_release_is_65(monkeypatch, tmp_path, text,
 
 def test_a_pointer_that_is_removed_names_no_release(monkeypatch, tmp_path):
     use_gcloud(monkeypatch, tmp_path, "echo 'ERROR: (gcloud.storage.cat) x matched no objects or files: y' >&2; exit 1")
-    with pytest.raises(ScriptError, match="names no release now"):
+    with pytest.raises(ScriptError, match="now names no release"):
         POINTER.check(60)
 
 

@@ -44,8 +44,8 @@ def test_a_mapped_task(find):
     code, out, err = find(jobs)
     assert (code, out) == (78, "")
     assert err == (
-        "gke-job: no Job with map index -1 for DAG churn, task fit, run r1, in namespace ml: there are 2, 10: "
-        "name one with --map-index; see: list-jobs --namespace ml --dag-id=churn\n"
+        "gke-job: no Job with map index -1 for DAG churn, task fit, run r1, in namespace ml; map indexes with a "
+        "Job: 2, 10; set one with --map-index; see: list-jobs --namespace ml --dag-id=churn\n"
     )
     assert find([*jobs, job("whole", **OURS)])[1] == "whole uid-whole\n"
 
@@ -54,20 +54,20 @@ def test_no_job_of_the_task(find):
     assert find([job("by-hand")]) == (
         78,
         "",
-        "gke-job: no Job for DAG churn, task fit, run r1, in namespace ml: was it deleted, or removed by its TTL? "
-        "See: list-jobs --namespace ml --dag-id=churn\n",
+        "gke-job: no Job for DAG churn, task fit, run r1, in namespace ml: it was deleted or removed by its TTL, or "
+        "it never existed; see: list-jobs --namespace ml --dag-id=churn\n",
     )
 
 
 def test_the_command_leads_to_the_same_cluster(find, monkeypatch):
     monkeypatch.setenv("GKE_JOB_CLUSTER_OPTIONS", " --context team\\ a")
-    assert "See: list-jobs --context team\\ a --namespace ml --dag-id=churn\n" in find([])[2]
+    assert "see: list-jobs --context team\\ a --namespace ml --dag-id=churn\n" in find([])[2]
 
 
 def test_an_id_is_quoted_in_the_command(run_command):
     words = ["--namespace", "ml", "--dag-id=a $(reboot)", "--task-id=t", "--run-id=r"]
     err = run_command(job_of_task, {JOBS: {"items": []}}, *words)[2]
-    assert "see: list-jobs --namespace ml '--dag-id=a $(reboot)'" in err.lower()
+    assert "see: list-jobs --namespace ml '--dag-id=a $(reboot)'" in err
 
 
 def test_the_task_of_two_environments_is_said(find):
@@ -77,9 +77,7 @@ def test_the_task_of_two_environments_is_said(find):
     ]
     code, out, err = find(jobs)
     assert (code, out) == (0, "b uid-b\n")
-    assert err == (
-        "gke-job: Airflow environments that have such a task: composer, staging; taken: the newest, of staging\n"
-    )
+    assert err == ("gke-job: Airflow environments with this task: composer, staging; using the newest, of staging\n")
 
 
 @pytest.mark.parametrize("odd", [{"name": "-a"}, {"name": 7}, {"uid": "$(x)"}, {"uid": ""}])

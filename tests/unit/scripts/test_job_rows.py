@@ -37,8 +37,8 @@ def test_the_state_of_a_job(found, word):
         (OURS | {"map_index": "3"}, "composer: churn fit[3] r1"),
         (OURS | {"map_index": "zero\n\x1b[2J"}, "composer: churn fit[zero \\x1b[2J] r1"),
         ({key: OURS[key] for key in ("dag_id", "task_id")}, "churn fit"),
-        ({}, "by hand"),
-        ({"dag_id": 7}, "by hand"),
+        ({}, "manual"),
+        ({"dag_id": 7}, "manual"),
     ],
 )
 def test_s6_the_task_of_a_job_may_be_odd(annotations, task):

@@ -6,9 +6,9 @@ from gke_jobs.access import fitting, plugin
 
 
 def test_a_kubeconfig_that_leads_through_a_proxy_is_believed():
-    assert fitting.fits("    server: https://127.0.0.1:1", {"HTTPS_PROXY": "http://proxy"})
-    assert not fitting.fits("    server: https://127.0.0.1:1", {})
-    assert not fitting.fits("", {"HTTPS_PROXY": "http://proxy"})
+    assert kubeconfig_check.is_usable("    server: https://127.0.0.1:1", {"HTTPS_PROXY": "http://proxy"})
+    assert not kubeconfig_check.is_usable("    server: https://127.0.0.1:1", {})
+    assert not kubeconfig_check.is_usable("", {"HTTPS_PROXY": "http://proxy"})
 
 
 WRITTEN = """users:

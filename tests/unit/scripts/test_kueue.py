@@ -38,7 +38,7 @@ WAITING = "/apis/visibility.kueue.x-k8s.io/{}/namespaces/ml/localqueues/gpu-queu
     ("found", "said"),
     [
         (None, ["the cluster has no Workloads of Kueue: is it installed?"]),
-        ({}, ["Kueue has not made a Workload for the Job"]),
+        ({}, ["Kueue has not created a Workload for the Job"]),
         (workload(), ["Kueue has not tried to admit it yet"]),
         (workload(PENDING), [f"no quota (Pending): {NO_QUOTA}"]),
         (

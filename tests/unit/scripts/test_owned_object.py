@@ -4,7 +4,8 @@ import pytest
 from decided_jobs import UID
 
 from gke_jobs.messages import ScriptError
-from gke_jobs.submission.owned_object import judge
+from gke_jobs.submission.facts import PROFILE, Facts, read_facts
+from gke_jobs.submission.owned_object import evaluate
 
 PLANNED = {"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": "1"}}
 
@@ -27,18 +28,18 @@ def config_map(owners=(UID,), identity="me", **content):
         (config_map(identity="you"), "does not belong to a Job of this task"),
         (config_map(owners=[]), "does not belong to a Job of this task"),
         ({}, "does not belong to a Job of this task"),
-        (config_map(data={"a": "2"}), "another content"),
-        (config_map(data={"a": "1", "b": "2"}), "another content"),
-        (config_map(binaryData={"c": "AA=="}), "another content"),
+        (config_map(data={"a": "2"}), "a content that differs"),
+        (config_map(data={"a": "1", "b": "2"}), "a content that differs"),
+        (config_map(binaryData={"c": "AA=="}), "a content that differs"),
     ],
 )
 def test_s5_whose_an_object_is(found, word):
     call = {"name": "ConfigMap/x", "identity": "me", "uid": UID}
     if word in ("ours", "former"):
-        assert judge(found, PLANNED, **call) == word
+        assert evaluate(found, PLANNED, **call) == word
         return
     with pytest.raises(ScriptError, match=word) as ended:
-        judge(found, PLANNED, **call)
+        evaluate(found, PLANNED, **call)
     assert ended.value.status == 65
 
 
@@ -50,4 +51,4 @@ def test_s5_the_defaults_of_the_api_server_are_no_other_content():
         "spec": {"clusterIP": "None", "ports": [{"port": 1, "protocol": "TCP"}], "x": 1},
     }
     found["metadata"] = config_map()["metadata"]
-    assert judge(found, planned, name="Service/x", identity="me", uid=UID) == "ours"
+    assert evaluate(found, planned, name="Service/x", identity="me", uid=UID) == "ours"

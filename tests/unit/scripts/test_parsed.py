@@ -12,7 +12,7 @@ import pytest
 from gke_jobs import exit_codes
 from gke_jobs.deployment.airflow_api import Answers
 from gke_jobs.deployment.deployed import Deployed
-from gke_jobs.deployment.parsed import Progress, asked_from, describe, judge, texts_of
+from gke_jobs.deployment.parsed import Progress, describe, error_keys, evaluate, parsed_after
 from gke_jobs.deployment.unanswered import DeniedError, UnansweredError
 from gke_jobs.deployment.waiting import Clock, Request, Wait
 from gke_jobs.messages import ScriptError
@@ -39,12 +39,12 @@ def test_there_are_answers_of_both_versions():
 
 def test_a_dag_that_was_parsed_later_has_the_release(answers):
     dags, errors, before, _ = answers
-    assert judge(dags, errors, before) == Progress(total=1, parsed=1, missing=[], broken={"broken.py": BROKEN})
+    assert evaluate(dags, errors, before) == Progress(total=1, parsed=1, missing=[], broken={"broken.py": BROKEN})
 
 
 def test_a_dag_that_was_parsed_before_is_missing_and_so_is_an_error_of_that_time(answers):
     dags, errors, _, after = answers
-    found = judge(dags, errors, after)
+    found = evaluate(dags, errors, after)
     assert found == Progress(total=1, parsed=0, missing=["broken.py", "good.py"], broken={})
     assert describe(found) == "0 of 1 DAGs are parsed; not yet: broken.py, good.py"
 
@@ -52,7 +52,7 @@ def test_a_dag_that_was_parsed_before_is_missing_and_so_is_an_error_of_that_time
 def test_a_dag_that_was_never_parsed_is_missing(answers):
     dags, errors, before, _ = answers
     dags[0]["last_parsed_time"] = None
-    assert judge(dags, errors, before).missing == ["good.py"]
+    assert evaluate(dags, errors, before).missing == ["good.py"]
 
 
 def test_a_dag_whose_file_is_gone_is_not_waited_for(answers):
@@ -60,32 +60,32 @@ def test_a_dag_whose_file_is_gone_is_not_waited_for(answers):
     for key, value in {"is_active": False, "is_stale": True}.items():
         if key in dags[0]:
             dags[0][key] = value
-    assert judge(dags, [], after) == Progress(total=0, parsed=0, missing=[], broken={})
+    assert evaluate(dags, [], after) == Progress(total=0, parsed=0, missing=[], broken={})
 
 
 def test_a_dag_of_a_file_that_cannot_be_imported_is_not_waited_for(answers):
     dags, errors, _, after = answers
     errors[0] |= {"filename": dags[0].get("relative_fileloc") or dags[0]["fileloc"], "stack_trace": "theirs"}
-    assert judge(dags, errors, after) == Progress(total=0, parsed=0, missing=[], broken={}, others=1)
+    assert evaluate(dags, errors, after) == Progress(total=0, parsed=0, missing=[], broken={}, others=1)
 
 
 def test_an_error_that_was_not_there_before_counts_although_airflow_has_cut_the_toolkit_out_of_its_trace(answers):
     dags, errors, before, _ = answers
     cut = "TypeError: GkeCluster.__init__() got an unexpected keyword argument 'removed' at 0x7f12"
     errors[0] |= {"stack_trace": f"Traceback\n{cut}"}
-    known = texts_of([{**errors[0], "stack_trace": "another error"}])
-    assert judge(dags, errors, before, known).broken == {"broken.py": cut}
-    assert judge(dags, errors, before, texts_of([])).broken == {"broken.py": cut}
-    same = texts_of([{**errors[0], "stack_trace": cut.replace("0x7f12", "0x7f99")}])
-    found = judge(dags, errors, before, same)
+    known = error_keys([{**errors[0], "stack_trace": "another error"}])
+    assert evaluate(dags, errors, before, known).broken == {"broken.py": cut}
+    assert evaluate(dags, errors, before, error_keys([])).broken == {"broken.py": cut}
+    same = error_keys([{**errors[0], "stack_trace": cut.replace("0x7f12", "0x7f99")}])
+    found = evaluate(dags, errors, before, same)
     assert (found.broken, found.others) == ({}, 1)
-    assert judge(dags, errors, before).others == 1
+    assert evaluate(dags, errors, before).others == 1
 
 
 def test_texts_of_others_are_sanitized():
     hostile = {"dag_id": "a", "fileloc": "x\x1b[2J\n::group::", "last_parsed_time": "never"}
     error = {"filename": "\x9bgke_job", "stack_trace": "a\n\x1b]0;b", "timestamp": "2026-01-02T00:00:00Z"}
-    found = judge([hostile, 7, None], [error, []], datetime(2026, 1, 1, tzinfo=timezone.utc))
+    found = evaluate([hostile, 7, None], [error, []], datetime(2026, 1, 1, tzinfo=timezone.utc))
     assert found.missing == ["a DAG without a name", "x\\x1b[2J : :group::"]
     assert found.broken == {"\\x9bgke_job": "\\x1b]0;b"}
 
@@ -114,7 +114,7 @@ def test_an_error_counts_for_the_team_whose_toolkit_it_names(trace):
     for text, team in ((trace, ""), (theirs, "churn")):
         errors = [error_of("x.py", text)]
         for prefix in ("", "churn", "growth"):
-            found = judge([], errors, year, texts_of([]), prefix)
+            found = evaluate([], errors, year, error_keys([]), prefix)
             assert (len(found.broken), found.others) == ((1, 0) if prefix == team else (0, 1)), (text, prefix)
 
 
@@ -125,9 +125,9 @@ def test_a_new_error_that_names_no_toolkit_counts_in_the_folder_of_the_team():
         error_of("/home/airflow/gcs/dags/churn/b.py", "x"),
         error_of("growth/c.py", "x"),
     ]
-    assert [*judge([], errors, year, texts_of([]), "churn").broken] == ["churn/a.py", "churn/b.py"]
-    assert len(judge([], errors, year, texts_of([])).broken) == 3
-    assert judge([], errors, year, texts_of(errors), "churn").broken == {}
+    assert [*evaluate([], errors, year, error_keys([]), "churn").broken] == ["churn/a.py", "churn/b.py"]
+    assert len(evaluate([], errors, year, error_keys([])).broken) == 3
+    assert evaluate([], errors, year, error_keys(errors), "churn").broken == {}
 
 
 def test_files_of_one_name_in_two_bundles_are_two():
@@ -139,15 +139,15 @@ def test_files_of_one_name_in_two_bundles_are_two():
         "last_parsed_time": "2026-01-02T00:00:00Z",
     }
     errors = [error_of("a.py", "theirs", bundle_name="git"), error_of("b.py", "gke_job", bundle_name="git")]
-    found = judge([dag], [*errors, error_of("b.py", "gke_job", bundle_name="dags-folder")], year)
+    found = evaluate([dag], [*errors, error_of("b.py", "gke_job", bundle_name="dags-folder")], year)
     assert (found.total, found.parsed, found.others) == (1, 1, 1)
     assert found.broken == {"b.py": "gke_job", "b.py of bundle git": "gke_job"}
 
 
 def test_a_release_counts_when_the_file_that_names_it_has_arrived_and_it_is_taken():
-    assert asked_from(Deployed({RELEASE: 5000}), 4700) == 5060
-    assert asked_from(Deployed({RELEASE: 0, "other": 9}), 4700) == 5060
-    assert asked_from(Deployed({RELEASE: 5}), 4700) == 5060  # it has been there for long, and the file is new
+    assert parsed_after(Deployed({RELEASE: 5000}), 4700) == 5060
+    assert parsed_after(Deployed({RELEASE: 0, "other": 9}), 4700) == 5060
+    assert parsed_after(Deployed({RELEASE: 5}), 4700) == 5060  # it has been there for long, and the file is new
 
 
 class FakeAirflow:
@@ -193,9 +193,9 @@ def test_it_asks_at_once_and_then_when_the_release_is_taken(capsys):
     airflow.wait(delay=130.0)
     assert airflow.asked == [1000.0, 1060.0, 1120.0, 1130.0]
     assert capsys.readouterr().err.splitlines() == [
-        "gke-job: waiting for 2 min 10 s: what is parsed after that has the release for sure",
-        "gke-job: waiting for 1 min 10 s: what is parsed after that has the release for sure",
-        "gke-job: waiting for 10 s: what is parsed after that has the release for sure",
+        "gke-job: waiting for 2 min 10 s: DAGs parsed after that use the release",
+        "gke-job: waiting for 1 min 10 s: DAGs parsed after that use the release",
+        "gke-job: waiting for 10 s: DAGs parsed after that use the release",
         f"gke-job: done: Airflow has parsed 1 DAGs with release {RELEASE}",
     ]
 
@@ -230,8 +230,8 @@ def test_what_is_odd_for_a_while_is_reported_and_asked_again(capsys, answers):
     airflow = FakeAirflow(*answers, UnansweredError("HTTP 503"), UnansweredError("HTTP 404"), 1001.0)
     airflow.wait()
     said = capsys.readouterr().err
-    assert "cannot ask Airflow: HTTP 503; trying again\n" in said
-    assert "cannot ask Airflow: HTTP 404; trying again\n" in said
+    assert "cannot query Airflow: HTTP 503; retrying\n" in said
+    assert "cannot query Airflow: HTTP 404; retrying\n" in said
 
 
 @pytest.mark.parametrize("status", [exit_codes.UNREACHABLE, exit_codes.DENIED])
@@ -273,7 +273,7 @@ def test_an_answer_that_the_end_cuts_off_hides_no_reason(before, words):
         def read(self, seconds):
             if self.asked:
                 self.time += seconds
-                raise UnansweredError("no whole answer within 5 s")
+                raise UnansweredError("no complete answer within 5 s")
             return super().read(seconds)
 
     with pytest.raises(ScriptError, match=words):

@@ -40,7 +40,7 @@ def test_a_program_that_changes_while_it_is_copied_is_copied_again(tmp_path, sou
 
 def test_a_program_that_always_changes_is_given_up(tmp_path, source, monkeypatch):
     copied = changing(monkeypatch, source, 9)
-    with pytest.raises(ScriptError, match="kubectl changes while it is copied: try again when it is complete"):
+    with pytest.raises(ScriptError, match="kubectl changed while it was copied: try again after it is complete"):
         programs.copy_all(source, tmp_path / "cache")
     assert len(copied) == programs.TRIES
     assert not any(file.exists() for file in copied)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from gke_jobs.quantities import quantity, words
+from gke_jobs.quantities import format_amount, quantity
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_anything_else_is_none(text):
 
 
 def test_what_people_read():
-    assert [words(Decimal(number)) for number in ("17179869184", "0.500", "100")] == ["16Gi", "0.5", "100"]
+    assert [format_amount(Decimal(number)) for number in ("17179869184", "0.500", "100")] == ["16Gi", "0.5", "100"]

@@ -81,7 +81,7 @@ def test_the_workload_of_a_job_in_a_queue_is_read():
     assert f"  Kueue: no quota (Pending): {NO_QUOTA}\n" in text
     assert "  Kueue: Workloads before it: 1 in its LocalQueue, 3 in its ClusterQueue\n" in text
     assert text.endswith(
-        "advice: it starts when other Jobs of its ClusterQueue give back nvidia.com/gpu: wait, request less "
+        "advice: it starts when other Jobs of its ClusterQueue release nvidia.com/gpu: wait, request less "
         "(`resources`), or have the quota raised\n"
     )
 
@@ -113,7 +113,7 @@ def test_s3_a_pod_with_the_label_of_our_job_and_another_owner_is_not_ours():
 
 
 def test_a_job_that_is_gone_and_another_that_took_its_name():
-    assert diagnose(read("deleted", **{JOB: error(404)})[0]).startswith("Job train is no longer there\n")
+    assert diagnose(read("deleted", **{JOB: error(404)})[0]).startswith("Job train no longer exists\n")
     other = {"metadata": {"name": "train", "uid": "another"}}
     assert read("deleted", **{JOB: other})[0].job == {}
 
@@ -138,7 +138,7 @@ def test_what_cannot_be_read_is_said_with_the_reason():
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [(error(500, "x\x1b[2J"), "x\\x1b[2J"), (error(404), "the Pod is gone"), (KeyError("k"), "KeyError: 'k'")],
+    [(error(500, "x\x1b[2J"), "x\\x1b[2J"), (error(404), "the Pod no longer exists"), (KeyError("k"), "KeyError: 'k'")],
 )
 def test_a_log_that_cannot_be_had_is_said(answer, said):
     pod = load("killed").pods[0]["metadata"]["name"]

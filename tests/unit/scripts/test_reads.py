@@ -30,7 +30,7 @@ def test_what_passes_is_tried_again_with_longer_pauses(reader, capsys):
     made, waited = reader(*[error(503, "no answer")] * 7, {"kind": "Job"})
     assert made.get("read the Job", "/x") == {"kind": "Job"}
     assert waited == [1, 2, 4, 8, 16, 30, 30]
-    assert capsys.readouterr().err.splitlines()[0] == "gke-job: cannot read the Job: no answer; trying again in 1 s"
+    assert capsys.readouterr().err.splitlines()[0] == "gke-job: cannot read the Job: no answer; retrying in 1 s"
 
 
 @pytest.mark.parametrize(("code", "status"), [(503, 69), (403, 77), (400, 78)])
@@ -44,7 +44,7 @@ def test_what_does_not_pass_has_its_exit_code(reader, code, status):
 
 def test_v1_a_login_that_fails_is_tried_again_for_a_short_time(reader, monkeypatch):
     made, waited = reader(error(500))
-    monkeypatch.setattr(reads, "classify", lambda answer: Meaning(verdict=Verdict.LOGIN, words="x", advice=""))
+    monkeypatch.setattr(reads, "classify", lambda answer: Meaning(verdict=Verdict.LOGIN, message="x", advice=""))
     with pytest.raises(ScriptError) as ended:
         made.get("read the Job", "/x")
     assert (ended.value.status, sum(waited)) == (77, reads.LOGIN_SECONDS)

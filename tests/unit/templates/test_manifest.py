@@ -86,7 +86,7 @@ def test_the_namespace_is_that_of_the_option_or_of_the_template_or_none():
 
 
 def test_a_message_of_the_renderer_is_a_line_without_marks_and_control_characters():
-    message = str(RenderError(65, "values.env.\x1b[2J\n::group::x holds a NUL"))
+    message = str(RenderError(65, "values.env.\x1b[2J\n::group::x contains a NUL"))
     assert message.isprintable()
     assert "::group::" not in message
 
@@ -94,7 +94,7 @@ def test_a_message_of_the_renderer_is_a_line_without_marks_and_control_character
 @pytest.mark.parametrize("where", ["metadata", "spec.template.metadata"])
 @pytest.mark.parametrize("kind", ["labels", "annotations"])
 def test_a_template_cannot_use_the_keys_of_the_toolkit(where, kind):
-    with pytest.raises(RenderError, match=f"gke-job/collected is the toolkit's own, {where}.{kind}") as error:
+    with pytest.raises(RenderError, match=f"gke-job/collected is reserved for the toolkit, {where}.{kind}") as error:
         stamped(changed(f"{where}.{kind}", {"gke-job/collected": "yes"}))
     assert error.value.status == 65
 
@@ -126,14 +126,14 @@ def test_labels_that_are_not_a_mapping_are_refused(path):
 
 @pytest.mark.parametrize("name", ["", "A", "a_b", "-a", "a-", "a.b", "a\n", "é", "a" * 51])
 def test_a_name_that_is_not_a_dns_label_is_refused(name):
-    with pytest.raises(RenderError, match=r"Job name is no DNS-1123 label, .*, take at most 50 lower-case") as error:
+    with pytest.raises(RenderError, match=r"Job name is not a DNS-1123 label, .*, use at most 50 lower-case") as error:
         stamped(name=name)
     assert error.value.status == 65
 
 
 @pytest.mark.parametrize("namespace", ["", "A", "a" * 64, 5])
 def test_a_namespace_that_is_not_a_dns_label_is_refused(namespace):
-    with pytest.raises(RenderError, match=r"namespace is no DNS-1123 label, .*, take at most 63 lower-case"):
+    with pytest.raises(RenderError, match=r"namespace is not a DNS-1123 label, .*, use at most 63 lower-case"):
         stamped(changed("metadata.namespace", namespace))
 
 
@@ -146,9 +146,15 @@ def test_a_namespace_that_is_not_a_dns_label_is_refused(namespace):
         (["text"], "manifest has no Job, but text, mine"),
         ([{"apiVersion": "v1", "kind": "Pod"}], "manifest has no Job, but v1 Pod, mine"),
         ([{"kind": "Job"}], "manifest has no Job, but no apiVersion Job, mine"),
-        ([JOB, {"apiVersion": "v1", "kind": "Pod"}], "holds v1 Pod, mine.yaml.j2, beside .* v1 ConfigMap, v1 Service"),
-        ([JOB, {"apiVersion": "v1", "kind": "Secret"}], "may not hold a Secret, mine.yaml.j2, make it by other means"),
-        ([JOB, ["x"]], "manifest holds a list"),
+        (
+            [JOB, {"apiVersion": "v1", "kind": "Pod"}],
+            "contains v1 Pod, mine.yaml.j2, besides .* v1 ConfigMap, v1 Service",
+        ),
+        (
+            [JOB, {"apiVersion": "v1", "kind": "Secret"}],
+            "must not contain a Secret, mine.yaml.j2, create it outside the template",
+        ),
+        ([JOB, ["x"]], "manifest contains a list"),
         ([JOB, {**SERVICE, "metadata": "x"}], "metadata is not a mapping, v1 Service in mine.yaml.j2"),
         ([changed("spec", {})], "spec.template.spec is not a mapping, mine.yaml.j2"),
         ([changed("spec", [])], "spec.template.spec is not a mapping"),
@@ -203,10 +209,13 @@ def test_an_owned_object_without_a_name_has_the_name_of_the_job():
         ({"name": "items"}, "name of a ConfigMap does not begin with that of its Job, 'items', write {{ job.name"),
         ({"name": "oursx"}, "does not begin with that of its Job, 'oursx'"),
         ({"name": 5}, "does not begin with that of its Job, 5"),
-        ({"name": "ours-A"}, "name of a ConfigMap is no DNS-1123 label, 'ours-A'"),
-        ({"name": "ours-" + "a" * 59}, "name of a ConfigMap is no DNS-1123 label"),
-        ({"labels": {"gke-job/x": "y"}}, "gke-job/x is the toolkit's own, metadata.labels of ConfigMap ours"),
-        ({"annotations": {"gke-job/x": "y"}}, "gke-job/x is the toolkit's own, metadata.annotations of ConfigMap ours"),
+        ({"name": "ours-A"}, "name of a ConfigMap is not a DNS-1123 label, 'ours-A'"),
+        ({"name": "ours-" + "a" * 59}, "name of a ConfigMap is not a DNS-1123 label"),
+        ({"labels": {"gke-job/x": "y"}}, "gke-job/x is reserved for the toolkit, metadata.labels of ConfigMap ours"),
+        (
+            {"annotations": {"gke-job/x": "y"}},
+            "gke-job/x is reserved for the toolkit, metadata.annotations of ConfigMap ours",
+        ),
         ({"labels": []}, "metadata.labels of ConfigMap ours is not a mapping"),
     ],
 )
@@ -217,7 +226,7 @@ def test_an_owned_object_with_an_invalid_name_or_labels_is_refused(metadata, wha
 
 
 def test_two_objects_of_one_name_and_kind_are_refused():
-    with pytest.raises(RenderError, match="Service ours is there twice"):
+    with pytest.raises(RenderError, match="Service ours occurs twice"):
         stamp_owned([SERVICE, SERVICE], stamped())
 
 

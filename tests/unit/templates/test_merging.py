@@ -95,11 +95,11 @@ def test_a_merge_changes_neither_side():
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ("text", "it is no mapping"),
-        ({"containers": [{"image": "b"}]}, "containers[0] has no name, by which its list is merged"),
+        ("text", "it is not a mapping"),
+        ({"containers": [{"image": "b"}]}, "containers[0] has no name, the merge key of its list"),
         ({"containers": ["main"]}, "containers[0] has no name"),
         ({"volumes": [{"name": "v", "$retainKeys": ["name"]}]}, "volumes[0] has $retainKeys: only $patch"),
-        ({"$patch": "delete"}, "it has $patch: only $patch: replace or delete is known"),
+        ({"$patch": "delete"}, "it has $patch: only $patch: replace or delete is supported"),
         ({"$deleteFromPrimitiveList/finalizers": []}, "it has $deleteFromPrimitiveList/finalizers"),
     ],
 )

@@ -104,14 +104,14 @@ def test_an_object_with_another_name_than_the_job_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "values", "message"),
     [
-        (JOB, '{"image": "x"}', "values are given, job.json is no template"),
+        (JOB, '{"image": "x"}', "values are given, job.json is not a template"),
         ([JOB, {**SERVICE, "spec": "x"}], "{}", "spec is not a mapping, v1 Service in job.json"),
         ('{"spec": 1e400}', "{}", "manifest is not JSON, job.json: "),
-        ('{"kind": "Job", "kind": "Job"}', "{}", "manifest is not JSON, job.json: the key 'kind' is there twice"),
+        ('{"kind": "Job", "kind": "Job"}', "{}", "manifest is not JSON, job.json: the key 'kind' occurs twice"),
         ("{", "{}", "manifest is not JSON, job.json: "),
         ([], "{}", "manifest has no Job, but nothing, job.json"),
-        ("[" * 102 + "]" * 102, "{}", "the fields of the manifest are nested more than 100 deep, job.json"),
-        ({**JOB, "kind": "\0"}, "{}", "fields of the manifest.kind holds a NUL character, job.json"),
+        ("[" * 102 + "]" * 102, "{}", "the fields of the manifest are nested more than 100 levels deep, job.json"),
+        ({**JOB, "kind": "\0"}, "{}", "fields of the manifest.kind contains a NUL character, job.json"),
         ("[" * 100_000, "{}", "manifest is not JSON, job.json: "),
     ],
 )
@@ -122,5 +122,5 @@ def test_an_invalid_manifest_is_refused(tmp_path, content, values, message):
 
 
 def test_a_manifest_with_a_profile_is_refused(tmp_path):
-    with pytest.raises(RenderError, match=r"^a profile is given, job\.json is no template"):
+    with pytest.raises(RenderError, match=r"^a profile is given, job\.json is not a template"):
         rendered(tmp_path, JOB, profile="cpu-small")

@@ -17,12 +17,15 @@ def pod(*volumes: object, **container: object) -> dict:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (pod({"name": "v"}), "volume 'v' has no source, t, give it one, as persistentVolumeClaim, or emptyDir: {} for"),
+        (
+            pod({"name": "v"}),
+            "volume 'v' has no source, t, give it one, e.g. persistentVolumeClaim, or emptyDir: {} for",
+        ),
         (pod({"name": "v"}, volumeMounts=[MOUNT]), "volume 'v', mounted at /a, has no source, t"),
         (pod({"name": "w", "emptyDir": {}}, volumeMounts=[MOUNT]), "no volume 'v', mounted at /a, t, give it a source"),
         (
             pod(env=[{"name": "A", "value": "1"}] * 2),
-            "name 'A' is there twice among the variables of container main, t",
+            "name 'A' occurs twice among the variables of container main, t",
         ),
     ],
 )
@@ -50,7 +53,7 @@ def test_any_other_pod_is_validated_only_by_the_api_server(given):
     [{"args": ["a", "x" * 131_072]}, {"command": ["é" * 65_536]}, {"env": [{"name": "A", "value": "x" * 131_070}]}],
 )
 def test_an_argument_or_variable_that_is_too_long_to_start_a_program_is_refused(fields):
-    message = r"of container main has an item of 13107\d bytes, t, 131071 is the most"
+    message = r"of container main has an item of 13107\d bytes, t, the maximum is 131071"
     with pytest.raises(RenderError, match=message) as error:
         check_pod(pod(**fields), "t")
     assert error.value.status == 65

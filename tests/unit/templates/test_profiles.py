@@ -72,14 +72,14 @@ def test_a_spot_profile_requests_spot_nodes_and_the_same_resources(name):
 def test_a_profile_with_another_source_of_nodes_has_no_spot_profile(table, field):
     file = table(f"{{p: {{{field}}}}}")
     what = f"profile p has {field.partition(':')[0]}, {file}"
-    assert refusal(file, profile="p-spot") == f"{what}, which does not go with spot nodes, take it without -spot"
+    assert refusal(file, profile="p-spot") == f"{what}, which cannot be combined with spot nodes, use it without -spot"
 
 
 def test_the_error_for_an_unknown_profile_lists_the_known_ones():
     assert refusal(profile="huge") == (
-        f"unknown profile, 'huge', take one of: {', '.join(PLAIN)}; or NAME-spot for spot nodes"
+        f"unknown profile, 'huge', use one of: {', '.join(PLAIN)}; or NAME-spot for spot nodes"
     )
-    assert refusal(profile="huge-spot").startswith("unknown profile, 'huge-spot', take one of: cpu-small, ")
+    assert refusal(profile="huge-spot").startswith("unknown profile, 'huge-spot', use one of: cpu-small, ")
 
 
 def test_a_team_adds_and_replaces_profiles_and_tables_by_name(table):
@@ -115,14 +115,14 @@ def test_a_size_that_fits_no_row_is_refused_unless_the_last_row_has_no_limit(tab
 
 
 def test_the_error_for_an_unknown_size_table_lists_the_known_ones():
-    assert refusal(profile_for="rows=1") == "unknown size table, 'rows', take one of: bytes"
+    assert refusal(profile_for="rows=1") == "unknown size table, 'rows', use one of: bytes"
 
 
 @pytest.mark.parametrize(
     "options", [{"profile_for": size} for size in ("bytes", "bytes=", "bytes=-1", "bytes=many", "bytes=1 G")]
 )
 def test_an_invalid_size_is_a_usage_error(options):
-    with pytest.raises(RenderError, match=r"--profile-for is '.*', no TABLE=QUANTITY, write e.g. bytes=73G") as error:
+    with pytest.raises(RenderError, match=r"--profile-for is '.*', not TABLE=QUANTITY, write e.g. bytes=73G") as error:
         choose(**options)
     assert error.value.status == 64
 
@@ -212,14 +212,14 @@ def test_a_fallback_keeps_no_field_of_the_previous_machine(table):
 @pytest.mark.parametrize(
     ("rows", "what"),
     [
-        ("5", "is no list of rows"),
-        ("[]", "is no list of rows"),
-        ("[{at_most: 5}]", "has a bad row 1"),
-        ("[{at_most: many, profile: highmem}]", "has a bad row 1"),
-        ("[{at_least: 5, profile: highmem}]", "has a bad row 1"),
+        ("5", "is not a list of rows"),
+        ("[]", "is not a list of rows"),
+        ("[{at_most: 5}]", "has an invalid row 1"),
+        ("[{at_most: many, profile: highmem}]", "has an invalid row 1"),
+        ("[{at_least: 5, profile: highmem}]", "has an invalid row 1"),
         ("[{profile: highmem}, {profile: cpu-small}]", "has no at_most in row 1"),
-        ("[{at_most: 5, profile: highmem}, {at_most: 5, profile: cpu-small}]", "does not grow in row 2"),
-        ("[{at_most: 1Gi, profile: highmem}, {at_most: 1G, profile: cpu-small}]", "does not grow in row 2"),
+        ("[{at_most: 5, profile: highmem}, {at_most: 5, profile: cpu-small}]", "is not in ascending order in row 2"),
+        ("[{at_most: 1Gi, profile: highmem}, {at_most: 1G, profile: cpu-small}]", "is not in ascending order in row 2"),
     ],
 )
 def test_a_size_table_that_is_not_as_documented_is_refused(table, rows, what):
@@ -229,14 +229,14 @@ def test_a_size_table_that_is_not_as_documented_is_refused(table, rows, what):
 
 def test_a_size_table_with_an_unknown_profile_is_refused(table):
     file = table(sizes="{t: [{profile: huge}]}")
-    assert f"unknown profile, 'huge', size table t in {file}, take" in refusal(file, profile="cpu-small")
+    assert f"unknown profile, 'huge', size table t in {file}, use" in refusal(file, profile="cpu-small")
 
 
 @pytest.mark.parametrize("content", ["- a", "", "cpu-small: {}", "profiles: {}\n---\nprofiles: {}\n"])
 def test_a_file_that_is_not_a_table_is_refused(tmp_path, content):
     file = tmp_path / "team.yaml"
     file.write_text(content)
-    what = "profiles are not as documented" if content else "there are no profiles"
+    what = "profiles have an invalid format" if content else "there are no profiles"
     fix = "give a mapping with the keys profiles, sizes, prices, or some of them"
     assert refusal(file, profile="cpu-small") == f"{what}, {file}, {fix}"
 

@@ -175,21 +175,21 @@ def test_a_volume_of_pod_is_mounted_by_its_name():
                     "/b": {"nfs": {"server": "s", "path": "/"}, "name": "v"},
                 }
             },
-            "name 'v' is there twice among the volumes of the Pod, batch-job.yaml.j2, give each its own name",
+            "name 'v' occurs twice among the volumes of the Pod, batch-job.yaml.j2, give each a unique name",
         ),
         (
             {"volumes": {"/a": {"emptyDir": {}, "name": "scratch"}}, "scratch": "1Gi"},
-            "name 'scratch' is there twice among the volumes of the Pod",
+            "name 'scratch' occurs twice among the volumes of the Pod",
         ),
         (
             {"volumes": {"/dev/shm": {"emptyDir": {}}}, "shared_memory": "1Gi"},
-            "mountPath '/dev/shm' is there twice among the mounts of container main",
+            "mountPath '/dev/shm' occurs twice among the mounts of container main",
         ),
         (
             {"env": {"A": "1"}, "secret_env": {"A": {"name": "s", "key": "k"}}},
-            "name 'A' is there twice among the variables of container main, batch-job.yaml.j2",
+            "name 'A' occurs twice among the variables of container main, batch-job.yaml.j2",
         ),
-        ({"sidecars": [{"name": "main", "image": "a"}]}, "name 'main' is there twice among the containers of the Pod"),
+        ({"sidecars": [{"name": "main", "image": "a"}]}, "name 'main' occurs twice among the containers of the Pod"),
     ],
 )
 def test_a_name_or_path_that_occurs_twice_in_a_pod_is_refused(values, message):
@@ -216,7 +216,7 @@ def test_a_volume_without_a_source_is_refused(values, message):
 
 def test_the_error_names_a_value_that_cannot_be_merged():
     message = (
-        r"^values\.pod cannot be merged: volumes\[0\] has no name, by which its list is merged, _macros\.yaml\.j2 line "
+        r"^values\.pod cannot be merged: volumes\[0\] has no name, the merge key of its list, _macros\.yaml\.j2 line "
     )
     with pytest.raises(RenderError, match=message):
         manifest("batch-job", {"pod": {"volumes": [{"emptyDir": {}}]}})

@@ -54,7 +54,7 @@ def test_a_macro_is_imported_from_a_file_beside_the_template(read):
     "escape", ["pair('').format(values.x)", "pair('') ~ values.x", "pair('')|replace('first',values.x)", "[pair('')]"]
 )
 def test_the_text_of_a_macro_does_not_mix_with_values(read, escape):
-    with pytest.raises(RenderError, match=r"the text of a macro is no value, mine.yaml.j2 line 5"):
+    with pytest.raises(RenderError, match=r"the text of a macro is not a value, mine.yaml.j2 line 5"):
         read(MACRO + "{{ " + escape + " }}", {"x": "b: 1"})
 
 
@@ -72,7 +72,7 @@ def test_the_text_of_a_macro_can_be_indented_only_by_a_number(read):
     ],
 )
 def test_blocks_that_rewrite_template_text_are_refused(read, block):
-    with pytest.raises(RenderError, match=r"blocks are not for manifests, mine.yaml.j2 line 2") as error:
+    with pytest.raises(RenderError, match=r"blocks are not supported in manifests, mine.yaml.j2 line 2") as error:
         read(f"b: 1\n{block}", {"x": "a"})
     assert error.value.status == 65
 
@@ -114,10 +114,10 @@ def test_a_value_may_have_the_name_of_a_method(read):
     [
         ("''.__class__.__mro__", "access to attribute '__class__' of 'str' object is unsafe"),
         ("values.l.append(1)", "access to attribute 'append' of 'list' object is unsafe"),
-        ("range", "is no JSON value"),
-        ("values.l | map('int')", "a generator is no JSON value"),
-        ("{1: 2}", "the key 1 is no text"),
-        ("values.f * 10", "inf is no JSON number"),
+        ("range", "is not a JSON value"),
+        ("values.l | map('int')", "a generator is not a JSON value"),
+        ("{1: 2}", "the key 1 is not a string"),
+        ("values.f * 10", "inf is not a JSON number"),
         ("1 + 'x'", "unsupported operand"),
         ("1 / 0", "division by zero"),
     ],
@@ -155,6 +155,6 @@ def test_the_error_for_an_unknown_template_lists_the_known_ones(tmp_path, monkey
     for template in ("_macros", "one", "three"):
         (folder / f"{template}.yaml.j2").touch()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(RenderError, match=rf"template not found, {name}, take one of: one, three; or a path") as error:
+    with pytest.raises(RenderError, match=rf"template not found, {name}, use one of: one, three; or a path") as error:
         find_template(name, folder)
     assert error.value.status == 66

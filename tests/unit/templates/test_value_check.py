@@ -74,9 +74,9 @@ from gke_jobs.rendering.value_check import MOST, TYPING_ERROR, check_values
         ({"items": [1]}, "values.items is unknown (here it is a value of the template indexed-job)"),
         (
             {"secret_env": {"A": {"name": "s", "key": "k", "secret": "x"}}},
-            "values.secret_env.A.secret is unknown (there is name, key, optional)",
+            "values.secret_env.A.secret is unknown (the fields are name, key, optional)",
         ),
-        ({"env_from": [{"configMap": {}}]}, "values.env_from[0].configMap cannot be given (it is configMapRef)"),
+        ({"env_from": [{"configMap": {}}]}, "values.env_from[0].configMap cannot be set (it is configMapRef)"),
         (
             {"volumes": {"/a": {"persistentVolumeClaim": {"claim_name": "c"}}}},
             "claim_name is unknown (did you mean",
@@ -104,17 +104,17 @@ from gke_jobs.rendering.value_check import MOST, TYPING_ERROR, check_values
         ({"pod": {"containers": [{"image": "b"}]}}, "values.pod.containers[0].name is missing: give a string"),
         ({"pod": {"containers": [{"name": "main", "arg": []}]}}, "values.pod.containers[0].arg is unknown"),
         ({"pod": {"tolerations": [{"efect": "x"}]}}, "values.pod.tolerations[0].efect is unknown"),
-        ({"pod": {"spec": {}}}, "values.pod.spec cannot be given (the value is the spec: give its fields)"),
-        ({"pod": {"labels": {}}}, "values.pod.labels cannot be given"),
+        ({"pod": {"spec": {}}}, "values.pod.spec cannot be set (the value is the spec: give its fields)"),
+        ({"pod": {"labels": {}}}, "values.pod.labels cannot be set"),
         ({"pod": {"restartPolicy": "OnFailure"}}, "values.pod.restartPolicy must be Never, not 'OnFailure' (the value"),
         ({"pod": {"restartPolicy": None}}, "values.pod.restartPolicy must be Never, not null"),
         (
             {"pod": {"$patch": "replace"}},
-            "values.pod.$patch cannot be given (the toolkit needs the fields of its templates",
+            "values.pod.$patch cannot be set (the toolkit needs the fields of its templates",
         ),
         (
             {"pod": {"containers": [{"name": "main", "$patch": "delete"}]}},
-            "values.pod.containers[0].$patch cannot be given (the toolkit finds the container by its name, main:",
+            "values.pod.containers[0].$patch cannot be set (the toolkit finds the container by its name, main:",
         ),
         ({"pod": {"containers": None}}, "values.pod.containers must be a list, not null"),
         (
@@ -124,8 +124,8 @@ from gke_jobs.rendering.value_check import MOST, TYPING_ERROR, check_values
         ({"volumes": {"/a/../../dev": {}}}, "a key of values.volumes must be an absolute path without a colon or .."),
         ({"buckets": {"/..": "b"}}, "a key of values.buckets must be an absolute path without a colon or .."),
         ({"working_dir": "/a\n"}, "values.working_dir must be an absolute path"),
-        ({"container": {"name": "x"}}, "values.container.name cannot be given (the toolkit finds the container by its"),
-        ({"container": {"$patch": "replace"}}, "values.container.$patch cannot be given"),
+        ({"container": {"name": "x"}}, "values.container.name cannot be set (the toolkit finds the container by its"),
+        ({"container": {"$patch": "replace"}}, "values.container.$patch cannot be set"),
         ({"container": {"comand": ["a"]}}, "values.container.comand is unknown (did you mean command?)"),
         ({"container": {"resources": {"limit": {}}}}, "values.container.resources.limit is unknown"),
         ({"init_containers": [{"name": "a", "imgae": "b"}]}, "values.init_containers[0].imgae is unknown"),
@@ -136,7 +136,7 @@ from gke_jobs.rendering.value_check import MOST, TYPING_ERROR, check_values
             "program starts is one of init_containers)",
         ),
         ({"sidecars": [{"name": "a", "restartPolicy": None}]}, "values.sidecars[0].restartPolicy must be Always"),
-        ({"sidecars": [{"name": "a", "$patch": "replace"}]}, "values.sidecars[0].$patch cannot be given"),
+        ({"sidecars": [{"name": "a", "$patch": "replace"}]}, "values.sidecars[0].$patch cannot be set"),
         ({"tolerations": [{"keys": "a"}]}, "values.tolerations[0].keys is unknown (did you mean key?)"),
         (
             {"env_from": [{"configMapref": {}}]},
@@ -163,8 +163,8 @@ def test_a_string_is_not_accepted_as_a_list_of_items():
 def test_the_subdomain_of_a_distributed_job_cannot_be_changed():
     values = {"image": "busybox", "nodes": 2, "pod": {"subdomain": "x", "spec": {}}}
     message = all_refused(values, TEMPLATES / "distributed-job.yaml.j2")
-    assert message[0].startswith("values.pod.subdomain cannot be given (the Pods need it to find the Pod of rank 0)")
-    assert message[1].startswith("values.pod.spec cannot be given")
+    assert message[0].startswith("values.pod.subdomain cannot be set (the Pods need it to find the Pod of rank 0)")
+    assert message[1].startswith("values.pod.spec cannot be set")
 
 
 def test_each_wrong_value_is_reported_in_its_own_line():

@@ -86,7 +86,7 @@ def test_numbers_and_booleans_inside_text_are_written_as_in_json(read):
 @pytest.mark.parametrize(("value", "kind"), [(None, "null"), ([1], "a list"), ({"a": 1}, "a dict")])
 @pytest.mark.parametrize("field", ["a: x{{ values.x }}", "a: '{{ values.x }}'", "{{ values.x }}: a"])
 def test_null_or_a_list_or_a_mapping_inside_text_is_refused(read, value, kind, field):
-    with pytest.raises(RenderError, match=rf"{kind} stands inside text, mine.yaml.j2 line 2, ") as error:
+    with pytest.raises(RenderError, match=rf"{kind} is inside text, mine.yaml.j2 line 2, ") as error:
         read(f"first: 1\n{field}\n", {"x": value})
     assert error.value.status == 65
 
@@ -214,13 +214,16 @@ def test_plain_words_that_parsers_agree_on_are_read(read):
         ("a: [1\nb: 2", "invalid YAML: expected ',' or ']'"),
         ("b: 'x", "invalid YAML: found unexpected end of stream"),
         ("b: *nothing", "invalid YAML: found undefined alias 'nothing'"),
-        ("b: !!python/name:os.system x", "the YAML tag tag:yaml.org,2002:python/name:os.system is not for manifests"),
-        ("b: !own {a: 1}", "the YAML tag !own is not for manifests"),
-        ("b: !!binary aGk=", "the YAML tag tag:yaml.org,2002:binary is not for manifests"),
+        (
+            "b: !!python/name:os.system x",
+            "the YAML tag tag:yaml.org,2002:python/name:os.system is not supported in manifests",
+        ),
+        ("b: !own {a: 1}", "the YAML tag !own is not supported in manifests"),
+        ("b: !!binary aGk=", "the YAML tag tag:yaml.org,2002:binary is not supported in manifests"),
         ("b: !!int {{ values.x }}", "text has the YAML tag tag:yaml.org,2002:int"),
         ("b: !!bool 'true'", "text has the YAML tag tag:yaml.org,2002:bool"),
-        ("first: 2", "the key first is there twice"),
-        ("{{ values.first }}: 2", "the key first is there twice"),
+        ("first: 2", "the key first occurs twice"),
+        ("{{ values.first }}: 2", "the key first occurs twice"),
         ("<<: {a: 1}", "a key is not plain text"),
         ("? [a, b]\n: 1", "a key is not plain text"),
     ],
@@ -245,14 +248,14 @@ def test_the_line_is_that_of_the_template_after_loops_and_in_macros(read):
 
 def test_an_alias_is_read_and_one_in_a_circle_is_refused(read):
     assert read("a: &x [1]\nb: *x") == {"a": [1], "b": [1]}
-    with pytest.raises(RenderError, match=r"nested more than 100 deep, mine.yaml.j2 line 1, "):
+    with pytest.raises(RenderError, match=r"nested more than 100 levels deep, mine.yaml.j2 line 1, "):
         read("a: &x [*x]")
 
 
 @pytest.mark.parametrize("levels", [101, 300, 1000])
 @pytest.mark.parametrize(("begin", "end"), [("[", "]"), ("{a: ", "}")])
 def test_yaml_that_is_nested_too_deeply_is_refused(read, levels, begin, end):
-    with pytest.raises(RenderError, match=r"nested more than 100 deep, mine.yaml.j2 line \d, "):
+    with pytest.raises(RenderError, match=r"nested more than 100 levels deep, mine.yaml.j2 line \d, "):
         read(f"a: 1\nb: {begin * levels}{end * levels}")
     assert read(f"b: {begin * 99}1{end * 99}")
 
@@ -263,9 +266,7 @@ def test_aliases_that_expand_to_too_much_are_refused(read, begin, key, end):
     lines += [
         f"a{n}: &a{n} {begin}" + ", ".join(f"{key.format(k)}*a{n - 1}" for k in range(9)) + end for n in range(1, 9)
     ]
-    with pytest.raises(
-        RenderError, match=r"more than 100000 fields and items, mine.yaml.j2 line 1, take fewer aliases"
-    ):
+    with pytest.raises(RenderError, match=r"more than 100000 fields and items, mine.yaml.j2 line 1, use fewer aliases"):
         read("\n".join(lines))
 
 
@@ -274,7 +275,7 @@ def test_aliases_that_expand_to_too_much_are_refused(read, begin, key, end):
 def test_text_that_no_container_can_receive_is_refused_with_its_line(read, escape, what, text):
     with pytest.raises(RenderError) as error:
         read("a: 1\n" + text.format(escape), {"x": "5"})
-    assert str(error.value) == f"text holds {what}, mine.yaml.j2 line 2, remove it: no container can receive it"
+    assert str(error.value) == f"text contains {what}, mine.yaml.j2 line 2, remove it: no container can receive it"
 
 
 def test_control_characters_in_a_template_are_refused(read):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gke_jobs import exit_codes
 from gke_jobs.access import accounts, cache, metadata
-from gke_jobs.access.fitting import fits
+from gke_jobs.access.kubeconfig_check import is_usable
 from gke_jobs.messages import ERROR, log
 
 
@@ -43,7 +43,7 @@ def main() -> int:
 def _state(account: accounts.Account, place: Path | None) -> str:
     if place is None:
         return "none"
-    if not fits(cache.kubeconfig(place), accounts.environment()):
+    if not is_usable(cache.kubeconfig(place), accounts.environment()):
         cache.sweep(place)
         return "stale"
     is_kept = account.auth == accounts.GCLOUD and not accounts.environment().get(accounts.TOKEN_FILE)

@@ -40,13 +40,13 @@ def email(environ: Mapping[str, str]) -> str:
         if not is_known:
             return ""
         how = f"within {seconds:g} s" if isinstance(error, TimeoutError) else f"({error})"
-        raise NoAnswerError(one_line(f"the metadata server {named or ADDRESS} has not answered {how}")) from None
+        raise NoAnswerError(one_line(f"the metadata server {named or ADDRESS} did not answer {how}")) from None
     head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
     status, _, headers = head.partition("\r\n")
     code = next(iter(status.split(" ")[1:2]), "")
     is_google = "metadata-flavor: google" in headers.lower()
     if is_known and (not code or code.startswith("5")):
-        raise NoAnswerError(one_line(f"the metadata server {named or ADDRESS} has answered {status or 'nothing'}"))
+        raise NoAnswerError(one_line(f"the metadata server {named or ADDRESS} answered {status or 'nothing'}"))
     return one_line(body) if code == "200" and is_google else ""
 
 

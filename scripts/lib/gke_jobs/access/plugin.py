@@ -49,6 +49,6 @@ def main() -> int:
     try:
         options.file.write_text(with_arguments(options.file.read_text(), options.arguments))
     except ValueError as error:
-        log(f"cannot use the kubeconfig that gcloud has written: {error}: update gcloud", ERROR)
+        log(f"cannot use the kubeconfig that gcloud wrote: {error}: update gcloud", ERROR)
         return exit_codes.CONFIG
     return 0

@@ -41,7 +41,8 @@ def copy(source: Path, target: Path) -> None:
                 break
         else:
             die(
-                exit_codes.CONFIG, f"{printable(str(source))} changes while it is copied: try again when it is complete"
+                exit_codes.CONFIG,
+                f"{printable(str(source))} changed while it was copied: try again after it is complete",
             )
         new.chmod(0o700)
         os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -59,13 +60,13 @@ def copy_all(source: Path, cache: Path) -> Path:
     """Copy the programs of a directory; return the directory of the copies. OSError, ScriptError."""
     where = printable(str(cache))
     if ":" in str(cache):
-        die(exit_codes.CONFIG, f"{where} cannot be part of PATH: name a directory without ':' in GKE_JOB_CACHE")
+        die(exit_codes.CONFIG, f"{where} cannot be part of PATH: set GKE_JOB_CACHE to a directory without ':'")
     place = use_entry(cache, ["programs", str(source)])
     if place is None:
-        die(exit_codes.CONFIG, f"{where} is not a private directory of ours: name another one in GKE_JOB_CACHE")
+        die(exit_codes.CONFIG, f"{where} is not a private directory of this user: set GKE_JOB_CACHE to another one")
     found = [name for name in NAMES if (source / name).is_file()]
     if not found:
-        die(exit_codes.CONFIG, f"{printable(str(source))}, which GKE_JOB_TOOLS names, has no {' and no '.join(NAMES)}")
+        die(exit_codes.CONFIG, f"GKE_JOB_TOOLS: {printable(str(source))} has no {' and no '.join(NAMES)}")
     with _locked(place):
         _remove_left(place)
         for name in NAMES:

@@ -21,7 +21,7 @@ def main() -> int:
         job = options.reader.get(f"read Job {options.job}", jobs_path(options.namespace, options.job))
         uid = text_at(job, "metadata", "uid")
         if job is not None and not is_uid(uid):
-            die(exit_codes.UNREACHABLE, f"Job {options.job} has no uid: that is no answer of Kubernetes")
+            die(exit_codes.UNREACHABLE, f"Job {options.job} has no uid: the response is not from Kubernetes")
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status

@@ -17,15 +17,15 @@ from gke_jobs.messages import ERROR, ScriptError, log
 from gke_jobs.plain_text import one_line
 
 
-def why_not(job: Json, uid: str, environment: str) -> str:
+def reason_to_skip(job: Json, uid: str, environment: str) -> str:
     """Return why a Job (None: no Job) may not be deleted; '' if it may be."""
     if job is None or text_at(job, "metadata", "uid") != uid:
-        return "it is already gone"
+        return "it is already deleted"
     if text_at(job, "metadata", "labels", labels.MANAGED_BY) != labels.MANAGER:
-        return "it is not of this toolkit"
+        return "it was not created by this toolkit"
     found = text_at(job, "metadata", "annotations", labels.AIRFLOW_ENVIRONMENT)
     if found != environment:
-        return f"it is of the Airflow environment '{one_line(found)}', not {environment}"
+        return f"it belongs to the Airflow environment '{one_line(found)}', not {environment}"
     conditions = true_conditions(job)
     return "it is finished" if "Complete" in conditions or "Failed" in conditions else ""
 
@@ -34,13 +34,13 @@ def main() -> int:
     """Run the command."""
     try:
         options = parse_job_options(sys.argv[1:], _add_options)
-        job = options.reader.get(f"look at Job {options.job}", jobs_path(options.namespace, options.job))
+        job = options.reader.get(f"read Job {options.job}", jobs_path(options.namespace, options.job))
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status
-    reason = why_not(job, options.uid, options.others.airflow_environment)
+    reason = reason_to_skip(job, options.uid, options.others.airflow_environment)
     if reason:
-        log(f"leaving Job {options.job} alone: {reason}")
+        log(f"skipping Job {options.job}: {reason}")
     print("leave" if reason else "delete")
     return 0
 

@@ -35,22 +35,22 @@ def wait_until_gone(
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Return after the Job is removed. ScriptError after the timeout, or if the Job cannot be read."""
-    began = told = clock()
+    began = last_logged = clock()
     while True:
         job = options.reader.get(f"read Job {options.job}", jobs_path(options.namespace, options.job))
         if job is None or text_at(job, "metadata", "uid") != options.uid:
             return
         now = clock()
-        passed = f"Job {options.job} is not gone after {now - began:.0f} s"
+        passed = f"Job {options.job} still exists after {now - began:.0f} s"
         if now - began >= seconds:
-            die(exit_codes.TIMEOUT, f"{passed}: {_what_holds(options, job)}")
-        if now - told >= HEARTBEAT_SECONDS:
-            told = now
-            log(f"{passed}: {_what_holds(options, job)}")
+            die(exit_codes.TIMEOUT, f"{passed}: {_find_blocker(options, job)}")
+        if now - last_logged >= HEARTBEAT_SECONDS:
+            last_logged = now
+            log(f"{passed}: {_find_blocker(options, job)}")
         sleep(min(PAUSE_SECONDS, max(0.0, began + seconds - now)))
 
 
-def _what_holds(options: JobOptions, job: Json) -> str:
+def _find_blocker(options: JobOptions, job: Json) -> str:
     query = {"labelSelector": f"{CONTROLLER_UID}={options.uid}"}
     found = options.reader.list(f"read the Pods of Job {options.job}", pods_path(options.namespace), query)
     pods = [pod for pod in found if is_owned_by(pod, options.uid)]
@@ -60,15 +60,18 @@ def _what_holds(options: JobOptions, job: Json) -> str:
 def describe(job: Json, pods: list[Json]) -> str:
     """Return what blocks the removal of a Job that is being deleted, as text."""
     if held := _finalizers(job):
-        return f"its finalizers {held} hold it: who set them takes them away"
+        return f"its finalizers {held} block its deletion: the controller that added them must remove them"
     for pod in pods:
         if held := _finalizers(pod):
             name = one_line(text_at(pod, "metadata", "name"))
-            return f"finalizers {held} hold its Pod {name}: who set them takes them away"
+            return (
+                f"finalizers {held} block the deletion of its Pod {name}: the controller that added them must remove "
+                "them"
+            )
     if pods:
         names = [one_line(text_at(pod, "metadata", "name")) for pod in pods]
-        return f"waiting for the end of {_shown(names, 'Pods')}"
-    return "waiting for Kubernetes to remove it"
+        return f"waiting for the termination of {_shown(names, 'Pods')}"
+    return "waiting for Kubernetes to delete it"
 
 
 def _finalizers(obj: Json) -> str:

@@ -50,7 +50,7 @@ class Airflow:
     def __init__(self, address: str, image: str, read_token: Callable[[float], str]) -> None:
         """Address: as in Composer; image: version of the environment's image; read_token: takes a limit in seconds."""
         if not ADDRESS.fullmatch(address) or int((urlsplit(address).netloc.partition(":")[2]) or 0) > MOST_PORT:
-            die(exit_codes.CONFIG, f"the environment has no address of a web server, but '{one_line(address)}'")
+            die(exit_codes.CONFIG, f"the environment has an invalid web server address '{one_line(address)}'")
         version = "v1" if re.search(r"airflow-2\.", image) else "v2"
         self._base = f"{address.rstrip('/')}/api/{version}"
         self._read_token = read_token
@@ -82,7 +82,7 @@ class Airflow:
             answer = self._get(f"{name}?{urlencode({'limit': PAGE, 'offset': offset, 'order_by': IDS[name]})}", until)
             page = at(answer, KEYS[name])
             if not isinstance(page, list):
-                raise UnansweredError(f"the answer to {name} is not as Airflow has it")
+                raise UnansweredError(f"the response for {name} does not have the format of Airflow")
             ids = [str(at(item, IDS[name]) or offset + number) for number, item in enumerate(page)]
             if found and (ids[0] not in found if ids else total):
                 if is_careful:
@@ -105,7 +105,7 @@ class Airflow:
             if is_old:  # it expires after an hour
                 self._token = ""
                 return self._get(path, until)
-            raise DeniedError(f"permission denied: {_words(status, body)}")
+            raise DeniedError(f"permission denied: {_describe_response(status, body)}")
         if status != http.client.OK:
             _refuse(status, body)
         try:
@@ -113,9 +113,9 @@ class Airflow:
         except (ValueError, RecursionError):
             if kind == "text/html":
                 raise UnansweredError(
-                    "it answers with a page for people, such as one to log in, not with JSON", exit_codes.DENIED
+                    "it returns an HTML page, such as a login page, instead of JSON", exit_codes.DENIED
                 ) from None
-            raise UnansweredError("an answer is no JSON, or has been cut off") from None
+            raise UnansweredError("the response is not JSON, or is truncated") from None
 
     def _ask(self, path: str, seconds: float) -> tuple[int, str, bytes]:
         """Return the status, content type and body of an answer."""
@@ -142,20 +142,20 @@ class Airflow:
 
 def _left(until: float) -> float:
     if (seconds := until - time.monotonic()) <= 0:
-        raise UnansweredError("no whole answer before the time was over")
+        raise UnansweredError("no complete answer before the timeout")
     return seconds
 
 
 def _refuse(status: int, body: bytes) -> NoReturn:
-    words = _words(status, body)
+    words = _describe_response(status, body)
     if http.client.MULTIPLE_CHOICES <= status < http.client.BAD_REQUEST:
-        raise UnansweredError(f"it leads to another page, such as one to log in: {words}", exit_codes.DENIED)
+        raise UnansweredError(f"it redirects to another page, such as a login page: {words}", exit_codes.DENIED)
     if status in (http.client.NOT_FOUND, http.client.METHOD_NOT_ALLOWED):
         raise UnansweredError(f"it has no such REST API: {words}")
     raise UnansweredError(words)
 
 
-def _words(status: int, body: bytes) -> str:
+def _describe_response(status: int, body: bytes) -> str:
     """Return the status as text, with the message of an answer in JSON."""
     try:
         answer = json.loads(body)

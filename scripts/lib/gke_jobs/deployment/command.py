@@ -73,7 +73,7 @@ def _decide(options: argparse.Namespace) -> None:
     deployed = _read_deployed(before, request)
     if options.use:
         _check_release(options.use, plan.releases_in(request, objects), options.before / options.use, request.folder)
-        log(f"release {options.use}, taken at once; before: {deployed.current or 'none'}")
+        log(f"release {options.use}, used immediately; previous release: {deployed.current or 'none'}")
         chosen = plan.roll_back(request, options.use, deployed)
     else:
         chosen = _deploy(options, request, deployed, objects)
@@ -106,15 +106,15 @@ def _deploy(
     release = read_release(options.checkout)
     chosen = plan.plan(request, release, deployed, objects)
     if release.name != deployed.current:
-        moment = f"{plan.SYNC_SECONDS // 60} min after it is copied" if deployed.current else "at once"
-        log(f"release {release.name}, taken {moment}; before: {deployed.current or 'none'}")
+        moment = f"{plan.SYNC_SECONDS // 60} min after it is copied" if deployed.current else "immediately"
+        log(f"release {release.name}, used {moment}; previous release: {deployed.current or 'none'}")
         for line in plan.differences(request, deployed.current, release, objects):
             log(printable(line))
     if f"{request.folder}gke_job/operator.py" in objects:
         folder = request.folder
         log(
-            f"{folder}scripts, {folder}templates and {folder}gke_job/*.py but __init__.py are of a deployment without "
-            "releases: remove them when no run that began before this deployment goes on"
+            f"{folder}scripts, {folder}templates and {folder}gke_job/*.py except __init__.py belong to a "
+            "deployment without releases: remove them after all DAG runs from before this deployment have ended"
         )
     return chosen
 
@@ -123,7 +123,7 @@ def _check_release(release: str, found: list[str], copy: Path, folder: str) -> N
     """End the command if DAGs could not use a release: they would silently continue with the previous one."""
     if release not in found:
         there = ", ".join(found) or "none"
-        die(exit_codes.CONFIG, f"release {printable(release)} is not in {folder}gke_job_releases; there: {there}")
+        die(exit_codes.CONFIG, f"release {printable(release)} is not in {folder}gke_job_releases; available: {there}")
     files = read_files(copy)
     try:
         wrong = damage(release, files.pop(MANIFEST, b""), files)
@@ -148,14 +148,12 @@ def _log_files(chosen: plan.Plan, request: plan.Request) -> None:
     for name in sorted({name[:end] for name, end in ends.items()}):
         log(f"removes {printable(name)}")
     if chosen.left:
-        log(printable(f"leaves what no release has: {', '.join(map(escaped, chosen.left))}"), WARNING)
+        log(printable(f"keeps objects that belong to no release: {', '.join(map(escaped, chosen.left))}"), WARNING)
 
 
 def _check_prefix(prefix: str) -> None:
     if prefix and (keyword.iskeyword(prefix) or prefix.startswith("__") or prefix in TAKEN or _is_module(prefix)):
-        die(
-            exit_codes.USAGE, f"option --prefix is '{prefix}': Python has another module of that name; take another one"
-        )
+        die(exit_codes.USAGE, f"option --prefix is '{prefix}': Python has a module of that name; choose another prefix")
 
 
 def _is_module(name: str) -> bool:
@@ -174,11 +172,11 @@ def _read_deployed(pointer: bytes | None, request: plan.Request) -> Deployed:
     try:
         deployed = read_pointer(pointer.decode()) if pointer is not None else Deployed()
         if any(time > request.now + LATEST_SECONDS for time in deployed.releases.values()):
-            raise ValueError("DAGs take a release of it in more than a day only")
+            raise ValueError("the start time of a release is more than a day in the future")
     except ValueError as error:
         die(
             exit_codes.DATA,
-            f"{request.folder}{POINTER} in the bucket is not as deploy-dags writes it: {printable(str(error))}; "
+            f"{request.folder}{POINTER} in the bucket has unexpected content: {printable(str(error))}; "
             "remove it and run this again",
         )
     return deployed

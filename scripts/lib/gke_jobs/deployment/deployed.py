@@ -55,12 +55,12 @@ def read_pointer(text: str) -> Deployed:
     found = LINE.search(text)
     if not found:
         if "DEPLOYED" in text:
-            raise ValueError("the line DEPLOYED is not there as one line")
+            raise ValueError("the line DEPLOYED has an unexpected format")
         return Deployed()
     try:
         fields: dict[str, Any] = json.loads(found[1])
         deployed = Deployed(**{name: dict(fields[name]) for name in ("releases", "retired", "examples")})
-        is_sound = (
+        is_valid = (
             all(RELEASE.fullmatch(name) for name in {**deployed.releases, **deployed.retired})
             and all(
                 type(time) is int and time in TIMES
@@ -70,8 +70,8 @@ def read_pointer(text: str) -> Deployed:
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(str(error)) from None
-    if not is_sound:
-        raise ValueError("a name or a time in it is none")
+    if not is_valid:
+        raise ValueError("a name or a time is invalid")
     return deployed
 
 

@@ -46,9 +46,9 @@ class Pointer:
         if found.releases != self.deployed.releases:
             die(
                 exit_codes.DATA,
-                f"DAGs do not use release {self.deployed.current} any more: {self.address} names "
-                f"{found.current or 'no release'} now, by another deployment or --use; nothing is wrong with either, "
-                "but to have this one after all run this again",
+                f"DAGs do not use release {self.deployed.current} any more: {self.address} now names "
+                f"{found.current or 'no release'}, set by another deployment or --use; to use {self.deployed.current}, "
+                "run this again",
             )
 
 

@@ -26,7 +26,7 @@ class Progress:
     """The progress of Airflow.
 
     total: active DAGs, without those of files that cannot be imported; parsed: how many of these with the release
-    missing: the files of the others, and files with an older error that counts (see _counts)
+    missing: the files of the others, and files with an older error that counts (see _is_relevant)
     broken: files with an error since then that counts, with the last line of the error
     others: number of files with an error that does not count
     Texts are sanitized.
@@ -39,7 +39,7 @@ class Progress:
     others: int = 0
 
 
-def asked_from(deployed: Deployed, written: float) -> float:
+def parsed_after(deployed: Deployed, written: float) -> float:
     """Return the time after which a parsed DAG has the newest release, in seconds since the epoch.
 
     :param deployed: the content of the pointer
@@ -49,12 +49,12 @@ def asked_from(deployed: Deployed, written: float) -> float:
     return max(deployed.releases[deployed.current], written + SYNC_SECONDS) + PARSE_SECONDS
 
 
-def texts_of(errors: list[Json]) -> frozenset[tuple[str, str, str]]:
+def error_keys(errors: list[Json]) -> frozenset[tuple[str, str, str]]:
     """Return what identifies each import error, independent of its time."""
     return frozenset(map(_text, errors))
 
 
-def judge(
+def evaluate(
     dags: list[Json],
     errors: list[Json],
     after: datetime,
@@ -65,7 +65,7 @@ def judge(
 
     :param dags: from /dags of the REST API of Airflow 2.11 or 3
     :param errors: from /importErrors of the same API
-    :param before: texts_of the errors before the release was taken, None if they are not known
+    :param before: error_keys the errors before the release was taken, None if they are not known
     :param prefix: the folder of the team below dags/, '' for none
     """
     unreadable = set(map(_file, errors))
@@ -75,7 +75,7 @@ def judge(
         if at(dag, "is_active") is not False and at(dag, "is_stale") is not True and not _files(dag) & unreadable
     ]
     late = [dag for dag in active if not _is_later(dag, "last_parsed_time", after)]
-    ours = [error for error in errors if _counts(error, before, prefix)]
+    ours = [error for error in errors if _is_relevant(error, before, prefix)]
     old = [error for error in ours if not _is_later(error, "timestamp", after)]
     return Progress(
         total=len(active),
@@ -86,7 +86,7 @@ def judge(
     )
 
 
-def _counts(error: Json, before: frozenset[tuple[str, str, str]] | None, prefix: str) -> bool:
+def _is_relevant(error: Json, before: frozenset[tuple[str, str, str]] | None, prefix: str) -> bool:
     """Whether the release may have caused an error.
 
     That is so if the error names the toolkit of the team. It is also so if the error is new and nothing shows that it

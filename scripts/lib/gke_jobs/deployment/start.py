@@ -34,5 +34,5 @@ def main() -> int:
     if started != planned:
         options.pointer.write_bytes(write_pointer(text, started).encode())
         moment = datetime.fromtimestamp(started.releases[started.current], timezone.utc)
-        log(f"DAGs take release {started.current} {moment.strftime('from %H:%M:%S UTC on')}")
+        log(f"DAGs use release {started.current} {moment.strftime('from %H:%M:%S UTC on')}")
     return exit_codes.SUCCEEDED

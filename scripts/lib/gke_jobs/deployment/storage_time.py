@@ -27,7 +27,7 @@ def storage_time() -> float:
         with time_limit(SECONDS):
             headers = _headers(os.environ.get(OVERRIDE) or SERVER)
     except (OSError, ValueError, OverflowError, http.client.HTTPException, TimeIsOverError) as error:
-        log(f"Cloud Storage does not tell the time, this machine's counts: {one_line(str(error))}", WARNING)
+        log(f"cannot read the time of Cloud Storage, using the clock of this machine: {one_line(str(error))}", WARNING)
         return time.time()
     found = date_of(headers)
     return found.timestamp() if found else time.time()

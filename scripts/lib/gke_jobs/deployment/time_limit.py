@@ -18,7 +18,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     """Raise TimeIsOverError in the block after so many seconds. Only for the main thread; limits cannot be nested."""
 
     def end(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise TimeIsOverError(f"no whole answer within {seconds:.0f} s")
+        raise TimeIsOverError(f"no complete answer within {seconds:.0f} s")
 
     before = signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))  # 0 means no limit

@@ -23,7 +23,7 @@ from gke_jobs import exit_codes
 from gke_jobs.deployment.airflow_api import Airflow, Answers
 from gke_jobs.deployment.deployed import read_pointer
 from gke_jobs.deployment.gcloud import Pointer, access_token
-from gke_jobs.deployment.parsed import Progress, asked_from, describe, judge, shown, texts_of
+from gke_jobs.deployment.parsed import Progress, describe, error_keys, evaluate, parsed_after, shown
 from gke_jobs.deployment.storage_time import storage_time
 from gke_jobs.deployment.unanswered import DeniedError, UnansweredError
 from gke_jobs.messages import ERROR, WARNING, ScriptError, die, log
@@ -37,8 +37,8 @@ CHECK_SECONDS = 30.0  # for gcloud to read the pointer
 ADVICE = {
     exit_codes.CONFIG: "compare with config.airflowUri of: gcloud composer environments describe",
     exit_codes.DENIED: "give this account roles/composer.user, and in Airflow a role that reads DAGs and import "
-    "errors, such as Viewer, and let the web server's access control admit this machine",
-    exit_codes.UNREACHABLE: "see whether this machine reaches the environment's web server",
+    "errors, such as Viewer, and allow this machine in the web server's access control",
+    exit_codes.UNREACHABLE: "check whether this machine can reach the environment's web server",
 }
 
 
@@ -86,7 +86,7 @@ def main() -> int:
     try:
         airflow = _log_in(options.airflow, options.image)
         now = storage_time()
-        after = asked_from(deployed, now if options.written is None else options.written)
+        after = parsed_after(deployed, now if options.written is None else options.written)
         request = Request(release=deployed.current, prefix=options.prefix, delay=after - now, timeout=options.timeout)
         Wait(airflow, pointer.check, request).run()
     except ScriptError as error:
@@ -103,7 +103,7 @@ def _log_in(address: str, image: str) -> Airflow:
     except (ScriptError, DeniedError) as error:
         _cannot_ask(error)
     except UnansweredError as error:
-        log(f"cannot ask Airflow: {error}; trying again", WARNING)
+        log(f"cannot query Airflow: {error}; retrying", WARNING)
     return airflow
 
 
@@ -139,13 +139,13 @@ class Wait:
             now = self._clock.now()
             if found is None:
                 early = self._due - now
-                self._log(f"waiting for {_duration(early)}: what is parsed after that has the release for sure")
+                self._log(f"waiting for {_duration(early)}: DAGs parsed after that use the release")
                 self._sleep(min(HEARTBEAT_SECONDS, early))
                 continue
             if isinstance(found, Progress):
                 self._log(describe(found))
             else:
-                self._log(f"cannot ask Airflow: {found}; trying again", WARNING)
+                self._log(f"cannot query Airflow: {found}; retrying", WARNING)
             self._sleep(min(POLL_SECONDS, self._end - now))
             if self._clock.now() >= self._end:
                 return _end(found, self._request)
@@ -157,10 +157,10 @@ class Wait:
             now = self._clock.now()
             if self._after is None:  # the clock of this machine may differ
                 self._after = answers.time + timedelta(seconds=self._due - now)
-                self._before = texts_of(answers.errors) if now < self._due else None
+                self._before = error_keys(answers.errors) if now < self._due else None
             progress = None
             if now >= self._due:
-                progress = judge(answers.dags, answers.errors, self._after, self._before, self._request.prefix)
+                progress = evaluate(answers.dags, answers.errors, self._after, self._before, self._request.prefix)
             if now >= self._checked_at + HEARTBEAT_SECONDS or (progress and not progress.missing):
                 self._checked_at = now
                 self._check(CHECK_SECONDS)
@@ -189,26 +189,29 @@ def _end(found: Progress | UnansweredError, request: Request) -> None:
         die(
             exit_codes.TIMEOUT,
             f"Airflow has not parsed {shown(found.missing)} within {request.timeout:.0f} s: {found.parsed} of "
-            f"{found.total} DAGs are parsed; release {request.release} is in the bucket all the same: see the log "
-            "of the DAG processor, or run this again to go on waiting",
+            f"{found.total} DAGs are parsed; release {request.release} is in the bucket: see the log "
+            "of the DAG processor, or run this again to continue waiting",
         )
     others = f"; {found.others} files have other import errors" if found.others else ""
     log(f"done: Airflow has parsed {found.parsed} DAGs with release {request.release}{others}")
     if not found.total:
-        log("Airflow shows this account no active DAG: there is none, or it may not read them", WARNING)
+        log(
+            "Airflow shows this account no active DAG: none exists, or the account has no permission to read them",
+            WARNING,
+        )
     if found.broken:
         die(
             exit_codes.DATA,
-            f"{len(found.broken)} DAG files cannot be imported, see above: they use the toolkit, or there was no "
-            "such error before; correct them, or go back with --use",
+            f"{len(found.broken)} DAG files cannot be imported, see above: they use the toolkit, or the error "
+            "is new; correct them, or roll back with --use",
         )
 
 
 def _cannot_ask(error: UnansweredError | ScriptError) -> NoReturn:
     die(
         error.status,
-        f"cannot ask Airflow whether it has parsed the DAGs: {error}; the deployment is complete, only this check is "
-        f"missing: {ADVICE[error.status]}, and run this again, or add --async to go without it",
+        f"cannot check whether Airflow has parsed the DAGs: {error}; the deployment is complete, only this check is "
+        f"missing: {ADVICE[error.status]}, and run this again, or add --async to skip it",
     )
 
 

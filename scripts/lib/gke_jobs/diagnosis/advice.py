@@ -14,8 +14,8 @@ from functools import cached_property
 from gke_jobs.plain_text import is_name
 
 INFRASTRUCTURE = (
-    "this was no failure of the program: run it again; a podFailurePolicy that ignores DisruptionTarget keeps such an "
-    "end from counting as a retry"
+    "the program did not fail: run the Job again; with a podFailurePolicy that ignores DisruptionTarget, such a "
+    "disruption does not count as a retry"
 )
 
 
@@ -46,12 +46,12 @@ class Rule:
 JOB = (
     Rule(
         r"DeadlineExceeded[^\n]*\n.*got no nodes within (\d+) s",
-        r"run it again with --fallback, which takes the fallback of its profile, or allow more than \1 s "
+        r"run the Job again with --fallback, which uses the fallback of its profile, or allow more than \1 s "
         "(--schedule-timeout)",
     ),
     Rule(
         r"DeadlineExceeded[^\n]*\n.*activeDeadlineSeconds (\d+)",
-        r"allow more than \1 s (`deadline_seconds`), or make it faster",
+        r"allow more than \1 s (`deadline_seconds`), or make the program faster",
     ),
     Rule(
         r"Kueue's queue (\S+)",
@@ -68,29 +68,29 @@ JOB = (
 QUEUE = (
     Rule(r"is it installed\?", "install Kueue, or leave out `queue`: nothing else resumes the Job"),
     Rule(
-        r"has not made a Workload",
-        "if that stays so, the Job names a PriorityClass (`priority_class`) or a WorkloadPriorityClass that does not "
+        r"has not created a Workload",
+        "if this persists, the Job names a PriorityClass (`priority_class`) or a WorkloadPriorityClass that does not "
         "exist, or Kueue does not run: its log has the reason",
     ),
     Rule(r"LocalQueue (\S+) doesn't exist", r"create the LocalQueue \1 in the Job's namespace, or correct `queue`"),
     Rule(
         r"((?:Local|Cluster)Queue \S+) (?:is inactive|is stopped|is terminating or missing|doesn't exist)",
-        r"\1 takes no Jobs: ask those who run Kueue, or name another `queue`",
+        r"\1 admits no Jobs: ask the administrators of Kueue, or set another `queue`",
     ),
     Rule(r"deactivated", "resume it: set spec.active of its Workload to true, or delete the Job and run it again"),
     Rule(
         r"resource (\S+) unavailable in ClusterQueue",
-        r"the ClusterQueue has no quota for \1: request none of it (`resources`), have a quota added, or name another "
+        r"the ClusterQueue has no quota for \1: do not request it (`resources`), have a quota added, or set another "
         "`queue`",
     ),
     Rule(
         r"> maximum capacity",
-        "the queue never has so much: request less (`resources`), run fewer Pods at once, or have the quota of its "
-        "ClusterQueue raised",
+        "the request exceeds the quota of the queue: request less (`resources`), run fewer Pods at once, or have the "
+        "quota of its ClusterQueue raised",
     ),
     Rule(
         r"insufficient (?:unused )?quota for (\S+) in flavor",
-        r"it starts when other Jobs of its ClusterQueue give back \1: wait, request less (`resources`), or have the "
+        r"it starts when other Jobs of its ClusterQueue release \1: wait, request less (`resources`), or have the "
         "quota raised",
     ),
     Rule(
@@ -139,41 +139,42 @@ CREATION = (
 NO_POOL = (
     Rule(
         r"^NotTriggerScaleUp: (?!.*(?:max node group size|max cluster|backoff)).*Insufficient (\S+[^\s.,])",
-        r"no node pool that the Pod may use has nodes with so much \1, so none comes: request less (`resources`), or "
-        "take another --profile",
+        r"no node pool that fits the Pod has nodes with enough \1: request less (`resources`), or use "
+        "another --profile",
     ),
 )
 # Why a Pod waits for a node.
 NODE = (
     Rule(
         r"GCE quota exceeded",
-        "have the project's Compute Engine quota raised in this region, or take another --profile",
+        "have the project's Compute Engine quota raised in this region, or use another --profile",
     ),
     Rule(
         r"GCE out of resources",
-        "the zone has no such machines now; GKE tries again; else take another machine type, zone or --profile",
+        "the zone has no capacity for these machines now; GKE retries; otherwise use another "
+        "machine type, zone or --profile",
     ),
-    Rule(r"IP space exhausted", "the cluster's network has no addresses left for more nodes or Pods: have it enlarged"),
+    Rule(r"IP space exhausted", "the cluster's network has no free addresses for more nodes or Pods: have it enlarged"),
     Rule(
         r"max node group size reached",
-        "a node pool that fits has as many nodes as it may: wait, or have its maximum raised",
+        "a node pool that fits has reached its maximum size: wait, or have its maximum raised",
     ),
-    Rule(r"TriggeredScaleUp", "a node is on its way: wait"),
+    Rule(r"TriggeredScaleUp", "a node is being created: wait"),
     Rule(
         r"Insufficient (\S+[^\s.,])",
-        r"no node has so much \1 free: wait, request less (`resources`), or take another --profile",
+        r"no node has enough free \1: wait, request less (`resources`), or use another --profile",
     ),
     # A node with a taint that is not tolerated may be of another pool: the scheduler checks taints first.
     Rule(
         r"(?:untolerated taint|had taint).*its node must have (the label|all of the labels) ([^\n]+)",
         r"no node that the Pod tolerates has \1 \2: compare --profile, `node_pool` and `node_selector` with: kubectl "
-        "get nodes --show-labels; where a node has that, tolerate its taint (`tolerations`)",
+        "get nodes --show-labels; if a node has it, tolerate its taint (`tolerations`)",
     ),
     Rule(
         r"didn't match Pod's node affinity/selector.*its node must have (the label|all of the labels) ([^\n]+)",
         r"no node has \1 \2: compare --profile, `node_pool` and `node_selector` with: kubectl get nodes --show-labels",
     ),
-    Rule(r"untolerated taint|had taint", "add a toleration for the taint (`tolerations`), or take another --profile"),
+    Rule(r"untolerated taint|had taint", "add a toleration for the taint (`tolerations`), or use another --profile"),
 )
 # Why a Pod does not start on its node.
 START = (
@@ -195,7 +196,7 @@ START = (
     ),
     Rule(
         r"(ImagePull|pull).*(429 |toomanyrequests)",
-        "the registry limits how often it is asked: copy the image to Artifact Registry",
+        "the registry limits the rate of requests: copy the image to Artifact Registry",
     ),
     Rule(
         r"(ImagePull|pull).*(not found|manifest unknown)",
@@ -203,53 +204,58 @@ START = (
     ),
     Rule(
         r"(ImagePull|pull).*(i/o timeout|no such host|connection refused)",
-        "the nodes do not reach the registry: private nodes need Cloud NAT, or Private Google Access and Artifact "
+        "the nodes cannot reach the registry: private nodes need Cloud NAT, or Private Google Access and Artifact "
         "Registry",
     ),
     Rule(r"ErrImageNeverPull", "the node does not have the image: set imagePullPolicy to IfNotPresent"),
     Rule(r"no match for platform|exec format error", "build the `image` for the architecture of the nodes"),
     *MISSING,
     *MISSING_KEY,
-    Rule(r"runAsNonRoot", "give `run_as_user` a user id other than 0: the image says root, or only a name"),
+    Rule(
+        r"runAsNonRoot", "give `run_as_user` a user id other than 0: the image has the user root, or only a user name"
+    ),
 )
 # Why a node or its owner ended a Pod.
 DISRUPTION = (
     Rule(
         r"[Ee]phemeral[- ]",
-        "request more ephemeral-storage (`resources`), write less to the disk, or mount a volume",
+        "request more ephemeral-storage (`resources`), write less to disk, or mount a volume",
     ),
     Rule(
         r"low on resource: memory",
-        "request as much memory as the container uses (`resources`), or take a larger --profile",
+        "request as much memory as the container uses (`resources`), or use a larger --profile",
     ),
     Rule(
         r"on a spot node",
-        "a spot node may go at any time: save checkpoints and allow `retries`, or take a --profile without -spot",
+        "a spot node can be preempted at any time: save checkpoints and allow `retries`, or use a "
+        "--profile without -spot",
     ),
     Rule(
         r"PreemptionByScheduler",
-        "give the Job's Pods a higher PriorityClass, or run it when the cluster is less full",
+        "give the Job's Pods a higher PriorityClass, or run the Job when the cluster has more capacity",
     ),
     Rule(
         r"EvictionByEvictionAPI",
-        f"{INFRASTRUCTURE}; on GKE the annotation cluster-autoscaler.kubernetes.io/safe-to-evict: 'false' keeps a "
-        "scale-down away",
+        f"{INFRASTRUCTURE}; on GKE the annotation cluster-autoscaler.kubernetes.io/safe-to-evict: 'false' prevents a "
+        "scale-down from evicting the Pod",
     ),
     Rule(
         r"^(OutOf\w+|NodeAffinity|UnexpectedAdmissionError): ",
-        "the node did not admit the Pod: another Pod was faster, or a device or label is gone; the program has not "
-        "failed: run it again, or allow `retries`",
+        "the node rejected the Pod: another Pod used its resources, or a device or label was removed; the program "
+        "did not fail: run the Job again, or allow `retries`",
     ),
     Rule(r"DeletionBy|TerminationByKubelet|NodeLost|[Nn]ode ?[Ss]hutdown", INFRASTRUCTURE),
-    Rule(r"^DeadlineExceeded", "allow a longer activeDeadlineSeconds in the template's Pod, or make it faster"),
+    Rule(
+        r"^DeadlineExceeded", "allow a longer activeDeadlineSeconds in the template's Pod, or make the program faster"
+    ),
 )
 # How a container ended.
 PROGRAM = (
     Rule(
         r"OOMKilled[^\n]*memory limit ([^\s:]+)",
-        r"raise the memory limit above \1 (`resources`), or take a larger --profile, as --escalate does by itself",
+        r"raise the memory limit above \1 (`resources`), or use a larger --profile, as --escalate does by itself",
     ),
-    Rule(r"OOMKilled", "give the container a memory limit and request (`resources`), or take a larger --profile"),
+    Rule(r"OOMKilled", "give the container a memory limit and request (`resources`), or use a larger --profile"),
     Rule(r"ContainerStatusUnknown", INFRASTRUCTURE),
     Rule(
         r"StartError.*(not found|no such file)|exit code 127\b",
@@ -262,12 +268,12 @@ PROGRAM = (
     Rule(r"StartError.*exec format error", "build the `image` for the architecture of the nodes"),
     Rule(
         r"exit code 137\b",
-        "SIGKILL without OOMKilled: a process ended it, or it outlived its grace period after a deletion",
+        "SIGKILL without OOMKilled: another process killed it, or it exceeded its grace period after a deletion",
     ),
     Rule(
         r"exit code 139\b", "SIGSEGV: a crash in native code; compare the versions of libraries, drivers and the image"
     ),
-    Rule(r"exit code 143\b", "SIGTERM: somebody stopped it, by a deletion or from inside the container"),
+    Rule(r"exit code 143\b", "SIGTERM: it was stopped by a deletion, or by a process in the container"),
 )
 
 

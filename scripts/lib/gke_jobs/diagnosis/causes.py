@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gke_jobs.diagnosis.diagnosis import LEAST_URGENT, URGENCY, events_about, pod_groups, pod_title
-from gke_jobs.diagnosis.images import image_trouble
+from gke_jobs.diagnosis.images import image_problem
 from gke_jobs.diagnosis.pod_facts import facts
 from gke_jobs.diagnosis.refusals import refusal
 from gke_jobs.diagnosis.seen import Seen
@@ -22,19 +22,19 @@ def cause(seen: Seen) -> str:
     if refused := refusal(seen):
         return escaped(f"{'more Pods cannot' if seen.pods else 'no Pod can'} be created: {refused}")
     pods = [group[0] for group in pod_groups(seen.pods or [])]
-    return escaped(next(filter(None, (_of_pod(seen, pod) for pod in sorted(pods, key=_telling))), ""))
+    return escaped(next(filter(None, (_of_pod(seen, pod) for pod in sorted(pods, key=_urgency_of))), ""))
 
 
-def _telling(pod: Json) -> tuple[int, bool]:
+def _urgency_of(pod: Json) -> tuple[int, bool]:
     return URGENCY.get(phase_of(pod), LEAST_URGENT), bool(at(pod, "metadata", "deletionTimestamp"))
 
 
 def _of_pod(seen: Seen, pod: Json) -> str:
     known = facts(pod)
     if phase_of(pod) is Phase.STUCK and (
-        trouble := image_trouble(pod, seen.events_of(text_at(pod, "metadata", "uid")))
+        problem := image_problem(pod, seen.events_of(text_at(pod, "metadata", "uid")))
     ):
-        return f"{trouble.words} ({pod_title(pod)}: {trouble.container})"
-    lines = known.lines or [event.words for event in reversed(events_about(seen, pod, known))]
+        return f"{problem.message} ({pod_title(pod)}: {problem.container})"
+    lines = known.lines or [event.message for event in reversed(events_about(seen, pod, known))]
     found = next((line for line in lines if SUMMARY not in line), "".join(lines[:1]))
     return f"{pod_title(pod)}: {found}" if found else ""

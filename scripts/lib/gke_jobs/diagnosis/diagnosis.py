@@ -73,7 +73,7 @@ def _job_block(seen: Seen) -> Block:
     if not isinstance(job, dict) or not job:
         why = seen.unread.get("job")
         unread = f"could not be read{f': {why}' if why else ''}"
-        return Block([f"Job {one_line(seen.name)} {unread if job is None else 'is no longer there'}"], None)
+        return Block([f"Job {one_line(seen.name)} {unread if job is None else 'no longer exists'}"], None)
     lines = [_headline(seen), f"  {'; '.join(_details(seen))}"]
     events = event_lines(seen.events_of(seen.uid), seen.now, lines[0])
     queue = kueue.reasons(seen.queued) if seen.queued else []
@@ -99,7 +99,7 @@ def _details(seen: Seen) -> list[str]:
     if indexes := one_line(text_at(status, "failedIndexes")):
         details.append(f"failed indexes: {indexes}")
     if seconds := count_at(seen.job, "metadata", "annotations", UNSCHEDULED):
-        details.append(f"run-job has ended it, for it got no nodes within {seconds} s")
+        details.append(f"run-job failed it, because it got no nodes within {seconds} s")
     details += [
         f"{key} {int_at(spec, key)}"
         for key in LIMITS
@@ -137,7 +137,7 @@ def _headline(seen: Seen) -> str:
         return f"Job {name} is suspended: " + (
             f"it waits in Kueue's queue {queue}" if queue else "it waits to be resumed"
         )
-    doing = [_doing(pod) for pod in seen.pods or []]
+    doing = [_phase_text(pod) for pod in seen.pods or []]
     does = ", ".join(f"{_count(doing.count(kind))} {kind}" for kind in dict.fromkeys(doing)) or "it has no Pods"
     if seen.pods is None:
         does = "its Pods could not be read" + (f": {seen.unread['pods']}" if "pods" in seen.unread else "")
@@ -154,13 +154,13 @@ def pod_groups(pods: Iterable[Json]) -> list[list[Json]]:
             alike = re.sub(
                 "|".join(re.escape(word) for word in own if word) or r"(?!)",
                 "",
-                "\n".join([_doing(pod), *facts(pod).lines, *messages(pod)]),
+                "\n".join([_phase_text(pod), *facts(pod).lines, *messages(pod)]),
             )
             groups.setdefault(alike, []).append(pod)
     return list(groups.values())
 
 
-def _doing(pod: Json) -> str:
+def _phase_text(pod: Json) -> str:
     deleted = text_at(pod, "metadata", "deletionTimestamp")
     return f"{phase_of(pod).value}{' and being deleted' if deleted else ''}"
 
@@ -193,9 +193,9 @@ def _pod_advice(pod: Json, known: Facts, events: list[EventLine]) -> str | None:
     phase, ends = phase_of(pod), ["\n".join(found) for found in known.of_containers]
     if phase is Phase.WAITING:
         wishes = known.of_node[1:]
-        if fits_nowhere := advise(advice.NO_POOL, _autoscaler_words(events)[-1:]):
+        if fits_nowhere := advise(advice.NO_POOL, _autoscaler_messages(events)[-1:]):
             return fits_nowhere
-        found = advise(advice.NODE, ["\n".join([event.words, *wishes]) for event in reversed(events)])
+        found = advise(advice.NODE, ["\n".join([event.message, *wishes]) for event in reversed(events)])
         return found or advise(advice.NODE, ["\n".join(known.of_node)])
     if phase in (Phase.STARTING, Phase.STUCK):
         found = advise(advice.START, [*ends, "\n".join(known.of_node)])
@@ -205,12 +205,12 @@ def _pod_advice(pod: Json, known: Facts, events: list[EventLine]) -> str | None:
     return advise(*first) or (None if known.program_first else advise(*second))
 
 
-def _autoscaler_words(events: list[EventLine]) -> list[str]:
-    return [event.words for event in events if "ScaleUp: " in event.words]
+def _autoscaler_messages(events: list[EventLine]) -> list[str]:
+    return [event.message for event in events if "ScaleUp: " in event.message]
 
 
 def _advise_by_events(topic: Iterable[Rule], events: list[EventLine]) -> str | None:
-    return advise(topic, [event.words for event in reversed(events)])
+    return advise(topic, [event.message for event in reversed(events)])
 
 
 def _pod_headline(seen: Seen, pod: Json) -> str:
@@ -225,7 +225,7 @@ def _pod_headline(seen: Seen, pod: Json) -> str:
     else:
         when = f"{duration(change, seen.now)} old"
     place = f" ({node})" if node and phase is Phase.UNKNOWN else f" on {node}" if node else ""
-    return f"{pod_title(pod)}: {_doing(pod)}{place}, {when}"
+    return f"{pod_title(pod)}: {_phase_text(pod)}{place}, {when}"
 
 
 def pod_title(pod: Json) -> str:
@@ -241,7 +241,7 @@ def _log(seen: Seen, pod: str, container: str) -> list[str]:
     if log is None:
         return [f"  the log of {title} could not be read: {seen.unread_logs.get((pod, container), 'no answer')}"]
     if log.startswith(LOG_GONE):
-        return [f"  the log of {title} is gone from its node"]
+        return [f"  the log of {title} is no longer on its node"]
     if not log:
         return [f"  {title} has logged nothing"]
     lines = log_lines(log)[-LOG_LINES:]
@@ -249,23 +249,23 @@ def _log(seen: Seen, pod: str, container: str) -> list[str]:
     return [f"  {head} {title}:", *(f"    | {line}" for line in lines)]
 
 
-def gone_pods(seen: Seen) -> list[str]:
+def missing_pods(seen: Seen) -> list[str]:
     """Return the names of Pods that the Job created, that no longer exist, and whose logs were not printed."""
     if seen.pods is None or seen.more_pods:
         return []
-    texts = [text_at(event, "message") for event in seen.events_of(seen.uid) if _tells_of_a_pod(event)]
+    texts = [text_at(event, "message") for event in seen.events_of(seen.uid) if _is_pod_creation(event)]
     made = [match[1] for message in texts if (match := re.fullmatch(r"Created pod: (\S+)", message))]
     there = {text_at(pod, "metadata", "name") for pod in seen.pods}
     there |= {pod for pod, _ in seen.shown_logs}  # their logs were printed, and with these how they ended
     return [name for name in dict.fromkeys(made) if name not in there and is_name(name)]
 
 
-def _tells_of_a_pod(event: Json) -> bool:
+def _is_pod_creation(event: Json) -> bool:
     return text_at(event, "reason") == "SuccessfulCreate"
 
 
 def _gone_blocks(seen: Seen) -> list[Block]:
-    gone = gone_pods(seen)
+    gone = missing_pods(seen)
     if not gone:
         return []
     events = [event for event in seen.events if text_at(event, "involvedObject", "name") in gone]

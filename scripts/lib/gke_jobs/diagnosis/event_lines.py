@@ -6,24 +6,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from gke_jobs.diagnosis.pod_facts import scheduler_words
+from gke_jobs.diagnosis.pod_facts import scheduler_text
 from gke_jobs.event_times import BEGINNING, last_seen
 from gke_jobs.json_access import Json, int_at, text_at
 from gke_jobs.plain_text import duration, one_line
 
 EVENTS = 5  # of one object
 # Events of type Normal that are also relevant.
-TELLING = {"TriggeredScaleUp", "NotTriggerScaleUp", "Preempted", "TaintManagerEviction"}
+RELEVANT = {"TriggeredScaleUp", "NotTriggerScaleUp", "Preempted", "TaintManagerEviction"}
 # Reasons for which no container of a Pod can start.
 BEFORE_STARTS = {"FailedMount", "FailedMapVolume", "FailedAttachVolume", "FailedCreatePodSandBox"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class EventLine:
-    """Equal events about one object, as one line of text. `words` has only the reason and the message."""
+    """Equal events about one object, as one line of text. `message` has only the reason and the message."""
 
     text: str
-    words: str
+    message: str
 
 
 def event_lines(events: Iterable[Json], now: datetime, known: str = "") -> list[EventLine]:
@@ -31,10 +31,10 @@ def event_lines(events: Iterable[Json], now: datetime, known: str = "") -> list[
     counts: dict[tuple[str, str], int] = {}
     latest: dict[tuple[str, str], datetime] = {}
     for event in events:
-        message, reason = scheduler_words(one_line(text_at(event, "message"))), one_line(text_at(event, "reason"))
+        message, reason = scheduler_text(one_line(text_at(event, "message"))), one_line(text_at(event, "reason"))
         parts = message, message.partition(": ")[2]  # many begin with `Error: `
-        tells = text_at(event, "type") == "Warning" or reason in TELLING
-        if tells and (reason or message) and not any(part and part in known for part in parts):
+        is_relevant = text_at(event, "type") == "Warning" or reason in RELEVANT
+        if is_relevant and (reason or message) and not any(part and part in known for part in parts):
             key, time = (reason, message), last_seen(event)
             counts[key] = counts.get(key, 0) + _count(event)
             latest[key] = max(latest.get(key, time), time)
@@ -59,8 +59,8 @@ def events_since(began: datetime, started: datetime | None, events: Iterable[Jso
 def _line(reason: str, message: str, count: int, last: datetime, now: datetime) -> EventLine:
     times = f", {count} times, last" if count > 1 else ","
     ago = f"{duration(last, now)} ago" if last > BEGINNING else "at an unknown time"
-    words = f"{reason or 'without a reason'}{times} {ago}"
-    return EventLine(text=f"event {words}: {message}" if message else f"event {words}", words=f"{reason}: {message}")
+    when = f"{reason or 'without a reason'}{times} {ago}"
+    return EventLine(text=f"event {when}: {message}" if message else f"event {when}", message=f"{reason}: {message}")
 
 
 def _count(event: Json) -> int:

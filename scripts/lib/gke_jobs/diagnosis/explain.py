@@ -62,8 +62,8 @@ def main() -> int:
     found = explain(options.connection, options.namespace, options.job, text_at(job, "metadata", "uid"))
     sys.stdout.buffer.write(found.text.encode())
     if options.others.report:
-        from gke_jobs.timeline.making import End  # the diagnosis alone does not need it
-        from gke_jobs.timeline.writing import write_report_of_job
+        from gke_jobs.timeline.record_builder import End  # the diagnosis alone does not need it
+        from gke_jobs.timeline.report_file import write_report_of_job
 
         write_report_of_job(options.others.report, options.connection, options.namespace, job, End(cause=found.cause))
     return 0

@@ -17,14 +17,14 @@ WRAPPING = re.compile(r"ErrImagePull: |rpc error: code = \w+ desc = |failed to r
 
 
 @dataclass(frozen=True)
-class ImageTrouble:
-    """words: `image NAME: why`; container: `container main: ErrImagePull`."""
+class ImageProblem:
+    """message: `image NAME: why`; container: `container main: ErrImagePull`."""
 
-    words: str
+    message: str
     container: str
 
 
-def image_trouble(pod: Json, events: Iterable[Json]) -> ImageTrouble | None:
+def image_problem(pod: Json, events: Iterable[Json]) -> ImageProblem | None:
     """Return the trouble of the first container whose image cannot be pulled, None if there is no such container.
 
     events: of the Pod. They have the reason if the container does not report it between two tries
@@ -34,14 +34,14 @@ def image_trouble(pod: Json, events: Iterable[Json]) -> ImageTrouble | None:
         image, reason = one_line(text_at(one.spec, "image")), one_line(text_at(one.waiting, "reason"))
         if image and PULLS.search(reason):
             messages = [one_line(text_at(one.waiting, "message"))]
-            messages += [words for words in of_events if words.startswith("Failed to pull image") and image in words]
+            messages += [text for text in of_events if text.startswith("Failed to pull image") and image in text]
             why = next(filter(None, (_why(message, image) for message in messages)), reason)
-            return ImageTrouble(f"image {image}: {why}", f"{one.kind} {one_line(one.name)}: {reason}")
+            return ImageProblem(f"image {image}: {why}", f"{one.kind} {one_line(one.name)}: {reason}")
     return None
 
 
 def _why(message: str, image: str) -> str:
     named = rf"\S*{re.escape(image)}(?::latest)?"
-    words = WRAPPING.sub("", message)
-    words = re.sub(rf'[^:"]*"{named}"(?:: | |$)', "", words)
-    return re.sub(rf"(?<!\S){named}: ", "", words).strip()
+    message = WRAPPING.sub("", message)
+    message = re.sub(rf'[^:"]*"{named}"(?:: | |$)', "", message)
+    return re.sub(rf"(?<!\S){named}: ", "", message).strip()

@@ -17,7 +17,7 @@ from gke_jobs.labels import SPOT
 from gke_jobs.plain_text import one_line, parse_time
 
 LOGS = 5  # of one Pod
-WISHES = 20  # resources, or labels of the node, of one Pod
+REQUIREMENTS = 20  # resources, or labels of the node, of one Pod
 # Reasons of an end whose message is not from the container, and that leave no log.
 RUNTIME_ERRORS = {"StartError", "ContainerCannotRun", "ContainerStatusUnknown"}
 STARTING = {"ContainerCreating", "PodInitializing"}  # reasons to wait that are normal
@@ -27,10 +27,11 @@ NODE_LOST = {"DeletionByTaintManager", "DeletionByPodGC", "TerminationByKubelet"
 # Who disrupted the Pod, by the reason of its condition DisruptionTarget.
 DISRUPTIONS = {
     "PreemptionByScheduler": "preempted by a Pod of higher priority",
-    "DeletionByTaintManager": "evicted, because its node was tainted: not ready, unreachable, or by somebody",
+    "DeletionByTaintManager": "evicted, because its node was tainted: it is not ready or unreachable, or an "
+    "administrator tainted it",
     "EvictionByEvictionAPI": "evicted through the API, as by a drain, an upgrade or a scale-down of its node",
-    "DeletionByPodGC": "removed, because its node is gone",
-    "TerminationByKubelet": "ended by its node, which shut down or ran short of a resource",
+    "DeletionByPodGC": "removed, because its node no longer exists",
+    "TerminationByKubelet": "terminated by its node, which shut down or was short of a resource",
 }
 END = datetime.max.replace(tzinfo=timezone.utc)
 
@@ -73,9 +74,9 @@ def facts(pod: Json) -> Facts:
             of_pod.append("it was on a spot node")
     for condition in list_at(pod, "status", "conditions"):
         if text_at(condition, "type") == "PodScheduled" and text_at(condition, "status") == "False":
-            message = scheduler_words(one_line(text_at(condition, "message")))
+            message = scheduler_text(one_line(text_at(condition, "message")))
             of_node.append(f"{one_line(text_at(condition, 'reason'))}: {message}")
-            of_node += _wishes(spec)
+            of_node += _requirements(spec)
     since = parse_time(text_at(disruption, "lastTransitionTime"))
     first = _end_time(troubled[0]) if troubled and troubled[0].has_failed else END
     return Facts(
@@ -87,7 +88,7 @@ def facts(pod: Json) -> Facts:
     )
 
 
-def scheduler_words(message: str) -> str:
+def scheduler_text(message: str) -> str:
     """Return why no node takes a Pod, without the scheduler's words about preemption."""
     return PREEMPTION.sub("", message)
 
@@ -163,14 +164,14 @@ def _start_time(container: Container) -> datetime:
     return parse_time(container.ended.get("startedAt")) or BEGINNING
 
 
-def _wishes(spec: Json) -> list[str]:
+def _requirements(spec: Json) -> list[str]:
     """Return the requirements of the Pod for its node, as text."""
     wanted = [
         one_line(f"{resource} {amount}")
         for container in list_at(spec, "containers")
         for resource, amount in dict_at(container, "resources", "requests").items()
-    ][:WISHES]
-    labels = [one_line(f"{key}={value}") for key, value in dict_at(spec, "nodeSelector").items()][:WISHES]
+    ][:REQUIREMENTS]
+    labels = [one_line(f"{key}={value}") for key, value in dict_at(spec, "nodeSelector").items()][:REQUIREMENTS]
     found = ["it requests " + ", ".join(wanted)] if wanted else []
     which = "the label" if len(labels) == 1 else "all of the labels"
     return found + ([f"its node must have {which} " + ", ".join(labels)] if labels else [])

@@ -11,7 +11,7 @@ from typing import Any
 
 from gke_jobs import kueue
 from gke_jobs.connection import Connection, jobs_path, log_path, pods_path
-from gke_jobs.diagnosis.diagnosis import GROUPS, LOG_LINES, gone_pods, pod_groups
+from gke_jobs.diagnosis.diagnosis import GROUPS, LOG_LINES, missing_pods, pod_groups
 from gke_jobs.diagnosis.pod_facts import logs_to_read
 from gke_jobs.diagnosis.seen import Seen
 from gke_jobs.errors import ApiError, Verdict, classify
@@ -45,7 +45,7 @@ class Read:
             self.value, self.unread = self.call(), ""
         except ApiError as error:
             meaning = classify(error.answer)
-            self.unread = "" if meaning.verdict is Verdict.ABSENT else one_line(meaning.words) or "no answer"
+            self.unread = "" if meaning.verdict is Verdict.ABSENT else one_line(meaning.message) or "no answer"
         except Exception as error:  # a defect in a diagnosis must not prevent the verdict
             self.unread = one_line(f"{type(error).__name__}: {error}")
         self.done.set()
@@ -132,7 +132,7 @@ class _Reader:
             for container, previous in logs_to_read(group[0]):
                 if pod and (pod, container) not in seen.shown_logs:
                     logs[pod, container] = self.log_of(pod, container, previous=previous)
-        events += [self._events_of("name", pod) for pod in gone_pods(seen)[:MOST_GONE]]
+        events += [self._events_of("name", pod) for pod in missing_pods(seen)[:MOST_GONE]]
         queue = self._queue_of(seen)
         read_at_once(*queue, *events, *logs.values())
         found: list[tuple[list[Json], str]] = [one.value or ([], one.unread) for one in events]
@@ -143,7 +143,9 @@ class _Reader:
             events=[*seen.events, *(event for some, _ in found for event in some)],
             logs={key: one.value for key, one in logs.items() if one.value is not None},
             unread={what: why for what, why in reversed(whys) if why} | seen.unread,
-            unread_logs={key: one.unread or "the Pod is gone" for key, one in logs.items() if one.value is None},
+            unread_logs={
+                key: one.unread or "the Pod no longer exists" for key, one in logs.items() if one.value is None
+            },
         )
 
     def _queue_of(self, seen: Seen) -> list[Read]:

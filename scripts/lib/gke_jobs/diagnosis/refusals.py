@@ -13,7 +13,7 @@ from gke_jobs.json_access import text_at, true_conditions
 from gke_jobs.plain_text import one_line, parse_time
 
 PREFIX = re.compile(r'Error creating: (?:pods "[^"]*" is forbidden: )?')
-UNTROUBLED = (Phase.WAITING, Phase.STARTING, Phase.RUNNING, Phase.SUCCEEDED)
+HEALTHY = (Phase.WAITING, Phase.STARTING, Phase.RUNNING, Phase.SUCCEEDED)
 
 
 def refusal(seen: Seen) -> str:
@@ -24,7 +24,7 @@ def refusal(seen: Seen) -> str:
     if not events:
         return ""
     newest = max(events, key=last_seen)
-    if any(phase_of(pod) not in UNTROUBLED or facts(pod).of_pod for pod in seen.pods or []):
+    if any(phase_of(pod) not in HEALTHY or facts(pod).of_pod for pod in seen.pods or []):
         return ""  # Pods that failed or were ended by others take precedence
     created = [parse_time(text_at(pod, "metadata", "creationTimestamp")) for pod in seen.pods or []]
     if any(time and time >= last_seen(newest) for time in created):

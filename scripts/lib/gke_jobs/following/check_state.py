@@ -21,7 +21,7 @@ from gke_jobs.following import log_positions
 from gke_jobs.following.log_positions import LogState
 from gke_jobs.json_access import Json, dict_at, int_at, list_at, text_at
 from gke_jobs.results import PodResult
-from gke_jobs.timeline.keeping import PodRuns
+from gke_jobs.timeline.pod_history import PodHistory
 from gke_jobs.timeline.record import Outcome, PodRun, pod_from_json
 
 RESULTS_LIMIT = PODS_LIMIT = 64 << 10  # bytes
@@ -44,14 +44,14 @@ class CheckState:
     log_bytes: int = 0
 
     @classmethod
-    def of_runs(cls, runs: PodRuns, **others: Any) -> CheckState:
+    def of_runs(cls, runs: PodHistory, **others: Any) -> CheckState:
         """Return this state with the data of these Pods."""
         pods, removed = runs.removed_first()
         return cls(pods=pods, removed=removed, left_out=runs.left_out_before, **others)
 
-    def runs(self) -> PodRuns:
+    def runs(self) -> PodHistory:
         """Return the data of the Pods with which the next check continues."""
-        return PodRuns(self.pods, self.left_out)
+        return PodHistory(self.pods, self.left_out)
 
 
 def read(file: Path | None, uid: str) -> CheckState:

@@ -44,26 +44,26 @@ class Check:
         if self._has_asked:
             return
         self._has_asked = True
-        if uid := self.mounts.pod_to_ask(job, self.pods, now):
+        if uid := self.mounts.next_pod_to_read(job, self.pods, now):
             yield ReadEvents(uid)
-        if self.creation.is_to_ask(job, self.pods, now):
+        if self.creation.should_ask(job, self.pods, now):
             yield ReadEvents(job.uid)
 
-    def gives_up_at(self) -> float | None:
+    def times_out_at(self) -> float | None:
         """Return when the timeout of the whole wait ends a check whose lists or Events do not arrive."""
         return None if self.clocks.ends_at is None else max(self.clocks.ends_at, self.start + ANSWER_SECONDS)
 
     def verdict(self, job: Job | None, now: float) -> Finish | None:
         """Return how the check of an unfinished Job ends, by a clock or with 75; None while data is missing."""
-        gives_up_at = self.gives_up_at()
+        times_out_at = self.times_out_at()
         is_reading = job is None or self.creation.is_asking or self.mounts.is_asking
-        if is_reading and (gives_up_at is None or now < gives_up_at):
+        if is_reading and (times_out_at is None or now < times_out_at):
             return None
         for action in self.clocks.check(job, self.pods, self.creation, now):
             if isinstance(action, Finish):
                 return action
-        stuck = [f"{record.pod.title} {record.pod.words}" for record in self.pods.stuck()[:1]]
-        reasons = stuck or [self.pods.waiting_words()]
+        stuck = [f"{record.pod.title} {record.pod.message}" for record in self.pods.stuck()[:1]]
+        reasons = stuck or [self.pods.waiting_message()]
         reasons += ["it is suspended"] if job is not None and job.state == "Suspended" else []
         reason = "; ".join(filter(None, [self.clocks.progress(self.pods, now), *reasons]))
         return Finish(exit_codes.NOT_FINISHED, reason, explain=False)

@@ -78,27 +78,27 @@ class Clocks:
         limits = self._limits
         is_quota = creation.is_quota and now >= creation.since
         waits = job is not None and lacks_nodes(job, pods.count, is_quota=is_quota)
-        self._waiting = _since(self._waiting, now - self._waited.for_nodes, is_so=waits)
+        self._waiting = _since(self._waiting, now - self._waited.for_nodes, is_active=waits)
         stuck = pods.stuck() if job is not None and not job.is_ending else []
         since = [record.since for record in stuck]
         if creation.blocked is not None and not creation.is_quota:
             since.append(creation.since)
         self._stuck = min(since) - self._waited.to_start if since else None
         self._alarms = []
-        if self._is_over(self._start, limits.timeout, now):
-            yield _timeout(f"Job {self._job} is not finished: the time of --timeout is over")
-        elif self._is_over(self._waiting, limits.schedule, now):
-            because = creation.blocked.words if creation.blocked else pods.waiting_words()
-            what = _lack(job, creation, has_pods=pods.count(LIVE) > 0)
-            over = f"Job {self._job} {what}: the time of --schedule-timeout is over"
+        if self._has_expired(self._start, limits.timeout, now):
+            yield _timeout(f"Job {self._job} is not finished: --timeout has expired")
+        elif self._has_expired(self._waiting, limits.schedule, now):
+            because = creation.blocked.message if creation.blocked else pods.waiting_message()
+            what = _describe_missing_nodes(job, creation, has_pods=pods.count(LIVE) > 0)
+            expired = f"Job {self._job} {what}: --schedule-timeout has expired"
             is_suspended = job is not None and job.state == "Suspended"
-            yield _timeout(over + (f": {because}" if because else ""), unscheduled=not is_suspended)
-        elif self._is_over(self._stuck, limits.start, now):
+            yield _timeout(expired + (f": {because}" if because else ""), unscheduled=not is_suspended)
+        elif self._has_expired(self._stuck, limits.start, now):
             longest = min(stuck, key=lambda record: record.since, default=None)
             if longest is not None:
-                why = f"{longest.pod.title} {longest.pod.words}"
+                why = f"{longest.pod.title} {longest.pod.message}"
             else:
-                why = "its Pods cannot be created" + (f": {creation.blocked.words}" if creation.blocked else "")
+                why = "its Pods cannot be created" + (f": {creation.blocked.message}" if creation.blocked else "")
             reason = f"Job {self._job} will never start: for {limits.start:g} s {why}"
             yield Finish(exit_codes.CONFIG, reason, explain=True, never_starts=True)
         elif now >= self._logged_at + limits.heartbeat:
@@ -109,7 +109,7 @@ class Clocks:
         counts = [f"{number} {phase.value}" for phase in SHOWN if (number := pods.count([phase]))]
         return f"Job {self._job} is not finished after {now - self._start:.0f} s; Pods: {', '.join(counts) or 'none'}"
 
-    def _is_over(self, since: float | None, limit: float | None, now: float) -> bool:
+    def _has_expired(self, since: float | None, limit: float | None, now: float) -> bool:
         if since is None or limit is None:
             return False
         self._alarms.append(since + limit)
@@ -128,16 +128,16 @@ def lacks_nodes(job: Job, count: Callable[[Iterable[Phase]], int], *, is_quota: 
     return job.state == "Suspended" or is_quota or count([Phase.WAITING]) > 0 or not count(ENDED)
 
 
-def _lack(job: Job | None, creation: Creation, *, has_pods: bool) -> str:
+def _describe_missing_nodes(job: Job | None, creation: Creation, *, has_pods: bool) -> str:
     if job is not None and job.state == "Suspended":
         return "is suspended"
     if creation.is_quota:
-        return f"has {'too few' if has_pods else 'no'} Pods, because a quota keeps them from being created"
+        return f"has {'too few' if has_pods else 'no'} Pods, because a quota prevents their creation"
     return "lacks nodes for some of its Pods" if job and job.gang else "has no node"
 
 
-def _since(before: float | None, start: float, *, is_so: bool) -> float | None:
-    if not is_so:
+def _since(before: float | None, start: float, *, is_active: bool) -> float | None:
+    if not is_active:
         return None
     return start if before is None else before
 

@@ -32,7 +32,7 @@ from gke_jobs.following.events import (
     WatchEnded,
     WorkloadRead,
 )
-from gke_jobs.following.jobs import Job, end_of_removed, news, read_job, unfinished
+from gke_jobs.following.jobs import Job, change_messages, read_job, removal_outcome, unfinished_message
 from gke_jobs.following.log_streams import LogStreams
 from gke_jobs.following.mounts import Mounts
 from gke_jobs.following.pods_seen import PodsSeen
@@ -96,7 +96,7 @@ class Follower:
         if self._ending.has_begun:
             times.append(self._ending.next_time())
         elif self._check is not None:
-            times += [self._watches.next_time(), self._check.gives_up_at()]
+            times += [self._watches.next_time(), self._check.times_out_at()]
         else:
             times += [self._watches.next_time(), self._clocks.next_time(), self.pods.next_time()]
             times += [self._creation.ask_at, self._mounts.ask_at, self._queueing.ask_at, self._succeeding.next_time()]
@@ -170,13 +170,13 @@ class Follower:
         if self._job is None:
             yield from self._clocks.check(None, self.pods, self._creation, now)
             return
-        if uid := self._mounts.pod_to_ask(self._job, self.pods, now):
+        if uid := self._mounts.next_pod_to_read(self._job, self.pods, now):
             yield ReadEvents(uid)
-        if self._settings.once and self._has_looked():
-            yield Finish(exit_codes.NOT_FINISHED, unfinished(self._settings.job, self._job), explain=False)
+        if self._settings.once and self._is_check_complete():
+            yield Finish(exit_codes.NOT_FINISHED, unfinished_message(self._settings.job, self._job), explain=False)
             return
         yield from self.pods.overdue(now)
-        if self._creation.is_to_ask(self._job, self.pods, now):
+        if self._creation.should_ask(self._job, self.pods, now):
             yield ReadEvents(self._uid)
         yield from self._queueing.act(self._job, now)
         yield from self._succeeding.act(now)
@@ -196,7 +196,7 @@ class Follower:
             yield from self._ending.begin(verdict, None, now)
             yield from self._ending.act(now)
 
-    def _has_looked(self) -> bool:
+    def _is_check_complete(self) -> bool:
         is_stuck = self.pods.stuck() or self._mounts.is_asking or self._creation.blocked
         return not self._settings.limits.start or (self._pods_listed and not is_stuck)
 
@@ -231,7 +231,7 @@ class Follower:
             self._pods_listed = True
             self._ending.relisted()
             yield from self.pods.replace([pod for pod in event.items if is_owned_by(pod, self._uid)], now)
-            self._take_logs(now)
+            self._request_logs(now)
         else:
             found = next((job for job in event.items if text_at(job, "metadata", "name") == self._settings.job), None)
             yield from self._job_changed(found, now)
@@ -244,13 +244,13 @@ class Follower:
         if event.kind is Kind.PODS:
             if is_owned_by(event.item, self._uid):
                 yield from self.pods.change(event.item, is_deleted=is_deleted, now=now)
-                self._take_logs(now)
+                self._request_logs(now)
         elif text_at(event.item, "metadata", "name") == self._settings.job:
             yield from self._job_changed(event.item, now, is_deleted=is_deleted)
 
-    def _take_logs(self, now: float) -> None:
+    def _request_logs(self, now: float) -> None:
         for pod in self.pods.all():
-            self.logs.want(pod, now)
+            self.logs.add_pod(pod, now)
 
     def _job_changed(self, found: Json, now: float, *, is_deleted: bool = False) -> Iterator[Action]:
         if self._ending.has_begun:
@@ -277,16 +277,16 @@ class Follower:
             if is_deleted:
                 yield from self._removed(f"Job {name}", "is deleted", "was deleted before it was finished", now)
             elif not self._settings.once and self._check is None:
-                yield from news(name, before, job)
+                yield from change_messages(name, before, job)
 
     def _gone(self, now: float) -> Iterator[Action]:
         """End for a Job that no longer exists and whose removal was not seen."""
         name = f"Job {self._settings.job}" + (f" with uid {one_line(self._uid)}" if self._settings.uid else "")
-        unknown = "is gone: it was deleted, or its TTL removed it; whether it succeeded is not known"
-        yield from self._removed(name, "is gone", unknown, now)
+        unknown = "no longer exists: it was deleted, or its TTL removed it; whether it succeeded is not known"
+        yield from self._removed(name, "no longer exists", unknown, now)
 
     def _removed(self, name: str, how: str, unfinished: str, now: float) -> Iterator[Action]:
-        status, words = end_of_removed(self._job, how, unfinished, is_succeeding=self._succeeding.has_begun)
+        status, words = removal_outcome(self._job, how, unfinished, is_succeeding=self._succeeding.has_begun)
         yield from self._conclude(status, f"{name} {words}", now, removed=True)
 
     def _conclude(self, status: int, reason: str, now: float, *, removed: bool = False) -> Iterator[Action]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gke_jobs.errors import Meaning, Verdict, cause_of_no_pods, sentence
+from gke_jobs.errors import Meaning, Verdict, explain_pod_creation_failure, sentence
 from gke_jobs.following.events import Action, warning
 from gke_jobs.following.jobs import Job
 from gke_jobs.following.phases import Phase
@@ -44,7 +44,7 @@ class Creation:
         """Whether Pods are missing for a reason that is not known yet."""
         return self.ask_at is not None and not self._is_answered
 
-    def is_to_ask(self, job: Job, pods: PodsSeen, now: float) -> bool:
+    def should_ask(self, job: Job, pods: PodsSeen, now: float) -> bool:
         """Whether the Events must be read now."""
         if job.state or not job.started or job.deleting or pods.count(LIVE) >= job.wanted:
             self.blocked, self.ask_at, self._asked = None, None, 0
@@ -68,12 +68,13 @@ class Creation:
         if not failed:
             self.blocked = None
             return
-        meaning = cause_of_no_pods(text_at(max(failed, key=_time), "message"))
+        meaning = explain_pod_creation_failure(text_at(max(failed, key=_time), "message"))
         if self.blocked is None or (self.blocked.verdict is Verdict.QUOTA) != (meaning.verdict is Verdict.QUOTA):
             self.since = now + (LONGEST_BACKOFF if job.failed or pods.count([Phase.FAILED]) else 0.0)
         if self.blocked is None or self.blocked.verdict is not meaning.verdict:
-            never = quota_advice(meaning.words)
-            yield warning(f"its Pods cannot be created: {f'{meaning.words}; {never}' if never else sentence(meaning)}")
+            advice = quota_advice(meaning.message)
+            text = f"{meaning.message}; {advice}" if advice else sentence(meaning)
+            yield warning(f"its Pods cannot be created: {text}")
         self.blocked = meaning
 
 

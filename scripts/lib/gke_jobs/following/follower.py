@@ -57,9 +57,9 @@ from gke_jobs.job_options import JobOptions, parse_job_options
 from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ERROR, WARNING, ScriptError, log, log_or_fail
 from gke_jobs.plain_text import one_line
-from gke_jobs.timeline.leaving import print_end, record_now, write_at_signal
-from gke_jobs.timeline.making import End
 from gke_jobs.timeline.record import Record
+from gke_jobs.timeline.record_builder import End
+from gke_jobs.timeline.run_end import print_end, record_now, write_at_signal
 
 if TYPE_CHECKING:
     from gke_jobs.diagnosis.explain import Explanation
@@ -98,7 +98,11 @@ def _run() -> int:
     except BrokenPipeError:  # the reader has gone
         return exit_codes.INTERRUPTED
     except OSError as error:
-        log(f"cannot go on: {error.strerror or type(error).__name__}: free some space, or name another TMPDIR", ERROR)
+        log(
+            f"cannot continue: {error.strerror or type(error).__name__}: free some space, or set TMPDIR to another "
+            "directory",
+            ERROR,
+        )
         return exit_codes.INTERRUPTED
 
 
@@ -157,16 +161,16 @@ def follow(options: JobOptions) -> int:
     end = _follow(follower, streaming)
     if given.timeout:
         end_after(END_SECONDS, end.status)
-    _leave(given, follower, end)
+    _write_state(given, follower, end)
     explanation = _explanation(options, follower) if end.explain else None
     if explanation:
         print_explanation(explanation.text)
     failure = _failure(follower, end, explanation)
-    _leave_failure(given.failure, end, failure)
+    _write_failure(given.failure, end, failure)
     if follower.job_json and not given.once and end.status != exit_codes.NOT_FINISHED:
         record = _record(follower, _end(given, end, explanation, failure["advice"]))
         if given.report:  # before the summary, so that after a signal meanwhile only run-job prints one
-            from gke_jobs.timeline.writing import write_report  # not needed without a report
+            from gke_jobs.timeline.report_file import write_report  # not needed without a report
 
             write_report(given.report, options.connection, options.namespace, record)
         print_end(record)
@@ -192,13 +196,13 @@ def _follow(follower: Follower, streaming: Streaming) -> Finish:
         for action in actions:
             if isinstance(action, Finish):
                 return action
-            _do(action, follower, streaming)
+            _execute(action, follower, streaming)
         deadline = follower.deadline()
         event = streaming.next(None if deadline is None else deadline - time.monotonic())
         actions = follower.handle(event, time.monotonic())
 
 
-def _do(action: Action, follower: Follower, streaming: Streaming) -> None:
+def _execute(action: Action, follower: Follower, streaming: Streaming) -> None:
     if isinstance(action, Lines):
         print_lines(action.data)
     elif isinstance(action, Message):
@@ -217,13 +221,13 @@ def _do(action: Action, follower: Follower, streaming: Streaming) -> None:
         streaming.stop_log(action.stream)
 
 
-def _leave(given: Any, follower: Follower, end: Finish) -> None:
+def _write_state(given: Any, follower: Follower, end: Finish) -> None:
     """Write files with the facts that later stages cannot find out."""
     if given.captured:
         with suppress(OSError):  # disk full: collect-job reads the results from the cluster
             results = follower.pods.results()
             captured.write(given.captured, follower.job_json, results)
-            if end.status == 0 and (line := captured.whole_result(follower.job, results)):
+            if end.status == 0 and (line := captured.complete_result(follower.job, results)):
                 new = given.captured.with_suffix(".new")
                 new.write_text(line, encoding="utf-8")
                 new.rename(given.captured.with_suffix(".line"))
@@ -232,7 +236,9 @@ def _leave(given: Any, follower: Follower, end: Finish) -> None:
             check_state.write(given.check_state, follower.uid, state)
         except OSError as error:
             file = one_line(str(given.check_state))
-            again = "the next check prints these log lines again, and lacks the results of Pods removed by then"
+            again = (
+                "the next check prints these log lines again, and loses the results of Pods that are removed before it"
+            )
             log(f"cannot write {file}: {error.strerror}: {again}")
     if given.never_starts and end.never_starts:
         given.never_starts.touch()
@@ -265,7 +271,7 @@ def _failure(follower: Follower, end: Finish, explanation: Explanation | None) -
     }
 
 
-def _leave_failure(file: Path | None, end: Finish, failure: dict[str, Any]) -> None:
+def _write_failure(file: Path | None, end: Finish, failure: dict[str, Any]) -> None:
     if file and end.status:
         with suppress(OSError):
             file.write_text(json.dumps(failure))

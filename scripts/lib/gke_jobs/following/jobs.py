@@ -97,7 +97,7 @@ def _count(indexes: str) -> int:
     return sum(int(last or first) - int(first) + 1 for first, last in (found.groups() for found in ranges))
 
 
-def end_of_removed(last: Job | None, how: str, unfinished: str, *, is_succeeding: bool) -> tuple[int, str]:
+def removal_outcome(last: Job | None, how: str, unfinished: str, *, is_succeeding: bool) -> tuple[int, str]:
     """Return how a removed Job ended, by its last state that was seen: exit code and text."""
     if is_succeeding:
         return exit_codes.SUCCEEDED, f"had met its success criteria and {how}"
@@ -106,30 +106,30 @@ def end_of_removed(last: Job | None, how: str, unfinished: str, *, is_succeeding
     return exit_codes.JOB_FAILED, unfinished
 
 
-def unfinished(name: str, job: Job) -> str:
+def unfinished_message(name: str, job: Job) -> str:
     """Return the message about an unfinished Job that is read only once."""
     state = "suspended" if job.state == "Suspended" else "not finished"
     return f"Job {name} is {state}; Pods: {job.active} active, {job.succeeded} succeeded, {job.failed} failed"
 
 
-def news(name: str, before: Job | None, job: Job) -> Iterator[Action]:
+def change_messages(name: str, before: Job | None, job: Job) -> Iterator[Action]:
     """Yield messages about the changes of a Job. before: its previous state, None if there is none."""
     state, was = job.state, before.state if before else None
     if state == "SuccessCriteriaMet":
         return
     if state == "FailureTarget":
         if was != state:
-            yield warning(f"Job {name} is failing: its Pods are being ended")
+            yield warning(f"Job {name} is failing: its Pods are being terminated")
     elif state == "Suspended":
         if was != state:
             until = f"Kueue admits it from queue {job.queue}" if job.queue else "it is resumed"
             yield Message(f"Job {name} is suspended: it waits until {until}")
     elif (before.failed if before else 0) < job.failed <= job.backoff_limit:  # beyond the limit the Job will fail
         if job.backoff_limit < UNLIMITED:
-            yield warning(f"Job {name} goes on after a failure: retry {job.failed} of {job.backoff_limit}")
+            yield warning(f"Job {name} continues after a failure: retry {job.failed} of {job.backoff_limit}")
         elif job.lost > (before.lost if before else 0):
-            yield warning(f"Job {name} goes on without the indexes that failed for good: {job.lost} so far")
+            yield warning(f"Job {name} continues without the permanently failed indexes: {job.lost} so far")
         else:
-            yield warning(f"Job {name} goes on after a failure: Pods that failed so far: {job.failed}")
+            yield warning(f"Job {name} continues after a failure: failed Pods so far: {job.failed}")
     elif was in (None, "Suspended"):
         yield Message(f"Job {name} is active")

@@ -29,7 +29,7 @@ def watch(
     changes = Changes()
 
     def take(reports: Sequence[Report]) -> float | None:
-        if changes.is_to_show([str(report.content["event"]) for report in reports], time.monotonic()):
+        if changes.should_show([str(report.content["event"]) for report in reports], time.monotonic()):
             changes.show_at = time.monotonic() + show(overview.jobs())
         return changes.show_at
 
@@ -46,7 +46,7 @@ class Changes:
         self.show_at: float | None = None
         self._is_synced = False
 
-    def is_to_show(self, reports: Sequence[str], now: float) -> bool:
+    def should_show(self, reports: Sequence[str], now: float) -> bool:
         """Process the events of reports; return whether to show the Jobs now."""
         self._is_synced = self._is_synced or "synced" in reports
         if self._is_synced and any(event in CHANGES for event in reports):

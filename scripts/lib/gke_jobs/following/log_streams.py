@@ -96,7 +96,7 @@ class LogStreams:
     def _key(self, pod: str, container: str) -> str:
         return f"{pod.removeprefix(f'{self._job}-')} {container}"
 
-    def want(self, pod: Pod, now: float) -> None:
+    def add_pod(self, pod: Pod, now: float) -> None:
         """Register the containers of a Pod that run or have run: these have logs."""
         for container in pod.containers:
             if not (container.running or container.exit_code is not None) or not is_name(container.name):
@@ -108,7 +108,7 @@ class LogStreams:
                 if self._shown == "none" or (self._shown == "failed" and not container.exit_code):
                     continue
                 log = self._new(pod, container)
-            if container.restarts > log.restarts:  # its next run writes a new log; lines are told apart by their times
+            if container.restarts > log.restarts:  # its next run writes a new log, with later times
                 log.restarts, log.attempts, log.ended, log.was_read = container.restarts, 0, False, False
                 log.text.expect_new_run()
                 if log.done:
@@ -145,7 +145,7 @@ class LogStreams:
             yield self._lines(lines)
         if log.text.has_gap:
             log.text.has_gap = False
-            yield warning(f"{log.title} may lack lines here: the node no longer has those before")
+            yield warning(f"{log.title} may be missing lines here: the node no longer has the earlier lines")
 
     def opened(self, stream: LogId, now: float) -> None:
         """Record that the server has begun to answer."""
@@ -166,12 +166,12 @@ class LogStreams:
         log.done = is_whole or is_final
         log.was_read = is_whole or (is_lost and not self._is_check)
         yield from self._end_text(log, now)
-        words = _words(event.answer)
+        message = _reason(event.answer)
         if log.text.is_gone:
             log.done = log.was_read = True
-            yield Message(f"{log.title} is gone from its node")
+            yield Message(f"{log.title} is no longer on its node")
         elif is_lost or (is_final and not is_whole and self._is_last):
-            lost = f"{log.title} cannot be read to its end: {words}"
+            lost = f"{log.title} cannot be read completely: {message}"
             if event.answer is not None and _is_removed(log, event.answer):
                 lost = f"Pod {log.pod} was removed before the end of the log of container {log.container} was read"
             yield warning(lost)
@@ -180,9 +180,9 @@ class LogStreams:
         pause = SILENT_SECONDS / (ATTEMPTS - 1) if self.is_draining else log.pause
         log.resumes = now if log.ended and not log.complete else now + pause
         log.pause = min(2 * log.pause, LONGEST_PAUSE)
-        if event.answer is not None and words not in log.logged:
-            log.logged.add(words)
-            yield Message(f"{log.title} is read on when it can be: {words}")
+        if event.answer is not None and message not in log.logged:
+            log.logged.add(message)
+            yield Message(f"{log.title} cannot be read now; reading resumes later: {message}")
 
     def _end_text(self, log: _Log, now: float) -> Iterator[Action]:
         """End a stream. End its last line too, unless the rest may follow in another stream or in the next check."""
@@ -212,7 +212,7 @@ class LogStreams:
                 yield StopLog(log.id)
                 log.text.end(is_whole=False)
                 log.resumes = now
-        room = self._room()
+        room = self._free_slots()
         for log in sorted(self._waiting(), key=lambda log: log.order):
             if room > 0 and log.resumes is not None and log.resumes <= now:
                 room -= 1
@@ -227,18 +227,18 @@ class LogStreams:
         """Return when `act` or `drained` must be called again if no event comes before."""
         if self._is_check and not self.is_draining:
             return None
-        times = [log.resumes for log in self._waiting() if log.resumes is not None] if self._room() > 0 else []
+        times = [log.resumes for log in self._waiting() if log.resumes is not None] if self._free_slots() > 0 else []
         times += [log.dropped_at for log in self._logs.values() if log.dropped_at is not None]
         bars = [log.text.progress_at for log in self._logs.values() if log.is_open]
         times += [time for time in bars if time is not None]
         if self._drained_since is not None:
-            times += [self._given_up_at(log, self._drained_since) for log in self._logs.values() if not log.done]
+            times += [self._times_out_at(log, self._drained_since) for log in self._logs.values() if not log.done]
         return min(times, default=None)
 
     def _waiting(self) -> list[_Log]:
         return [log for log in self._logs.values() if not log.done and not log.is_open]
 
-    def _room(self) -> int:
+    def _free_slots(self) -> int:
         return self._most - sum(log.is_open for log in self._logs.values())
 
     def drain(self, now: float, *, is_last: bool = True) -> Iterator[Action]:
@@ -249,7 +249,7 @@ class LogStreams:
         self._drained_since, self._is_last = now, is_last
         for log in self._logs.values():
             if not log.done and not log.ended and not self._is_check:
-                yield from self._give_up(log, now)
+                yield from self._time_out(log, now)
             elif not log.done and log.resumes is not None:
                 log.resumes = now
 
@@ -258,10 +258,10 @@ class LogStreams:
         if self._drained_since is None:
             return
         for log in self._logs.values():
-            if not log.done and now >= self._given_up_at(log, self._drained_since):
-                yield from self._give_up(log, now)
-                rest = "" if self._is_last else "; the next check reads on"
-                yield warning(f"{log.title} could not be read to its end in time{rest}")
+            if not log.done and now >= self._times_out_at(log, self._drained_since):
+                yield from self._time_out(log, now)
+                rest = "" if self._is_last else "; the next check continues"
+                yield warning(f"{log.title} could not be read completely in time{rest}")
 
     @property
     def is_draining(self) -> bool:
@@ -273,16 +273,16 @@ class LogStreams:
         """Whether there is nothing more to read."""
         return all(log.done for log in self._logs.values())
 
-    def _given_up_at(self, log: _Log, job_end: float) -> float:
+    def _times_out_at(self, log: _Log, job_end: float) -> float:
         """Return when a log is given up if no more data comes. job_end: when the Job ended."""
         if not log.is_open:
             return job_end + self._longest
         # A request without an answer for so long is not awaited: a node that does not answer must not delay the end.
-        is_dead = log.heard is None and job_end - log.asked >= DRAIN_SECONDS
-        silent = log.asked if is_dead else max(log.asked, log.heard or job_end, job_end)
+        is_silent = log.heard is None and job_end - log.asked >= DRAIN_SECONDS
+        silent = log.asked if is_silent else max(log.asked, log.heard or job_end, job_end)
         return min(job_end + self._longest, silent + self._silent)
 
-    def _give_up(self, log: _Log, now: float) -> Iterator[Action]:
+    def _time_out(self, log: _Log, now: float) -> Iterator[Action]:
         if log.is_open:
             yield StopLog(log.id)
         log.done = True
@@ -294,5 +294,5 @@ def _is_removed(log: _Log, answer: Answer) -> bool:
     return classify(answer).verdict is Verdict.ABSENT and f'pods "{log.pod}" not found' in answer.message
 
 
-def _words(answer: Answer | None) -> str:
-    return classify(answer).words if answer else "the stream ended before the log did"
+def _reason(answer: Answer | None) -> str:
+    return classify(answer).message if answer else "the stream ended before the end of the log"

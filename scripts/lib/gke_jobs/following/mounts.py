@@ -19,7 +19,7 @@ from gke_jobs.plain_text import one_line
 # Seconds until the Events of a starting Pod are read, and between further reads. The last one keeps a long wait below
 # two requests a minute; the watches need 1.7.
 PAUSES = (10.0, 15.0, 30.0, 60.0, 120.0, 300.0)
-TROUBLES = {"FailedMount", "FailedMapVolume", "FailedAttachVolume", "FailedCreatePodSandBox"}
+VOLUME_PROBLEMS = {"FailedMount", "FailedMapVolume", "FailedAttachVolume", "FailedCreatePodSandBox"}
 STARTS = {"Pulling", "Pulled", "Created", "Started"}  # reasons of Events that come after the volumes are ready
 SUMMARY = "Unable to attach or mount volumes"  # a message without a cause
 MISSING = re.compile(
@@ -41,9 +41,9 @@ class Mounts:
         self._uid, self._asked, self._asked_at = "", 0, float("-inf")
         self._mounted: set[str] = set()  # Pods whose volumes are ready, by their Events
 
-    def pod_to_ask(self, job: Job, pods: PodsSeen, now: float) -> str:
+    def next_pod_to_read(self, job: Job, pods: PodsSeen, now: float) -> str:
         """Return the uid of the Pod whose Events must be read now, '' for none."""
-        waiting = [] if job.is_ending else pods.without_volumes()
+        waiting = [] if job.is_ending else pods.waiting_for_volumes()
         record = next((one for one in waiting if one.pod.uid not in self._mounted and is_uid(one.pod.uid)), None)
         if record is None:
             self.ask_at = None
@@ -66,15 +66,15 @@ class Mounts:
         if any(text_at(event, "reason") in STARTS for event in ours):
             self._mounted.add(uid)
             ours = []
-        trouble = _trouble(ours)
-        is_missing = MISSING.search(text_at(trouble, "message")) is not None
-        words = f"{text_at(trouble, 'reason')}: {one_line(text_at(trouble, 'message'))}" if trouble else ""
-        yield from pods.lack_volumes(uid, words, is_missing=is_missing, now=now)
+        problem = _find_problem(ours)
+        is_missing = MISSING.search(text_at(problem, "message")) is not None
+        message = f"{text_at(problem, 'reason')}: {one_line(text_at(problem, 'message'))}" if problem else ""
+        yield from pods.set_volume_problem(uid, message, is_missing=is_missing, now=now)
 
 
-def _trouble(events: Sequence[Json]) -> Json:
+def _find_problem(events: Sequence[Json]) -> Json:
     """Return the Event that best explains why a Pod does not start now, None if there is none."""
-    found = sorted((event for event in events if text_at(event, "reason") in TROUBLES), key=last_seen)
+    found = sorted((event for event in events if text_at(event, "reason") in VOLUME_PROBLEMS), key=last_seen)
     causes = [event for event in found if not text_at(event, "message").startswith(SUMMARY)]
     for event in reversed(causes):
         # If two volumes fail, the kubelet may retry one sooner than the other.

@@ -39,13 +39,13 @@ class _Entry:
 class Overview:
     """The state of one watch of many Jobs. Call `begin` first, then `handle` for each event.
 
-    namespace: '' for all namespaces; tells_queues: whether to report why Jobs wait in queues of Kueue
+    namespace: '' for all namespaces; reports_queues: whether to report why Jobs wait in queues of Kueue
     """
 
-    def __init__(self, namespace: str, unreachable: float, *, tells_queues: bool = False) -> None:
+    def __init__(self, namespace: str, unreachable: float, *, reports_queues: bool = False) -> None:
         place = f"namespace {namespace}" if namespace else "all namespaces"
         self._watches = Reconnecting(f"the Jobs of {place}", unreachable)
-        self._queues = Queues() if tells_queues else None
+        self._queues = Queues() if reports_queues else None
         self._entries: dict[str, _Entry] = {}
         self._listed: set[Kind] = set()
         self._is_reachable = True
@@ -70,10 +70,10 @@ class Overview:
         return [*actions, *(self._queues.act(now) if self._queues else ()), *self._reachability()]
 
     def _reachability(self) -> Iterator[Report]:
-        trouble = self._watches.trouble
-        if self._is_reachable == bool(trouble):
-            self._is_reachable = not trouble
-            yield Report({"event": "unreachable", "message": trouble} if trouble else {"event": "reachable"})
+        problem = self._watches.problem
+        if self._is_reachable == bool(problem):
+            self._is_reachable = not problem
+            yield Report({"event": "unreachable", "message": problem} if problem else {"event": "reachable"})
 
     def _handle(self, event: Event, now: float) -> Iterator[Action | Report]:
         if isinstance(event, Opened) and isinstance(event.what, Kind):
@@ -141,7 +141,7 @@ class Overview:
         entry = self._entries[uid]
         if entry.item is None or len(self._listed) < len(Kind):  # wait for its Pods, to report a Job only once
             return
-        queue = self._queues.words.get(uid, "") if self._queues else ""
+        queue = self._queues.reasons.get(uid, "") if self._queues else ""
         content = describe(entry.item, list(entry.pods.values()), queue)
         if content != entry.reported:
             entry.reported = content
@@ -188,7 +188,7 @@ def describe(item: Json, pods: list[Pod], queue: str = "") -> dict[str, Json]:
         "lacks_nodes": lacks_nodes(job, count, is_quota=False),
         "cannot_start": _cannot_start(job, pods, count),
         "pods": counts,
-        "why": f"{described.title} {described.words}" if described else queue,
+        "why": f"{described.title} {described.message}" if described else queue,
     }
 
 

@@ -15,5 +15,5 @@ class Phase(Enum):
     RESTARTING = "restarting"  # a container ended and waits for its restart
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    UNKNOWN = "on a node that does not answer"
+    UNKNOWN = "on an unreachable node"
     REMOVED = "removed"

@@ -37,7 +37,7 @@ class ContainerView:
 class Pod:
     """One state of a Pod.
 
-    words: the text after `Pod NAME ` in a message; details: the text after that if a container cannot be started
+    message: the text after `Pod NAME ` in a message; details: the text after that if a container cannot be started
     deleted_first: whether it was deleted before it failed
     disrupted: why a Pod that succeeded was being ended by others, or ''
     stamps: RFC 3339 times of the API that this state has: created, scheduled, pulling (volumes and network are ready,
@@ -49,7 +49,7 @@ class Pod:
     index: str
     node: str
     phase: Phase
-    words: str
+    message: str
     details: str
     containers: tuple[ContainerView, ...]
     deleted_first: bool
@@ -77,7 +77,7 @@ def read_pod(pod: Json) -> Pod:
         index=one_line(text_at(dict_at(pod, "metadata", "annotations"), COMPLETION_INDEX)),
         node=node,
         phase=phase,
-        words=_words(pod, phase, node, found),
+        message=_describe(pod, phase, node, found),
         details=_details(found, one_line(missing_claim(pod))) if phase is Phase.STUCK else "",
         containers=tuple(_view(one, is_main=one.name == main) for one in found),
         deleted_first=phase is Phase.FAILED and was_deleted_first(pod),
@@ -98,42 +98,42 @@ def _view(container: Container, *, is_main: bool) -> ContainerView:
     )
 
 
-def _words(pod: Json, phase: Phase, node: str, found: list[Container]) -> str:
+def _describe(pod: Json, phase: Phase, node: str, found: list[Container]) -> str:
     if phase is Phase.WAITING:
-        return f"is waiting for a node{_because(scheduler_words(pod))}"
+        return f"is waiting for a node{_with_reason(scheduler_text(pod))}"
     if phase is Phase.FAILED:
         code = next((f" with exit code {int_at(one.ended, 'exitCode')}" for one in found if one.has_failed), "")
         how = "was deleted, and has ended" if was_deleted_first(pod) else "has failed"
-        return f"{how}{code}{_because(_end_reasons(pod, found))}"
+        return f"{how}{code}{_with_reason(_end_reasons(pod, found))}"
     if phase is Phase.SUCCEEDED:
         return "has succeeded"
     if phase is Phase.UNKNOWN:
-        return f"is on {node or 'a node'}, which does not answer"
+        return f"is on {node or 'a node'}, which is unreachable"
     if phase is Phase.RUNNING:
         return f"is running on {node}"
     if phase is Phase.STUCK and not node:
         return f"is {phase.value}: {one_line(missing_claim(pod))}"
     waiting = " ".join(dict.fromkeys(reason for one in found if (reason := _waiting(one)) not in NORMAL))
-    return f"is {phase.value} on {node}{_because(waiting)}"
+    return f"is {phase.value} on {node}{_with_reason(waiting)}"
 
 
 def _details(found: list[Container], claim: str) -> str:
     messages = [one_line(text_at(one.waiting, "message")) for one in found if _waiting(one) not in NORMAL]
     message = next(filter(None, messages), "")
-    return f"{_because(message)}{remedy(message or claim)}"
+    return f"{_with_reason(message)}{remedy(message or claim)}"
 
 
-def remedy(words: str) -> str:
+def remedy(message: str) -> str:
     """Return the advice for a missing object, to follow the message about it; '' for any other message."""
-    advice = advise(MISSING, [words])
+    advice = advise(MISSING, [message])
     return f"; {advice}" if advice else ""
 
 
-def _because(reason: str) -> str:
+def _with_reason(reason: str) -> str:
     return f": {reason}" if reason else ""
 
 
-def scheduler_words(pod: Json) -> str:
+def scheduler_text(pod: Json) -> str:
     """Return why no node takes a Pod, '' if the scheduler has given no reason."""
     return PREEMPTION.sub("", one_line(scheduler_message(pod)))
 

@@ -24,7 +24,7 @@ NUMBERS = re.compile(r"[0-9a-f-]{8,}|\d+")  # ids and counts, by which otherwise
 SIDE_SECONDS = 5.0  # after the end of the program, until a message that another container still runs
 LIVE = (Phase.WAITING, Phase.STARTING, Phase.STUCK, Phase.RUNNING, Phase.RESTARTING, Phase.UNKNOWN)
 PLACED = (Phase.STARTING, Phase.STUCK, Phase.RUNNING, Phase.RESTARTING, Phase.UNKNOWN)
-TROUBLE = (Phase.STUCK, Phase.RESTARTING, Phase.FAILED, Phase.UNKNOWN, Phase.REMOVED)  # logged as warnings
+PROBLEM_PHASES = (Phase.STUCK, Phase.RESTARTING, Phase.FAILED, Phase.UNKNOWN, Phase.REMOVED)  # logged as warnings
 
 
 @dataclass
@@ -44,7 +44,7 @@ class PodRecord:
     history: list[tuple[Phase, float]] = field(default_factory=list)
     stamps: dict[str, str] = field(default_factory=dict)
     logged: set[str] = field(default_factory=set)  # messages in this phase: those that alternate are logged once
-    left_alone: float | None = None  # the time since which the program has ended and another container has not
+    program_ended_at: float | None = None  # the time since which the program has ended and another container has not
 
 
 class PodsSeen:
@@ -87,10 +87,12 @@ class PodsSeen:
         """Return the Pods that cannot be started."""
         return [record for record in self._present() if record.pod.phase is Phase.STUCK]
 
-    def waiting_words(self) -> str:
+    def waiting_message(self) -> str:
         """Return the scheduler's message about a Pod without a node, '' for none."""
-        words = [record.pod.words.partition(": ")[2] for record in self._present() if record.pod.phase is Phase.WAITING]
-        return next(filter(None, words), "")
+        messages = [
+            record.pod.message.partition(": ")[2] for record in self._present() if record.pod.phase is Phase.WAITING
+        ]
+        return next(filter(None, messages), "")
 
     def newest(self) -> str:
         """Return when the newest Pod was created, RFC 3339, '' if there is none."""
@@ -129,36 +131,36 @@ class PodsSeen:
         elif record.pod.phase is Phase.REMOVED:
             return  # a late event
         if record.read.deleted_first and pod.phase is Phase.FAILED:
-            pod = replace(pod, words=record.read.words, deleted_first=True)  # see was_deleted_first
+            pod = replace(pod, message=record.read.message, deleted_first=True)  # see was_deleted_first
         record.read = pod
         record.stamps |= pod.stamps
         yield from self._changed(record, now)
         if not self._quiet:
-            yield from _say_of_ends(record, now)
+            yield from _log_end(record, now)
         if is_deleted:
             yield from self._remove(record, now)
 
-    def without_volumes(self) -> list[PodRecord]:
+    def waiting_for_volumes(self) -> list[PodRecord]:
         """Return the Pods that have a node and may wait for their volumes, in the order in which they were seen."""
         return [record for record in self._present() if record.read.waits_for_volumes]
 
-    def lack_volumes(self, uid: str, words: str, *, is_missing: bool, now: float) -> Iterator[Action]:
+    def set_volume_problem(self, uid: str, message: str, *, is_missing: bool, now: float) -> Iterator[Action]:
         """Process the reason why a Pod does not start, '' for none. is_missing: whether it is a missing object."""
         record = self._records.get(uid)
         if record is None or record.pod.phase is Phase.REMOVED or not record.read.waits_for_volumes:
             return
-        record.missing = words if is_missing else ""
+        record.missing = message if is_missing else ""
         yield from self._changed(record, now)
-        if words and not is_missing:
-            yield from _say(record, f"{record.pod.words}: {words}", key=NUMBERS.sub("", words))
+        if message and not is_missing:
+            yield from _log_change(record, f"{record.pod.message}: {message}", key=NUMBERS.sub("", message))
 
     def _changed(self, record: PodRecord, now: float) -> Iterator[Action]:
         pod = record.read
         if not record.read.waits_for_volumes:
             record.missing = ""
         if record.missing:
-            words = f"is unable to start on {pod.node}: {record.missing}"
-            pod = replace(pod, phase=Phase.STUCK, words=words, details=remedy(words))
+            message = f"is unable to start on {pod.node}: {record.missing}"
+            pod = replace(pod, phase=Phase.STUCK, message=message, details=remedy(message))
         if record.pod.phase is not pod.phase:
             record.since = now
             record.logged.clear()
@@ -166,59 +168,62 @@ class PodsSeen:
         record.pod = pod
         if pod.phase is Phase.STUCK:
             seconds = self._start_seconds
-            limit = f"; will be given up after {seconds:g} s (--start-timeout)" if seconds else ""
-            yield from _say(record, pod.words, f"{pod.details}{limit}")
+            limit = f"; times out after {seconds:g} s (--start-timeout)" if seconds else ""
+            yield from _log_change(record, pod.message, f"{pod.details}{limit}")
         elif not self._quiet:
-            yield from _say(record, pod.words)
+            yield from _log_change(record, pod.message)
 
     def _remove(self, record: PodRecord, now: float) -> Iterator[Action]:
         was_live = record.pod.phase is not Phase.SUCCEEDED
-        record.pod = replace(record.pod, phase=Phase.REMOVED, words="is removed", details="")
-        record.since, record.left_alone = now, None
+        record.pod = replace(record.pod, phase=Phase.REMOVED, message="is removed", details="")
+        record.since, record.program_ended_at = now, None
         record.history.append((Phase.REMOVED, now))
         if was_live and not self._quiet:
-            yield from _say(record, "is removed")
+            yield from _log_change(record, "is removed")
 
     def overdue(self, now: float) -> Iterator[Action]:
         """Log which container keeps a Pod running after its program has ended."""
         for record in self._present():
-            if record.left_alone is not None and now >= record.left_alone + SIDE_SECONDS:
+            if record.program_ended_at is not None and now >= record.program_ended_at + SIDE_SECONDS:
                 running = ", ".join(one_line(one.name) for one in _others(record.pod))
-                record.left_alone = None
+                record.program_ended_at = None
                 if record.pod.phase is Phase.RUNNING and running:
-                    yield from _say(record, f"goes on, although its program has ended: {running} still runs")
+                    message = f"does not terminate, although its program has ended: {running} still runs"
+                    yield from _log_change(record, message)
 
     def next_time(self) -> float | None:
         """Return when `overdue` must be called again."""
-        times = [record.left_alone for record in self._present() if record.left_alone is not None]
+        times = [record.program_ended_at for record in self._present() if record.program_ended_at is not None]
         return min(times) + SIDE_SECONDS if times else None
 
     def _present(self) -> list[PodRecord]:
         return [record for record in self._records.values() if record.pod.phase is not Phase.REMOVED]
 
 
-def _say(record: PodRecord, words: str, details: str = "", *, key: str = "") -> Iterator[Action]:
+def _log_change(record: PodRecord, message: str, details: str = "", *, key: str = "") -> Iterator[Action]:
     """Log a message once in a phase, with details that may differ each time.
 
-    key: identifies equal messages, by default `words`
+    key: identifies equal messages, by default `message`
     """
-    key = key or words.replace("ImagePullBackOff", "ErrImagePull")  # the same problem, between two tries
+    key = key or message.replace("ImagePullBackOff", "ErrImagePull")  # the same problem, between two tries
     if key not in record.logged:
         record.logged.add(key)
-        is_warning = record.pod.phase in TROUBLE or bool(record.pod.disrupted)
-        yield Message(f"{record.pod.title} {words}{details}", is_warning)
+        is_warning = record.pod.phase in PROBLEM_PHASES or bool(record.pod.disrupted)
+        yield Message(f"{record.pod.title} {message}{details}", is_warning)
 
 
-def _say_of_ends(record: PodRecord, now: float) -> Iterator[Action]:
+def _log_end(record: PodRecord, now: float) -> Iterator[Action]:
     pod = record.pod
     if pod.disrupted:
-        yield from _say(record, f"succeeded while it was being ended ({pod.disrupted}): its result may be incomplete")
+        yield from _log_change(
+            record, f"succeeded while it was being terminated ({pod.disrupted}): its result may be incomplete"
+        )
     mains = [one for one in pod.containers if one.is_main]
     is_alone = pod.phase is Phase.RUNNING and any(one.exit_code is not None and not one.running for one in mains)
     if not (is_alone and _others(pod)):
-        record.left_alone = None
-    elif record.left_alone is None and not any("although" in words for words in record.logged):
-        record.left_alone = now
+        record.program_ended_at = None
+    elif record.program_ended_at is None and not any("although" in message for message in record.logged):
+        record.program_ended_at = now
 
 
 def _others(pod: Pod) -> list[ContainerView]:

@@ -52,10 +52,10 @@ class Queueing:
 
 
 class Queues:
-    """Tracks why many Jobs wait. words: the reason by uid of the Job; ask_at: when to read the Workloads."""
+    """Tracks why many Jobs wait. reasons: the reason by uid of the Job; ask_at: when to read the Workloads."""
 
     def __init__(self) -> None:
-        self.words: dict[str, str] = {}
+        self.reasons: dict[str, str] = {}
         self.ask_at: float | None = None
         self._waiting: set[str] = set()
         self._known: set[str] = set()  # waiting Jobs for which a read was scheduled
@@ -73,7 +73,7 @@ class Queues:
         """Remove a Job that no longer waits or was removed."""
         self._waiting.discard(uid)
         self._known.discard(uid)
-        self.words.pop(uid, None)
+        self.reasons.pop(uid, None)
 
     def act(self, now: float) -> Iterator[Action]:
         """Read the Workloads when they are due: soon after a Job has begun to wait."""
@@ -97,5 +97,6 @@ class Queues:
         missing: Json = {} if event.is_served else None
         asked = [uid for uid in self._uids if uid in self._waiting]
         found = {uid: Queued(workload=event.by_job.get(uid, missing)) for uid in asked}
-        before, self.words = self.words, {uid: f"Kueue: {'; '.join(kueue.reasons(one))}" for uid, one in found.items()}
-        return [uid for uid, words in self.words.items() if words != before.get(uid)]
+        before = self.reasons
+        self.reasons = {uid: f"Kueue: {'; '.join(kueue.reasons(one))}" for uid, one in found.items()}
+        return [uid for uid, reason in self.reasons.items() if reason != before.get(uid)]

@@ -18,7 +18,7 @@ class _Watched:
     """One list and its watch.
 
     version: resourceVersion from which to continue, '' to list; retry: time of the next try, None during one; start:
-    time of the last try; lost: time of the first failure; failures: their number; words: the message that was logged
+    time of the last try; lost: time of the first failure; failures: their number; message: the message that was logged
     about them
     """
 
@@ -28,7 +28,7 @@ class _Watched:
     lost: float | None = None
     pause: float = FIRST_PAUSE
     failures: int = 0
-    words: str = ""
+    message: str = ""
 
 
 class Reconnecting:
@@ -45,9 +45,9 @@ class Reconnecting:
         self._heard = float("-inf")  # time of the last answer to any request
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """The message about failing watches, '' if none fails or none has failed more than once."""
-        return next((watched.words for watched in self._watched.values() if watched.words), "")
+        return next((watched.message for watched in self._watched.values() if watched.message), "")
 
     def begin(self, kind: Kind, now: float) -> Action:
         """Start to list and watch, or list again."""
@@ -77,13 +77,13 @@ class Reconnecting:
         watched = self._watched.get(kind)
         if watched is None:
             return
-        failures, words = watched.failures, watched.words
-        watched.lost, watched.pause, watched.failures, watched.words = None, FIRST_PAUSE, 0, ""
+        failures, message = watched.failures, watched.message
+        watched.lost, watched.pause, watched.failures, watched.message = None, FIRST_PAUSE, 0, ""
         for other in self._watched.values() if failures else ():
             if other.failures and other.retry is not None:
                 other.retry = now
-        if words and not any(other.words for other in self._watched.values()):
-            yield Message("the cluster answers again")
+        if message and not any(other.message for other in self._watched.values()):
+            yield Message("the cluster is reachable again")
 
     def ended(self, kind: Kind, answer: Answer | None, now: float) -> Iterator[Action]:
         """Decide what to do after the end of a list or watch."""
@@ -99,10 +99,10 @@ class Reconnecting:
             watched.retry = now if now >= watched.start + SHORT_WATCH else now + SHORT_WATCH
             return
         watched.lost = now if watched.lost is None else watched.lost
-        patience = self._patience(kind, meaning.verdict)
+        time_limit = self._time_limit(kind, meaning.verdict)
         since = max(watched.lost, self._heard) if meaning.verdict is Verdict.TRANSIENT else watched.lost
-        text = f"cannot watch {self._what}: {meaning.words}"
-        if now >= since + patience:
+        text = f"cannot watch {self._what}: {meaning.message}"
+        if now >= since + time_limit:
             reason = f"cannot watch {self._what}: {sentence(meaning)}"
             yield Finish(exit_code(meaning.verdict), reason, explain=False)
             return
@@ -110,15 +110,15 @@ class Reconnecting:
         if answer.code is None:
             watched.version = ""  # a proxy may drop watches but pass a list
         # The first failure is not logged: a proxy may end each watch after a while.
-        is_news = text != watched.words and watched.failures > 1
-        if is_news and (self._worked or meaning.verdict is Verdict.TRANSIENT):
-            if all(text != other.words for other in self._watched.values()):
-                yield warning(f"{text}; retrying for up to {patience:g} s")
-            watched.words = text
-        watched.retry = min(now + watched.pause, since + patience)  # the last try is at the end of that time
+        is_new = text != watched.message and watched.failures > 1
+        if is_new and (self._worked or meaning.verdict is Verdict.TRANSIENT):
+            if all(text != other.message for other in self._watched.values()):
+                yield warning(f"{text}; retrying for up to {time_limit:g} s")
+            watched.message = text
+        watched.retry = min(now + watched.pause, since + time_limit)  # the last try is at the end of that time
         watched.pause = min(2 * watched.pause, LONGEST_PAUSE)
 
-    def _patience(self, kind: Kind, verdict: Verdict) -> float:
+    def _time_limit(self, kind: Kind, verdict: Verdict) -> float:
         if verdict is Verdict.TRANSIENT:
             return self._unreachable
         if kind in self._opened or (self._worked and verdict is Verdict.LOGIN):

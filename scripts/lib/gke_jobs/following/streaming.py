@@ -137,7 +137,9 @@ class Streaming:
             return
         version = text_at(found, "metadata", "resourceVersion")
         if not version:
-            self._events.put((token, WatchEnded(kind, Answer(code=None, reason="", message="the answer is no list"))))
+            self._events.put(
+                (token, WatchEnded(kind, Answer(code=None, reason="", message="the response is not a list")))
+            )
             return
         self._events.put((token, Listed(kind, list_at(found, "items"), version)))
 

@@ -41,4 +41,4 @@ class Succeeding:
             yield warning(f"a Pod of {self._name} has not ended; its node may be lost")
         elif not self._is_logged and self._since is not None and now >= self._since + ENDING_SECONDS:
             self._is_logged = True
-            yield Message(f"{self._name} has met its success criteria; its Pods are ending")
+            yield Message(f"{self._name} has met its success criteria; its Pods are terminating")

@@ -45,7 +45,7 @@ def _watch(argv: list[str]) -> int:
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--unreachable-timeout", type=float, default=UNREACHABLE_SECONDS)
     options = parser.parse_args(words)
-    overview = Overview(options.namespace, options.unreachable_timeout, tells_queues=True)
+    overview = Overview(options.namespace, options.unreachable_timeout, reports_queues=True)
     return run(connection, options.namespace, overview, _print)
 
 

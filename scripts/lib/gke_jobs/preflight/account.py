@@ -36,7 +36,7 @@ def name(found: accounts.Account, environ: Mapping[str, str]) -> str:
     return run(["gcloud", "config", "get", "account"]).stdout.strip()
 
 
-def judge(found: accounts.Account, own: str, environ: Mapping[str, str], impersonated: str) -> Finding:
+def evaluate(found: accounts.Account, own: str, environ: Mapping[str, str], impersonated: str) -> Finding:
     """Return the finding about the account. own: its name, '' if not known."""
     if found.auth == accounts.GCLOUD and environ.get(accounts.TOKEN_FILE):
         file = environ[accounts.TOKEN_FILE]
@@ -51,7 +51,7 @@ def judge(found: accounts.Account, own: str, environ: Mapping[str, str], imperso
         return ok("account", f"the one of {selector}{acting}")
     kind = "application-default credentials" if found.auth == accounts.ADC else "gcloud's credentials"
     if not own:
-        return warning("account", f"no account is configured: {kind} are to be used", LOGIN)
+        return warning("account", f"no account is configured; the mode uses {kind}", LOGIN)
     return ok("account", f"{own}{acting}, by {kind}")
 
 
@@ -76,9 +76,11 @@ def check_user(kubectl: Kubectl) -> tuple[str, Finding]:
         meaning = classify(error.answer)
         if error.answer.code in (404, 405, 501) or meaning.verdict.value in ("absent", "refused"):
             return "", warning(
-                "user", f"the API server does not report the user name: {meaning.words}", "use Kubernetes 1.28 or newer"
+                "user",
+                f"the API server does not report the user name: {meaning.message}",
+                "use Kubernetes 1.28 or newer",
             )
         fix = f"{meaning.advice}: templates/access/README.md, step 2"
-        return "", failed("user", f"the API server does not accept the credentials: {meaning.words}", fix)
+        return "", failed("user", f"the API server does not accept the credentials: {meaning.message}", fix)
     name = text_at(review, "status", "userInfo", "username")
     return name, ok("user", f"the API server authenticates this account as {name}")

@@ -78,19 +78,19 @@ class Cluster:
             place = endpoint.read(self.kubectl.config(), os.environ)
         except ApiError as error:
             meaning = classify(error.answer)
-            yield failed("cluster", f"no kubeconfig: {meaning.words}", meaning.advice)
+            yield failed("cluster", f"no kubeconfig: {meaning.message}", meaning.advice)
             return
         if place is None:
             fix = "name the cluster: --project, --location and --cluster, or --context"
             yield failed("cluster", "the kubeconfig names no API server", fix)
             return
         if place.proxy:
-            yield endpoint.judge_proxy(place)
+            yield endpoint.evaluate_proxy(place)
             return
         found = endpoint.probe(place)
         now = datetime.now(timezone.utc)
-        yield endpoint.judge(place, found, self.described)
-        if clock := endpoint.judge_clock(found, now):
+        yield endpoint.evaluate(place, found, self.described)
+        if clock := endpoint.evaluate_clock(found, now):
             yield clock
 
     def _check_rights(self, role: Path, user: str) -> Iterator[Finding]:
@@ -102,9 +102,9 @@ class Cluster:
                 answers = dict(zip(asked, threads.map(self._is_allowed, asked), strict=True))
         except ApiError as error:
             meaning = classify(error.answer)
-            yield failed("rights", f"cannot be asked for: {meaning.words}", meaning.advice)
+            yield failed("rights", f"cannot be checked: {meaning.message}", meaning.advice)
             return
-        yield from rights.judge(answers, self.namespace, user)
+        yield from rights.evaluate(answers, self.namespace, user)
 
     def _is_allowed(self, right: rights.Right) -> bool:
         review = self.kubectl.create(rights.REVIEWS, rights.review(right, self.namespace))
@@ -117,11 +117,11 @@ class Cluster:
             if refusal is None:
                 accepted.append(name)
             elif refusal.verdict is Verdict.QUOTA:
-                yield warning("job", f"a Job of {name} has to wait: {refusal.words}", refusal.advice)
+                yield warning("job", f"a Job of {name} must wait: {refusal.message}", refusal.advice)
             elif refusal.verdict is not Verdict.DENIED:  # the check `rights` reports these
                 is_missing = refusal.verdict in (Verdict.CONFIG, Verdict.ABSENT)  # the namespace is missing
                 fix = f"kubectl create namespace {self.namespace}, or templates/access/README.md, step 4"
-                words = f"the cluster refuses a Job of {name}: {refusal.words}"
+                words = f"the cluster refuses a Job of {name}: {refusal.message}"
                 yield failed("job", words, fix if is_missing else refusal.advice)
                 if is_missing:
                     return
@@ -150,7 +150,7 @@ class Cluster:
             path = f"{PRIORITIES}/{quote(name, safe='')}"
             fix = (
                 f"kubectl create priorityclass {shlex.quote(name)} --value NUMBER, or name another one: "
-                "kubectl get priorityclasses lists those that there are"
+                "kubectl get priorityclasses lists the existing ones"
             )
             yield self._check_named("priority", path, f"the cluster has {{}} PriorityClass {name}", fix)
 
@@ -164,24 +164,24 @@ class Cluster:
             return ok(check, words.format("the"))
         if found.verdict is Verdict.ABSENT:
             return failed(check, f"{words.format('no')}: no Pod is created", fix)
-        return warning(check, f"cannot tell whether {words.format('the')}: {found.words}", NOT_READ)
+        return warning(check, f"cannot check whether {words.format('the')}: {found.message}", NOT_READ)
 
     def _check_level(self) -> Finding:
         found = self._read(f"/api/v1/namespaces/{self.namespace}")
         if isinstance(found, Meaning):
-            return warning("security", f"the Pod Security level is not known: {found.words}", NOT_READ)
-        return namespace.judge_level(found, {name: pod_of(job) for name, job in self.made.jobs.items()})
+            return warning("security", f"the Pod Security level is not known: {found.message}", NOT_READ)
+        return namespace.evaluate_level(found, {name: pod_of(job) for name, job in self.made.jobs.items()})
 
     def _check_amounts(self, ranges: list[Json] | Meaning, pods: Mapping[str, Json]) -> Iterator[Finding]:
         quotas = self._items(f"/api/v1/namespaces/{self.namespace}/resourcequotas")
         if isinstance(quotas, Meaning):
-            yield warning("quota", f"quotas are not known: {quotas.words}", NOT_READ)
+            yield warning("quota", f"quotas are not known: {quotas.message}", NOT_READ)
         if isinstance(ranges, Meaning):
-            yield warning("limits", f"LimitRanges are not known: {ranges.words}", NOT_READ)
+            yield warning("limits", f"LimitRanges are not known: {ranges.message}", NOT_READ)
         else:
-            yield from namespace.judge_limits(ranges, pods)
+            yield from namespace.evaluate_limits(ranges, pods)
         if not isinstance(quotas, Meaning):
-            yield from namespace.judge_quotas(quotas, pods)
+            yield from namespace.evaluate_quotas(quotas, pods)
 
     def _items(self, path: str) -> list[Json] | Meaning:
         found = self._read(path)
@@ -192,9 +192,11 @@ class Cluster:
             self.kubectl.get(POLICY)
         except ApiError as error:
             if is_absent(error):
-                words = "templates/policy.yaml is not installed: all who may create Jobs in the namespace are trusted"
+                words = (
+                    "templates/policy.yaml is not installed: everyone who can create Jobs in the namespace is trusted"
+                )
                 return ok("policy", words)
-            words = f"templates/policy.yaml is installed or not: {classify(error.answer).words}"
+            words = f"cannot check whether templates/policy.yaml is installed: {classify(error.answer).message}"
             return warning("policy", words, NOT_READ)
         return ok("policy", "templates/policy.yaml is installed")
 
@@ -203,7 +205,7 @@ class Cluster:
         try:
             found = nodes.read(self.kubectl, pools.labels_asked_for(pods.values()))
         except ApiError as error:
-            yield warning("nodes", f"nodes are not known: {classify(error.answer).words}", NOT_READ)
+            yield warning("nodes", f"nodes are not known: {classify(error.answer).message}", NOT_READ)
         if self.described or found:
             known = pools.of_cluster(self.described, found) if self.described else pools.of_nodes(found)
-            yield from pools.judge(known, pods, self.described)
+            yield from pools.evaluate(known, pods, self.described)

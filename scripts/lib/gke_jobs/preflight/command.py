@@ -108,7 +108,7 @@ def _check_all(options: Any) -> Iterator[Finding]:
             return
         if "gcloud" not in missing:
             name = account.name(found_account, os.environ)
-            who = account.judge(found_account, name, os.environ, options.impersonated)
+            who = account.evaluate(found_account, name, os.environ, options.impersonated)
             yield who
             if who.state == finding.FAILED:
                 return

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
 from gke_jobs import tls
-from gke_jobs.access.fitting import PROXIES
+from gke_jobs.access.kubeconfig_check import PROXIES
 from gke_jobs.json_access import Json, at, dict_at, list_at, text_at
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
 
@@ -131,16 +131,16 @@ def probe(endpoint: Endpoint) -> Probe:
         return _ask(endpoint, connection, began)
 
 
-def judge_proxy(endpoint: Endpoint) -> Finding:
+def evaluate_proxy(endpoint: Endpoint) -> Finding:
     """Return the finding whether the proxy before an endpoint accepts connections."""
     url = urlsplit(endpoint.proxy if "://" in endpoint.proxy else f"http://{endpoint.proxy}")
-    place = f"the proxy {url.hostname}:{url.port or HTTP_PORT} on the way to {endpoint.host}:{endpoint.port}"
+    place = f"the proxy {url.hostname}:{url.port or HTTP_PORT} for {endpoint.host}:{endpoint.port}"
     try:
         socket.create_connection((url.hostname or "", url.port or HTTP_PORT), SECONDS).close()
     except (OSError, ValueError) as error:
         fix = "correct HTTPS_PROXY, or name the endpoint in NO_PROXY"
-        return failed("endpoint", f"{place} takes no connection: {error}", fix)
-    return ok("endpoint", f"{place} takes connections")
+        return failed("endpoint", f"{place} accepts no connections: {error}", fix)
+    return ok("endpoint", f"{place} accepts connections")
 
 
 def _ask(endpoint: Endpoint, connection: socket.socket, began: datetime) -> Probe:
@@ -165,7 +165,7 @@ def _ask(endpoint: Endpoint, connection: socket.socket, began: datetime) -> Prob
     return Probe(step=Step.ANSWERED, date=next(iter(dates), ""), seconds=seconds)
 
 
-def judge(endpoint: Endpoint, found: Probe, cluster: Json) -> Finding:
+def evaluate(endpoint: Endpoint, found: Probe, cluster: Json) -> Finding:
     """Return the finding of a probe. cluster: from the GKE API, None if not known."""
     place = f"{endpoint.kind} {endpoint.host}:{endpoint.port}"
     if found.step is Step.ANSWERED:
@@ -174,20 +174,20 @@ def judge(endpoint: Endpoint, found: Probe, cluster: Json) -> Finding:
         return failed(
             "endpoint",
             f"DNS: the name of the {place} does not resolve here: {found.error}",
-            "let the resolver of this network answer for *.gke.goog and *.googleapis.com, or take an IP endpoint",
+            "let the resolver of this network answer for *.gke.goog and *.googleapis.com, or use an IP endpoint",
         )
     if found.step is Step.REFUSED:
         return failed(
             "endpoint",
             f"nothing listens at the {place}: {found.error}",
-            "remove the directory GKE_JOB_CACHE if the cluster was created anew; else compare: "
+            "remove the directory GKE_JOB_CACHE if the cluster was recreated; otherwise compare: "
             f"gcloud container clusters describe {_words(cluster)}",
         )
     if found.step is Step.TLS:
         return failed(
             "endpoint",
             f"TLS: the {place} has no certificate of this cluster: {found.error}",
-            "is there a proxy on the way, or was the cluster created anew? Then remove the directory GKE_JOB_CACHE",
+            "is there a proxy on the path, or was the cluster recreated? Then remove the directory GKE_JOB_CACHE",
         )
     if endpoint.kind == "private IP endpoint":
         return failed("endpoint", f"{_cause(found, 'route')}: the {place}: {found.error}", _fix_private(cluster))
@@ -196,7 +196,7 @@ def judge(endpoint: Endpoint, found: Probe, cluster: Json) -> Finding:
 
 def _cause(found: Probe, usual: str) -> str:
     if found.step is Step.SILENT:
-        return "something on the way takes connections and passes nothing on"
+        return "a device on the path accepts connections but forwards no data"
     return "no route" if found.step is Step.ROUTE else f"{usual} or authorized networks"
 
 
@@ -210,7 +210,7 @@ def _fix_private(cluster: Json) -> str:
 
 def _fix_public(cluster: Json) -> str:
     private, dns = text_at(cluster, "privateClusterConfig", "privateEndpoint"), _dns_fix(cluster)
-    others = [*(["take --internal-ip from inside its network"] if private else []), *([dns] if dns else [])]
+    others = [*(["use --internal-ip from inside its network"] if private else []), *([dns] if dns else [])]
     blocks = list_at(cluster, "masterAuthorizedNetworksConfig", "cidrBlocks")
     known = f" (now {', '.join(text_at(block, 'cidrBlock') for block in blocks)})" if blocks else ""
     allow = (
@@ -238,10 +238,10 @@ def _dns_fix(cluster: Json) -> str:
     config = dict_at(cluster, "controlPlaneEndpointsConfig", "dnsEndpointConfig")
     if config and not at(config, "allowExternalTraffic"):
         return ""
-    return "take --dns-endpoint, which needs no route"
+    return "use --dns-endpoint, which requires no route"
 
 
-def judge_clock(found: Probe, now: datetime) -> Finding | None:
+def evaluate_clock(found: Probe, now: datetime) -> Finding | None:
     """Return the finding whether the clock agrees with the server's; None if not known."""
     try:
         theirs = parsedate_to_datetime(found.date)

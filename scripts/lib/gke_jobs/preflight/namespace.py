@@ -9,7 +9,7 @@ from decimal import Decimal
 from gke_jobs.json_access import Json, at, dict_at, list_at, text_at
 from gke_jobs.preflight.finding import Finding, failed, ok, warning
 from gke_jobs.preflight.pod_resources import CONTAINER, containers, limits, requests
-from gke_jobs.quantities import amounts, words
+from gke_jobs.quantities import amounts, format_amount
 
 LEVEL = "pod-security.kubernetes.io/enforce"
 COMPUTE = ("cpu", "memory")  # with a quota of these, each container must have a request or limit
@@ -28,7 +28,7 @@ RESTRICTED_CAPABILITIES = {"NET_BIND_SERVICE"}
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 
 
-def judge_level(namespace: Json, pods: Mapping[str, Json]) -> Finding:
+def evaluate_level(namespace: Json, pods: Mapping[str, Json]) -> Finding:
     """Return the finding whether Pods pass the enforced Pod Security level. pods: spec by profile or template."""
     level = text_at(namespace, "metadata", "labels", LEVEL) or "privileged"
     name = text_at(namespace, "metadata", "name")
@@ -87,7 +87,7 @@ def _unrestricted(context: Json, of_pod: Json) -> Iterator[str]:
         yield "a container without a seccompProfile"
 
 
-def judge_limits(ranges: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
+def evaluate_limits(ranges: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
     """Return the finding which Pods the LimitRanges of a namespace refuse. pods: with defaults."""
     findings = []
     for limit_range in ranges:
@@ -131,7 +131,8 @@ def _over_default(item: Json, container: Json) -> str:
     asked, most = requests(container), limits(container)
     for name, limit in amounts(item.get("default")).items():
         if most.get(name) == limit < asked.get(name, Decimal(0)):
-            return f"a request of {words(asked[name])} {name}, more than the limit {words(limit)} that it gives"
+            request = format_amount(asked[name])
+            return f"a request of {request} {name}, more than its default limit {format_amount(limit)}"
     return ""
 
 
@@ -151,7 +152,7 @@ def _beyond(item: Json, kind: str, pod: Json) -> str:
     return ""
 
 
-def judge_quotas(quotas: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
+def evaluate_quotas(quotas: list[Json], pods: Mapping[str, Json]) -> list[Finding]:
     """Return the finding which Pods the quotas of a namespace never admit, and which not now. pods: with defaults."""
     findings = []
     for quota in quotas:
@@ -187,7 +188,7 @@ def _too_much(pod: Json, hard: Mapping[str, Decimal]) -> str:
             return f"its container {container} must name {key}"
         of_pod = most if kind == "limits" else asked
         if of_pod.get(name, Decimal(0)) > number:
-            return f"more than {words(number)} of {key}"
+            return f"more than {format_amount(number)} of {key}"
     return ""
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from gke_jobs.json_access import Json, at, count_at, dict_at, int_at, list_at, text_at
 from gke_jobs.preflight.finding import Finding, ok, warning
 from gke_jobs.preflight.pod_resources import requests
-from gke_jobs.quantities import Amounts, amounts, words
+from gke_jobs.quantities import Amounts, amounts, format_amount
 
 GKE = "cloud.google.com/"
 POOL, CLASS = f"{GKE}gke-nodepool", f"{GKE}compute-class"
@@ -75,7 +75,7 @@ def of_nodes(nodes: Iterable[Json]) -> list[Pool]:
     ]
 
 
-def judge(pools: list[Pool], pods: Mapping[str, Json], cluster: Json) -> list[Finding]:
+def evaluate(pools: list[Pool], pods: Mapping[str, Json], cluster: Json) -> list[Finding]:
     """Return the findings which Pods find a node.
 
     pods: spec by profile, with defaults; cluster: from the GKE API, None if not known
@@ -97,14 +97,14 @@ def judge(pools: list[Pool], pods: Mapping[str, Json], cluster: Json) -> list[Fi
             without.setdefault(_nearest(pools, pod), []).append(what)
             continue
         if rules := list(unchecked_rules(pod)):
-            unclear[what] = f"{where}, but for {' and '.join(rules)}"
+            unclear[what] = f"{where}, except for {' and '.join(rules)}"
         else:
             fitting[what] = where
     findings = []
     if fitting:
         findings.append(ok("nodes", _listed(fitting)))
     if unclear:
-        found = f"cannot tell, because not all of the Pod is checked: {_listed(unclear)}"
+        found = f"not known, because not all fields of the Pod are checked: {_listed(unclear)}"
         findings.append(warning("nodes", found, "compare it with: kubectl get nodes --show-labels"))
     if without:
         kind = "node pool" if cluster else "node"
@@ -155,7 +155,8 @@ def obstacle(pool: Pool, pod: Json) -> tuple[int, str] | None:
         if has is None and pool.room is None and name not in (GPU, TPU):
             continue  # the size is known only from an existing node
         if (has or Decimal(0)) < number:
-            return 2, f"a node of {pool.name} has {words(has or Decimal(0))} {name}, less than {words(number)}"
+            size = format_amount(has or Decimal(0))
+            return 2, f"a node of {pool.name} has {size} {name}, less than {format_amount(number)}"
     return None
 
 

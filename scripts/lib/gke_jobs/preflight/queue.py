@@ -30,7 +30,7 @@ def check(kubectl: Kubectl, namespace: str, name: str) -> Finding:
         meaning = classify(error.answer)
         if is_absent(error):
             return failed("queue", "Kueue is not installed", "install Kueue, or leave out the value `queue`")
-        return warning("queue", f"LocalQueue {name} is not checked: {meaning.words}", meaning.advice)
+        return warning("queue", f"LocalQueue {name} is not checked: {meaning.message}", meaning.advice)
     version = preferred if preferred in (VERSION, OLD_VERSION) else VERSION
     path = f"{GROUP}/{version}/namespaces/{namespace}/localqueues/{quote(name, safe='')}"
     try:
@@ -38,9 +38,9 @@ def check(kubectl: Kubectl, namespace: str, name: str) -> Finding:
     except ApiError as error:
         meaning = classify(error.answer)
         if is_absent(error):
-            fix = f"kubectl get localqueues --namespace {namespace} lists those that there are"
+            fix = f"kubectl get localqueues --namespace {namespace} lists the existing ones"
             return failed("queue", f"namespace {namespace} has no LocalQueue {name}", fix)
-        return warning("queue", f"LocalQueue {name} is not checked: {meaning.words}", meaning.advice)
+        return warning("queue", f"LocalQueue {name} is not checked: {meaning.message}", meaning.advice)
     for condition in list_at(queue, "status", "conditions"):
         if text_at(condition, "type") == "Active" and text_at(condition, "status") == "False":
             found = f"LocalQueue {name} is not active: {text_at(condition, 'message')}"

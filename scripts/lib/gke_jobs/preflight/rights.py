@@ -51,7 +51,7 @@ def review(right: Right, namespace: str) -> Json:
     }
 
 
-def judge(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Finding]:
+def evaluate(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Finding]:
     """Return the finding for the answers. user: the user name of this account, '' if not known."""
     missing = [right for right, is_allowed in allowed.items() if not is_allowed]
     needed = [right for right in missing if right.resource not in RARELY_NEEDED]
@@ -67,17 +67,19 @@ def judge(allowed: Mapping[Right, bool], namespace: str, user: str) -> list[Find
         place += ", which may not exist (templates/access/README.md, step 4)"
     findings = []
     if needed:
-        findings.append(failed("rights", f"missing in {place}: {_words(needed)}", fix))
+        findings.append(failed("rights", f"missing in {place}: {_format_rights(needed)}", fix))
     if rare:
         users = " and ".join(sorted({RARELY_NEEDED[right.resource] for right in rare}))
-        found = f"missing in {place}: {_words(rare)}, which only Jobs of {users} need"
+        found = f"missing in {place}: {_format_rights(rare)}, which only Jobs of {users} need"
         findings.append(warning("rights", found, fix))
     if not findings:
-        findings.append(ok("rights", f"all {len(allowed)} that templates/role.yaml has, in namespace {namespace}"))
+        findings.append(
+            ok("rights", f"all {len(allowed)} permissions of templates/role.yaml, in namespace {namespace}")
+        )
     return findings
 
 
-def _words(rights: Iterable[Right]) -> str:
+def _format_rights(rights: Iterable[Right]) -> str:
     by_resource: dict[str, list[str]] = {}
     for right in rights:
         by_resource.setdefault(right.resource, []).append(right.verb)

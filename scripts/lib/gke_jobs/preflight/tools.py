@@ -21,9 +21,9 @@ VERSIONS = {
     "gke-gcloud-auth-plugin": (("--version",), re.compile(r"(\S+)\s*$")),
 }
 FIXES = {
-    "kubectl": "install kubectl, or name a directory that holds it in GKE_JOB_TOOLS; see scripts/README.md",
+    "kubectl": "install kubectl, or set GKE_JOB_TOOLS to a directory that contains it; see scripts/README.md",
     "gcloud": "install the Google Cloud CLI on this machine; see scripts/README.md",
-    "gke-gcloud-auth-plugin": "install it, or name a directory that holds it in GKE_JOB_TOOLS; see scripts/README.md",
+    "gke-gcloud-auth-plugin": "install it, or set GKE_JOB_TOOLS to a directory that contains it; see scripts/README.md",
 }
 
 
@@ -62,8 +62,8 @@ def _system() -> Finding:
     if missing:
         return failed("system", f"{' and '.join(missing)} not on PATH", "install bash, coreutils and util-linux")
     if not shutil.which("flock"):
-        return warning("system", "flock is not on PATH: what killed runs leave is not removed", "install util-linux")
-    return ok("system", "bash, coreutils and util-linux are there")
+        return warning("system", "flock is not on PATH: files of killed runs are not removed", "install util-linux")
+    return ok("system", "bash, coreutils and util-linux are installed")
 
 
 def _python() -> Finding:
@@ -72,10 +72,10 @@ def _python() -> Finding:
     if sys.version_info < LEAST_PYTHON:
         least = ".".join(map(str, LEAST_PYTHON))
         return failed(
-            "python", f"{sys.executable} has version {found}", f"name Python {least} or newer in GKE_JOB_PYTHON"
+            "python", f"{sys.executable} has version {found}", f"set GKE_JOB_PYTHON to Python {least} or newer"
         )
     if missing:
-        fix = f"name a Python that has them in GKE_JOB_PYTHON, or: {sys.executable} -m pip install {' '.join(missing)}"
+        fix = f"set GKE_JOB_PYTHON to a Python that has them, or: {sys.executable} -m pip install {' '.join(missing)}"
         return failed("python", f"{sys.executable} lacks {' and '.join(missing)}", fix)
     return ok("python", f"{found} with jinja2 and PyYAML")
 

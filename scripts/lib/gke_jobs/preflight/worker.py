@@ -22,15 +22,15 @@ def check_space(directory: str) -> Finding:
     try:
         found = os.statvfs(directory)
     except OSError as error:
-        return failed("space", f"{directory}: {error.strerror}", "name another place in TMPDIR")
+        return failed("space", f"{directory}: {error.strerror}", "set TMPDIR to another directory")
     free = found.f_bavail * found.f_frsize
     if free < LEAST_ROOM:
         return failed(
-            "space", f"{free} bytes free in {directory}, at least {LEAST_ROOM}", "name another place in TMPDIR"
+            "space", f"{free} bytes free in {directory}, at least {LEAST_ROOM}", "set TMPDIR to another directory"
         )
     if free < ROOM:
         found_words = f"{free // MIB} MiB free in {directory}"
-        return warning("space", found_words, f"have {ROOM // MIB} MiB, or name another place in TMPDIR")
+        return warning("space", found_words, f"have {ROOM // MIB} MiB, or set TMPDIR to another directory")
     return ok("space", f"{free // MIB} MiB free in {directory}")
 
 

@@ -89,8 +89,8 @@ def identify(run: Run, *, work: str, environ: Mapping[str, str]) -> Identity:
     if run.dag_id:
         key = digest([run.environment, run.dag_id, run.task_id, run.run_id, run.map_index])
         ids = run.dag_id + run.task_id
-        says_nothing = not ids.isascii() and not re.search("[a-z]", _slug(ids))
-        first = f"{work}-{run.dag_id}" if says_nothing else run.dag_id
+        has_no_name_part = not ids.isascii() and not re.search("[a-z]", _slug(ids))
+        first = f"{work}-{run.dag_id}" if has_no_name_part else run.dag_id
         return Identity(hash=key, name=_name(first, run.task_id, key, always_hash=True))
     user = environ.get("USER") or environ.get("LOGNAME") or _user_name()
     key = digest(["by-hand", user, work])

@@ -42,15 +42,15 @@ def read_manifest(documents: list[Json], template: str) -> Manifest:
         raise RenderError(BAD_INPUT, f"manifest has {what}{there}, {template}, {fix}")
     for document in others:
         if _kind(document) == "v1 Secret":
-            fix = "make it by other means and name it in the template: what is rendered is shown"
-            raise RenderError(BAD_INPUT, f"a manifest may not hold a Secret, {template}, {fix}")
+            fix = "create it outside the template and use its name in the template: rendered manifests are printed"
+            raise RenderError(BAD_INPUT, f"a manifest must not contain a Secret, {template}, {fix}")
         if _kind(document) not in OWNED:
-            fix = f"beside the Job take only {', '.join(OWNED)}"
-            raise RenderError(BAD_INPUT, f"manifest holds {_kind(document)}, {template}, {fix}")
+            fix = f"besides the Job, only {', '.join(OWNED)} are allowed"
+            raise RenderError(BAD_INPUT, f"manifest contains {_kind(document)}, {template}, {fix}")
         for field in ("metadata", "data", "spec"):
             if not isinstance(document.get(field, {}), dict):
                 what = f"{field} is not a mapping, {_kind(document)} in {template}"
-                raise RenderError(BAD_INPUT, f"{what}, write it as Kubernetes has it")
+                raise RenderError(BAD_INPUT, f"{what}, write it as in the Kubernetes API")
     _check_job(jobs[0], template)
     return Manifest(jobs[0], others)
 
@@ -80,7 +80,7 @@ def stamp(
 ) -> dict[str, Json]:
     """Return `job` with name, namespace, labels and annotations set; `work` is the hash of its manifest.
 
-    RenderError if the name or namespace is no DNS-1123 label, or the template uses a key of the toolkit.
+    RenderError if the name or namespace is not a DNS-1123 label, or the template uses a key of the toolkit.
     """
     metadata, pod = job.get("metadata", {}), job["spec"]["template"].get("metadata", {})
     ours = {labels.IDENTITY: identity.hash, labels.MANAGED_BY: labels.MANAGER}
@@ -104,12 +104,12 @@ def stamp(
         namespace = metadata.get("namespace")
     if namespace is not None:
         names["namespace"] = _dns_label(namespace, "namespace", LABEL_LENGTH)
-    _theirs(pod, "spec.template.metadata.annotations")
+    _user_entries(pod, "spec.template.metadata.annotations")
     job_metadata = names | {
-        "labels": _theirs(metadata, "metadata.labels") | ours,
-        "annotations": _theirs(metadata, "metadata.annotations", allowed=labels.GANG) | annotations,
+        "labels": _user_entries(metadata, "metadata.labels") | ours,
+        "annotations": _user_entries(metadata, "metadata.annotations", allowed=labels.GANG) | annotations,
     }
-    pod_metadata = pod | {"labels": _theirs(pod, "spec.template.metadata.labels") | ours}
+    pod_metadata = pod | {"labels": _user_entries(pod, "spec.template.metadata.labels") | ours}
     template = {"metadata": pod_metadata, **_without(job["spec"]["template"], "metadata")}
     return {
         "apiVersion": job["apiVersion"],
@@ -129,7 +129,7 @@ def stamp_owned(owned: list[dict[str, Json]], job: dict[str, Json]) -> list[dict
     names = [f"{document['kind']} {document['metadata']['name']}" for document in stamped]
     for name in names:
         if names.count(name) > 1:
-            raise RenderError(BAD_INPUT, f"{name} is there twice, the template, give each a name of its own")
+            raise RenderError(BAD_INPUT, f"{name} occurs twice, the template, give each a unique name")
     return stamped
 
 
@@ -138,7 +138,7 @@ def _stamp_owned(document: dict[str, Json], job: dict[str, Json]) -> dict[str, J
     name = metadata.get("name", job["name"])
     if name != job["name"] and not str(name).startswith(f"{job['name']}-"):
         fix = "write {{ job.name }} or {{ job.name }}-SUFFIX, in a manifest without Jinja the Job's metadata.name"
-        advice = f"{fix}: by its name it is known whose it is"
+        advice = f"{fix}: the name identifies its Job"
         raise RenderError(BAD_INPUT, f"name of a {kind} does not begin with that of its Job, {name!r}, {advice}")
     names = {"name": _dns_label(name, f"name of a {kind}", LABEL_LENGTH)}
     if kind == "Service" and name[0].isdigit():
@@ -146,8 +146,8 @@ def _stamp_owned(document: dict[str, Json], job: dict[str, Json]) -> dict[str, J
     if "namespace" in job:
         names["namespace"] = job["namespace"]
     ours = {key: job["labels"][key] for key in (labels.IDENTITY, labels.MANAGED_BY)}
-    all_labels = _theirs(metadata, f"metadata.labels of {kind} {name}") | ours
-    _theirs(metadata, f"metadata.annotations of {kind} {name}")
+    all_labels = _user_entries(metadata, f"metadata.labels of {kind} {name}") | ours
+    _user_entries(metadata, f"metadata.annotations of {kind} {name}")
     stamped = names | {"labels": all_labels} | _without(metadata, "name", "namespace", "labels", "ownerReferences")
     return {"apiVersion": document["apiVersion"], "kind": kind, "metadata": stamped} | _without(
         document, "apiVersion", "kind", "metadata"
@@ -164,7 +164,7 @@ def _without(mapping: dict[str, Json], *keys: str) -> dict[str, Json]:
     return {key: value for key, value in mapping.items() if key not in keys}
 
 
-def _theirs(metadata: dict[str, Json], path: str, *, allowed: str | None = None) -> dict[str, Json]:
+def _user_entries(metadata: dict[str, Json], path: str, *, allowed: str | None = None) -> dict[str, Json]:
     """Return the labels or annotations of a template: the end of `path`, before ` of OBJECT`, names which of them.
 
     allowed: the key of the toolkit that a template may set to "true"
@@ -179,7 +179,7 @@ def _theirs(metadata: dict[str, Json], path: str, *, allowed: str | None = None)
                 raise RenderError(BAD_INPUT, f"{key} is {value!r}, {path}, {fix}")
         elif key.startswith(labels.OURS):
             raise RenderError(
-                BAD_INPUT, f"{key} is the toolkit's own, {path}, remove it from the template or its values"
+                BAD_INPUT, f"{key} is reserved for the toolkit, {path}, remove it from the template or its values"
             )
     return theirs
 
@@ -188,4 +188,4 @@ def _dns_label(text: Json, what: str, length: int) -> str:
     if isinstance(text, str) and len(text) <= length and re.fullmatch("[a-z0-9]([-a-z0-9]*[a-z0-9])?", text):
         return text
     rule = f"at most {length} lower-case letters, digits and dashes, a letter or digit at both ends"
-    raise RenderError(BAD_INPUT, f"{what} is no DNS-1123 label, {text!r}, take {rule}")
+    raise RenderError(BAD_INPUT, f"{what} is not a DNS-1123 label, {text!r}, use {rule}")

@@ -29,14 +29,14 @@ class MergeError(Exception):
 def merge(base: dict[str, Json], part: Json, path: str = "") -> dict[str, Json]:
     """Return `base` with `part` merged into it. path: of the mapping, for errors."""
     if not isinstance(part, dict):
-        raise MergeError(f"{path or 'it'} is no mapping")
+        raise MergeError(f"{path or 'it'} is not a mapping")
     directives = {key: value for key, value in part.items() if key.startswith("$")}
     fields = {key: value for key, value in part.items() if not key.startswith("$")}
     if directives == {PATCH: "replace"}:
         return dict(without_null(fields))
     if directives:
         raise MergeError(
-            f"{path or 'it'} has {', '.join(sorted(directives))}: only {PATCH}: replace or delete is known"
+            f"{path or 'it'} has {', '.join(sorted(directives))}: only {PATCH}: replace or delete is supported"
         )
     merged = dict(base)
     for key, value in fields.items():
@@ -58,7 +58,7 @@ def _merge_lists(base: list[Json], part: list[Json], key: str, path: str) -> lis
     for index, item in enumerate(part):
         here = f"{path}[{index}]"
         if not isinstance(item, dict) or key not in item:
-            raise MergeError(f"{here} has no {key}, by which its list is merged")
+            raise MergeError(f"{here} has no {key}, the merge key of its list")
         places = [n for n, other in enumerate(merged) if isinstance(other, dict) and other.get(key) == item[key]]
         if item.get(PATCH) == "delete":
             merged = [other for n, other in enumerate(merged) if n not in places]

@@ -13,12 +13,12 @@ SECONDS = 1.0  # processor time; a pattern that needs more for one value has cat
 DOLLAR = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\$", re.DOTALL)
 
 
-class EndlessError(Exception):
+class PatternTimeoutError(Exception):
     """A pattern takes too long."""
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Return whether `pattern` is found in `text`; `$` is the end of the text. EndlessError after SECONDS."""
+    """Return whether `pattern` is found in `text`; `$` is the end of the text. PatternTimeoutError after SECONDS."""
     with _limited():
         return bool(_compiled(pattern).search(text))
 
@@ -43,4 +43,4 @@ def _limited() -> Iterator[None]:
 
 
 def _end(_number: int, _frame: object) -> None:
-    raise EndlessError
+    raise PatternTimeoutError

@@ -23,10 +23,12 @@ def read_plain(file: Path, values: dict[str, Json], profile: str | None, name: s
     RenderError if it is no JSON, or values or a profile are given.
     """
     if values:
-        raise RenderError(BAD_INPUT, f"values are given, {file.name} is no template, give a .yaml.j2 file or no values")
+        raise RenderError(
+            BAD_INPUT, f"values are given, {file.name} is not a template, give a .yaml.j2 file or no values"
+        )
     if profile:
         raise RenderError(
-            BAD_INPUT, f"a profile is given, {file.name} is no template, write its fields into the manifest"
+            BAD_INPUT, f"a profile is given, {file.name} is not a template, write its fields into the manifest"
         )
     try:
         content = load_json(file.read_bytes())

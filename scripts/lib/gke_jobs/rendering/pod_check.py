@@ -15,7 +15,7 @@ def check_pod(pod: dict[str, Json], template: str) -> None:
     """Refuse a Pod that has an unintended meaning or could not start. The API server refuses fields of a wrong type."""
     containers = [*list_at(pod, "initContainers"), *list_at(pod, "containers")]
     _refuse_long_arguments(containers, template)
-    _refuse_doubles(pod, containers, template)
+    _refuse_duplicates(pod, containers, template)
     _refuse_volumes_without_source(pod, containers, template)
 
 
@@ -28,20 +28,25 @@ def _refuse_long_arguments(containers: list[Json], template: str) -> None:
                 size = len((name + text.replace("$$", "$")).encode())  # Kubernetes expands the value but not the name
                 if size > ARGUMENT_BYTES:
                     what = f"{field} of container {container.get('name')} has an item of {size} bytes"
-                    advice = f"{ARGUMENT_BYTES} is the most: write it to object storage and pass its URI"
+                    advice = f"the maximum is {ARGUMENT_BYTES}: write it to object storage and pass its URI"
                     raise RenderError(BAD_INPUT, f"{what}, {template}, {advice}")
 
 
-def _refuse_doubles(pod: dict[str, Json], containers: list[Json], template: str) -> None:
+def _refuse_duplicates(pod: dict[str, Json], containers: list[Json], template: str) -> None:
     """Refuse duplicate names. The API server accepts duplicate variables, and errors about others name no value."""
-    fix = "give each its own name; a volume that is mounted twice has its source once, and elsewhere only its name"
-    _refuse_double(list_at(pod, "volumes"), "name", f"volumes of the Pod, {template}, {fix}")
-    _refuse_double(containers, "name", f"containers of the Pod, {template}, give each its own name")
+    fix = "give each a unique name; define the source of a volume once, even if it is mounted twice"
+    _refuse_duplicate_items(list_at(pod, "volumes"), "name", f"volumes of the Pod, {template}, {fix}")
+    _refuse_duplicate_items(containers, "name", f"containers of the Pod, {template}, give each a unique name")
     for container in containers:
         of = f"of container {at(container, 'name')}, {template}"
-        _refuse_double(list_at(container, "volumeMounts"), "mountPath", f"mounts {of}, give each its own path")
-        fix = "give it once: the last one would win; the value container, with env, replaces a variable of the template"
-        _refuse_double(list_at(container, "env"), "name", f"variables {of}, {fix}")
+        _refuse_duplicate_items(
+            list_at(container, "volumeMounts"), "mountPath", f"mounts {of}, give each a unique path"
+        )
+        fix = (
+            "define it once: the last one takes effect; the value container, with env, replaces a variable of the "
+            "template"
+        )
+        _refuse_duplicate_items(list_at(container, "env"), "name", f"variables {of}, {fix}")
 
 
 def _refuse_volumes_without_source(pod: dict[str, Json], containers: list[Json], template: str) -> None:
@@ -51,18 +56,18 @@ def _refuse_volumes_without_source(pod: dict[str, Json], containers: list[Json],
         if isinstance(volume, dict) and not volume.keys() - {"name"}:
             paths = [text_at(mount, "mountPath") for mount in mounts if at(mount, "name") == at(volume, "name")]
             where = f", mounted at {', '.join(paths)}," if paths else ""
-            fix = "give it one, as persistentVolumeClaim, or emptyDir: {} for what may be lost with the Pod"
+            fix = "give it one, e.g. persistentVolumeClaim, or emptyDir: {} for data that may be lost with the Pod"
             raise RenderError(BAD_INPUT, f"volume {at(volume, 'name')!r}{where} has no source, {template}, {fix}")
     known = {text_at(volume, "name") for volume in list_at(pod, "volumes")}
     for mount in mounts:
         if (name := text_at(mount, "name")) not in known:
             what = f"no volume {name!r}, mounted at {text_at(mount, 'mountPath')}"
-            fix = "give it a source, or the name of a volume that is there"
+            fix = "give it a source, or the name of an existing volume"
             raise RenderError(BAD_INPUT, f"{what}, {template}, {fix}")
 
 
-def _refuse_double(items: list[Json], key: str, which: str) -> None:
+def _refuse_duplicate_items(items: list[Json], key: str, which: str) -> None:
     found = [item[key] for item in items if isinstance(item, dict) and isinstance(item.get(key), str)]
     for name, count in Counter(found).items():
         if count > 1:
-            raise RenderError(BAD_INPUT, f"{key} {name!r} is there twice among the {which}")
+            raise RenderError(BAD_INPUT, f"{key} {name!r} occurs twice among the {which}")

@@ -16,21 +16,21 @@ FORM = "write {currency: TEXT, profiles: {NAME: {on_demand: AMOUNT, spot: AMOUNT
 def check_prices(prices: Json, profiles: Collection[str]) -> Problem | None:
     """Return why prices are invalid, None if they are as documented. profiles: the existing names."""
     if not is_mapping(prices, currency=lambda _: True, profiles=lambda given: isinstance(given, dict)):
-        return Problem("prices are not as documented", FORM)
+        return Problem("prices have an invalid format", FORM)
     currency = prices.get("currency")
     if not isinstance(currency, str) or not is_currency(currency):
         fix = f"write 1 to {CURRENCY_LENGTH} letters or currency symbols, e.g. EUR or €"
-        return Problem(f"prices have a bad currency: {_shown(currency)}", fix)
+        return Problem(f"prices have an invalid currency: {_shown(currency)}", fix)
     for name, price in prices.get("profiles", {}).items():
         if name not in profiles:
-            fix = f"take one of: {', '.join(profiles)}; `spot` has the price of NAME-spot"
-            return Problem(f"prices name {_shown(name)}, which is no profile", fix)
+            fix = f"use one of: {', '.join(profiles)}; `spot` has the price of NAME-spot"
+            return Problem(f"prices name {_shown(name)}, which is not a profile", fix)
         if not is_mapping(price, on_demand=lambda _: True, spot=lambda _: True):
-            return Problem(f"price of profile {name} is not as documented", FORM)
+            return Problem(f"price of profile {name} has an invalid format", FORM)
         for kind, amount in price.items():
             if not AMOUNT.fullmatch(_amount(amount)):
-                fix = "it is what a Pod costs an hour, with at most 6 digits before and after the dot, e.g. 0.73"
-                return Problem(f"price of profile {name} has a bad {kind}: {_shown(amount)}", fix)
+                fix = "it is the price of a Pod per hour, with at most 6 digits before and after the dot, e.g. 0.73"
+                return Problem(f"price of profile {name} has an invalid {kind}: {_shown(amount)}", fix)
     return None
 
 

@@ -87,14 +87,14 @@ def _is_tpu(value: Json) -> bool:
 FIELDS: dict[str, tuple[str, Callable[[Json], bool]]] = {
     "resources": ("requests and limits, each a mapping of resource to quantity, e.g. 500m or 12Gi", _is_resources),
     "gpu": (
-        "type, GKE's name of the accelerator, and count, a whole number above 0",
+        "type, GKE's name of the accelerator, and count, an integer above 0",
         lambda value: value != {} and is_mapping(value, type=is_text, count=_is_number),
     ),
-    "tpu": ("accelerator, topology, e.g. 2x4, and chips, a whole number above 0", _is_tpu),
+    "tpu": ("accelerator, topology, e.g. 2x4, and chips, an integer above 0", _is_tpu),
     "spot": ("true or false", _is_flag),
     "flex_start": ("true or false", _is_flag),
     "reservation": (
-        "name and, of a shared one, project: names, not a path; small letters, digits and dashes",
+        "name and, of a shared one, project: names, not a path; lower-case letters, digits and dashes",
         lambda value: is_mapping(value, name=_is_cloud_name, project=_is_cloud_name) and "name" in value,
     ),
     "local_ssd": ("a quantity, e.g. 300Gi", is_quantity),
@@ -107,10 +107,10 @@ FIELDS: dict[str, tuple[str, Callable[[Json], bool]]] = {
         "a list of tolerations, each a mapping as in Kubernetes",
         lambda value: isinstance(value, list) and all(isinstance(item, dict) for item in value),
     ),
-    "max_run_seconds": ("a whole number above 0", _is_number),
+    "max_run_seconds": ("an integer above 0", _is_number),
     "next": ("the name of a profile", is_text),
     "fallback": ("the name of another profile", is_text),
-    "fallback_after": ("a whole number above 0", _is_number),
+    "fallback_after": ("an integer above 0", _is_number),
 }
 
 # Each of these fields determines the source of capacity, so a profile may have only one. NAME-spot adds spot.
@@ -126,7 +126,7 @@ def check_profile(profile: Json) -> Problem | None:
             return Problem(f"has an unknown field {field}", f"its fields are {', '.join(FIELDS)}")
         words, check = FIELDS[field]
         if not check(value):
-            return Problem(f"has a bad {field}{_culprit(value, check)}", f"it is {words}")
+            return Problem(f"has an invalid {field}{_culprit(value, check)}", f"it is {words}")
     return _check_together(profile)
 
 
@@ -160,20 +160,20 @@ def _check_together(profile: Profile) -> Problem | None:
         for field in [*capacity, *(field for field, given in of_nodes.items() if given)]:
             return Problem(f"has compute_class and {field}", "leave that to the ComputeClass")
     elif tpu and not all(field in tpu for field in TPU_LABELS):
-        return Problem("has a tpu without accelerator or topology", "name both, or a ComputeClass that decides them")
+        return Problem("has a tpu without accelerator or topology", "set both, or a ComputeClass that selects them")
     if gpu and tpu:
-        return Problem("has gpu and tpu", "no machine has both: take one")
+        return Problem("has gpu and tpu", "no machine has both: remove one")
     if "topology" in tpu and (chips := prod(map(int, tpu["topology"].split("x")))) % tpu["chips"]:
         return Problem(
-            f"has a tpu topology of {chips} chips, of which no whole number of Pods has {tpu['chips']} each",
-            "let chips be those of one machine",
+            f"has a tpu topology of {chips} chips, which is not a multiple of the {tpu['chips']} chips of a Pod",
+            "set chips to the number of one machine",
         )
     if len(capacity) > 1:
-        return Problem(f"has {capacity[0]} and {capacity[1]}", "a node comes from one of them: take one")
+        return Problem(f"has {capacity[0]} and {capacity[1]}", "a node can have only one of them: remove the other")
     if profile.get("flex_start") and profile.get("max_run_seconds", 0) > FLEX_START_SECONDS:
         return Problem(
             f"has flex_start and max_run_seconds {profile['max_run_seconds']}",
-            f"such a node runs for at most seven days: let it be at most {FLEX_START_SECONDS}",
+            f"a flex-start node runs for at most seven days: set it to at most {FLEX_START_SECONDS}",
         )
     return None
 

@@ -94,10 +94,10 @@ class Profiles:
         table, _, text = size.partition("=")
         wanted = quantity(text)
         if wanted is None or wanted < 0:
-            raise RenderError(USAGE, f"--profile-for is {size!r}, no TABLE=QUANTITY, write e.g. bytes=73G")
+            raise RenderError(USAGE, f"--profile-for is {size!r}, not TABLE=QUANTITY, write e.g. bytes=73G")
         if table not in self._sizes:
             known = ", ".join(self._sizes) or "none"
-            raise RenderError(BAD_INPUT, f"unknown size table, {table!r}, take one of: {known}")
+            raise RenderError(BAD_INPUT, f"unknown size table, {table!r}, use one of: {known}")
         for row in self._sizes[table]:
             most = quantity(row.get("at_most"))
             if most is None or wanted <= most:
@@ -113,26 +113,26 @@ class Profiles:
 
         If `first` does not lead to the profile of the last attempt, the task has changed its request: return `first`.
         """
-        had = last.profile
-        if had not in self._reachable(first, last):
+        previous = last.profile
+        if previous not in self._reachable(first, last):
             return first
-        if last.oom and (larger := self._larger(had, first)):
+        if last.oom and (larger := self._larger(previous, first)):
             return larger
-        if last.unscheduled or last.lost >= self._find(had).get("fallback_after", 1):
-            return self._fallback(had) or had
-        return had
+        if last.unscheduled or last.lost >= self._find(previous).get("fallback_after", 1):
+            return self._fallback(previous) or previous
+        return previous
 
     def _add(self, file: Path) -> None:
         content = _read(file)
         if not is_mapping(content, **dict.fromkeys(KEYS, lambda _: True)):
-            what = "there are no profiles" if not content else "profiles are not as documented"
+            what = "there are no profiles" if not content else "profiles have an invalid format"
             raise RenderError(
                 BAD_INPUT, f"{what}, {file}, give a mapping with the keys {', '.join(KEYS)}, or some of them"
             )
         for key, into in (("profiles", self._profiles), ("sizes", self._sizes)):
             entries = content.get(key, {})
             if not isinstance(entries, dict):
-                raise RenderError(BAD_INPUT, f"{key} is not a mapping, {file}, give each of them a name")
+                raise RenderError(BAD_INPUT, f"{key} is not a mapping, {file}, write a mapping of names")
             for name, entry in entries.items():
                 into[name] = entry
                 self._sources[f"{key}.{name}"] = file
@@ -144,42 +144,43 @@ class Profiles:
     def _check_profile(self, name: str) -> None:
         profile = self._profiles[name]
         if not NAME.fullmatch(name):
-            raise self._bad(name, "has a bad name", "take letters, digits, dots, dashes and underscores")
+            raise self._profile_error(name, "has an invalid name", "use letters, digits, dots, dashes and underscores")
         if problem := check_profile(profile):
-            raise self._bad(name, *problem)
+            raise self._profile_error(name, *problem)
 
     def _check_next(self, name: str) -> None:
         last, seen = name, {name}
         while following := self._profiles[last].get("next"):
             if following not in self._profiles:
-                raise self._bad(name, f"leads to {following!r}, which is no profile", f"next is {FIELDS['next'][0]}")
+                what = f"leads to {following!r}, which is not a profile"
+                raise self._profile_error(name, what, f"next is {FIELDS['next'][0]}")
             if following in seen:
-                raise self._bad(name, f"leads to {following} again", "let next go from small to large")
+                raise self._profile_error(name, f"leads to {following} again", "order next from small to large")
             seen.add(following)
             last = following
 
     def _check_fallback(self, name: str) -> None:
         fallback = self._fallback(name)
         if fallback == name:
-            raise self._bad(name, "falls back to itself", f"fallback is {FIELDS['fallback'][0]}")
+            raise self._profile_error(name, "falls back to itself", f"fallback is {FIELDS['fallback'][0]}")
         if fallback:
             self._find(fallback, f", fallback of {name} in {self._sources[f'profiles.{name}']}")
 
     def _check_rows(self, table: str, rows: Json) -> None:
         def bad(what: str) -> RenderError:
-            fix = "write rows {at_most: QUANTITY, profile: NAME} from small to large; only the last may lack at_most"
+            fix = "write rows {at_most: QUANTITY, profile: NAME} from small to large; only the last may omit at_most"
             return RenderError(BAD_INPUT, f"size table {table} {what}, {self._sources[f'sizes.{table}']}, {fix}")
 
         if not isinstance(rows, list) or not rows:
-            raise bad("is no list of rows")
+            raise bad("is not a list of rows")
         largest = Decimal(-1)
         for number, row in enumerate(rows, start=1):
             if not is_mapping(row, at_most=is_quantity, profile=is_text) or "profile" not in row:
-                raise bad(f"has a bad row {number}")
+                raise bad(f"has an invalid row {number}")
             most = quantity(row.get("at_most"))
             if most is not None:
                 if most <= largest:
-                    raise bad(f"does not grow in row {number}")
+                    raise bad(f"is not in ascending order in row {number}")
                 largest = most
             elif number < len(rows):
                 raise bad(f"has no at_most in row {number}")
@@ -191,10 +192,12 @@ class Profiles:
         base = name.removesuffix(SPOT)
         if base == name or base not in self._profiles:
             known = ", ".join(self._profiles)
-            advice = f"take one of: {known}; or NAME{SPOT} for spot nodes"
+            advice = f"use one of: {known}; or NAME{SPOT} for spot nodes"
             raise RenderError(BAD_INPUT, f"unknown profile, {name!r}{where}, {advice}")
         if field := conflict_with_spot(self._profiles[base]):
-            raise self._bad(base, f"has {field}", f"which does not go with spot nodes, take it without {SPOT}")
+            raise self._profile_error(
+                base, f"has {field}", f"which cannot be combined with spot nodes, use it without {SPOT}"
+            )
         return self._profiles[base] | {"spot": True}
 
     def _reachable(self, name: str, last: LastAttempt) -> set[str]:
@@ -227,7 +230,7 @@ class Profiles:
             return name.removesuffix(SPOT)
         return str(self._profiles[name].get("fallback", ""))
 
-    def _bad(self, name: str, what: str, fix: str) -> RenderError:
+    def _profile_error(self, name: str, what: str, fix: str) -> RenderError:
         return RenderError(BAD_INPUT, f"profile {name} {what}, {self._sources[f'profiles.{name}']}, {fix}")
 
 

@@ -28,10 +28,12 @@ def refuse_too_large(document: dict[str, Json], template: str) -> None:
     for path, (most, texts) in parts.items():
         size = sum(_bytes(key) + _bytes(text) for key, text in (texts or {}).items())
         if size > most:
-            raise RenderError(BAD_INPUT, f"{path} of {kind} has {size} bytes, {template}, {most} is the most: {ADVICE}")
+            raise RenderError(
+                BAD_INPUT, f"{path} of {kind} has {size} bytes, {template}, the maximum is {most}: {ADVICE}"
+            )
     if (size := _bytes(document)) > OBJECT_BYTES:
-        what = f"{kind} has {size} bytes, {template}, {OBJECT_BYTES} is the most"
-        raise RenderError(BAD_INPUT, f"{what} that a cluster is sure to store: {ADVICE}")
+        what = f"{kind} has {size} bytes, {template}, the maximum is {OBJECT_BYTES}"
+        raise RenderError(BAD_INPUT, f"{what}: {ADVICE}")
 
 
 def _bytes(content: Json) -> int:

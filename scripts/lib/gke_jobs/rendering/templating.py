@@ -65,7 +65,7 @@ class _Compiler(CodeGenerator):
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 # Jinja's name
         for block in node.find_all((nodes.FilterBlock, nodes.AssignBlock, nodes.ScopedEvalContextModifier)):
-            self.fail("filter, set and autoescape blocks are not for manifests", block.lineno)
+            self.fail("filter, set and autoescape blocks are not supported in manifests", block.lineno)
         mark = cast("Renderer", self.environment).mark
         for text in node.find_all(nodes.TemplateData):
             lines = text.data.split("\n")
@@ -103,7 +103,7 @@ class Renderer(ImmutableSandboxedEnvironment):
         try:
             text = self.get_template(name).render({key: named(key, value) for key, value in context.items()})
         except jinja2.TemplateNotFound as error:
-            message = f"template not found, {error.name}, import and include take files beside {name}"
+            message = f"template not found, {error.name}, import and include read files in the directory of {name}"
             raise RenderError(NO_TEMPLATE, message) from None
         except jinja2.TemplateSyntaxError as error:
             place = f"{error.name or name} line {error.lineno}"
@@ -112,7 +112,7 @@ class Renderer(ImmutableSandboxedEnvironment):
             what, fix = str(error) or type(error).__name__, "correct the template or its values"
             if isinstance(error, jinja2.UndefinedError):
                 fix = "give a value or, in the template, a default"
-            raise RenderError(BAD_INPUT, f"{what}, {self._blame(error, name)}, {fix}") from None
+            raise RenderError(BAD_INPUT, f"{what}, {self._find_line(error, name)}, {fix}") from None
         return self._rendered(text, name)
 
     def mark(self, template: str | None, line: int) -> str:
@@ -150,7 +150,7 @@ class Renderer(ImmutableSandboxedEnvironment):
         if isinstance(plain, str) and re.fullmatch("-?[0-9]+", plain):
             return int(plain)
         if plain is not None and type(plain) is not int:
-            raise TypeError(f"{plain!r} is no whole number")
+            raise TypeError(f"{plain!r} is not an integer")
         return plain
 
     def _is_ours(self, value: object) -> bool:
@@ -167,10 +167,10 @@ class Renderer(ImmutableSandboxedEnvironment):
         """Copy `value` as plain JSON."""
         if isinstance(value, str):
             if self._nonce in value:
-                raise TypeError("the text of a macro is no value")
+                raise TypeError("the text of a macro is not a value")
             return str(value)
         if isinstance(value, float) and not math.isfinite(value):
-            raise TypeError(f"{value} is no JSON number")
+            raise TypeError(f"{value} is not a JSON number")
         if value is None or isinstance(value, bool | int | float):
             return value
         if isinstance(value, list | tuple):
@@ -179,14 +179,14 @@ class Renderer(ImmutableSandboxedEnvironment):
             return {self._key(key): self._plain(item) for key, item in value.items()}
         if isinstance(value, jinja2.Undefined):
             str(value)  # raises the error that names the value
-        raise TypeError(f"a {type(value).__name__} is no JSON value")
+        raise TypeError(f"a {type(value).__name__} is not a JSON value")
 
     def _key(self, key: object) -> str:
         if not isinstance(key, str):
-            raise TypeError(f"the key {key!r} is no text")
+            raise TypeError(f"the key {key!r} is not a string")
         return cast("str", self._plain(key))
 
-    def _blame(self, error: Exception, name: str) -> str:
+    def _find_line(self, error: Exception, name: str) -> str:
         for frame in reversed(extract_tb(error.__traceback__)):
             file = Path(frame.filename)
             if str(file.parent) in self._folders:
@@ -223,5 +223,5 @@ def find_template(name_or_path: str, folder: Path) -> Path:
     if os.path.isfile(template):  # unlike Path.is_file, also false for an impossible name
         return template.resolve()
     known = ", ".join(sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"[!_]*{SUFFIX}")))
-    advice = f"take one of: {known}; or a path with a slash, e.g. ./mine{SUFFIX}"
+    advice = f"use one of: {known}; or a path with a slash, e.g. ./mine{SUFFIX}"
     raise RenderError(NO_TEMPLATE, f"template not found, {name_or_path}, {advice}")

@@ -27,5 +27,5 @@ def check_slice(job: dict[str, Json], template: str) -> None:
     pods = {parallel, int_at(job, "spec", "completions") if "completions" in job["spec"] else parallel}
     if machines > 1 and pods != {machines} and pods != {0}:
         what = f"a TPU slice of topology {topology} has {machines} machines of {chips} chips, the Job {max(pods)} Pods"
-        fix = f"take the template distributed-job with nodes {machines}, or a profile with a slice of one machine"
+        fix = f"use the template distributed-job with nodes {machines}, or a profile with a slice of one machine"
         raise RenderError(BAD_INPUT, f"{what}, {template}, {fix}")

@@ -34,4 +34,6 @@ def validate_offline(document: dict[str, Json], version: str | None, places: Pla
         raise RenderError(BAD_INPUT, f"{error.message}, the manifest, correct apiVersion and kind") from None
     except (VersionNotSupportedError, IndexError, ValueError):
         what = f"no schema of Kubernetes {version}, kubernetes-validate {kubernetes_validate.__version__}"
-        raise RenderError(USAGE, f"{what}, take one up to {newest}, e.g. 1.33, or install a newer package") from None
+        raise RenderError(
+            USAGE, f"{what}, use a version up to {newest}, e.g. 1.33, or install a newer package"
+        ) from None

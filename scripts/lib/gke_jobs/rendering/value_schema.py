@@ -57,11 +57,11 @@ def read_schema(template: Path) -> dict[str, Json] | None:
 
 def _check_schema(schema: Json) -> None:
     if not isinstance(schema, dict):
-        raise _SchemaError("a schema is no mapping")
+        raise _SchemaError("a schema is not a mapping")
     for keyword, content in schema.items():
         if keyword in FORMS and not FORMS[keyword](content):
             found = one_line(json.dumps(content, ensure_ascii=False))[:50]
-            raise _SchemaError(f"the schema has {keyword}: {found}, which it cannot be")
+            raise _SchemaError(f"the schema has {keyword}: {found}, which is invalid")
         if keyword not in FORMS.keys() | ANNOTATIONS and not keyword.startswith("x-"):
             raise _SchemaError(f"the schema has the keyword {one_line(keyword)}, which is not supported")
     others = schema.get("additionalProperties")

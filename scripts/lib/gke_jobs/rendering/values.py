@@ -52,7 +52,7 @@ def read_values(file: str | None, environ: Mapping[str, str], settings: Sequence
         raise RenderError(BAD_INPUT, f"values are not a JSON object, {source}, give {{...}} at the top")
     values: dict[str, Json] = read
     for setting in settings:
-        values = _set(values, setting)
+        values = _apply_setting(values, setting)
     check_json(values, "values", f"{source} or --set" if settings else source)
     return {name: value for name, value in values.items() if name != SCHEMA}
 
@@ -81,47 +81,51 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key {one_line(twice)[:50]!r} is there twice in one object")
+        raise ValueError(f"the key {one_line(twice)[:50]!r} occurs twice in one object")
     return found
 
 
-def _set(values: dict[str, Json], setting: str) -> dict[str, Json]:
+def _apply_setting(values: dict[str, Json], setting: str) -> dict[str, Json]:
     """Return `values` with one setting applied. Its value may be a secret, so no error shows it."""
     path, equals, content = setting.partition("=")
     is_json, path = path.endswith(":"), path.removesuffix(":")
     keys = [key.replace("\\.", ".") for key in DOT.split(path)]
     if not equals or not all(keys):
         given = f"{path}{':' * is_json}{'=...' if equals else ''}"
-        raise RenderError(USAGE, f"--set is {given!r}, no PATH=TEXT or PATH:=JSON, write e.g. image=busybox")
+        raise RenderError(USAGE, f"--set is {given!r}, not PATH=TEXT or PATH:=JSON, write e.g. image=busybox")
     try:
         value = load_json(content) if is_json else content
     except (ValueError, RecursionError) as error:
         fix = f"write {path}=TEXT for text, or quote the JSON for the shell, as '{path}:=[\"a\", 1]'"
         raise RenderError(BAD_INPUT, f"value of --set {path}:= is not JSON: {error}, {fix}") from None
     try:
-        return dict(_with(values, keys, value))
+        return dict(_set_path(values, keys, value))
     except (ValueError, RecursionError) as error:
         fix = "a dot that belongs to a key is written \\."
         raise RenderError(BAD_INPUT, f"cannot --set {path}: {error}; {fix}") from None
 
 
-def _with(target: Json, keys: list[str], value: Json) -> Json:
+def _set_path(target: Json, keys: list[str], value: Json) -> Json:
     """Return `target` with `value` at the path of `keys`; missing objects on the path are created."""
     if not keys:
         return value
     first, *rest = keys
     if target is None and first.isdecimal() and int(first) > 0:
-        raise ValueError(f"there is no list yet, whose first item is 0; a mapping with the key {first} takes :=")
+        raise ValueError(f"a new list begins at index 0; for a mapping with the key {first} use :=")
     if target is None:
         target = [] if first == "0" else {}
     if isinstance(target, dict):
-        return target | {first: _with(target.get(first), rest, value)}
+        return target | {first: _set_path(target.get(first), rest, value)}
     if not isinstance(target, list):
-        raise ValueError(f"there is no {first} in what is neither a mapping nor a list, leave one of both out")
+        raise ValueError(f"the parent of {first} is neither a mapping nor a list, remove one of the two settings")
     if first.isdecimal() and int(first) <= len(target):
         position = int(first)
-        return [*target[:position], _with(next(iter(target[position:]), None), rest, value), *target[position + 1 :]]
-    raise ValueError(f"there is no place {first} in a list, write a position from 0 to {len(target)}")
+        return [
+            *target[:position],
+            _set_path(next(iter(target[position:]), None), rest, value),
+            *target[position + 1 :],
+        ]
+    raise ValueError(f"the list has no index {first}, use an index from 0 to {len(target)}")
 
 
 def without_null(value: Json) -> Json:
@@ -147,7 +151,9 @@ def check_json(value: Json, path: str, source: str, depth: int = 0) -> None:
     """Refuse values that YAML, JSON or the arguments of a process cannot represent, or that are nested too deeply."""
     if depth > MAX_DEPTH:
         what = re.split(r"[.\[]", path)[0]
-        raise RenderError(BAD_INPUT, f"the {what} are nested more than {MAX_DEPTH} deep, {source}, make them flatter")
+        raise RenderError(
+            BAD_INPUT, f"the {what} are nested more than {MAX_DEPTH} levels deep, {source}, use fewer levels"
+        )
     if isinstance(value, dict):
         for key, item in value.items():
             check_json(key, f"the key {key!a} of {path}", source)
@@ -157,4 +163,4 @@ def check_json(value: Json, path: str, source: str, depth: int = 0) -> None:
             check_json(item, f"{path}[{index}]", source, depth + 1)
     elif isinstance(value, str) and (found := NOT_TEXT.search(value)):
         what = "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
-        raise RenderError(BAD_INPUT, f"{path} holds {what}, {source}, remove it: no container can receive it")
+        raise RenderError(BAD_INPUT, f"{path} contains {what}, {source}, remove it: no container can receive it")

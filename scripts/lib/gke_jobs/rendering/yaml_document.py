@@ -24,7 +24,7 @@ from gke_jobs.rendering.values import MAX_DEPTH, NOT_TEXT, Json
 Path = tuple[str | int, ...]
 
 MOST_NODES = 100_000  # after expansion of aliases, far above any manifest
-FLATTER = "make it flatter, and no alias a part of itself"
+FLATTER = "use fewer levels, and no alias that contains itself"
 MERGE = "$merge"
 TAG = "tag:yaml.org,2002:"
 # The permitted forms of each kind of plain scalar, on which PyYAML and the parsers of Kubernetes agree.
@@ -67,7 +67,7 @@ def read_documents_and_places(rendered: Rendered) -> tuple[list[Json], dict[Path
     except yaml.YAMLError as error:
         raise RenderError(BAD_INPUT, f"invalid YAML: {error}, {rendered.place(0)}, correct it") from None
     except RecursionError:
-        what = f"nested more than {MAX_DEPTH} deep"
+        what = f"nested more than {MAX_DEPTH} levels deep"
         raise RenderError(BAD_INPUT, f"{what}, {rendered.place(0)}, {FLATTER}") from None
     return documents, places
 
@@ -86,16 +86,16 @@ class _Reader:
     def read(self, node: yaml.Node, path: Path) -> Json:
         self._nodes += 1
         if self._nodes > MOST_NODES:
-            raise self._error(f"more than {MOST_NODES} fields and items", node, "take fewer aliases")
+            raise self._error(f"more than {MOST_NODES} fields and items", node, "use fewer aliases")
         if len(path) > MAX_DEPTH:
-            raise self._error(f"nested more than {MAX_DEPTH} deep", node, FLATTER)
+            raise self._error(f"nested more than {MAX_DEPTH} levels deep", node, FLATTER)
         if isinstance(node, yaml.MappingNode) and node.tag == f"{TAG}map":
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == f"{TAG}seq":
             return [self._item(item, (*path, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode) and node.tag in AGREED:
             return self._scalar(node, path)
-        raise self._error(f"the YAML tag {node.tag} is not for manifests", node, "remove it")
+        raise self._error(f"the YAML tag {node.tag} is not supported in manifests", node, "remove it")
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Json]:
         seen: set[str] = set()
@@ -103,7 +103,7 @@ class _Reader:
         for key_node, value_node in node.value:
             key = self._key(key_node)
             if key in seen:
-                raise self._error(f"the key {key} is there twice", key_node, "keep one")
+                raise self._error(f"the key {key} occurs twice", key_node, "keep one")
             seen.add(key)
             if key_node.value == MERGE:
                 continue
@@ -121,7 +121,7 @@ class _Reader:
         if part is None:
             return result
         if not whole:
-            raise self._error(f"{MERGE} is no value", part, f"write {MERGE}: {{{{ values.NAME }}}}, alone")
+            raise self._error(f"{MERGE} is not a value", part, f"write {MERGE}: {{{{ values.NAME }}}}, alone")
         value, name = self.rendered.values[int(whole[1])], self.rendered.names[int(whole[1])]
         if value is None:
             return result
@@ -161,7 +161,7 @@ class _Reader:
     def _interpolate(self, node: yaml.ScalarNode, path: Path) -> str:
         if found := NOT_TEXT.search(node.value):
             what = "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
-            raise self._error(f"text holds {what}", node, "remove it: no container can receive it")
+            raise self._error(f"text contains {what}", node, "remove it: no container can receive it")
         parts = self.rendered.placeholder.split(node.value)
         if node.tag != f"{TAG}str" and (node.style is not None or len(parts) > 1):
             raise self._error(f"text has the YAML tag {node.tag}", node, "remove it")
@@ -169,7 +169,7 @@ class _Reader:
             value = self.rendered.values[int(parts[position])]
             if value is None or isinstance(value, list | dict):
                 kind = "null" if value is None else f"a {type(value).__name__}"
-                raise self._error(f"{kind} stands inside text", node, "give text or a number, or let it stand alone")
+                raise self._error(f"{kind} is inside text", node, "use text or a number, or use the value alone")
             parts[position] = _as_text(value)
             if _is_expanded(path):
                 parts[position] = _escape(parts[position])

@@ -37,7 +37,6 @@ from gke_jobs.submission.decisions import (
     Attach,
     Create,
     Decision,
-    Facts,
     Memory,
     Refuse,
     Render,
@@ -47,8 +46,8 @@ from gke_jobs.submission.decisions import (
     created,
     decide,
     needs_pods,
-    read_facts,
 )
+from gke_jobs.submission.facts import Facts, read_facts
 
 CLEARED = ("attach", "replace")  # what happens to the running Job of an earlier try when the task is cleared
 MEMORY, LAST_ATTEMPT = "submission.json", "last-attempt.json"
@@ -85,15 +84,15 @@ def _step(options: JobOptions, plan: Plan) -> str:
         identity=plan.identity,
         hash=plan.hash,
         profile=plan.profile,
-        by_hand=not os.environ.get("AIRFLOW_CTX_DAG_ID"),
+        is_manual=not os.environ.get("AIRFLOW_CTX_DAG_ID"),
         on_change=others.on_change,
         escalate=others.escalate,
         fallback=others.fallback,
         cleared=os.environ.get("GKE_JOB_CLEARED") in CLEARED,
-        begins_anew=os.environ.get("GKE_JOB_CLEARED") == "replace",
+        replaces_running=os.environ.get("GKE_JOB_CLEARED") == "replace",
         try_number=count_at({"try": os.environ.get("AIRFLOW_CTX_TRY_NUMBER", "")}, "try"),
     )
-    memory = _recall(others.plan)
+    memory = _read_memory(others.plan)
     if others.unanswered and memory.found is None:
         memory = Memory(found="")
     uid = created_uid(others.created, plan) if others.created else ""
@@ -119,7 +118,7 @@ def _line(decision: Decision, plan: Plan, options: JobOptions) -> str:
         last_attempt.write(action.last, file)
         return "render"
     if not is_uid(action.uid):
-        die(exit_codes.UNREACHABLE, f"Job {plan.name} has no uid: that is no answer of Kubernetes")
+        die(exit_codes.UNREACHABLE, f"Job {plan.name} has no uid: the response is not from Kubernetes")
     if isinstance(action, Replace):
         return f"replace {action.uid}"
     if isinstance(action, Wait):
@@ -157,7 +156,7 @@ def _interrupted(options: JobOptions, plan: Plan) -> str:
     return f"{plan.name} {options.namespace} {uid}" if uid else ""
 
 
-def _recall(directory: Path) -> Memory:
+def _read_memory(directory: Path) -> Memory:
     try:
         content = json.loads((directory / MEMORY).read_text())
     except FileNotFoundError:

@@ -5,55 +5,31 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from gke_jobs import exit_codes, labels
-from gke_jobs.json_access import Json, at, count_at, is_owned_by, list_at, text_at, true_conditions
+from gke_jobs import exit_codes
+from gke_jobs.json_access import Json
 from gke_jobs.rendering.last_attempt import LastAttempt
 from gke_jobs.submission.created import created_message
-
-PROFILE = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*")  # rendering/profiles.py
-MOST_LOST = 999_999  # the maximum of a count
-DISRUPTION = "DisruptionTarget"  # condition of a Pod, and in the message of a Job that fails because of one
-FAILED = frozenset({"Failed", "FailureTarget"})
-ENDED = FAILED | {"Complete"}
-SUCCEEDED = frozenset({"Complete", "SuccessCriteriaMet"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """The existing Job. Its texts are foreign: whatever its creator wrote."""
-
-    uid: str
-    identity: str = ""
-    hash: str = ""
-    profile: str = ""  # '' also for an invalid name
-    collected: bool = False
-    deleting: bool = False
-    conditions: frozenset[str] = frozenset()  # types of the conditions that are True
-    oom_killed: bool = False  # a container of one of its Pods
-    lost: bool = False  # it failed because it was preempted
-    lost_attempts: int = 0  # attempts before it, with the same profile, that were lost
-    unscheduled: int = 0  # run-job ended it because it got no nodes within so many seconds; 0: it did not
-    try_number: int = 0  # of the task when it was created; 0: not known
+from gke_jobs.submission.facts import ENDED, FAILED, MOST_LOST, SUCCEEDED, Facts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """The request to submit.
 
-    profile: '' for none; cleared: the task runs because a user cleared it, not as a retry; begins_anew: if cleared,
-    replace a running Job of an earlier try; try_number: of the task, 0 for none
+    profile: '' for none; cleared: the task runs because a user cleared it, not as a retry
+    replaces_running: if cleared, replace a running Job of an earlier try; try_number: of the task, 0 for none
     """
 
     name: str
     identity: str
     hash: str
     profile: str = ""
-    by_hand: bool = False  # not for a task of Airflow: the default name consists of template and user
+    is_manual: bool = False  # not for a task of Airflow: the default name consists of template and user
     on_change: str = "fail"  # fail, attach or replace
     escalate: bool = False
     fallback: bool = False
     cleared: bool = False
-    begins_anew: bool = False
+    replaces_running: bool = False
     try_number: int = 0
 
 
@@ -125,50 +101,6 @@ class Decision:
     messages: list[str] = field(default_factory=list)
 
 
-def read_facts(job: Json, pods: list[Json]) -> Facts:
-    """Return the facts of a Job and its Pods, objects of the API."""
-    uid, profile = text_at(job, "metadata", "uid"), text_at(job, "metadata", "annotations", labels.PROFILE)
-    succeeded = SUCCEEDED & true_conditions(job).keys()
-    return Facts(
-        uid=uid,
-        identity=text_at(job, "metadata", "labels", labels.IDENTITY),
-        hash=text_at(job, "metadata", "annotations", labels.MANIFEST_HASH),
-        profile=profile if PROFILE.fullmatch(profile) else "",
-        collected=bool(text_at(job, "metadata", "annotations", labels.COLLECTED)),
-        deleting=bool(at(job, "metadata", "deletionTimestamp")),
-        conditions=frozenset(true_conditions(job)),
-        oom_killed=any(_was_oom_killed(pod) for pod in pods if is_owned_by(pod, uid)),
-        lost=_was_lost(job, [pod for pod in pods if is_owned_by(pod, uid)]),
-        lost_attempts=min(count_at(job, "metadata", "annotations", labels.LOST_ATTEMPTS), MOST_LOST),
-        unscheduled=0 if succeeded else count_at(job, "metadata", "annotations", labels.UNSCHEDULED),
-        try_number=count_at(job, "metadata", "annotations", labels.TRY_NUMBER),
-    )
-
-
-def _was_oom_killed(pod: Json) -> bool:
-    statuses = list_at(pod, "status", "initContainerStatuses") + list_at(pod, "status", "containerStatuses")
-    return any(
-        text_at(status, state, "terminated", "reason") == "OOMKilled"
-        for status in statuses
-        for state in ("state", "lastState")
-    )
-
-
-def _was_lost(job: Json, pods: list[Json]) -> bool:
-    """Whether the Job failed because its Pods were preempted, evicted or drained, as far as still visible."""
-    conditions = true_conditions(job)
-    condition = conditions.get("Failed", conditions.get("FailureTarget"))
-    reason = text_at(condition, "reason")
-    disrupted = [pod for pod in pods if DISRUPTION in true_conditions(pod)]
-    if reason == "PodFailurePolicy":
-        return f"has condition {DISRUPTION} matching" in text_at(condition, "message")
-    if reason == "BackoffLimitExceeded":
-        return bool(disrupted) and not any(
-            text_at(pod, "status", "phase") == "Failed" for pod in pods if pod not in disrupted
-        )
-    return reason == "DeadlineExceeded" and bool(disrupted)
-
-
 def needs_pods(facts: Facts, request: Request) -> bool:
     """Whether the decision depends on how the Pods of the Job ended."""
     return (request.escalate or request.fallback) and bool(facts.profile) and bool(facts.conditions & FAILED)
@@ -177,30 +109,30 @@ def needs_pods(facts: Facts, request: Request) -> bool:
 def decide(facts: Facts | None, request: Request, memory: Memory) -> Decision:
     """Return what to do about the existing Job. facts: None for no Job."""
     if facts is None:
-        memory = _remember(memory, found=memory.found if memory.found is not None else "")
+        memory = _update(memory, found=memory.found if memory.found is not None else "")
         return Decision(action=Create(), memory=memory)
-    memory = _remember(
+    memory = _update(
         memory,
         found=memory.found if memory.found is not None else facts.uid,
         last_profile=facts.profile or memory.last_profile,
     )
     if facts.identity != request.identity:
         advice = f"give another --name, or: delete-job --job {request.name}"
-        message = f"Job {request.name} exists and is not this task's: {advice}"
+        message = f"Job {request.name} exists and belongs to another task: {advice}"
         return Decision(action=Refuse(exit_codes.DATA, message), memory=memory)
     messages: list[str] = []
     if request.cleared and (_is_over(facts) or _is_superseded(facts, request)):
-        messages += _begins_anew(facts, request)
+        messages += _restart_messages(facts, request)
     elif (request.escalate or request.fallback) and facts.profile:
         last = _last_attempt(facts, request)
         if memory.rendered and memory.rendered[0] == facts.uid:
-            messages += _what_follows(last, request.profile, memory.rendered[1])
-            memory = _remember(memory, rendered=(facts.uid, request.profile))
+            messages += _profile_messages(last, request.profile, memory.rendered[1])
+            memory = _update(memory, rendered=(facts.uid, request.profile))
         elif last.is_reason or facts.profile != request.profile:
-            memory = _remember(memory, rendered=(facts.uid, request.profile))
+            memory = _update(memory, rendered=(facts.uid, request.profile))
             return Decision(action=Render(last), memory=memory)
     if facts.deleting:
-        messages.append(f"Job {request.name} is being deleted: waiting until it is gone")
+        messages.append(f"Job {request.name} is being deleted: waiting until it is removed")
         return Decision(action=Wait(facts.uid), memory=memory, messages=messages)
     action, more = _attach_or_replace(facts, request, was_there=facts.uid == memory.found)
     return Decision(action=action, memory=memory, messages=messages + more)
@@ -211,10 +143,10 @@ def created(uid: str, request: Request, namespace: str, memory: Memory) -> Decis
     messages = []
     follows = (request.escalate or request.fallback) and not request.cleared and request.try_number > 1
     if follows and not memory.last_profile:
-        what = "the Job of the last attempt names no profile"
+        what = "the Job of the last attempt does not name its profile"
         if not memory.found:
-            what = "no Job of the last attempt is there to say how it ended"
-        messages.append(f"{what}: beginning with profile {request.profile}")
+            what = "the Job of the last attempt no longer exists"
+        messages.append(f"{what}: starting with profile {request.profile}")
     messages.append(created_message(request.name, namespace))
     return Decision(action=Attach(uid, complete_owned=True), memory=memory, messages=messages)
 
@@ -239,31 +171,31 @@ def _is_over(facts: Facts) -> bool:
 
 def _is_superseded(facts: Facts, request: Request) -> bool:
     """Whether the Job is that of an earlier try that still runs, and the task was cleared to start anew."""
-    return request.begins_anew and 0 < facts.try_number < request.try_number and not facts.conditions & SUCCEEDED
+    return request.replaces_running and 0 < facts.try_number < request.try_number and not facts.conditions & SUCCEEDED
 
 
-def _begins_anew(facts: Facts, request: Request) -> list[str]:
+def _restart_messages(facts: Facts, request: Request) -> list[str]:
     if not (request.escalate or request.fallback) or facts.profile in ("", request.profile):
         return []
-    return [f"the task was cleared: beginning with profile {request.profile}, not {facts.profile} of the last attempt"]
+    return [f"the task was cleared: starting with profile {request.profile}, not {facts.profile} of the last attempt"]
 
 
-def _what_follows(last: LastAttempt, now: str, before: str) -> list[str]:
+def _profile_messages(last: LastAttempt, now: str, before: str) -> list[str]:
     """Return the messages about the rendered profile; none the second time, when `before` is `now`."""
-    how, stays = ", and ".join(_how_it_ended(last)), now == last.profile
+    how, stays = ", and ".join(_attempt_outcomes(last)), now == last.profile
     if now == before and not (how and stays):
         return []
     if not stays:
-        return [f"the last attempt {how}: taking {now}"]
-    missing = [*(["larger one"] if last.oom else []), *(["fallback"] if last.unscheduled else [])]
+        return [f"the last attempt {how}: using {now}"]
+    missing = [*(["larger profile"] if last.oom else []), *(["fallback"] if last.unscheduled else [])]
     without = f", which has no {' and no '.join(missing)}" if missing else ""
-    return [f"the last attempt {how or f'had profile {now}'}{without}: it stays"]
+    return [f"the last attempt {how or f'had profile {now}'}{without}: keeping the profile"]
 
 
-def _how_it_ended(last: LastAttempt) -> list[str]:
-    how = [f"ended OOMKilled on profile {last.profile}"] if last.oom else []
+def _attempt_outcomes(last: LastAttempt) -> list[str]:
+    how = [f"was OOMKilled with profile {last.profile}"] if last.oom else []
     if last.unscheduled:
-        how += [f"got no nodes within {last.unscheduled} s on profile {last.profile}"]
+        how += [f"got no nodes within {last.unscheduled} s with profile {last.profile}"]
     if last.lost:
         attempts = "1 attempt was" if last.lost == 1 else f"{last.lost} attempts were"
         how += [f"had profile {last.profile}, with which {attempts} lost to preemption"]
@@ -276,34 +208,34 @@ def _attach_or_replace(facts: Facts, request: Request, *, was_there: bool) -> tu
     change = f"from another manifest ({_word(facts.hash)}, now {request.hash})"
     if facts.conditions & SUCCEEDED and not same:
         if was_there:
-            keep = "; --name NAME keeps it and runs another one" if request.by_hand else ""
+            keep = "; --name NAME keeps it and runs another Job" if request.is_manual else ""
             return Replace(facts.uid), [f"replacing Job {name}: it is complete, but {change}{keep}"]
-        message = f"Job {name} was created while this run tried to, {change}, and has ended: run again"
+        message = f"Job {name} was created by a concurrent run {change} and has ended: run again"
         return Refuse(exit_codes.DATA, message), []
     if not was_there and same and facts.conditions & ENDED:
-        return attach, [f"attaching to Job {name}: it was created while this run tried to, and has ended already"]
+        return attach, [f"attaching to Job {name}: it was created by a concurrent run and has already ended"]
     if facts.conditions & FAILED or facts.unscheduled:
         return Replace(facts.uid), [f"replacing Job {name}: it failed"]
     if "Complete" in facts.conditions:
         if facts.collected:
             return Replace(facts.uid), [f"replacing Job {name}: it is complete, and its result was collected"]
-        return attach, [f"attaching to Job {name}: it is complete and its result was never collected"]
+        return attach, [f"attaching to Job {name}: it is complete and its result was not collected"]
     if _is_superseded(facts, request):
         return Replace(facts.uid), [f"replacing Job {name} of try {facts.try_number}: the task was cleared"]
     if same:
-        return attach, [f"attaching to Job {name}: it still runs"]
+        return attach, [f"attaching to Job {name}: it is still running"]
     if request.on_change == "attach":
-        return attach, [f"attaching to Job {name}: it still runs, {change}"]
+        return attach, [f"attaching to Job {name}: it is still running, {change}"]
     if request.on_change == "replace":
-        return Replace(facts.uid), [f"replacing Job {name}: it still runs, {change}"]
-    beside = "give --name NAME to run another one beside it, " if request.by_hand else ""
+        return Replace(facts.uid), [f"replacing Job {name}: it is still running, {change}"]
+    beside = "give --name NAME to run another Job in parallel, " if request.is_manual else ""
     advice = f"wait for it, {beside}give --on-change attach or replace, or: delete-job --job {name}"
-    return Refuse(exit_codes.DATA, f"Job {name} still runs, {change}: {advice}"), []
+    return Refuse(exit_codes.DATA, f"Job {name} is still running, {change}: {advice}"), []
 
 
 def _word(hash_of_other: str) -> str:
     return hash_of_other if re.fullmatch("[0-9a-f]{1,64}", hash_of_other) else "unknown"
 
 
-def _remember(memory: Memory, **changes: Json) -> Memory:
+def _update(memory: Memory, **changes: Json) -> Memory:
     return Memory(**(vars(memory) | changes))

@@ -19,7 +19,7 @@ from gke_jobs.messages import ERROR, ScriptError, die, log
 from gke_jobs.rendering.plan import read_plan
 
 
-def judge(found: Json, planned: Json, *, name: str, identity: str, uid: str) -> str:
+def evaluate(found: Json, planned: Json, *, name: str, identity: str, uid: str) -> str:
     """Return the word for an object. ScriptError if it belongs to something else, or has other content."""
     owners = [text_at(owner, "uid") for owner in list_at(found, "metadata", "ownerReferences")]
     if text_at(found, "metadata", "labels", labels.IDENTITY) != identity or not owners or not owners[0]:
@@ -28,7 +28,7 @@ def judge(found: Json, planned: Json, *, name: str, identity: str, uid: str) -> 
     if not uid or uid not in owners:
         return "former"
     if not contains(_content(found), _content(planned)):
-        die(exit_codes.DATA, f"{name} exists with another content than the manifest has: delete it, and run again")
+        die(exit_codes.DATA, f"{name} exists with a content that differs from the manifest: delete it, and run again")
     return "ours"
 
 
@@ -73,7 +73,7 @@ def main() -> int:
     file = next(entry.file for entry in plan.owned if entry.object == options.object)
     planned = json.loads((options.plan / file).read_text())
     try:
-        print(judge(found, planned, name=options.object, identity=plan.identity, uid=options.uid))
+        print(evaluate(found, planned, name=options.object, identity=plan.identity, uid=options.uid))
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status

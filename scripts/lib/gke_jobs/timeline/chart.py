@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from gke_jobs.timeline.phases import WORDS, Phase, Span, attempts, shown_spans
+from gke_jobs.timeline.formatting import clock, duration_text, result_text, seconds_text, short_pod
+from gke_jobs.timeline.phases import PHASE_TEXTS, Phase, Span, attempts, shown_spans
 from gke_jobs.timeline.record import Outcome, PodRun, Record
-from gke_jobs.timeline.words import clock, result_text, seconds_text, short_pod, took_text
 
 LABEL, BARS, RESULT = 230, 640, 170  # columns, in units of the drawing
 ROW, HEAD = 18, 26
@@ -42,7 +42,7 @@ def chart(record: Record, pods: Sequence[PodRun]) -> str:
             marks.append(_mark(_x(pod.ended, record), top + 9, is_failure=is_failure))
         rows.append(_row(pod, tries[pod.uid], spans, record, top))
     count = f"{len(pods)} Pod{'' if len(pods) == 1 else 's'}"
-    title = f"Timeline of Job {cut(record.job)}: {count} in {took_text(record.seconds)}"
+    title = f"Timeline of Job {cut(record.job)}: {count} in {duration_text(record.seconds)}"
     drawn = "".join(f'<path class="{phase.value}" d="{"".join(paths[phase])}"/>' for phase in Phase if phase in paths)
     return (
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-labelledby="drawn">'
@@ -68,7 +68,7 @@ def _mark(x: float, y: float, *, is_failure: bool) -> str:
 
 def _row(pod: PodRun, number: int, spans: Sequence[Span], record: Record, top: int) -> str:
     place = f"{pod.node}{', spot' if pod.spot else ''}" if pod.node else "no node"
-    times = ", ".join(f"{WORDS[span.phase]} {took_text(span.seconds)}" for span in spans)
+    times = ", ".join(f"{PHASE_TEXTS[span.phase]} {duration_text(span.seconds)}" for span in spans)
     name, result = cut(pod_title(pod), MOST_CHARACTERS + 16), cut(result_text(pod, record))
     tooltip = f"{name}, try {number}, {cut(place)}: {result}; {times}"
     label = short_pod(pod.name) + (f" ({pod.index[:12]})" if pod.index else "")

@@ -1,7 +1,7 @@
 """Prints the timeline and the summary of a run that a signal ended, or writes its report. It needs no cluster.
 
 command.py timeline --record FILE --status EXIT-CODE --reason TEXT [--deleted] [--report FILE]
---record: the file of the follower (leaving.py); --deleted: its Job is deleted; --report: write the report instead.
+--record: the file of the follower (run_end.py); --deleted: its Job is deleted; --report: write the report instead.
 stderr: timeline, summary and verdict. Exit codes: 0; 78 if there is no record, or the report cannot be written.
 """
 
@@ -16,10 +16,10 @@ from pathlib import Path
 from gke_jobs import exit_codes
 from gke_jobs.messages import ERROR, log
 from gke_jobs.plain_text import one_line
-from gke_jobs.timeline.leaving import print_end
-from gke_jobs.timeline.making import INTERRUPTED
 from gke_jobs.timeline.page import html, write_page
 from gke_jobs.timeline.record import record_from_json
+from gke_jobs.timeline.record_builder import INTERRUPTED
+from gke_jobs.timeline.run_end import print_end
 
 
 def main() -> int:

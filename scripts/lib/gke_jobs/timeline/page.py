@@ -13,11 +13,20 @@ from pathlib import Path
 
 from gke_jobs.timeline.chart import chart, cut
 from gke_jobs.timeline.cost import cost_of
-from gke_jobs.timeline.cost_words import cost_rows
+from gke_jobs.timeline.cost_text import cost_rows
 from gke_jobs.timeline.details import Details, links
-from gke_jobs.timeline.phases import WORDS, Phase, attempts, job_seconds, job_spans, pod_seconds, shown_spans, slowest
+from gke_jobs.timeline.formatting import clock, counts_text, duration_text, outcomes, result_text, seconds_text
+from gke_jobs.timeline.phases import (
+    PHASE_TEXTS,
+    Phase,
+    attempts,
+    job_seconds,
+    job_spans,
+    pod_seconds,
+    shown_spans,
+    slowest,
+)
 from gke_jobs.timeline.record import NOT_FINISHED, SUCCEEDED, Outcome, PodRun, Record
-from gke_jobs.timeline.words import clock, counts_text, outcomes, result_text, seconds_text, took_text
 
 MOST_BYTES = 1 << 20
 MOST_PODS = 1000
@@ -95,7 +104,7 @@ def _order(pod: PodRun) -> tuple[int, float, str]:
 
 def _head(record: Record) -> str:
     kind = {SUCCEEDED: " good", NOT_FINISHED: ""}.get(record.outcome, " bad")
-    total, tries = took_text(record.seconds), attempts(record.pods)
+    total, tries = duration_text(record.seconds), attempts(record.pods)
     addresses = "".join(
         f' <a href="{escape(address, quote=True)}">{escape(text)}</a>' for text, address in links(record)
     )
@@ -146,7 +155,7 @@ def _phases(record: Record) -> str:
     if not bar and any(pod.started is not None for pod in record.pods):
         bar = f'<i class="{Phase.RUNNING.value}" style="flex:1"></i>'
     rows = "".join(
-        f'<tr><th scope="row"><i class="{phase.value}"></i>{WORDS[phase]}</th>'
+        f'<tr><th scope="row"><i class="{phase.value}"></i>{PHASE_TEXTS[phase]}</th>'
         f'<td class="number">{seconds_text(seconds)}</td>'
         f'<td class="number">{seconds_text(of_pods[phase]) if phase in of_pods else ""}</td></tr>'
         for phase, seconds in whole.items()
@@ -163,7 +172,7 @@ def _phases(record: Record) -> str:
 
 
 def _legend() -> str:
-    items = "".join(f'<li><i class="{phase.value}"></i>{WORDS[phase]}</li>' for phase in LEGEND)
+    items = "".join(f'<li><i class="{phase.value}"></i>{PHASE_TEXTS[phase]}</li>' for phase in LEGEND)
     return f'<ul class="legend">{items}<li>&#10005; failed</li><li>&#9670; preempted, evicted or removed</li></ul>'
 
 
@@ -229,11 +238,11 @@ def _logs(details: Details) -> str:
 
 def _pods(record: Record, pods: Sequence[PodRun]) -> str:
     tries = attempts(record.pods)
-    heads = ("Pod", "index", "try", "node", "spot", "result", *(WORDS[phase] for phase in LEGEND))
+    heads = ("Pod", "index", "try", "node", "spot", "result", *(PHASE_TEXTS[phase] for phase in LEGEND))
     return _section("Pods", _table(heads, (_pod_row(pod, record, tries[pod.uid]) for pod in pods), 63))
 
 
 def _pod_row(pod: PodRun, record: Record, number: int) -> Sequence[str]:
     seconds = {span.phase: span.seconds for span in shown_spans(pod, record, attempt=number)}
-    times = (took_text(seconds[phase]) if phase in seconds else "" for phase in LEGEND)
+    times = (duration_text(seconds[phase]) if phase in seconds else "" for phase in LEGEND)
     return (pod.name, pod.index, str(number), pod.node, "yes" if pod.spot else "", result_text(pod, record), *times)

@@ -12,7 +12,7 @@ from gke_jobs.timeline.record import FAILED, SUCCEEDED, Outcome, PodRun, Record
 
 
 class Phase(Enum):
-    """A phase of a run; the value is its name in the summary. WORDS has texts for users, MARKS for the timeline."""
+    """A phase of a run; the value is its name in the summary. PHASE_TEXTS is for users, MARKS for the timeline."""
 
     QUEUED = "queued"  # no Pod exists yet: a queue, a quota, earlier indexes
     WAITING = "waiting"
@@ -23,7 +23,7 @@ class Phase(Enum):
     FINISHING = "finishing"  # after the last Pod, until Kubernetes has registered its end
 
 
-WORDS = {
+PHASE_TEXTS = {
     Phase.QUEUED: "queued",
     Phase.WAITING: "waiting for a node",
     Phase.PREPARING: "volumes and network",

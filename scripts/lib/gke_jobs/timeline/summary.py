@@ -8,9 +8,9 @@ from dataclasses import asdict
 from gke_jobs.json_access import Json
 from gke_jobs.plain_text import json_line
 from gke_jobs.timeline.cost import cost_of
+from gke_jobs.timeline.formatting import clock, outcomes, shortened
 from gke_jobs.timeline.phases import attempts, job_seconds, pod_seconds
 from gke_jobs.timeline.record import Outcome, Record
-from gke_jobs.timeline.words import clock, outcomes, shortened
 
 MARK = "gke-job-summary: "
 STAMP = "%Y-%m-%dT%H:%M:%SZ"

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gke_jobs.text_width import FILLER, filled
-from gke_jobs.timeline.cost_words import cost_rows
-from gke_jobs.timeline.phases import MARKS, WORDS, Phase, attempts, job_seconds, shown_spans, slowest
-from gke_jobs.timeline.record import Outcome, PodRun, Record
-from gke_jobs.timeline.words import (
+from gke_jobs.timeline.cost_text import cost_rows
+from gke_jobs.timeline.formatting import (
     clock,
     counts_text,
+    duration_text,
     index_ranges,
     median,
     phases_text,
@@ -24,17 +23,18 @@ from gke_jobs.timeline.words import (
     short_node,
     short_pod,
     shortened,
-    took_text,
 )
+from gke_jobs.timeline.phases import MARKS, PHASE_TEXTS, Phase, attempts, job_seconds, shown_spans, slowest
+from gke_jobs.timeline.record import Outcome, PodRun, Record
 
 MOST_LINES = 36
 MOST_ROWS = 12  # Pods with a row each
 MOST_SINGLE = 5  # single Pods beside the groups
 MOST_FAILED = 3  # failed Pods among them
 MOST_GROUPS = 6
-LINES_OF_WORDS = 4  # for cause and advice
+TEXT_LINES = 4  # for cause and advice
 SHORTENED_BY = 4  # characters at a time, until there is room
-LINES_OF_NUMBERS = 2  # for each of times, numbers and cost
+NUMBER_LINES = 2  # for each of times, numbers and cost
 KEPT_SPACE = "\xa0"  # between two words that stay on one line
 RESULT_CHARACTERS = 20
 RESOLUTION = 1e-6  # seconds, of the times of Kubernetes
@@ -47,7 +47,7 @@ ENDS = {
     Outcome.REMOVED: "!",
 }
 FAILURES = (Outcome.FAILED, Outcome.OUT_OF_MEMORY)
-END_WORDS = {"x": "failed", "!": "ended by others"}
+END_TEXTS = {"x": "failed", "!": "ended by others"}
 ORDER = "x! "  # of groups
 
 
@@ -63,11 +63,11 @@ class Row:
 def text(record: Record, width: int = 80) -> str:
     """Return the timeline, each line ended by a newline. The verdict is not in it: it is the last message of a run."""
     tries = attempts(record.pods)
-    took = f"{record.outcome or 'not finished'} after {took_text(record.seconds)}"
+    took = f"{record.outcome or 'not finished'} after {duration_text(record.seconds)}"
     lines = [_ascii(f"timeline: {took}: Job {record.job}")[:width]]
     lines.append(f"  {clock(record.created)} to {clock(record.ended)} UTC"[:width])
     for name, words in (("cause", record.cause), ("advice", record.advice)) if record.status != 0 else ():
-        lines += _words(f"{name}: {words}", width) if words else []
+        lines += _wrap_text(f"{name}: {words}", width) if words else []
     lines += _wrapped(f"time: {_together(phases_text(job_seconds(record)))}", width)
     lines += _wrapped(_together(counts_text(record, tries)), width)
     if record.pods:
@@ -82,7 +82,7 @@ def _together(words: str) -> str:
     return re.sub(r"(?<![,:]) ", KEPT_SPACE, words)
 
 
-def _wrapped(words: str, width: int, indent: str = "    ", lines: int | None = LINES_OF_NUMBERS) -> list[str]:
+def _wrapped(words: str, width: int, indent: str = "    ", lines: int | None = NUMBER_LINES) -> list[str]:
     found = textwrap.wrap(
         filled(words),
         width,
@@ -95,10 +95,10 @@ def _wrapped(words: str, width: int, indent: str = "    ", lines: int | None = L
     return [line.replace(KEPT_SPACE, " ").replace(FILLER, "") for line in found]
 
 
-def _words(words: str, width: int) -> list[str]:
+def _wrap_text(words: str, width: int) -> list[str]:
     """Return text in lines; a longer text loses its middle."""
-    most = min(len(words), LINES_OF_WORDS * width)
-    while len(lines := _wrapped(shortened(words, most), width, lines=None)) > LINES_OF_WORDS:
+    most = min(len(words), TEXT_LINES * width)
+    while len(lines := _wrapped(shortened(words, most), width, lines=None)) > TEXT_LINES:
         most -= SHORTENED_BY
     return lines
 
@@ -164,7 +164,7 @@ def _line(row: Row, widths: Sequence[int]) -> str:
 
 
 def _scale(seconds: float, width: int) -> str:
-    end = took_text(seconds)
+    end = duration_text(seconds)
     return "0" + end.rjust(width - 1) if len(end) < width - 1 else "0".ljust(width)
 
 
@@ -219,7 +219,7 @@ def _group_line(
     ranges = index_ranges((pod.index for pod in pods), label - len(words) - len(": "))
     words += f": {ranges}" if ranges else ""
     bars = [_bar(pod, record, tries, width, with_end=False) for pod in pods]
-    cells = "".join(_commonest(column) for column in zip(*bars, strict=True))
+    cells = "".join(_most_common(column) for column in zip(*bars, strict=True))
     if (mark := _end_mark(pods)) != " " and (length := len(cells.rstrip())):
         cells = f"{cells[: length - 1]}{mark}{cells[length:]}"
     return f"  {words.ljust(label)} [{cells}] {_ran(pods, record, tries)}"
@@ -231,18 +231,18 @@ def _ran(pods: Sequence[PodRun], record: Record, tries: dict[str, int]) -> str:
     running = [span.seconds for span in spans if span.phase is Phase.RUNNING]
     if not running:
         return ""
-    return f"ran {took_text(median(running))}{' (median)' if len(running) > 1 else ''}"
+    return f"ran {duration_text(median(running))}{' (median)' if len(running) > 1 else ''}"
 
 
-def _commonest(marks: tuple[str, ...]) -> str:
+def _most_common(marks: tuple[str, ...]) -> str:
     found = [mark for mark in marks if mark != " "]
     return max(dict.fromkeys(found), key=found.count) if found else " "
 
 
 def _legend(lines: Sequence[str], width: int) -> list[str]:
     bars = "".join(line.partition("[")[2].partition("]")[0] for line in lines[1:])
-    parts = [f"{MARKS[phase]} {WORDS[phase]}" for phase in Phase if MARKS[phase] != " " and MARKS[phase] in bars]
-    parts += [f"{mark} {words}" for mark, words in END_WORDS.items() if mark in bars]
+    parts = [f"{MARKS[phase]} {PHASE_TEXTS[phase]}" for phase in Phase if MARKS[phase] != " " and MARKS[phase] in bars]
+    parts += [f"{mark} {words}" for mark, words in END_TEXTS.items() if mark in bars]
     return _wrapped(_together(", ".join(parts)), width, "  ") if parts else []
 
 

@@ -181,10 +181,10 @@ class Oracle:
     def check_unreachable(self, code):
         failing = [channel for channel in self.channels.values() if channel.failing is not None]
         if code == 69:
-            patience = self.settings.unreachable
+            time_limit = self.settings.unreachable
             begun = max(self.last_answer, min(channel.failing for channel in failing))
         else:
             worked = any(channel.worked for channel in self.channels.values())
-            patience = min(60.0 if worked else LOGIN_SECONDS, self.settings.unreachable)
+            time_limit = min(60.0 if worked else LOGIN_SECONDS, self.settings.unreachable)
             begun = min(channel.failing for channel in failing)
-        assert self.now >= begun + patience - 1e-6
+        assert self.now >= begun + time_limit - 1e-6

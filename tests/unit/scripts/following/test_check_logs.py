@@ -71,7 +71,7 @@ def test_l4_a_log_of_which_nothing_comes_is_left_and_does_not_change_the_verdict
     check.at(100)
     assert check.ended_after == (CHECK_SILENT_SECONDS, code)
     assert check.lines == ["abcde | line", *(["abcde | half"] if code == 0 else [])]
-    assert check.messages[-1].endswith("in time" if code == 0 else "in time; the next check reads on")
+    assert check.messages[-1].endswith("in time" if code == 0 else "in time; the next check continues")
     nxt = again(check, log=LINE + STAMP.encode() + b" half a line\n")
     nxt.answer(job(), [pod("Succeeded")])
     assert nxt.lines == (["abcde | half a line"] if code == 75 else [])
@@ -108,7 +108,7 @@ def test_lines_that_the_node_has_rotated_away_between_two_checks_are_a_gap():
     second = again(first, log=b"2026-01-02T04:00:00Z later\n")
     second.answer(job(), [RUNNING])
     assert second.lines == ["abcde | later"]
-    assert "may lack lines here" in second.messages[0]
+    assert "may be missing lines here" in second.messages[0]
 
 
 def test_logs_of_pods_that_are_gone_are_forgotten():

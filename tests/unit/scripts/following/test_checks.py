@@ -206,7 +206,7 @@ def test_the_figures_are_of_the_whole_time():
     over.answer(job(), [stuck()])
     started.answer(job(), [stuck()])
     running.answer(job(), [stuck()])
-    assert over.end.reason == "Job train is not finished: the time of --timeout is over"
+    assert over.end.reason == "Job train is not finished: --timeout has expired"
     assert started.end.reason == (
         "Job train will never start: for 300 s Pod train-abcde is unable to start on node-1: ImagePullBackOff"
     )

@@ -81,7 +81,7 @@ def test_the_reason_of_a_clock_says_what_it_waits_for():
     blocked.give(EventsRead(UID, [failed_create("pods is forbidden: a policy is against it")]))
     for driver in (for_a_node, for_an_image, blocked):
         driver.at(50)
-    assert for_a_node.end.reason == "Job train has no node: the time of --schedule-timeout is over: 0/3 nodes: no GPU."
+    assert for_a_node.end.reason == "Job train has no node: --schedule-timeout has expired: 0/3 nodes: no GPU."
     assert for_an_image.end.reason == (
         "Job train will never start: for 5 s Pod train-abcde is unable to start on node-1: ImagePullBackOff"
     )
@@ -95,9 +95,9 @@ def test_the_reason_of_a_clock_says_what_it_waits_for():
             job(),
             [],
             "exceeded quota: small, requested: pods=1",
-            "has no Pods, because a quota keeps them from being created",
+            "has no Pods, because a quota prevents their creation",
         ),
-        (GANG, [RUNNING], "exceeded quota: small", "has too few Pods, because a quota keeps them from being created"),
+        (GANG, [RUNNING], "exceeded quota: small", "has too few Pods, because a quota prevents their creation"),
         (job("Suspended"), [], "", "is suspended"),
     ],
 )
@@ -108,7 +108,7 @@ def test_the_reason_of_the_clock_for_nodes_says_whether_there_are_pods(jobs, pod
     if message:
         driver.give(EventsRead(UID, [failed_create(f'pods "x" is forbidden: {message}', LATER)]))
     driver.at(50)
-    assert driver.end.reason.startswith(f"Job train {what}: the time of --schedule-timeout is over")
+    assert driver.end.reason.startswith(f"Job train {what}: --schedule-timeout has expired")
 
 
 def test_a_progress_message_comes_a_time_after_the_last_message():
@@ -134,4 +134,4 @@ def test_a_pod_that_cannot_be_started_is_logged_with_its_message_and_the_limit()
     item["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = "no such image"
     driver.listed([job()], [item])
     (said,) = [text for text in driver.messages if "unable to start" in text]
-    assert said.endswith(": ImagePullBackOff: no such image; will be given up after 5 s (--start-timeout)")
+    assert said.endswith(": ImagePullBackOff: no such image; times out after 5 s (--start-timeout)")

@@ -78,8 +78,8 @@ def test_a_job_that_is_deleted_ends_by_what_was_seen_last(seen, last, code, word
     ("seen", "code", "words"),
     [
         ((), 1, "whether it succeeded is not known"),
-        (("SuccessCriteriaMet",), 0, "had met its success criteria and is gone"),
-        ((("FailureTarget", "X"),), 1, "was failing and is gone: X"),
+        (("SuccessCriteriaMet",), 0, "had met its success criteria and no longer exists"),
+        ((("FailureTarget", "X"),), 1, "was failing and no longer exists: X"),
     ],
 )
 @pytest.mark.parametrize("found", [[], [job(uid="another")]])
@@ -112,7 +112,7 @@ def test_success_criteria_are_logged_only_when_the_pods_take_their_time():
     slow.at(10)
     assert texts(slow.at(29.9)) == []
     assert [text for text in slow.messages if "criteria" in text] == [
-        "Job train has met its success criteria; its Pods are ending"
+        "Job train has met its success criteria; its Pods are terminating"
     ]
     slow.at(30)
     assert slow.end == Finish(0, "Job train has met its success criteria", explain=False)
@@ -141,17 +141,17 @@ def test_nor_can_it_be_stuck():
             "Job train is suspended: it waits until Kueue admits it from queue gpus",
         ),
         (job("Suspended"), job(), "Job train is active"),
-        (job(), job(status={"failed": 1}), "Job train goes on after a failure: retry 1 of 2"),
-        (job(), job(("FailureTarget", "X")), "Job train is failing: its Pods are being ended"),
+        (job(), job(status={"failed": 1}), "Job train continues after a failure: retry 1 of 2"),
+        (job(), job(("FailureTarget", "X")), "Job train is failing: its Pods are being terminated"),
         (
             job(),
             job(status={"failed": 3}, spec=PER_INDEX),
-            "Job train goes on after a failure: Pods that failed so far: 3",
+            "Job train continues after a failure: failed Pods so far: 3",
         ),
         (
             job(status={"failed": 1, "failedIndexes": "4"}, spec=PER_INDEX),
             job(status={"failed": 3, "failedIndexes": "2,4"}, spec=PER_INDEX),
-            "Job train goes on without the indexes that failed for good: 2 so far",
+            "Job train continues without the permanently failed indexes: 2 so far",
         ),
         (job(), job(status={"failed": 3}), None),  # it is about to fail
         (job(), job(status={"failed": 1}, spec={"backoffLimit": 0}), None),

@@ -118,7 +118,7 @@ def test_a_quota_after_a_failure_ends_a_job_that_has_no_next_try():
             "requested: pods=1, used: pods=0, limited: pods=0",
             "the ResourceQuota q is smaller than one Pod (pods: 1 of 0)",
         ),
-        ("requested: pods=1, used: pods=9, limited: pods=9", "it waits until other Jobs end"),
+        ("requested: pods=1, used: pods=9, limited: pods=9", "wait until other Jobs end"),
     ],
 )
 def test_a_quota_that_is_smaller_than_one_pod_is_not_said_to_be_waited_for(amounts, said):

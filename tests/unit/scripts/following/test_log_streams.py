@@ -17,7 +17,7 @@ class Logs(LogStreams):
 
     def see(self, now, *pods):
         for one in pods:
-            self.want(read_pod(one), now)
+            self.add_pod(read_pod(one), now)
         return list(self.act(now))
 
     def end(self, stream, now, answer=None):
@@ -85,7 +85,7 @@ def test_what_breaks_a_stream_is_logged_once():
     logs = Logs()
     (stream,) = started(logs.see(0, running()))
     (said,) = texts(logs.end(stream, 0, status(500)))
-    assert said.startswith("the log of Pod train-abcde, container main, is read on when it can be: ")
+    assert said.startswith("the log of Pod train-abcde, container main, cannot be read now; reading resumes later: ")
     (stream,) = started(logs.act(1))
     assert texts(logs.end(stream, 1, status(500))) == []
 
@@ -102,7 +102,7 @@ def test_an_end_that_cannot_be_read_is_given_up_with_the_reason(answer, tries):
         streams = started(logs.act(now))
     assert (asked, logs.is_drained) == (tries, True)
     removed = "Pod train-abcde was removed before the end of the log of container main was read"
-    assert said[-1] == removed if answer is GONE else "cannot be read to its end" in said[-1]
+    assert said[-1] == removed if answer is GONE else "cannot be read completely" in said[-1]
 
 
 DENIED = status(403, "Forbidden", 'pods "train-abcde" is forbidden: User "u" cannot get resource "pods/log"')
@@ -112,7 +112,7 @@ def test_a_log_that_was_never_allowed_is_given_up_at_once():
     logs = Logs()
     (stream,) = started(logs.see(0, running()))
     (said,) = texts(logs.end(stream, 0, DENIED))
-    assert "cannot be read to its end" in said
+    assert "cannot be read completely" in said
     assert logs.is_drained
 
 
@@ -226,7 +226,7 @@ def test_in_the_end_no_log_is_read_for_more_than_ten_seconds():
         assert list(logs.drained(tenth / 10)) == []
     stop, message = logs.drained(10)
     assert (stop, logs.is_drained) == (StopLog(stream), True)
-    assert message.text.endswith("could not be read to its end in time")
+    assert message.text.endswith("could not be read completely in time")
 
 
 def test_a_container_that_has_no_name_has_no_log():

@@ -86,7 +86,7 @@ def test_a_secret_or_configmap_of_a_volume_that_is_missing_is_waited_for_like_an
     driver = starting(start=60)
     (said,) = answered(driver, 10, event)
     assert said.startswith(f"Pod train-abcde is unable to start on node-1: FailedMount: {event['message']}; {named}")
-    assert said.endswith("; will be given up after 60 s (--start-timeout)")
+    assert said.endswith("; times out after 60 s (--start-timeout)")
     driver.pod(creating())
     assert answered(driver, 25, event) == []
     driver.at(500)
@@ -102,7 +102,7 @@ def test_a_claim_that_is_missing_is_waited_for_like_an_image():
     assert said == (
         'Pod train-abcde is unable to start: persistentvolumeclaim "data" not found; '
         "create the persistentvolumeclaim data in the Job's namespace, or correct its name: `volumes`, or the "
-        "template; will be given up after 60 s (--start-timeout)"
+        "template; times out after 60 s (--start-timeout)"
     )
     driver.at(500)
     assert driver.ended_after == (60, 78)

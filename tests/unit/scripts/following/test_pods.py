@@ -32,7 +32,7 @@ def test_a_pod_of_somebody_else_with_our_labels_counts_for_nothing():
             pod("Failed", metadata={"deletionTimestamp": STAMP}),
             "Pod train-abcde was deleted, and has ended with exit code 1",
         ),
-        (pod("Unknown"), "Pod train-abcde is on node-1, which does not answer"),
+        (pod("Unknown"), "Pod train-abcde is on node-1, which is unreachable"),
     ],
 )
 def test_a_pod_is_logged_and_is_no_verdict(given, words):
@@ -89,7 +89,7 @@ def test_l5_that_another_container_goes_on_after_the_program_is_logged_once():
     driver.at(10)
     driver.pod(alone)
     assert texts(driver.at(14.9)) == []
-    expected = "Pod train-abcde goes on, although its program has ended: other still runs"
+    expected = "Pod train-abcde does not terminate, although its program has ended: other still runs"
     assert texts(driver.at(15)) == [expected]
     driver.pod(alone)
     driver.at(60)
@@ -103,7 +103,7 @@ def test_v7_a_pod_that_succeeded_while_it_was_evicted():
     said = texts(driver.pod(pod("Succeeded", status={"conditions": [condition]})))
     assert said == [
         "Pod train-abcde has succeeded",
-        "Pod train-abcde succeeded while it was being ended (EvictionByEvictionAPI : :endgroup::): "
+        "Pod train-abcde succeeded while it was being terminated (EvictionByEvictionAPI : :endgroup::): "
         "its result may be incomplete",
     ]
 

@@ -120,7 +120,7 @@ def test_the_reason_comes_after_that_the_job_is_suspended():
 
 def many(*uids):
     """A watch of these Jobs, which wait in a queue."""
-    overview = Overview("ml", 600.0, tells_queues=True)
+    overview = Overview("ml", 600.0, reports_queues=True)
     overview.begin(0.0)
     jobs = [job("Suspended", uid=uid, name=uid, metadata=QUEUE) for uid in uids]
     asks = overview.handle(Listed(Kind.PODS, [], "5"), 0.0) + overview.handle(Listed(Kind.JOB, jobs, "5"), 0.0)
@@ -133,7 +133,7 @@ def asked(overview, now):
     return [action for action in overview.handle(Tick(), now) if isinstance(action, ReadWorkloads)]
 
 
-def news(overview, event, now=2.0):
+def change_messages(overview, event, now=2.0):
     done = overview.handle(event, now)
     return [(action.content["uid"], action.content["why"]) for action in done if isinstance(action, Report)]
 
@@ -143,14 +143,14 @@ def test_of_many_jobs_the_workloads_are_read_at_once_and_each_news_is_reported()
     assert asked(overview, PAUSES[0]) == [ReadWorkloads(("u1", "u2"))]
     (why,) = reasons(Queued(workload=workload(PENDING)))
     found = {"u2": workload(PENDING, uid="u2"), "another": workload(uid="another")}
-    without = "Kueue: Kueue has not made a Workload for the Job"
-    assert news(overview, WorkloadsRead(found)) == [("u1", without), ("u2", f"Kueue: {why}")]
-    assert news(overview, WorkloadsRead(found)) == []
-    assert news(overview, WorkloadsRead(None)) == []
+    without = "Kueue: Kueue has not created a Workload for the Job"
+    assert change_messages(overview, WorkloadsRead(found)) == [("u1", without), ("u2", f"Kueue: {why}")]
+    assert change_messages(overview, WorkloadsRead(found)) == []
+    assert change_messages(overview, WorkloadsRead(None)) == []
     assert asked(overview, PAUSES[0] + PAUSES[1]) == [ReadWorkloads(("u1", "u2"))]
-    assert news(overview, WorkloadsRead({}, is_served=False))[0][1].endswith("is it installed?")
+    assert change_messages(overview, WorkloadsRead({}, is_served=False))[0][1].endswith("is it installed?")
     resumed = Changed(Kind.JOB, "MODIFIED", job(uid="u2", name="u2", metadata=QUEUE))
-    assert news(overview, resumed) == [("u2", "")]
+    assert change_messages(overview, resumed) == [("u2", "")]
     assert asked(overview, 60.0) == [ReadWorkloads(("u1",))]
 
 

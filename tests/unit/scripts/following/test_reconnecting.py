@@ -79,7 +79,7 @@ def test_answers_after_an_outage_are_logged_once_and_all_watches_are_begun_again
     list(watches.ended(Kind.PODS, status(503), 12.0))
     assert list(watches.answered(Kind.JOB, 12.5)) == []
     assert list(watches.act(12.5)) == [Watch(Kind.PODS, "5")]
-    assert list(watches.answered(Kind.PODS, 12.6)) == [Message("the cluster answers again")]
+    assert list(watches.answered(Kind.PODS, 12.6)) == [Message("the cluster is reachable again")]
     assert list(watches.answered(Kind.PODS, 12.7)) == []
 
 

@@ -22,14 +22,14 @@ PAUSES = (  # one of these for each sequence, seconds
 def run(cluster, steps):
     """Let the cluster do something so many times, with pauses."""
     rng = cluster.rng
-    pauses, patience = rng.choice(PAUSES), rng.choice((1, 5))
+    pauses, time_limit = rng.choice(PAUSES), rng.choice((1, 5))
     does = (
         cluster.step_job,
-        *[cluster.step_pod] * 4 * patience,
-        *[cluster.step_watch] * 10 * patience,
-        *[cluster.step_log] * 10 * patience,
-        *[cluster.step_write] * 4 * patience,
-        *[cluster.step_events] * 3 * patience,
+        *[cluster.step_pod] * 4 * time_limit,
+        *[cluster.step_watch] * 10 * time_limit,
+        *[cluster.step_log] * 10 * time_limit,
+        *[cluster.step_write] * 4 * time_limit,
+        *[cluster.step_events] * 3 * time_limit,
         *[cluster.step_foreign, cluster.step_garbage],
     )
     for _ in range(steps):

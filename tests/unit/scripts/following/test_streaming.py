@@ -66,8 +66,8 @@ def test_a_list(server, streaming):
         (whole(b"{"), "not JSON"),
         (whole(b"[" * 100_000), "not JSON"),
         (whole(b"\xff\xfe"), "not JSON"),
-        (whole([]), "no list"),
-        (whole({"items": []}), "no list"),
+        (whole([]), "not a list"),
+        (whole({"items": []}), "not a list"),
         (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"), "connection was closed"),
         (raw(b"garbage\r\n\r\n"), "connection was closed"),
         (raw(b""), "connection was closed"),
@@ -142,7 +142,7 @@ def test_a_watch_that_something_drops_silently_is_noticed(server, streaming, nev
     monkeypatch.setattr(streaming_module, "SILENT_SECONDS", 0.1)
     server.answers[f"{JOBS}?watch"] = chunked(then=never)
     streaming.watch(Kind.JOB, UID, "41")
-    assert "nothing comes" in until(streaming, WatchEnded)[-1].answer.message
+    assert "no more data arrives" in until(streaming, WatchEnded)[-1].answer.message
 
 
 def test_the_events_of_the_job(server, streaming):

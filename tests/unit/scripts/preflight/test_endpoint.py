@@ -10,7 +10,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from gke_jobs.preflight.endpoint import Endpoint, Probe, Step, judge, judge_clock, probe, read
+from gke_jobs.preflight.endpoint import Endpoint, Probe, Step, evaluate, evaluate_clock, probe, read
 
 PUBLIC, PRIVATE = Endpoint(host="34.1.2.3", port=443), Endpoint(host="10.1.2.3", port=443)
 DNS = Endpoint(host="gke-1.europe-west4.gke.goog", port=443)
@@ -99,7 +99,7 @@ def test_an_authority_that_is_none():
     ],
 )
 def test_the_cause_and_its_fix(endpoint, step, cluster, words, fix):
-    found = judge(endpoint, Probe(step=step, error="said"), cluster)
+    found = evaluate(endpoint, Probe(step=step, error="said"), cluster)
     assert found.state == "failed"
     assert words in found.found
     assert fix in found.fix
@@ -114,8 +114,8 @@ def test_the_fix_knows_what_the_gke_api_says():
         "masterAuthorizedNetworksConfig": {"enabled": True, "cidrBlocks": [{"cidrBlock": "10.0.0.0/8"}]},
         "controlPlaneEndpointsConfig": {"dnsEndpointConfig": {"endpoint": "e", "allowExternalTraffic": False}},
     }
-    fix = judge(PUBLIC, Probe(step=Step.TIMEOUT), cluster).fix
-    assert "take --internal-ip" in fix
+    fix = evaluate(PUBLIC, Probe(step=Step.TIMEOUT), cluster).fix
+    assert "use --internal-ip" in fix
     assert "--dns-endpoint" not in fix
     place = "ml --location europe-west4 --project p"
     assert f"(now 10.0.0.0/8): gcloud container clusters update {place} --enable-master-authorized-networks " in fix
@@ -129,16 +129,16 @@ def test_the_fix_has_placeholders_for_what_is_not_known():
 
 @pytest.mark.parametrize(("seconds", "state"), [(0, "ok"), (9, "ok"), (60, "warning"), (-60, "warning")])
 def test_the_clock(seconds, state):
-    found = judge_clock(Probe(step=Step.ANSWERED, date=format_datetime(NOW + timedelta(seconds=seconds))), NOW)
+    found = evaluate_clock(Probe(step=Step.ANSWERED, date=format_datetime(NOW + timedelta(seconds=seconds))), NOW)
     assert found
     assert found.state == state
 
 
 def test_a_date_without_a_zone_is_one_of_utc():
-    found = judge_clock(Probe(step=Step.ANSWERED, date="Thu, 01 Jan 2026 00:00:00 -0000"), NOW)
+    found = evaluate_clock(Probe(step=Step.ANSWERED, date="Thu, 01 Jan 2026 00:00:00 -0000"), NOW)
     assert found
     assert found.state == "ok"
 
 
 def test_a_server_that_does_not_tell_the_time():
-    assert judge_clock(Probe(step=Step.ANSWERED, date=""), NOW) is None
+    assert evaluate_clock(Probe(step=Step.ANSWERED, date=""), NOW) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gke_jobs.preflight.namespace import judge_level, judge_limits, judge_quotas
+from gke_jobs.preflight.namespace import evaluate_level, evaluate_limits, evaluate_quotas
 from gke_jobs.preflight.pod_resources import with_defaults
 
 RESTRICTED = {
@@ -56,7 +56,7 @@ def namespace(level):
     ],
 )
 def test_the_level_that_a_namespace_enforces(level, spec, problem):
-    found = judge_level(namespace(level), {"batch-job": spec})
+    found = evaluate_level(namespace(level), {"batch-job": spec})
     assert found.state == ("failed" if problem else "ok")
     assert problem in found.found
 
@@ -64,7 +64,7 @@ def test_the_level_that_a_namespace_enforces(level, spec, problem):
 def test_settings_of_the_pod_count_for_its_containers():
     context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     of_pod = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-    assert judge_level(namespace("restricted"), {"a": pod(context=context, securityContext=of_pod)}).state == "ok"
+    assert evaluate_level(namespace("restricted"), {"a": pod(context=context, securityContext=of_pod)}).state == "ok"
 
 
 def limit_range(kind="Container", **fields):
@@ -82,7 +82,11 @@ def limit_range(kind="Container", **fields):
         ({"min": {"cpu": "1"}, "defaultRequest": {"cpu": "1"}}, pod(), ""),
         ({"maxLimitRequestRatio": {"cpu": "2"}}, pod(requests={"cpu": "1"}, limits={"cpu": "3"}), "more than 2 times"),
         ({"kind": "Pod", "max": {"memory": "1Gi"}}, pod(limits={"memory": "3Gi"}), "the maximum of a Pod"),
-        ({"default": {"cpu": "250m"}}, pod(requests={"cpu": "500m"}), "a request of 0.5 cpu, more than the limit 0.25"),
+        (
+            {"default": {"cpu": "250m"}},
+            pod(requests={"cpu": "500m"}),
+            "a request of 0.5 cpu, more than its default limit 0.25",
+        ),
         (
             {"max": {"cpu": "1"}},
             {"containers": [], "initContainers": [container(limits={"cpu": "2"})]},
@@ -98,7 +102,7 @@ def limit_range(kind="Container", **fields):
 )
 def test_limit_ranges(fields, spec, problem):
     ranges = [limit_range(**fields)]
-    (found,) = judge_limits(ranges, {"cpu-small": with_defaults(spec, ranges)})
+    (found,) = evaluate_limits(ranges, {"cpu-small": with_defaults(spec, ranges)})
     assert found.state == ("warning" if problem else "ok")
     assert problem in found.found
 
@@ -137,7 +141,7 @@ def quota(hard, used=None, **spec):
     ],
 )
 def test_quotas(found, spec, words):
-    (finding,) = judge_quotas([found], {"p": with_defaults(spec, [])})
+    (finding,) = evaluate_quotas([found], {"p": with_defaults(spec, [])})
     assert finding.state == ("warning" if words else "ok")
     assert words in finding.found
 
@@ -145,14 +149,14 @@ def test_quotas(found, spec, words):
 def test_a_limit_range_gives_pods_the_limits_that_a_quota_asks_for():
     defaults = limit_range(default={"cpu": "1"})
     spec = with_defaults(pod(requests={"cpu": "1"}), [defaults])
-    (found,) = judge_quotas([quota({"limits.cpu": "8"})], {"p": spec})
+    (found,) = evaluate_quotas([quota({"limits.cpu": "8"})], {"p": spec})
     assert found.state == "ok"
 
 
 def test_what_the_cluster_says_is_one_printable_line():
     hostile = limit_range(max={"memory": "1"})
     hostile["metadata"]["name"] = "a\n::group::\x1b[31m"
-    (found,) = judge_limits([hostile], {"p": pod(limits={"memory": "3"})})
+    (found,) = evaluate_limits([hostile], {"p": pod(limits={"memory": "3"})})
     assert "\n" not in found.found
     assert "\x1b" not in found.found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gke_jobs.preflight.pools import judge, of_cluster, of_nodes
+from gke_jobs.preflight.pools import evaluate, of_cluster, of_nodes
 
 GPU = {"key": "nvidia.com/gpu", "operator": "Equal", "value": "present", "effect": "NoSchedule"}
 
@@ -69,7 +69,7 @@ GPU_NODE = node(taints=[{**TAINT[0], "effect": "NoSchedule"}], **{"nvidia.com/gp
     ],
 )
 def test_a_profile_in_node_pools(described, nodes, spec, reason):
-    (found,) = judge(of_cluster(described, nodes), {"p": spec}, described)
+    (found,) = evaluate(of_cluster(described, nodes), {"p": spec}, described)
     assert found.state == ("warning" if reason else "ok")
     assert reason in found.found
 
@@ -96,31 +96,31 @@ def test_a_profile_in_node_pools(described, nodes, spec, reason):
     ],
 )
 def test_a_profile_on_nodes_of_a_cluster_whose_pools_are_not_known(nodes, spec, reason):
-    (found,) = judge(of_nodes(nodes), {"p": spec}, None)
+    (found,) = evaluate(of_nodes(nodes), {"p": spec}, None)
     assert found.state == ("warning" if reason else "ok")
     assert reason in found.found
 
 
 def test_the_reason_is_that_of_the_pool_that_comes_closest():
     described = cluster(pool(), pool(accelerators=ACCELERATOR, taints=TAINT))
-    (found,) = judge(of_cluster(described, []), {"p": pod(L4)}, described)
+    (found,) = evaluate(of_cluster(described, []), {"p": pod(L4)}, described)
     assert "does not tolerate the taint" in found.found
 
 
 def test_a_compute_class_is_named_and_not_checked():
-    (found,) = judge([], {"p": pod({"cloud.google.com/compute-class": "ml"})}, None)
+    (found,) = evaluate([], {"p": pod({"cloud.google.com/compute-class": "ml"})}, None)
     assert found.found == "p: ComputeClass ml (not checked)"
 
 
 def test_a_size_that_is_not_known_is_said():
     described = cluster(pool())
-    (found,) = judge(of_cluster(described, []), {"p": pod(cpu="4")}, described)
+    (found,) = evaluate(of_cluster(described, []), {"p": pod(cpu="4")}, described)
     assert found.found == "p: pool-0 (size not known, it has no node)"
 
 
 def test_profiles_with_the_same_reason_are_one_finding():
     described = cluster(pool())
-    good, bad = judge(of_cluster(described, []), {"a": pod(), "b": pod(L4), "c": pod(L4)}, described)
+    good, bad = evaluate(of_cluster(described, []), {"a": pod(), "b": pod(L4), "c": pod(L4)}, described)
     assert good.found == "a: pool-0"
     assert bad.found == "no node pool for b, c (no label cloud.google.com/gke-accelerator=nvidia-l4)"
 
@@ -129,7 +129,7 @@ def test_a_pool_has_every_kind_of_its_nodes():
     described = cluster(pool())
     zone = "topology.kubernetes.io/zone"
     nodes = [node(labels={"cloud.google.com/gke-nodepool": "pool-0", zone: name}, cpu="4") for name in ("a", "b")]
-    (found,) = judge(of_cluster(described, nodes), {"p": pod({zone: "b"}, cpu="1")}, described)
+    (found,) = evaluate(of_cluster(described, nodes), {"p": pod({zone: "b"}, cpu="1")}, described)
     assert (found.state, found.found) == ("ok", "p: pool-0")
 
 
@@ -155,13 +155,13 @@ SPREAD = {"maxSkew": 1, "topologyKey": "zone"}
     ],
 )
 def test_what_is_not_checked_of_a_pod_makes_the_answer_unknown(fields, rule):
-    (found,) = judge(of_nodes([node(cpu="4")]), {"p": {**pod(cpu="1"), **fields}}, None)
+    (found,) = evaluate(of_nodes([node(cpu="4")]), {"p": {**pod(cpu="1"), **fields}}, None)
     assert found.state == ("warning" if rule else "ok")
     if rule:
-        assert found.found == f"cannot tell, because not all of the Pod is checked: p: n, but for {rule}"
+        assert found.found == f"not known, because not all fields of the Pod are checked: p: n, except for {rule}"
 
 
 def test_an_obstacle_is_one_whatever_else_is_not_checked():
     spec = {**pod(cpu="5"), "affinity": {"nodeAffinity": {REQUIRED: TERMS}}}
-    (found,) = judge(of_nodes([node(cpu="4")]), {"p": spec}, None)
+    (found,) = evaluate(of_nodes([node(cpu="4")]), {"p": spec}, None)
     assert found.found == "no node for p (a node of n has 4 cpu, less than 5)"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from gke_jobs.preflight.rights import Right, judge, of_role, review
+from gke_jobs.preflight.rights import Right, evaluate, of_role, review
 
 ROLE = yaml.safe_load((Path(__file__).resolve().parents[4] / "templates" / "role.yaml").read_text())
 CREATE = Right(verb="create", group="batch", resource="jobs")
@@ -31,12 +31,12 @@ def test_a_review_names_a_subresource():
 
 
 def test_all_are_there():
-    (found,) = judge({CREATE: True, LOG: True}, "ml", "me")
+    (found,) = evaluate({CREATE: True, LOG: True}, "ml", "me")
     assert found.state == "ok"
 
 
 def test_a_missing_right_fails_and_the_fix_names_who_we_are():
-    (found,) = judge({CREATE: False, LOG: True}, "ml", "me@ml; rm -rf /")
+    (found,) = evaluate({CREATE: False, LOG: True}, "ml", "me@ml; rm -rf /")
     assert found.state == "failed"
     assert found.found == "missing in namespace ml: create jobs"
     assert " --user 'me@ml; rm -rf /' " in found.fix
@@ -56,7 +56,7 @@ def test_without_any_right_the_namespace_may_be_missing():
 
 
 def test_a_right_that_few_manifests_need_is_a_warning():
-    (found,) = judge({CREATE: True, SERVICE: False}, "ml", "")
+    (found,) = evaluate({CREATE: True, SERVICE: False}, "ml", "")
     assert found.state == "warning"
     assert "which only Jobs of distributed-job need" in found.found
     assert " --user USER " in found.fix

@@ -28,17 +28,15 @@ from gke_jobs.following.events import Changed, Kind, Listed, Tick  # noqa: E402 
 from gke_jobs.following.settings import Settings  # noqa: E402 # likewise
 from gke_jobs.job_options import parse_job_options  # noqa: E402 # likewise
 from gke_jobs.price import Price  # noqa: E402 # likewise
-from gke_jobs.timeline.keeping import PodRuns  # noqa: E402 # likewise
-from gke_jobs.timeline.making import INTERRUPTED, End, make_record  # noqa: E402 # likewise
+from gke_jobs.timeline.pod_history import PodHistory  # noqa: E402 # likewise
+from gke_jobs.timeline.record_builder import INTERRUPTED, End, make_record  # noqa: E402 # likewise
 from gke_jobs.timeline.text import text  # noqa: E402 # likewise
 
 CLUSTER = "my-project/europe-west4/ml-cluster"  # the name that the recorded one has here
 NAMES = sorted({file.stem for file in RUNS.glob("*.json")} | {"out_of_memory", "quota"})
 # What the stand-in cannot do was recorded for the diagnosis on a real cluster: a last list. Its case, and how the run
 # ended: exit code, verdict, seconds after the list.
-QUOTA_VERDICT = (
-    "Job train has no Pods, because a quota keeps them from being created: the time of --schedule-timeout is over"
-)
+QUOTA_VERDICT = "Job train has no Pods, because a quota prevents their creation: --schedule-timeout has expired"
 LOOKS = {
     "out_of_memory": ("out_of_memory", 1, "Job train failed: Job has reached the specified backoff limit", 0),
     "quota": ("quota_exceeded", 124, QUOTA_VERDICT, 30),
@@ -115,7 +113,7 @@ def ending(record):
 
 
 def _look(case, status, reason, seconds):
-    seen, runs = load(case), PodRuns()
+    seen, runs = load(case), PodHistory()
     for pod in seen.pods:
         runs.change(pod, is_deleted=False, now=seen.now.timestamp())
     lines = diagnose(seen).splitlines()

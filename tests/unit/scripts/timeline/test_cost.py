@@ -8,7 +8,7 @@ from timeline_objects import drawn_records, many, pod_run, prices, record
 
 from gke_jobs.price import Price, price_from_text
 from gke_jobs.timeline.cost import KEPT, Cost, cost_of
-from gke_jobs.timeline.cost_words import cost_rows
+from gke_jobs.timeline.cost_text import cost_rows
 from gke_jobs.timeline.record import Identity, Outcome
 
 BOTH = Price("EUR", on_demand="3.6", spot="0.9")  # 0.001 and 0.00025 a second

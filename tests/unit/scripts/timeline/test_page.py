@@ -10,7 +10,7 @@ from recorded_runs import NAMES, PRICED, priced, replay
 from timeline_objects import drawn_records, many, pod_run, record
 
 from gke_jobs.timeline.chart import ticks
-from gke_jobs.timeline.cost_words import cost_rows
+from gke_jobs.timeline.cost_text import cost_rows
 from gke_jobs.timeline.details import Details, EventRow, event_rows, links
 from gke_jobs.timeline.page import MOST_BYTES, html
 from gke_jobs.timeline.record import Identity, Outcome, Resources

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gke_jobs.timeline import keeping
-from gke_jobs.timeline.keeping import PodRuns
+from gke_jobs.timeline import pod_history
+from gke_jobs.timeline.pod_history import PodHistory
 from gke_jobs.timeline.pod_runs import pod_run
 from gke_jobs.timeline.record import Outcome
 
@@ -128,7 +128,7 @@ def test_a_time_that_was_seen_once_stays():
 
 
 def test_each_restart_after_an_oom_kill_counts_once():
-    runs = PodRuns()
+    runs = PodHistory()
     for number, end in enumerate((9, 9, 20, 20), start=1):
         state = {"running": {"startedAt": f"{DAY}{end + 1:02}Z"}}
         runs.change(
@@ -138,7 +138,7 @@ def test_each_restart_after_an_oom_kill_counts_once():
 
 
 def test_a_pod_that_is_removed_while_it_runs_ends_then_and_later_events_change_nothing():
-    runs = PodRuns()
+    runs = PodHistory()
     runs.change(pod(), is_deleted=False, now=BEGIN)
     runs.change(pod(conditions=disruption("DeletionByPodGC"), spec=SPOT), is_deleted=True, now=BEGIN + 20)
     runs.change(pod(), is_deleted=False, now=BEGIN + 30)
@@ -147,7 +147,7 @@ def test_a_pod_that_is_removed_while_it_runs_ends_then_and_later_events_change_n
 
 
 def test_a_pod_that_was_deleted_before_it_failed_stays_so_when_the_kubelet_removes_it():
-    runs = PodRuns()
+    runs = PodHistory()
     for given in (pod(), deleted(failed(137), 10), deleted(failed(137), 11, grace=0)):
         runs.change(given, is_deleted=False, now=BEGIN)
     runs.change(deleted(failed(137), 11, grace=0), is_deleted=True, now=BEGIN)
@@ -155,7 +155,7 @@ def test_a_pod_that_was_deleted_before_it_failed_stays_so_when_the_kubelet_remov
 
 
 def test_a_pod_that_is_missing_in_a_list_was_removed():
-    runs = PodRuns()
+    runs = PodHistory()
     runs.change(pod(), is_deleted=False, now=BEGIN)
     runs.only(set(), BEGIN + 20)
     assert [(run.outcome, run.ended - BEGIN) for run in runs.all()] == [(Outcome.REMOVED, 20)]
@@ -163,8 +163,8 @@ def test_a_pod_that_is_missing_in_a_list_was_removed():
 
 
 def test_of_more_pods_than_it_keeps_those_that_succeeded_are_only_counted(monkeypatch):
-    monkeypatch.setattr(keeping, "MOST_PODS", 2)
-    runs = PodRuns()
+    monkeypatch.setattr(pod_history, "MOST_PODS", 2)
+    runs = PodHistory()
     for number, phase in enumerate(["Running", "Succeeded", "Failed", "Succeeded", "Running"]):
         state = {"terminated": ended(int(phase == "Failed"))} if phase != "Running" else {"running": {}}
         runs.change(pod(phase, state=state, uid=f"u{number}"), is_deleted=False, now=BEGIN)

@@ -12,8 +12,8 @@ from timeline_objects import drawn_records, many, pod_run, record
 from gke_jobs.plain_text import GROUP_MARK
 from gke_jobs.timeline import summary as module
 from gke_jobs.timeline.cost import cost_of
-from gke_jobs.timeline.making import OUTCOMES
 from gke_jobs.timeline.record import Outcome, Record, pod_from_json, record_from_json
+from gke_jobs.timeline.record_builder import OUTCOMES
 from gke_jobs.timeline.summary import MARK, summary, summary_line
 
 DELETING = ("timed out", "never started")

@@ -10,9 +10,9 @@ from timeline_objects import drawn_records, many, pod_run, record
 
 from gke_jobs.price import Price
 from gke_jobs.text_width import columns
+from gke_jobs.timeline.formatting import index_ranges, seconds_text
 from gke_jobs.timeline.record import Outcome
 from gke_jobs.timeline.text import MOST_LINES, text
-from gke_jobs.timeline.words import index_ranges, seconds_text
 
 JOINERS = "\u200c\u200d"
 

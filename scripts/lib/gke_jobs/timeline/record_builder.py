@@ -9,8 +9,8 @@ from pathlib import Path
 from gke_jobs import exit_codes, labels
 from gke_jobs.json_access import Json, at, dict_at, int_at, list_at, text_at, true_conditions
 from gke_jobs.plain_text import one_line
-from gke_jobs.timeline.keeping import PodRuns
 from gke_jobs.timeline.node_clocks import by_cluster
+from gke_jobs.timeline.pod_history import PodHistory
 from gke_jobs.timeline.pod_runs import seconds_of
 from gke_jobs.timeline.record import FAILED, NOT_FINISHED, SUCCEEDED, Identity, Record, Resources
 
@@ -39,7 +39,7 @@ class End:
     deleted: bool = False
 
 
-def make_record(job: Json, pods: PodRuns, end: End, now: float, *, cluster: str = "", log_bytes: int = 0) -> Record:
+def make_record(job: Json, pods: PodHistory, end: End, now: float, *, cluster: str = "", log_bytes: int = 0) -> Record:
     """Return the record. job: its last state that was seen; now: seconds since the epoch."""
     conditions = true_conditions(job)
     finished = conditions.get("Complete") or conditions.get("Failed")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
-from gke_jobs.timeline.phases import WORDS, Phase
+from gke_jobs.timeline.phases import PHASE_TEXTS, Phase
 from gke_jobs.timeline.record import Outcome, PodRun, Record
 
 NODE_CHARACTERS = 20
@@ -15,7 +15,7 @@ LEAST_SECONDS = 0.05  # a shorter time would be shown as 0 s
 LESS_THAN_RESOLUTION = "less than 1 s"  # Kubernetes reports most times in whole seconds
 
 
-def took_text(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Return a duration that is not zero, as text."""
     return seconds_text(seconds) if seconds >= LEAST_SECONDS else LESS_THAN_RESOLUTION
 
@@ -41,7 +41,7 @@ def clock(time: float, form: str = "%Y-%m-%d %H:%M:%S") -> str:
 
 def phases_text(seconds: dict[Phase, float]) -> str:
     """Return the phases that took time, in order."""
-    found = [f"{WORDS[phase]} {seconds_text(time)}" for phase, time in seconds.items() if time >= LEAST_SECONDS]
+    found = [f"{PHASE_TEXTS[phase]} {seconds_text(time)}" for phase, time in seconds.items() if time >= LEAST_SECONDS]
     return ", ".join(found) or LESS_THAN_RESOLUTION
 
 

@@ -14,11 +14,11 @@ from gke_jobs.json_access import Json, text_at
 from gke_jobs.messages import WARNING, log
 from gke_jobs.plain_text import one_line
 from gke_jobs.timeline.details import details_of
-from gke_jobs.timeline.keeping import PodRuns
-from gke_jobs.timeline.leaving import record_now
-from gke_jobs.timeline.making import End
 from gke_jobs.timeline.page import html, write_page
+from gke_jobs.timeline.pod_history import PodHistory
 from gke_jobs.timeline.record import Record
+from gke_jobs.timeline.record_builder import End
+from gke_jobs.timeline.run_end import record_now
 
 
 def write_report(file: Path, connection: Connection, namespace: str, record: Record) -> None:
@@ -30,7 +30,7 @@ def write_report_of_job(file: Path, connection: Connection, namespace: str, job:
     """Write the report of the present state of a Job, without Pods that have been removed."""
 
     def record(seen: Seen) -> Record:
-        runs = PodRuns()
+        runs = PodHistory()
         for pod in seen.pods or []:
             runs.change(pod, is_deleted=False, now=time.time())
         return record_now(seen.job or job, runs, end, 0)
@@ -49,6 +49,6 @@ def _write(
         write_page(file, html(record, details_of(connection, namespace, seen, record)))
     except OSError as error:
         why = error.strerror or type(error).__name__
-        log(f"cannot write the report {shown}: {why}: free some space, or name another file or TMPDIR", WARNING)
+        log(f"cannot write the report {shown}: {why}: free some space, or set another file or TMPDIR", WARNING)
     except Exception as error:  # a defect
-        log(f"cannot make the report {shown}: {one_line(f'{type(error).__name__}: {error}')}", WARNING)
+        log(f"cannot create the report {shown}: {one_line(f'{type(error).__name__}: {error}')}", WARNING)

@@ -3,12 +3,12 @@
 import pytest
 from cluster_objects import job
 
-from gke_jobs.timeline import leaving
+from gke_jobs.timeline import run_end
 from gke_jobs.timeline import text as text_module
-from gke_jobs.timeline.keeping import PodRuns
-from gke_jobs.timeline.making import End, make_record, version
 from gke_jobs.timeline.phases import Phase, job_seconds
+from gke_jobs.timeline.pod_history import PodHistory
 from gke_jobs.timeline.record import Identity, Record, Resources
+from gke_jobs.timeline.record_builder import End, make_record, version
 
 CREATED = 1767323045.0  # 2026-01-02T03:04:05Z
 CONTAINER = {
@@ -33,7 +33,7 @@ def made(*conditions, ended="", now=CREATED + 60, status=0):
     found["spec"]["template"] = {"spec": {"containers": [CONTAINER]}}
     for condition in found["status"]["conditions"]:
         condition["lastTransitionTime"] = ended
-    return make_record(found, PodRuns(), End(status=status), now)
+    return make_record(found, PodHistory(), End(status=status), now)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_the_clock_of_a_node_neither_prolongs_a_run_nor_hides_how_long_a_pod_ran
             "conditions": [scheduled],
             "containerStatuses": [{"name": "main", "state": {"terminated": ended}}],
         }
-        runs = PodRuns()
+        runs = PodHistory()
         runs.change(pod, is_deleted=False, now=CREATED + 50)
         found = job(metadata={"creationTimestamp": "2026-01-02T03:04:05Z"})
         assert make_record(found, runs, End(), CREATED + 60).seconds == 60
@@ -112,12 +112,12 @@ def test_the_record_says_for_whom_the_job_ran_and_what_it_asked_for():
 )
 def test_of_a_gang_the_record_has_how_many_pods_it_wants(annotation, spec, expected):
     found = {"metadata": {"annotations": {"gke-job/gang": annotation}}, "spec": spec}
-    assert make_record(found, PodRuns(), End(), 5.0).gang == expected
+    assert make_record(found, PodHistory(), End(), 5.0).gang == expected
 
 
 @pytest.mark.parametrize("found", [{}, None, {"metadata": []}, {"spec": {"template": {"spec": {"containers": [7]}}}}])
 def test_what_is_no_job_is_no_error(found):
-    assert make_record(found, PodRuns(), End(), 5.0).seconds == 0
+    assert make_record(found, PodHistory(), End(), 5.0).seconds == 0
 
 
 def test_the_version_is_the_name_of_the_release_or_that_of_the_checkout(tmp_path):
@@ -134,5 +134,5 @@ def test_a_mistake_in_the_timeline_is_a_warning_and_no_end_of_the_run(monkeypatc
         raise ZeroDivisionError("a mistake")
 
     monkeypatch.setattr(text_module, "text", fail)
-    leaving.print_end(Record(job="train"))
-    assert "cannot make the timeline: ZeroDivisionError: a mistake" in capsys.readouterr().err
+    run_end.print_end(Record(job="train"))
+    assert "cannot create the timeline: ZeroDivisionError: a mistake" in capsys.readouterr().err

@@ -31,8 +31,8 @@ WORKER_STATES = ("scheduled", "queued", "running")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """The place of a Job.
+class JobLocation:
+    """The location of a Job.
 
     :param cluster: the options that name the cluster to the scripts
     :param namespace: the namespace of the Job
@@ -53,9 +53,9 @@ async def has_task_ended(ti: Any) -> bool:
     deadline = time.monotonic() + WORKER_SECONDS
     while True:
         try:
-            state = await _ask(ti)
+            state = await _get_state(ti)
         except Exception as error:
-            log.warning("cannot get the state of the task instance: %s", processes.text_of(repr(error).encode()))
+            log.warning("cannot get the state of the task instance: %s", processes.format_line(repr(error).encode()))
             return False
         if state not in WORKER_STATES:
             log.info("the trigger was cancelled; the task instance is %s", state or "cleared")
@@ -65,7 +65,7 @@ async def has_task_ended(ti: Any) -> bool:
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _ask(ti: Any) -> str | None:
+async def _get_state(ti: Any) -> str | None:
     asking = _keep_alive(asyncio.ensure_future(task_state(ti)))
     done, _ = await asyncio.wait({asking}, timeout=ANSWER_SECONDS)  # does not cancel the request
     if not done:
@@ -75,10 +75,10 @@ async def _ask(ti: Any) -> str | None:
 
 
 class _Deletions:
-    """Deletes the Jobs of a place in batches."""
+    """Deletes the Jobs of a location in batches."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, location: JobLocation) -> None:
+        self._location = location
         self._jobs: dict[str, str] = {}  # the next batch: names by uid
         self._batch: asyncio.Future[str] | None = None
         self._slots = asyncio.Semaphore(MAX_DELETIONS)
@@ -96,10 +96,10 @@ class _Deletions:
         await asyncio.sleep(BATCH_SECONDS)
         async with self._slots:
             jobs, self._jobs, self._batch = self._jobs, {}, None
-            return await _reap(self._place, jobs)
+            return await _run_reap_jobs(self._location, jobs)
 
 
-_deletions: dict[tuple[asyncio.AbstractEventLoop, Place], _Deletions] = {}
+_deletions: dict[tuple[asyncio.AbstractEventLoop, JobLocation], _Deletions] = {}
 _tasks: set[asyncio.Future[Any]] = set()
 
 
@@ -110,13 +110,13 @@ def _keep_alive(task: asyncio.Future[Any]) -> asyncio.Future[Any]:
     return task
 
 
-async def delete(place: Place, job: str, uid: str) -> str:
+async def delete(location: JobLocation, job: str, uid: str) -> str:
     """Deletes a Job unless it is finished, and waits until it is gone.
 
     Returns the reason of a failure, '' on success.
     """
-    key = asyncio.get_running_loop(), place
-    deletions = _deletions.setdefault(key, _Deletions(place))
+    key = asyncio.get_running_loop(), location
+    deletions = _deletions.setdefault(key, _Deletions(location))
     deletions.users += 1
     try:
         return await deletions.add(job, uid)
@@ -126,17 +126,17 @@ async def delete(place: Place, job: str, uid: str) -> str:
             del _deletions[key]
 
 
-async def _reap(place: Place, jobs: dict[str, str]) -> str:
-    listed = [{"job": job, "namespace": place.namespace, "uid": uid} for uid, job in jobs.items()]
-    line, stdin = reap_command(place.cluster, place.environment, listed)
-    process = await processes.start(line, place.environment, stdin)
+async def _run_reap_jobs(location: JobLocation, jobs: dict[str, str]) -> str:
+    listed = [{"job": job, "namespace": location.namespace, "uid": uid} for uid, job in jobs.items()]
+    line, stdin = reap_command(location.cluster, location.environment, listed)
+    process = await processes.start(line, location.environment, stdin)
     message = ""
     try:
         async for text in processes.lines(process.stderr):
-            level, message = processes.message_of(text)
+            level, message = processes.parse_message(text)
             log.log(level, "%s", message)
         status = await process.wait()
-        return f"reap-jobs has ended with exit code {status}: {message}" if status else ""
+        return f"reap-jobs ended with exit code {status}: {message}" if status else ""
     except asyncio.CancelledError:  # the triggerer is being stopped: let a request in progress reach the cluster
         await asyncio.wait({asyncio.ensure_future(process.wait())}, timeout=processes.END_SECONDS)
         raise

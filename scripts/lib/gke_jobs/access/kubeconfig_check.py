@@ -13,7 +13,7 @@ SECONDS = 3.0
 PROXIES = ("HTTPS_PROXY", "https_proxy")
 
 
-def fits(kubeconfig: str, environ: Mapping[str, str]) -> bool:
+def is_usable(kubeconfig: str, environ: Mapping[str, str]) -> bool:
     """Return whether the endpoint answers with a certificate of the kubeconfig's authority.
 
     The check is weaker behind a proxy, or with a certificate of a public authority.

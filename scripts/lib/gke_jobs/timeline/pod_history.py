@@ -13,7 +13,7 @@ from gke_jobs.timeline.record import Outcome, PodRun
 MOST_PODS = 4000  # 1,000 Pods with 3 retries each, about 3 MiB; of more, the first to succeed are only counted
 
 
-class PodRuns:
+class PodHistory:
     """The Pods of one Job by uid. before: from earlier checks; left_out: how many these have only counted."""
 
     def __init__(self, before: Iterable[PodRun] = (), left_out: Mapping[Outcome, int] | None = None) -> None:
@@ -52,9 +52,9 @@ class PodRuns:
         if is_deleted:
             self._removed.add(uid)
         if len(self._runs) > MOST_PODS:
-            self._leave_out_one()
+            self._drop_one()
 
-    def _leave_out_one(self) -> None:
+    def _drop_one(self) -> None:
         succeeded = (uid for uid, run in self._runs.items() if run.outcome is Outcome.SUCCEEDED)
         over = (uid for uid, run in self._runs.items() if run.outcome.is_over)
         uid = next(succeeded, None) or next(over, None) or next(iter(self._runs))

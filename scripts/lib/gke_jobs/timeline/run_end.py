@@ -15,15 +15,15 @@ from gke_jobs.json_access import Json
 from gke_jobs.messages import WARNING, log
 from gke_jobs.plain_text import one_line
 from gke_jobs.report import report
-from gke_jobs.timeline.keeping import PodRuns
-from gke_jobs.timeline.making import End, make_record
+from gke_jobs.timeline.pod_history import PodHistory
 from gke_jobs.timeline.record import Record
+from gke_jobs.timeline.record_builder import End, make_record
 
 CLUSTER = "GKE_JOB_CLUSTER"  # PROJECT/LOCATION/NAME, set by scripts/lib/bash/cluster.bash
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPWR)
 
 
-def record_now(job: Json, pods: PodRuns, end: End, log_bytes: int) -> Record:
+def record_now(job: Json, pods: PodHistory, end: End, log_bytes: int) -> Record:
     """Return the record of a run that ends now."""
     return make_record(job, pods, end, time.time(), cluster=os.environ.get(CLUSTER, ""), log_bytes=log_bytes)
 
@@ -40,7 +40,7 @@ def print_end(record: Record) -> None:
         output = f"{summary_line(record)}\n{text(record)}"
         report("summary.json", json.dumps(summary(record)))
     except Exception as error:
-        log(f"cannot make the timeline: {one_line(f'{type(error).__name__}: {error}')}", WARNING)
+        log(f"cannot create the timeline: {one_line(f'{type(error).__name__}: {error}')}", WARNING)
         return
     sys.stderr.write(output)
     sys.stderr.flush()
