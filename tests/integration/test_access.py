@@ -85,7 +85,16 @@ def ask(apis: ThreadingHTTPServer, command: str, tmp_path: Path) -> tuple[int, s
     """Run a command of the page; return its exit code, its stderr, and its requests."""
     apis.asked = []  # type: ignore[attr-defined]
     (tmp_path / "token").write_text("token")
-    names = ("CONTAINER", "IAM", "CLOUDRESOURCEMANAGER", "STORAGE", "COMPOSER", "CONNECTGATEWAY", "GKEHUB", "SERVICEUSAGE")
+    names = (
+        "CONTAINER",
+        "IAM",
+        "CLOUDRESOURCEMANAGER",
+        "STORAGE",
+        "COMPOSER",
+        "CONNECTGATEWAY",
+        "GKEHUB",
+        "SERVICEUSAGE",
+    )
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("CLOUDSDK_", "GCE_METADATA"))},
         **{f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}": f"http://127.0.0.1:{apis.server_port}/" for name in names},

@@ -11,10 +11,12 @@ gcloud::run() { # WHAT-FOR COMMAND...
 # returns 1.
 # Globals: scratch, a directory of this script. Sets: verdict, as explain-error prints it.
 gcloud::try() { # SECONDS WHAT-FOR COMMAND...
-  local status=0 IFS=' ' group
-  group=" ${*:3} " # of gcloud's commands: container, composer or storage
-  group=${group#* gcloud }
-  group=${group%% *}
+  local status=0 word previous='' group=''
+  # The group of gcloud's commands: container, composer or storage.
+  for word in "${@:3}"; do
+    [[ $previous != gcloud ]] || group=$word
+    previous=$word
+  done
   { printf '\n' >"$scratch/said"; } 2>/dev/null ||
     die "$EXIT_CONFIG" "cannot write to $scratch: set TMPDIR to another directory"
   processes::start_within "$1" "${@:3}" >"$scratch/answer" 2>"$scratch/said"

@@ -20,6 +20,7 @@ from gke_jobs.submission.decisions import (
     decide,
     needs_pods,
 )
+from gke_jobs.submission.facts import PROFILE, Facts, read_facts
 
 CASES = [
     ("there is none", None, {}, Create(), ""),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gke_jobs.access import fitting, plugin
+from gke_jobs.access import kubeconfig_check, plugin
 
 
 def test_a_kubeconfig_that_leads_through_a_proxy_is_believed():

@@ -4,7 +4,6 @@ import pytest
 from decided_jobs import UID
 
 from gke_jobs.messages import ScriptError
-from gke_jobs.submission.facts import PROFILE, Facts, read_facts
 from gke_jobs.submission.owned_object import evaluate
 
 PLANNED = {"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"a": "1"}}

@@ -121,7 +121,7 @@ def _check_all(options: Any) -> Iterator[Finding]:
                 impersonated=options.impersonated,
                 account=name,
             )
-            yield credentials.judge(output.splitlines()[-1].partition(": ")[2], request)
+            yield credentials.evaluate(output.splitlines()[-1].partition(": ")[2], request)
             return
     if not missing & {"kubectl", "plugin"}:
         role = Path(options.templates, "role.yaml") if "python" not in missing else None

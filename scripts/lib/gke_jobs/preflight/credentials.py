@@ -58,7 +58,7 @@ class Request:
     account: str
 
 
-def judge(error: str, request: Request) -> Finding:
+def evaluate(error: str, request: Request) -> Finding:
     """Return the finding for an error of get-credentials."""
     caller = _member(request.account)
     words = {

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from gke_jobs.access.accounts import ACCOUNT, ADC, GCLOUD, KEY_FILE, TOKEN_FILE, Account
-from gke_jobs.preflight.account import judge, name
+from gke_jobs.preflight.account import evaluate, name
 
 WORKER = "airflow@ml.iam.gserviceaccount.com"
 
@@ -36,7 +36,7 @@ def test_the_name_is_that_of_the_key(tmp_path):
 
 
 def test_an_account_without_a_name_is_a_warning_with_the_fix():
-    found = judge(account(ADC), "", {}, "")
+    found = evaluate(account(ADC), "", {}, "")
     assert found.state == "warning"
     assert "gcloud auth login" in found.fix
-    assert judge(account(ADC), WORKER, {}, "").found == f"{WORKER}, by application-default credentials"
+    assert evaluate(account(ADC), WORKER, {}, "").found == f"{WORKER}, by application-default credentials"

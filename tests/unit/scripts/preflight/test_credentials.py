@@ -8,7 +8,7 @@ import pytest
 
 from gke_jobs.error_texts import from_gcloud
 from gke_jobs.errors import classify, sentence
-from gke_jobs.preflight.credentials import Request, judge
+from gke_jobs.preflight.credentials import Request, evaluate
 
 WORKER, RUNNER = "airflow@ml-airflow.iam.gserviceaccount.com", "runner@ml.iam.gserviceaccount.com"
 REQUEST = Request(project="ml", location="europe-west4", cluster="training", impersonated="", account=WORKER)
@@ -58,6 +58,6 @@ IMPERSONATION = (
 )
 def test_the_fix_is_a_command_for_this_account_and_cluster(stderr, request_, fix):
     said = f"cannot get credentials for cluster training: {sentence(classify(from_gcloud(stderr)))}"
-    found = judge(said, request_)
+    found = evaluate(said, request_)
     assert (found.check, found.state, found.found) == ("cluster", "failed", said)
     assert fix in found.fix

@@ -119,11 +119,12 @@ def test_the_fix_knows_what_the_gke_api_says():
     assert "--dns-endpoint" not in fix
     place = "ml --location europe-west4 --project p"
     assert f"(now 10.0.0.0/8): gcloud container clusters update {place} --enable-master-authorized-networks " in fix
-    assert judge(PUBLIC, Probe(step=Step.REFUSED), cluster).fix.endswith(f"gcloud container clusters describe {place}")
+    refused = evaluate(PUBLIC, Probe(step=Step.REFUSED), cluster)
+    assert refused.fix.endswith(f"gcloud container clusters describe {place}")
 
 
 def test_the_fix_has_placeholders_for_what_is_not_known():
-    fix = judge(PUBLIC, Probe(step=Step.TIMEOUT), None).fix
+    fix = evaluate(PUBLIC, Probe(step=Step.TIMEOUT), None).fix
     assert "gcloud container clusters update NAME --location WHERE --project ID " in fix
 
 

@@ -162,7 +162,8 @@ def test_what_the_cluster_says_is_one_printable_line():
 
 
 def test_the_fix_names_the_object_in_its_namespace():
-    (never,) = judge_quotas([quota({"requests.cpu": "100m"})], {"p": pod({"cpu": "1"})})
+    (never,) = evaluate_quotas([quota({"requests.cpu": "100m"})], {"p": pod({"cpu": "1"})})
     assert never.fix == "kubectl edit resourcequota team --namespace ml"
-    (refused,) = judge_limits([limit_range("Container", max={"cpu": "100m"})], {"p": pod({"cpu": "1"}, {"cpu": "1"})})
+    bounds = limit_range("Container", max={"cpu": "100m"})
+    (refused,) = evaluate_limits([bounds], {"p": pod({"cpu": "1"}, {"cpu": "1"})})
     assert refused.fix.startswith("kubectl edit limitrange bounds --namespace ml, ")

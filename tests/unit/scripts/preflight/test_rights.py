@@ -44,13 +44,13 @@ def test_a_missing_right_fails_and_the_fix_names_who_we_are():
 
 def test_the_fix_names_a_binding_of_its_own_for_each_account():
     users = [f"airflow@{project}.iam.gserviceaccount.com" for project in ("ml-one", "ml-two")]
-    fixes = [judge({CREATE: False, LOG: True}, "ml", user)[0].fix for user in users]
+    fixes = [evaluate({CREATE: False, LOG: True}, "ml", user)[0].fix for user in users]
     assert "create rolebinding gke-job-airflow-ml-one --namespace ml" in fixes[0]
     assert "create rolebinding gke-job-airflow-ml-two --namespace ml" in fixes[1]
 
 
 def test_without_any_right_the_namespace_may_be_missing():
-    (found,) = judge({CREATE: False, LOG: False}, "typo", "me")
+    (found,) = evaluate({CREATE: False, LOG: False}, "typo", "me")
     assert found.found.startswith("missing in namespace typo, which may not exist (templates/access/README.md, step 4)")
     assert found.fix.startswith("kubectl apply --namespace typo ")
 
