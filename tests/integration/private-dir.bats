@@ -113,3 +113,11 @@ any_script() {
   any_script
   assert_equal "$(find "$TMPDIR" | sort)" "$before"
 }
+
+@test "a TMPDIR in which no name can be removed ends the script, too" {
+  local place
+  printf -v place '/%0300d' 0 # rm fails, as in a directory of another user
+  TMPDIR=$place run --separate-stderr timeout --kill-after 1 20 bash "$REPOSITORY/scripts/check-setup" --namespace ml-jobs
+  assert_equal "$status" 78
+  assert_regex "$stderr" '^check-setup: cannot make a private directory in /0+: name another place in TMPDIR$'
+}

@@ -41,7 +41,8 @@ signals::clean_up() {
   trap '' TERM INT HUP PWR PIPE # the result is printed, and the handlers need the directory
   for child in $(jobs -pr) ${proxy:+"$proxy"}; do processes::kill "$child"; done
   if [[ $made_dir ]]; then
-    until rm -rf -- "$made_dir" 2>/dev/null; do processes::pause 0.02; done # a child may still write
+    # A child may still write. The directory does not exist if TMPDIR cannot be used.
+    until rm -rf -- "$made_dir" 2>/dev/null || [[ ! -e $made_dir ]]; do processes::pause 0.02; done
   fi
   case $status in
     129 | 130 | 143) ;;
