@@ -18,6 +18,7 @@ from gke_jobs.timeline.formatting import (
     duration_text,
     index_ranges,
     median,
+    outcomes,
     phases_text,
     result_text,
     short_node,
@@ -137,10 +138,12 @@ def _singles(record: Record) -> tuple[str, list[PodRun]]:
     pods, named = slowest(record), set(re.findall(r"[a-z0-9.-]+", record.cause))
     of_cause = [pod for pod in pods if pod.name in named][:1]
     failed = [pod for pod in pods if pod.outcome in FAILURES and pod not in of_cause]
-    first = [*of_cause, *failed[: MOST_FAILED - len(of_cause)]]
-    title = "that of the cause, " if of_cause else ""
-    title += "those that failed, " if len(first) > len(of_cause) else ""
-    return f"{title}the slowest", [*first, *(pod for pod in pods if pod not in first)][:MOST_SINGLE]
+    failed = failed[: MOST_FAILED - len(of_cause)]
+    first = [*of_cause, *failed]
+    shown = [*first, *(pod for pod in pods if pod not in first)][:MOST_SINGLE]
+    title = "the one in the cause, " if of_cause else ""
+    title += f"{len(failed)} {'more ' if of_cause else ''}that failed, " if failed else ""
+    return f"{len(shown)} of {sum(outcomes(record).values())} Pods: {title}the slowest", shown
 
 
 def _order(pod: PodRun) -> tuple[int, float, str]:

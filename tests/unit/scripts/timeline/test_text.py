@@ -62,7 +62,7 @@ def test_from_1_to_1000_pods_it_is_at_most_20_lines_and_names_all_pods_and_the_s
     lines = text(many(number, tries=tries)).splitlines()
     assert len(lines) <= 20
     assert any(line.startswith(f"  {number * tries} Pod") for line in lines)
-    assert ("  the slowest:" in lines) == (number * tries > 12)
+    assert (f"  5 of {number * tries} Pods: the slowest:" in lines) == (number * tries > 12)
 
 
 def test_a_phase_that_is_short_beside_the_others_is_seen():
@@ -138,7 +138,7 @@ def test_of_many_pods_those_that_failed_come_first_with_a_mark_and_the_one_that_
         *("  5 exit 3: 1,5,9,13,17", "  5 exit 4: 21,25,29,33,37", "  390 succeeded: 0,2-4,6-8,.."),
     ]
     assert ["x]" in re.sub("x +]", "x]", line) for line in groups] == [True, True, False]
-    at = lines.index("  that of the cause, those that failed, the slowest:")
+    at = lines.index("  5 of 400 Pods: the one in the cause, 2 more that failed, the slowest:")
     assert [line.split()[1] for line in lines[at + 1 : at + 4]] == ["21", "1", "5"]
     assert all("succeeded" in line for line in lines[at + 4 : at + 6])
     assert "ran 10 s (median)" in groups[0]
@@ -147,7 +147,7 @@ def test_of_many_pods_those_that_failed_come_first_with_a_mark_and_the_one_that_
 def test_the_pod_of_the_cause_has_a_row_even_if_it_has_not_failed():
     pods = many(100).pods
     lines = text(record(*pods, cause=f"Pod {pods[40].name} (index 40): Unschedulable: no", status=124)).splitlines()
-    at = lines.index("  that of the cause, the slowest:")
+    at = lines.index("  5 of 100 Pods: the one in the cause, the slowest:")
     assert lines[at + 1].split()[1] == "40"
 
 
