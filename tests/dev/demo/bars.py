@@ -26,7 +26,7 @@ ENDS = {
 MEANINGS = {
     **{MARKS[phase]: PHASE_TEXTS[phase] for phase in (Phase.WAITING, Phase.PREPARING, Phase.PULLING, Phase.RUNNING)},
     FAILED: "failed",
-    DISRUPTED: "ended by others",
+    DISRUPTED: "disrupted",
 }
 COLOURS = dict(zip(MEANINGS, (33, 36, 36, 32, 31, 35), strict=True))  # of ANSI terminals
 NOT_ENDED = Record(job="")

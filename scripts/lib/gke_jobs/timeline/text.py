@@ -48,7 +48,7 @@ ENDS = {
     Outcome.REMOVED: "!",
 }
 FAILURES = (Outcome.FAILED, Outcome.OUT_OF_MEMORY)
-END_TEXTS = {"x": "failed", "!": "ended by others"}
+END_TEXTS = {"x": "failed", "!": "disrupted"}
 ORDER = "x! "  # of groups
 
 

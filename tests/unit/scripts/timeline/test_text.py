@@ -82,7 +82,7 @@ def test_how_pods_ended_is_seen_at_the_end_of_their_bars():
     assert "preempted, exit 143" in said
     assert "=x" in said
     assert "OOMKilled, exit 137" in said
-    assert "x failed, ! ended by others" in said
+    assert "x failed, ! disrupted" in said
 
 
 @pytest.mark.parametrize(
