@@ -30,7 +30,7 @@ PHASE_TEXTS = {
     Phase.PULLING: "pulling images",
     Phase.RUNNING: "running",
     Phase.BACKOFF: "before a retry",
-    Phase.FINISHING: "after the last Pod",
+    Phase.FINISHING: "finishing the Job",
 }
 MARKS = {
     Phase.QUEUED: ".",
