@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
-from gke_jobs.timeline.phases import PHASE_TEXTS, Phase
+from gke_jobs.timeline.phases import PHASE_TEXTS, Phase, job_seconds, pod_seconds
 from gke_jobs.timeline.record import Outcome, PodRun, Record
 
 NODE_CHARACTERS = 20
@@ -39,9 +39,14 @@ def clock(time: float, form: str = "%Y-%m-%d %H:%M:%S") -> str:
         return "at an unknown time"
 
 
-def phases_text(seconds: dict[Phase, float]) -> str:
-    """Return the phases that took time, in order."""
-    found = [f"{PHASE_TEXTS[phase]} {seconds_text(time)}" for phase, time in seconds.items() if time >= LEAST_SECONDS]
+def phases_text(record: Record) -> str:
+    """Return the phases that took time, in order; also running if Pods ran but Kubernetes reports no time for it."""
+    ran = any(pod.started is not None for pod in record.pods) and not pod_seconds(record)[Phase.RUNNING]
+    found = [
+        f"{PHASE_TEXTS[phase]} {duration_text(seconds)}"
+        for phase, seconds in job_seconds(record).items()
+        if seconds >= LEAST_SECONDS or (ran and phase is Phase.RUNNING)
+    ]
     return ", ".join(found) or LESS_THAN_RESOLUTION
 
 

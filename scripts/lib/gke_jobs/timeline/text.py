@@ -25,7 +25,7 @@ from gke_jobs.timeline.formatting import (
     short_pod,
     shortened,
 )
-from gke_jobs.timeline.phases import MARKS, PHASE_TEXTS, Phase, attempts, job_seconds, shown_spans, slowest
+from gke_jobs.timeline.phases import MARKS, PHASE_TEXTS, Phase, attempts, shown_spans, slowest
 from gke_jobs.timeline.record import Outcome, PodRun, Record
 
 MOST_LINES = 36
@@ -69,7 +69,7 @@ def text(record: Record, width: int = 80) -> str:
     lines.append(f"  {clock(record.created)} to {clock(record.ended)} UTC"[:width])
     for name, words in (("cause", record.cause), ("advice", record.advice)) if record.status != 0 else ():
         lines += _wrap_text(f"{name}: {words}", width) if words else []
-    lines += _wrapped(f"time: {_together(phases_text(job_seconds(record)))}", width)
+    lines += _wrapped(f"time: {_together(phases_text(record))}", width)
     lines += _wrapped(_together(counts_text(record, tries)), width)
     if record.pods:
         lines += _table(record, tries, width)

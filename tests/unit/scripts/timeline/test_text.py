@@ -173,7 +173,7 @@ def test_a_run_that_took_no_time_that_kubernetes_reports_has_a_bar_and_a_legend(
     shorter = {"created": 0, "scheduled": 0, "prepared": None, "started": 0, "ended": 0}
     said = text(record(pod_run(0, **shorter), pod_run(1, **shorter, outcome=Outcome.FAILED, exit_code=3), seconds=0))
     assert "timeline: succeeded after less than 1 s: " in said
-    assert "\n  time: less than 1 s\n" in said
+    assert "\n  time: running less than 1 s\n" in said
     assert re.search(r"\[= +\] succeeded\n", said)
     assert re.search(r"\[=x +\] exit 3\n", said)
     assert "\n  = running, x failed\n" in said
