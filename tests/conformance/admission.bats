@@ -114,7 +114,7 @@ JSON
   run_script explain-job --job without-pods
   assert_success
   assert_line 'Job without-pods is not finished: it has no Pods'
-  assert_line --regexp '^advice: the ResourceQuota no-pods is smaller than one Pod \(pods: 1 of 0\)'
+  assert_line --regexp '^advice: the ResourceQuota no-pods is smaller than one Pod \(pods: 1 requested, 0 allowed\)'
 }
 
 # Creates a webhook for Jobs of this namespace. ANSWER is JSON, the response of an AdmissionReview. The webhook runs in a Pod

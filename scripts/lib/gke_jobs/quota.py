@@ -20,8 +20,8 @@ def quota_advice(words: str) -> str:
         wanted, limit = quantity(amount), quantity(most.get(resource, ""))
         if wanted is not None and limit is not None and wanted > limit:
             return (
-                f"the ResourceQuota {name} is smaller than one Pod ({resource}: {amount} of {most[resource]}), so "
-                "waiting does not help: request less (`resources`), or have it raised"
+                f"the ResourceQuota {name} is smaller than one Pod ({resource}: {amount} requested, "
+                f"{most[resource]} allowed), so waiting does not help: request less (`resources`), or have it raised"
             )
     return ""
 

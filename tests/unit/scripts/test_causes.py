@@ -115,9 +115,17 @@ def refused(requested, limited, *, pods=(), quota="small"):
 @pytest.mark.parametrize(
     ("requested", "limited", "said"),
     [
-        ("requests.cpu=4", "requests.cpu=1", "(requests.cpu: 4 of 1), so waiting does not help: request less"),
-        ("pods=1,requests.memory=2Gi", "pods=9,requests.memory=1500M", "(requests.memory: 2Gi of 1500M), so waiting"),
-        ("pods=1", "pods=0", "(pods: 1 of 0), so waiting does not help"),
+        (
+            "requests.cpu=4",
+            "requests.cpu=1",
+            "(requests.cpu: 4 requested, 1 allowed), so waiting does not help: request less",
+        ),
+        (
+            "pods=1,requests.memory=2Gi",
+            "pods=9,requests.memory=1500M",
+            "(requests.memory: 2Gi requested, 1500M allowed), so waiting",
+        ),
+        ("pods=1", "pods=0", "(pods: 1 requested, 0 allowed), so waiting does not help"),
         ("requests.cpu=4", "requests.cpu=4", None),
         ("requests.cpu=500m", "requests.cpu=1", None),
         ("x", "y", None),

@@ -116,7 +116,7 @@ def test_a_quota_after_a_failure_ends_a_job_that_has_no_next_try():
     [
         (
             "requested: pods=1, used: pods=0, limited: pods=0",
-            "the ResourceQuota q is smaller than one Pod (pods: 1 of 0)",
+            "the ResourceQuota q is smaller than one Pod (pods: 1 requested, 0 allowed)",
         ),
         ("requested: pods=1, used: pods=9, limited: pods=9", "wait until other Jobs end"),
     ],
