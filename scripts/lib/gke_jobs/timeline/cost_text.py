@@ -37,8 +37,7 @@ def _total(cost: Cost) -> str:
 
 def _unknown(cost: Cost, profile: str) -> str:
     parts = [
-        f"{_pods(number)} {NODES[kind]}: profile {profile} has no {PRICES[kind]}"
-        for kind, number in cost.without_price.items()
+        f"profile {profile} has no {PRICES[kind]} ({_pods(number)})" for kind, number in cost.without_price.items()
     ]
     if cost.without_times:
         parts.append(f"{_pods(cost.without_times)} without times")

@@ -65,18 +65,18 @@ def priced(price, *pods, **given):
             [ran(0), ran(1, spot=True), ran(2, spot=True)],
             {
                 "cost": "at least 0.1000 EUR on demand",
-                "cost not known": "2 Pods on spot nodes: profile gpu-l4 has no spot price",
+                "cost not known": "profile gpu-l4 has no spot price (2 Pods)",
             },
         ),
         (
             SPOT,
             [ran()],
-            {"cost": "not known: 1 Pod on demand: profile gpu-l4 has no on-demand price"},
+            {"cost": "not known: profile gpu-l4 has no on-demand price (1 Pod)"},
         ),
         (
             NONE,
             [ran(0), pod_run(1, started=None)],
-            {"cost": "not known: 1 Pod on demand: profile gpu-l4 has no on-demand price; 1 Pod without times"},
+            {"cost": "not known: profile gpu-l4 has no on-demand price (1 Pod); 1 Pod without times"},
         ),
         (NONE, [ran(seconds=0)], {"cost": "0.0000 EUR: no running time"}),
     ],
