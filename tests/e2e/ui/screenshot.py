@@ -7,7 +7,7 @@ from pathlib import Path
 
 from e2e.ui.chromium import chromium
 
-SIZE = {"width": 1100, "height": 680}
+SIZE = {"width": 1100, "height": 640}
 
 
 def main(report: str, picture: str) -> None:

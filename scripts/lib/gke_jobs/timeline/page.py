@@ -164,7 +164,7 @@ def _phases(record: Record) -> str:
     return _section(
         "Phases",
         f'<div class="whole" aria-hidden="true">{bar}</div><table><caption>At each moment the Job is in the phase of '
-        f'its Pod of {"least" if record.gang else "most"} progress.</caption><tr><th scope="col">phase</th>'
+        f'its Pod with the {"least" if record.gang else "most"} progress.</caption><tr><th scope="col">phase</th>'
         '<th scope="col" class="number">Job</th>'
         f'<th scope="col" class="number">all Pods together</th></tr>{rows}</table>'
         f"<p>{escape(counts_text(record, attempts(record.pods)))}</p>",

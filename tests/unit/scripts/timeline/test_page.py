@@ -199,8 +199,8 @@ def test_a_run_that_took_no_time_that_kubernetes_reports_has_bars():
 
 
 def test_the_phases_of_a_gang_are_said_to_be_those_of_its_last_pod():
-    assert "its Pod of least progress" in html(record(pod_run(), gang=1))
-    assert "its Pod of most progress" in html(record(pod_run()))
+    assert "its Pod with the least progress" in html(record(pod_run(), gang=1))
+    assert "its Pod with the most progress" in html(record(pod_run()))
 
 
 def test_a_pod_that_ran_when_the_job_was_deleted_is_not_said_to_run():
