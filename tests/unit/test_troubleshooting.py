@@ -17,6 +17,7 @@ OF_OTHERS = {
     "No module named 'gke_job'",
     "Trigger failure",
     "stuck in queued",
+    "state attribute is running",
 }
 SOURCES = [
     path
