@@ -209,6 +209,17 @@ def test_what_is_parsed_is_compared_by_the_clock_of_airflow(ahead, delay):
     assert len(airflow.asked) == 4
 
 
+def test_a_dag_that_was_parsed_before_a_slow_answer_does_not_count():
+    class Slow(FakeAirflow):
+        def read(self, seconds):
+            answers = super().read(seconds)
+            self.time += 3
+            return answers
+
+    with pytest.raises(ScriptError, match="0 of 1 DAGs are parsed"):
+        Slow(998.0).wait(timeout=15.0)
+
+
 def test_progress_is_logged_when_it_changes_and_once_a_minute(capsys):
     airflow = FakeAirflow(*[999.0] * 10, 1001.0)
     airflow.wait()

@@ -153,10 +153,11 @@ class Wait:
     def _look(self) -> Progress | UnansweredError | None:
         """Return the progress of Airflow, or why it is not known; None before _due."""
         try:
-            answers = self._airflow.read(min(READ_SECONDS, self._end - self._clock.now()))
+            asked = self._clock.now()
+            answers = self._airflow.read(min(READ_SECONDS, self._end - asked))
             now = self._clock.now()
-            if self._after is None:  # the clock of this machine may differ
-                self._after = answers.time + timedelta(seconds=self._due - now)
+            if self._after is None:  # by the clock of Airflow; a slow answer makes it later, never earlier
+                self._after = answers.time + timedelta(seconds=self._due - asked)
                 self._before = error_keys(answers.errors) if now < self._due else None
             progress = None
             if now >= self._due:
