@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from .compat import Param
 
 CLUSTER_FIELDS = ("project", "location", "name", "context")
+# The fields that choose an endpoint, and the option of each; ACCESS_FLAGS of scripts/lib/bash/access.bash.
+ENDPOINTS = {"internal_ip": "internal-ip", "dns_endpoint": "dns-endpoint"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +52,7 @@ class GkeCluster:
             project="{{ params.project or '' }}",
             location="{{ params.location or '' }}",
             name="{{ params.cluster or '' }}",
-            internal_ip="{{ params.get('endpoint') == 'internal-ip' }}",
-            dns_endpoint="{{ params.get('endpoint') == 'dns-endpoint' }}",
+            **{field: f"{{{{ params.get('endpoint') == '{option}' }}}}" for field, option in ENDPOINTS.items()},
         )
 
     @staticmethod
@@ -69,7 +70,7 @@ class GkeCluster:
         }
         # Null, because the form of Airflow 3 does not start a run with an empty string.
         texts = {name: Param(None, type=["null", "string"], description=text) for name, text in described.items()}
-        endpoints = [None, "internal-ip", "dns-endpoint"]
+        endpoints = [None, *ENDPOINTS.values()]
         return texts | {"endpoint": Param(None, enum=endpoints, description="Endpoint; empty: the public IP endpoint")}
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class GkeCluster:
         return ["--project", str(self.project), *location, "--fleet-membership", str(self.fleet_membership)]
 
     def _access_options(self) -> list[str]:
-        switches = {"--internal-ip": self.internal_ip, "--dns-endpoint": self.dns_endpoint}
+        switches = {f"--{option}": getattr(self, field) for field, option in ENDPOINTS.items()}
         options = {"--impersonate-service-account": self.impersonate_service_account, "--auth": self.auth}
         access = [name for name, switch in switches.items() if _is_on(name, switch)]
         return [*access, *(word for name, value in options.items() if value for word in (name, str(value)))]

@@ -30,6 +30,8 @@ from .values import merged, plain
 
 NOT_FINISHED, TIMED_OUT = 75, 124  # exit codes of run-job
 SUBMIT_OPTIONS = ("escalate", "fallback", "validate", "timeout", "schedule_timeout", "unreachable_timeout", "on_change")
+# Options of the submission, and of a wait in the worker: a check of a deferred task has none of them.
+NOT_RESUMED = ("escalate", "validate", "heartbeat", "on_change")
 
 
 class GkeJobOperator(BashOperator):
@@ -240,8 +242,7 @@ class GkeJobOperator(BashOperator):
         wait = Deferral.from_event(event)
         self._ti, self.submitted = context["ti"], wait.job
         now = time.time()
-        names = ("timeout", "schedule_timeout", "start_timeout", "unreachable_timeout", "max_log_streams", "logs")
-        options = {name: self.options[name] for name in (*names, "fallback", "on_kill")}
+        options = {name: value for name, value in self.options.items() if name not in NOT_RESUMED}
         options |= {**self._result_options, **wait.options(now)}
         try:
             result = self._run(context, "run-job", check=json.loads(wait.check), **options)

@@ -73,6 +73,13 @@ def test_a_command_has_options_and_targets_that_exist(page, command):
     assert unknown == [], page
 
 
+def test_the_files_of_the_table_of_changes_exist():
+    rows = re.findall(r"^\| an?(?:other)? new .*", (REPOSITORY / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([\w.-]+/[\w./-]+)`", row)}
+    assert len(named) > 15
+    assert {name for name in named if not (REPOSITORY / name).exists()} == set(), "CONTRIBUTING.md names other files"
+
+
 @pytest.mark.parametrize(("page", "text"), blocks("json"), ids=range(len(blocks("json"))))
 def test_a_block_of_json_is_json(page, text):
     assert json.loads(text), page

@@ -2,33 +2,104 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
-from gke_jobs import exit_codes, labels
+from gke_jobs import errors, exit_codes, labels
+from gke_jobs.timeline.record_builder import OUTCOMES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = REPOSITORY / "scripts"
+COMMON, PYTHON, TABLE = "scripts/lib/bash/common.bash", "scripts/lib/gke_jobs/exit_codes.py", "scripts/README.md"
 CODES = {name: code for name, code in vars(exit_codes).items() if name.isupper()}
 SIGNALS = {129, 130, 143}  # HUP, INT, TERM
 EXECUTABLES = [
     path for path in sorted(SCRIPTS.iterdir()) if path.is_file() and path.suffix == "" and path.name[0] != "."
 ]
+# Constants that repeat exit codes where the module of Python is not imported, and the name there of each.
+COPIES = [
+    ("scripts/lib/command.py", {"CONFIG": "CONFIG", "INTERRUPTED": "INTERRUPTED"}),
+    ("dags/gke_job/operator.py", {"NOT_FINISHED": "NOT_FINISHED", "TIMED_OUT": "TIMEOUT"}),
+    ("dags/gke_job/sensor.py", {"FAILED": "JOB_FAILED", "NOT_FINISHED": "NOT_FINISHED"}),
+]
+WITHOUT_JOB = {"USAGE", "DATA", "NO_TEMPLATE", "INTERRUPTED"}  # after these a run has no outcome of its own
 
 
-def test_bash_has_those_of_python():
-    found = re.findall(r"\bEXIT_([A-Z_]+)=(\d+)", (SCRIPTS / "lib/bash/common.bash").read_text())
-    assert {name: int(code) for name, code in found} == {
-        name: code for name, code in CODES.items() if name != "SUCCEEDED"
+def text(file: str) -> str:
+    return (REPOSITORY / file).read_text()
+
+
+def cases(function: str, file: str) -> list[tuple[list[str], str]]:
+    """The patterns and the command of each case of a Bash function."""
+    body = text(file).split(f"\n{function}() {{")[1].split("\n}\n")[0]
+    return [(found[1].split(" | "), found[2]) for found in re.finditer(r"^    ([^ (].*?)\)(.*)", body, re.MULTILINE)]
+
+
+def table_rows() -> dict[str, str]:
+    """Whether a retry helps, by the codes of a row of the table."""
+    table = text(TABLE).split("\n## Exit codes\n")[1].split("\n## ")[0]
+    return dict(re.findall(r"^\| ([\d, ]+) \|.*\| (\w*) ?\|$", table, re.MULTILINE))
+
+
+def test_bash_has_the_codes_of_python():
+    found = {name: int(code) for name, code in re.findall(r"\bEXIT_([A-Z_]+)=(\d+)", text(COMMON))}
+    failures = {name: code for name, code in CODES.items() if name != "SUCCEEDED"}
+    assert found == failures, f"{COMMON} and {PYTHON} differ"
+
+
+def test_the_table_has_each_code():
+    found = {int(code) for row in table_rows() for code in row.split(", ")}
+    assert found == {*CODES.values(), *SIGNALS}, f"{TABLE} and {PYTHON} differ"
+
+
+def test_a_script_whose_command_fails_keeps_each_code():
+    [(kept, _), *_] = cases("common::end_unexpectedly", COMMON)
+    ours = {*CODES.values(), *SIGNALS} - {exit_codes.SUCCEEDED, exit_codes.JOB_FAILED}  # 1 may be of any command
+    lost = {code for code in ours if not any(fnmatchcase(str(code), pattern) for pattern in kept)}
+    assert lost == set(), f"common::end_unexpectedly of {COMMON} replaces codes of {PYTHON}"
+
+
+def test_run_job_handles_each_code_of_a_stage():
+    handled = {
+        pattern.strip('"').removeprefix("$EXIT_")
+        for found, _ in cases("end_of_stage", "scripts/run-job")
+        for pattern in found
     }
+    missing = {*CODES} - {"SUCCEEDED", "INTERRUPTED"} - handled
+    assert missing == set(), f"end_of_stage of scripts/run-job ends without a verdict for codes of {PYTHON}"
 
 
-def test_the_table_has_each():
-    table = (SCRIPTS / "README.md").read_text().split("\n## Exit codes\n")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE)
-    assert {int(code) for row in rows for code in row.split(", ")} == {*CODES.values(), *SIGNALS}
+def test_a_run_has_an_outcome_for_each_code():
+    found = {name for name, code in CODES.items() if code in OUTCOMES}
+    copies = f"add codes of {PYTHON} to OUTCOMES of gke_jobs/timeline/record_builder.py, or to WITHOUT_JOB of this test"
+    assert found == {*CODES} - WITHOUT_JOB, copies
+
+
+def test_airflow_retries_a_task_after_the_codes_for_which_a_retry_may_help():
+    final = {int(code) for row, helps in table_rows().items() if helps == "no" for code in row.split(", ")}
+    file = "dags/gke_job/run_directory.py"
+    (found,) = re.findall(r"^NOT_RETRIED = (\(.*\))$", text(file), re.MULTILINE)
+    assert {*ast.literal_eval(found)} == final, f"NOT_RETRIED of {file} and the table of {TABLE} differ"
+
+
+@pytest.mark.parametrize(("file", "names"), COPIES, ids=[file for file, _ in COPIES])
+def test_a_constant_repeats_a_code_of_python(file, names):
+    (found,) = re.findall(rf"^{', '.join(names)} = ([\d, ]+)", text(file), re.MULTILINE)
+    expected = tuple(CODES[name] for name in names.values())
+    assert ast.literal_eval(found) == expected, f"{file} and {PYTHON} differ"
+
+
+# change::give_up handles a quota.
+@pytest.mark.parametrize("verdict", [verdict for verdict in errors.Verdict if verdict is not errors.Verdict.QUOTA])
+def test_an_error_has_the_same_code_in_bash_and_python(verdict):
+    found = cases("common::exit_for", COMMON)
+    command = next(command for patterns, command in found if verdict.value in patterns or patterns == ["*"])
+    name = re.findall(r"EXIT_([A-Z_]+)", command)[0]
+    assert CODES[name] == errors.exit_code(verdict), f"common::exit_for of {COMMON} and gke_jobs/errors.py differ"
 
 
 @pytest.mark.parametrize("script", [path for path in EXECUTABLES if path.name != "VERSION"], ids=lambda path: path.name)
@@ -47,5 +118,6 @@ def test_every_label_and_annotation_of_the_toolkit_is_one_of_labels_py():
         for path, text in texts.items()
         for key in re.findall(r"(?<![\w./-])gke-job/[a-z-]+", text)
     }
-    assert {(path, key) for path, key in used if key not in known} == set()
+    unknown = {(path, key) for path, key in used if key not in known}
+    assert unknown == set(), "add the key to scripts/lib/gke_jobs/labels.py, or correct it in this file"
     assert len(used) > 20

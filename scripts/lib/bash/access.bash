@@ -2,7 +2,7 @@
 # The options that name a cluster and how it is reached: their list, their help, and which of them exclude each other.
 
 readonly ACCESS_OPTIONS="project location cluster fleet-membership impersonate-service-account auth"
-readonly ACCESS_FLAGS="internal-ip dns-endpoint"
+readonly ACCESS_FLAGS="internal-ip dns-endpoint" # endpoints, each also a flag of gcloud
 
 # --help prints it below the header comment of a script that has the options CLUSTER.
 shared_help="
@@ -30,11 +30,21 @@ access::names_gke() {
   [[ ${option[project]}${option[location]}${option[cluster]}${option[fleet_membership]} ]]
 }
 
+# Sets: endpoints, those that are given, as options.
+access::find_endpoints() {
+  local name
+  endpoints=()
+  for name in $ACCESS_FLAGS; do
+    [[ ! ${option[${name//-/_}]} ]] || endpoints+=("--$name")
+  done
+}
+
 # Ends the script for options that exclude each other or are incomplete.
 access::require() {
-  local email=${option[impersonate_service_account]}
+  local email=${option[impersonate_service_account]} endpoints
+  access::find_endpoints
   if ! access::names_gke; then
-    [[ ! ${option[internal_ip]}${option[dns_endpoint]}${email}${option[auth]} ]] ||
+    [[ ! ${endpoints[*]}${email}${option[auth]} ]] ||
       die "$EXIT_USAGE" "an endpoint or account is given, but no cluster: add --project, --location and --cluster"
     return 0
   fi
@@ -44,13 +54,13 @@ access::require() {
     options::require project location cluster
   elif [[ ${option[cluster]} ]]; then
     die "$EXIT_USAGE" "--fleet-membership and --cluster both name a cluster: give one of them"
-  elif [[ ${option[internal_ip]}${option[dns_endpoint]} ]]; then
-    die "$EXIT_USAGE" "--fleet-membership uses Connect gateway: leave out --internal-ip and --dns-endpoint"
+  elif ((${#endpoints[@]})); then
+    die "$EXIT_USAGE" "--fleet-membership uses Connect gateway: leave out ${endpoints[*]}"
   else
     options::require project
   fi
-  [[ ! ${option[internal_ip]} || ! ${option[dns_endpoint]} ]] ||
-    die "$EXIT_USAGE" "--internal-ip and --dns-endpoint are two endpoints: give one of them"
+  ((${#endpoints[@]} < 2)) ||
+    die "$EXIT_USAGE" "${endpoints[0]} and ${endpoints[1]} are two endpoints: give one of them"
   [[ ! $email || $email =~ ^[^-@[:space:],][^@[:space:],]*@[^@[:space:],]+$ ]] ||
     die "$EXIT_USAGE" "option --impersonate-service-account is ${email@Q}: it must be the email address of a service account"
   options::require_choice auth auto adc gcloud
@@ -60,10 +70,9 @@ access::require() {
 
 # Sets: passed_on, these options for get-credentials.
 access::pass_on() {
-  local name
+  local endpoints
+  access::find_endpoints
   # shellcheck disable=SC2086 # one word an option
   options::pass_on $ACCESS_OPTIONS
-  for name in $ACCESS_FLAGS; do
-    [[ ! ${option[${name//-/_}]} ]] || passed_on+=("--$name")
-  done
+  passed_on+=("${endpoints[@]}")
 }

@@ -6,15 +6,15 @@ readonly LOCK_SECONDS=$((2 * GCLOUD_SECONDS + 10)) # for another process, which 
 
 # Sets: command, the call of gcloud that writes the kubeconfig.
 credentials::gcloud_command() {
+  local endpoints
+  access::find_endpoints
   if [[ ${option[fleet_membership]} ]]; then
     command=(gcloud container fleet memberships get-credentials "${option[fleet_membership]}")
   else
     command=(gcloud container clusters get-credentials "${option[cluster]}")
   fi
   [[ ! ${option[location]} ]] || command+=(--location "${option[location]}")
-  command+=(--project "${option[project]}")
-  [[ ! ${option[internal_ip]} ]] || command+=(--internal-ip)
-  [[ ! ${option[dns_endpoint]} ]] || command+=(--dns-endpoint)
+  command+=(--project "${option[project]}" "${endpoints[@]}")
   [[ ! ${option[impersonate_service_account]} ]] ||
     command+=(--impersonate-service-account "${option[impersonate_service_account]}")
 }

@@ -2,7 +2,10 @@
 # The wait of follow-job and poll-job. gke_jobs/following does the work.
 
 # shellcheck disable=SC2034 # for the scripts
-readonly FOLLOW_OPTIONS="timeout schedule-timeout start-timeout heartbeat max-log-streams logs"
+readonly LIMIT_OPTIONS="timeout schedule-timeout" # run-job passes on the rest of them; see run_stage
+# Both run-job and follow-job accept these options and pass them on: to follow-job, and to gke_jobs/following/follower.py.
+# shellcheck disable=SC2034 # likewise
+readonly FOLLOW_OPTIONS="start-timeout heartbeat max-log-streams logs"
 # shellcheck disable=SC2034 # likewise
 readonly CHECK_OPTIONS="waited waited-for-nodes waited-to-start check-state" # further options of --once
 

@@ -1,4 +1,4 @@
-"""Finds values that no XCom can hold in Airflow 2.11 to 3.3. Found later, they would fail each try of the task."""
+"""Finds values that no XCom can hold in a supported Airflow. Found later, they would fail each try of the task."""
 
 from __future__ import annotations
 

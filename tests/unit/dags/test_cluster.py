@@ -6,6 +6,7 @@ import jinja2
 import pytest
 
 from gke_job import GkeCluster
+from gke_job.cluster import ENDPOINTS
 
 
 def rendered(cluster, params):
@@ -38,7 +39,7 @@ def test_params_that_are_left_out_are_the_current_context():
     params |= {"project": "p", "location": "l", "cluster": "c"}
     place = ["--project", "p", "--location", "l", "--cluster", "c"]
     assert rendered(GkeCluster.from_params(), params).arguments() == place
-    for endpoint in ("internal-ip", "dns-endpoint"):
+    for endpoint in ENDPOINTS.values():
         arguments = rendered(GkeCluster.from_params(), params | {"endpoint": endpoint}).arguments()
         assert arguments == [*place, f"--{endpoint}"]
 

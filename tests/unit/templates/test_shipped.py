@@ -11,7 +11,7 @@ import yaml
 from golden import GOLDEN, OPTIONS, OWN_OPTIONS, REQUIRED, golden_files, manifest, options
 from jinja2 import Environment, FileSystemLoader
 from values_files import TEMPLATES as FOLDER
-from values_files import files, shipped, values_of
+from values_files import definitions, files, shipped, values_of
 
 from gke_jobs.rendering.render_error import RenderError
 from gke_jobs.rendering.value_reads import values_read
@@ -50,7 +50,14 @@ def test_the_page_and_the_schemas_match_the_current_definitions(path):
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_exactly_the_values_that_a_template_reads_are_defined_and_reviewed(template):
     read = values_read(Environment(loader=FileSystemLoader(FOLDER)), f"{template}.yaml.j2")
-    assert sorted(read) == sorted(values_of(template)) == sorted({**REQUIRED[template], **options(template)})
+    defined, reviewed = {*values_of(template)}, {**REQUIRED[template], **options(template)}.keys()
+    assert {*read} == defined, f"{template}.yaml.j2 reads other values than values.yaml defines"
+    assert defined == reviewed, "give each value of values.yaml an example in OPTIONS or OWN_OPTIONS of golden.py"
+
+
+def test_a_value_of_every_template_is_not_elsewhere():
+    stale = definitions()["elsewhere"].keys() & definitions()["shared"].keys()
+    assert stale == set(), "remove values of `shared` from `elsewhere` in templates/values.yaml"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 
 from gke_jobs.error_texts import from_gcloud
 from gke_jobs.errors import classify, sentence
-from gke_jobs.preflight.credentials import Request, evaluate
+from gke_jobs.gcloud_error_rules import GCLOUD_RULES
+from gke_jobs.preflight.credentials import FIXES, Request, evaluate
 
 WORKER, RUNNER = "airflow@ml-airflow.iam.gserviceaccount.com", "runner@ml.iam.gserviceaccount.com"
 REQUEST = Request(project="ml", location="europe-west4", cluster="training", impersonated="", account=WORKER)
@@ -61,3 +62,10 @@ def test_the_fix_is_a_command_for_this_account_and_cluster(stderr, request_, fix
     found = evaluate(said, request_)
     assert (found.check, found.state, found.found) == ("cluster", "failed", said)
     assert fix in found.fix
+
+
+@pytest.mark.parametrize("part", [part for part, _ in FIXES if part != "container.clusters.get"])  # this one is GKE's
+def test_a_fix_is_for_the_words_of_a_rule(part):
+    said = [f"{rule.message}: {rule.advice}" for rule in GCLOUD_RULES["gcloud container"]]
+    copies = "FIXES of preflight/credentials.py has words that no rule of gcloud_error_rules.py has"
+    assert any(part in words for words in said), copies
