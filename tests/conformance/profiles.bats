@@ -132,7 +132,7 @@ run_job() { # OPTION...
   kubectl annotate job "$job" gke-job/unscheduled=60 >/dev/null
   AIRFLOW_CTX_TRY_NUMBER=2 submit 'true' --profile nowhere --fallback
   assert_success
-  assert_regex "$stderr" 'taking large.*replacing Job .*: it failed'
+  assert_regex "$stderr" 'using large.*replacing Job .*: it failed'
   assert_field "$job" '{.metadata.annotations.gke-job/profile}' large
 }
 

@@ -136,7 +136,7 @@ the error is new; correct them, or roll back with --use"
   echo 404 >"$AIRFLOW/status"
   bash "${deployment[@]}" >"$said" 2>&1 3>&- &
   wait_until grep --quiet 'cannot query Airflow: it has no such REST API: HTTP 404; retrying' "$said"
-  for answer in 'HTTP 302' 'HTTP 500' '200 not with JSON'; do
+  for answer in 'HTTP 302' 'HTTP 500' '200 instead of JSON'; do
     echo "${answer//[^0-9]/}" >"$AIRFLOW/next"
     mv "$AIRFLOW/next" "$AIRFLOW/status"
     wait_until grep --quiet "cannot query Airflow: .*${answer#200 }; retrying" "$said"
