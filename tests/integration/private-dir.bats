@@ -119,5 +119,5 @@ any_script() {
   printf -v place '/%0300d' 0 # rm fails, as in a directory of another user
   TMPDIR=$place run --separate-stderr timeout --kill-after 1 20 bash "$REPOSITORY/scripts/check-setup" --namespace ml-jobs
   assert_equal "$status" 78
-  assert_regex "$stderr" '^check-setup: cannot make a private directory in /0+: name another place in TMPDIR$'
+  assert_regex "$stderr" '^check-setup: cannot create a private directory in /0+: set TMPDIR to another directory$'
 }
