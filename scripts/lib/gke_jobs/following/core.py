@@ -62,7 +62,7 @@ class Follower:
         self.pods = PodsSeen(settings, before or CheckState())
         self.logs.bytes = before.log_bytes if before is not None else 0
         self._clocks = Clocks(settings.job, settings.limits, now, settings.waited)
-        self._creation = Creation(at_once=before is not None)
+        self._creation = Creation(settings.job, at_once=before is not None)
         self._mounts = Mounts(once=settings.once or before is not None)
         self._queueing = Queueing()
         self._check: Check | None = None

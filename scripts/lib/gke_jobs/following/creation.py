@@ -26,7 +26,8 @@ class Creation:
     at_once: whether to read the Events as soon as Pods are missing
     """
 
-    def __init__(self, *, at_once: bool = False) -> None:
+    def __init__(self, job: str, *, at_once: bool = False) -> None:
+        self._job = job
         self._first_pause = 0.0 if at_once else PAUSES[0]
         self.blocked: Meaning | None = None
         self.since = 0.0
@@ -74,7 +75,7 @@ class Creation:
         if self.blocked is None or self.blocked.verdict is not meaning.verdict:
             advice = quota_advice(meaning.message)
             text = f"{meaning.message}; {advice}" if advice else sentence(meaning)
-            yield warning(f"its Pods cannot be created: {text}")
+            yield warning(f"the Pods of Job {self._job} cannot be created: {text}")
         self.blocked = meaning
 
 
