@@ -60,7 +60,7 @@ access::require() {
 # Sets: passed_on, these options for get-credentials.
 access::pass_on() {
   local name
-  # shellcheck disable=SC2086 # one word an option
+  # shellcheck disable=SC2086 # one word for each option
   options::pass_on $ACCESS_OPTIONS
   for name in $ACCESS_FLAGS; do
     [[ ! ${option[${name//-/_}]} ]] || passed_on+=("--$name")

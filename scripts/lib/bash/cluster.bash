@@ -26,9 +26,9 @@ cluster::use() {
   kubectl_options=()
   access::require
   # For the summary of the run.
-  [[ ${GKE_JOB_RUN-} ]] ||
+  common::is_stage ||
     export GKE_JOB_CLUSTER=${option[cluster]:+${option[project]}/${option[location]}/${option[cluster]}}
-  [[ ${GKE_JOB_RUN-} ]] || cluster::export_options
+  common::is_stage || cluster::export_options
   if access::names_gke; then
     access::pass_on
     export KUBECONFIG=$PRIVATE_DIR/kubeconfig
@@ -38,9 +38,9 @@ cluster::use() {
     : "${option[namespace]:=default}"
   else
     [[ ! ${option[context]} ]] || kubectl_options+=(--context "${option[context]}")
-    cluster::sends_nothing || [[ ${GKE_JOB_RUN-} || ${option[namespace]} ]] || cluster::use_namespace_of_context
+    cluster::sends_nothing || common::is_stage || [[ ${option[namespace]} ]] || cluster::use_namespace_of_context
   fi
-  [[ ${GKE_JOB_RUN-} ]] || unset GKE_JOB_NAMESPACE GKE_JOB_SERVER GKE_JOB_TLS_NAME
+  common::is_stage || unset GKE_JOB_NAMESPACE GKE_JOB_SERVER GKE_JOB_TLS_NAME
   cluster::sends_nothing || export GKE_JOB_NAMESPACE=${GKE_JOB_NAMESPACE:-${option[namespace]}} # for the stages of run-job
   cluster::sends_nothing || : "${option[namespace]:=$GKE_JOB_NAMESPACE}"
   [[ ! ${option[namespace]} ]] || kubectl_options+=(--namespace "${option[namespace]}")

@@ -121,6 +121,11 @@ common::use_tools() {
   export PATH=$directory:$PATH GKE_JOB_TOOLS=''
 }
 
+# Whether run-job has started this script as a stage. GKE_JOB_RUN is then the private directory of run-job.
+common::is_stage() {
+  [[ ${GKE_JOB_RUN-} ]]
+}
+
 # Logs a command for --dry-run, quoted for a shell.
 common::would_run() { # COMMAND...
   local quoted

@@ -49,7 +49,7 @@ connection::open() {
     --reject-methods='^([^G]|G[^E]|GE[^T]|GET.)' --append-server-path)
   connection=(--socket "$directory/socket" --proxy-log "$directory/proxy.log")
   connection::read_server
-  [[ ${GKE_JOB_RUN-} ]] || connection::start_proxy
+  common::is_stage || connection::start_proxy
 }
 
 # Starts kubectl proxy in the private directory, because the path of a socket has at most 107 bytes. Therefore it first makes

@@ -28,7 +28,7 @@ follow::require_check_options() {
 # saves a process while the Job runs: run-job owns the private directory and the connection.
 follow::run() { # OPTION...
   local follower=("${COMMAND[@]}" follow "${connection[@]}" "$@" -- "${proxy_command[@]}")
-  [[ ! ${GKE_JOB_RUN-} ]] || exec "${follower[@]}"
+  ! common::is_stage || exec "${follower[@]}"
   processes::start KILL "${follower[@]}"
   wait $! || exit
 }

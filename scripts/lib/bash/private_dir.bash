@@ -12,7 +12,7 @@ own_private_dir='' # the private directory, if this script has created it
 # Sets: PRIVATE_DIR. Exports: TMPDIR, and HOME if the user cannot write there.
 private_dir::make() {
   PRIVATE_DIR=''
-  if [[ ${GKE_JOB_RUN-} ]]; then
+  if common::is_stage; then
     PRIVATE_DIR=$GKE_JOB_RUN
   else
     private_dir::remove_abandoned
