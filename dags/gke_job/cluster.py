@@ -1,4 +1,4 @@
-"""GkeCluster: the cluster that a Job runs on."""
+"""Names the cluster that a Job runs on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENDPOINTS = {"internal_ip": "internal-ip", "dns_endpoint": "dns-endpoint"}
 class GkeCluster:
     """A GKE cluster, or a context of the worker's kubeconfig; with neither, the current context of that kubeconfig.
 
-    Every field may hold Jinja. An empty field counts as not given, so a DAG param can be empty. `internal_ip` and
+    Every field may contain Jinja. An empty field counts as missing, so that a DAG param can be empty. `internal_ip` and
     `dns_endpoint` are booleans, or strings that render to `True` or `False`.
 
     :param project: ID of the Google Cloud project of the cluster
@@ -44,7 +44,7 @@ class GkeCluster:
 
     @classmethod
     def from_params(cls) -> GkeCluster:
-        """Returns the cluster that the params of the DAG run name.
+        """Returns the cluster that the params of a DAG run name.
 
         The DAG needs `params={**GkeCluster.params(), ...}`.
         """
@@ -57,24 +57,24 @@ class GkeCluster:
 
     @staticmethod
     def params() -> dict[str, Param]:
-        """Returns params of a DAG that name a cluster and its endpoint.
+        """Returns the params with which a DAG run names a cluster and its endpoint.
 
-        With empty project, location and cluster, they name the current context of the kubeconfig.
+        If project, location and cluster are empty, they name the current context of the kubeconfig.
         """
         from .compat import Param  # imported here because a triggerer does not need it
 
-        described = {
+        descriptions = {
             "project": "Google Cloud project of the cluster",
             "location": "Region or zone of the cluster",
             "cluster": "Cluster; empty: current context of the worker's kubeconfig",
         }
-        # Null, because the form of Airflow 3 does not start a run with an empty string.
-        texts = {name: Param(None, type=["null", "string"], description=text) for name, text in described.items()}
+        # Null, because the form of Airflow 3 does not accept an empty string.
+        params = {name: Param(None, type=["null", "string"], description=text) for name, text in descriptions.items()}
         endpoints = [None, *ENDPOINTS.values()]
-        return texts | {"endpoint": Param(None, enum=endpoints, description="Endpoint; empty: the public IP endpoint")}
+        return params | {"endpoint": Param(None, enum=endpoints, description="Endpoint; empty: the public IP endpoint")}
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as a dict; those for endpoint and authentication only if they are given."""
+        """Returns the fields as a dict. Empty fields are left out, except those of CLUSTER_FIELDS."""
         return {name: value for name, value in vars(self).items() if value or name in CLUSTER_FIELDS}
 
     def arguments(self) -> list[str]:
@@ -88,37 +88,39 @@ class GkeCluster:
     def _cluster_options(self) -> list[str]:
         if self.fleet_membership:
             return self._membership_options()
-        place = {"project": self.project, "location": self.location, "name": self.name}
-        missing = [field for field, value in place.items() if not value]
-        if len(missing) == len(place):
+        fields = {"project": self.project, "location": self.location, "name": self.name}
+        missing = [field for field, value in fields.items() if not value]
+        if len(missing) == len(fields):
             if access := self._access_options():
-                raise ValueError(f"GkeCluster: {access[0]} is given, but no cluster: give project, location and name")
+                raise ValueError(f"GkeCluster has {access[0]}, but no cluster: give project, location and name")
             return ["--context", str(self.context)] if self.context else []
         if missing:
-            raise ValueError(f"GkeCluster {place}: {' and '.join(missing)} is empty; give all three or none")
+            raise ValueError(f"GkeCluster {fields}: {' and '.join(missing)} is empty; give all three or none")
         if self.context:
-            raise ValueError(f"GkeCluster {place}: context {self.context!r} is given too; give one or the other")
+            raise ValueError(f"GkeCluster {fields}: context {self.context!r} is also given; give only one of the two")
         # Native rendering turns a project number into an int.
         return ["--project", str(self.project), "--location", str(self.location), "--cluster", str(self.name)]
 
     def _membership_options(self) -> list[str]:
         membership = f"GkeCluster {{'fleet_membership': {self.fleet_membership!r}}}"
         if not self.project:
-            raise ValueError(f"{membership}: project is empty; give the fleet's")
+            raise ValueError(f"{membership}: project is empty; give the project of the fleet")
         if self.name or self.context:
-            raise ValueError(f"{membership}: name or context is given too; give one or the other")
+            raise ValueError(f"{membership}: name or context is also given; give only one of them")
         location = ["--location", str(self.location)] if self.location else []
         return ["--project", str(self.project), *location, "--fleet-membership", str(self.fleet_membership)]
 
     def _access_options(self) -> list[str]:
         switches = {f"--{option}": getattr(self, field) for field, option in ENDPOINTS.items()}
         options = {"--impersonate-service-account": self.impersonate_service_account, "--auth": self.auth}
-        access = [name for name, switch in switches.items() if _is_on(name, switch)]
+        access = [name for name, switch in switches.items() if _is_true(name, switch)]
         return [*access, *(word for name, value in options.items() if value for word in (name, str(value)))]
 
 
-def _is_on(name: str, switch: bool | str) -> bool:
+def _is_true(name: str, switch: bool | str) -> bool:
     text = str(switch).lower()
     if text not in ("true", "false", "none", ""):
-        raise ValueError(f"GkeCluster: {name} is {switch!r}: give True or False, or a string that renders to that")
+        raise ValueError(
+            f"GkeCluster: {name} is {switch!r}; give True or False, or a string that renders to one of them"
+        )
     return text == "true"

@@ -1,6 +1,6 @@
 """The Airflow operator that runs one Kubernetes Job.
 
-Half of this file is the arguments and their documentation, which readers and editors expect at the class.
+This file is long, because the class documents its arguments.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class GkeJobOperator(BashOperator):
     """Runs a Kubernetes Job on a GKE cluster: creates it, streams its logs, returns its result.
 
     The operator runs `scripts/run-job`; `run-job --help` describes each option in detail. The return value is what the
-    container wrote to `/dev/termination-log`: decoded JSON, or text, or None. The exception of a failed task, which is
-    in the context of callbacks, has the reason, the advice, the Job, the cluster and the URL of the logs.
+    container wrote to `/dev/termination-log`: decoded JSON, or text, or None. The exception of a failed task names the
+    reason, the advice, the Job, the cluster and the URL of the logs. Callbacks get it in their context.
 
     A time is a number of seconds or a timedelta.
 
@@ -47,17 +47,18 @@ class GkeJobOperator(BashOperator):
     :param manifest: instead of `template` and `values`, a Job as a dict with the fields of the Kubernetes API, or a
         list of a Job and the ConfigMaps and Services that it owns. The toolkit sets the name. Do not fill the manifest
         from an XCom or a param that others can set (templated)
-    :param values: the values of the template. It may contain Jinja strings and XComArgs at any level; an XComArg keeps
-        its Python type. Must be JSON: dict, list, str, int, float, bool, None. The value of a key that Airflow regards
-        as sensitive (`password`, `token`, ...) is masked in the log and in the UI (templated)
+    :param values: the values of the template. They may contain Jinja strings and XComArgs at any level; an XComArg
+        keeps its Python type. They must be JSON: dict, list, str, int, float, bool, None. Airflow masks the values of
+        sensitive keys (`password`, `token`, ...) in the log and in the UI (templated)
     :param map_values: the values of each mapped task, merged over the `values` of `partial`; a dict in both is merged
         in the same way (templated)
     :param profile: an entry of `templates/profiles.yaml`: the nodes and the size of the Job (templated)
-    :param profile_for: instead of `profile`, the size that it must hold: `{"bytes": 73_000_000_000}` (templated)
+    :param profile_for: instead of `profile`, a size; the task uses the smallest profile that is large enough:
+        `{"bytes": 73_000_000_000}` (templated)
     :param profiles: a YAML file with profiles and prices of the team, which override `templates/profiles.yaml`
         (templated)
-    :param escalate: whether a retry after an OOMKilled takes the next larger profile
-    :param fallback: whether a retry takes the fallback of the profile when the last try was lost to preemption, or got
+    :param escalate: whether a retry after an OOMKilled container uses the next larger profile
+    :param fallback: whether a retry uses the fallback of the profile when the last try was lost to preemption, or got
         no nodes within `schedule_timeout`; a task that is cleared starts with `profile` again
     :param validate: how the manifest is validated before it is sent
     :param cluster: the cluster of the Job; by default the current context of the worker's kubeconfig (fields templated)
@@ -85,16 +86,16 @@ class GkeJobOperator(BashOperator):
         "namespace": ..., "uid": ..., "cluster": {...}}`, which is also the XCom `job`. Then nothing deletes the Job,
         and the timeouts apply only to the submission
     :param deferrable: whether the task waits in the triggerer and holds no worker slot while the Job runs; by default
-        `default_deferrable` of the section `operators` in airflow.cfg. The only other difference is in the logs: they
-        are printed at the end, and every `logging_interval`
-    :param logging_interval: interval at which a deferred task is resumed to print the logs so far; by default it prints
-        them at the end
+        `default_deferrable` of the section `operators` in airflow.cfg. The logs are printed only at the end, and every
+        `logging_interval`; everything else is the same
+    :param logging_interval: interval at which a worker resumes a deferred task to print the logs so far; by default the
+        logs are printed at the end
     :param report: where to write a report of the run, one HTML file: a path on the worker, or `gs://BUCKET/NAME.html`.
         A failure to write it is a warning (templated)
     :param on_change: when this task still runs a Job of another manifest: fail, attach to it, or replace it
-    :param on_kill_action: whether a killed task deletes its Job, or keeps it for the next try to attach to. auto:
-        deletes it when somebody has marked or cleared the task, when `execution_timeout` has expired, and when there is
-        no next try; keeps it when the worker is being stopped. When a worker dies, the Job is always kept
+    :param on_kill_action: whether a killed task deletes its Job, or keeps it, so that the next try attaches to it.
+        auto: deletes it when a user has marked or cleared the task, when `execution_timeout` has expired, and when
+        there is no next try; keeps it when the worker is being stopped. When a worker dies, the Job is always kept
     :param kwargs: the arguments of BashOperator; `env` is for run-job, not for the container, and needs
         `append_env=True`
     """
@@ -111,7 +112,7 @@ class GkeJobOperator(BashOperator):
         "namespace",
         "report",
     )
-    # No ClassVar, because BashOperator declares it without.
+    # Without ClassVar, as in BashOperator.
     template_fields_renderers = dict.fromkeys(("manifest", "values", "map_values", "profile_for", "cluster"), "json")
     operator_extra_links = operator_links()
     template_ext: Sequence[str] = ()  # a value that ends in .sh is not a file to load
@@ -150,7 +151,7 @@ class GkeJobOperator(BashOperator):
         **kwargs: Any,
     ) -> None:
         arguments.check_unknown_arguments(type(self), kwargs)
-        # BashOperator would push all keys, and would skip the task by the exit code of the script.
+        # BashOperator would push every key of the result, and would skip the task by the exit code of the script.
         super().__init__(bash_command="", multiple_outputs=False, skip_on_exit_code=None, **kwargs)
         arguments.check_environment(self.env, self.append_env)
         arguments.check_choices(validate=validate, logs=logs, on_change=on_change, on_kill_action=on_kill_action)
@@ -168,7 +169,7 @@ class GkeJobOperator(BashOperator):
         self.profile = profile
         self.profile_for = profile_for
         self.profiles = profiles
-        # A dict, because Airflow renders it to a new dict. It renders an object in place, which tasks may share.
+        # A dict, because Airflow renders a dict to a new dict, but an object in place. Tasks may share a GkeCluster.
         self.cluster = (cluster or GkeCluster()).to_dict()
         self.namespace = namespace
         self.report = report
@@ -187,7 +188,7 @@ class GkeJobOperator(BashOperator):
             "on_kill": "keep" if on_kill_action == "keep" else "delete",
         }
         self.logging_interval = logging_interval
-        arguments.check_options(self._times, has_profile=bool(profile or profile_for))
+        arguments.check_options(self._options_with_times, has_profile=bool(profile or profile_for))
         arguments.check_submit_only(
             wait_for_completion=wait_for_completion,
             do_xcom_push=self.do_xcom_push,
@@ -203,17 +204,17 @@ class GkeJobOperator(BashOperator):
             deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
         self.deferrable = deferrable
         self.skipped_exit_codes = arguments.exit_codes(skip_on_exit_code)
-        others: Any = self.on_success_callback or []  # Airflow 2 also has a single callback, or None
-        self.on_success_callback = [results.mark_collected, *([others] if callable(others) else others)]
-        self.unmarked_run: RunDirectory | None = None  # of a complete Job that is not yet marked as collected
+        callbacks: Any = self.on_success_callback or []  # in Airflow 2 also a single callback, or None
+        self.on_success_callback = [results.mark_collected, *([callbacks] if callable(callbacks) else callbacks)]
+        self.unmarked_run: RunDirectory | None = None  # the run of a complete Job that is not marked as collected yet
         self.submitted: dict[str, Any] | None = None  # the XCom `job`
-        self.check_state: dict[str, Any] = {}  # the state that a check of the Job leaves for the next one
+        self.check_state: dict[str, Any] = {}  # the state that the last check of the Job has left for the next check
         self._ti: Any = None
-        self._supervisor = 0
-        self._is_ended = False  # needed because Airflow 3 continues the task after on_kill
+        self._supervisor_pid = 0  # 0 before the first script is started
+        self._is_ended = False  # because Airflow 3 continues the task after on_kill
 
     def execute(self, context: Context) -> Any:
-        """Runs the Job until it is finished, and returns its result; submits or defers it where the arguments say so.
+        """Runs the Job until it is finished, and returns its result; or only submits it, or defers the task.
 
         :raises AirflowSkipException: the Job failed with an exit code of `skip_on_exit_code`
         :raises AirflowFailException: run-job ended with an exit code for which no retry helps
@@ -229,7 +230,7 @@ class GkeJobOperator(BashOperator):
                 return self._submit_and_defer(context, options)
             return self._return_value(context, self._run_with_values(context, "run-job", **options))
         except AirflowException as error:
-            # The frames below this one do not help a reader of the log.
+            # The traceback in the log ends here.
             raise error.with_traceback(None) from None
 
     def resume(self, context: Context, event: dict[str, Any]) -> Any:
@@ -239,21 +240,21 @@ class GkeJobOperator(BashOperator):
         :raises AirflowTaskTimeout: `execution_timeout` has expired
         """
         self.log.info("gke-job %s", paths.version())
-        wait = Deferral.from_event(event)
-        self._ti, self.submitted = context["ti"], wait.job
+        deferred = Deferral.from_event(event)
+        self._ti, self.submitted = context["ti"], deferred.job
         now = time.time()
         options = {name: value for name, value in self.options.items() if name not in NOT_RESUMED}
-        options |= {**self._result_options, **wait.options(now)}
+        options |= {**self._result_options, **deferred.options(now)}
         try:
-            result = self._run(context, "run-job", check=json.loads(wait.check), **options)
+            result = self._run(context, "run-job", check=json.loads(deferred.check), **options)
         except AirflowException as error:
-            if self.runner.status == TIMED_OUT and wait.is_execution_timeout_over(now):
+            if self.runner.status == TIMED_OUT and deferred.is_execution_timeout_over(now):
                 raise AirflowTaskTimeout(f"execution_timeout has expired: {error}") from None
             if self.runner.status != NOT_FINISHED:
                 raise error.with_traceback(None) from None
         else:
             return self._return_value(context, result)
-        self._defer(wait.after_check(self.check_state, deferral.limits_from(self._times)))
+        self._defer(deferred.after_check(self.check_state, deferral.limits_from(self._options_with_times)))
         return None
 
     def _submit_and_defer(self, context: Context, options: dict[str, Any]) -> Any:
@@ -265,19 +266,19 @@ class GkeJobOperator(BashOperator):
                 raise
         start_date = context["ti"].start_date  # None in `dag.test()` of Airflow 2.11
         started_at = start_date.timestamp() if start_date else submitted_at
-        wait = Deferral(
+        deferred = Deferral(
             job=self.submitted,
             environment=airflow_environment(self.get_env(context)),
             begun=submitted_at,
             task_ends=started_at + self.execution_timeout.total_seconds() if self.execution_timeout else None,
-            limits=deferral.limits_from(self._times),
+            limits=deferral.limits_from(self._options_with_times),
             deletes=self.on_kill_action != "keep",
             check=json.dumps(self.check_state),
         )
-        return self._defer(wait)
+        return self._defer(deferred)
 
-    def _defer(self, wait: Deferral) -> None:
-        self.defer(trigger=wait.trigger(), method_name="resume")
+    def _defer(self, deferred: Deferral) -> None:
+        self.defer(trigger=deferred.trigger(), method_name="resume")
 
     @cached_property
     def runner(self) -> Runner:
@@ -287,14 +288,14 @@ class GkeJobOperator(BashOperator):
     def on_kill(self) -> None:
         """Ends run-job, and waits until it has deleted the Job or, if the Job is kept, has ended.
 
-        For a deferrable task it deletes the Job itself, unless the Job is kept, when no script runs, or when run-job
-        ended before it had credentials.
+        For a deferrable task the operator itself deletes the Job, unless the Job is kept, if no script runs, or if
+        run-job has ended before it had credentials.
         """
         self._is_ended = True
         is_running = self.runner.is_running()
         if not is_running and not self._waits_in_triggerer:
             return
-        keeps_job = kills.keeps_job(self._ti, self._supervisor, action=self.on_kill_action)
+        keeps_job = kills.keeps_job(self._ti, self._supervisor_pid, action=self.on_kill_action)
         if is_running:
             self.runner.end(keep_job=keeps_job)
         if self._waits_in_triggerer and not keeps_job and not (is_running and self.runner.has_job()):
@@ -315,7 +316,7 @@ class GkeJobOperator(BashOperator):
         return GkeCluster(**self.cluster).arguments()
 
     @property
-    def _times(self) -> dict[str, Any]:
+    def _options_with_times(self) -> dict[str, Any]:
         return {**self.options, "logging_interval": self.logging_interval}
 
     @property
@@ -335,9 +336,9 @@ class GkeJobOperator(BashOperator):
 
     def _submit(self, context: Context) -> dict[str, Any]:
         options = {name: self.options[name] for name in SUBMIT_OPTIONS}
-        return self._note_job(context, *self._run_with_values(context, "submit-job", **options).split())
+        return self._record_job(context, *self._run_with_values(context, "submit-job", **options).split())
 
-    def _note_job(self, context: Context, name: str, namespace: str, uid: str) -> dict[str, Any]:
+    def _record_job(self, context: Context, name: str, namespace: str, uid: str) -> dict[str, Any]:
         self.submitted = {"name": name, "namespace": namespace, "uid": uid, "cluster": self.cluster}
         if self.do_xcom_push:
             results.push_job(self.submitted, context, self)
@@ -373,33 +374,33 @@ class GkeJobOperator(BashOperator):
         """Runs one of the scripts on the cluster; returns the last line that it printed.
 
         :param files: the contents of JSON files that the script reads, by option
-        :param check: None for a script that waits. Otherwise it checks the Job once, and this is the state that the
-            last check left, {} for the first check. The new state is in `check_state`
+        :param check: None for a script that waits. Otherwise the script checks the Job once, from the state that the
+            last check has left, {} for the first check. The new state is in `check_state`
         """
         if self._is_ended:
-            raise AirflowException(f"{script} is not started: the task has ended")
+            raise AirflowException(f"{script} is not started, because the task has ended")
         cluster = self.cluster_arguments
         directory = RunDirectory()
         try:
             options |= {option: directory.write_json(option, content) for option, content in (files or {}).items()}
             if check is not None:
-                # In the first check the file does not exist.
+                # For the first check the file does not exist.
                 file = directory.write_json("check_state", check) if check else directory.path / "check_state.json"
                 options |= {"once": True, "check_state": file}
             if "job" in options:
                 directory.write_job(options["job"], options["namespace"])
-            line = command(script, *cluster, **options)
-            self.bash_command = shlex.join(line)
-            self._supervisor = kills.tie_to_supervisor(context["ti"])
+            words = command(script, *cluster, **options)
+            self.bash_command = shlex.join(words)
+            self._supervisor_pid = kills.tie_to_supervisor(context["ti"])
             result = self.runner.run(
-                line,
+                words,
                 directory,
                 environment=self.get_env(context),
                 cluster=" ".join(cluster),
                 skipped=self.skipped_exit_codes,
                 cwd=self.cwd,
                 encoding=self.output_encoding,
-                on_job=partial(self._note_job, context),
+                on_job=partial(self._record_job, context),
             )
             if options.get("mark") == "later":
                 self.unmarked_run = directory

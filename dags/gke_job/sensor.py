@@ -76,18 +76,18 @@ class GkeJobSensor(BaseSensorOperator):
         return Runner(self.log)
 
     def execute(self, context: Context) -> Any:
-        """Waits in the worker, or in the triggerer.
+        """Waits in the worker or in the triggerer; returns the result of the Job.
 
         :raises AirflowException: the Job has failed, or cannot be read
         """
         if not self.deferrable:
             self.log.info("gke-job %s", paths.version())
-            # Unwrapped, because the decorator of `execute` in Airflow 2 also warns of a call by a subclass.
+            # Unwrapped, because in Airflow 2 the decorator of `execute` logs a warning about a call from a subclass.
             return inspect.unwrap(BaseSensorOperator.execute)(self, context)
         return self.resume(context, {"ends": time.time() + self.timeout})
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Checks the Job once."""
+        """Checks the Job once; returns whether it is complete, and its result."""
         is_done, result = self._check()
         return PokeReturnValue(is_done, result)
 
@@ -122,41 +122,41 @@ class GkeJobSensor(BaseSensorOperator):
             self.runner.end(keep_job=True)
 
     def _check(self) -> tuple[bool, Any]:
-        given = self.job if isinstance(self.job, Mapping) else {}
-        if missing := [field for field in FIELDS if not given.get(field)]:
-            lacks = f"job is {self.job!r}, which has no {', '.join(missing)}"
-            raise AirflowFailException(f"{lacks}: give the XCom `job` of a GkeJobOperator")
+        job = self.job if isinstance(self.job, Mapping) else {}
+        if missing := [field for field in FIELDS if not job.get(field)]:
+            problem = f"argument job is {self.job!r}, which has no {', '.join(missing)}"
+            raise AirflowFailException(f"{problem}: give the XCom `job` of a GkeJobOperator")
         try:
-            GkeCluster(**given["cluster"]).arguments()
+            GkeCluster(**job["cluster"]).arguments()
         except (TypeError, ValueError) as error:
-            raise AirflowFailException(f"job is {self.job!r}, whose cluster is not valid: {error}") from None
+            raise AirflowFailException(f"argument job is {self.job!r}, whose cluster is not valid: {error}") from None
         try:
             self._run("poll-job")
         except AirflowException as error:
             if self.runner.status == NOT_FINISHED:
                 return False, None
             if self.runner.status == FAILED:
-                error = self._diagnosed(error)
+                error = self._with_diagnosis(error)
             raise error.with_traceback(None) from None
         result = self._run("collect-job", mark="later", result_required=self.result_required)
         return True, json.loads(result)
 
-    def _diagnosed(self, error: AirflowException) -> AirflowException:
-        """Returns the exception of follow-job, which has the reason, in place of that of poll-job."""
+    def _with_diagnosis(self, error: AirflowException) -> AirflowException:
+        """Returns the exception of follow-job, which has the reason, instead of the exception of poll-job."""
         try:
             self._run("follow-job", logs="none")
-        except AirflowException as diagnosed:
-            return diagnosed
+        except AirflowException as error_with_diagnosis:
+            return error_with_diagnosis
         return error
 
     def _run(self, script: str, **options: Any) -> str:
         cluster = GkeCluster(**self.job["cluster"]).arguments()
-        of_job = {"job": self.job["name"], "namespace": self.job["namespace"], "uid": self.job["uid"]}
+        job_options = {"job": self.job["name"], "namespace": self.job["namespace"], "uid": self.job["uid"]}
         directory = RunDirectory()
         try:
             directory.write_job(self.job["name"], self.job["namespace"])
             return self.runner.run(
-                command(script, *cluster, **of_job, **options),
+                command(script, *cluster, **job_options, **options),
                 directory,
                 environment=script_variables(os.environ),
                 cluster=" ".join(cluster),

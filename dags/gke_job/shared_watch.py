@@ -12,12 +12,12 @@ from typing import Any
 
 from . import processes
 from .command import command
-from .waiting import Seen, View
+from .waiting import JobReport, WatchState
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds from the end of watch-jobs until it is started again
-NOT_RESTARTED = (64, 77, 78)  # exit codes: usage, permission denied, missing configuration
+FIRST_RESTART_DELAY, MAX_RESTART_DELAY = 1.0, 30.0  # seconds between the end of watch-jobs and its restart
+FATAL_EXIT_CODES = (64, 77, 78)  # exit codes: usage, permission denied, missing configuration
 
 _watches: dict[tuple[asyncio.AbstractEventLoop, tuple[str, ...], str], SharedWatch] = {}
 
@@ -31,12 +31,12 @@ class Waiter:
         self._changed = asyncio.Event()
         self.gone = False
 
-    def view(self) -> View:
-        """Returns what the watch currently knows of the Job."""
-        watch, seen = self._watch, self._watch.seen.get(self.uid)
-        is_missing = seen is None and watch.synced_at is not None
-        return View(
-            seen=seen,
+    def watch_state(self) -> WatchState:
+        """Returns the state of the watch for the Job."""
+        watch, report = self._watch, self._watch.reports.get(self.uid)
+        is_missing = report is None and watch.synced_at is not None
+        return WatchState(
+            report=report,
             gone=self.gone,
             missing_since=max(self._joined, watch.synced_at) if is_missing and watch.synced_at is not None else None,
             unreachable_since=watch.unreachable_since,
@@ -45,7 +45,7 @@ class Waiter:
         )
 
     async def changed(self, until: float | None) -> None:
-        """Waits until the view may have changed.
+        """Waits until the state of the watch may have changed.
 
         :param until: when to return in any case, in seconds since the epoch; None for never
         """
@@ -72,21 +72,21 @@ class SharedWatch:
 
     Times are seconds since the epoch.
 
-    seen: the Jobs of the namespace by uid
+    reports: the last report about each Job of the namespace, by uid
     synced_at: since when all Jobs of the namespace are known; None while they are not
-    unreachable_since: since when the cluster does not answer; None while it does
-    last_error: why it does not answer
+    unreachable_since: since when the cluster does not answer; None while it answers
+    last_error: why the cluster does not answer
     fatal_error: why the watch has ended and is not started again
     """
 
     def __init__(self, cluster: tuple[str, ...], namespace: str) -> None:
         self._key = asyncio.get_running_loop(), cluster, namespace
         self._waiters: dict[str, set[Waiter]] = {}
-        self.seen: dict[str, Seen] = {}
+        self.reports: dict[str, JobReport] = {}
         self.synced_at: float | None = None
         self.unreachable_since: float | None = time.time()
         self.last_error, self.fatal_error = "", ""
-        # In its own context, because its log messages do not belong to the first task.
+        # In its own context: otherwise its log messages would go to the log of the first task.
         self._task: asyncio.Task[None] = contextvars.Context().run(asyncio.ensure_future, self._run())
 
     @classmethod
@@ -118,26 +118,26 @@ class SharedWatch:
             del _watches[self._key]
 
     def _wake(self, uid: str | None = None) -> None:
-        waiters = [self._waiters.get(uid, set())] if uid is not None else list(self._waiters.values())
-        for waiter in [one for some in waiters for one in some]:
+        groups = [self._waiters.get(uid, set())] if uid is not None else list(self._waiters.values())
+        for waiter in [waiter for group in groups for waiter in group]:
             waiter.wake()
 
     async def _run(self) -> None:
         """Keeps watch-jobs running, until an error occurs for which no retry helps."""
-        pause = FIRST_PAUSE
+        pause = FIRST_RESTART_DELAY
         try:
             while True:
                 status = await self._watch()
-                if status in NOT_RESTARTED:
+                if status in FATAL_EXIT_CODES:
                     return self._fail(self.last_error)
-                pause = FIRST_PAUSE if self.synced_at else min(2 * pause, LONGEST_PAUSE)
+                pause = FIRST_RESTART_DELAY if self.synced_at else min(2 * pause, MAX_RESTART_DELAY)
                 self._set_unreachable(self.last_error)
                 log.warning("watch-jobs ended with exit code %s; restarting it in %g s", status, pause)
                 await asyncio.sleep(pause)
-        except FileNotFoundError as error:  # bash, or the script, is missing
+        except FileNotFoundError as error:  # bash or the script is missing
             self._fail(str(error))
         except Exception as error:  # otherwise the waiters would wait forever
-            log.exception("cannot watch Jobs")
+            log.exception("cannot watch Jobs of namespace %s", self._key[2])
             self._fail(f"{type(error).__name__}: {error}")
 
     async def _watch(self) -> int:
@@ -166,7 +166,9 @@ class SharedWatch:
         except (ValueError, RecursionError):
             report = None
         if not isinstance(report, dict):
-            log.warning("watch-jobs printed a line that is not a report: %s", processes.format_line(line))
+            log.warning(
+                "watch-jobs printed a line that is not a JSON object, which is ignored: %s", processes.format_line(line)
+            )
             return
         event, uid = report.get("event"), report.get("uid")
         if event == "synced" and isinstance(uids := report.get("uids"), list):
@@ -176,20 +178,20 @@ class SharedWatch:
         elif event == "unreachable":
             self._set_unreachable(report.get("message"))
         elif event == "job" and isinstance(uid, str):
-            seen = Seen.read(report)
-            if seen != self.seen.get(uid):
-                self.seen[uid] = seen
+            job_report = JobReport.read(report)
+            if job_report != self.reports.get(uid):
+                self.reports[uid] = job_report
                 self._wake(uid)
         elif event == "gone" and isinstance(uid, str):
             self._remove(uid)
 
     def _sync(self, uids: set[str]) -> None:
-        for uid in [uid for uid in self.seen if uid not in uids]:
+        for uid in [uid for uid in self.reports if uid not in uids]:
             self._remove(uid)
         self._set_reachable()
 
     def _remove(self, uid: str) -> None:
-        self.seen.pop(uid, None)
+        self.reports.pop(uid, None)
         for waiter in self._waiters.get(uid, ()):
             waiter.gone = True
         self._wake(uid)
@@ -208,6 +210,6 @@ class SharedWatch:
 
     def _fail(self, error: str) -> None:
         self.fatal_error = error or "see the log of the triggerer"
-        log.error("cannot watch Jobs: %s", self.fatal_error)
+        log.error("cannot watch Jobs of namespace %s: %s", self._key[2], self.fatal_error)
         self._close()
         self._wake()

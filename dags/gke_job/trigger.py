@@ -13,7 +13,7 @@ from .cluster import GkeCluster
 from .compat_trigger import BaseTrigger, TriggerEvent
 from .processes import format_line
 from .shared_watch import SharedWatch, Waiter
-from .waiting import Limits, Resume, Since, View, Waiting
+from .waiting import ConditionTimes, Limits, ResumeReason, Wait, WatchState
 
 
 class GkeJobTrigger(BaseTrigger):
@@ -30,9 +30,9 @@ class GkeJobTrigger(BaseTrigger):
     :param environment: the name of this Airflow environment, as in the annotations of the Job
     :param limits: the fields of `waiting.Limits`; one that is missing or None means no limit
     :param since: `since` of the last event for this Job; None for the first trigger
-    :param deletes: whether to delete the Job when the task ends while it is deferred: because a person ended it, or
-        because the timeout of the deferral has expired
-    :param task: data for the resumed task. The event contains it, because `dag.test()` passes only the event
+    :param deletes: whether to delete the Job when the task ends while it is deferred: a user has ended it, or the
+        timeout of the deferral has expired
+    :param task: data for the resumed task. The event contains it, because `dag.test()` passes nothing else
     """
 
     def __init__(
@@ -61,22 +61,22 @@ class GkeJobTrigger(BaseTrigger):
         self._is_waiting = False  # True from the start of the wait until Airflow has taken the event
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Returns the class and the arguments, with which a triggerer makes this trigger."""
+        """Returns the class and the arguments from which a triggerer creates this trigger."""
         names = ("cluster", "namespace", "job", "uid", "environment", "limits", "since", "deletes")
-        given = {name: getattr(self, name) for name in names}
-        return f"{__name__}.{type(self).__name__}", {**given, "task": self.task_data}
+        values = {name: getattr(self, name) for name in names}
+        return f"{__name__}.{type(self).__name__}", {**values, "task": self.task_data}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Waits until a worker must check the Job, and yields the event."""
         self._is_waiting = True
         self.log.info("gke-job %s", paths.version())
-        waiting = Waiting(self.job, Limits(**self.limits), Since(**self.since), time.time())
+        wait = Wait(self.job, Limits(**self.limits), ConditionTimes(**self.since), time.time())
         waiter = SharedWatch.join(self._cluster_arguments(), self.namespace, self.uid)
         try:
-            resume = await self._wait(waiting, waiter)
+            reason = await self._wait_for_reason(wait, waiter)
         finally:
             waiter.leave()
-        yield TriggerEvent({**waiting.payload(resume), "task": self.task_data})  # type: ignore[no-untyped-call]
+        yield TriggerEvent({**wait.payload(reason), "task": self.task_data})  # type: ignore[no-untyped-call]
         self._is_waiting = False  # Airflow has taken the event, because it has resumed this generator
 
     async def cleanup(self) -> None:
@@ -89,38 +89,39 @@ class GkeJobTrigger(BaseTrigger):
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(task)
 
-    async def _wait(self, waiting: Waiting, waiter: Waiter) -> Resume:
-        before = View()
+    async def _wait_for_reason(self, wait: Wait, waiter: Waiter) -> ResumeReason:
+        before = WatchState()
         while True:
-            view = waiter.view()
-            self._log_changes(before, view)
-            if resume := waiting.decide(view, time.time()):
-                return resume
-            before = view
-            await waiter.changed(waiting.next_time())
+            now = waiter.watch_state()
+            self._log_changes(before, now)
+            if reason := wait.decide(now, time.time()):
+                return reason
+            before = now
+            await waiter.changed(wait.next_time())
 
-    def _log_changes(self, before: View, view: View) -> None:
-        if view.seen and view.seen.why and (before.seen is None or before.seen.why != view.seen.why):
-            self.log.info("%s", view.seen.why)
-        if view.last_error and not before.last_error:
-            self.log.warning("cannot watch Job %s: %s", self.job, view.last_error)
-        if before.last_error and not view.last_error:
+    def _log_changes(self, before: WatchState, now: WatchState) -> None:
+        if now.report and now.report.why and (before.report is None or before.report.why != now.report.why):
+            self.log.info("%s", now.report.why)
+        if now.last_error and not before.last_error:
+            self.log.warning("cannot watch Job %s: %s", self.job, now.last_error)
+        if before.last_error and not now.last_error:
             self.log.info("the cluster is reachable again")
-        if view.fatal_error and not before.fatal_error:
-            self.log.error("cannot watch Job %s: %s", self.job, view.fatal_error)
+        if now.fatal_error and not before.fatal_error:
+            self.log.error("cannot watch Job %s: %s", self.job, now.fatal_error)
 
     async def _delete_job(self) -> None:
         try:
             if not await cancellation.has_task_ended(self.task_instance):
                 return
-            self.log.info("deleting Job %s unless it is finished: its task has ended", self.job)
+            self.log.info("deleting Job %s, unless it is finished, because its task has ended", self.job)
             location = cancellation.JobLocation(
                 cluster=tuple(self._cluster_arguments()), namespace=self.namespace, environment=self.environment
             )
             if error := await cancellation.delete(location, self.job, self.uid):
                 self.log.error("Job %s may still be running; delete it with delete-job: %s", self.job, error)
         except Exception as error:
-            self.log.error("Job %s may still be running: %s", self.job, format_line(repr(error).encode()))
+            message = format_line(repr(error).encode())
+            self.log.error("Job %s may still be running; delete it with delete-job: %s", self.job, message)
 
     def _cluster_arguments(self) -> list[str]:
         return GkeCluster(**self.cluster).arguments()

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from .run_directory import one_line
 
-GONE_SECONDS = 10.0  # after this time a Job that the watch does not list counts as deleted
-RECHECK_SECONDS = 60.0  # a condition that may have ended the previous wait can end this one only after this time
+MISSING_SECONDS = 10.0  # a Job that the watch has not listed for this time counts as deleted
+RECHECK_SECONDS = 60.0  # for a limit that had expired in the previous wait, the task is resumed again after this time
 ReasonCode = Literal[
     "finished", "gone", "timeout", "schedule_timeout", "start_timeout", "unreachable", "logs", "watch_failed"
 ]
@@ -37,7 +37,7 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Since:
+class ConditionTimes:
     """Since when the Job lacks nodes, and since when it cannot start; None while this is not the case."""
 
     lacks_nodes: float | None = None
@@ -45,7 +45,7 @@ class Since:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class JobReport:
     """The last report of watch-jobs on a Job.
 
     state: `Complete`, ...
@@ -62,7 +62,7 @@ class Seen:
     why: str = ""
 
     @classmethod
-    def read(cls, report: dict[str, Any]) -> Seen:
+    def read(cls, report: dict[str, Any]) -> JobReport:
         """Returns the report in a line of watch-jobs; a field of a wrong type counts as missing."""
         state, why = report.get("state"), report.get("why")
         return cls(
@@ -75,10 +75,10 @@ class Seen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class View:
-    """The state of a watch for one Job.
+class WatchState:
+    """The state of the watch, as far as it concerns one Job.
 
-    seen: the last report on the Job; None if there is no report
+    report: the last report of watch-jobs about the Job; None if there is none
     gone: whether the watch has reported that the Job was deleted
     missing_since: since when the watch knows all Jobs of the namespace, and this one is not among them
     unreachable_since: since when the cluster does not answer
@@ -86,7 +86,7 @@ class View:
     fatal_error: why the watch has ended and is not started again
     """
 
-    seen: Seen | None = None
+    report: JobReport | None = None
     gone: bool = False
     missing_since: float | None = None
     unreachable_since: float | None = None
@@ -95,22 +95,22 @@ class View:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resume:
+class ResumeReason:
     """The reason to resume the task."""
 
     why: ReasonCode
     message: str
 
 
-class Waiting:
-    """One wait. The caller calls `decide` after each change of the view, and at `next_time`.
+class Wait:
+    """One wait. Call `decide` after each change of the watch state, and at `next_time`.
 
-    `since` is from the previous wait, and stays as long as its condition holds. If a limit had already expired there, a
-    worker was resumed for it and did not end the Job, for example because of the Events of the Job. Then this wait
-    resumes the task again after RECHECK_SECONDS.
+    `since` comes from the previous wait, and stays while its condition is true. If a limit had already expired in the
+    previous wait, a worker has checked the Job and has not ended it, for example because of the Events of the Job.
+    Then this wait resumes the task again after RECHECK_SECONDS.
     """
 
-    def __init__(self, job: str, limits: Limits, since: Since, now: float) -> None:
+    def __init__(self, job: str, limits: Limits, since: ConditionTimes, now: float) -> None:
         self._job, self._limits, self._started_at = job, limits, now
         self.since = since
         self._alarms: list[float] = []
@@ -119,37 +119,37 @@ class Waiting:
         """Returns when to call `decide` again if nothing changes; None for never."""
         return min(self._alarms, default=None)
 
-    def decide(self, view: View, now: float) -> Resume | None:
+    def decide(self, watch: WatchState, now: float) -> ResumeReason | None:
         """Returns the reason to resume the task; None to continue the wait."""
         self._alarms = []
-        if view.seen is not None:
-            self._update_since(view.seen, now)
-        why, message = self._find_reason(view, now)
-        return Resume(why=why, message=message) if why else None
+        if watch.report is not None:
+            self._update_since(watch.report, now)
+        why, message = self._find_reason(watch, now)
+        return ResumeReason(why=why, message=message) if why else None
 
-    def payload(self, resume: Resume) -> dict[str, Any]:
+    def payload(self, resume: ResumeReason) -> dict[str, Any]:
         """Returns the payload of the event, in JSON types."""
         return {"why": resume.why, "message": resume.message, "since": asdict(self.since)}
 
-    def _update_since(self, seen: Seen, now: float) -> None:
-        self.since = Since(
-            lacks_nodes=_since(self.since.lacks_nodes, now, is_active=seen.lacks_nodes),
-            cannot_start=_since(self.since.cannot_start, now, is_active=seen.cannot_start),
+    def _update_since(self, report: JobReport, now: float) -> None:
+        self.since = ConditionTimes(
+            lacks_nodes=_since(self.since.lacks_nodes, now, is_active=report.lacks_nodes),
+            cannot_start=_since(self.since.cannot_start, now, is_active=report.cannot_start),
         )
 
-    def _find_reason(self, view: View, now: float) -> tuple[ReasonCode | None, str]:
+    def _find_reason(self, watch: WatchState, now: float) -> tuple[ReasonCode | None, str]:
         job, limits = f"Job {self._job}", self._limits
-        because = f": {view.seen.why}" if view.seen and view.seen.why else ""
-        unreachable_since = None if view.unreachable_since is None else max(view.unreachable_since, self._started_at)
-        if view.seen is not None and view.seen.finished:
-            return "finished", f"{job} is finished: {view.seen.state}"
-        if view.seen is not None and view.seen.state == "SuccessCriteriaMet":  # run-job waits for the last Pods
+        because = f": {watch.report.why}" if watch.report and watch.report.why else ""
+        unreachable_since = None if watch.unreachable_since is None else max(watch.unreachable_since, self._started_at)
+        if watch.report is not None and watch.report.finished:
+            return "finished", f"{job} is finished: {watch.report.state}"
+        if watch.report is not None and watch.report.state == "SuccessCriteriaMet":  # run-job waits for the last Pods
             return "finished", f"{job} has met its success criteria"
-        if view.gone:
+        if watch.gone:
             return "gone", f"{job} was deleted"
-        if view.fatal_error and self._has_expired(self._started_at, RECHECK_SECONDS, now):
-            return "watch_failed", f"cannot watch {job}: {view.fatal_error}"
-        if self._has_expired(view.missing_since, GONE_SECONDS, now):
+        if watch.fatal_error and self._has_expired(self._started_at, RECHECK_SECONDS, now):
+            return "watch_failed", f"cannot watch {job}: {watch.fatal_error}"
+        if self._has_expired(watch.missing_since, MISSING_SECONDS, now):
             return "gone", f"{job} was not found in its namespace"
         if self._has_expired(limits.timeout_at, 0.0, now):
             return "timeout", f"{job} is not finished: its timeout has expired"
@@ -158,7 +158,7 @@ class Waiting:
         if self._has_expired(self.since.cannot_start, limits.start_timeout, now, again=True):
             return "start_timeout", f"{job} cannot start{because}"
         if self._has_expired(unreachable_since, limits.unreachable_timeout, now):
-            return "unreachable", f"cannot watch {job}: {view.last_error or 'the cluster does not answer'}"
+            return "unreachable", f"cannot watch {job}: {watch.last_error or 'the cluster does not answer'}"
         if self._has_expired(self._started_at, limits.logging_interval, now):
             return "logs", f"{job} is not finished"
         return None, ""

@@ -70,7 +70,7 @@ create_quota() { # NAME RESOURCE=NUMBER
 
 @test "V2: an exhausted quota on Pods is logged within seconds; 124 after the schedule timeout" {
   create_quota no-pods pods=0
-  start_job quota-on-pods 'its Pods cannot be created: .*exceeded quota: no-pods' --schedule-timeout 10 --start-timeout 2
+  start_job quota-on-pods 'the Pods of Job .* cannot be created: .*exceeded quota: no-pods' --schedule-timeout 10 --start-timeout 2
   wait_for "$runner"
   assert_equal "$status" 124
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job quota-on-pods has no Pods, because a quota prevents their creation: --schedule-timeout has expired: .*exceeded quota: no-pods'
@@ -79,7 +79,7 @@ create_quota() { # NAME RESOURCE=NUMBER
 
 @test "V2: when a quota on Pods is raised in time, the Job runs" {
   create_quota no-pods pods=0
-  start_job pods-raised 'its Pods cannot be created: .*exceeded quota'
+  start_job pods-raised 'the Pods of Job .* cannot be created: .*exceeded quota'
   kubectl delete quota no-pods
   wait_for "$runner"
   assert_equal "$status" 0
@@ -91,7 +91,7 @@ create_quota() { # NAME RESOURCE=NUMBER
 {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"},
  "spec": {"limits": [{"type": "Pod", "max": {"memory": "1Mi"}}]}}
 JSON
-  start_job limited 'its Pods cannot be created: .*LimitRange denies it: .*maximum memory usage' --start-timeout 5
+  start_job limited 'the Pods of Job .* cannot be created: .*LimitRange denies it: .*maximum memory usage' --start-timeout 5
   wait_for "$runner"
   assert_equal "$status" 78
   assert_regex "$(tail --lines 2 "$BATS_TEST_TMPDIR/err")" 'Job limited will never start: for 5 s its Pods cannot be created'
@@ -103,7 +103,7 @@ JSON
   template=$(job_template "$(job_spec "{\"serviceAccountName\": \"nobody\", \"containers\": [$(container main true)]}")")
   run_script run-job --template "$template" --name unknown-account --start-timeout 5
   assert_failure 78
-  assert_regex "$stderr" 'its Pods cannot be created: its service account does not exist: .*nobody'
+  assert_regex "$stderr" 'the Pods of Job .* cannot be created: its service account does not exist: .*nobody'
   wait_until no_job unknown-account
 }
 
@@ -254,7 +254,7 @@ END
   run_job denied-pods --start-timeout 5
   kubectl delete validatingadmissionpolicybinding,validatingadmissionpolicy "$NAMESPACE"
   assert_failure 78
-  assert_regex "$stderr" 'its Pods cannot be created: .*a policy of the cluster denies it: .*no Pods today'
+  assert_regex "$stderr" 'the Pods of Job .* cannot be created: .*a policy of the cluster denies it: .*no Pods today'
   wait_until no_job denied-pods
 }
 

@@ -109,7 +109,7 @@ submit_items() { # NAME [OPTION...] -> uid
 JSON
   submit_items stays --timeout 5
   assert_failure 124
-  assert_regex "$stderr" 'ConfigMap/stays-items still belongs to the Job before'
+  assert_regex "$stderr" 'ConfigMap/stays-items still belongs to the previous Job'
   wait_until gone job/stays
   assert_equal "$(kubectl get configmap stays-items --output 'jsonpath={.data.0}')" theirs
 }

@@ -195,5 +195,5 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   more_requests struck "$struck" 1
   terminate
   assert_ended 143 ''
-  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job $job is complete: print its result with: collect-job --namespace"
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job $job is complete, but may be marked as collected: print its result with: collect-job --namespace"
 }

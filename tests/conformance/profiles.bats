@@ -73,7 +73,7 @@ run_job() { # OPTION...
 @test "after an attempt without nodes the next one has the fallback of its profile" {
   run_job --profile nowhere --fallback --schedule-timeout 2 --name moved
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" 'Job moved in namespace .* got no nodes within 2 s and is stopped; the next run of this task reads this from its annotation'
+  assert_regex "${stderr_lines[-1]}" 'Job moved in namespace .* got no nodes within 2 s and is stopped; the next run of this task uses the fallback of its profile, if there is one'
   wait_for_condition Failed moved
   assert_equal "$(conditions moved)" 'FailureTarget=True:DeadlineExceeded Failed=True:DeadlineExceeded'
   assert_field moved '{.metadata.annotations.gke-job/unscheduled}' 2

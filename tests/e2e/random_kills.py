@@ -94,7 +94,7 @@ class Work:
     def watched(self) -> Iterator[Work]:
         """Watch Jobs and Pods inside the context."""
         paths = {
-            "/apis/batch/v1/namespaces/default/jobs": self._note_job,
+            "/apis/batch/v1/namespaces/default/jobs": self._record_job,
             "/api/v1/namespaces/default/pods": self._note_pod,
         }
         watches, threads = [], []
@@ -116,7 +116,7 @@ class Work:
             for line in watch.stdout or ():
                 note(json.loads(line)["object"]["metadata"])
 
-    def _note_job(self, metadata: dict[str, Any]) -> None:
+    def _record_job(self, metadata: dict[str, Any]) -> None:
         run, task = (metadata["annotations"][f"gke-job/{name}"] for name in ("run-id", "task-id"))
         self.jobs[run, task].add(metadata["uid"])
 

@@ -44,7 +44,7 @@ run_script_or_python() { # NAME ARGUMENT...
 
 @test "an option with an empty value is refused, and not ignored: 64" {
   run_script list-jobs --namespace ''
-  assert_one_error 64 "option --namespace has an empty value: leave the option out, or is a variable not set?"
+  assert_one_error 64 "option --namespace has an empty value: set the variable that it comes from, or leave the option out"
   run_script deploy-dags --bucket gs://bucket --use=
   assert_one_error 64 "option --use has an empty value"
 }
@@ -76,11 +76,11 @@ run_script_or_python() { # NAME ARGUMENT...
 
 @test "S10: an invalid Kubernetes name is refused: 64" {
   run_script delete-job --job 'x/../../secrets'
-  assert_one_error 64 "option --job is 'x/../../secrets': it must be a name of a Kubernetes object"
+  assert_one_error 64 "option --job is 'x/../../secrets': it must be the name of a Kubernetes object"
   run_script list-jobs --namespace 'a b'
-  assert_one_error 64 "option --namespace is 'a b': it must be a name of a Kubernetes object"
+  assert_one_error 64 "option --namespace is 'a b': it must be the name of a Kubernetes object"
   run_script delete-job --namespace $'a\nb\e'
-  assert_one_error 64 "option --namespace is [$]'a\\\\nb\\\\E': it must be a name of a Kubernetes object"
+  assert_one_error 64 "option --namespace is [$]'a\\\\nb\\\\E': it must be the name of a Kubernetes object"
   run_script delete-job --$'no\nsuch' x
   assert_one_error 64 "unknown option [$]'--no\\\\nsuch': the options are"
   run_script delete-job $'no\noption'

@@ -93,7 +93,7 @@ owners() { # prints the uid of the owner of each object that the Job owns
   kubectl patch configmap "$job-files" --type merge --patch '{"metadata": {"finalizers": ["test/hold"]}}'
   bash "$REPOSITORY/scripts/submit-job" --template "$BATS_TEST_TMPDIR/job.yaml.j2" \
     --values "$BATS_TEST_TMPDIR/values.json" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  wait_until grep --quiet "ConfigMap/$job-files still belongs to the Job before" "$BATS_TEST_TMPDIR/err"
+  wait_until grep --quiet "ConfigMap/$job-files still belongs to the previous Job" "$BATS_TEST_TMPDIR/err"
   kubectl patch configmap "$job-files" --type merge --patch '{"metadata": {"finalizers": []}}'
   wait_for $!
   assert_equal "$status" 0
@@ -110,7 +110,7 @@ owners() { # prints the uid of the owner of each object that the Job owns
     --patch '{"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "Job", "name": "other", "uid": "other"}], "finalizers": ["test/hold"]}}'
   bash "$REPOSITORY/scripts/submit-job" --template "$BATS_TEST_TMPDIR/job.yaml.j2" \
     --values "$BATS_TEST_TMPDIR/values.json" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  wait_until grep --quiet 'still belongs to the Job before' "$BATS_TEST_TMPDIR/err"
+  wait_until grep --quiet 'still belongs to the previous Job' "$BATS_TEST_TMPDIR/err"
   kubectl delete job "$job" >/dev/null
   wait_for $!
   assert_equal "$status" 0
@@ -154,7 +154,7 @@ owners() { # prints the uid of the owner of each object that the Job owns
     "ownerReferences": [{"apiVersion": "v1", "kind": "Job", "name": "stays", "uid": "former"}]}}'
   submit 'sleep 60' --name stays --timeout 4
   assert_failure 124
-  assert_regex "${stderr_lines[-1]}" 'ConfigMap/stays-files still belongs to the Job before after [0-9]+ s'
+  assert_regex "${stderr_lines[-1]}" 'ConfigMap/stays-files still belongs to the previous Job after [0-9]+ s'
   wait_until gone job/stays
   kubectl patch configmap stays-files --type merge --patch '{"metadata": {"finalizers": []}}'
 }

@@ -42,7 +42,7 @@ interrupt_with_report() { # NAME PLACE [OPTION...]
 @test "the report of a run that is interrupted is not copied to a bucket, and what cannot be written is reported" {
   interrupt_with_report bucketless gs://reports/x.html --on-kill keep
   assert_equal "$status" 143
-  assert_regex "$stderr" 'cannot write the report gs://reports/x.html: a run that is interrupted copies nothing to a bucket'
+  assert_regex "$stderr" 'cannot write the report gs://reports/x.html: an interrupted run does not copy its report to a bucket: use a file'
   kubectl delete job bucketless --wait=false
   interrupt_with_report placeless /no/such/directory/report.html
   assert_regex "$stderr" 'cannot write the report /no/such/directory/report.html: .*No such file or directory'
@@ -163,7 +163,7 @@ interrupt_with_report() { # NAME PLACE [OPTION...]
   local place
   for place in gs:// gs://bucket gs://bucket/ reports/ -x "$BATS_TEST_TMPDIR"; do
     run_script run-job --template batch-job "--report=$place"
-    assert_one_error 64 'option --report is .*: it must be a file, or an object as gs://BUCKET/NAME.html'
+    assert_one_error 64 'option --report is .*: it must be a file, or an object like gs://BUCKET/NAME.html'
   done
   run_script follow-job --job any --report gs://bucket/x.html
   assert_one_error 64 'follow-job takes a file'

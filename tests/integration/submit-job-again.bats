@@ -43,7 +43,7 @@ submit() { # SHELL-COMMAND [OPTION...]
   unset AIRFLOW_CTX_DAG_ID
   submit 'sleep 60' --name by-hand
   submit 'sleep 61' --name by-hand
-  assert_one_error 65 'is still running, from another manifest .*: wait for it, give --name NAME to run another Job in parallel'
+  assert_one_error 65 'is still running, from another manifest .*: wait for it, give another --name to run both Jobs'
 }
 
 @test "--on-change attach uses the running Job of another manifest" {

@@ -124,7 +124,7 @@ prices() { # -> options
   stderr=$(<"$BATS_TEST_TMPDIR/err")
   assert_regex "$stderr" $'Job unseen in namespace [^\n]* is deleted\n'
   refute_regex "$stderr" 'timeline:|gke-job-summary'
-  assert_regex "$stderr" 'cannot write the report .*: nothing is known of the Pods$'
+  assert_regex "$stderr" 'cannot write the report .*: the Pods were not read before the interruption$'
 }
 
 @test "a run whose time is over has summary, timeline and verdict, also where the cluster does not answer" {

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# The options that name a cluster and how it is reached: their list, their help, and which of them exclude each other.
+# The options that name a cluster, its endpoint and an account: their names, their help, and their check.
 
 readonly ACCESS_OPTIONS="project location cluster fleet-membership impersonate-service-account auth"
 readonly ACCESS_FLAGS="internal-ip dns-endpoint" # endpoints, each also a flag of gcloud
 
-# --help prints it below the header comment of a script that has the options CLUSTER.
+# --help prints it below the header comment of a script with CLUSTER in its usage.
 shared_help="
 CLUSTER, which cluster; default: kubectl's current context
   --context NAME     a context of the kubeconfig
@@ -14,15 +14,14 @@ CLUSTER, which cluster; default: kubectl's current context
                      a member of a fleet, through Connect gateway; WHERE is the location of the membership
 "
 access_help="
-ACCESS, the way to the cluster
-  --internal-ip      its private IP endpoint
-  --dns-endpoint     its DNS endpoint; for that the account needs container.clusters.connect
+ACCESS, the endpoint of the cluster and the account
+  --internal-ip      the private IP endpoint
+  --dns-endpoint     the DNS endpoint; the account needs the permission container.clusters.connect
   --impersonate-service-account EMAIL
-                     act as this service account; for that the account needs roles/iam.serviceAccountTokenCreator on it
-  --auth HOW         auto (default): application-default credentials where there is a metadata server, as on Composer, or
-                     GOOGLE_APPLICATION_CREDENTIALS names a key file, and gcloud has no account of its own; else gcloud's.
-                     adc or gcloud: always these. Application-default ones cost no call of gcloud for a token. To
-                     impersonate takes gcloud's
+                     act as this service account; the account needs roles/iam.serviceAccountTokenCreator on it
+  --auth HOW         adc: application-default credentials, which need no gcloud command for a token; gcloud: credentials of
+                     gcloud, also for impersonation; auto (default): adc if gcloud has no account of its own, and there is
+                     a metadata server, as on Composer, or GOOGLE_APPLICATION_CREDENTIALS names a key file; else gcloud
 "
 
 # Whether the options name a GKE cluster.
@@ -72,7 +71,7 @@ access::require() {
 access::pass_on() {
   local endpoints
   access::find_endpoints
-  # shellcheck disable=SC2086 # one word an option
+  # shellcheck disable=SC2086 # one word for each option
   options::pass_on $ACCESS_OPTIONS
   passed_on+=("${endpoints[@]}")
 }

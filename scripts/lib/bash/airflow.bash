@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Links that make the log of an Airflow task easier to read.
+# Links from the log of an Airflow task to the Google Cloud console.
 
-# Logs the address of the Job in the Google Cloud console, and of its logs, which stay there when its Pods are gone.
+# Logs the links to the Job and to its logs, which Cloud Logging keeps after its Pods are removed.
 airflow::print_links() { # PROJECT LOCATION CLUSTER NAMESPACE JOB
   local console=https://console.cloud.google.com query
   log "console: $console/kubernetes/job/$2/$3/$4/$5/details?project=$1"
@@ -11,5 +11,5 @@ airflow::print_links() { # PROJECT LOCATION CLUSTER NAMESPACE JOB
   query=${query// /%0A} query=${query//\"/%22} query=${query//=/%3D}
   query="$console/logs/query;query=${query//\//%2F}?project=$1"
   common::report logs "$query"
-  log "that is $query"
+  log "logs: $query"
 }

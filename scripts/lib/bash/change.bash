@@ -1,43 +1,43 @@
 # shellcheck shell=bash
-# Writes to the API server, by kubectl, and what its errors mean.
+# Sends write requests to the API server by kubectl, and handles the errors.
 #
 # Globals: kubectl_options, see cluster::use; body, the standard input of kubectl; places, a file of render-job that names
 # the line of the template for each field, empty for none.
 
-readonly UNREACHABLE_SECONDS=600 # without any answer; then the script ends with 69
-readonly LOGIN_SECONDS=10        # of failing logins; then the script ends with 77; as in gke_jobs/errors.py
+readonly UNREACHABLE_SECONDS=600 # the script ends with 69 after this time without an answer
+readonly LOGIN_SECONDS=10        # the script ends with 77 after this time of failed logins; as in gke_jobs/errors.py
 readonly FOREVER=2000000000      # longer than any timeout
-readonly HEARTBEAT_SECONDS=300   # interval between two messages about the same
+readonly HEARTBEAT_SECONDS=300   # interval between two messages about the same error
 
-# Sends a write by kubectl. The answer is in $PRIVATE_DIR/changed. It retries after a temporary error: for
-# --unreachable-timeout when the cluster does not answer, then 69; for LOGIN_SECONDS when the login fails, then 77; for
-# --schedule-timeout when a quota is used up, then 124; and never beyond --timeout, then 124. Another error ends the script
-# with its exit code.
-# Sets: outcome, `changed`, or `exists`, `conflict` or `absent`, which the caller handles; unanswered, `yes` when an earlier
-# try may have been carried out, because it had no answer.
-# It must not run in a subshell: only the shell itself handles a signal while it waits.
+# Sends a write request by kubectl. The answer is in $PRIVATE_DIR/changed. After a temporary error it retries: for
+# --unreachable-timeout if the cluster does not answer (then it ends with 69), for LOGIN_SECONDS if the login fails (77), and
+# for --schedule-timeout if a quota is exceeded (124), but never beyond --timeout (124). Another error ends the script with
+# its exit code.
+# Sets: outcome, `changed`, or `exists`, `conflict` or `absent`, which the caller handles; unanswered, `yes` if an earlier
+# try had no answer, so that the API server may have processed it.
+# Do not call it in a subshell: only the main shell handles a signal while it waits.
 change::send() { # WHAT-FOR KUBECTL-ARGUMENT...
-  local what_for=$1 began=$SECONDS delay=1 patience left said='' logged_at=0
+  local what_for=$1 began=$SECONDS delay=1 retry_seconds left message='' logged_at=0
   shift
   unanswered=''
   until change::try "$@"; do
-    outcome=$(change::explain "$what_for") ||
+    outcome=$(change::print_verdict "$what_for") ||
       die "$EXIT_INTERRUPTED" "cannot $what_for, and the reason is not known: is there free space in ${PRIVATE_DIR%/*}?"
     # shellcheck disable=SC2034 # unanswered: for the scripts
     case $outcome in
       exists | conflict | absent) return 0 ;;
-      transient) unanswered=yes patience=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
-      login) patience=$LOGIN_SECONDS ;;
-      quota) patience=${option[schedule_timeout]:-$FOREVER} ;;
-      *) patience=0 ;;
+      transient) unanswered=yes retry_seconds=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
+      login) retry_seconds=$LOGIN_SECONDS ;;
+      quota) retry_seconds=${option[schedule_timeout]:-$FOREVER} ;;
+      *) retry_seconds=0 ;;
     esac
     change::seconds_left
-    ((left <= began + patience - SECONDS)) || left=$((began + patience - SECONDS))
+    ((left <= began + retry_seconds - SECONDS)) || left=$((began + retry_seconds - SECONDS))
     # The same error is logged once in HEARTBEAT_SECONDS.
-    if [[ $(<"$PRIVATE_DIR/said") != "$said" ]] || ((left <= 0 || SECONDS - logged_at >= HEARTBEAT_SECONDS)); then
-      said=$(<"$PRIVATE_DIR/said") logged_at=$SECONDS
-      ((left > 0)) || said=${said/#<4>/<3>} # the error that ends the script
-      printf '%s\n' "$said" >&2
+    if [[ $(<"$PRIVATE_DIR/message") != "$message" ]] || ((left <= 0 || SECONDS - logged_at >= HEARTBEAT_SECONDS)); then
+      message=$(<"$PRIVATE_DIR/message") logged_at=$SECONDS
+      ((left > 0)) || message=${message/#<4>/<3>} # from warning to error, because it ends the script
+      printf '%s\n' "$message" >&2
     fi
     ((left > 0)) || change::give_up "$outcome" "$what_for"
     ((delay <= left)) || delay=$left
@@ -56,11 +56,11 @@ change::give_up() { # VERDICT WHAT-FOR
   common::exit_for "$1"
 }
 
-# Runs kubectl once. It runs in a session of its own: after a signal to the process group, the script decides whether to
+# Runs kubectl once, in a session of its own. A signal to the process group of the script does not end it, so the script can
 # wait for the answer.
 change::try() { # KUBECTL-ARGUMENT...
   local status=0 output=$PRIVATE_DIR/changed errors=$PRIVATE_DIR/errors
-  if ! connection::has_room "$output" || ! connection::has_room "$errors"; then # a deletion is sent all the same
+  if ! connection::can_write "$output" || ! connection::can_write "$errors"; then # send a deletion even if the disk is full
     rm -f -- "$output" "$errors"
     output=/dev/null errors=/dev/null
   fi
@@ -73,17 +73,18 @@ change::try() { # KUBECTL-ARGUMENT...
   return "$status"
 }
 
-# Prints the verdict about the last error of kubectl. The message is in the file $PRIVATE_DIR/said.
-change::explain() { # WHAT-FOR
-  change::explain_kubectl "$1" "$PRIVATE_DIR/errors" 2>"$PRIVATE_DIR/said"
+# Prints the verdict of explain-error about the last error of kubectl: exists, transient, login, quota, ... The message is in
+# the file $PRIVATE_DIR/message.
+change::print_verdict() { # WHAT-FOR
+  change::print_verdict_from "$1" "$PRIVATE_DIR/errors" 2>"$PRIVATE_DIR/message"
 }
 
-# Prints the verdict about an error of kubectl to stdout, and the message to stderr.
-change::explain_kubectl() { # WHAT-FOR FILE
+# Prints the verdict about the error of kubectl in a file to stdout, and the message to stderr.
+change::print_verdict_from() { # WHAT-FOR FILE
   "${COMMAND[@]}" explain-error --for "$1" --from kubectl --file "$2" ${places:+--places "$places"}
 }
 
-# Sets: left, the seconds until --timeout has passed.
+# Sets: left, the seconds until --timeout expires.
 change::seconds_left() {
   left=$((${option[timeout]:-$FOREVER} - SECONDS))
 }

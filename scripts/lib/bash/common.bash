@@ -1,51 +1,52 @@
 # shellcheck shell=bash
-# What every script starts with: strict mode, exit codes, messages.
+# Strict mode, exit codes, messages and options, for every script.
 #
-# No `IFS=x read`: when a trap ends the script during such a read, bash 5.2 crashes or keeps that IFS. Use `local IFS`.
+# A script sources this file first, defines `main` and ends with `main "$@"`. --help prints its header comment.
 #
-# A script sources this file, defines `main` and ends with `main "$@"`. Its header comment is its --help.
+# Do not write `IFS=x read`: when a trap ends the script during such a read, bash 5.2 crashes or keeps that IFS. Use
+# `local IFS`.
 set -o errexit -o nounset -o pipefail -o errtrace +o noclobber +o noglob +o posix +o keyword # SHELLOPTS may be exported
-# shellcheck disable=SC2046 # names of functions are words
-unset -f $(compgen -A function) # an exported one may have the name of a command, or of a function that is defined here
+# shellcheck disable=SC2046 # a name of a function is one word
+unset -f $(compgen -A function) # an exported function may have the name of a command, or of a function of the scripts
 trap common::end_unexpectedly ERR
-trap '' XFSZ # a file that may not grow is an error, as a full disk is
+trap '' XFSZ # a write beyond the file size limit is then an error, like a full disk, and does not kill the script
 
-# The next file that is opened takes the number of a closed standard stream: bash opened this script with it. To print to
-# a closed stdout fails as on a full disk.
+# If a standard stream is closed, bash has opened this script with its number. Such a stream is replaced: stdin and stderr by
+# /dev/null, stdout by /dev/full, so that printing to it fails as on a full disk.
 { true <&0; } 2>/dev/null && [[ ! /proc/$$/fd/0 -ef $0 ]] || exec </dev/null
 { true >&1; } 2>/dev/null && [[ ! /proc/$$/fd/1 -ef $0 ]] || exec >/dev/full
 true >&2 && [[ ! /proc/$$/fd/2 -ef $0 ]] || exec 2>/dev/null
 
-# The exit codes of every script; the table in scripts/README.md says what each means to Airflow.
-# shellcheck disable=SC2034 # not every script has a use for each of them
+# The exit codes of every script. The table in scripts/README.md describes them.
+# shellcheck disable=SC2034 # no script uses all of them
 readonly EXIT_JOB_FAILED=1 EXIT_USAGE=64 EXIT_DATA=65 EXIT_NO_TEMPLATE=66 EXIT_UNREACHABLE=69 EXIT_NOT_FINISHED=75 \
   EXIT_DENIED=77 EXIT_CONFIG=78 EXIT_TIMEOUT=124 EXIT_INTERRUPTED=129
 
 SCRIPTS=${BASH_SOURCE[0]%/lib/bash/common.bash}
 [[ $SCRIPTS == /* ]] || SCRIPTS=$(CDPATH='' cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd)
-# shellcheck disable=SC2034 # likewise
+# shellcheck disable=SC2034 # no script uses all of them
 readonly PROGRAM=${0##*/} SCRIPTS PYTHON=${GKE_JOB_PYTHON:-python3} # the Python that has jinja2 and PyYAML
 
-# The first words of a command of the Python package. Python imports no site-packages and no modules of the user.
-# shellcheck disable=SC2034 # likewise
+# Starts a command of the Python package, without site-packages and without modules of the user.
+# shellcheck disable=SC2034 # no script uses all of them
 readonly COMMAND=("$PYTHON" -I -S -B "$SCRIPTS/lib/command.py")
 
-# The directory of what later runs use again: kubeconfigs, tokens, copies of tools.
+# The cache directory of all runs: kubeconfigs, tokens, copies of tools.
 export GKE_JOB_CACHE=${GKE_JOB_CACHE:-${TMPDIR:-/tmp}/gke-job-cache-$UID}
 [[ $GKE_JOB_CACHE == /* ]] || GKE_JOB_CACHE=$PWD/$GKE_JOB_CACHE
 
 export GKE_JOB_PROGRAM=$PROGRAM  # Python logs with this name
-unset PYTHONINSPECT              # with it, Python does not exit
+unset PYTHONINSPECT              # with this variable Python does not exit
 export PYTHONDONTWRITEBYTECODE=1 # the directory of the scripts may be read-only, or synchronized
 
-interrupted_at='' # when the script was interrupted, in milliseconds; see deadline::begin
+interrupted_at='' # time of the interruption, in milliseconds since the epoch; see deadline::begin
 
-# The level of a message: 4 for a warning, 3 for an error, empty for information. With GKE_JOB_LEVELS each message begins
-# with the prefix that sd-daemon(3) describes, from which the caller takes the level.
+# The level of a message: 4 for a warning, 3 for an error, empty for information. With GKE_JOB_LEVELS a message starts with
+# the level in the form of sd-daemon(3), for the operator.
 level=''
 
-# Prints a message to stderr. It never fails: no action depends on a reader of the message. After an interruption it does
-# not wait for a reader either.
+# Prints a message to stderr. It never fails, so a closed stderr does not stop the script. After an interruption it waits for
+# at most 0.3 s until the message is read.
 log() { # MESSAGE...
   local IFS=' ' prefix=''
   [[ ! $level || ! ${GKE_JOB_LEVELS-} ]] || prefix="<$level>"
@@ -61,20 +62,20 @@ warn() { # MESSAGE...
   log "$@"
 }
 
-# Writes a file to the directory GKE_JOB_REPORT, which the program that started the run has named: see gke_jobs/report.py.
+# Writes a file to the directory GKE_JOB_REPORT, from which the operator reads it: see gke_jobs/report.py.
 common::report() { # NAME TEXT
   [[ ! ${GKE_JOB_REPORT-} ]] || { printf '%s\n' "$2" >"$GKE_JOB_REPORT/$1"; } 2>/dev/null || true
 }
 
-# Ends the script when a command fails without being handled. Exit codes of the table above are kept; any other exit code
-# becomes 78, because it may have a meaning for Airflow.
+# Ends the script when a command fails and the script does not handle it. It keeps the exit codes above. Any other exit code
+# becomes 78, because Airflow could misinterpret it.
 common::end_unexpectedly() {
   local status=$? level=3
   case $status in
     6[4-9] | 7[578] | 124 | 129 | 130 | 143) exit "$status" ;;
     141) exit "$EXIT_INTERRUPTED" ;; # SIGPIPE: nobody reads the output
   esac
-  log "cannot continue: a command ended with $status, see above: is there free space in ${TMPDIR:-/tmp}?"
+  log "cannot continue: a command ended with exit code $status, see above: is there free space in ${TMPDIR:-/tmp}?"
   exit "$EXIT_CONFIG"
 }
 
@@ -85,13 +86,13 @@ die() { # STATUS MESSAGE...
   exit "$1"
 }
 
-# Prints the name of the release that runs; in a checkout, or a copy of one, its version.
+# Prints the name of this release, or, in a checkout or a copy of one, its version.
 common::print_version() {
   local release=${SCRIPTS%/*}
   if [[ -f $release/MANIFEST ]]; then printf '%s\n' "${release##*/}"; else cat "$SCRIPTS/VERSION"; fi
 }
 
-# Ends the script with the exit code of a verdict of explain-error, which has logged the reason.
+# Ends the script with the exit code for a verdict of explain-error, which has logged the reason.
 common::exit_for() { # VERDICT
   case $1 in
     login | denied) exit "$EXIT_DENIED" ;;
@@ -111,13 +112,18 @@ common::require_tools() { # PROGRAM...
   done
 }
 
-# Adds the programs of the directory GKE_JOB_TOOLS to PATH, for this script and those that it starts. It copies them first:
-# files that come from a bucket have no run bit.
+# Adds the programs of the directory GKE_JOB_TOOLS to PATH, for this script and those that it starts. It first copies them to
+# the cache, because files of a bucket are not executable.
 common::use_tools() {
-  local place
+  local directory
   [[ ${GKE_JOB_TOOLS-} ]] || return 0
-  place=$("${COMMAND[@]}" programs --from="$GKE_JOB_TOOLS" --cache "$GKE_JOB_CACHE") || exit
-  export PATH=$place:$PATH GKE_JOB_TOOLS=''
+  directory=$("${COMMAND[@]}" programs --from="$GKE_JOB_TOOLS" --cache "$GKE_JOB_CACHE") || exit
+  export PATH=$directory:$PATH GKE_JOB_TOOLS=''
+}
+
+# Whether run-job has started this script as a stage. GKE_JOB_RUN is then the private directory of run-job.
+common::is_stage() {
+  [[ ${GKE_JOB_RUN-} ]]
 }
 
 # Logs a command for --dry-run, quoted for a shell.

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Commands of a script that was interrupted and must end within three seconds.
+# Runs commands of an interrupted script, which must end within three seconds.
 #
-# Globals: interrupted_at, when the script was interrupted, in milliseconds since the epoch (common.bash); empty before.
+# Globals: interrupted_at, the time of the interruption in milliseconds since the epoch (common.bash); empty before it.
 
 deadline::begin() {
   interrupted_at=$(date +%s%3N)

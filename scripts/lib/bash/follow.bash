@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The wait of follow-job and poll-job. gke_jobs/following does the work.
+# Options and start of the follower (gke_jobs/following), for follow-job, poll-job and run-job.
 
 # shellcheck disable=SC2034 # for the scripts
 readonly LIMIT_OPTIONS="timeout schedule-timeout" # run-job passes on the rest of them; see run_stage
@@ -7,7 +7,7 @@ readonly LIMIT_OPTIONS="timeout schedule-timeout" # run-job passes on the rest o
 # shellcheck disable=SC2034 # likewise
 readonly FOLLOW_OPTIONS="start-timeout heartbeat max-log-streams logs"
 # shellcheck disable=SC2034 # likewise
-readonly CHECK_OPTIONS="waited waited-for-nodes waited-to-start check-state" # further options of --once
+readonly CHECK_OPTIONS="waited waited-for-nodes waited-to-start check-state" # only with --once
 
 follow::require_options() {
   options::require_seconds timeout schedule-timeout start-timeout heartbeat
@@ -27,11 +27,11 @@ follow::require_check_options() {
   done
 }
 
-# Runs the follower and ends the script with its exit code. In a stage of run-job the follower replaces this script, which
-# saves one process for as long as the Job runs: run-job has the private directory and the connection.
+# Runs the follower, and ends the script with its exit code. In a stage of run-job the follower replaces the script, which
+# saves a process while the Job runs: run-job owns the private directory and the connection.
 follow::run() { # OPTION...
   local follower=("${COMMAND[@]}" follow "${connection[@]}" "$@" -- "${proxy_command[@]}")
-  [[ ! ${GKE_JOB_RUN-} ]] || exec "${follower[@]}"
+  ! common::is_stage || exec "${follower[@]}"
   processes::start KILL "${follower[@]}"
   wait $! || exit
 }

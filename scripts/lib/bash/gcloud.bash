@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# gcloud, and what its errors mean.
+# Runs gcloud, and translates its errors into exit codes.
 
 # Runs gcloud. When it fails, logs the reason and ends the script with the exit code for it.
 gcloud::run() { # WHAT-FOR COMMAND...
@@ -9,21 +9,21 @@ gcloud::run() { # WHAT-FOR COMMAND...
 
 # Runs gcloud for at most SECONDS, 0 for no limit. Its stdout is in $scratch/answer. When it fails, logs the reason and
 # returns 1.
-# Globals: scratch, a directory of this script. Sets: verdict, as explain-error prints it.
+# Globals: scratch, the temporary directory of the script. Sets: verdict, the word that explain-error prints.
 gcloud::try() { # SECONDS WHAT-FOR COMMAND...
   local status=0 word previous='' group=''
-  # The group of gcloud's commands: container, composer or storage.
+  # The command group of gcloud: container, composer or storage.
   for word in "${@:3}"; do
     [[ $previous != gcloud ]] || group=$word
     previous=$word
   done
-  { printf '\n' >"$scratch/said"; } 2>/dev/null ||
+  { printf '\n' >"$scratch/errors"; } 2>/dev/null ||
     die "$EXIT_CONFIG" "cannot write to $scratch: set TMPDIR to another directory"
-  processes::start_within "$1" "${@:3}" >"$scratch/answer" 2>"$scratch/said"
+  processes::start_within "$1" "${@:3}" >"$scratch/answer" 2>"$scratch/errors"
   wait $! || status=$?
   ((status)) || return 0
-  ((status != 124)) || printf 'no answer within %s s\n' "$1" >"$scratch/said"
+  ((status != 124)) || printf 'no answer within %s s\n' "$1" >"$scratch/errors"
   verdict=$("$PYTHON" "$SCRIPTS/lib/command.py" explain-error --for "$2" --from gcloud --group "$group" \
-    --file "$scratch/said") || true
+    --file "$scratch/errors") || true
   return 1
 }

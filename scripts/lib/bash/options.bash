@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# The command line of a script: every argument is an option, --NAME VALUE or --NAME=VALUE.
+# Parses the command line of a script. Every argument is an option: --NAME VALUE, --NAME=VALUE, or a flag --NAME.
 
-readonly NAMES=(job cluster project location fleet-membership context namespace uid name template) # their values are names
+readonly NAME_OPTIONS=(job cluster project location fleet-membership context namespace uid name template) # options whose values are names
 
-declare -A option=() # set by options::parse: option[job], option[dry_run], ...; empty for an option that is not given
+declare -A option=() # set by options::parse: option[job], option[dry_run], ...; empty for an option that is missing
 settings=()          # set by options::parse: the values of --set
 
 shared_help='' # --help prints it below the header comment
@@ -36,10 +36,10 @@ options::parse() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
     elif [[ $valued != *" $name "* ]]; then
       options::die_unknown "--$name" "$valued$flags"
     elif [[ $1 == *=* ]]; then
-      options::take "$name" "${1#*=}"
+      options::store "$name" "${1#*=}"
       shift
     elif (($# > 1)); then
-      options::take "$name" "$2"
+      options::store "$name" "$2"
       shift 2
     else
       die "$EXIT_USAGE" "option $1 has no value: write $1 VALUE; see $PROGRAM --help"
@@ -51,24 +51,24 @@ options::parse() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
 }
 
 # Stores the value of an option. --set may be given several times.
-options::take() { # NAME VALUE
-  # Mostly a variable that is not set. Without the option the script would use another cluster, namespace or release.
-  [[ $2 ]] || die "$EXIT_USAGE" "option --$1 has an empty value: leave the option out, or is a variable not set?"
+options::store() { # NAME VALUE
+  # Usually the caller's variable is not set. The default would then be another cluster, namespace or release.
+  [[ $2 ]] || die "$EXIT_USAGE" "option --$1 has an empty value: set the variable that it comes from, or leave the option out"
   if [[ $1 == set ]]; then settings+=("$2"); else option[${1//-/_}]=$2; fi
 }
 
-# Ends the script for a name that begins with a dash, which a command would take as an option, or that cannot be part of a
-# URL path.
+# Ends the script if a name begins with a dash, because a command would take it as an option, or if it cannot be part of a URL
+# path.
 options::check_names() {
   local name given
-  for name in "${NAMES[@]}"; do
+  for name in "${NAME_OPTIONS[@]}"; do
     given=${option[${name//-/_}]-}
     [[ $given != -* ]] || die "$EXIT_USAGE" "option --$name is ${given@Q}: a name does not begin with a dash"
   done
   for name in job namespace; do
     given=${option[$name]-}
     [[ ! $given || ($name$given == jobJOB && ${option[dry_run]-}) ]] || options::is_dns_name "$given" ||
-      die "$EXIT_USAGE" "option --$name is ${given@Q}: it must be a name of a Kubernetes object: lower-case letters, digits, dashes and dots"
+      die "$EXIT_USAGE" "option --$name is ${given@Q}: it must be the name of a Kubernetes object: lower-case letters, digits, dashes and dots"
   done
   [[ ! ${option[uid]-} || ${option[uid]} =~ ^[0-9a-zA-Z][-0-9a-zA-Z]{0,63}$ ]] ||
     die "$EXIT_USAGE" "option --uid is ${option[uid]@Q}: it must be the uid of a Job: letters, digits and dashes"
@@ -78,7 +78,7 @@ options::is_dns_name() { # TEXT
   ((${#1} <= 253)) && [[ $1 =~ ^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ ]]
 }
 
-options::die_unknown() { # OPTION KNOWN-NAMES
+options::die_unknown() { # OPTION "KNOWN NAMES"
   local names known quoted
   common::quote "$1"
   read -ra names <<<"$2"
@@ -101,7 +101,7 @@ options::require_seconds() { # NAME...
   options::require_whole_numbers ' of seconds' "$@"
 }
 
-options::require_whole_numbers() { # OF-WHAT NAME...
+options::require_whole_numbers() { # UNIT NAME...
   local name
   for name in "${@:2}"; do
     [[ ${option[${name//-/_}]} =~ ^([1-9][0-9]{0,8})?$ ]] ||
@@ -116,7 +116,7 @@ options::require_choice() { # NAME CHOICE...
   [[ $choices, == *", $given,"* ]] || die "$EXIT_USAGE" "option --$1 is ${given@Q}: it must be one of ${choices#, }"
 }
 
-# Sets: passed_on, --NAME VALUE for each of these options that was given, for another script.
+# Sets: passed_on, the arguments for another script: --NAME VALUE for each of these options that was given.
 options::pass_on() { # NAME...
   local name
   passed_on=()

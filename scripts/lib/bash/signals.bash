@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# The end of a script: by itself, or by a signal. The library sets its traps here, except for ERR (common.bash).
+# Ends a script: the traps for its exit and for signals. Only the trap for ERR is in common.bash.
 #
-# Globals: requesting, the process id of the request that is being sent, empty for none (connection::ask, change::try);
-# proxy, the process id of kubectl proxy, empty if this script has not started it; made_dir, see private_dir.bash.
+# Globals: requesting, the process id of the current request, empty for none (connection::ask, change::try); proxy, the process
+# id of kubectl proxy, empty if this script has not started it; own_private_dir, see private_dir.bash.
 
-readonly SETTLE_SECONDS=1 # how long an interrupted script waits for the answer to its request
+readonly ANSWER_SECONDS=1 # how long an interrupted script waits for the answer to its request
 
 requesting=''
 proxy=''
@@ -20,14 +20,14 @@ signals::install() {
 # Ends the script after a signal. Further signals are ignored, so that they do not interrupt the cleanup.
 signals::stop() { # STATUS
   trap '' TERM INT HUP PWR PIPE
-  signals::settle || true
+  signals::await_answer || true
   exit "$1"
 }
 
-# Waits for the answer to the request that is being sent: a write that is cut off may or may not have been carried out.
-# Returns 1 when there is no answer within SETTLE_SECONDS.
-signals::settle() {
-  local tries=$((SETTLE_SECONDS * 20))
+# Waits for the answer to the current request, because the API server may or may not process a write that is cut off.
+# Returns 1 if there is no answer within ANSWER_SECONDS.
+signals::await_answer() {
+  local tries=$((ANSWER_SECONDS * 20))
   while [[ $requesting ]] && processes::is_running "$requesting"; do
     ((tries-- > 0)) || return 1
     processes::pause 0.05
@@ -38,11 +38,11 @@ signals::settle() {
 # means that a command of the script was killed: the script then ends with 129.
 signals::clean_up() {
   local status=$? IFS=$'\n' child
-  trap '' TERM INT HUP PWR PIPE # the result is printed, and the handlers need the directory
+  trap '' TERM INT HUP PWR PIPE # the handlers need the directory, which is removed here
   for child in $(jobs -pr) ${proxy:+"$proxy"}; do processes::kill "$child"; done
-  if [[ $made_dir ]]; then
-    # A child may still write. The directory does not exist if TMPDIR cannot be used.
-    until rm -rf -- "$made_dir" 2>/dev/null || [[ ! -e $made_dir ]]; do processes::pause 0.02; done
+  if [[ $own_private_dir ]]; then
+    # Repeated, because a child may still write. If TMPDIR cannot be used, the directory does not exist.
+    until rm -rf -- "$own_private_dir" 2>/dev/null || [[ ! -e $own_private_dir ]]; do processes::pause 0.02; done
   fi
   case $status in
     129 | 130 | 143) ;;

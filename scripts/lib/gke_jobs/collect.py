@@ -111,6 +111,6 @@ def _completions(job: Json) -> int | None:
 
 
 def _has_succeeded(job: Json, uid: str) -> bool:
-    """Whether the captured Job has the uid that was asked for, and had succeeded."""
+    """Whether the captured Job has the requested uid, and had succeeded."""
     succeeded = any(kind in true_conditions(job) for kind in SUCCEEDED)
     return bool(uid) and text_at(job, "metadata", "uid") == uid and succeeded

@@ -1,4 +1,4 @@
-"""Classifies errors of the API server, kubectl, its credential plugin and gcloud, and says what to do."""
+"""Classifies errors of the API server, kubectl, its credential plugin and gcloud, and advises what to do."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def test_messages_and_lines_of_pods_are_shown_without_folds_and_addresses():
         "::endgroup::",
         "submit-job: created Job train default",
         "run-job: console: https://console.cloud.google.com",
-        "run-job: that is https://console.cloud.google.com",
+        "run-job: logs: https://console.cloud.google.com",
         "abcde | <task> a < b",
         "null",
     ]

@@ -13,7 +13,7 @@ OPERATOR = re.compile(r"^[^<]*<airflow\.task\.operators\.[\w.]*GkeJobOperator> (
 SUMMARY = "gke-job-summary: "
 TIMELINE = "timeline: "
 # Links to the console and to Cloud Logging, which have nothing about a test cluster.
-ADDRESSES = re.compile(r"run-job: (console|Cloud Logging|that is)\b")
+ADDRESSES = re.compile(r"run-job: (console|Cloud Logging|logs)\b")
 TASK = re.compile(r"\[DAG TEST\] starting task_id=(\w+)")  # the same in all versions of Airflow
 RELEASE = re.compile(r"gke-job \S+$")  # the first line of a task's log
 FOLD, UNFOLD = "::group::", "::endgroup::"

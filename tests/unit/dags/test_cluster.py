@@ -50,7 +50,7 @@ def test_the_error_for_an_incomplete_cluster_names_the_missing_fields():
 
 
 def test_a_cluster_with_a_context_is_refused():
-    with pytest.raises(ValueError, match=r"context 'kind' is given too; give one or the other"):
+    with pytest.raises(ValueError, match=r"context 'kind' is also given; give only one of the two"):
         GkeCluster(project="p", location="l", name="c", context="kind").arguments()
 
 
@@ -87,8 +87,8 @@ def test_a_member_of_a_fleet_is_named_by_project_and_membership():
     ("fields", "message"),
     [
         ({"fleet_membership": "m"}, "project is empty"),
-        ({"fleet_membership": "m", "project": "p", "name": "c"}, "name or context is given too"),
-        ({"dns_endpoint": True}, "--dns-endpoint is given, but no cluster"),
+        ({"fleet_membership": "m", "project": "p", "name": "c"}, "name or context is also given"),
+        ({"dns_endpoint": True}, "GkeCluster has --dns-endpoint, but no cluster"),
         ({"project": "p", "location": "l", "name": "c", "internal_ip": "yes"}, "--internal-ip is 'yes'"),
     ],
 )

@@ -20,7 +20,7 @@ COMPLETE = {"event": "job", "uid": UID, "state": "Complete", "finished": True}
 def script(tmp_path, monkeypatch):
     """Makes a replacement for watch-jobs in Python: its `say` prints lines, its `stay` waits until it is ended."""
     monkeypatch.setattr(paths, "DAGS", tmp_path)
-    monkeypatch.setattr(shared_watch, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(shared_watch, "FIRST_RESTART_DELAY", 0.01)
     (tmp_path / "scripts").mkdir()
 
     def script(body: str) -> Path:
@@ -140,7 +140,7 @@ def test_a_job_that_a_new_list_does_not_contain_is_gone(script):
 
 
 def test_a_late_waiter_gets_the_last_report_at_once_and_an_unknown_job_is_gone(script, monkeypatch):
-    monkeypatch.setattr("gke_job.waiting.GONE_SECONDS", 0.1)
+    monkeypatch.setattr("gke_job.waiting.MISSING_SECONDS", 0.1)
     starts = script(
         """
         say({"event": "synced", "uids": []}, {**COMPLETE, "uid": "other", "finished": False}, COMPLETE)
@@ -150,7 +150,7 @@ def test_a_late_waiter_gets_the_last_report_at_once_and_an_unknown_job_is_gone(s
 
     async def main():
         first = asyncio.ensure_future(fired(trigger(uid="other")))
-        await until(lambda: any(UID in watch.seen for watch in shared_watch._watches.values()))
+        await until(lambda: any(UID in watch.reports for watch in shared_watch._watches.values()))
         assert await fired(trigger()) == ["finished"]
         assert await fired(trigger(uid="unknown")) == ["gone"]
         first.cancel()

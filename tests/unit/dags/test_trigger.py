@@ -11,7 +11,7 @@ import pytest
 
 from gke_job import cancellation, shared_watch
 from gke_job.trigger import GkeJobTrigger
-from gke_job.waiting import View
+from gke_job.waiting import WatchState
 
 TASK_INSTANCE = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1)
 
@@ -19,8 +19,8 @@ TASK_INSTANCE = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-
 class SilentWaiter:
     """A waiter of a watch that never reports anything."""
 
-    def view(self):
-        return View()
+    def watch_state(self):
+        return WatchState()
 
     async def changed(self, until):
         await asyncio.Event().wait()
@@ -150,7 +150,7 @@ def test_the_job_is_deleted_if_airflow_has_not_taken_the_event(cancelled, monkey
 
     monkeypatch.setattr(cancellation, "delete", delete)
     monkeypatch.setattr(cancellation, "task_state", task_state)
-    monkeypatch.setattr(SilentWaiter, "view", lambda _: View(gone=True))
+    monkeypatch.setattr(SilentWaiter, "watch_state", lambda _: WatchState(gone=True))
 
     async def main(*, is_taken):
         one = GkeJobTrigger(cluster={}, namespace="ml", job="train", uid="u", environment="test")

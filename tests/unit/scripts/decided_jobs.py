@@ -15,7 +15,7 @@ def asked(**fields):
 
 OTHER = {"hash": "bbbb"}
 CLEARED = {"cleared": True, "replaces_running": True, "try_number": 3}
-ATTACH, COLLECT, REPLACE = Attach(UID, complete_owned=True), Attach(UID, complete_owned=False), Replace(UID)
+ATTACH, COLLECT, REPLACE = Attach(UID, creates_owned=True), Attach(UID, creates_owned=False), Replace(UID)
 
 
 FAILED = {"profile": "small", "conditions": frozenset({"Failed"})}

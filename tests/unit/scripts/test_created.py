@@ -6,7 +6,7 @@ import pytest
 from decided_jobs import UID, job_object
 
 from gke_jobs.rendering.plan import Plan
-from gke_jobs.submission.created import created_uid, is_of
+from gke_jobs.submission.created import created_uid, is_job_of_plan
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ def test_s4_an_answer_or_a_job_found_after_an_interruption_is_ours_only_with_our
     answer = {**job_object(name=name, labels=labels, annotations=annotations), "kind": kind}
     (tmp_path / "changed").write_text(json.dumps(answer))
     assert created_uid(tmp_path / "changed", plan) == uid
-    assert is_of(answer, plan) == bool(uid)
+    assert is_job_of_plan(answer, plan) == bool(uid)

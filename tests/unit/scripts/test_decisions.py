@@ -12,9 +12,9 @@ from gke_jobs.rendering.profiles import NAME
 from gke_jobs.submission.decisions import (
     Attach,
     Create,
-    Memory,
     Refuse,
     Render,
+    SubmitState,
     Wait,
     created,
     decide,
@@ -42,14 +42,14 @@ CASES = [
         there(**OTHER),
         {"is_manual": True},
         Refuse,
-        "wait for it, give --name NAME to run another Job in parallel, give --on-change attach",
+        "wait for it, give another --name to run both Jobs, give --on-change attach",
     ),
     (
         "complete, other manifest, by hand",
         there("Complete", **OTHER),
         {"is_manual": True},
         REPLACE,
-        "it is complete, but from another manifest .*; --name NAME keeps it and runs another Job",
+        "it is complete, but from another manifest .*; to keep it, give another --name",
     ),
     ("running, other, attach", there(**OTHER), {"on_change": "attach"}, COLLECT, "attaching .* another manifest"),
     ("running, other, replace", there(**OTHER), {"on_change": "replace"}, REPLACE, "replacing Job .* another manifest"),
@@ -89,7 +89,7 @@ CASES = [
 
 @pytest.mark.parametrize(("facts", "request_", "action", "words"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_the_first_look(facts, request_, action, words):
-    decision = decide(facts, asked(**request_), Memory())
+    decision = decide(facts, asked(**request_), SubmitState())
     said = " ".join(decision.messages)
     if action is Refuse:
         assert isinstance(decision.action, Refuse)
@@ -99,7 +99,7 @@ def test_the_first_look(facts, request_, action, words):
         assert decision.action == action
     assert bool(said) == bool(words)
     assert re.search(words, said)
-    assert decision.memory.found == ("" if facts is None else UID)
+    assert decision.state.found == ("" if facts is None else UID)
 
 
 @pytest.mark.parametrize(
@@ -113,18 +113,18 @@ def test_the_first_look(facts, request_, action, words):
 )
 @pytest.mark.parametrize("found", ["", "another-uid"])
 def test_a_job_that_was_not_there_at_first_is_never_replaced_because_it_has_ended(facts, action, found):
-    assert decide(facts, asked(), Memory(found=found)).action == action
+    assert decide(facts, asked(), SubmitState(found=found)).action == action
 
 
 @pytest.mark.parametrize("on_change", ["fail", "attach", "replace"])
 @pytest.mark.parametrize("found", ["", "another-uid"])
 def test_s4_of_another_manifest_it_is_not_taken_either(found, on_change):
     for condition in ("Complete", "SuccessCriteriaMet"):
-        decision = decide(there(condition, **OTHER), asked(on_change=on_change), Memory(found=found))
+        decision = decide(there(condition, **OTHER), asked(on_change=on_change), SubmitState(found=found))
         assert isinstance(decision.action, Refuse)
         assert decision.action.status == 65
         assert "run again" in decision.action.message
-    decision = decide(there("Failed", **OTHER), asked(on_change=on_change), Memory(found=found))
+    decision = decide(there("Failed", **OTHER), asked(on_change=on_change), SubmitState(found=found))
     assert (decision.action, decision.messages) == (REPLACE, ["replacing Job train: it failed"])
 
 
@@ -135,7 +135,7 @@ def test_s4_of_another_manifest_it_is_not_taken_either(found, on_change):
 def test_s4_a_finished_job_without_our_identity_and_manifest_hash_is_never_attached_to(
     facts, condition, on_change, found
 ):
-    decision = decide(there(condition, **facts), asked(on_change=on_change), Memory(found=found))
+    decision = decide(there(condition, **facts), asked(on_change=on_change), SubmitState(found=found))
     assert not isinstance(decision.action, Attach)
 
 
@@ -176,15 +176,15 @@ def escalate(profile, **how):
 )
 def test_escalation(facts, profile, step, rendered, words):
     request = {"escalate": True, "hash": "cccc", "on_change": "replace"}
-    first = decide(facts, asked(profile=profile, **request), Memory())
+    first = decide(facts, asked(profile=profile, **request), SubmitState())
     if step is None:
         assert not isinstance(first.action, Render)
         return
     assert (first.action, first.messages) == (step, [])
-    second = decide(facts, asked(profile=rendered, **request), first.memory)
+    second = decide(facts, asked(profile=rendered, **request), first.state)
     assert not isinstance(second.action, Render)
     assert words in " ".join(second.messages)
-    third = decide(facts, asked(profile=rendered, **request), second.memory)
+    third = decide(facts, asked(profile=rendered, **request), second.state)
     assert not isinstance(third.action, Render)
 
 
@@ -193,12 +193,12 @@ def test_without_escalate_no_pods_are_read_and_nothing_is_rendered_anew():
     assert not needs_pods(facts, asked(profile="small"))
     assert needs_pods(facts, asked(profile="small", escalate=True))
     assert needs_pods(facts, asked(profile="small", fallback=True))
-    assert decide(facts, asked(profile="other"), Memory()).action == REPLACE
+    assert decide(facts, asked(profile="other"), SubmitState()).action == REPLACE
 
 
 def test_a_cleared_task_that_replaces_a_job_begins_with_its_own_profile():
     facts = there(profile="large", try_number=2)
-    decision = decide(facts, asked(profile="small", escalate=True, **CLEARED), Memory())
+    decision = decide(facts, asked(profile="small", escalate=True, **CLEARED), SubmitState())
     assert decision.action == REPLACE
     assert "starting with profile small, not large" in decision.messages[0]
 
@@ -206,7 +206,7 @@ def test_a_cleared_task_that_replaces_a_job_begins_with_its_own_profile():
 @pytest.mark.parametrize(("try_number", "last", "said"), [(0, "", 1), (1, "", 1), (2, "", 2), (2, "small", 1)])
 def test_created(try_number, last, said):
     request = asked(escalate=True, profile="small", try_number=try_number)
-    decision = created(UID, request, "ml", Memory(found="", last_profile=last))
+    decision = created(UID, request, "ml", SubmitState(found="", last_profile=last))
     assert decision.action == ATTACH
     assert len(decision.messages) == said
     assert decision.messages[-1] == "created Job train ml"
@@ -216,12 +216,12 @@ def test_created(try_number, last, said):
     ("found", "said"),
     [
         ("", "the Job of the last attempt no longer exists: starting with profile small"),
-        (UID, "the Job of the last attempt does not name its profile: starting with profile small"),
+        (UID, "the Job of the last attempt has no profile: starting with profile small"),
     ],
 )
 def test_created_without_the_profile_of_the_last_attempt(found, said):
     request = asked(escalate=True, profile="small", try_number=2)
-    assert created("another", request, "ml", Memory(found=found)).messages[0] == said
+    assert created("another", request, "ml", SubmitState(found=found)).messages[0] == said
 
 
 def test_facts_of_a_job():

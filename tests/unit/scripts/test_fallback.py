@@ -6,7 +6,7 @@ import pytest
 from decided_jobs import ATTACH, FAILED, REPLACE, UID, asked, job_object, there
 
 from gke_jobs.rendering.last_attempt import LastAttempt
-from gke_jobs.submission.decisions import Memory, Render, Wait, decide
+from gke_jobs.submission.decisions import Render, SubmitState, Wait, decide
 from gke_jobs.submission.facts import read_facts
 
 
@@ -67,12 +67,12 @@ def fall_back(profile, **how):
 )
 def test_fallback(facts, step, rendered, words):
     request = {"fallback": True, "on_change": "fail"}
-    first = decide(facts, asked(profile="small", **request), Memory())
+    first = decide(facts, asked(profile="small", **request), SubmitState())
     if step is None:
         assert not isinstance(first.action, Render)
         return
     assert (first.action, first.messages) == (step, [])
-    second = decide(facts, asked(profile=rendered, **request), first.memory)
+    second = decide(facts, asked(profile=rendered, **request), first.state)
     assert second.action == (ATTACH if facts.profile == "other" else REPLACE)
     assert re.search(words, " ".join(second.messages))
 
@@ -96,13 +96,13 @@ def test_fallback_and_escalation_together(how, rendered, words):
     request = {"escalate": True, "fallback": True}
     facts = there(**FAILED, oom_killed=True, **how)
     last = LastAttempt(profile="small", oom=True, escalate=True, fallback=True, **how)
-    first = decide(facts, asked(profile="small", **request), Memory())
+    first = decide(facts, asked(profile="small", **request), SubmitState())
     assert first.action == Render(last)
-    assert re.search(words, " ".join(decide(facts, asked(profile=rendered, **request), first.memory).messages))
+    assert re.search(words, " ".join(decide(facts, asked(profile=rendered, **request), first.state).messages))
 
 
 def test_a_job_that_was_ended_because_it_got_no_nodes_is_replaced_without_fallback_too():
-    assert decide(there(unscheduled=60), asked(), Memory()).action == REPLACE
+    assert decide(there(unscheduled=60), asked(), SubmitState()).action == REPLACE
 
 
 @pytest.mark.parametrize(
@@ -116,16 +116,18 @@ def test_a_job_that_was_ended_because_it_got_no_nodes_is_replaced_without_fallba
 )
 def test_a_task_that_was_cleared_begins_with_its_own_profile_and_counts_anew(job, action):
     request = asked(profile="small", cleared=True, fallback=True, escalate=True, hash="0123")
-    decision = decide(there(**{**job, "profile": "other"}), request, Memory())
+    decision = decide(there(**{**job, "profile": "other"}), request, SubmitState())
     assert decision.action == action
     assert decision.messages[0] == ("the task was cleared: starting with profile small, not other of the last attempt")
-    assert not re.search("profile", " ".join(decide(there(**{**job, "profile": "small"}), request, Memory()).messages))
+    assert not re.search(
+        "profile", " ".join(decide(there(**{**job, "profile": "small"}), request, SubmitState()).messages)
+    )
 
 
 @pytest.mark.parametrize("job", [{}, {"conditions": frozenset({"Complete"})}])
 def test_a_task_that_was_cleared_takes_the_job_that_runs_or_whose_result_it_lacks(job):
     request = asked(profile="small", cleared=True, fallback=True)
-    assert decide(there(**job, profile="other"), request, Memory()).action == fall_back("other")
+    assert decide(there(**job, profile="other"), request, SubmitState()).action == fall_back("other")
 
 
 DISRUPTED = {"type": "DisruptionTarget", "status": "True"}

@@ -74,7 +74,7 @@ class Airflow:
         Airflow 3.1 and 3.2 count a row for each DAG of an import error, but return the error once. So offset and total
         count rows, at least as many as entries.
 
-        :param is_careful: whether a page may have fewer rows than asked for, as the server's maximum is smaller
+        :param is_careful: whether a page may have fewer rows than requested, as the server's maximum is smaller
         """
         found: dict[str, Json] = {}
         offset = total = 0

@@ -1,4 +1,4 @@
-"""One check of a Job for a caller that waits elsewhere: what it reads, and how it ends if the Job has not ended."""
+"""One check of a Job, for a caller that waits elsewhere: its reads, and its verdict while the Job is not finished."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from gke_jobs.following.jobs import Job
 from gke_jobs.following.mounts import Mounts
 from gke_jobs.following.pods_seen import PodsSeen
 
-ANSWER_SECONDS = 30.0  # for the lists to arrive, if the whole wait had already timed out
+LIST_SECONDS = 30.0  # a check reads the lists for at least this time, even if the timeout of the wait has expired
 
 
 @dataclass
 class Check:
     """The state of one check.
 
-    job: its name; start: of the check; messages: about the Pods, logged if the check ends the wait
+    job: the name of the Job; start: the start of the check, in monotonic seconds
+    messages: messages about the Pods, logged if the check ends the wait
     lists: the lists that were read
     """
 
@@ -32,31 +33,31 @@ class Check:
     mounts: Mounts
     messages: list[Action] = field(default_factory=list)
     lists: dict[Kind, Listed] = field(default_factory=dict)
-    _has_asked: bool = False
+    _has_requested_events: bool = False
 
-    def take(self, event: Listed) -> dict[Kind, Listed]:
-        """Store a list; return all lists once all have arrived: a verdict needs to know which logs exist."""
+    def store_list(self, event: Listed) -> dict[Kind, Listed]:
+        """Store a list. Return all lists once all have arrived, because the verdict depends on which logs exist."""
         self.lists[event.kind] = event
         return self.lists if len(self.lists) == len(Kind) else {}
 
-    def asks(self, job: Job, now: float) -> Iterator[Action]:
-        """Request once the Events that are needed: of the Job, and of one Pod that may wait for its volumes."""
-        if self._has_asked:
+    def event_requests(self, job: Job, now: float) -> Iterator[Action]:
+        """Request the needed Events once: those of the Job, and those of one Pod that may wait for its volumes."""
+        if self._has_requested_events:
             return
-        self._has_asked = True
+        self._has_requested_events = True
         if uid := self.mounts.next_pod_to_read(job, self.pods, now):
             yield ReadEvents(uid)
-        if self.creation.should_ask(job, self.pods, now):
+        if self.creation.needs_events(job, self.pods, now):
             yield ReadEvents(job.uid)
 
     def times_out_at(self) -> float | None:
-        """Return when the timeout of the whole wait ends a check whose lists or Events do not arrive."""
-        return None if self.clocks.ends_at is None else max(self.clocks.ends_at, self.start + ANSWER_SECONDS)
+        """Return when the timeout of the wait ends a check whose lists or Events have not arrived."""
+        return None if self.clocks.ends_at is None else max(self.clocks.ends_at, self.start + LIST_SECONDS)
 
     def verdict(self, job: Job | None, now: float) -> Finish | None:
-        """Return how the check of an unfinished Job ends, by a clock or with 75; None while data is missing."""
+        """Return the verdict about an unfinished Job: an expired timeout, or 75. None while data is missing."""
         times_out_at = self.times_out_at()
-        is_reading = job is None or self.creation.is_asking or self.mounts.is_asking
+        is_reading = job is None or self.creation.awaits_events or self.mounts.awaits_events
         if is_reading and (times_out_at is None or now < times_out_at):
             return None
         for action in self.clocks.check(job, self.pods, self.creation, now):

@@ -1,6 +1,6 @@
 """Finds out why a Job lacks Pods: a quota, a policy, a webhook, a missing service account.
 
-Only the Events of a Job report that, not its status. They are read only while Pods are missing.
+Only the Events of a Job have the reason, not its status. They are read only while Pods are missing.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ LONGEST_BACKOFF = 360.0  # seconds from a failure until Kubernetes creates the n
 class Creation:
     """Whether the Pods of the Job can be created.
 
-    blocked: why not; since: the time since which that is certain, monotonic seconds; ask_at: when to read the Events
-    at_once: whether to read them as soon as Pods are missing
+    blocked: the reason why not; since: when this became certain, in monotonic seconds; read_at: when to read the Events
+    at_once: whether to read the Events as soon as Pods are missing
     """
 
-    def __init__(self, *, at_once: bool = False) -> None:
+    def __init__(self, job: str, *, at_once: bool = False) -> None:
+        self._job = job
         self._first_pause = 0.0 if at_once else PAUSES[0]
         self.blocked: Meaning | None = None
         self.since = 0.0
-        self.ask_at: float | None = None
-        self._asked = 0
+        self.read_at: float | None = None
+        self._reads = 0
         self._is_answered = False
 
     @property
@@ -40,27 +41,27 @@ class Creation:
         return self.blocked is not None and self.blocked.verdict is Verdict.QUOTA
 
     @property
-    def is_asking(self) -> bool:
+    def awaits_events(self) -> bool:
         """Whether Pods are missing for a reason that is not known yet."""
-        return self.ask_at is not None and not self._is_answered
+        return self.read_at is not None and not self._is_answered
 
-    def should_ask(self, job: Job, pods: PodsSeen, now: float) -> bool:
+    def needs_events(self, job: Job, pods: PodsSeen, now: float) -> bool:
         """Whether the Events must be read now."""
         if job.state or not job.started or job.deleting or pods.count(LIVE) >= job.wanted:
-            self.blocked, self.ask_at, self._asked = None, None, 0
+            self.blocked, self.read_at, self._reads = None, None, 0
             return False
-        if self.ask_at is None:
-            self.ask_at = now + self._first_pause
-        if now < self.ask_at:
+        if self.read_at is None:
+            self.read_at = now + self._first_pause
+        if now < self.read_at:
             return False
-        self._asked += 1
-        self.ask_at = now + PAUSES[min(self._asked, len(PAUSES) - 1)]
+        self._reads += 1
+        self.read_at = now + PAUSES[min(self._reads, len(PAUSES) - 1)]
         return True
 
     def read(self, events: Sequence[Json] | None, job: Job | None, pods: PodsSeen, now: float) -> Iterator[Action]:
         """Process the Events of the Job; the newest one decides."""
         self._is_answered = True
-        if events is None or job is None or self.ask_at is None:
+        if events is None or job is None or self.read_at is None:
             return
         ours = [event for event in events if text_at(event, "involvedObject", "uid") == job.uid]
         created = max(pods.newest(), _newest(ours, "SuccessfulCreate"))
@@ -74,7 +75,7 @@ class Creation:
         if self.blocked is None or self.blocked.verdict is not meaning.verdict:
             advice = quota_advice(meaning.message)
             text = f"{meaning.message}; {advice}" if advice else sentence(meaning)
-            yield warning(f"its Pods cannot be created: {text}")
+            yield warning(f"the Pods of Job {self._job} cannot be created: {text}")
         self.blocked = meaning
 
 

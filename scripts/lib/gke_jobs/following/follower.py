@@ -9,11 +9,11 @@ command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [-
 
 stdout: log lines, each after the end of its Pod's name; stderr: messages, then the diagnosis of a Job that
 failed, the summary and the timeline (gke_jobs.timeline), and the verdict.
---once: read the state once, as poll-job does. --captured FILE.json: the file for the results (captured.py); FILE.line
-gets the result itself if the results of all Pods were seen. --never-starts FILE: created if the Job can never start.
+--once: read the state once, for poll-job. --captured FILE.json: the file for the results (captured.py); FILE.line gets
+the complete result if the results of all Pods were seen. --never-starts FILE: created if the Job can never start.
 --failure FILE: the file for the cause of a failure (report.py). --unscheduled FILE: created if a Job that is not
-suspended got no nodes in time. --deletes: run-job will delete a Job that times out. --check: check once, as follow-job
---once does, with its options for that. --record FILE: the file for the record if a signal ends this process.
+suspended got no nodes in time. --deletes: run-job will delete a Job that times out. --check: check the Job once, for
+follow-job --once, whose options apply. --record FILE: the file for the record if a signal ends this process.
 --report FILE: the file for the report.
 Exit codes: those of scripts/follow-job and scripts/poll-job.
 """
@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 from gke_jobs import captured, exit_codes
 from gke_jobs.following import check_state
-from gke_jobs.following.checks import ANSWER_SECONDS
+from gke_jobs.following.checks import LIST_SECONDS
 from gke_jobs.following.clocks import Limits, Waited
 from gke_jobs.following.core import Follower
 from gke_jobs.following.events import (
@@ -66,10 +66,9 @@ if TYPE_CHECKING:
 
 START_SECONDS, HEARTBEAT_SECONDS = 300.0, 300.0
 MAX_LOG_STREAMS = 10
-ADVICE = "advice: "  # the prefix of a line of the diagnosis with advice
-LATE_SECONDS = 10.0  # after --timeout, within which the verdict is known
-# After the verdict: the diagnosis takes at most 20 s and the report 30 s, if the cluster does not answer.
-END_SECONDS = 60.0
+ADVICE_PREFIX = "advice: "  # the prefix of a line of the diagnosis with advice
+GRACE_SECONDS = 10.0  # after --timeout the process is ended if it has no verdict
+OUTPUT_SECONDS = 60.0  # after the verdict the process is ended; the diagnosis takes up to 20 s, the report 30 s
 
 
 def main() -> None:
@@ -79,9 +78,9 @@ def main() -> None:
         status = _run()
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:  # the reader has gone
+    except OSError:  # stdout or stderr is closed
         status = exit_codes.INTERRUPTED
-    except Exception:  # or stderr is None, because it was closed from the beginning; neither may change the verdict
+    except Exception:  # also if stderr is None, because it was closed from the start; the exit code does not change
         if sys.stderr:
             traceback.print_exc()
     finally:
@@ -95,7 +94,7 @@ def _run() -> int:
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status
-    except BrokenPipeError:  # the reader has gone
+    except BrokenPipeError:  # stdout or stderr is closed
         return exit_codes.INTERRUPTED
     except OSError as error:
         log(
@@ -127,59 +126,59 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def settings_of(options: JobOptions) -> Settings:
     """Return the settings from the options. Without --start-timeout, --once does not read Pods."""
-    given = options.others
+    others = options.others
     return Settings(
         job=options.job,
         namespace=options.namespace,
         uid=options.uid,
         limits=Limits(
-            timeout=given.timeout,
-            schedule=given.schedule_timeout,
-            start=given.start_timeout or (None if given.once else START_SECONDS),
-            heartbeat=given.heartbeat or HEARTBEAT_SECONDS,
+            timeout=others.timeout,
+            schedule=others.schedule_timeout,
+            start=others.start_timeout or (None if others.once else START_SECONDS),
+            heartbeat=others.heartbeat or HEARTBEAT_SECONDS,
         ),
         unreachable=options.reader.unreachable_seconds,
-        max_log_streams=given.max_log_streams,
-        logs=given.logs,
-        once=given.once,
-        waited=Waited(total=given.waited, for_nodes=given.waited_for_nodes, to_start=given.waited_to_start),
+        max_log_streams=others.max_log_streams,
+        logs=others.logs,
+        once=others.once,
+        waited=Waited(total=others.waited, for_nodes=others.waited_for_nodes, to_start=others.waited_to_start),
         epoch=time.time() - time.monotonic(),
     )
 
 
 def follow(options: JobOptions) -> int:
-    """Follow the Job to its end; return the exit code."""
-    given = options.others
-    if given.timeout:  # the core checks no clock while stdout or stderr blocks
-        left = max(0.0, given.timeout - given.waited) + (ANSWER_SECONDS + CHECK_SECONDS if given.check else 0.0)
-        end_after(left + LATE_SECONDS, exit_codes.TIMEOUT)
-    before = check_state.read(given.check_state, options.uid) if given.check else None
+    """Follow the Job until it is finished; return the exit code."""
+    others = options.others
+    if others.timeout:  # while stdout or stderr blocks, the follower does not check its clocks
+        left = max(0.0, others.timeout - others.waited) + (LIST_SECONDS + CHECK_SECONDS if others.check else 0.0)
+        exit_after(left + GRACE_SECONDS, exit_codes.TIMEOUT)
+    before = check_state.read(others.check_state, options.uid) if others.check else None
     follower = Follower(settings_of(options), time.monotonic(), before)
     streaming = Streaming(options.connection, options.namespace, lambda kind, uid: _selector(options.job, kind, uid))
-    if given.record:
-        write_at_signal(given.record, lambda: _record(follower, End()) if follower.job_json else None)
-    end = _follow(follower, streaming)
-    if given.timeout:
-        end_after(END_SECONDS, end.status)
-    _write_state(given, follower, end)
+    if others.record:
+        write_at_signal(others.record, lambda: _record(follower, End()) if follower.job_json else None)
+    end = _run_follower(follower, streaming)
+    if others.timeout:
+        exit_after(OUTPUT_SECONDS, end.status)
+    _write_state(others, follower, end)
     explanation = _explanation(options, follower) if end.explain else None
     if explanation:
         print_explanation(explanation.text)
     failure = _failure(follower, end, explanation)
-    _write_failure(given.failure, end, failure)
-    if follower.job_json and not given.once and end.status != exit_codes.NOT_FINISHED:
-        record = _record(follower, _end(given, end, explanation, failure["advice"]))
-        if given.report:  # before the summary, so that after a signal meanwhile only run-job prints one
+    _write_failure(others.failure, end, failure)
+    if follower.job_json and not others.once and end.status != exit_codes.NOT_FINISHED:
+        record = _record(follower, _end_of_record(others, end, explanation, failure["advice"]))
+        if others.report:  # before the summary: after a signal in between, run-job prints the only summary
             from gke_jobs.timeline.report_file import write_report  # not needed without a report
 
-            write_report(given.report, options.connection, options.namespace, record)
+            write_report(others.report, options.connection, options.namespace, record)
         print_end(record)
     log_or_fail(end.reason, ERROR if end.status not in (0, exit_codes.NOT_FINISHED) else "")
     return end.status
 
 
-def end_after(seconds: float, status: int) -> None:
-    """End this process with an exit code if it still runs at that time, for example because its output blocks."""
+def exit_after(seconds: float, status: int) -> None:
+    """End this process with an exit code after this time, for example because its output blocks."""
     signal.signal(signal.SIGALRM, lambda *_: os._exit(status))
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
@@ -190,7 +189,7 @@ def _selector(job: str, kind: Kind, uid: str) -> dict[str, str]:
     return {"labelSelector": f"{CONTROLLER_UID}={uid}"}
 
 
-def _follow(follower: Follower, streaming: Streaming) -> Finish:
+def _run_follower(follower: Follower, streaming: Streaming) -> Finish:
     actions = follower.handle(Tick(), time.monotonic())
     while True:
         for action in actions:
@@ -221,38 +220,38 @@ def _execute(action: Action, follower: Follower, streaming: Streaming) -> None:
         streaming.stop_log(action.stream)
 
 
-def _write_state(given: Any, follower: Follower, end: Finish) -> None:
-    """Write files with the facts that later stages cannot find out."""
-    if given.captured:
-        with suppress(OSError):  # disk full: collect-job reads the results from the cluster
+def _write_state(others: Any, follower: Follower, end: Finish) -> None:
+    """Write files for the later stages of run-job, and the state for the next check."""
+    if others.captured:
+        with suppress(OSError):  # if the disk is full, collect-job reads the results from the cluster
             results = follower.pods.results()
-            captured.write(given.captured, follower.job_json, results)
+            captured.write(others.captured, follower.job_json, results)
             if end.status == 0 and (line := captured.complete_result(follower.job, results)):
-                new = given.captured.with_suffix(".new")
+                new = others.captured.with_suffix(".new")
                 new.write_text(line, encoding="utf-8")
-                new.rename(given.captured.with_suffix(".line"))
-    if given.check_state and (state := follower.check_state()) is not None:
+                new.rename(others.captured.with_suffix(".line"))
+    if others.check_state and (state := follower.check_state()) is not None:
         try:
-            check_state.write(given.check_state, follower.uid, state)
+            check_state.write(others.check_state, follower.uid, state)
         except OSError as error:
-            file = one_line(str(given.check_state))
+            file = one_line(str(others.check_state))
             again = (
-                "the next check prints these log lines again, and loses the results of Pods that are removed before it"
+                "the next check prints these log lines again, and loses the results of Pods that are removed meanwhile"
             )
             log(f"cannot write {file}: {error.strerror}: {again}")
-    if given.never_starts and end.never_starts:
-        given.never_starts.touch()
-    if given.unscheduled and end.unscheduled:
-        given.unscheduled.touch()
+    if others.never_starts and end.never_starts:
+        others.never_starts.touch()
+    if others.unscheduled and end.unscheduled:
+        others.unscheduled.touch()
 
 
 def _record(follower: Follower, end: End) -> Record:
     return record_now(follower.job_json, follower.pods.runs, end, follower.logs.bytes)
 
 
-def _end(given: Any, end: Finish, explanation: Explanation | None, advice: str) -> End:
+def _end_of_record(others: Any, end: Finish, explanation: Explanation | None, advice: str) -> End:
     by_others = end.removed and end.status != 0
-    by_run_job = (given.deletes and end.status == exit_codes.TIMEOUT) or (given.never_starts and end.never_starts)
+    by_run_job = (others.deletes and end.status == exit_codes.TIMEOUT) or (others.never_starts and end.never_starts)
     return End(
         status=end.status,
         reason=end.reason,
@@ -264,9 +263,10 @@ def _end(given: Any, end: Finish, explanation: Explanation | None, advice: str) 
 
 def _failure(follower: Follower, end: Finish, explanation: Explanation | None) -> dict[str, Any]:
     lines, cause = (explanation.text.splitlines(), explanation.cause) if explanation else ([], "")
+    problem = cause.split(": ", 2)[-1]  # without the names of the Pod and the container
     return {
-        "cause": "" if cause.split(": ", 2)[-1] in end.reason else cause,  # after the Pod, and the reason or container
-        "advice": next((line.removeprefix(ADVICE) for line in lines if line.startswith(ADVICE)), ""),
+        "cause": "" if problem in end.reason else cause,
+        "advice": next((line.removeprefix(ADVICE_PREFIX) for line in lines if line.startswith(ADVICE_PREFIX)), ""),
         "exit_codes": follower.pods.exit_codes(follower.job),
     }
 
@@ -285,16 +285,16 @@ def _explanation(options: JobOptions, follower: Follower) -> Explanation:
 
 
 def print_explanation(text: str) -> None:
-    """Write the diagnosis to stderr as warnings. The first advice is logged as an error, like the final message."""
+    """Write the diagnosis to stderr as warnings. The first advice is an error, like the final message."""
     advice = ERROR
     for line in text.splitlines(keepends=True):
-        is_advice = line.startswith(ADVICE)
+        is_advice = line.startswith(ADVICE_PREFIX)
         sys.stderr.write(f"{advice if is_advice else WARNING}{line}")
         advice = WARNING if is_advice else advice
     sys.stderr.flush()
 
 
 def print_lines(data: bytes) -> None:
-    """Write log lines to stdout, in one piece if the system allows it."""
+    """Write log lines to stdout, if possible with one system call."""
     while data:
         data = data[os.write(1, data) :]

@@ -1,6 +1,6 @@
 """Finds out why a Pod with a node does not start: a missing Secret or ConfigMap of a volume, a disk, the network.
 
-Only the Events of a Pod report that, not its status. They are read only while a Pod takes long to start.
+Only the Events of a Pod have the reason, not its status. They are read only while a Pod takes long to start.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ RETRY = timedelta(seconds=180)  # the kubelet tries a volume again after two min
 class Mounts:
     """Tracks whether a Pod waits for its volumes: the Pod that has been starting for longest.
 
-    ask_at: when to read its Events; is_asking: whether a read is in progress
+    read_at: when to read its Events; awaits_events: whether a read of its Events is in progress
     """
 
     def __init__(self, *, once: bool) -> None:
-        self.ask_at: float | None = None
-        self.is_asking = False
+        self.read_at: float | None = None
+        self.awaits_events = False
         self._first = 0.0 if once else PAUSES[0]
-        self._uid, self._asked, self._asked_at = "", 0, float("-inf")
+        self._uid, self._reads, self._last_read_at = "", 0, float("-inf")
         self._mounted: set[str] = set()  # Pods whose volumes are ready, by their Events
 
     def next_pod_to_read(self, job: Job, pods: PodsSeen, now: float) -> str:
@@ -46,20 +46,20 @@ class Mounts:
         waiting = [] if job.is_ending else pods.waiting_for_volumes()
         record = next((one for one in waiting if one.pod.uid not in self._mounted and is_uid(one.pod.uid)), None)
         if record is None:
-            self.ask_at = None
+            self.read_at = None
             return ""
-        if self.ask_at is None or record.pod.uid != self._uid:
-            self._uid, self._asked = record.pod.uid, 0
-            self.ask_at = max(record.since + self._first, self._asked_at + PAUSES[0])
-        if now < self.ask_at:
+        if self.read_at is None or record.pod.uid != self._uid:
+            self._uid, self._reads = record.pod.uid, 0
+            self.read_at = max(record.since + self._first, self._last_read_at + PAUSES[0])
+        if now < self.read_at:
             return ""
-        self._asked = min(self._asked + 1, len(PAUSES) - 1)
-        self._asked_at, self.ask_at, self.is_asking = now, now + PAUSES[self._asked], True
+        self._reads = min(self._reads + 1, len(PAUSES) - 1)
+        self._last_read_at, self.read_at, self.awaits_events = now, now + PAUSES[self._reads], True
         return self._uid
 
     def read(self, uid: str, events: Sequence[Json] | None, pods: PodsSeen, now: float) -> Iterator[Action]:
         """Process the Events of a Pod."""
-        self.is_asking = False
+        self.awaits_events = False
         if events is None:
             return
         ours = [event for event in events if text_at(event, "involvedObject", "uid") == uid]

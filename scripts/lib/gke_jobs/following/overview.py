@@ -56,7 +56,7 @@ class Overview:
 
     def deadline(self) -> float | None:
         """Return when `handle` must be called with a Tick if no event comes before."""
-        times = [self._watches.next_time(), self._queues.ask_at if self._queues else None]
+        times = [self._watches.next_time(), self._queues.read_at if self._queues else None]
         return min((time for time in times if time is not None), default=None)
 
     def jobs(self) -> list[tuple[Json, list[Phase]]]:

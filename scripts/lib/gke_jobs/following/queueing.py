@@ -18,29 +18,29 @@ PAUSES = (1.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 
 
 class Queueing:
-    """Logs why one Job waits; ask_at: when to read its Workload."""
+    """Logs why one Job waits; read_at: when to read its Workload."""
 
     def __init__(self) -> None:
-        self.ask_at: float | None = None
-        self._asked = 0
+        self.read_at: float | None = None
+        self._reads = 0
         self._logged: set[str] = set()  # each reason is logged once
         self._place = ""
 
     def act(self, job: Job, now: float) -> Iterator[Action]:
         """Read the Workload when it is due."""
         if job.state != "Suspended" or not job.queue or job.deleting:
-            self.ask_at, self._asked = None, 0
+            self.read_at, self._reads = None, 0
             return
-        if self.ask_at is None:
-            self.ask_at = now + PAUSES[0]
-        if now >= self.ask_at:
-            self._asked = min(self._asked + 1, len(PAUSES) - 1)
-            self.ask_at = now + PAUSES[self._asked]
+        if self.read_at is None:
+            self.read_at = now + PAUSES[0]
+        if now >= self.read_at:
+            self._reads = min(self._reads + 1, len(PAUSES) - 1)
+            self.read_at = now + PAUSES[self._reads]
             yield ReadWorkload(job.uid, job.queue)
 
     def read(self, event: WorkloadRead, job: Job | None) -> Iterator[Action]:
         """Log new reasons; nothing if the Workload could not be read, as that right is optional."""
-        if event.queued is None or job is None or self.ask_at is None:
+        if event.queued is None or job is None or self.read_at is None:
             return
         new = [reason for reason in kueue.reasons(event.queued) if reason not in self._logged]
         place = kueue.place(event.queued)
@@ -52,15 +52,15 @@ class Queueing:
 
 
 class Queues:
-    """Tracks why many Jobs wait. reasons: the reason by uid of the Job; ask_at: when to read the Workloads."""
+    """Tracks why many Jobs wait. reasons: the reason by uid of the Job; read_at: when to read the Workloads."""
 
     def __init__(self) -> None:
         self.reasons: dict[str, str] = {}
-        self.ask_at: float | None = None
+        self.read_at: float | None = None
         self._waiting: set[str] = set()
         self._known: set[str] = set()  # waiting Jobs for which a read was scheduled
         self._uids: tuple[str, ...] = ()  # the Jobs of the last read
-        self._asked, self._asked_at = 0, float("-inf")
+        self._reads, self._last_read_at = 0, float("-inf")
 
     def note(self, uid: str, job: Json) -> None:
         """Register a Job."""
@@ -78,15 +78,15 @@ class Queues:
     def act(self, now: float) -> Iterator[Action]:
         """Read the Workloads when they are due: soon after a Job has begun to wait."""
         if not self._waiting:
-            self.ask_at = None
+            self.read_at = None
             return
         if not self._waiting <= self._known:
-            self._known, self._asked = set(self._waiting), 0
-            soon = max(now + PAUSES[0], self._asked_at + LEAST)
-            self.ask_at = soon if self.ask_at is None else min(self.ask_at, soon)
-        if self.ask_at is not None and now >= self.ask_at:
-            self._asked, self._asked_at = min(self._asked + 1, len(PAUSES) - 1), now
-            self.ask_at = now + PAUSES[self._asked]
+            self._known, self._reads = set(self._waiting), 0
+            soon = max(now + PAUSES[0], self._last_read_at + LEAST)
+            self.read_at = soon if self.read_at is None else min(self.read_at, soon)
+        if self.read_at is not None and now >= self.read_at:
+            self._reads, self._last_read_at = min(self._reads + 1, len(PAUSES) - 1), now
+            self.read_at = now + PAUSES[self._reads]
             self._uids = tuple(sorted(self._waiting)[:MOST])
             yield ReadWorkloads(self._uids)
 

@@ -1,18 +1,18 @@
-"""Prints the next step for submit-job, as one line of checked words.
+"""Prints the next step for submit-job on one line.
 
 command.py submission CONNECTION --namespace NAME --job NAME --plan DIRECTORY [--created FILE | --unanswered]
                       [--interrupted SECONDS] [--on-change WHAT] [--escalate] [--fallback]
                       [--unreachable-timeout SECONDS] -- PROXY
 
---plan DIRECTORY: the output of render-job --output. The command also keeps its state between two calls there.
---created FILE: the answer to `kubectl create --raw`: the Job that this submit has created. --unanswered: this submit
-may have created the existing Job, because its first try was not answered.
---interrupted SECONDS: print NAME NAMESPACE UID if this submit has created the Job, as far as can be found out in so
-many seconds; print nothing if there is no Job. Exit code 69 if it is not known.
+--plan DIRECTORY: the output of render-job --output. The command also stores its state for the next call there.
+--created FILE: the answer to `kubectl create --raw`: the Job that this submit-job has created. --unanswered: this
+submit-job may have created the existing Job, because its first try got no answer.
+--interrupted SECONDS: print NAME NAMESPACE UID if this submit-job has created the Job; print nothing if the Job does
+not exist. Exit code 69 if the cluster does not answer within this time.
 
 stdout: create | attach NAME NAMESPACE UID yes|no | replace UID | wait UID | render
-With `render`, last-attempt.json in the directory of the plan is for render-job --last-attempt.
-With `attach`, the files of the objects that the Job owns name it as their owner; `yes`: the caller must create them.
+`attach`: the files of the objects that the Job owns now name it as their owner; `yes`: the caller must create them.
+`render`: the caller must run render-job with --last-attempt last-attempt.json, a file in the directory of the plan.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ERROR, ScriptError, die, log
 from gke_jobs.rendering import last_attempt
 from gke_jobs.rendering.plan import Plan, read_plan, set_owner
-from gke_jobs.submission.created import created_uid, is_of
+from gke_jobs.submission.created import created_uid, is_job_of_plan
 from gke_jobs.submission.decisions import (
     Attach,
     Create,
     Decision,
-    Memory,
     Refuse,
     Render,
     Replace,
     Request,
+    SubmitState,
     Wait,
     created,
     decide,
@@ -49,8 +49,8 @@ from gke_jobs.submission.decisions import (
 )
 from gke_jobs.submission.facts import Facts, read_facts
 
-CLEARED = ("attach", "replace")  # what happens to the running Job of an earlier try when the task is cleared
-MEMORY, LAST_ATTEMPT = "submission.json", "last-attempt.json"
+CLEARED = ("attach", "replace")  # values of GKE_JOB_CLEARED for a task that was cleared
+STATE_FILE, LAST_ATTEMPT_FILE = "submission.json", "last-attempt.json"
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def main() -> int:
     try:
         options = parse_job_options(sys.argv[1:], _add_options)
         plan = read_plan(options.others.plan)
-        line = _interrupted(options, plan) if options.others.interrupted else _step(options, plan)
+        line = _find_created_job(options, plan) if options.others.interrupted else _next_step(options, plan)
     except ScriptError as error:
         log(str(error), ERROR)
         return error.status
@@ -77,7 +77,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fallback", action="store_true")
 
 
-def _step(options: JobOptions, plan: Plan) -> str:
+def _next_step(options: JobOptions, plan: Plan) -> str:
     others = options.others
     request = Request(
         name=plan.name,
@@ -92,44 +92,47 @@ def _step(options: JobOptions, plan: Plan) -> str:
         replaces_running=os.environ.get("GKE_JOB_CLEARED") == "replace",
         try_number=count_at({"try": os.environ.get("AIRFLOW_CTX_TRY_NUMBER", "")}, "try"),
     )
-    memory = _read_memory(others.plan)
-    if others.unanswered and memory.found is None:
-        memory = Memory(found="")
+    state = _read_state(others.plan)
+    if others.unanswered and state.found is None:
+        state = SubmitState(found="")
     uid = created_uid(others.created, plan) if others.created else ""
     if uid:
-        decision = created(uid, request, options.namespace, memory)
+        decision = created(uid, request, options.namespace, state)
     else:
-        decision = decide(_read(options, request), request, memory)
-    content = json.dumps(vars(decision.memory))
-    (others.plan / MEMORY).write_text(content)
+        decision = decide(_read_existing_job(options, request), request, state)
+    content = json.dumps(vars(decision.state))
+    (others.plan / STATE_FILE).write_text(content)
     for message in decision.messages:
         log(message)
-    return _line(decision, plan, options)
+    return _output_line(decision, plan, options)
 
 
-def _line(decision: Decision, plan: Plan, options: JobOptions) -> str:
+def _output_line(decision: Decision, plan: Plan, options: JobOptions) -> str:
     action = decision.action
     if isinstance(action, Create):
         return "create"
     if isinstance(action, Refuse):
         die(action.status, action.message)
     if isinstance(action, Render):
-        file = options.others.plan / LAST_ATTEMPT
+        file = options.others.plan / LAST_ATTEMPT_FILE
         last_attempt.write(action.last, file)
         return "render"
     if not is_uid(action.uid):
-        die(exit_codes.UNREACHABLE, f"Job {plan.name} has no uid: the response is not from Kubernetes")
+        die(
+            exit_codes.UNREACHABLE,
+            f"cannot read Job {plan.name}: the response has no uid, so it is not from Kubernetes",
+        )
     if isinstance(action, Replace):
         return f"replace {action.uid}"
     if isinstance(action, Wait):
         return f"wait {action.uid}"
     assert isinstance(action, Attach)  # noqa: S101 # for mypy
-    if action.complete_owned:
+    if action.creates_owned:
         set_owner(plan, options.others.plan, action.uid)
-    return f"attach {plan.name} {options.namespace} {action.uid} {'yes' if action.complete_owned else 'no'}"
+    return f"attach {plan.name} {options.namespace} {action.uid} {'yes' if action.creates_owned else 'no'}"
 
 
-def _read(options: JobOptions, request: Request) -> Facts | None:
+def _read_existing_job(options: JobOptions, request: Request) -> Facts | None:
     job = options.reader.get(f"read Job {options.job}", jobs_path(options.namespace, options.job))
     if job is None:
         return None
@@ -142,7 +145,7 @@ def _read(options: JobOptions, request: Request) -> Facts | None:
     )
 
 
-def _interrupted(options: JobOptions, plan: Plan) -> str:
+def _find_created_job(options: JobOptions, plan: Plan) -> str:
     others = options.others
     uid = created_uid(others.created, plan) if others.created else ""
     if not uid:
@@ -152,14 +155,14 @@ def _interrupted(options: JobOptions, plan: Plan) -> str:
             if classify(error.answer).verdict is not Verdict.ABSENT:
                 raise ScriptError(exit_codes.UNREACHABLE, f"Job {plan.name} could not be read") from None
             return ""
-        uid = text_at(job, "metadata", "uid") if is_of(job, plan) else ""
+        uid = text_at(job, "metadata", "uid") if is_job_of_plan(job, plan) else ""
     return f"{plan.name} {options.namespace} {uid}" if uid else ""
 
 
-def _read_memory(directory: Path) -> Memory:
+def _read_state(directory: Path) -> SubmitState:
     try:
-        content = json.loads((directory / MEMORY).read_text())
+        content = json.loads((directory / STATE_FILE).read_text())
     except FileNotFoundError:
-        return Memory()
+        return SubmitState()
     rendered = content.pop("rendered")
-    return Memory(**content, rendered=(rendered[0], rendered[1]) if rendered else None)
+    return SubmitState(**content, rendered=(rendered[0], rendered[1]) if rendered else None)

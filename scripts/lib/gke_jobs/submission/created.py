@@ -2,10 +2,10 @@
 
 command.py created DIRECTORY NAMESPACE
 
-DIRECTORY is that of the plan, and has the answer in the file `changed`. To keep the usual submit short, the command
-sends no request to the cluster and imports little; the command `submission` handles all other cases.
+DIRECTORY is the directory of the plan; its file `changed` contains the answer. This command makes the usual case fast:
+it sends no request to the cluster and imports few modules. The command `submission` handles all other cases.
 
-stdout: attach NAME NAMESPACE UID yes; nothing if the answer is not complete or not about our Job.
+stdout: attach NAME NAMESPACE UID yes; nothing if the answer is incomplete or describes another Job.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from gke_jobs.json_access import Json, is_uid, text_at
 from gke_jobs.messages import log
 from gke_jobs.rendering.plan import Plan, read_plan, set_owner
 
-ANSWER = "changed"
+ANSWER_FILE = "changed"
 
 
 def main() -> int:
     """Run the command."""
     directory, namespace = sys.argv[1:]
     plan = read_plan(directory)
-    if uid := created_uid(os.path.join(directory, ANSWER), plan):
+    if uid := created_uid(os.path.join(directory, ANSWER_FILE), plan):
         log(created_message(plan.name, namespace))
         set_owner(plan, directory, uid)
         print(f"attach {plan.name} {namespace} {uid} yes")
@@ -39,17 +39,17 @@ def created_message(name: str, namespace: str) -> str:
 
 
 def created_uid(answer: str | os.PathLike[str], plan: Plan) -> str:
-    """Return the uid of the Job in an answer of the API server; '' if it is not complete or not about our Job."""
+    """Return the uid of the Job in an answer of the API server; '' if it is incomplete or describes another Job."""
     try:
         with open(answer, "rb") as file:
             job = json.load(file)
     except (OSError, ValueError, RecursionError):
         return ""
-    return text_at(job, "metadata", "uid") if is_of(job, plan) else ""
+    return text_at(job, "metadata", "uid") if is_job_of_plan(job, plan) else ""
 
 
-def is_of(job: Json, plan: Plan) -> bool:
-    """Whether this is the Job of the plan, by name, identity and manifest hash."""
+def is_job_of_plan(job: Json, plan: Plan) -> bool:
+    """Whether the name, identity and manifest hash of a Job are those of the plan."""
     return (
         text_at(job, "kind") == "Job"
         and text_at(job, "metadata", "name") == plan.name

@@ -1,10 +1,10 @@
-"""Finds out who owns an existing object with the name of one that the Job will own.
+"""Finds the owner of an existing object whose name the manifest uses for an object of the Job.
 
 command.py owned-object --plan DIRECTORY --object KIND/NAME --found FILE [--uid UID]
 
---found FILE: the object from `kubectl get --output json`; empty if it was removed. --uid: of the Job.
-stdout: gone | ours (the Job with that uid owns it, and it is as in the manifest) | former (an earlier Job of this task
-owns it). Exit code 65 if it belongs to something else, or has other content.
+--found FILE: the object from `kubectl get --output json`; empty if it was removed. --uid UID: the uid of the Job.
+stdout: gone | ours (the Job with this uid owns it, and its content is that of the manifest) | former (an earlier Job
+of this task owns it). Exit code 65 if it has another owner or another content.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gke_jobs.rendering.plan import read_plan
 
 
 def evaluate(found: Json, planned: Json, *, name: str, identity: str, uid: str) -> str:
-    """Return the word for an object. ScriptError if it belongs to something else, or has other content."""
+    """Return the word for an object. ScriptError if it has another owner or another content."""
     owners = [text_at(owner, "uid") for owner in list_at(found, "metadata", "ownerReferences")]
     if text_at(found, "metadata", "labels", labels.IDENTITY) != identity or not owners or not owners[0]:
         advice = "delete it, or give another --name"
@@ -33,7 +33,7 @@ def evaluate(found: Json, planned: Json, *, name: str, identity: str, uid: str) 
 
 
 def contains(found: Json, planned: Json) -> bool:
-    """Whether the found object contains the planned one; it also has the defaults of the API server."""
+    """Whether the existing object contains the planned one. It also has defaults of the API server."""
     if not planned and not found:  # the API server leaves out {} and ""
         return True
     if isinstance(planned, dict):
@@ -47,7 +47,7 @@ def contains(found: Json, planned: Json) -> bool:
 def _content(document: Json) -> Json:
     outside = ("apiVersion", "kind", "metadata", "status")
     content = {key: value for key, value in dict_at({"it": document}, "it").items() if key not in outside}
-    if text_at(document, "kind") == "ConfigMap":  # has no defaults: additional content is not ours
+    if text_at(document, "kind") == "ConfigMap":  # has no defaults, so additional content is a difference
         content["keys"] = sorted([*dict_at(document, "data"), *dict_at(document, "binaryData")])
     return content
 
@@ -67,7 +67,7 @@ def main() -> int:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        log(f"{options.object} cannot be read: the answer is not JSON")
+        log(f"cannot read {options.object}: the answer of kubectl is not JSON")
         return exit_codes.UNREACHABLE
     plan = read_plan(options.plan)
     file = next(entry.file for entry in plan.owned if entry.object == options.object)

@@ -18,7 +18,7 @@ from cluster_objects import (
     waiting,
 )
 
-from gke_jobs.following.checks import ANSWER_SECONDS
+from gke_jobs.following.checks import LIST_SECONDS
 from gke_jobs.following.events import (
     EventsRead,
     Finish,
@@ -148,7 +148,7 @@ def test_events_of_a_volume_that_do_not_come_end_with_the_time_for_the_whole_wai
     check = Check(timeout=20, waited=waited(total=30))
     check.listed([job()], [creating()])
     check.at(100)
-    assert check.ended_after == (ANSWER_SECONDS, 124)
+    assert check.ended_after == (LIST_SECONDS, 124)
 
 
 def test_no_events_are_asked_for_where_all_pods_run():
@@ -263,10 +263,10 @@ def test_a_clock_that_is_over_ends_the_check_when_the_logs_so_far_are_printed(li
 def test_where_the_lists_do_not_come_the_time_that_is_over_ends_the_check_after_a_while():
     check = Check(timeout=20, waited=waited(total=30))
     check.give(WatchEnded(Kind.JOB, NO_ANSWER))
-    check.at(ANSWER_SECONDS - 0.1)
+    check.at(LIST_SECONDS - 0.1)
     assert check.end is None
     check.at(100)
-    assert check.ended_after == (ANSWER_SECONDS, 124)
+    assert check.ended_after == (LIST_SECONDS, 124)
 
 
 def test_a_cluster_that_does_not_answer_is_asked_again_and_given_up():

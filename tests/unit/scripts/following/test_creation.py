@@ -38,7 +38,7 @@ def test_v2_pods_that_cannot_be_created(message, code, after):
     driver = alone(schedule=102, start=50)
     driver.at(2)
     (said,) = texts(driver.give(EventsRead(UID, [failed_create(message)])))
-    assert said.startswith("its Pods cannot be created: ")
+    assert said.startswith("the Pods of Job train cannot be created: ")
     driver.give(EventsRead(UID, [failed_create(message)]))
     driver.at(500)
     assert len(driver.messages) == 2

@@ -162,11 +162,11 @@ def test_a_job_that_begins_to_wait_is_asked_for_soon_but_not_at_once():
     queues.note("u2", waits)
     assert list(queues.act(2.0)) == []
     assert queues.read(WorkloadsRead({})) == ["u1"]  # nobody has asked for the other one yet
-    assert queues.ask_at <= PAUSES[0] + LEAST
+    assert queues.read_at <= PAUSES[0] + LEAST
     assert list(queues.act(PAUSES[0] + LEAST)) == [ReadWorkloads(("u1", "u2"))]
     for uid in ("u1", "u2"):
         queues.forget(uid)
-    assert (list(queues.act(999.0)), queues.ask_at) == ([], None)
+    assert (list(queues.act(999.0)), queues.read_at) == ([], None)
 
 
 def test_no_more_than_so_many_jobs_are_asked_for_and_none_that_has_no_uid():
