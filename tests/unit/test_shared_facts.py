@@ -66,11 +66,11 @@ def test_a_script_whose_command_fails_keeps_each_code():
 def test_run_job_handles_each_code_of_a_stage():
     handled = {
         pattern.strip('"').removeprefix("$EXIT_")
-        for found, _ in cases("end_of_stage", "scripts/run-job")
+        for found, _ in cases("end_after_stage", "scripts/run-job")
         for pattern in found
     }
     missing = {*CODES} - {"SUCCEEDED", "INTERRUPTED"} - handled
-    assert missing == set(), f"end_of_stage of scripts/run-job ends without a verdict for codes of {PYTHON}"
+    assert missing == set(), f"end_after_stage of scripts/run-job ends without a verdict for codes of {PYTHON}"
 
 
 def test_a_run_has_an_outcome_for_each_code():
