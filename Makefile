@@ -1,4 +1,5 @@
-# `make help` lists the targets. AIRFLOW=3.2, 3.1 or 2.11 selects another supported Airflow.
+# `make help` lists the targets. AIRFLOW=3.2, 3.1 or 2.11 selects another supported Airflow. JOBS is how many parts of `make test` run in
+# parallel.
 SHELL := bash
 AIRFLOW ?= 3.3
 PYTHON ?= python3
