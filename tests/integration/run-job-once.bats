@@ -266,9 +266,9 @@ is_struck() {
   run_script run-job --job train --once
   assert_one_error 64 'option --uid is missing'
   run_script run-job --job train --uid 0-1 --template batch-job
-  assert_one_error 64 'option --template applies only to a Job that is submitted: leave it out'
+  assert_one_error 64 'option --template applies only to a Job that this run submits: leave it out'
   run_script run-job --job train --uid 0-1 --on-change attach
-  assert_one_error 64 'option --on-change applies only to a Job that is submitted'
+  assert_one_error 64 'option --on-change applies only to a Job that this run submits'
   run_script run-job --job train --uid 0-1 --waited 5
   assert_one_error 64 'option --waited requires --once'
   run_script follow-job --job train --check-state file
