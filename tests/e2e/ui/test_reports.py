@@ -20,11 +20,8 @@ from gke_jobs.timeline import chart
 from gke_jobs.timeline.details import Details
 from gke_jobs.timeline.page import html
 
-OPEN_SECONDS = 1.0
+OPEN_SECONDS = 1.0  # of processor time
 LEAST_CONTRAST = 4.5  # WCAG AA
-# Milliseconds until the page is loaded and the first content is painted.
-OPENED = """() => Math.max(performance.getEntriesByType("navigation")[0].loadEventEnd,
-  performance.getEntriesByName("first-contentful-paint")[0].startTime)"""
 # The contrast of the text of each element with its background.
 CONTRASTS = """() => {
   const parts = colour => (colour.match(/[\\d.]+/g) || []).map(Number);
@@ -75,11 +72,25 @@ def show(browser, tmp_path) -> Iterator[Callable[..., Page]]:
     assert troubles == []
 
 
+def processor_seconds(page: Page) -> float:
+    """Open the page again; return the processor time of its main thread, which depends little on other processes."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def used() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+    before = used()
+    page.reload()
+    return used() - before
+
+
 @pytest.mark.parametrize(("number", "tries"), [(1, 1), (13, 2), (1000, 1), (1000, 3)])
-def test_a_report_opens_in_less_than_a_second_and_shows_a_row_for_each_pod(show, number, tries):
+def test_a_report_opens_with_a_second_of_processor_time_at_most_and_shows_a_row_for_each_pod(show, number, tries):
     page = show(html(many(number, tries=tries)))
     expect(page.get_by_role("img", name=re.compile("^Timeline of Job train"))).to_be_visible()
-    assert page.evaluate(OPENED) < OPEN_SECONDS * 1000
+    assert processor_seconds(page) < OPEN_SECONDS
     assert page.locator("svg rect.row").count() == min(number * tries, 1000)
 
 
