@@ -39,7 +39,7 @@ interrupt_with_report() { # NAME PLACE [OPTION...]
   assert_regex "$(<"$BATS_TEST_TMPDIR/report.html")" 'hurried-.{5}'
 }
 
-@test "the report of a run that is interrupted is not copied to a bucket, and what cannot be written is reported" {
+@test "the report of an interrupted run is not copied to a bucket, and what cannot be written is reported" {
   interrupt_with_report bucketless gs://reports/x.html --on-kill keep
   assert_equal "$status" 143
   assert_regex "$stderr" 'cannot write the report gs://reports/x.html: an interrupted run does not copy its report to a bucket: use a file'
