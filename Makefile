@@ -1,10 +1,8 @@
-# `make help` lists the targets. AIRFLOW=3.2, 3.1 or 2.11 selects another supported Airflow. JOBS is how many parts of `make test` run in
-# parallel.
+# `make help` lists the targets. AIRFLOW=3.2, 3.1 or 2.11 selects another supported Airflow.
 SHELL := bash
 AIRFLOW ?= 3.3
 PYTHON ?= python3
 CLUSTER ?= localgke
-JOBS ?= 3
 VENV := .build/airflow-$(AIRFLOW)
 BIN := $(VENV)/bin
 PINS := tests/requirements
@@ -99,7 +97,7 @@ $(BATS_FILES): install
 	bats --timing $@
 
 test: install .build/providers/.installed ## run all tests that must pass: unit and integration, in parallel
-	$(MAKE) --no-print-directory --keep-going --output-sync --jobs $(JOBS) test-dags test-python $(BATS_FILES)
+	$(MAKE) --no-print-directory --keep-going --output-sync --jobs $$(($$(nproc) + 1)) test-dags test-python $(BATS_FILES)
 
 test-python: install .build/providers/.installed
 	$(BIN)/python -m pytest --ignore tests/unit/dags

@@ -61,8 +61,8 @@ has changed the object in the meantime: nothing has changed for DAGs; run this a
   run_script deploy-dags --bucket gs://missing
   assert_equal "$status" 78
   assert_regex "${stderr_lines[-1]}" '^deploy-dags: cannot list gs://missing/dags/: no such bucket: compare with: '
-  run_script deploy-dags --environment missing --location europe-west4 --project ml
-  assert_one_error 78 '^deploy-dags: cannot find the bucket of environment missing in europe-west4: no such environment: '
+  run_script deploy-dags --environment gcloud --location europe-west4 --project ml # also a word of the command
+  assert_one_error 78 '^deploy-dags: cannot find the bucket of environment gcloud in europe-west4: no such environment: '
 }
 
 @test "an account that may not is exit 77" {

@@ -21,7 +21,7 @@ teardown() {
   end_airflow_server
 }
 
-# A checkout that waits for no minutes, and an Airflow of the environment.
+# Makes a checkout with short waits, and starts an Airflow of the environment.
 wait_for_airflow() {      # -> CHECKOUT, AIRFLOW, deployment
   export WAIT_SECONDS=120 # for a whole deployment: gcloud starts eight times
   CHECKOUT=$BATS_TEST_TMPDIR/checkout
@@ -31,7 +31,7 @@ wait_for_airflow() {      # -> CHECKOUT, AIRFLOW, deployment
   deployment=("$CHECKOUT/scripts/deploy-dags" --environment "$BUCKET" --location europe-west4 --project ml)
 }
 
-# The last line of stderr tells that nothing of the deployment is missing but the check.
+# Asserts that the deployment is complete and only the check is missing.
 assert_not_asked() { # STATUS REGEXP
   assert_equal "$status" "$1"
   assert_regex "${stderr_lines[-1]}" "^deploy-dags: cannot check whether Airflow has parsed the DAGs: $2; the deployment \
@@ -176,7 +176,7 @@ gs://$BUCKET/dags/gke_job/__init__.py now names $other, set by another deploymen
   assert [ "$since" -ge $(($(date +%s) + 3600)) ]
 }
 
-@test "interrupted while it waits it tells that the release is in the bucket, and leaves nothing behind" {
+@test "an interrupted wait logs that the release is in the bucket, and leaves nothing behind" {
   local CHECKOUT AIRFLOW deployment signal expected said=$BATS_TEST_TMPDIR/said
   wait_for_airflow
   sed -i 's/NOW/2026-01-01T00:00:00Z/' "$AIRFLOW/dags"

@@ -114,6 +114,15 @@ any_script() {
   assert_equal "$(find "$TMPDIR" | sort)" "$before"
 }
 
+@test "a directory that cannot be removed does not keep a script from its end" {
+  # Nobody can remove a directory of /proc.
+  # shellcheck disable=SC2016 # for that shell
+  run timeout --kill-after 1 20 bash -c 'source "$1/common.bash" && source "$1/processes.bash" &&
+    processes::remove_directory "/proc/$$/fdinfo" && echo ended' shell "$REPOSITORY/scripts/lib/bash"
+  assert_success
+  assert_output ended
+}
+
 @test "a TMPDIR in which no name can be removed ends the script, too" {
   local place
   printf -v place '/%0300d' 0 # rm fails, as in a directory of another user

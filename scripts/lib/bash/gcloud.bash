@@ -14,7 +14,7 @@ gcloud::try() { # SECONDS WHAT-FOR COMMAND...
   local status=0 word previous='' group=''
   # The command group of gcloud: container, composer or storage.
   for word in "${@:3}"; do
-    [[ $previous != gcloud ]] || group=$word
+    [[ $group || $previous != gcloud ]] || group=$word
     previous=$word
   done
   { printf '\n' >"$scratch/errors"; } 2>/dev/null ||

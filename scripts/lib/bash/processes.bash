@@ -66,6 +66,16 @@ processes::end() { # PROCESS-ID
   processes::kill "$1"
 }
 
+# Removes a directory. Repeats this for about a second, because children of a killed process may still write. Returns 0 also if
+# the directory remains.
+processes::remove_directory() { # DIRECTORY
+  local tries=50
+  until rm -rf -- "$1" 2>/dev/null || [[ ! -e $1 ]]; do
+    ((tries-- > 0)) || return 0
+    processes::pause 0.02
+  done
+}
+
 # Waits, and handles a signal at once. It does not use `read -t`: when a trap ends the script during the read, bash 5.2 returns
 # to the read, and the script continues.
 processes::pause() { # SECONDS

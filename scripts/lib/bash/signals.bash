@@ -40,10 +40,7 @@ signals::clean_up() {
   local status=$? IFS=$'\n' child
   trap '' TERM INT HUP PWR PIPE # the handlers need the directory, which is removed here
   for child in $(jobs -pr) ${proxy:+"$proxy"}; do processes::kill "$child"; done
-  if [[ $own_private_dir ]]; then
-    # Repeated, because a child may still write. If TMPDIR cannot be used, the directory does not exist.
-    until rm -rf -- "$own_private_dir" 2>/dev/null || [[ ! -e $own_private_dir ]]; do processes::pause 0.02; done
-  fi
+  [[ ! $own_private_dir ]] || processes::remove_directory "$own_private_dir"
   case $status in
     129 | 130 | 143) ;;
     *) ((status < 128)) || exit "$EXIT_INTERRUPTED" ;;

@@ -37,14 +37,14 @@ API_DISABLED = rule(
     Verdict.CONFIG,
     "403",
     r"API (?:has not been used in project|is not enabled for this project).{1,500}?"
-    r"/apis/api/([\w.-]{1,100})/overview\?project=([\w.:-]{1,100})",
+    r"/apis/api/(\w[\w.-]{0,99})/overview\?project=(\w[\w.:-]{0,99})",
     "the API {1} is not enabled in project {2}",
     "gcloud services enable {1} --project {2}, and wait some minutes",
 )
 NO_LOCATION = rule(
     Verdict.CONFIG,
     "403",
-    r"(?:Permission denied on 'locations/|Location )([\w-]{1,100})"
+    r"(?:Permission denied on 'locations/|Location )(\w[\w-]{0,99})"
     r"(?:' \(or it may not exist\)| is not found or access is unauthorized)",
     "there is no location {1}, or the project may not use it",
     "correct --location",

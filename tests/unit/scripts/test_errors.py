@@ -293,3 +293,13 @@ def test_the_group_of_the_command_decides_if_the_error_of_gcloud_names_none():
     said = "ERROR: [None] does not have permission to access b instance [prod] (or it may not exist): no"
     assert "roles/storage.objectUser" in classify(from_gcloud(said, "storage")).advice
     assert "roles/container.clusterViewer" in classify(from_gcloud(said)).advice
+
+
+@pytest.mark.parametrize(
+    ("api", "project", "is_named"),
+    [("container.x", "ml", True), ("--flags", "ml", False), ("container.x", "--x", False)],
+)
+def test_an_option_in_the_text_of_gcloud_does_not_become_part_of_a_command(api, project, is_named):
+    url = f"https://console.developers.google.com/apis/api/{api}/overview?project={project}"
+    text = f"ERROR: (gcloud.container) HTTPError 403: The API has not been used in project {project}. Visit {url} then"
+    assert ("gcloud services enable" in sentence(classify(from_gcloud(text)))) == is_named

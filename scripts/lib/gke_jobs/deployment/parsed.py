@@ -65,7 +65,7 @@ def evaluate(
 
     :param dags: from /dags of the REST API of Airflow 2.11 or 3
     :param errors: from /importErrors of the same API
-    :param before: error_keys the errors before the release was taken, None if they are not known
+    :param before: error_keys of the errors before the release was taken, None if they are not known
     :param prefix: the folder of the team below dags/, '' for none
     """
     unreadable = set(map(_file, errors))

@@ -38,11 +38,11 @@ FIXES = (
     ),
     (
         "gcloud container clusters list",
-        "gcloud container clusters list --project {project} lists name and location of those that there are",
+        "gcloud container clusters list --project {project} lists the clusters and their locations",
     ),
     (
         "gcloud container fleet memberships list",
-        "gcloud container fleet memberships list --project {project} lists name and location of those that there are",
+        "gcloud container fleet memberships list --project {project} lists the memberships and their locations",
     ),
 )
 

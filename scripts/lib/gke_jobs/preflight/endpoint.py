@@ -181,7 +181,7 @@ def evaluate(endpoint: Endpoint, found: Probe, cluster: Json) -> Finding:
             "endpoint",
             f"nothing listens at the {place}: {found.error}",
             "remove the directory GKE_JOB_CACHE if the cluster was recreated; otherwise compare: "
-            f"gcloud container clusters describe {_words(cluster)}",
+            f"gcloud container clusters describe {_cluster_arguments(cluster)}",
         )
     if found.step is Step.TLS:
         return failed(
@@ -214,14 +214,14 @@ def _fix_public(cluster: Json) -> str:
     blocks = list_at(cluster, "masterAuthorizedNetworksConfig", "cidrBlocks")
     known = f" (now {', '.join(text_at(block, 'cidrBlock') for block in blocks)})" if blocks else ""
     allow = (
-        f"allow this machine's address{known}: gcloud container clusters update {_words(cluster)} "
+        f"allow this machine's address{known}: gcloud container clusters update {_cluster_arguments(cluster)} "
         "--enable-master-authorized-networks --master-authorized-networks CIDR,..."
     )
     return "; or ".join([*others, allow])
 
 
-def _words(cluster: Json) -> str:
-    """Return the words of a command of gcloud that name the cluster, with placeholders for what is not known."""
+def _cluster_arguments(cluster: Json) -> str:
+    """Return the arguments of gcloud that name the cluster, with placeholders for unknown ones."""
     project = PROJECT.search(text_at(cluster, "selfLink"))
     name, location = text_at(cluster, "name"), text_at(cluster, "location")
     return " ".join(

@@ -99,7 +99,7 @@ def evaluate_limits(ranges: list[Json], pods: Mapping[str, Json]) -> list[Findin
                 warning(
                     "limits",
                     f"LimitRange {name} refuses {found}",
-                    f"kubectl edit limitrange {_named(limit_range)}, or take others",
+                    f"kubectl edit limitrange {_object_arguments(limit_range)}, or request other resources",
                 )
             )
     return findings or [
@@ -107,8 +107,8 @@ def evaluate_limits(ranges: list[Json], pods: Mapping[str, Json]) -> list[Findin
     ]
 
 
-def _named(found: Json) -> str:
-    """Return the words of a command of kubectl that name an object of a namespace."""
+def _object_arguments(found: Json) -> str:
+    """Return the arguments of kubectl that name an object of a namespace."""
     words = (text_at(found, "metadata", "name"), "--namespace", text_at(found, "metadata", "namespace"))
     return shlex.join(words)
 
@@ -159,7 +159,7 @@ def evaluate_quotas(quotas: list[Json], pods: Mapping[str, Json]) -> list[Findin
         name = text_at(quota, "metadata", "name")
         if list_at(quota, "spec", "scopes") or dict_at(quota, "spec", "scopeSelector"):
             found = f"quota {name} counts only some Pods, and is not checked"
-            findings.append(warning("quota", found, f"kubectl describe resourcequota {_named(quota)}"))
+            findings.append(warning("quota", found, f"kubectl describe resourcequota {_object_arguments(quota)}"))
             continue
         hard, used = amounts(at(quota, "status", "hard")), amounts(at(quota, "status", "used"))
         never = {what: problem for what, pod in pods.items() if (problem := _too_much(pod, hard))}
@@ -168,11 +168,15 @@ def evaluate_quotas(quotas: list[Json], pods: Mapping[str, Json]) -> list[Findin
         if never:
             found = "; ".join(f"{what}: {problem}" for what, problem in never.items())
             findings.append(
-                warning("quota", f"quota {name} never admits {found}", f"kubectl edit resourcequota {_named(quota)}")
+                warning(
+                    "quota",
+                    f"quota {name} never admits {found}",
+                    f"kubectl edit resourcequota {_object_arguments(quota)}",
+                )
             )
         if not_now:
             found = f"quota {name} has no room now for {', '.join(not_now)}: Jobs wait"
-            findings.append(warning("quota", found, f"kubectl describe resourcequota {_named(quota)}"))
+            findings.append(warning("quota", found, f"kubectl describe resourcequota {_object_arguments(quota)}"))
     return findings or [ok("quota", f"{len(quotas)} quotas, with room for each profile" if quotas else "no quota")]
 
 
