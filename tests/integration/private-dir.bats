@@ -59,6 +59,16 @@ any_script() {
   assert_equal "$(ls "$TMPDIR")" ''
 }
 
+@test "the directory of a live run is kept by a run that has too few file descriptors to read its state" {
+  local limit
+  mkdir "$TMPDIR/gke-job.$$-1"
+  for limit in {6..12}; do
+    run bash -c 'ulimit -n "$1" && exec bash "$2/scripts/run-job" --template batch-job' shell "$limit" "$REPOSITORY"
+    assert_failure 78
+    assert [ -d "$TMPDIR/gke-job.$$-1" ]
+  done
+}
+
 @test "no program is started for the directory of a live run" {
   mkdir "$TMPDIR/gke-job.$$-1" "$BATS_TEST_TMPDIR/bin"
   touch "$TMPDIR/gke-job.$$-1/made-by-gke-job"

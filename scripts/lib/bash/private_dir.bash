@@ -54,7 +54,7 @@ private_dir::remove_abandoned() {
     [[ -O $directory && ! -L $directory ]] || continue
     process=''
     [[ ! ${directory##*/gke-job.} =~ ^([0-9]+)-[0-9a-z_]+$ ]] || process=${BASH_REMATCH[1]}
-    ! processes::is_running "$process" || continue
+    [[ ! $process ]] || processes::has_ended "$process" || continue
     [[ $process || -f $directory/$MARKER_FILE ]] || continue
     flock -n "$directory" rm -rf -- "$directory" || true
   done

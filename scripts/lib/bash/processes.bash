@@ -49,6 +49,14 @@ processes::is_running() { # PROCESS-ID
   [[ $1 ]] && { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ ${stat##*) } != Z* ]]
 }
 
+# Whether a process has certainly ended: not if its state cannot be read, for example without a free file descriptor.
+processes::has_ended() { # PROCESS-ID
+  local stat
+  [[ -e /proc/self/stat ]] || return 1
+  [[ -e /proc/$1/stat ]] || return 0
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ ${stat##*) } == Z* ]]
+}
+
 # Kills a child, and its process group if it leads one. It is disowned, because otherwise bash prints a message about it.
 processes::kill() { # PROCESS-ID
   disown "$1" 2>/dev/null || true
