@@ -208,7 +208,8 @@ os.execvp("bash", ["bash", *sys.argv[1:]])' "${deployment[@]}" >"$said" 2>&1 3>&
     "$BATS_TEST_TMPDIR/asked" "$(type -P gcloud)" >"$BATS_TEST_TMPDIR/bin/gcloud"
   chmod +x "$BATS_TEST_TMPDIR/bin/gcloud"
   for signal in TERM KILL; do
-    PATH=$BATS_TEST_TMPDIR/bin:$PATH GKE_JOB_TEST_MARK=$BUCKET bash "${deployment[@]}" >/dev/null 2>&1 3>&- &
+    TMPDIR=$BATS_TEST_TMPDIR PATH=$BATS_TEST_TMPDIR/bin:$PATH GKE_JOB_TEST_MARK=$BUCKET bash "${deployment[@]}" \
+      >/dev/null 2>&1 3>&- &
     wait_until test -s "$BATS_TEST_TMPDIR/asked"
     kill -"$signal" $!
     wait_until none_marked "$BUCKET"

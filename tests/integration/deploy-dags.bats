@@ -33,7 +33,7 @@ setup() {
   assert_equal "$(find "$DAGS" -name '*.pyc')" ''
   run find "$DAGS" -mindepth 1 -maxdepth 1 -printf '%f\n'
   assert_equal "$(sort <<<"$output" | xargs)" 'gke_job gke_job_releases other_team.py'
-  run "$GKE_JOB_PYTHON" -c "import sys; sys.path.append('$DAGS'); import gke_job; print(gke_job._package.__name__)"
+  run "$GKE_JOB_PYTHON" -B -c "import sys; sys.path.append('$DAGS'); import gke_job; print(gke_job._package.__name__)"
   assert_output "gke_job_releases.$release.gke_job"
   run bash "$DAGS/gke_job_releases/$release/scripts/deploy-dags" --bucket "gs://$BUCKET"
   assert_failure 78

@@ -9,7 +9,7 @@ setup_file() {
 setup() {
   load test_helper
   # shellcheck disable=SC2153 # use_own_namespace exports it
-  export namespace=$NAMESPACE
+  export namespace=$NAMESPACE TMPDIR=$BATS_TEST_TMPDIR
   cd "$REPOSITORY" || return
 }
 
