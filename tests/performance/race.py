@@ -12,7 +12,7 @@ from statistics import median
 from subprocess import DEVNULL
 from typing import Any
 
-from e2e.processes import parent
+from e2e.processes import parent, stat
 from e2e.runs import Airflow
 from faults.__main__ import count, count_of, set_faults
 from performance.figures import delays
@@ -123,9 +123,12 @@ class Race:
             self._note("wait_cpu", way, (cpu_of_tree(pids[way.name]) - used[way.name]) / minutes)
             base = median(memory[EMPTY])
             self.values["wait_memory"][way.name] = [each - base for each in memory[way.name]]
+        processes = [process for pid in pids.values() for process in tree(pid)]
         for name, run in runs.items():
             self._tasks.give_up(name, run)
             self._tasks.end(name, run)
+        # A task is failed before its process has deleted the Job: its last requests must not count for the next task.
+        until(lambda: not any(map(stat, processes)), "the processes of the tasks have not ended")
         for way in ways:
             self._clean(way)
 
