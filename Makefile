@@ -23,6 +23,7 @@ export PATH := $(PATH):$(CURDIR)/$(BIN):$(CURDIR)/node_modules/bats/bin
 export PYTHONPATH := $(CURDIR)/tests:$(CURDIR)/tests/dev
 export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo screenshot test check unit integration test-dags e2e test-google e2e-ui golden fuzz lint conformance kills stress strings bench bench-readme bench-slots bench-follow scale soak test-repeat test-k8s \
@@ -33,11 +34,12 @@ help: ## list the targets
 
 install: $(VENV)/.installed node_modules/.installed ## install everything that the other targets need, into the checkout
 
-# All packages, and the build requirements of packages without a wheel, are pinned with hashes.
+# All packages, and the build requirements of packages without a wheel, are pinned with hashes. They are compiled as pip does:
+# without bytecode each start of Airflow takes twice the processor time.
 $(VENV)/.installed: $(PINS)/airflow-$(AIRFLOW).txt $(PINS)/build.txt $(PINS)/uv.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement $(PINS)/uv.txt
-	$(BIN)/uv pip install --quiet --python $(VENV) --require-hashes --requirement $< \
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV) --require-hashes --requirement $< \
 	  --require-build-hashes --build-constraints $(PINS)/build.txt
 	touch $@
 
