@@ -17,49 +17,49 @@ submit() { # SHELL-COMMAND [OPTION...]
 }
 
 @test "a second submit of the same task attaches to the running Job" {
-  submit 'sleep 60'
+  submit 'trap exit TERM; sleep 60 & wait'
   local first=$output
-  AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60'
+  AIRFLOW_CTX_TRY_NUMBER=2 submit 'trap exit TERM; sleep 60 & wait'
   assert_success
   assert_equal "$output" "$first"
   assert_regex "$stderr" 'attaching to Job .*: it is still running'
 }
 
 @test "another map index is another Job" {
-  submit 'sleep 60'
+  submit 'trap exit TERM; sleep 60 & wait'
   local first=$output
-  GKE_JOB_MAP_INDEX=1 submit 'sleep 60'
+  GKE_JOB_MAP_INDEX=1 submit 'trap exit TERM; sleep 60 & wait'
   assert_success
   assert_not_equal "${output%% *}" "${first%% *}"
 }
 
 @test "a running Job of the same task from another manifest is refused: 65" {
-  submit 'sleep 60'
-  submit 'sleep 61'
+  submit 'trap exit TERM; sleep 60 & wait'
+  submit 'trap exit TERM; sleep 61 & wait'
   assert_one_error 65 'is still running, from another manifest .*delete-job --job'
 }
 
 @test "from a shell, the error about a running Job of another manifest suggests --name" {
   unset AIRFLOW_CTX_DAG_ID
-  submit 'sleep 60' --name by-hand
-  submit 'sleep 61' --name by-hand
+  submit 'trap exit TERM; sleep 60 & wait' --name by-hand
+  submit 'trap exit TERM; sleep 61 & wait' --name by-hand
   assert_one_error 65 'is still running, from another manifest .*: wait for it, give another --name to run both Jobs'
 }
 
 @test "--on-change attach uses the running Job of another manifest" {
-  submit 'sleep 60'
+  submit 'trap exit TERM; sleep 60 & wait'
   local first=$output
-  submit 'sleep 61' --on-change attach
+  submit 'trap exit TERM; sleep 61 & wait' --on-change attach
   assert_success
   assert_equal "$output" "$first"
   assert_regex "$stderr" 'attaching to Job .*: it is still running, from another manifest'
 }
 
 @test "--on-change replace ends the running Job of another manifest and creates a new one" {
-  submit 'sleep 60'
+  submit 'trap exit TERM; sleep 60 & wait'
   submitted
   local first=$uid
-  submit 'sleep 61' --on-change replace
+  submit 'trap exit TERM; sleep 61 & wait' --on-change replace
   assert_success
   submitted
   assert_not_equal "$uid" "$first"
@@ -68,13 +68,13 @@ submit() { # SHELL-COMMAND [OPTION...]
 }
 
 @test "submit-job waits for a Job that is being deleted, and never attaches to it" {
-  submit 'sleep 60'
+  submit 'trap exit TERM; sleep 60 & wait'
   submitted
   local first=$uid
   wait_until sh -c "kubectl get pods --selector job-name=$job | grep Running"
   kubectl patch job "$job" --type merge --patch '{"metadata": {"finalizers": ["test/hold"]}}'
   kubectl delete job "$job" --wait=false
-  bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$(values_file 'sleep 61')" \
+  bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$(values_file 'trap exit TERM; sleep 61 & wait')" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   wait_until grep -q 'is being deleted: waiting until it is removed' "$BATS_TEST_TMPDIR/err"
   kubectl patch job "$job" --type merge --patch '{"metadata": {"finalizers": []}}'
@@ -131,13 +131,13 @@ submit() { # SHELL-COMMAND [OPTION...]
 }
 
 @test "a running Job of an earlier try is replaced when a cleared task starts again" {
-  submit 'sleep 60'
+  submit 'trap exit TERM; sleep 60 & wait'
   submitted
   local first=$uid
-  GKE_JOB_CLEARED=attach AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60'
+  GKE_JOB_CLEARED=attach AIRFLOW_CTX_TRY_NUMBER=2 submit 'trap exit TERM; sleep 60 & wait'
   submitted
   assert_equal "$uid" "$first"
-  GKE_JOB_CLEARED=replace AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60'
+  GKE_JOB_CLEARED=replace AIRFLOW_CTX_TRY_NUMBER=2 submit 'trap exit TERM; sleep 60 & wait'
   submitted
   assert_not_equal "$uid" "$first"
   assert_regex "$stderr" 'replacing Job .* of try 1: the task was cleared'
@@ -167,7 +167,7 @@ submit() { # SHELL-COMMAND [OPTION...]
 }
 
 @test "a Job with the same name of another task is never changed: 65" {
-  create_job stranger 'sleep 60'
+  create_job stranger 'trap exit TERM; sleep 60 & wait'
   submit 'true' --name stranger
   assert_one_error 65 "Job stranger exists and belongs to another task"
   run kubectl get job stranger --output name

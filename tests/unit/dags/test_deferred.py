@@ -126,7 +126,7 @@ def test_a_pod_that_cannot_start_ends_the_wait_and_the_job(deferred, cluster, da
     ids=["timeout", "execution_timeout"],
 )
 def test_a_job_whose_timeout_has_expired_is_deleted_and_its_logs_are_printed(deferred, cluster, dag_id, limit, kind):
-    state, log = deferred("echo hello; sleep 600", **limit)
+    state, log = deferred("echo hello; trap exit TERM; sleep 600 & wait", **limit)
     assert state == "failed"
     assert type(Job.ended) is kind
     assert log.count("| hello") == 1
@@ -153,7 +153,7 @@ def test_a_timeout_between_submission_and_deferral_deletes_the_job(run, on_clust
         def _defer(self, wait):
             raise AirflowTaskTimeout("execution_timeout has expired")
 
-    task = {**on_cluster("sleep 600"), **cluster.by_gcloud(), "deferrable": True}
+    task = {**on_cluster("trap exit TERM; sleep 600 & wait"), **cluster.by_gcloud(), "deferrable": True}
     assert ended(run, lambda: TooLate(**task, execution_timeout=timedelta(hours=1))) == "failed"
     assert cluster.jobs_of(dag_id) == []
 
