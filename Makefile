@@ -1,4 +1,4 @@
-# `make help` lists the targets. AIRFLOW=3.2, 3.1 or 2.11 selects another supported Airflow.
+# `make help` lists the targets. AIRFLOW=2.11 selects another Airflow of tests/requirements/airflow-*.txt.
 SHELL := bash
 AIRFLOW ?= 3.3
 PYTHON ?= python3
@@ -26,7 +26,7 @@ export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo screenshot test check unit integration test-dags e2e test-google e2e-ui golden fuzz lint conformance kills stress strings bench bench-readme bench-slots bench-follow scale soak test-repeat test-k8s \
+.PHONY: help install demo screenshot test test-setup check unit integration test-dags e2e test-google e2e-ui golden fuzz lint conformance kills stress strings bench bench-readme bench-slots bench-follow scale soak test-repeat test-k8s \
   cluster cluster-stop k8s k8s-build k8s-pools k8s-stop dag airflow lock clean
 
 help: ## list the targets
@@ -92,14 +92,20 @@ screenshot: demo ## renew the picture of a report in README.md; needs Chromium a
 	$(INSTALL_CHROMIUM)
 	$(BIN)/python tests/e2e/ui/screenshot.py .build/demo/finetune-1.html tests/dev/demo/report.png
 
-# The tests of a script are one target each, and run in parallel with the Python tests.
+# The tests of a script are one target each, and run in parallel with the Python tests. SETUP_FILES are apart, because the real
+# gcloud makes them slow.
 BATS_FILES := $(wildcard tests/integration/*.bats)
+SETUP_FILES := $(wildcard $(addprefix tests/integration/,check-setup.bats composer-guide.bats deploy-dags*.bats))
+IN_PARALLEL := $(MAKE) --no-print-directory --keep-going --output-sync --jobs $$(($$(nproc) + 2))
 .PHONY: $(BATS_FILES) test-python
 $(BATS_FILES): install
 	bats --timing $@
 
-test: install .build/providers/.installed ## run all tests that must pass: unit and integration, in parallel
-	$(MAKE) --no-print-directory --keep-going --output-sync --jobs $$(($$(nproc) + 1)) test-dags test-python $(BATS_FILES)
+test: install .build/providers/.installed ## run the tests that must pass before a push: unit and integration, in parallel
+	$(IN_PARALLEL) test-dags test-python $(filter-out $(SETUP_FILES),$(BATS_FILES))
+
+test-setup: install ## run the tests of what sets up an environment, in parallel: check-setup, deploy-dags, the Composer guide
+	$(IN_PARALLEL) $(SETUP_FILES)
 
 test-python: install .build/providers/.installed
 	$(BIN)/python -m pytest --ignore tests/unit/dags
