@@ -1,7 +1,7 @@
 """Decides whether to delete the Job when Airflow ends a task early.
 
 `on_kill` has no reason: Airflow calls it in all cases. The reason follows from the state of the task instance, and from
-whether the supervisor still runs. dags/README.md has a table of the differences between versions of Airflow.
+whether the supervisor still runs. dags/RETRIES.md has a table of the differences between versions of Airflow.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ VERSION = re.compile(r"\b[23]\.\d+\b")
 LISTS = [
     ("README.md", r"^Airflow (.*) are supported"),
     ("README.ja.md", r"Composer が提供する Airflow (.*?) に対応"),
-    ("dags/README.md", r"^\| \| ([\d.,| ]+) \|$"),
+    ("dags/RETRIES.md", r"^\| \| ([\d.,| ]+) \|$"),
     ("tests/requirements/lock", r"apache-airflow==([\d.]+)\.\*'|for version in ([\d. ]+);"),
 ]
 
