@@ -70,8 +70,10 @@ class GkeCluster:
         }
         # Null, because the form of Airflow 3 does not accept an empty string.
         params = {name: Param(None, type=["null", "string"], description=text) for name, text in descriptions.items()}
-        endpoints = [None, *ENDPOINTS.values()]
-        return params | {"endpoint": Param(None, enum=endpoints, description="Endpoint; empty: the public IP endpoint")}
+        # Without null, because the form of Airflow 2.11 sends the text "None" for it.
+        endpoints = ["external-ip", *ENDPOINTS.values()]
+        description = "Endpoint of the cluster"
+        return params | {"endpoint": Param(endpoints[0], type="string", enum=endpoints, description=description)}
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as a dict. Empty fields are left out, except those of CLUSTER_FIELDS."""

@@ -44,6 +44,11 @@ def test_params_that_are_left_out_are_the_current_context():
         assert arguments == [*place, f"--{endpoint}"]
 
 
+def test_every_choice_of_a_param_is_a_string_because_the_form_of_airflow_2_sends_strings():
+    choices = [choice for param in GkeCluster.params().values() for choice in param.schema.get("enum", [])]
+    assert choices == ["external-ip", *ENDPOINTS.values()]
+
+
 def test_the_error_for_an_incomplete_cluster_names_the_missing_fields():
     with pytest.raises(ValueError, match=r"'project': 'p'.*: location and name is empty; give all three or none"):
         GkeCluster(project="p").arguments()
