@@ -132,12 +132,13 @@ LEAVES_2='echo 2 >/dev/termination-log'
     '{"completionMode": "Indexed", "completions": 2, "parallelism": 2}')")
   bash "$REPOSITORY/scripts/run-job" --template "$template" --name removed-early \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  wait_until succeeded removed-early 1
+  wait_until grep --quiet '(index 0) has succeeded' "$BATS_TEST_TMPDIR/err"
   pod=$(kubectl get pods --selector job-name=removed-early,batch.kubernetes.io/job-completion-index=0 --output name)
   kubectl delete "$pod"
   wait_for $!
   assert_equal "$status" 0
   assert_equal "$(<"$BATS_TEST_TMPDIR/out")" '[10,11]'
+  run ! grep 'may be incomplete' "$BATS_TEST_TMPDIR/err"
 }
 
 # Prints NUMBER opening brackets and as many closing ones.

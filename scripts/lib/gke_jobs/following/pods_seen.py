@@ -132,6 +132,8 @@ class PodsSeen:
             return  # a late event
         if record.read.deleted_first and pod.phase is Phase.FAILED:
             pod = replace(pod, message=record.read.message, deleted_first=True)  # see was_deleted_first
+        if record.read.phase is Phase.SUCCEEDED and not record.read.disrupted:
+            pod = replace(pod, disrupted="")  # it had succeeded before; the times in the API are whole seconds
         record.read = pod
         record.stamps |= pod.stamps
         yield from self._changed(record, now)

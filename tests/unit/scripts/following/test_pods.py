@@ -108,6 +108,13 @@ def test_v7_a_pod_that_succeeded_while_it_was_evicted():
     ]
 
 
+def test_v7_a_pod_that_is_deleted_in_the_second_of_its_success_succeeded_before():
+    driver = followed()
+    driver.pod(pod("Succeeded"))
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}
+    assert texts(driver.pod(pod("Succeeded", status={"conditions": [condition]}))) == []
+
+
 def test_the_record_of_a_pod_keeps_when_each_part_of_its_life_began():
     def lived(phase, **times):
         """A Pod in which these conditions are true since these times."""
