@@ -123,12 +123,7 @@ class Race:
             self._note("wait_cpu", way, (cpu_of_tree(pids[way.name]) - used[way.name]) / minutes)
             base = median(memory[EMPTY])
             self.values["wait_memory"][way.name] = [each - base for each in memory[way.name]]
-        processes = [process for pid in pids.values() for process in tree(pid)]
-        for name, run in runs.items():
-            self._tasks.give_up(name, run)
-            self._tasks.end(name, run)
-        # A task is failed before its process has deleted the Job: its last requests must not count for the next task.
-        until(lambda: not any(map(stat, processes)), "the processes of the tasks have not ended")
+        self._give_up(runs)
         for way in ways:
             self._clean(way)
 
@@ -178,7 +173,7 @@ class Race:
             outcome = {"case": case, "way": name, "job": of_job, "state": "running", "seconds": None, "before": False}
             self.outcomes.append(outcome)
             if task is None:
-                self._tasks.give_up(name, run)
+                self._give_up({name: run})
                 continue
             ended = task.end_date.timestamp()
             before = bool(began) and ended < moment
@@ -188,6 +183,16 @@ class Race:
                 self._note(measure, WAYS[name], seconds)
         for name in runs:
             self._clean(WAYS[name])
+
+    def _give_up(self, runs: dict[str, str]) -> None:
+        """Ends tasks, and waits for their processes: Airflow marks a task as failed before its process has deleted the
+        Job, and these requests must not count for the next task.
+        """
+        processes = [process for run in runs.values() for process in tree(self._tasks.first(run)["pid"])]
+        for name, run in runs.items():
+            self._tasks.give_up(name, run)
+            self._tasks.end(name, run)
+        until(lambda: not any(map(stat, processes)), "the processes of the tasks have not ended")
 
     # Many of one way at a time.
 
