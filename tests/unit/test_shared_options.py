@@ -97,9 +97,11 @@ def test_a_task_that_only_submits_passes_on_each_option_that_submit_job_accepts(
 
 
 def test_a_resumed_task_passes_on_no_option_that_run_job_refuses_for_a_submitted_job():
-    (more,) = re.findall(r"for name in \$RENDER_OPTIONS (.*); do", text("scripts/run-job"))
-    refused = bash_list("scripts/lib/bash/job.bash", "RENDER_OPTIONS") | {*more.split()}
-    copies = f"add options that require_submitted of scripts/run-job refuses to NOT_RESUMED of {OPERATOR}"
+    (more,) = re.findall(r"for name in \$MANIFEST_OPTIONS (.*); do", text("scripts/run-job"))
+    names = ("RENDER_OPTIONS", "MANIFEST_OPTIONS")
+    lists = [bash_list("scripts/lib/bash/manifest.bash", name) - {"$RENDER_OPTIONS"} for name in names]
+    refused = set().union(*lists, more.split())
+    copies = f"add options that require_job_options of scripts/run-job refuses to NOT_RESUMED of {OPERATOR}"
     assert operator_options() & refused <= constant("NOT_RESUMED"), copies
 
 

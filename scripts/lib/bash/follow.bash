@@ -1,6 +1,31 @@
 # shellcheck shell=bash
 # Options and start of the follower (gke_jobs/following), for follow-job, poll-job and run-job.
 
+# --help prints it below the header comment of a script with WAIT and CHECK in its usage.
+# shellcheck disable=SC2034 # for the scripts
+follow_help="
+WAIT, the limits and messages of the wait for the Job
+  --schedule-timeout SECONDS
+                     end with 124 when no Pod of the Job has had a node for this time (for a distributed Job: not all
+                     Pods), or a quota has prevented the creation of its Pods; default: no limit
+  --start-timeout SECONDS
+                     end with 78 when a Pod could not start on its node for this time (missing image, Secret, ConfigMap,
+                     ...), or the cluster has refused to create Pods; default: 300
+  --heartbeat SECONDS
+                     interval from the last message to a progress message; default: 300
+  --logs WHICH       print the logs of all containers (default), of the failed ones (failed), or of none
+  --max-log-streams N
+                     number of containers whose logs are read at the same time; the others follow; default: 10
+
+CHECK, the state of the earlier checks, with --once
+  --waited SECONDS   how long the wait has lasted before this check; it counts for --timeout
+  --waited-for-nodes SECONDS
+                     how long the Job has lacked nodes; it counts for --schedule-timeout if the Job still lacks nodes
+  --waited-to-start SECONDS
+                     how long a Pod could not be started or created; it counts for --start-timeout if it still cannot
+  --check-state FILE the position in each log and the results so far. The script reads the file if it exists, and writes
+                     it for the next check
+"
 # shellcheck disable=SC2034 # for the scripts
 readonly LIMIT_OPTIONS="timeout schedule-timeout" # run-job passes on the rest of them; see run_stage
 # Both run-job and follow-job accept these options and pass them on: to follow-job, and to gke_jobs/following/follower.py.

@@ -1,24 +1,10 @@
 # shellcheck shell=bash
-# Deletes a Job, finds a Job that was just created, and has the options for its manifest.
+# Deletes a Job, and finds a Job that was just created.
 
 # shellcheck disable=SC2034 # for the scripts
 readonly COLLECTED_ANNOTATION=gke-job/collected
 readonly UNSCHEDULED_ANNOTATION=gke-job/unscheduled
 readonly REMOVAL_SECONDS=600 # timeout of a deletion: a finalizer may prevent it
-
-# The options that submit-job passes on to render-job, and run-job to submit-job.
-# shellcheck disable=SC2034 # likewise
-readonly RENDER_OPTIONS="template values set profile profile-for profiles validate kubernetes-version"
-
-job::require_render_options() {
-  options::require template
-  options::require_choice validate off server offline
-  local name
-  for name in escalate fallback; do
-    [[ ! ${option[$name]} || ${option[profile]}${option[profile_for]} ]] ||
-      die "$EXIT_USAGE" "--$name requires a profile: give --profile or --profile-for"
-  done
-}
 
 # Deletes the Job with this uid and its Pods, and waits until they are removed. It does nothing if the Job does not exist or has
 # another uid. Call it after connection::open.

@@ -4,6 +4,7 @@
 readonly NAME_OPTIONS=(job cluster project location fleet-membership context namespace uid name template) # options whose values are names
 
 declare -A option=() # set by options::parse: option[job], option[dry_run], ...; empty for an option that is missing
+option_flags=''      # set by options::parse: the names of the flags
 settings=()          # set by options::parse: the values of --set
 
 shared_help='' # --help prints it below the header comment
@@ -14,9 +15,10 @@ options::print_help() {
 }
 
 # Reads the command line. Names of the first list take a value, names of the second list are flags.
-# Sets: option, settings.
+# Sets: option, option_flags, settings.
 options::parse() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
   local valued=" $1 " flags=" $2 " name
+  option_flags=$flags
   for name in $1 $2; do option[${name//-/_}]=''; done
   shift 2
   while (($#)); do
@@ -116,14 +118,18 @@ options::require_choice() { # NAME CHOICE...
   [[ $choices, == *", $given,"* ]] || die "$EXIT_USAGE" "option --$1 is ${given@Q}: it must be one of ${choices#, }"
 }
 
-# Sets: passed_on, the arguments for another script: --NAME VALUE for each of these options that was given.
+# Sets: passed_on, the arguments for another script: --NAME VALUE, or --NAME for a flag, for each of these options that was given.
 options::pass_on() { # NAME...
   local name
   passed_on=()
   for name in "$@"; do
     if [[ $name == set ]]; then
       passed_on+=("${settings[@]/#/--set=}")
-    elif [[ ${option[${name//-/_}]} ]]; then
+    elif [[ ! ${option[${name//-/_}]} ]]; then
+      continue
+    elif [[ $option_flags == *" $name "* ]]; then
+      passed_on+=("--$name")
+    else
       passed_on+=("--$name" "${option[${name//-/_}]}")
     fi
   done
