@@ -119,7 +119,8 @@ unit: install .build/providers/.installed ## run only the Python tests of tests/
 integration: install ## run only the tests of each script with the real gcloud and kubectl on the stand-in; ARGS="tests/integration/FILE.bats"
 	bats $(or $(ARGS),tests/integration)
 
-golden: install ## renew the golden manifests, templates/VALUES.md, the schemas and the recorded timelines; review the diff
+golden: install ## renew the golden manifests, templates/VALUES.md, the schemas, the exit codes and the recorded timelines; review the diff
+	PYTHONPATH=scripts/lib $(BIN)/python tests/unit/scripts/exit_code_files.py
 	PYTHONPATH=scripts/lib $(BIN)/python tests/unit/templates/values_files.py
 	PYTHONPATH=scripts/lib $(BIN)/python tests/unit/templates/golden.py
 	$(BIN)/python tests/unit/scripts/timeline/recorded_runs.py texts

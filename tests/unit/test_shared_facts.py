@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from exit_code_files import CODES, files
 
 from gke_jobs import errors, exit_codes, labels
-from gke_jobs.timeline.record_builder import OUTCOMES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = REPOSITORY / "scripts"
-COMMON, PYTHON, TABLE = "scripts/lib/bash/common.bash", "scripts/lib/gke_jobs/exit_codes.py", "scripts/README.md"
-CODES = {name: code for name, code in vars(exit_codes).items() if name.isupper()}
-SIGNALS = {129, 130, 143}  # HUP, INT, TERM
+COMMON, PYTHON = "scripts/lib/bash/common.bash", "scripts/lib/gke_jobs/exit_codes.py"
+SIGNALS = {*exit_codes.SIGNALS}
 EXECUTABLES = [
     path for path in sorted(SCRIPTS.iterdir()) if path.is_file() and path.suffix == "" and path.name[0] != "."
 ]
@@ -39,51 +37,26 @@ def cases(function: str, file: str) -> list[tuple[list[str], str]]:
     return [(found[1].split(" | "), found[2]) for found in re.finditer(r"^    ([^ (].*?)\)(.*)", body, re.MULTILINE)]
 
 
-def table_rows() -> dict[str, str]:
-    """Whether a retry helps, by the codes of a row of the table."""
-    table = text(TABLE).split("\n## Exit codes\n")[1].split("\n## ")[0]
-    return dict(re.findall(r"^\| ([\d, ]+) \|.*\| (\w*) ?\|$", table, re.MULTILINE))
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+def test_bash_and_the_page_have_the_codes_of_python(path):
+    assert path.read_text() == files()[path], f"run `make golden`, which generates this file from {PYTHON}"
 
 
-def test_bash_has_the_codes_of_python():
-    found = {name: int(code) for name, code in re.findall(r"\bEXIT_([A-Z_]+)=(\d+)", text(COMMON))}
-    failures = {name: code for name, code in CODES.items() if name != "SUCCEEDED"}
-    assert found == failures, f"{COMMON} and {PYTHON} differ"
-
-
-def test_the_table_has_each_code():
-    found = {int(code) for row in table_rows() for code in row.split(", ")}
-    assert found == {*CODES.values(), *SIGNALS}, f"{TABLE} and {PYTHON} differ"
-
-
-def test_a_script_whose_command_fails_keeps_each_code():
-    [(kept, _), *_] = cases("common::end_unexpectedly", COMMON)
-    ours = {*CODES.values(), *SIGNALS} - {exit_codes.SUCCEEDED, exit_codes.JOB_FAILED}  # 1 may be of any command
-    lost = {code for code in ours if not any(fnmatchcase(str(code), pattern) for pattern in kept)}
-    assert lost == set(), f"common::end_unexpectedly of {COMMON} replaces codes of {PYTHON}"
-
-
-def test_run_job_handles_each_code_of_a_stage():
-    handled = {
-        pattern.strip('"').removeprefix("$EXIT_")
-        for found, _ in cases("end_after_stage", "scripts/run-job")
-        for pattern in found
-    }
-    missing = {*CODES} - {"SUCCEEDED", "INTERRUPTED"} - handled
-    assert missing == set(), f"end_after_stage of scripts/run-job ends without a verdict for codes of {PYTHON}"
+def test_the_documentation_has_each_code():
+    documented = {code for codes, _, _ in exit_codes.TABLE for code in codes}
+    assert documented == {*CODES.values(), *SIGNALS}, f"TABLE of {PYTHON} has other codes than the constants"
 
 
 def test_a_run_has_an_outcome_for_each_code():
-    found = {name for name, code in CODES.items() if code in OUTCOMES}
-    copies = f"add codes of {PYTHON} to OUTCOMES of gke_jobs/timeline/record_builder.py, or to WITHOUT_JOB of this test"
-    assert found == {*CODES} - WITHOUT_JOB, copies
+    missing = {*CODES} - {name for name, code in CODES.items() if code in exit_codes.OUTCOMES}
+    assert missing == WITHOUT_JOB, f"add codes of {PYTHON} to its OUTCOMES, or to WITHOUT_JOB of this test"
 
 
 def test_airflow_retries_a_task_after_the_codes_for_which_a_retry_may_help():
-    final = {int(code) for row, helps in table_rows().items() if helps == "no" for code in row.split(", ")}
+    final = {code for codes, _, helps in exit_codes.TABLE if helps == "no" for code in codes}
     file = "dags/gke_job/run_directory.py"
     (found,) = re.findall(r"^NOT_RETRIED = (\(.*\))$", text(file), re.MULTILINE)
-    assert {*ast.literal_eval(found)} == final, f"NOT_RETRIED of {file} and the table of {TABLE} differ"
+    assert {*ast.literal_eval(found)} == final, f"NOT_RETRIED of {file} and TABLE of {PYTHON} differ"
 
 
 @pytest.mark.parametrize(("file", "names"), COPIES, ids=[file for file, _ in COPIES])

@@ -17,13 +17,9 @@ trap '' XFSZ # a write beyond the file size limit is then an error, like a full 
 { true >&1; } 2>/dev/null && [[ ! /proc/$$/fd/1 -ef $0 ]] || exec >/dev/full
 true >&2 && [[ ! /proc/$$/fd/2 -ef $0 ]] || exec 2>/dev/null
 
-# The exit codes of every script. The table in scripts/README.md describes them.
-# shellcheck disable=SC2034 # no script uses all of them
-readonly EXIT_JOB_FAILED=1 EXIT_USAGE=64 EXIT_DATA=65 EXIT_NO_TEMPLATE=66 EXIT_UNREACHABLE=69 EXIT_NOT_FINISHED=75 \
-  EXIT_DENIED=77 EXIT_CONFIG=78 EXIT_TIMEOUT=124 EXIT_INTERRUPTED=129
-
 SCRIPTS=${BASH_SOURCE[0]%/lib/bash/common.bash}
 [[ $SCRIPTS == /* ]] || SCRIPTS=$(CDPATH='' cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd)
+source "$SCRIPTS/lib/bash/exit_codes.bash"
 # shellcheck disable=SC2034 # no script uses all of them
 readonly PROGRAM=${0##*/} SCRIPTS PYTHON=${GKE_JOB_PYTHON:-python3} # the Python that has jinja2 and PyYAML
 
@@ -67,14 +63,12 @@ common::report() { # NAME TEXT
   [[ ! ${GKE_JOB_REPORT-} ]] || { printf '%s\n' "$2" >"$GKE_JOB_REPORT/$1"; } 2>/dev/null || true
 }
 
-# Ends the script when a command fails and the script does not handle it. It keeps the exit codes above. Any other exit code
-# becomes 78, because Airflow could misinterpret it.
+# Ends the script when a command fails and the script does not handle it. It keeps the exit codes of scripts. Any other exit
+# code becomes 78, because Airflow could misinterpret it; so does 1, which any command may have.
 common::end_unexpectedly() {
   local status=$? level=3
-  case $status in
-    6[4-9] | 7[578] | 124 | 129 | 130 | 143) exit "$status" ;;
-    141) exit "$EXIT_INTERRUPTED" ;; # SIGPIPE: nobody reads the output
-  esac
+  ((status != 141)) || exit "$EXIT_INTERRUPTED" # SIGPIPE: nobody reads the output
+  [[ $status == "$EXIT_JOB_FAILED" || "$EXIT_VERDICTS$EXIT_SIGNALS" != *" $status "* ]] || exit "$status"
   log "cannot continue: a command ended with exit code $status, see above: is there free space in ${TMPDIR:-/tmp}?"
   exit "$EXIT_CONFIG"
 }

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
 from typing import Any
 
+from gke_jobs import exit_codes
 from gke_jobs.json_access import Json, dict_at, int_at, list_at, text_at
 from gke_jobs.plain_text import one_line
 
@@ -43,8 +44,10 @@ OVER = frozenset(
     )
 )
 
-SUCCEEDED, FAILED = "succeeded", "failed"  # outcomes of a run whose Job is finished
-NOT_FINISHED = "not finished"
+# Outcomes of a run.
+SUCCEEDED, FAILED, NOT_FINISHED = (
+    exit_codes.OUTCOMES[code] for code in (exit_codes.SUCCEEDED, exit_codes.JOB_FAILED, exit_codes.NOT_FINISHED)
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

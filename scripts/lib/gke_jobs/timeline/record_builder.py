@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gke_jobs import exit_codes, labels
+from gke_jobs import labels
+from gke_jobs.exit_codes import OUTCOMES
 from gke_jobs.json_access import Json, at, dict_at, int_at, list_at, text_at, true_conditions
 from gke_jobs.plain_text import one_line
 from gke_jobs.timeline.node_clocks import by_cluster
@@ -14,15 +15,6 @@ from gke_jobs.timeline.pod_history import PodHistory
 from gke_jobs.timeline.pod_runs import seconds_of
 from gke_jobs.timeline.record import FAILED, NOT_FINISHED, SUCCEEDED, Identity, Record, Resources
 
-OUTCOMES = {
-    exit_codes.SUCCEEDED: SUCCEEDED,
-    exit_codes.JOB_FAILED: FAILED,
-    exit_codes.UNREACHABLE: "cluster unreachable",
-    exit_codes.NOT_FINISHED: NOT_FINISHED,
-    exit_codes.DENIED: "permission denied",
-    exit_codes.CONFIG: "never started",
-    exit_codes.TIMEOUT: "timed out",
-}
 INTERRUPTED = "interrupted"
 MOST_RESOURCES = 10  # containers
 RELEASE = Path(__file__).resolve().parents[4]  # the parent directory of `scripts`
@@ -89,8 +81,8 @@ def _outcome(status: int | None, job: Json) -> str:
         return OUTCOMES.get(status, INTERRUPTED)
     conditions = true_conditions(job)
     if "Complete" in conditions:
-        return OUTCOMES[exit_codes.SUCCEEDED]
-    return OUTCOMES[exit_codes.JOB_FAILED if "Failed" in conditions else exit_codes.NOT_FINISHED]
+        return SUCCEEDED
+    return FAILED if "Failed" in conditions else NOT_FINISHED
 
 
 def _gang(job: Json) -> int:
