@@ -13,8 +13,6 @@ PINS = "tests/requirements/airflow-VERSION.txt"
 VERSION = re.compile(r"\b[23]\.\d+\b")
 # A file, and a pattern of its list.
 LISTS = [
-    ("README.md", r"^Airflow (.*) are supported"),
-    ("README.ja.md", r"Composer が提供する Airflow (.*?) に対応"),
     ("dags/RETRIES.md", r"^\| \| ([\d.,| ]+) \|$"),
     ("tests/requirements/lock", r"apache-airflow==([\d.]+)\.\*'|for version in ([\d. ]+);"),
 ]
