@@ -11,6 +11,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 QUOTED = ROW.findall((REPOSITORY / "dags" / "TROUBLESHOOTING.md").read_text())
 OF_OTHERS = {
+    "Terminating",
     "OOMKilled",
     "BackoffLimitExceeded",
     "DeadlineExceeded",
