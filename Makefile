@@ -24,6 +24,9 @@ export PYTHONPATH := $(CURDIR)/tests:$(CURDIR)/tests/dev
 export AIRFLOW_VERSION := $(AIRFLOW)
 export GKE_JOB_PYTHON := $(CURDIR)/$(BIN)/python
 unexport PYTHONDONTWRITEBYTECODE
+# Measurements run the scripts as Composer does: deploy-dags copies no bytecode. Tests leave some in this checkout.
+bench bench-slots bench-follow scale soak: export PYTHONDONTWRITEBYTECODE = 1
+REMOVE_BYTECODE := find scripts -name __pycache__ -prune -exec rm -r {} +
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo screenshot test test-setup check unit integration test-dags e2e test-google e2e-ui golden fuzz lint conformance kills stress strings bench bench-readme bench-slots bench-follow scale soak test-repeat test-k8s \
@@ -148,6 +151,7 @@ e2e: install ## test kills, retries, workers and triggerers with a complete Airf
 bench-slots: install ## measure 100 Jobs on 4 worker slots, deferred and not, and with Airflow's operators; ARGS="--jobs N --seconds N --json FILE"
 	$(MAKE) --silent install AIRFLOW=bench
 	$(INSTALL_SERVICES)
+	$(REMOVE_BYTECODE)
 	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python .build/airflow-bench/bin/python tests/e2e/slots.py $(ARGS)
 
 lint: install ## run ShellCheck, shfmt, ruff, mypy, yamllint
@@ -172,18 +176,22 @@ fuzz: install ## test 10,000 random values with each template, and 10,000 random
 bench: $(THE_CLUSTER) ## race with the operators of Airflow and a script of kubectl, in more than an hour; CLUSTER=localgke or k8s; ARGS=--short, "--only PART --rounds N"
 	$(MAKE) --silent install AIRFLOW=bench
 	$(INSTALL_SERVICES)
+	$(REMOVE_BYTECODE)
 	GKE_JOB_PYTHON=$(CURDIR)/.build/airflow-bench/bin/python tests/performance/bench $(CLUSTER) $(ARGS)
 
 bench-readme: install ## write the figures of the last `make bench` into tests/performance/README.md
 	$(BIN)/python -m performance.readme .build/bench.json
 
 bench-follow: $(THE_CLUSTER) ## compare the cost of a run with another checkout; CLUSTER=localgke or k8s; ARGS="--other DIR [--at-once N] [--json FILE]"
+	$(REMOVE_BYTECODE)
 	tests/performance/compare $(CLUSTER) $(ARGS)
 
 scale: install $(K8S_BUILT) $(KWOK_BUILT) ## measure the cost of up to 1,000 Jobs at once, and the delay until their end is noticed; ARGS="--jobs N,... --ways WAY,... --json FILE --svg FILE"
+	$(REMOVE_BYTECODE)
 	tests/performance/measure scale k8s $(ARGS)
 
 soak: $(THE_CLUSTER) ## disturb a wait of two hours all the time, on CLUSTER=localgke or k8s; ARGS="--minutes N --json FILE"
+	$(REMOVE_BYTECODE)
 	tests/performance/measure soak $(CLUSTER) $(ARGS)
 
 test-repeat: $(THE_CLUSTER) ## repeat test files to find the tests that fail sometimes; ARGS="--count N [--filter REGEX] FILE..."
