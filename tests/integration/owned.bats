@@ -103,6 +103,19 @@ owners() { # prints the uid of the owner of each object that the Job owns
   assert_equal "$(owners)" "$uid"$'\n'"$uid"
 }
 
+@test "run-job deletes its Job if an object of the previous one is not removed within --timeout: 124" {
+  submit 'false'
+  submitted
+  wait_for_condition Failed "$job"
+  kubectl patch configmap "$job-files" --type merge --patch '{"metadata": {"finalizers": ["test/hold"]}}'
+  run_script run-job --template "$BATS_TEST_TMPDIR/job.yaml.j2" --values "$BATS_TEST_TMPDIR/values.json" --timeout 5
+  assert_failure 124
+  assert_regex "$stderr" "ConfigMap/$job-files still belongs to the previous Job after [0-9]+ s"
+  assert_regex "$stderr" "its timeout has expired; Job $job in namespace $NAMESPACE is deleted"
+  wait_until gone "job/$job"
+  kubectl patch configmap "$job-files" --type merge --patch '{"metadata": {"finalizers": []}}'
+}
+
 @test "a submit whose Job is replaced while it waits leaves the objects to the next submit" {
   submit 'sleep 60'
   submitted

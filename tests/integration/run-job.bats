@@ -173,6 +173,22 @@ use_report() {
   assert_regex "$(reported failure.json)" '^\{"cause": "", "advice": "no node (that the Pod tolerates )?has all of the labels '
 }
 
+@test "the removal of the previous Job does not count for --schedule-timeout" {
+  local released
+  run_job 'exit 3' --name slow-removal
+  kubectl patch job slow-removal --type merge --patch '{"metadata": {"finalizers": ["test/hold"]}}'
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --namespace "$NAMESPACE" --name slow-removal --set image=busybox \
+    --profile gpu-a100-spot --schedule-timeout 4 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep --quiet 'deleting Job slow-removal' "$BATS_TEST_TMPDIR/err"
+  sleep 5 # longer than --schedule-timeout
+  kubectl patch job slow-removal --type merge --patch '{"metadata": {"finalizers": []}}'
+  released=$SECONDS
+  wait_for $!
+  assert_equal "$status" 124
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job slow-removal has no node: --schedule-timeout has expired'
+  ((SECONDS - released >= 4))
+}
+
 @test "D4: the caller gets the reason of a run without a Job" {
   use_report
   run_script run-job --template nope

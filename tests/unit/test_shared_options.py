@@ -60,7 +60,7 @@ def test_the_follower_takes_the_options_that_follow_job_passes_on():
     parser = argparse.ArgumentParser()
     follower._add_options(parser)
     known = {word.removeprefix("--") for action in parser._actions for word in action.option_strings}
-    lists = ("LIMIT_OPTIONS", "FOLLOW_OPTIONS", "CHECK_OPTIONS")
+    lists = ("FOLLOW_OPTIONS", "EARLIER_OPTIONS")
     unknown = {option for name in lists for option in bash_list(FOLLOW, name)} - known
     assert unknown == set(), f"{FOLLOW} names options that scripts/lib/gke_jobs/following/follower.py does not take"
 
@@ -101,7 +101,7 @@ def test_a_resumed_task_passes_on_no_option_that_run_job_refuses_for_a_submitted
     names = ("RENDER_OPTIONS", "MANIFEST_OPTIONS")
     lists = [bash_list("scripts/lib/bash/manifest.bash", name) - {"$RENDER_OPTIONS"} for name in names]
     refused = set().union(*lists, more.split())
-    copies = f"add options that require_job_options of scripts/run-job refuses to NOT_RESUMED of {OPERATOR}"
+    copies = f"add options that check_job_options of scripts/run-job refuses to NOT_RESUMED of {OPERATOR}"
     assert operator_options() & refused <= constant("NOT_RESUMED"), copies
 
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sends write requests to the API server by kubectl, and handles the errors.
+# Sends requests to the API server by kubectl, mostly those that change an object, and handles the errors.
 #
 # Globals: kubectl_options, see cluster::use; body, the standard input of kubectl; places, a file of render-job that names
 # the line of the template for each field, empty for none.
@@ -9,11 +9,11 @@ readonly LOGIN_SECONDS=10        # the script ends with 77 after this time of fa
 readonly FOREVER=2000000000      # longer than any timeout
 readonly HEARTBEAT_SECONDS=300   # interval between two messages about the same error
 
-# Sends a write request by kubectl. The answer is in $PRIVATE_DIR/changed. After a temporary error it retries: for
+# Sends a request by kubectl. The answer is in $PRIVATE_DIR/kubectl-output. After a temporary error it retries: for
 # --unreachable-timeout if the cluster does not answer (then it ends with 69), for LOGIN_SECONDS if the login fails (77), and
 # for --schedule-timeout if a quota is exceeded (124), but never beyond --timeout (124). Another error ends the script with
 # its exit code.
-# Sets: outcome, `changed`, or `exists`, `conflict` or `absent`, which the caller handles; unanswered, `yes` if an earlier
+# Sets: outcome, `accepted`, or `exists`, `conflict` or `absent`, which the caller handles; unanswered, `yes` if an earlier
 # try had no answer, so that the API server may have processed it.
 # Do not call it in a subshell: only the main shell handles a signal while it waits.
 change::send() { # WHAT-FOR KUBECTL-ARGUMENT...
@@ -45,7 +45,7 @@ change::send() { # WHAT-FOR KUBECTL-ARGUMENT...
     processes::pause "$delay"
     delay=$((delay < 30 ? delay * 2 : 30))
   done
-  outcome=changed
+  outcome=accepted
 }
 
 # Ends the script for an error that is not temporary, or that has lasted too long.
@@ -59,7 +59,7 @@ change::give_up() { # VERDICT WHAT-FOR
 # Runs kubectl once, in a session of its own. A signal to the process group of the script does not end it, so the script can
 # wait for the answer.
 change::try() { # KUBECTL-ARGUMENT...
-  local status=0 output=$PRIVATE_DIR/changed errors=$PRIVATE_DIR/errors
+  local status=0 output=$PRIVATE_DIR/kubectl-output errors=$PRIVATE_DIR/errors
   if ! connection::can_write "$output" || ! connection::can_write "$errors"; then # send a deletion even if the disk is full
     rm -f -- "$output" "$errors"
     output=/dev/null errors=/dev/null

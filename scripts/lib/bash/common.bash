@@ -68,7 +68,7 @@ common::report() { # NAME TEXT
 common::end_unexpectedly() {
   local status=$? level=3
   ((status != 141)) || exit "$EXIT_INTERRUPTED" # SIGPIPE: nobody reads the output
-  [[ $status == "$EXIT_JOB_FAILED" || "$EXIT_VERDICTS$EXIT_SIGNALS" != *" $status "* ]] || exit "$status"
+  [[ $status == "$EXIT_JOB_FAILED" || "$EXIT_CODES$EXIT_SIGNALS" != *" $status "* ]] || exit "$status"
   log "cannot continue: a command ended with exit code $status, see above: is there free space in ${TMPDIR:-/tmp}?"
   exit "$EXIT_CONFIG"
 }

@@ -1,23 +1,24 @@
 # shellcheck shell=bash
 # Options and start of the follower (gke_jobs/following), for follow-job, poll-job and run-job.
 
-# --help prints it below the header comment of a script with WAIT and CHECK in its usage.
+# --help prints it below the header comment of a script with WAIT and EARLIER in its usage.
 # shellcheck disable=SC2034 # for the scripts
 follow_help="
 WAIT, the limits and messages of the wait for the Job
   --schedule-timeout SECONDS
                      end with 124 when no Pod of the Job has had a node for this time (for a distributed Job: not all
-                     Pods), or a quota has prevented the creation of its Pods; default: no limit
+                     Pods), the Job was suspended, e.g. in a queue, or a ResourceQuota has prevented the creation of its
+                     Pods; default: no limit
   --start-timeout SECONDS
-                     end with 78 when a Pod could not start on its node for this time (missing image, Secret, ConfigMap,
-                     ...), or the cluster has refused to create Pods; default: 300
+                     end with 78 when a Pod could not start for this time (missing image, Secret, ConfigMap,
+                     PersistentVolumeClaim, ...), or the cluster has refused to create Pods; default: 300
   --heartbeat SECONDS
                      interval from the last message to a progress message; default: 300
-  --logs WHICH       print the logs of all containers (default), of the failed ones (failed), or of none
+  --logs WHICH       the containers whose logs are printed: all (default), failed, or none
   --max-log-streams N
                      number of containers whose logs are read at the same time; the others follow; default: 10
 
-CHECK, the state of the earlier checks, with --once
+EARLIER, the state of the earlier checks, with --once
   --waited SECONDS   how long the wait has lasted before this check; it counts for --timeout
   --waited-for-nodes SECONDS
                      how long the Job has lacked nodes; it counts for --schedule-timeout if the Job still lacks nodes
@@ -26,28 +27,26 @@ CHECK, the state of the earlier checks, with --once
   --check-state FILE the position in each log and the results so far. The script reads the file if it exists, and writes
                      it for the next check
 "
-# shellcheck disable=SC2034 # for the scripts
-readonly LIMIT_OPTIONS="timeout schedule-timeout" # run-job passes on the rest of them; see run_stage
 # Both run-job and follow-job accept these options and pass them on: to follow-job, and to gke_jobs/following/follower.py.
+# shellcheck disable=SC2034 # for the scripts
+readonly FOLLOW_OPTIONS="schedule-timeout start-timeout heartbeat max-log-streams logs"
 # shellcheck disable=SC2034 # likewise
-readonly FOLLOW_OPTIONS="start-timeout heartbeat max-log-streams logs"
-# shellcheck disable=SC2034 # likewise
-readonly CHECK_OPTIONS="waited waited-for-nodes waited-to-start check-state" # only with --once
+readonly EARLIER_OPTIONS="waited waited-for-nodes waited-to-start check-state" # only with --once
 
-follow::require_options() {
+follow::check_options() {
   options::require_seconds timeout schedule-timeout start-timeout heartbeat
   options::require_numbers max-log-streams
   options::require_choice logs all failed none
 }
 
-follow::require_check_options() {
+follow::check_earlier_options() {
   local name
   for name in waited waited-for-nodes waited-to-start; do
     [[ ${option[${name//-/_}]} =~ ^(0|[1-9][0-9]{0,8})?$ ]] ||
       die "$EXIT_USAGE" "option --$name is ${option[${name//-/_}]@Q}: it must be a whole number of seconds, of at most 9 digits"
   done
   [[ ! ${option[once]} ]] || return 0
-  for name in $CHECK_OPTIONS; do
+  for name in $EARLIER_OPTIONS; do
     [[ ! ${option[${name//-/_}]} ]] || die "$EXIT_USAGE" "option --$name requires --once"
   done
 }

@@ -50,7 +50,7 @@ job::prepare_deletion() { # NAME NAMESPACE UID PROPAGATION-POLICY
 # Sets: answer, the line of submit-job, empty if the Job does not exist.
 job::find_submitted() { # NAME NAMESPACE -> answer
   answer=$(deadline::run 1900 "${COMMAND[@]}" submission "${connection[@]}" --job "$1" --namespace "$2" --plan "$PRIVATE_DIR" \
-    --created "$PRIVATE_DIR/changed" --interrupted 1.5 -- "${proxy_command[@]}" 2>/dev/null)
+    --created "$PRIVATE_DIR/kubectl-output" --interrupted 1.5 -- "${proxy_command[@]}" 2>/dev/null)
 }
 
 # Makes a Job without nodes fail, and annotates it with SECONDS, so that the next run uses the fallback of its profile. The uid

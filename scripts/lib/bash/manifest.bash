@@ -17,8 +17,8 @@ MANIFEST, the Job to create
   --profile-for TABLE=QUANTITY
                      the smallest profile that is large enough, by a size table of that file: bytes=73G
   --profiles FILE    profiles, size tables and prices that override those of templates/profiles.yaml
-  --escalate         use the next larger profile if the last attempt of the same task was OOMKilled; see submit-job
-  --fallback         use the \`fallback\` of the profile if the last attempt was lost to preemption, or if run-job --fallback
+  --escalate         use the next larger profile if the last try of the same task was OOMKilled; see submit-job
+  --fallback         use the \`fallback\` of the profile if the last try was lost to preemption, or if run-job --fallback
                      has ended it because it got no nodes in time; NAME-spot falls back to NAME; see submit-job
   --name NAME        the name of the Job; default: made from DAG, task and run, or, from a shell, from template and user
   --on-change WHAT   if the task still runs a Job of another manifest: attach to it, replace it, or fail (default)
@@ -28,8 +28,8 @@ MANIFEST, the Job to create
                      the version of the schema for --validate offline; default: the newest known
 "
 
-# Ends the script for options that are missing, that have an unknown value, or that need another one.
-manifest::require_options() {
+# Checks the options; ends the script with 64 if one is missing, has an unknown value, or needs another one.
+manifest::check_options() {
   local name
   options::require template
   options::require_choice validate off server offline

@@ -25,6 +25,6 @@ def test_s4_an_answer_or_a_job_found_after_an_interruption_is_ours_only_with_our
 ):
     plan = Plan(name="train", namespace="ml", identity="me", hash="aaaa", profile="", owned=())
     answer = {**job_object(name=name, labels=labels, annotations=annotations), "kind": kind}
-    (tmp_path / "changed").write_text(json.dumps(answer))
-    assert created_uid(tmp_path / "changed", plan) == uid
+    (tmp_path / "kubectl-output").write_text(json.dumps(answer))
+    assert created_uid(tmp_path / "kubectl-output", plan) == uid
     assert is_job_of_plan(answer, plan) == bool(uid)

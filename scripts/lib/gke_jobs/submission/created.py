@@ -19,7 +19,7 @@ from gke_jobs.json_access import Json, is_uid, text_at
 from gke_jobs.messages import log
 from gke_jobs.rendering.plan import Plan, read_plan, set_owner
 
-ANSWER_FILE = "changed"
+ANSWER_FILE = "kubectl-output"
 
 
 def main() -> int:
