@@ -63,7 +63,7 @@ class Follower:
         self.logs.bytes = before.log_bytes if before is not None else 0
         self._clocks = Clocks(settings.job, settings.limits, now, settings.waited)
         self._creation = Creation(settings.job, at_once=before is not None)
-        self._mounts = Mounts(once=settings.once or before is not None)
+        self._mounts = Mounts(once=settings.is_poll or before is not None)
         self._queueing = Queueing()
         self._check: Check | None = None
         if before is not None:
@@ -153,7 +153,7 @@ class Follower:
             yield from self._begin_watching_pods(now)
 
     def _begin_watching_pods(self, now: float) -> Iterator[Action]:
-        if not self._watches_pods and (not self._settings.once or self._settings.limits.start):
+        if not self._watches_pods and (not self._settings.is_poll or self._settings.limits.start):
             self._watches_pods = True
             yield self._watches.begin(Kind.PODS, now)
 
@@ -172,7 +172,7 @@ class Follower:
             return
         if uid := self._mounts.next_pod_to_read(self._job, self.pods, now):
             yield ReadEvents(uid)
-        if self._settings.once and self._is_check_complete():
+        if self._settings.is_poll and self._is_check_complete():
             yield Finish(exit_codes.NOT_FINISHED, unfinished_message(self._settings.job, self._job), explain=False)
             return
         yield from self.pods.overdue(now)
@@ -276,7 +276,7 @@ class Follower:
                 self._succeeding.begin(now)
             if is_deleted:
                 yield from self._end_removed(f"Job {name}", "is deleted", "was deleted before it was finished", now)
-            elif not self._settings.once and self._check is None:
+            elif not self._settings.is_poll and self._check is None:
                 yield from change_messages(name, before, job)
 
     def _end_without_job(self, now: float) -> Iterator[Action]:
@@ -291,9 +291,9 @@ class Follower:
 
     def _begin_end(self, status: int, reason: str, now: float, *, removed: bool = False) -> Iterator[Action]:
         """Begin the end: read the rest of the logs, then finish with the verdict."""
-        explain = status != 0 and not removed and not self._settings.once
+        explain = status != 0 and not removed and not self._settings.is_poll
         verdict = Finish(status, reason, explain=explain, removed=removed)
-        if self._settings.once:
+        if self._settings.is_poll:
             yield verdict
             return
         yield from self._check.messages if self._check is not None else ()

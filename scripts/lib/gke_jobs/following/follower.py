@@ -1,6 +1,6 @@
 """Follows one Job until it is finished: prints the logs of its Pods and the changes of its state.
 
-command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [--captured FILE] [--never-starts FILE]
+command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--poll] [--captured FILE] [--never-starts FILE]
                   [--failure FILE] [--unscheduled FILE] [--deletes] [--check] [--waited SECONDS]
                   [--waited-for-nodes SECONDS] [--waited-to-start SECONDS] [--check-state FILE] [--timeout SECONDS]
                   [--schedule-timeout SECONDS] [--start-timeout SECONDS] [--heartbeat SECONDS]
@@ -9,7 +9,7 @@ command.py follow CONNECTION --namespace NAME --job NAME [--uid UID] [--once] [-
 
 stdout: log lines, each after the end of its Pod's name; stderr: messages, then the diagnosis of a Job that
 failed, the summary and the timeline (gke_jobs.timeline), and the verdict.
---once: read the state once, for poll-job. --captured FILE.json: the file for the results (captured.py); FILE.line gets
+--poll: read the state once, for poll-job. --captured FILE.json: the file for the results (captured.py); FILE.line gets
 the complete result if the results of all Pods were seen. --never-starts FILE: created if the Job can never start.
 --failure FILE: the file for the cause of a failure (report.py). --unscheduled FILE: created if a Job that is not
 suspended got no nodes in time. --deletes: run-job will delete a Job that times out. --check: check the Job once, for
@@ -110,7 +110,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=float)
     parser.add_argument("--max-log-streams", type=int, default=MAX_LOG_STREAMS)
     parser.add_argument("--logs", choices=("all", "failed", "none"), default="all")
-    parser.add_argument("--once", action="store_true")
+    parser.add_argument("--poll", action="store_true")
     parser.add_argument("--captured", type=Path)
     parser.add_argument("--never-starts", type=Path)
     parser.add_argument("--failure", type=Path)
@@ -125,7 +125,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def settings_of(options: JobOptions) -> Settings:
-    """Return the settings from the options. Without --start-timeout, --once does not read Pods."""
+    """Return the settings from the options. Without --start-timeout, --poll does not read Pods."""
     others = options.others
     return Settings(
         job=options.job,
@@ -134,13 +134,13 @@ def settings_of(options: JobOptions) -> Settings:
         limits=Limits(
             timeout=others.timeout,
             schedule=others.schedule_timeout,
-            start=others.start_timeout or (None if others.once else START_SECONDS),
+            start=others.start_timeout or (None if others.poll else START_SECONDS),
             heartbeat=others.heartbeat or HEARTBEAT_SECONDS,
         ),
         unreachable=options.reader.unreachable_seconds,
         max_log_streams=others.max_log_streams,
         logs=others.logs,
-        once=others.once,
+        is_poll=others.poll,
         waited=Waited(total=others.waited, for_nodes=others.waited_for_nodes, to_start=others.waited_to_start),
         epoch=time.time() - time.monotonic(),
     )
@@ -166,7 +166,7 @@ def follow(options: JobOptions) -> int:
         print_explanation(explanation.text)
     failure = _failure(follower, end, explanation)
     _write_failure(others.failure, end, failure)
-    if follower.job_json and not others.once and end.status != exit_codes.NOT_FINISHED:
+    if follower.job_json and not others.poll and end.status != exit_codes.NOT_FINISHED:
         record = _record(follower, _end_of_record(others, end, explanation, failure["advice"]))
         if others.report:  # before the summary: after a signal in between, run-job prints the only summary
             from gke_jobs.timeline.report_file import write_report  # not needed without a report

@@ -54,7 +54,7 @@ class PodsSeen:
     """
 
     def __init__(self, settings: Settings, before: CheckState) -> None:
-        self._quiet, self._start_seconds = settings.once, settings.limits.start
+        self._quiet, self._start_seconds = settings.is_poll, settings.limits.start
         self.runs, self._epoch = before.runs(), settings.epoch
         self._records: dict[str, PodRecord] = {}
         self._results = {result.uid: result for result in before.results}

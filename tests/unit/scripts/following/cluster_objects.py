@@ -120,7 +120,7 @@ class Driver:
         self,
         *,
         uid=UID,
-        once=False,
+        is_poll=False,
         logs="all",
         streams=10,
         unreachable=UNREACHABLE,
@@ -138,7 +138,7 @@ class Driver:
             unreachable=unreachable,
             max_log_streams=streams,
             logs=logs,
-            once=once,
+            is_poll=is_poll,
             waited=Waited(**dict(waited)),
         )
         self.start = self.now = start_at

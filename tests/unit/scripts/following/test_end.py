@@ -132,14 +132,14 @@ def test_after_the_end_nothing_happens():
     ],
 )
 def test_one_look(jobs, code):
-    driver = Driver(once=True, start=None)
+    driver = Driver(is_poll=True, start=None)
     assert driver.actions == [List(Kind.JOB)]
     driver.give(Listed(Kind.JOB, jobs, "5"))
     assert (driver.end.status, driver.end.explain) == (code, False)
 
 
 def test_one_look_at_pods_that_can_start():
-    driver = Driver(once=True, start=60)
+    driver = Driver(is_poll=True, start=60)
     driver.give(Listed(Kind.JOB, [job()], "5"))
     assert driver.end is None
     driver.give(Listed(Kind.PODS, [waiting()], "5"))
@@ -148,7 +148,7 @@ def test_one_look_at_pods_that_can_start():
 
 @pytest.mark.parametrize("heals", [True, False])
 def test_one_look_at_a_pod_that_cannot_start_lasts_until_it_can_or_never(heals):
-    driver = Driver(once=True, start=60)
+    driver = Driver(is_poll=True, start=60)
     driver.listed([job()], [stuck()])
     if heals:
         driver.at(59)
@@ -158,7 +158,7 @@ def test_one_look_at_a_pod_that_cannot_start_lasts_until_it_can_or_never(heals):
 
 
 def test_one_look_prints_no_log():
-    driver = Driver(once=True, start=60)
+    driver = Driver(is_poll=True, start=60)
     driver.listed([job()], [stuck(), pod("Running", name="other")])
     driver.at(59)
     assert not any(isinstance(action, StartLog) for action in driver.actions)

@@ -189,7 +189,7 @@ def test_events_that_come_after_the_start_say_nothing():
 
 
 def test_a_single_look_asks_at_once_and_waits_for_the_answer():
-    driver = Driver(once=True, start=30)
+    driver = Driver(is_poll=True, start=30)
     asks = driver.give(*starting_lists())
     assert ReadEvents(POD) in asks
     assert driver.end is None
@@ -198,7 +198,7 @@ def test_a_single_look_asks_at_once_and_waits_for_the_answer():
 
 
 def test_a_single_look_stays_with_a_secret_that_is_missing():
-    driver = Driver(once=True, start=30)
+    driver = Driver(is_poll=True, start=30)
     driver.give(*starting_lists())
     (said,) = texts(driver.give(EventsRead(POD, [missing()])))
     assert "is unable to start on node-1" in said
@@ -207,14 +207,14 @@ def test_a_single_look_stays_with_a_secret_that_is_missing():
 
 
 def test_a_single_look_logs_any_other_trouble():
-    driver = Driver(once=True, start=30)
+    driver = Driver(is_poll=True, start=30)
     driver.give(*starting_lists())
     assert len(texts(driver.give(EventsRead(POD, [NFS])))) == 1
     assert driver.ended_after == (0, 75)
 
 
 def test_a_single_look_without_a_start_timeout_asks_for_no_pods():
-    driver = Driver(once=True, start=None)
+    driver = Driver(is_poll=True, start=None)
     driver.give(*starting_lists())
     assert not [action for action in driver.actions if isinstance(action, ReadEvents)]
 

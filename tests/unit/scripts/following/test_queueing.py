@@ -104,7 +104,7 @@ def test_what_comes_when_the_job_has_started_or_ended_is_not_logged():
 
 
 def test_a_look_at_a_job_in_a_queue_does_not_wait_for_its_workload():
-    driver = Driver(once=True)
+    driver = Driver(is_poll=True)
     driver.listed([job("Suspended", metadata=QUEUE)])
     assert isinstance(driver.end, Finish)
     assert ASK not in driver.actions
