@@ -26,22 +26,6 @@ run_script_or_python() { # NAME ARGUMENT...
   done
 }
 
-@test "the help of every script names each of its options" {
-  local script option known
-  for script in $(scripts); do
-    run_script_or_python "$script" --no-such-option
-    assert_failure 64
-    known=${stderr##*the options are}
-    known=${known%;*}
-    [[ $known == " --"* ]] || fail "$script does not list its options: $stderr"
-    run_script_or_python "$script" --help
-    for option in $known; do
-      [[ $output == *CLUSTER* && $option =~ ^--(project|location|cluster|context|namespace)$ ]] ||
-        assert_output --regexp "(^|[[:space:][])${option}[] ]"
-    done
-  done
-}
-
 @test "an option with an empty value is refused, and not ignored: 64" {
   run_script list-jobs --namespace ''
   assert_one_error 64 "option --namespace has an empty value: set the variable that it comes from, or leave the option out"

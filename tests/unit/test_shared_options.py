@@ -7,14 +7,18 @@ import ast
 import dataclasses
 import re
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 from gke_job.cluster import ENDPOINTS, GkeCluster
 from gke_jobs.following import follower
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FOLLOW, ACCESS = "scripts/lib/bash/follow.bash", "scripts/lib/bash/access.bash"
+FOLLOW, ACCESS, MANIFEST = (f"scripts/lib/bash/{name}.bash" for name in ("follow", "access", "manifest"))
+EXECUTABLES = [path.name for path in sorted((REPOSITORY / "scripts").iterdir()) if "-" in path.name]
 CLUSTER, OPERATOR, DEFERRAL = "dags/gke_job/cluster.py", "dags/gke_job/operator.py", "dags/gke_job/deferral.py"
 FOR_A_SHELL = {"set", "name", "kubernetes-version", "dry-run"}  # options of run-job that the operator does not need
 
@@ -30,11 +34,16 @@ def text(file: str) -> str:
     return (REPOSITORY / file).read_text()
 
 
+def run(script: str, option: str) -> subprocess.CompletedProcess[str]:
+    """Runs a script with one option."""
+    program = sys.executable if script == "render-job" else "bash"
+    return subprocess.run([program, REPOSITORY / "scripts" / script, option], capture_output=True, text=True)
+
+
 @cache
 def options_of(script: str) -> set[str]:
     """The names of the options that a script accepts, from its error for another one."""
-    command = ["bash", REPOSITORY / "scripts" / script, "--no-such-option"]
-    said = subprocess.run(command, capture_output=True, text=True).stderr
+    said = run(script, "--no-such-option").stderr
     return {*re.findall(r"--([a-z-]+)", said.split("the options are")[1].split(";")[0])}
 
 
@@ -63,6 +72,20 @@ def test_the_follower_takes_the_options_that_follow_job_passes_on():
     lists = ("FOLLOW_OPTIONS", "EARLIER_OPTIONS")
     unknown = {option for name in lists for option in bash_list(FOLLOW, name)} - known
     assert unknown == set(), f"{FOLLOW} names options that scripts/lib/gke_jobs/following/follower.py does not take"
+
+
+@pytest.mark.parametrize("script", EXECUTABLES)
+def test_the_help_of_a_script_has_each_option(script):
+    said = run(script, "--help").stdout
+    missing = {name for name in options_of(script) if not re.search(rf"(?:^|[\s\[])--{name}[\] \n]", said)}
+    assert missing == set(), (
+        f"describe options in the header comment of scripts/{script}, or in the help of its library"
+    )
+
+
+def test_render_job_accepts_the_options_that_submit_job_passes_on():
+    unknown = bash_list(MANIFEST, "RENDER_OPTIONS") - options_of("render-job")
+    assert unknown == set(), f"RENDER_OPTIONS of {MANIFEST} has options that scripts/render-job does not accept"
 
 
 def test_a_cluster_has_a_field_for_each_way_to_reach_it():
@@ -99,7 +122,7 @@ def test_a_task_that_only_submits_passes_on_each_option_that_submit_job_accepts(
 def test_a_resumed_task_passes_on_no_option_that_run_job_refuses_for_a_submitted_job():
     (more,) = re.findall(r"for name in \$MANIFEST_OPTIONS (.*); do", text("scripts/run-job"))
     names = ("RENDER_OPTIONS", "MANIFEST_OPTIONS")
-    lists = [bash_list("scripts/lib/bash/manifest.bash", name) - {"$RENDER_OPTIONS"} for name in names]
+    lists = [bash_list(MANIFEST, name) - {"$RENDER_OPTIONS"} for name in names]
     refused = set().union(*lists, more.split())
     copies = f"add options that check_job_options of scripts/run-job refuses to NOT_RESUMED of {OPERATOR}"
     assert operator_options() & refused <= constant("NOT_RESUMED"), copies

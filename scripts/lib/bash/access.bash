@@ -40,11 +40,13 @@ access::find_endpoints() {
 
 # Ends the script for options that exclude each other or are incomplete.
 access::require() {
-  local email=${option[impersonate_service_account]} endpoints
+  local name email=${option[impersonate_service_account]} endpoints
   access::find_endpoints
   if ! access::names_gke; then
-    [[ ! ${endpoints[*]}${email}${option[auth]} ]] ||
-      die "$EXIT_USAGE" "an endpoint or account is given, but no cluster: add --project, --location and --cluster"
+    for name in $ACCESS_OPTIONS $ACCESS_FLAGS; do
+      [[ ! ${option[${name//-/_}]} ]] ||
+        die "$EXIT_USAGE" "option --$name is given, but no cluster: add --project, --location and --cluster"
+    done
     return 0
   fi
   [[ ! ${option[context]-} ]] ||

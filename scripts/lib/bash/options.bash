@@ -118,7 +118,8 @@ options::require_choice() { # NAME CHOICE...
   [[ $choices, == *", $given,"* ]] || die "$EXIT_USAGE" "option --$1 is ${given@Q}: it must be one of ${choices#, }"
 }
 
-# Sets: passed_on, the arguments for another script: --NAME VALUE, or --NAME for a flag, for each of these options that was given.
+# Sets: passed_on, the arguments for another script: --NAME=VALUE, because a value may begin with a dash, or --NAME for a flag, for
+# each of these options that was given.
 options::pass_on() { # NAME...
   local name
   passed_on=()
@@ -130,7 +131,7 @@ options::pass_on() { # NAME...
     elif [[ $option_flags == *" $name "* ]]; then
       passed_on+=("--$name")
     else
-      passed_on+=("--$name" "${option[${name//-/_}]}")
+      passed_on+=("--$name=${option[${name//-/_}]}")
     fi
   done
 }

@@ -1,16 +1,24 @@
-"""Makes the exit codes of Bash and the table in scripts/README.md from exit_codes.py, as part of `make golden`."""
+"""Makes three files from exit_codes.py, as part of `make golden`.
+
+They have the exit codes of Bash, the table in scripts/README.md, and the outcomes in the schema of the summary.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from gke_jobs import exit_codes
+from gke_jobs.timeline.record_builder import INTERRUPTED
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 BASH, PAGE = SCRIPTS / "lib" / "bash" / "exit_codes.bash", SCRIPTS / "README.md"
+SCHEMA = SCRIPTS / "lib" / "gke_jobs" / "timeline" / "summary.schema.json"
 CODES = {name: code for name, code in vars(exit_codes).items() if name.isupper() and isinstance(code, int)}
 TABLE = re.compile(r"(?<=\n\| code \| meaning \| a retry helps \|\n\| --- \| --- \| --- \|\n)(?:\|.*\n)+")
+
+OUTCOME = re.compile(r'(?<="outcome": \{ "enum": )\[.*\](?= \})')
 
 
 def bash() -> str:
@@ -35,9 +43,17 @@ def page() -> str:
     return found
 
 
+def schema() -> str:
+    """The schema of the summary with an outcome for each code; a run that is not finished has no summary."""
+    outcomes = [text for code, text in exit_codes.OUTCOMES.items() if code != exit_codes.NOT_FINISHED] + [INTERRUPTED]
+    found, number = OUTCOME.subn(lambda _: json.dumps(outcomes), SCHEMA.read_text())
+    assert number == 1, f"{SCHEMA} has {number} lists of outcomes"
+    return found
+
+
 def files() -> dict[Path, str]:
     """The content of each generated file."""
-    return {BASH: bash(), PAGE: page()}
+    return {BASH: bash(), PAGE: page(), SCHEMA: schema()}
 
 
 if __name__ == "__main__":

@@ -150,11 +150,12 @@ def _lines(text: str) -> Iterable[str]:
 
 def main() -> None:
     for template in REQUIRED:
+        files = golden_files(template)  # before the old files are removed, because it may fail
         directory = GOLDEN / template
         directory.mkdir(parents=True, exist_ok=True)
         for file in directory.iterdir():
             file.unlink()
-        for name, content in golden_files(template).items():
+        for name, content in files.items():
             (directory / name).write_text(content)
 
 

@@ -13,8 +13,7 @@ class Settings:
 
     namespace: for messages
     uid: of the Job, '' for the one that has the name now
-    is_poll: to read the state only once, for poll-job, and Pods only
-    if limits.start is given
+    is_poll: to read the state only once, for poll-job, and Pods only if limits.start is given
     waited: by earlier processes, for a check; epoch: to add to the monotonic clock for seconds since the epoch
     """
 
