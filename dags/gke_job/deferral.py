@@ -111,8 +111,8 @@ class Deferral:
         return options
 
 
-def job_of_resumed_task() -> dict[str, Any] | None:
-    """Returns the XCom `job` of a task that Airflow 2.11 ended before it resumed it; None if there is no such task."""
+def job_of_task_ended_before_resume() -> dict[str, Any] | None:
+    """Returns the XCom `job` of a task that Airflow 2.11 ends before it calls `resume`; None if it resumes no task."""
     event = resume_arguments().get("event")
     return Deferral.from_event(event).job if event else None
 

@@ -188,7 +188,7 @@ class GkeJobOperator(BashOperator):
             "on_kill": "keep" if on_kill_action == "keep" else "delete",
         }
         self.logging_interval = logging_interval
-        arguments.check_options(self._options_with_times, has_profile=bool(profile or profile_for))
+        arguments.check_options(self._options_and_logging_interval, has_profile=bool(profile or profile_for))
         arguments.check_submit_only(
             wait_for_completion=wait_for_completion,
             do_xcom_push=self.do_xcom_push,
@@ -254,7 +254,7 @@ class GkeJobOperator(BashOperator):
                 raise error.with_traceback(None) from None
         else:
             return self._return_value(context, result)
-        self._defer(deferred.after_check(self.check_state, deferral.limits_from(self._options_with_times)))
+        self._defer(deferred.after_check(self.check_state, deferral.limits_from(self._options_and_logging_interval)))
         return None
 
     def _submit_and_defer(self, context: Context, options: dict[str, Any]) -> Any:
@@ -271,7 +271,7 @@ class GkeJobOperator(BashOperator):
             environment=airflow_environment(self.get_env(context)),
             begun=submitted_at,
             task_ends=started_at + self.execution_timeout.total_seconds() if self.execution_timeout else None,
-            limits=deferral.limits_from(self._options_with_times),
+            limits=deferral.limits_from(self._options_and_logging_interval),
             deletes=self.on_kill_action != "keep",
             check=json.dumps(self.check_state),
         )
@@ -288,8 +288,8 @@ class GkeJobOperator(BashOperator):
     def on_kill(self) -> None:
         """Ends run-job, and waits until it has deleted the Job or, if the Job is kept, has ended.
 
-        For a deferrable task the operator itself deletes the Job, unless the Job is kept, if no script runs, or if
-        run-job has ended before it had credentials.
+        In a deferrable task whose Job is not kept, the operator deletes the Job itself if no script runs, or if run-job
+        has not reported the Job.
         """
         self._is_ended = True
         is_running = self.runner.is_running()
@@ -298,9 +298,9 @@ class GkeJobOperator(BashOperator):
         keeps_job = kills.keeps_job(self._ti, self._supervisor_pid, action=self.on_kill_action)
         if is_running:
             self.runner.end(keep_job=keeps_job)
-        if self._waits_in_triggerer and not keeps_job and not (is_running and self.runner.has_job()):
+        if self._waits_in_triggerer and not keeps_job and not (is_running and self.runner.has_reported_job()):
             environment = script_variables({**os.environ, **(self.env or {})})
-            kills.delete_job(self.submitted or deferral.job_of_resumed_task(), environment, self.log)
+            kills.delete_job(self.submitted or deferral.job_of_task_ended_before_resume(), environment, self.log)
 
     def get_env(self, context: Context) -> dict[str, str]:
         """Returns the worker's environment variables, and those that identify this task instance to the scripts."""
@@ -316,7 +316,7 @@ class GkeJobOperator(BashOperator):
         return GkeCluster(**self.cluster).arguments()
 
     @property
-    def _options_with_times(self) -> dict[str, Any]:
+    def _options_and_logging_interval(self) -> dict[str, Any]:
         return {**self.options, "logging_interval": self.logging_interval}
 
     @property

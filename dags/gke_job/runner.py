@@ -91,7 +91,7 @@ class Runner:
         """Returns whether a script is running."""
         return self._process is not None and self._process.poll() is None
 
-    def has_job(self) -> bool:
+    def has_reported_job(self) -> bool:
         """Returns whether the last script has reported the uid of its Job. After that, a signal deletes the Job."""
         job = self._directory.job() if self._directory else None
         return job is not None and job[2] != ""
