@@ -60,7 +60,7 @@ class Deferral:
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Deferral:
         """Returns the wait that an event of a trigger belongs to."""
-        return cls(**{**event["task"], "since": dict(event["since"])})
+        return cls(**{**event["deferral"], "since": dict(event["since"])})
 
     def after_check(self, check: Mapping[str, Any], limits: dict[str, float | None]) -> Deferral:
         """Returns the wait after a check that found the Job unfinished.
@@ -90,7 +90,7 @@ class Deferral:
             limits={"timeout_at": min(ends, default=None), **{name: self.limits[name] for name in LIMITS[1:]}},
             since=self.since,
             deletes=self.deletes,
-            task=asdict(self),
+            deferral=asdict(self),
         )
 
     def options(self, now: float) -> dict[str, Any]:

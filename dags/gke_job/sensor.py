@@ -100,7 +100,7 @@ class GkeJobSensor(BaseSensorOperator):
         is_done, result = self._check()
         if is_done:
             return result
-        ends = event.get("task", event)["ends"]
+        ends = event.get("deferral", event)["ends"]
         if time.time() >= ends:
             raise AirflowSensorTimeout(f"Job {self.job['name']} is not finished after {self.timeout:g} s")
         trigger = GkeJobTrigger(
@@ -111,7 +111,7 @@ class GkeJobSensor(BaseSensorOperator):
             environment="",
             limits={"timeout_at": ends, "unreachable_timeout": UNREACHABLE_SECONDS},
             deletes=False,
-            task={"ends": ends},
+            deferral={"ends": ends},
         )
         self.defer(trigger=trigger, method_name="resume")
         return None

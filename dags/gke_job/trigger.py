@@ -19,9 +19,10 @@ from .waiting import ConditionTimes, Limits, ResumeReason, Wait, WatchState
 class GkeJobTrigger(BaseTrigger):
     """Fires one event when a worker must check the Job. The worker reads the state of the Job again.
 
-    The payload of the event: `{"why": WORD, "message": TEXT, "since": {"lacks_nodes": EPOCH, "cannot_start": EPOCH},
-    "task": {...}}`. WORD is finished, gone, timeout, schedule_timeout, start_timeout, unreachable, logs or
-    watch_failed; `since` is for the next trigger of the same Job.
+    The payload of the event: `{"deferral": {...}, "since": {"lacks_nodes": EPOCH, "cannot_start": EPOCH},
+    "reason": WORD, "message": TEXT}`. The worker reads only `deferral`, and `since`, which it gives to the next trigger
+    of the same Job. WORD, one of `waiting.ReasonCode`, and TEXT are for the log of the triggerer, in which Airflow
+    prints the payload.
 
     :param cluster: the fields of GkeCluster
     :param namespace: the namespace of the Job
@@ -32,7 +33,8 @@ class GkeJobTrigger(BaseTrigger):
     :param since: `since` of the last event for this Job; None for the first trigger
     :param deletes: whether to delete the Job when the task ends while it is deferred: a user has ended it, or the
         timeout of the deferral has expired
-    :param task: data for the resumed task. The event contains it, because `dag.test()` passes nothing else
+    :param deferral: data for the resumed task; the operator gives the fields of Deferral. The event contains it,
+        because `dag.test()` passes nothing else
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class GkeJobTrigger(BaseTrigger):
         limits: Mapping[str, float | None] | None = None,
         since: Mapping[str, float | None] | None = None,
         deletes: bool = True,
-        task: Mapping[str, Any] | None = None,
+        deferral: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.cluster = dict(cluster)
@@ -57,14 +59,13 @@ class GkeJobTrigger(BaseTrigger):
         self.limits = dict(limits or {})
         self.since = dict(since or {})
         self.deletes = deletes
-        self.task_data = dict(task or {})
+        self.deferral = dict(deferral or {})
         self._is_waiting = False  # True from the start of the wait until Airflow has taken the event
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Returns the class and the arguments from which a triggerer creates this trigger."""
-        names = ("cluster", "namespace", "job", "uid", "environment", "limits", "since", "deletes")
-        values = {name: getattr(self, name) for name in names}
-        return f"{__name__}.{type(self).__name__}", {**values, "task": self.task_data}
+        names = ("cluster", "namespace", "job", "uid", "environment", "limits", "since", "deletes", "deferral")
+        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Waits until a worker must check the Job, and yields the event."""
@@ -73,10 +74,10 @@ class GkeJobTrigger(BaseTrigger):
         wait = Wait(self.job, Limits(**self.limits), ConditionTimes(**self.since), time.time())
         waiter = SharedWatch.join(self._cluster_arguments(), self.namespace, self.uid)
         try:
-            reason = await self._wait_for_reason(wait, waiter)
+            resume = await self._wait_for_reason(wait, waiter)
         finally:
             waiter.leave()
-        yield TriggerEvent({**wait.payload(reason), "task": self.task_data})  # type: ignore[no-untyped-call]
+        yield TriggerEvent({**wait.payload(resume), "deferral": self.deferral})  # type: ignore[no-untyped-call]
         self._is_waiting = False  # Airflow has taken the event, because it has resumed this generator
 
     async def cleanup(self) -> None:
@@ -94,8 +95,8 @@ class GkeJobTrigger(BaseTrigger):
         while True:
             now = waiter.watch_state()
             self._log_changes(before, now)
-            if reason := wait.decide(now, time.time()):
-                return reason
+            if resume := wait.decide(now, time.time()):
+                return resume
             before = now
             await waiter.changed(wait.next_time())
 

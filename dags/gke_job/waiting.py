@@ -98,7 +98,7 @@ class WatchState:
 class ResumeReason:
     """The reason to resume the task."""
 
-    why: ReasonCode
+    reason: ReasonCode
     message: str
 
 
@@ -124,12 +124,12 @@ class Wait:
         self._alarms = []
         if watch.report is not None:
             self._update_since(watch.report, now)
-        why, message = self._find_reason(watch, now)
-        return ResumeReason(why=why, message=message) if why else None
+        reason, message = self._find_reason(watch, now)
+        return ResumeReason(reason=reason, message=message) if reason else None
 
     def payload(self, resume: ResumeReason) -> dict[str, Any]:
         """Returns the payload of the event, in JSON types."""
-        return {"why": resume.why, "message": resume.message, "since": asdict(self.since)}
+        return {"reason": resume.reason, "message": resume.message, "since": asdict(self.since)}
 
     def _update_since(self, report: JobReport, now: float) -> None:
         self.since = ConditionTimes(

@@ -19,7 +19,7 @@ def trigger(namespace="ml", uid=UID, **given):
 
 
 async def fired(one):
-    return [event.payload["why"] async for event in one.run()]
+    return [event.payload["reason"] async for event in one.run()]
 
 
 async def until(condition, seconds=60):

@@ -48,7 +48,7 @@ def test_the_trigger_waits_for_the_job_with_the_limits_of_the_task():
         },
         "since": {"lacks_nodes": 1001.0, "cannot_start": None},
         "deletes": True,
-        "task": asdict(deferral(since={"lacks_nodes": 1001.0, "cannot_start": None})),
+        "deferral": asdict(deferral(since={"lacks_nodes": 1001.0, "cannot_start": None})),
     }
 
 
@@ -69,7 +69,7 @@ def test_the_earlier_of_timeout_and_execution_timeout_ends_the_wait(timeout, tas
 
 def test_a_check_gets_the_duration_of_the_wait_rounded_up():
     since = {"lacks_nodes": 1010.5, "cannot_start": None}
-    event = {"why": "logs", "message": "", "since": since, "task": asdict(deferral())}
+    event = {"reason": "logs", "message": "", "since": since, "deferral": asdict(deferral())}
     assert Deferral.from_event(event).options(1020.25) == {
         "job": "train",
         "namespace": "ml",
@@ -91,7 +91,7 @@ def test_a_check_after_execution_timeout_ends_the_job(now, timeout):
 
 def test_the_next_check_gets_the_state_of_the_last_one():
     wait = deferral().after_check({"logs": {}}, {**LIMITS, "timeout": 200.0})
-    assert Deferral.from_event({"since": {}, "task": wait.trigger().serialize()[1]["task"]}) == wait
+    assert Deferral.from_event({"since": {}, "deferral": wait.trigger().serialize()[1]["deferral"]}) == wait
     assert wait.trigger().limits["timeout_at"] == 1200.0  # the current limit of the DAG
 
 

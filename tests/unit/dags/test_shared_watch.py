@@ -115,7 +115,7 @@ def test_a_watch_that_fails_permanently_ends_all_waits(script, monkeypatch, stat
 
     async def main():
         events = [event async for event in trigger().run()]
-        assert [event.payload["why"] for event in events] == ["watch_failed"]
+        assert [event.payload["reason"] for event in events] == ["watch_failed"]
         assert events[0].payload["message"] == "cannot watch Job train: watch-jobs: it is so"
         return await asyncio.gather(*(fired(trigger()) for _ in range(5)))
 

@@ -24,11 +24,11 @@ def resumes(watch, after, **given):
     wait = waiting(**given)
     wait.decide(watch, BEGUN)
     resume = wait.decide(watch, BEGUN + after)
-    return resume and resume.why
+    return resume and resume.reason
 
 
 @pytest.mark.parametrize(
-    ("watch", "why"),
+    ("watch", "reason"),
     [
         (WatchState(report=JobReport(finished=True, state="Complete")), "finished"),
         (WatchState(report=JobReport(finished=True, state="Failed")), "finished"),
@@ -45,12 +45,12 @@ def resumes(watch, after, **given):
         (WatchState(unreachable_since=BEGUN - 10_000), None),
     ],
 )
-def test_states_that_fire_at_once(watch, why):
-    assert resumes(watch, 0) == why
+def test_states_that_fire_at_once(watch, reason):
+    assert resumes(watch, 0) == reason
 
 
 @pytest.mark.parametrize(
-    ("watch", "seconds", "why"),
+    ("watch", "seconds", "reason"),
     [
         (WatchState(fatal_error="permission denied"), 60, "watch_failed"),
         (WatchState(report=RUNS), 500, "logs"),
@@ -61,9 +61,9 @@ def test_states_that_fire_at_once(watch, why):
         (WatchState(unreachable_since=BEGUN - 10_000), 200, "unreachable"),
     ],
 )
-def test_each_limit_fires_at_its_time_and_not_before(watch, seconds, why):
+def test_each_limit_fires_at_its_time_and_not_before(watch, seconds, reason):
     assert resumes(watch, seconds - 0.1) is None
-    assert resumes(watch, seconds) == why
+    assert resumes(watch, seconds) == reason
 
 
 def test_the_timeout_of_the_wait_takes_precedence_over_other_limits():
@@ -84,9 +84,9 @@ def test_a_condition_of_the_previous_wait_continues_to_count_while_it_holds():
 
 def test_a_limit_that_expired_before_the_wait_fires_again_only_after_a_minute():
     since = ConditionTimes(lacks_nodes=BEGUN - 5000, cannot_start=BEGUN - 50)
-    for report, seconds, why in ((LACKS_NODES, 60, "schedule_timeout"), (CANNOT_START, 50, "start_timeout")):
+    for report, seconds, reason in ((LACKS_NODES, 60, "schedule_timeout"), (CANNOT_START, 50, "start_timeout")):
         assert resumes(WatchState(report=report), seconds - 0.1, since=since) is None
-        assert resumes(WatchState(report=report), seconds, since=since) == why
+        assert resumes(WatchState(report=report), seconds, since=since) == reason
 
 
 def test_a_condition_of_the_previous_wait_continues_to_count_before_the_first_report():
@@ -118,7 +118,7 @@ def test_the_event_has_the_reason_and_the_times():
     wait.decide(WatchState(report=LACKS_NODES), BEGUN + 1)
     resume = wait.decide(WatchState(report=LACKS_NODES), BEGUN + 101)
     assert wait.payload(resume) == {
-        "why": "schedule_timeout",
+        "reason": "schedule_timeout",
         "message": "Job train lacks nodes: Pod a is waiting for a node: Insufficient cpu",
         "since": {"lacks_nodes": BEGUN + 1, "cannot_start": None},
     }
