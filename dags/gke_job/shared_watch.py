@@ -44,7 +44,7 @@ class Waiter:
             fatal_error=watch.fatal_error,
         )
 
-    async def changed(self, until: float | None) -> None:
+    async def wait_for_change(self, until: float | None) -> None:
         """Waits until the state of the watch may have changed.
 
         :param until: when to return in any case, in seconds since the epoch; None for never
@@ -59,7 +59,7 @@ class Waiter:
         self._changed.clear()
 
     def wake(self) -> None:
-        """Makes `changed` return."""
+        """Makes `wait_for_change` return."""
         self._changed.set()
 
     def leave(self) -> None:
@@ -127,7 +127,7 @@ class SharedWatch:
         pause = FIRST_RESTART_DELAY
         try:
             while True:
-                status = await self._watch()
+                status = await self._run_watch_jobs()
                 if status in FATAL_EXIT_CODES:
                     return self._fail(self.last_error)
                 pause = FIRST_RESTART_DELAY if self.synced_at else min(2 * pause, MAX_RESTART_DELAY)
@@ -140,7 +140,7 @@ class SharedWatch:
             log.exception("cannot watch Jobs of namespace %s", self._key[2])
             self._fail(f"{type(error).__name__}: {error}")
 
-    async def _watch(self) -> int:
+    async def _run_watch_jobs(self) -> int:
         """Runs watch-jobs once; returns its exit code."""
         _, cluster, namespace = self._key
         process = await processes.start(command("watch-jobs", *cluster, namespace=namespace), environment="")

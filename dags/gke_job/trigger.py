@@ -91,24 +91,25 @@ class GkeJobTrigger(BaseTrigger):
                 await asyncio.shield(task)
 
     async def _wait_for_reason(self, wait: Wait, waiter: Waiter) -> ResumeReason:
-        before = WatchState()
+        previous = WatchState()
         while True:
-            now = waiter.watch_state()
-            self._log_changes(before, now)
-            if resume := wait.decide(now, time.time()):
+            current = waiter.watch_state()
+            self._log_changes(previous, current)
+            if resume := wait.decide(current, time.time()):
                 return resume
-            before = now
-            await waiter.changed(wait.next_time())
+            previous = current
+            await waiter.wait_for_change(wait.next_time())
 
-    def _log_changes(self, before: WatchState, now: WatchState) -> None:
-        if now.report and now.report.why and (before.report is None or before.report.why != now.report.why):
-            self.log.info("%s", now.report.why)
-        if now.last_error and not before.last_error:
-            self.log.warning("cannot watch Job %s: %s", self.job, now.last_error)
-        if before.last_error and not now.last_error:
+    def _log_changes(self, previous: WatchState, current: WatchState) -> None:
+        why = current.report.why if current.report else ""
+        if why and (previous.report is None or previous.report.why != why):
+            self.log.info("%s", why)
+        if current.last_error and not previous.last_error:
+            self.log.warning("cannot watch Job %s: %s", self.job, current.last_error)
+        if previous.last_error and not current.last_error:
             self.log.info("the cluster is reachable again")
-        if now.fatal_error and not before.fatal_error:
-            self.log.error("cannot watch Job %s: %s", self.job, now.fatal_error)
+        if current.fatal_error and not previous.fatal_error:
+            self.log.error("cannot watch Job %s: %s", self.job, current.fatal_error)
 
     async def _delete_job(self) -> None:
         try:

@@ -22,7 +22,7 @@ class SilentWaiter:
     def watch_state(self):
         return WatchState()
 
-    async def changed(self, until):
+    async def wait_for_change(self, until):
         await asyncio.Event().wait()
 
     def leave(self):
