@@ -29,15 +29,15 @@ def command(script: str, *words: str, **options: Any) -> list[str]:
 
 
 def reap_command(
-    cluster: Sequence[str], environment: str, jobs: Iterable[Mapping[str, str]]
+    cluster: Sequence[str], airflow_environment: str, jobs: Iterable[Mapping[str, str]]
 ) -> tuple[list[str], bytes]:
     """Returns the command line of reap-jobs, which deletes Jobs unless they are finished, and its standard input.
 
     :param cluster: the options that name the cluster
-    :param environment: the name of the Airflow environment
+    :param airflow_environment: the name of the Airflow environment
     :param jobs: `job` (the name), `namespace` and `uid` of each
     """
-    line = command("reap-jobs", *cluster, jobs="/dev/stdin", airflow_environment=environment)
+    line = command("reap-jobs", *cluster, jobs="/dev/stdin", airflow_environment=airflow_environment)
     return line, json.dumps([*jobs]).encode()
 
 

@@ -38,7 +38,7 @@ class Deferral:
     """The wait of one try of a task for its Job. Its fields are JSON, because Airflow stores them in its database.
 
     :param job: the XCom `job`: name, namespace, uid and cluster
-    :param environment: the name of this Airflow environment
+    :param airflow_environment: the name of this Airflow environment
     :param begun: when the Job was submitted, in seconds since the epoch
     :param task_ends: when `execution_timeout` expires, in seconds since the epoch; None without an `execution_timeout`
     :param limits: seconds by the names of LIMITS; None for no limit
@@ -49,7 +49,7 @@ class Deferral:
     """
 
     job: dict[str, Any]
-    environment: str
+    airflow_environment: str
     begun: float
     task_ends: float | None
     limits: dict[str, float | None]
@@ -86,7 +86,7 @@ class Deferral:
             namespace=self.job["namespace"],
             job=self.job["name"],
             uid=self.job["uid"],
-            environment=self.environment,
+            airflow_environment=self.airflow_environment,
             limits={"timeout_at": min(ends, default=None), **{name: self.limits[name] for name in LIMITS[1:]}},
             since=self.since,
             deletes=self.deletes,

@@ -268,7 +268,7 @@ class GkeJobOperator(BashOperator):
         started_at = start_date.timestamp() if start_date else submitted_at
         deferred = Deferral(
             job=self.submitted,
-            environment=airflow_environment(self.get_env(context)),
+            airflow_environment=airflow_environment(self.get_env(context)),
             begun=submitted_at,
             task_ends=started_at + self.execution_timeout.total_seconds() if self.execution_timeout else None,
             limits=deferral.limits_from(self._options_and_logging_interval),
@@ -299,8 +299,8 @@ class GkeJobOperator(BashOperator):
         if is_running:
             self.runner.end(keep_job=keeps_job)
         if self._waits_in_triggerer and not keeps_job and not (is_running and self.runner.has_reported_job()):
-            environment = script_variables({**os.environ, **(self.env or {})})
-            kills.delete_job(self.submitted or deferral.job_of_task_ended_before_resume(), environment, self.log)
+            variables = script_variables({**os.environ, **(self.env or {})})
+            kills.delete_job(self.submitted or deferral.job_of_task_ended_before_resume(), variables, self.log)
 
     def get_env(self, context: Context) -> dict[str, str]:
         """Returns the worker's environment variables, and those that identify this task instance to the scripts."""
@@ -395,7 +395,7 @@ class GkeJobOperator(BashOperator):
             result = self.runner.run(
                 words,
                 directory,
-                environment=self.get_env(context),
+                variables=self.get_env(context),
                 cluster=" ".join(cluster),
                 skipped=self.skipped_exit_codes,
                 cwd=self.cwd,

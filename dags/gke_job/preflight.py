@@ -46,9 +46,7 @@ class CheckGkeSetup(GkeJobOperator):
         )
         directory = RunDirectory()
         try:
-            self.runner.run(
-                line, directory, environment=self.get_env(context), cluster=" ".join(self.cluster_arguments)
-            )
+            self.runner.run(line, directory, variables=self.get_env(context), cluster=" ".join(self.cluster_arguments))
         finally:
             findings = directory.read_json("findings").get("findings", [])
             directory.remove()

@@ -39,7 +39,7 @@ class Runner:
         line: list[str],
         directory: RunDirectory,
         *,
-        environment: Mapping[str, str],
+        variables: Mapping[str, str],
         cluster: str,
         skipped: Collection[int] = (),
         cwd: str | None = None,
@@ -50,7 +50,7 @@ class Runner:
 
         :param line: its command line
         :param directory: the directory of its files
-        :param environment: its environment variables
+        :param variables: its environment variables
         :param cluster: the cluster, as the message of the exception shows it
         :param skipped: exit codes of containers for which the task is skipped
         :param cwd: its working directory; by default `directory`
@@ -64,7 +64,7 @@ class Runner:
             stdout=PIPE,
             stderr=STDOUT,
             cwd=cwd or directory.path,
-            env={**environment, "GKE_JOB_REPORT": str(directory.path), "GKE_JOB_LEVELS": "yes"},
+            env={**variables, "GKE_JOB_REPORT": str(directory.path), "GKE_JOB_LEVELS": "yes"},
             start_new_session=True,  # a signal to the task does not reach the script
         )
         held_errors: list[str] = []  # not logged if the exception contains them, as it usually does

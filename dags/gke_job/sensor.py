@@ -108,7 +108,7 @@ class GkeJobSensor(BaseSensorOperator):
             namespace=self.job["namespace"],
             job=self.job["name"],
             uid=self.job["uid"],
-            environment="",
+            airflow_environment="",
             limits={"timeout_at": ends, "unreachable_timeout": UNREACHABLE_SECONDS},
             deletes=False,
             deferral={"ends": ends},
@@ -158,7 +158,7 @@ class GkeJobSensor(BaseSensorOperator):
             return self.runner.run(
                 command(script, *cluster, **job_options, **options),
                 directory,
-                environment=script_variables(os.environ),
+                variables=script_variables(os.environ),
                 cluster=" ".join(cluster),
                 skipped=self.skipped_exit_codes,
             )

@@ -143,7 +143,7 @@ class SharedWatch:
     async def _run_watch_jobs(self) -> int:
         """Runs watch-jobs once; returns its exit code."""
         _, cluster, namespace = self._key
-        process = await processes.start(command("watch-jobs", *cluster, namespace=namespace), environment="")
+        process = await processes.start(command("watch-jobs", *cluster, namespace=namespace), airflow_environment="")
         errors = asyncio.ensure_future(self._log_stderr(process))
         try:
             log.info("started watch-jobs for namespace %s, %s", namespace, " ".join(cluster) or "current context")

@@ -28,7 +28,8 @@ class GkeJobTrigger(BaseTrigger):
     :param namespace: the namespace of the Job
     :param job: the name of the Job
     :param uid: the uid of the Job
-    :param environment: the name of this Airflow environment, as in the annotations of the Job
+    :param airflow_environment: the name of this Airflow environment, as in the annotations of the Job; only the
+        deletion of the Job needs it
     :param limits: the fields of `waiting.Limits`; one that is missing or None means no limit
     :param since: `since` of the last event for this Job; None for the first trigger
     :param deletes: whether to delete the Job when the task ends while it is deferred: a user has ended it, or the
@@ -44,7 +45,7 @@ class GkeJobTrigger(BaseTrigger):
         namespace: str,
         job: str,
         uid: str,
-        environment: str,
+        airflow_environment: str,
         limits: Mapping[str, float | None] | None = None,
         since: Mapping[str, float | None] | None = None,
         deletes: bool = True,
@@ -55,7 +56,7 @@ class GkeJobTrigger(BaseTrigger):
         self.namespace = namespace
         self.job = job
         self.uid = uid
-        self.environment = environment
+        self.airflow_environment = airflow_environment
         self.limits = dict(limits or {})
         self.since = dict(since or {})
         self.deletes = deletes
@@ -64,7 +65,7 @@ class GkeJobTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Returns the class and the arguments from which a triggerer creates this trigger."""
-        names = ("cluster", "namespace", "job", "uid", "environment", "limits", "since", "deletes", "deferral")
+        names = ("cluster", "namespace", "job", "uid", "airflow_environment", "limits", "since", "deletes", "deferral")
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -117,7 +118,9 @@ class GkeJobTrigger(BaseTrigger):
                 return
             self.log.info("deleting Job %s, unless it is finished, because its task has ended", self.job)
             location = cancellation.JobLocation(
-                cluster=tuple(self._cluster_arguments()), namespace=self.namespace, environment=self.environment
+                cluster=tuple(self._cluster_arguments()),
+                namespace=self.namespace,
+                airflow_environment=self.airflow_environment,
             )
             if error := await cancellation.delete(location, self.job, self.uid):
                 self.log.error("Job %s may still be running; delete it with delete-job: %s", self.job, error)

@@ -53,7 +53,7 @@ async def _wait(namespace: str, jobs: dict[str, str]) -> None:
 
 
 async def _fire(namespace: str, job: str, uid: str) -> None:
-    trigger = GkeJobTrigger(cluster={}, namespace=namespace, job=job, uid=uid, environment="scale")
+    trigger = GkeJobTrigger(cluster={}, namespace=namespace, job=job, uid=uid, airflow_environment="scale")
     async for event in trigger.run():
         _print(job=job, reason=event.payload["reason"], at=time.monotonic())
 

@@ -15,7 +15,7 @@ UID = "11111111-2222-4333-8444-555555555555"
 
 
 def trigger(namespace="ml", uid=UID, **given):
-    return GkeJobTrigger(cluster={}, namespace=namespace, job="train", uid=uid, environment="test", **given)
+    return GkeJobTrigger(cluster={}, namespace=namespace, job="train", uid=uid, airflow_environment="test", **given)
 
 
 async def fired(one):

@@ -22,7 +22,7 @@ LIMITS = {
 def deferral(**fields):
     given = {
         "job": {"name": "train", "namespace": "ml", "uid": "u-1", "cluster": {"context": "c"}},
-        "environment": "p/r/n",
+        "airflow_environment": "p/r/n",
         "begun": 1000.0,
         "task_ends": None,
         "limits": LIMITS,
@@ -38,7 +38,7 @@ def test_the_trigger_waits_for_the_job_with_the_limits_of_the_task():
         "namespace": "ml",
         "job": "train",
         "uid": "u-1",
-        "environment": "p/r/n",
+        "airflow_environment": "p/r/n",
         "limits": {
             "timeout_at": 1100.0,
             "schedule_timeout": 10.0,

@@ -132,7 +132,7 @@ folder = Path({str(folder)!r})
 for source, name in zip({[str(first), str(second)]!r}, {names!r}):
     shutil.copytree(source, folder, dirs_exist_ok=True)  # arrives while the process runs
     trigger = import_module(f"gke_job_releases.{{name}}.gke_job.trigger").GkeJobTrigger
-    made = trigger(cluster={{}}, namespace="n", job="j", uid="u", environment="e")
+    made = trigger(cluster={{}}, namespace="n", job="j", uid="u", airflow_environment="e")
     paths = import_module(f"gke_job_releases.{{name}}.gke_job.paths")
     print(made.serialize()[0], paths.script("watch-jobs"))
 print("gke_job" in sys.modules)

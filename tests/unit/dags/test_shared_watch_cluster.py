@@ -88,7 +88,7 @@ import asyncio, sys
 from gke_job.trigger import GkeJobTrigger
 
 async def main():
-    one = GkeJobTrigger(cluster={}, namespace=sys.argv[1], job="train", uid=sys.argv[2], environment="test")
+    one = GkeJobTrigger(cluster={}, namespace=sys.argv[1], job="train", uid=sys.argv[2], airflow_environment="test")
     async for _ in one.run():
         pass
 

@@ -129,7 +129,9 @@ def test_airflows_triggerer_deletes_the_jobs_of_tasks_that_a_person_has_ended(re
     uids = dict(zip(marks, suspended_jobs("cancelled", len(marks)), strict=True))
     names = {task: f"job-{index}" for index, task in enumerate(marks)}
     triggers = {
-        task: GkeJobTrigger(cluster={}, namespace="cancelled", job=names[task], uid=uids[task], environment="test")
+        task: GkeJobTrigger(
+            cluster={}, namespace="cancelled", job=names[task], uid=uids[task], airflow_environment="test"
+        )
         for task in marks
     }
     tasks = Tasks(dag_id)
