@@ -128,12 +128,12 @@ async def delete(location: JobLocation, job: str, uid: str) -> str:
 
 async def _run_reap_jobs(location: JobLocation, jobs: dict[str, str]) -> str:
     listed = [{"job": job, "namespace": location.namespace, "uid": uid} for uid, job in jobs.items()]
-    line, stdin = reap_command(location.cluster, location.airflow_environment, listed)
-    process = await processes.start(line, location.airflow_environment, stdin)
+    argv, stdin = reap_command(location.cluster, location.airflow_environment, listed)
+    process = await processes.start(argv, location.airflow_environment, stdin)
     message = ""
     try:
-        async for text in processes.lines(process.stderr):
-            level, message = processes.parse_message(text)
+        async for line in processes.lines(process.stderr):
+            level, message = processes.parse_message(line)
             log.log(level, "%s", message)
         status = await process.wait()
         return f"reap-jobs ended with exit code {status}: {message}" if status else ""

@@ -72,13 +72,13 @@ def delete_job(job: dict[str, Any] | None, variables: dict[str, str], log: Any) 
         return
     listed = {"job": job["name"], "namespace": job["namespace"], "uid": job["uid"]}
     cluster = GkeCluster(**job["cluster"]).arguments()
-    line, stdin = reap_command(cluster, variables["GKE_JOB_AIRFLOW_ENVIRONMENT"], [listed])
+    argv, stdin = reap_command(cluster, variables["GKE_JOB_AIRFLOW_ENVIRONMENT"], [listed])
     # Without these variables the script does not end with this process, as a script of a task does. Its output goes to
     # a file, because a pipe ends with this process.
     variables = {name: value for name, value in variables.items() if not name.startswith("AIRFLOW_CTX_")}
     with TemporaryFile() as output:
-        subprocess.run(  # noqa: S603 # no shell reads the words of the line
-            line,
+        subprocess.run(  # noqa: S603 # no shell reads these words
+            argv,
             input=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,

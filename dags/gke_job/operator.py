@@ -389,11 +389,11 @@ class GkeJobOperator(BashOperator):
                 options |= {"once": True, "check_state": file}
             if "job" in options:
                 directory.write_job(options["job"], options["namespace"])
-            words = command(script, *cluster, **options)
-            self.bash_command = shlex.join(words)
+            argv = command(script, *cluster, **options)
+            self.bash_command = shlex.join(argv)
             self._supervisor_pid = kills.tie_to_supervisor(context["ti"])
             result = self.runner.run(
-                words,
+                argv,
                 directory,
                 variables=self.get_env(context),
                 cluster=" ".join(cluster),

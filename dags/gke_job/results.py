@@ -84,10 +84,10 @@ def _mark(job: str, namespace: str, *, kubeconfig: Path, task: Any, context: Con
     variables, cluster = task.get_env(context), task.cluster_arguments
     if kubeconfig.exists():  # run-job has left it there
         variables, cluster = {**variables, "KUBECONFIG": str(kubeconfig)}, []
-    line = command("collect-job", *cluster, mark="only", job=job, namespace=namespace, unreachable_timeout=5)
+    argv = command("collect-job", *cluster, mark="only", job=job, namespace=namespace, unreachable_timeout=5)
     try:
         output = subprocess.run(  # noqa: S603 # the script checks the names
-            line, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=MARK_SECONDS
+            argv, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=MARK_SECONDS
         ).stdout
     except subprocess.TimeoutExpired:
         message = f"cannot mark Job {job} as collected, so the next run of its task will collect this result again"

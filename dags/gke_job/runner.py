@@ -36,7 +36,7 @@ class Runner:
 
     def run(
         self,
-        line: list[str],
+        argv: list[str],
         directory: RunDirectory,
         *,
         variables: Mapping[str, str],
@@ -48,7 +48,7 @@ class Runner:
     ) -> str:
         """Runs a script until it ends; returns the last line that it printed.
 
-        :param line: its command line
+        :param argv: its command line
         :param directory: the directory of its files
         :param variables: its environment variables
         :param cluster: the cluster, as the message of the exception shows it
@@ -59,8 +59,8 @@ class Runner:
         :raises AirflowException: the exit code is not 0; RunDirectory.error makes the exception
         """
         self._directory = directory
-        self._process = process = Popen(  # noqa: S603 # no shell reads the words of the line
-            line,
+        self._process = process = Popen(  # noqa: S603 # no shell reads these words
+            argv,
             stdout=PIPE,
             stderr=STDOUT,
             cwd=cwd or directory.path,

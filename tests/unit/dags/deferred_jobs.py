@@ -38,8 +38,8 @@ def marked(mark: str) -> list[int]:
 
 def scripts_named(name: str, mark: str) -> list[int]:
     """The processes with a mark that are bash with a script of this name."""
-    words = {pid: content(Path(f"/proc/{pid}/cmdline")).split(b"\0") for pid in marked(mark)}
-    return [pid for pid, line in words.items() if len(line) > 1 and line[1].endswith(f"/scripts/{name}".encode())]
+    found = {pid: content(Path(f"/proc/{pid}/cmdline")).split(b"\0") for pid in marked(mark)}
+    return [pid for pid, argv in found.items() if len(argv) > 1 and argv[1].endswith(f"/scripts/{name}".encode())]
 
 
 def content(file: Path) -> bytes:
