@@ -246,7 +246,7 @@ class GkeJobOperator(BashOperator):
         options = {name: value for name, value in self.options.items() if name not in NOT_RESUMED}
         options |= {**self._result_options, **deferred.options(now)}
         try:
-            result = self._run(context, "run-job", check=json.loads(deferred.check), **options)
+            result = self._run(context, "run-job", earlier_state=json.loads(deferred.check_state), **options)
         except AirflowException as error:
             if self.runner.status == TIMED_OUT and deferred.is_execution_timeout_over(now):
                 raise AirflowTaskTimeout(f"execution_timeout has expired: {error}") from None
@@ -260,20 +260,21 @@ class GkeJobOperator(BashOperator):
     def _submit_and_defer(self, context: Context, options: dict[str, Any]) -> Any:
         submitted_at = time.time()
         try:
-            return self._return_value(context, self._run_with_values(context, "run-job", check={}, **options))
+            return self._return_value(context, self._run_with_values(context, "run-job", earlier_state={}, **options))
         except AirflowException:
             if self.runner.status != NOT_FINISHED or not self.submitted:
                 raise
         start_date = context["ti"].start_date  # None in `dag.test()` of Airflow 2.11
         started_at = start_date.timestamp() if start_date else submitted_at
+        execution_timeout = self.execution_timeout
         deferred = Deferral(
             job=self.submitted,
             airflow_environment=airflow_environment(self.get_env(context)),
-            begun=submitted_at,
-            task_ends=started_at + self.execution_timeout.total_seconds() if self.execution_timeout else None,
+            submitted_at=submitted_at,
+            execution_timeout_at=started_at + execution_timeout.total_seconds() if execution_timeout else None,
             limits=deferral.limits_from(self._options_and_logging_interval),
             deletes=self.on_kill_action != "keep",
-            check=json.dumps(self.check_state),
+            check_state=json.dumps(self.check_state),
         )
         return self._defer(deferred)
 
@@ -345,7 +346,7 @@ class GkeJobOperator(BashOperator):
         return self.submitted
 
     def _run_with_values(
-        self, context: Context, script: str, *, check: dict[str, Any] | None = None, **options: Any
+        self, context: Context, script: str, *, earlier_state: dict[str, Any] | None = None, **options: Any
     ) -> str:
         values = merged(plain(self.values), plain(self.map_values or {}, "map_values"))
         mask(values)
@@ -360,7 +361,7 @@ class GkeJobOperator(BashOperator):
             "profiles": self.profiles,
         }
         log_repeat_command(self.log, self.cluster_arguments, files, options, waits=self.wait_for_completion)
-        return self._run(context, script, files, check=check, **options)
+        return self._run(context, script, files, earlier_state=earlier_state, **options)
 
     def _run(
         self,
@@ -368,14 +369,14 @@ class GkeJobOperator(BashOperator):
         script: str,
         files: Mapping[str, Any] | None = None,
         *,
-        check: dict[str, Any] | None = None,
+        earlier_state: dict[str, Any] | None = None,
         **options: Any,
     ) -> str:
         """Runs one of the scripts on the cluster; returns the last line that it printed.
 
         :param files: the contents of JSON files that the script reads, by option
-        :param check: None for a script that waits. Otherwise the script checks the Job once, from the state that the
-            last check has left, {} for the first check. The new state is in `check_state`
+        :param earlier_state: the state that the earlier checks have left, {} for the first check. The script checks the
+            Job once, and the new state is in `check_state`. None for a script that waits
         """
         if self._is_ended:
             raise AirflowException(f"{script} is not started, because the task has ended")
@@ -383,9 +384,10 @@ class GkeJobOperator(BashOperator):
         directory = RunDirectory()
         try:
             options |= {option: directory.write_json(option, content) for option, content in (files or {}).items()}
-            if check is not None:
-                # For the first check the file does not exist.
-                file = directory.write_json("check_state", check) if check else directory.path / "check_state.json"
+            if earlier_state is not None:
+                file = directory.path / "check_state.json"
+                if earlier_state:  # for the first check the file does not exist
+                    directory.write_json("check_state", earlier_state)
                 options |= {"once": True, "check_state": file}
             if "job" in options:
                 directory.write_job(options["job"], options["namespace"])

@@ -23,8 +23,8 @@ def deferral(**fields):
     given = {
         "job": {"name": "train", "namespace": "ml", "uid": "u-1", "cluster": {"context": "c"}},
         "airflow_environment": "p/r/n",
-        "begun": 1000.0,
-        "task_ends": None,
+        "submitted_at": 1000.0,
+        "execution_timeout_at": None,
         "limits": LIMITS,
         "deletes": True,
     }
@@ -53,7 +53,7 @@ def test_the_trigger_waits_for_the_job_with_the_limits_of_the_task():
 
 
 @pytest.mark.parametrize(
-    ("timeout", "task_ends", "at"),
+    ("timeout", "execution_timeout_at", "at"),
     [
         (None, None, None),
         (100.0, None, 1100.0),
@@ -62,8 +62,8 @@ def test_the_trigger_waits_for_the_job_with_the_limits_of_the_task():
         (10.0, 1050.0, 1010.0),
     ],
 )
-def test_the_earlier_of_timeout_and_execution_timeout_ends_the_wait(timeout, task_ends, at):
-    wait = deferral(limits={**LIMITS, "timeout": timeout}, task_ends=task_ends)
+def test_the_earlier_of_timeout_and_execution_timeout_ends_the_wait(timeout, execution_timeout_at, at):
+    wait = deferral(limits={**LIMITS, "timeout": timeout}, execution_timeout_at=execution_timeout_at)
     assert wait.trigger().limits["timeout_at"] == at
 
 
@@ -86,7 +86,7 @@ def test_a_clock_that_was_set_back_does_not_count():
 
 @pytest.mark.parametrize(("now", "timeout"), [(1049.9, None), (1050.0, 1)])
 def test_a_check_after_execution_timeout_ends_the_job(now, timeout):
-    assert deferral(task_ends=1050.0).options(now).get("timeout") == timeout
+    assert deferral(execution_timeout_at=1050.0).options(now).get("timeout") == timeout
 
 
 def test_the_next_check_gets_the_state_of_the_last_one():
@@ -99,7 +99,7 @@ def test_postgresql_can_store_the_output_of_a_container():
     kept = json.dumps(asdict(deferral().after_check({"results": [{"message": "a\0b \ud800"}]}, LIMITS)))
     assert "\\\\u0000" in kept
     assert "\\u0000" not in kept.replace("\\\\u0000", "")
-    assert json.loads(json.loads(kept)["check"])["results"][0]["message"] == "a\0b \ud800"
+    assert json.loads(json.loads(kept)["check_state"])["results"][0]["message"] == "a\0b \ud800"
 
 
 @pytest.mark.parametrize(("time", "found"), [(None, None), (2.5, 2.5), (timedelta(minutes=1), 60.0)])
