@@ -102,8 +102,8 @@ class GkeJobTrigger(BaseTrigger):
             await waiter.wait_for_change(wait.next_time())
 
     def _log_changes(self, previous: WatchState, current: WatchState) -> None:
-        why = current.report.why if current.report else ""
-        if why and (previous.report is None or previous.report.why != why):
+        why = current.job_status.why if current.job_status else ""
+        if why and (previous.job_status is None or previous.job_status.why != why):
             self.log.info("%s", why)
         if current.last_error and not previous.last_error:
             self.log.warning("cannot watch Job %s: %s", self.job, current.last_error)

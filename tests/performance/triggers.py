@@ -46,7 +46,7 @@ def main() -> None:
 async def _wait(namespace: str, jobs: dict[str, str]) -> None:
     waits = [asyncio.create_task(_fire(namespace, job, uid)) for job, uid in jobs.items()]
     uids = set(jobs.values())
-    while not uids <= {uid for watch in shared_watch._watches.values() for uid in watch.reports}:  # noqa: ASYNC110 - it tells nobody
+    while not uids <= {uid for watch in shared_watch._watches.values() for uid in watch.job_statuses}:  # noqa: ASYNC110 - it tells nobody
         await asyncio.sleep(POLL_SECONDS)
     _print(waits=len(jobs))
     await asyncio.gather(*waits)

@@ -150,7 +150,7 @@ def test_a_late_waiter_gets_the_last_report_at_once_and_an_unknown_job_is_gone(s
 
     async def main():
         first = asyncio.ensure_future(fired(trigger(uid="other")))
-        await until(lambda: any(UID in watch.reports for watch in shared_watch._watches.values()))
+        await until(lambda: any(UID in watch.job_statuses for watch in shared_watch._watches.values()))
         assert await fired(trigger()) == ["finished"]
         assert await fired(trigger(uid="unknown")) == ["gone"]
         first.cancel()
