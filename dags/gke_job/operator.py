@@ -30,7 +30,8 @@ from .values import merged, plain
 
 NOT_FINISHED, TIMED_OUT = 75, 124  # exit codes of run-job
 SUBMIT_OPTIONS = ("escalate", "fallback", "validate", "timeout", "schedule_timeout", "unreachable_timeout", "on_change")
-# Options of the submission, and of a wait in the worker: a check of a deferred task has none of them.
+# Options of the submission, and of a wait in the worker: a check of a deferred task has none of them. A check has
+# `fallback`: with it, run-job makes the Job fail when `schedule_timeout` expires, and the next try uses the fallback.
 NOT_RESUMED = ("escalate", "validate", "heartbeat", "on_change")
 
 
@@ -185,6 +186,7 @@ class GkeJobOperator(BashOperator):
             "max_log_streams": max_log_streams,
             "logs": logs,
             "on_change": on_change,
+            # auto: run-job deletes the Job on SIGTERM, and keeps it on SIGPWR; the method `on_kill` sends one of them.
             "on_kill": "keep" if on_kill_action == "keep" else "delete",
         }
         self.logging_interval = logging_interval
@@ -211,7 +213,7 @@ class GkeJobOperator(BashOperator):
         self.check_state: dict[str, Any] = {}  # the state that the last check of the Job has left for the next check
         self._ti: Any = None
         self._supervisor_pid = 0  # 0 before the first script is started
-        self._is_ended = False  # because Airflow 3 continues the task after on_kill
+        self._is_ended = False  # after on_kill no script is started, although Airflow 3 continues the task
 
     def execute(self, context: Context) -> Any:
         """Runs the Job until it is finished, and returns its result; or only submits it, or defers the task.
@@ -389,7 +391,7 @@ class GkeJobOperator(BashOperator):
                 if earlier_state:  # for the first check the file does not exist
                     directory.write_json("check_state", earlier_state)
                 options |= {"once": True, "check_state": file}
-            if "job" in options:
+            if "job" in options:  # so that the exception names the Job if run-job fails before it reports it
                 directory.write_job(options["job"], options["namespace"])
             argv = command(script, *cluster, **options)
             self.bash_command = shlex.join(argv)

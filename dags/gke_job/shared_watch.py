@@ -204,6 +204,8 @@ class SharedWatch:
         self._wake()
 
     def _set_reachable(self) -> None:
+        # Now all Jobs are known: watch-jobs has listed them, or continues its watch at the last resourceVersion. If one
+        # of its first two lists is missing, they are not; then a worker may check a Job too early, which does no harm.
         if self.synced_at is None:
             self.synced_at, self.unreachable_since, self.last_error = time.time(), None, ""
             self._wake()
