@@ -64,9 +64,11 @@ class GkeJobOperator(BashOperator):
     :param validate: how the manifest is validated before it is sent
     :param cluster: the cluster of the Job; by default the current context of the worker's kubeconfig (fields templated)
     :param namespace: Kubernetes namespace; by default that of the template, else that of the context (templated)
-    :param timeout: maximum time from the submission to the result; then the Job is deleted and the task fails
+    :param timeout: maximum time from the submission until the Job is finished; then the Job is deleted and the task
+        fails. It does not limit the time to read the result
     :param schedule_timeout: maximum time in which no Pod of the Job has a node (for a distributed Job: not all Pods),
-        or a quota prevents the creation of the Job or its Pods; then the Job is deleted and the task fails
+        the Job is suspended, for example in a queue, or a quota prevents the creation of the Job or its Pods; then the
+        Job is deleted and the task fails
     :param start_timeout: maximum time in which a Pod cannot start (missing image, Secret, ...), or the cluster refuses
         to create Pods; then the Job is deleted and the task fails
     :param unreachable_timeout: the task fails when the cluster does not answer for this time; the Job continues
