@@ -36,12 +36,12 @@ class JobLocation:
 
     :param cluster: the options that name the cluster to the scripts
     :param namespace: the namespace of the Job
-    :param environment: the name of the Airflow environment
+    :param airflow_environment: the name of the Airflow environment
     """
 
     cluster: tuple[str, ...]
     namespace: str
-    environment: str
+    airflow_environment: str
 
 
 async def has_task_ended(ti: Any) -> bool:
@@ -128,12 +128,12 @@ async def delete(location: JobLocation, job: str, uid: str) -> str:
 
 async def _run_reap_jobs(location: JobLocation, jobs: dict[str, str]) -> str:
     listed = [{"job": job, "namespace": location.namespace, "uid": uid} for uid, job in jobs.items()]
-    line, stdin = reap_command(location.cluster, location.environment, listed)
-    process = await processes.start(line, location.environment, stdin)
+    argv, stdin = reap_command(location.cluster, location.airflow_environment, listed)
+    process = await processes.start(argv, location.airflow_environment, stdin)
     message = ""
     try:
-        async for text in processes.lines(process.stderr):
-            level, message = processes.parse_message(text)
+        async for line in processes.lines(process.stderr):
+            level, message = processes.parse_message(line)
             log.log(level, "%s", message)
         status = await process.wait()
         return f"reap-jobs ended with exit code {status}: {message}" if status else ""

@@ -18,27 +18,27 @@ def command(script: str, *words: str, **options: Any) -> list[str]:
         timedelta; True for an option without a value. An option that is None, False or "" is left out
     :raises FileNotFoundError: the script does not exist
     """
-    line = ["bash", str(paths.script(script)), *words]
+    argv = ["bash", str(paths.script(script)), *words]
     for name, value in options.items():
         if value is None or value is False or value == "":
             continue
-        line.append(f"--{name.replace('_', '-')}")
+        argv.append(f"--{name.replace('_', '-')}")
         if value is not True:
-            line.append(_text(value))
-    return line
+            argv.append(_text(value))
+    return argv
 
 
 def reap_command(
-    cluster: Sequence[str], environment: str, jobs: Iterable[Mapping[str, str]]
+    cluster: Sequence[str], airflow_environment: str, jobs: Iterable[Mapping[str, str]]
 ) -> tuple[list[str], bytes]:
     """Returns the command line of reap-jobs, which deletes Jobs unless they are finished, and its standard input.
 
     :param cluster: the options that name the cluster
-    :param environment: the name of the Airflow environment
+    :param airflow_environment: the name of the Airflow environment
     :param jobs: `job` (the name), `namespace` and `uid` of each
     """
-    line = command("reap-jobs", *cluster, jobs="/dev/stdin", airflow_environment=environment)
-    return line, json.dumps([*jobs]).encode()
+    argv = command("reap-jobs", *cluster, jobs="/dev/stdin", airflow_environment=airflow_environment)
+    return argv, json.dumps([*jobs]).encode()
 
 
 def _text(value: Any) -> str:

@@ -38,59 +38,60 @@ class Deferral:
     """The wait of one try of a task for its Job. Its fields are JSON, because Airflow stores them in its database.
 
     :param job: the XCom `job`: name, namespace, uid and cluster
-    :param environment: the name of this Airflow environment
-    :param begun: when the Job was submitted, in seconds since the epoch
-    :param task_ends: when `execution_timeout` expires, in seconds since the epoch; None without an `execution_timeout`
+    :param airflow_environment: the name of this Airflow environment
+    :param submitted_at: when the submission of the Job started, in seconds since the epoch
+    :param execution_timeout_at: when `execution_timeout` expires, in seconds since the epoch; None without one
     :param limits: seconds by the names of LIMITS; None for no limit
     :param deletes: whether the Job is deleted when the task is ended
     :param since: since when the Job lacks nodes or cannot start, as the last trigger reported it
-    :param check: the state that the last check left for the next one (`run-job --check-state`). It is a string, because
-        it contains results of containers, and PostgreSQL refuses JSON with a NUL in a string
+    :param check_state: the state that the last check left for the next one (`run-job --check-state`). It is a string,
+        because it contains results of containers, and PostgreSQL refuses JSON with a NUL in a string
     """
 
     job: dict[str, Any]
-    environment: str
-    begun: float
-    task_ends: float | None
+    airflow_environment: str
+    submitted_at: float
+    execution_timeout_at: float | None
     limits: dict[str, float | None]
     deletes: bool
     since: dict[str, float | None] = field(default_factory=dict)
-    check: str = "{}"
+    check_state: str = "{}"
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Deferral:
         """Returns the wait that an event of a trigger belongs to."""
-        return cls(**{**event["task"], "since": dict(event["since"])})
+        return cls(**{**event["deferral"], "since": dict(event["since"])})
 
-    def after_check(self, check: Mapping[str, Any], limits: dict[str, float | None]) -> Deferral:
+    def after_check(self, check_state: Mapping[str, Any], limits: dict[str, float | None]) -> Deferral:
         """Returns the wait after a check that found the Job unfinished.
 
-        :param check: the state that this check left for the next one
+        :param check_state: the state that this check left for the next one
         :param limits: the current limits of the task; the DAG may have changed since the wait began
         """
-        return replace(self, check=json.dumps(check), limits=limits)
+        return replace(self, check_state=json.dumps(check_state), limits=limits)
 
     def is_execution_timeout_over(self, now: float) -> bool:
         """Returns whether `execution_timeout` has expired.
 
         :param now: seconds since the epoch
         """
-        return self.task_ends is not None and now >= self.task_ends
+        return self.execution_timeout_at is not None and now >= self.execution_timeout_at
 
     def trigger(self) -> GkeJobTrigger:
         """Returns the trigger that continues the wait."""
         timeout = self.limits["timeout"]
-        ends = [end for end in (self.task_ends, None if timeout is None else self.begun + timeout) if end is not None]
+        timeout_at = None if timeout is None else self.submitted_at + timeout
+        ends = [end for end in (self.execution_timeout_at, timeout_at) if end is not None]
         return GkeJobTrigger(
             cluster=self.job["cluster"],
             namespace=self.job["namespace"],
             job=self.job["name"],
             uid=self.job["uid"],
-            environment=self.environment,
+            airflow_environment=self.airflow_environment,
             limits={"timeout_at": min(ends, default=None), **{name: self.limits[name] for name in LIMITS[1:]}},
             since=self.since,
             deletes=self.deletes,
-            task=asdict(self),
+            deferral=asdict(self),
         )
 
     def options(self, now: float) -> dict[str, Any]:
@@ -102,7 +103,7 @@ class Deferral:
             "job": self.job["name"],
             "namespace": self.job["namespace"],
             "uid": self.job["uid"],
-            "waited": _waited(self.begun, now),
+            "waited": _waited(self.submitted_at, now),
             "waited_for_nodes": _waited(self.since.get("lacks_nodes"), now),
             "waited_to_start": _waited(self.since.get("cannot_start"), now),
         }
@@ -111,8 +112,8 @@ class Deferral:
         return options
 
 
-def job_of_resumed_task() -> dict[str, Any] | None:
-    """Returns the XCom `job` of a task that Airflow 2.11 ended before it resumed it; None if there is no such task."""
+def job_of_task_ended_before_resume() -> dict[str, Any] | None:
+    """Returns the XCom `job` of a task that Airflow 2.11 ends before it calls `resume`; None if it resumes no task."""
     event = resume_arguments().get("event")
     return Deferral.from_event(event).job if event else None
 

@@ -60,29 +60,29 @@ def next_try_needs_job(ti: Any) -> bool:
     return ti.try_number <= ti.max_tries and _get_state(ti) in CONTINUING_STATES
 
 
-def delete_job(job: dict[str, Any] | None, environment: dict[str, str], log: Any) -> None:
+def delete_job(job: dict[str, Any] | None, variables: dict[str, str], log: Any) -> None:
     """Deletes the Job of a task that is killed while none of its scripts runs, unless the Job is finished.
 
     The script that deletes it continues when Airflow kills this process.
 
     :param job: the XCom `job`; None if there is no Job yet
-    :param environment: the environment variables of the script
+    :param variables: the environment variables of the script
     """
     if job is None:
         return
     listed = {"job": job["name"], "namespace": job["namespace"], "uid": job["uid"]}
     cluster = GkeCluster(**job["cluster"]).arguments()
-    line, stdin = reap_command(cluster, environment["GKE_JOB_AIRFLOW_ENVIRONMENT"], [listed])
+    argv, stdin = reap_command(cluster, variables["GKE_JOB_AIRFLOW_ENVIRONMENT"], [listed])
     # Without these variables the script does not end with this process, as a script of a task does. Its output goes to
     # a file, because a pipe ends with this process.
-    environment = {name: value for name, value in environment.items() if not name.startswith("AIRFLOW_CTX_")}
+    variables = {name: value for name, value in variables.items() if not name.startswith("AIRFLOW_CTX_")}
     with TemporaryFile() as output:
-        subprocess.run(  # noqa: S603 # no shell reads the words of the line
-            line,
+        subprocess.run(  # noqa: S603 # no shell reads these words
+            argv,
             input=stdin,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env=variables,
             start_new_session=True,
             check=False,
         )

@@ -30,7 +30,8 @@ from .values import merged, plain
 
 NOT_FINISHED, TIMED_OUT = 75, 124  # exit codes of run-job
 SUBMIT_OPTIONS = ("escalate", "fallback", "validate", "timeout", "schedule_timeout", "unreachable_timeout", "on_change")
-# Options of the submission, and of a wait in the worker: a check of a deferred task has none of them.
+# Options of the submission, and of a wait in the worker: a check of a deferred task has none of them. A check has
+# `fallback`: with it, run-job makes the Job fail when `schedule_timeout` expires, and the next try uses the fallback.
 NOT_RESUMED = ("escalate", "validate", "heartbeat", "on_change")
 
 
@@ -63,9 +64,11 @@ class GkeJobOperator(BashOperator):
     :param validate: how the manifest is validated before it is sent
     :param cluster: the cluster of the Job; by default the current context of the worker's kubeconfig (fields templated)
     :param namespace: Kubernetes namespace; by default that of the template, else that of the context (templated)
-    :param timeout: maximum time from the submission to the result; then the Job is deleted and the task fails
+    :param timeout: maximum time from the submission until the Job is finished; then the Job is deleted and the task
+        fails. It does not limit the time to read the result
     :param schedule_timeout: maximum time in which no Pod of the Job has a node (for a distributed Job: not all Pods),
-        or a quota prevents the creation of the Job or its Pods; then the Job is deleted and the task fails
+        the Job is suspended, for example in a queue, or a quota prevents the creation of the Job or its Pods; then the
+        Job is deleted and the task fails
     :param start_timeout: maximum time in which a Pod cannot start (missing image, Secret, ...), or the cluster refuses
         to create Pods; then the Job is deleted and the task fails
     :param unreachable_timeout: the task fails when the cluster does not answer for this time; the Job continues
@@ -185,10 +188,11 @@ class GkeJobOperator(BashOperator):
             "max_log_streams": max_log_streams,
             "logs": logs,
             "on_change": on_change,
+            # auto: run-job deletes the Job on SIGTERM, and keeps it on SIGPWR; the method `on_kill` sends one of them.
             "on_kill": "keep" if on_kill_action == "keep" else "delete",
         }
         self.logging_interval = logging_interval
-        arguments.check_options(self._options_with_times, has_profile=bool(profile or profile_for))
+        arguments.check_options(self._options_and_logging_interval, has_profile=bool(profile or profile_for))
         arguments.check_submit_only(
             wait_for_completion=wait_for_completion,
             do_xcom_push=self.do_xcom_push,
@@ -211,7 +215,7 @@ class GkeJobOperator(BashOperator):
         self.check_state: dict[str, Any] = {}  # the state that the last check of the Job has left for the next check
         self._ti: Any = None
         self._supervisor_pid = 0  # 0 before the first script is started
-        self._is_ended = False  # because Airflow 3 continues the task after on_kill
+        self._is_ended = False  # after on_kill no script is started, although Airflow 3 continues the task
 
     def execute(self, context: Context) -> Any:
         """Runs the Job until it is finished, and returns its result; or only submits it, or defers the task.
@@ -246,7 +250,7 @@ class GkeJobOperator(BashOperator):
         options = {name: value for name, value in self.options.items() if name not in NOT_RESUMED}
         options |= {**self._result_options, **deferred.options(now)}
         try:
-            result = self._run(context, "run-job", check=json.loads(deferred.check), **options)
+            result = self._run(context, "run-job", earlier_state=json.loads(deferred.check_state), **options)
         except AirflowException as error:
             if self.runner.status == TIMED_OUT and deferred.is_execution_timeout_over(now):
                 raise AirflowTaskTimeout(f"execution_timeout has expired: {error}") from None
@@ -254,26 +258,27 @@ class GkeJobOperator(BashOperator):
                 raise error.with_traceback(None) from None
         else:
             return self._return_value(context, result)
-        self._defer(deferred.after_check(self.check_state, deferral.limits_from(self._options_with_times)))
+        self._defer(deferred.after_check(self.check_state, deferral.limits_from(self._options_and_logging_interval)))
         return None
 
     def _submit_and_defer(self, context: Context, options: dict[str, Any]) -> Any:
         submitted_at = time.time()
         try:
-            return self._return_value(context, self._run_with_values(context, "run-job", check={}, **options))
+            return self._return_value(context, self._run_with_values(context, "run-job", earlier_state={}, **options))
         except AirflowException:
             if self.runner.status != NOT_FINISHED or not self.submitted:
                 raise
         start_date = context["ti"].start_date  # None in `dag.test()` of Airflow 2.11
         started_at = start_date.timestamp() if start_date else submitted_at
+        execution_timeout = self.execution_timeout
         deferred = Deferral(
             job=self.submitted,
-            environment=airflow_environment(self.get_env(context)),
-            begun=submitted_at,
-            task_ends=started_at + self.execution_timeout.total_seconds() if self.execution_timeout else None,
-            limits=deferral.limits_from(self._options_with_times),
+            airflow_environment=airflow_environment(self.get_env(context)),
+            submitted_at=submitted_at,
+            execution_timeout_at=started_at + execution_timeout.total_seconds() if execution_timeout else None,
+            limits=deferral.limits_from(self._options_and_logging_interval),
             deletes=self.on_kill_action != "keep",
-            check=json.dumps(self.check_state),
+            check_state=json.dumps(self.check_state),
         )
         return self._defer(deferred)
 
@@ -288,8 +293,8 @@ class GkeJobOperator(BashOperator):
     def on_kill(self) -> None:
         """Ends run-job, and waits until it has deleted the Job or, if the Job is kept, has ended.
 
-        For a deferrable task the operator itself deletes the Job, unless the Job is kept, if no script runs, or if
-        run-job has ended before it had credentials.
+        In a deferrable task whose Job is not kept, the operator deletes the Job itself if no script runs, or if run-job
+        has not reported the Job.
         """
         self._is_ended = True
         is_running = self.runner.is_running()
@@ -298,9 +303,9 @@ class GkeJobOperator(BashOperator):
         keeps_job = kills.keeps_job(self._ti, self._supervisor_pid, action=self.on_kill_action)
         if is_running:
             self.runner.end(keep_job=keeps_job)
-        if self._waits_in_triggerer and not keeps_job and not (is_running and self.runner.has_job()):
-            environment = script_variables({**os.environ, **(self.env or {})})
-            kills.delete_job(self.submitted or deferral.job_of_resumed_task(), environment, self.log)
+        if self._waits_in_triggerer and not keeps_job and not (is_running and self.runner.has_reported_job()):
+            variables = script_variables({**os.environ, **(self.env or {})})
+            kills.delete_job(self.submitted or deferral.job_of_task_ended_before_resume(), variables, self.log)
 
     def get_env(self, context: Context) -> dict[str, str]:
         """Returns the worker's environment variables, and those that identify this task instance to the scripts."""
@@ -316,7 +321,7 @@ class GkeJobOperator(BashOperator):
         return GkeCluster(**self.cluster).arguments()
 
     @property
-    def _options_with_times(self) -> dict[str, Any]:
+    def _options_and_logging_interval(self) -> dict[str, Any]:
         return {**self.options, "logging_interval": self.logging_interval}
 
     @property
@@ -345,7 +350,7 @@ class GkeJobOperator(BashOperator):
         return self.submitted
 
     def _run_with_values(
-        self, context: Context, script: str, *, check: dict[str, Any] | None = None, **options: Any
+        self, context: Context, script: str, *, earlier_state: dict[str, Any] | None = None, **options: Any
     ) -> str:
         values = merged(plain(self.values), plain(self.map_values or {}, "map_values"))
         mask(values)
@@ -360,7 +365,7 @@ class GkeJobOperator(BashOperator):
             "profiles": self.profiles,
         }
         log_repeat_command(self.log, self.cluster_arguments, files, options, waits=self.wait_for_completion)
-        return self._run(context, script, files, check=check, **options)
+        return self._run(context, script, files, earlier_state=earlier_state, **options)
 
     def _run(
         self,
@@ -368,14 +373,14 @@ class GkeJobOperator(BashOperator):
         script: str,
         files: Mapping[str, Any] | None = None,
         *,
-        check: dict[str, Any] | None = None,
+        earlier_state: dict[str, Any] | None = None,
         **options: Any,
     ) -> str:
         """Runs one of the scripts on the cluster; returns the last line that it printed.
 
         :param files: the contents of JSON files that the script reads, by option
-        :param check: None for a script that waits. Otherwise the script checks the Job once, from the state that the
-            last check has left, {} for the first check. The new state is in `check_state`
+        :param earlier_state: the state that the earlier checks have left, {} for the first check. The script checks the
+            Job once, and the new state is in `check_state`. None for a script that waits
         """
         if self._is_ended:
             raise AirflowException(f"{script} is not started, because the task has ended")
@@ -383,19 +388,20 @@ class GkeJobOperator(BashOperator):
         directory = RunDirectory()
         try:
             options |= {option: directory.write_json(option, content) for option, content in (files or {}).items()}
-            if check is not None:
-                # For the first check the file does not exist.
-                file = directory.write_json("check_state", check) if check else directory.path / "check_state.json"
+            if earlier_state is not None:
+                file = directory.path / "check_state.json"
+                if earlier_state:  # for the first check the file does not exist
+                    directory.write_json("check_state", earlier_state)
                 options |= {"once": True, "check_state": file}
-            if "job" in options:
+            if "job" in options:  # so that the exception names the Job if run-job fails before it reports it
                 directory.write_job(options["job"], options["namespace"])
-            words = command(script, *cluster, **options)
-            self.bash_command = shlex.join(words)
+            argv = command(script, *cluster, **options)
+            self.bash_command = shlex.join(argv)
             self._supervisor_pid = kills.tie_to_supervisor(context["ti"])
             result = self.runner.run(
-                words,
+                argv,
                 directory,
-                environment=self.get_env(context),
+                variables=self.get_env(context),
                 cluster=" ".join(cluster),
                 skipped=self.skipped_exit_codes,
                 cwd=self.cwd,

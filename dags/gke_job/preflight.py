@@ -36,7 +36,7 @@ class CheckGkeSetup(GkeJobOperator):
         """
         self.log.info("gke-job %s", paths.version())
         slots = conf.getint("celery", "worker_concurrency") if "Celery" in conf.get("core", "executor") else None
-        line = command(
+        argv = command(
             "check-setup",
             *self.cluster_arguments,
             namespace=self.namespace,
@@ -46,9 +46,7 @@ class CheckGkeSetup(GkeJobOperator):
         )
         directory = RunDirectory()
         try:
-            self.runner.run(
-                line, directory, environment=self.get_env(context), cluster=" ".join(self.cluster_arguments)
-            )
+            self.runner.run(argv, directory, variables=self.get_env(context), cluster=" ".join(self.cluster_arguments))
         finally:
             findings = directory.read_json("findings").get("findings", [])
             directory.remove()

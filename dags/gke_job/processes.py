@@ -20,22 +20,22 @@ END_SECONDS = 5.0  # from SIGTERM to SIGKILL
 LEVELS = {b"<3>": logging.ERROR, b"<4>": logging.WARNING}  # prefixes of messages, which runner.py documents
 
 
-async def start(line: Sequence[str], environment: str, stdin: bytes = b"") -> Process:
+async def start(argv: Sequence[str], airflow_environment: str, stdin: bytes = b"") -> Process:
     """Starts a script.
 
-    :param line: its command line, as `command` returns it
-    :param environment: the name of the Airflow environment
+    :param argv: its command line, as `command` returns it
+    :param airflow_environment: the name of the Airflow environment; "" for a script that does not need it
     :param stdin: its standard input
     """
     variables = {
         **os.environ,
         "GKE_JOB_PYTHON": sys.executable,
-        "GKE_JOB_AIRFLOW_ENVIRONMENT": environment,
+        "GKE_JOB_AIRFLOW_ENVIRONMENT": airflow_environment,
         "GKE_JOB_LEVELS": "yes",
     }
     variables.pop("GKE_JOB_REPORT", None)
     process = await asyncio.create_subprocess_exec(
-        *line,
+        *argv,
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -39,12 +39,14 @@ class ReapGkeJobs(GkeJobOperator):
     def execute(self, context: Context) -> None:
         """Runs list-jobs, gets the states of the tasks from Airflow, and runs reap-jobs for the orphans."""
         self.log.info("gke-job %s", paths.version())
-        environment = self.get_env(context)["GKE_JOB_AIRFLOW_ENVIRONMENT"]
+        airflow_environment = self.get_env(context)["GKE_JOB_AIRFLOW_ENVIRONMENT"]
         jobs = json.loads(self._run(context, "list-jobs", namespace=self.namespace, json=True))
         ours = [
             job
             for job in jobs
-            if job["environment"] == environment and job["state"] not in FINISHED_STATES and job["detached"] != "true"
+            if job["environment"] == airflow_environment
+            and job["state"] not in FINISHED_STATES
+            and job["detached"] != "true"
         ]
         orphans = [job for job in ours if self._is_orphan(context, job)]
         self.log.info("%d Jobs; %d of them run for a task that has ended", len(jobs), len(orphans))
@@ -52,7 +54,7 @@ class ReapGkeJobs(GkeJobOperator):
             json.dump(orphans, file)
             file.flush()
             is_dry_run = str(self.is_dry_run).lower() != "false"
-            self._run(context, "reap-jobs", jobs=file.name, airflow_environment=environment, dry_run=is_dry_run)
+            self._run(context, "reap-jobs", jobs=file.name, airflow_environment=airflow_environment, dry_run=is_dry_run)
 
     def _is_orphan(self, context: Context, job: dict[str, str]) -> bool:
         """Returns whether the task instance of a Job has ended. Logs a Job that names no task instance."""

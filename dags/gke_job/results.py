@@ -81,13 +81,13 @@ def mark_collected(context: Context) -> None:
 
 
 def _mark(job: str, namespace: str, *, kubeconfig: Path, task: Any, context: Context) -> None:
-    environment, cluster = task.get_env(context), task.cluster_arguments
+    variables, cluster = task.get_env(context), task.cluster_arguments
     if kubeconfig.exists():  # run-job has left it there
-        environment, cluster = {**environment, "KUBECONFIG": str(kubeconfig)}, []
-    line = command("collect-job", *cluster, mark="only", job=job, namespace=namespace, unreachable_timeout=5)
+        variables, cluster = {**variables, "KUBECONFIG": str(kubeconfig)}, []
+    argv = command("collect-job", *cluster, mark="only", job=job, namespace=namespace, unreachable_timeout=5)
     try:
         output = subprocess.run(  # noqa: S603 # the script checks the names
-            line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=MARK_SECONDS
+            argv, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=MARK_SECONDS
         ).stdout
     except subprocess.TimeoutExpired:
         message = f"cannot mark Job {job} as collected, so the next run of its task will collect this result again"

@@ -36,10 +36,10 @@ class Runner:
 
     def run(
         self,
-        line: list[str],
+        argv: list[str],
         directory: RunDirectory,
         *,
-        environment: Mapping[str, str],
+        variables: Mapping[str, str],
         cluster: str,
         skipped: Collection[int] = (),
         cwd: str | None = None,
@@ -48,9 +48,9 @@ class Runner:
     ) -> str:
         """Runs a script until it ends; returns the last line that it printed.
 
-        :param line: its command line
+        :param argv: its command line
         :param directory: the directory of its files
-        :param environment: its environment variables
+        :param variables: its environment variables
         :param cluster: the cluster, as the message of the exception shows it
         :param skipped: exit codes of containers for which the task is skipped
         :param cwd: its working directory; by default `directory`
@@ -59,12 +59,12 @@ class Runner:
         :raises AirflowException: the exit code is not 0; RunDirectory.error makes the exception
         """
         self._directory = directory
-        self._process = process = Popen(  # noqa: S603 # no shell reads the words of the line
-            line,
+        self._process = process = Popen(  # noqa: S603 # no shell reads these words
+            argv,
             stdout=PIPE,
             stderr=STDOUT,
             cwd=cwd or directory.path,
-            env={**environment, "GKE_JOB_REPORT": str(directory.path), "GKE_JOB_LEVELS": "yes"},
+            env={**variables, "GKE_JOB_REPORT": str(directory.path), "GKE_JOB_LEVELS": "yes"},
             start_new_session=True,  # a signal to the task does not reach the script
         )
         held_errors: list[str] = []  # not logged if the exception contains them, as it usually does
@@ -91,7 +91,7 @@ class Runner:
         """Returns whether a script is running."""
         return self._process is not None and self._process.poll() is None
 
-    def has_job(self) -> bool:
+    def has_reported_job(self) -> bool:
         """Returns whether the last script has reported the uid of its Job. After that, a signal deletes the Job."""
         job = self._directory.job() if self._directory else None
         return job is not None and job[2] != ""

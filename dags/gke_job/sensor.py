@@ -100,7 +100,7 @@ class GkeJobSensor(BaseSensorOperator):
         is_done, result = self._check()
         if is_done:
             return result
-        ends = event.get("task", event)["ends"]
+        ends = event.get("deferral", event)["ends"]
         if time.time() >= ends:
             raise AirflowSensorTimeout(f"Job {self.job['name']} is not finished after {self.timeout:g} s")
         trigger = GkeJobTrigger(
@@ -108,10 +108,10 @@ class GkeJobSensor(BaseSensorOperator):
             namespace=self.job["namespace"],
             job=self.job["name"],
             uid=self.job["uid"],
-            environment="",
+            airflow_environment="",
             limits={"timeout_at": ends, "unreachable_timeout": UNREACHABLE_SECONDS},
             deletes=False,
-            task={"ends": ends},
+            deferral={"ends": ends},
         )
         self.defer(trigger=trigger, method_name="resume")
         return None
@@ -158,7 +158,7 @@ class GkeJobSensor(BaseSensorOperator):
             return self.runner.run(
                 command(script, *cluster, **job_options, **options),
                 directory,
-                environment=script_variables(os.environ),
+                variables=script_variables(os.environ),
                 cluster=" ".join(cluster),
                 skipped=self.skipped_exit_codes,
             )

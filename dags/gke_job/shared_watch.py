@@ -12,7 +12,7 @@ from typing import Any
 
 from . import processes
 from .command import command
-from .waiting import JobReport, WatchState
+from .waiting import JobStatus, WatchState
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +33,10 @@ class Waiter:
 
     def watch_state(self) -> WatchState:
         """Returns the state of the watch for the Job."""
-        watch, report = self._watch, self._watch.reports.get(self.uid)
-        is_missing = report is None and watch.synced_at is not None
+        watch, job_status = self._watch, self._watch.job_statuses.get(self.uid)
+        is_missing = job_status is None and watch.synced_at is not None
         return WatchState(
-            report=report,
+            job_status=job_status,
             gone=self.gone,
             missing_since=max(self._joined, watch.synced_at) if is_missing and watch.synced_at is not None else None,
             unreachable_since=watch.unreachable_since,
@@ -44,7 +44,7 @@ class Waiter:
             fatal_error=watch.fatal_error,
         )
 
-    async def changed(self, until: float | None) -> None:
+    async def wait_for_change(self, until: float | None) -> None:
         """Waits until the state of the watch may have changed.
 
         :param until: when to return in any case, in seconds since the epoch; None for never
@@ -59,7 +59,7 @@ class Waiter:
         self._changed.clear()
 
     def wake(self) -> None:
-        """Makes `changed` return."""
+        """Makes `wait_for_change` return."""
         self._changed.set()
 
     def leave(self) -> None:
@@ -72,7 +72,7 @@ class SharedWatch:
 
     Times are seconds since the epoch.
 
-    reports: the last report about each Job of the namespace, by uid
+    job_statuses: the status of each Job of the namespace, by uid
     synced_at: since when all Jobs of the namespace are known; None while they are not
     unreachable_since: since when the cluster does not answer; None while it answers
     last_error: why the cluster does not answer
@@ -82,7 +82,7 @@ class SharedWatch:
     def __init__(self, cluster: tuple[str, ...], namespace: str) -> None:
         self._key = asyncio.get_running_loop(), cluster, namespace
         self._waiters: dict[str, set[Waiter]] = {}
-        self.reports: dict[str, JobReport] = {}
+        self.job_statuses: dict[str, JobStatus] = {}
         self.synced_at: float | None = None
         self.unreachable_since: float | None = time.time()
         self.last_error, self.fatal_error = "", ""
@@ -127,7 +127,7 @@ class SharedWatch:
         pause = FIRST_RESTART_DELAY
         try:
             while True:
-                status = await self._watch()
+                status = await self._run_watch_jobs()
                 if status in FATAL_EXIT_CODES:
                     return self._fail(self.last_error)
                 pause = FIRST_RESTART_DELAY if self.synced_at else min(2 * pause, MAX_RESTART_DELAY)
@@ -140,10 +140,10 @@ class SharedWatch:
             log.exception("cannot watch Jobs of namespace %s", self._key[2])
             self._fail(f"{type(error).__name__}: {error}")
 
-    async def _watch(self) -> int:
+    async def _run_watch_jobs(self) -> int:
         """Runs watch-jobs once; returns its exit code."""
         _, cluster, namespace = self._key
-        process = await processes.start(command("watch-jobs", *cluster, namespace=namespace), environment="")
+        process = await processes.start(command("watch-jobs", *cluster, namespace=namespace), airflow_environment="")
         errors = asyncio.ensure_future(self._log_stderr(process))
         try:
             log.info("started watch-jobs for namespace %s, %s", namespace, " ".join(cluster) or "current context")
@@ -162,36 +162,36 @@ class SharedWatch:
 
     def _process_line(self, line: bytes) -> None:
         try:
-            report = json.loads(line)
+            event = json.loads(line)
         except (ValueError, RecursionError):
-            report = None
-        if not isinstance(report, dict):
+            event = None
+        if not isinstance(event, dict):
             log.warning(
                 "watch-jobs printed a line that is not a JSON object, which is ignored: %s", processes.format_line(line)
             )
             return
-        event, uid = report.get("event"), report.get("uid")
-        if event == "synced" and isinstance(uids := report.get("uids"), list):
+        kind, uid = event.get("event"), event.get("uid")
+        if kind == "synced" and isinstance(uids := event.get("uids"), list):
             self._sync({uid for uid in uids if isinstance(uid, str)})
-        elif event == "reachable":
+        elif kind == "reachable":
             self._set_reachable()
-        elif event == "unreachable":
-            self._set_unreachable(report.get("message"))
-        elif event == "job" and isinstance(uid, str):
-            job_report = JobReport.read(report)
-            if job_report != self.reports.get(uid):
-                self.reports[uid] = job_report
+        elif kind == "unreachable":
+            self._set_unreachable(event.get("message"))
+        elif kind == "job" and isinstance(uid, str):
+            job_status = JobStatus.read(event)
+            if job_status != self.job_statuses.get(uid):
+                self.job_statuses[uid] = job_status
                 self._wake(uid)
-        elif event == "gone" and isinstance(uid, str):
+        elif kind == "gone" and isinstance(uid, str):
             self._remove(uid)
 
     def _sync(self, uids: set[str]) -> None:
-        for uid in [uid for uid in self.reports if uid not in uids]:
+        for uid in [uid for uid in self.job_statuses if uid not in uids]:
             self._remove(uid)
         self._set_reachable()
 
     def _remove(self, uid: str) -> None:
-        self.reports.pop(uid, None)
+        self.job_statuses.pop(uid, None)
         for waiter in self._waiters.get(uid, ()):
             waiter.gone = True
         self._wake(uid)
@@ -204,6 +204,8 @@ class SharedWatch:
         self._wake()
 
     def _set_reachable(self) -> None:
+        # Now all Jobs are known: watch-jobs has listed them, or continues its watch at the last resourceVersion. If one
+        # of its first two lists is missing, they are not; then a worker may check a Job too early, which does no harm.
         if self.synced_at is None:
             self.synced_at, self.unreachable_since, self.last_error = time.time(), None, ""
             self._wake()

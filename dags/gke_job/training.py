@@ -43,7 +43,7 @@ class Training:
     :param job: more arguments of GkeJobOperator, for all Jobs: fallback, schedule_timeout, on_kill_action, pool, ...
     :param schedule: as for a DAG
     :param retries: number of retries of each task
-    :param timeout: maximum time from the submission of the training Job to its result, in seconds or a timedelta
+    :param timeout: maximum time from the submission of the training Job until it is finished, in seconds or a timedelta
     :param deferrable: whether the task `train` waits in the triggerer, as for GkeJobOperator
     :raises TypeError: a program is not a list
     :raises ValueError: more than one of measure, profile and profile_for is given, or `job` has an argument that it

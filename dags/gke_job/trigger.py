@@ -19,20 +19,23 @@ from .waiting import ConditionTimes, Limits, ResumeReason, Wait, WatchState
 class GkeJobTrigger(BaseTrigger):
     """Fires one event when a worker must check the Job. The worker reads the state of the Job again.
 
-    The payload of the event: `{"why": WORD, "message": TEXT, "since": {"lacks_nodes": EPOCH, "cannot_start": EPOCH},
-    "task": {...}}`. WORD is finished, gone, timeout, schedule_timeout, start_timeout, unreachable, logs or
-    watch_failed; `since` is for the next trigger of the same Job.
+    The payload of the event: `{"deferral": {...}, "since": {"lacks_nodes": EPOCH, "cannot_start": EPOCH},
+    "reason": WORD, "message": TEXT}`. The worker reads only `deferral`, and `since`, which it gives to the next trigger
+    of the same Job. WORD, one of `waiting.ReasonCode`, and TEXT are for the log of the triggerer, in which Airflow
+    prints the payload.
 
     :param cluster: the fields of GkeCluster
     :param namespace: the namespace of the Job
     :param job: the name of the Job
     :param uid: the uid of the Job
-    :param environment: the name of this Airflow environment, as in the annotations of the Job
+    :param airflow_environment: the name of this Airflow environment, as in the annotations of the Job; only the
+        deletion of the Job needs it
     :param limits: the fields of `waiting.Limits`; one that is missing or None means no limit
     :param since: `since` of the last event for this Job; None for the first trigger
     :param deletes: whether to delete the Job when the task ends while it is deferred: a user has ended it, or the
         timeout of the deferral has expired
-    :param task: data for the resumed task. The event contains it, because `dag.test()` passes nothing else
+    :param deferral: data for the resumed task; the operator gives the fields of Deferral. The event contains it,
+        because `dag.test()` passes nothing else
     """
 
     def __init__(
@@ -42,29 +45,28 @@ class GkeJobTrigger(BaseTrigger):
         namespace: str,
         job: str,
         uid: str,
-        environment: str,
+        airflow_environment: str,
         limits: Mapping[str, float | None] | None = None,
         since: Mapping[str, float | None] | None = None,
         deletes: bool = True,
-        task: Mapping[str, Any] | None = None,
+        deferral: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.cluster = dict(cluster)
         self.namespace = namespace
         self.job = job
         self.uid = uid
-        self.environment = environment
+        self.airflow_environment = airflow_environment
         self.limits = dict(limits or {})
         self.since = dict(since or {})
         self.deletes = deletes
-        self.task_data = dict(task or {})
+        self.deferral = dict(deferral or {})
         self._is_waiting = False  # True from the start of the wait until Airflow has taken the event
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Returns the class and the arguments from which a triggerer creates this trigger."""
-        names = ("cluster", "namespace", "job", "uid", "environment", "limits", "since", "deletes")
-        values = {name: getattr(self, name) for name in names}
-        return f"{__name__}.{type(self).__name__}", {**values, "task": self.task_data}
+        names = ("cluster", "namespace", "job", "uid", "airflow_environment", "limits", "since", "deletes", "deferral")
+        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Waits until a worker must check the Job, and yields the event."""
@@ -73,10 +75,10 @@ class GkeJobTrigger(BaseTrigger):
         wait = Wait(self.job, Limits(**self.limits), ConditionTimes(**self.since), time.time())
         waiter = SharedWatch.join(self._cluster_arguments(), self.namespace, self.uid)
         try:
-            reason = await self._wait_for_reason(wait, waiter)
+            resume = await self._wait_for_reason(wait, waiter)
         finally:
             waiter.leave()
-        yield TriggerEvent({**wait.payload(reason), "task": self.task_data})  # type: ignore[no-untyped-call]
+        yield TriggerEvent({**wait.payload(resume), "deferral": self.deferral})  # type: ignore[no-untyped-call]
         self._is_waiting = False  # Airflow has taken the event, because it has resumed this generator
 
     async def cleanup(self) -> None:
@@ -90,24 +92,25 @@ class GkeJobTrigger(BaseTrigger):
                 await asyncio.shield(task)
 
     async def _wait_for_reason(self, wait: Wait, waiter: Waiter) -> ResumeReason:
-        before = WatchState()
+        previous = WatchState()
         while True:
-            now = waiter.watch_state()
-            self._log_changes(before, now)
-            if reason := wait.decide(now, time.time()):
-                return reason
-            before = now
-            await waiter.changed(wait.next_time())
+            current = waiter.watch_state()
+            self._log_changes(previous, current)
+            if resume := wait.decide(current, time.time()):
+                return resume
+            previous = current
+            await waiter.wait_for_change(wait.next_time())
 
-    def _log_changes(self, before: WatchState, now: WatchState) -> None:
-        if now.report and now.report.why and (before.report is None or before.report.why != now.report.why):
-            self.log.info("%s", now.report.why)
-        if now.last_error and not before.last_error:
-            self.log.warning("cannot watch Job %s: %s", self.job, now.last_error)
-        if before.last_error and not now.last_error:
+    def _log_changes(self, previous: WatchState, current: WatchState) -> None:
+        why = current.job_status.why if current.job_status else ""
+        if why and (previous.job_status is None or previous.job_status.why != why):
+            self.log.info("%s", why)
+        if current.last_error and not previous.last_error:
+            self.log.warning("cannot watch Job %s: %s", self.job, current.last_error)
+        if previous.last_error and not current.last_error:
             self.log.info("the cluster is reachable again")
-        if now.fatal_error and not before.fatal_error:
-            self.log.error("cannot watch Job %s: %s", self.job, now.fatal_error)
+        if current.fatal_error and not previous.fatal_error:
+            self.log.error("cannot watch Job %s: %s", self.job, current.fatal_error)
 
     async def _delete_job(self) -> None:
         try:
@@ -115,7 +118,9 @@ class GkeJobTrigger(BaseTrigger):
                 return
             self.log.info("deleting Job %s, unless it is finished, because its task has ended", self.job)
             location = cancellation.JobLocation(
-                cluster=tuple(self._cluster_arguments()), namespace=self.namespace, environment=self.environment
+                cluster=tuple(self._cluster_arguments()),
+                namespace=self.namespace,
+                airflow_environment=self.airflow_environment,
             )
             if error := await cancellation.delete(location, self.job, self.uid):
                 self.log.error("Job %s may still be running; delete it with delete-job: %s", self.job, error)

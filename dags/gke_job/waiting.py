@@ -45,8 +45,8 @@ class ConditionTimes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobReport:
-    """The last report of watch-jobs on a Job.
+class JobStatus:
+    """The status of a Job, as watch-jobs has printed it last.
 
     state: `Complete`, ...
     finished: whether the Job is finished
@@ -62,14 +62,14 @@ class JobReport:
     why: str = ""
 
     @classmethod
-    def read(cls, report: dict[str, Any]) -> JobReport:
-        """Returns the report in a line of watch-jobs; a field of a wrong type counts as missing."""
-        state, why = report.get("state"), report.get("why")
+    def read(cls, event: dict[str, Any]) -> JobStatus:
+        """Returns the status in an event of watch-jobs; a field of a wrong type counts as missing."""
+        state, why = event.get("state"), event.get("why")
         return cls(
             state=one_line(state) if isinstance(state, str) else "",
-            finished=report.get("finished") is True,
-            lacks_nodes=report.get("lacks_nodes") is True,
-            cannot_start=report.get("cannot_start") is True,
+            finished=event.get("finished") is True,
+            lacks_nodes=event.get("lacks_nodes") is True,
+            cannot_start=event.get("cannot_start") is True,
             why=one_line(why) if isinstance(why, str) else "",
         )
 
@@ -78,7 +78,7 @@ class JobReport:
 class WatchState:
     """The state of the watch, as far as it concerns one Job.
 
-    report: the last report of watch-jobs about the Job; None if there is none
+    job_status: the status of the Job; None if it is not known
     gone: whether the watch has reported that the Job was deleted
     missing_since: since when the watch knows all Jobs of the namespace, and this one is not among them
     unreachable_since: since when the cluster does not answer
@@ -86,7 +86,7 @@ class WatchState:
     fatal_error: why the watch has ended and is not started again
     """
 
-    report: JobReport | None = None
+    job_status: JobStatus | None = None
     gone: bool = False
     missing_since: float | None = None
     unreachable_since: float | None = None
@@ -98,7 +98,7 @@ class WatchState:
 class ResumeReason:
     """The reason to resume the task."""
 
-    why: ReasonCode
+    reason: ReasonCode
     message: str
 
 
@@ -122,28 +122,28 @@ class Wait:
     def decide(self, watch: WatchState, now: float) -> ResumeReason | None:
         """Returns the reason to resume the task; None to continue the wait."""
         self._alarms = []
-        if watch.report is not None:
-            self._update_since(watch.report, now)
-        why, message = self._find_reason(watch, now)
-        return ResumeReason(why=why, message=message) if why else None
+        if watch.job_status is not None:
+            self._update_since(watch.job_status, now)
+        reason, message = self._find_reason(watch, now)
+        return ResumeReason(reason=reason, message=message) if reason else None
 
     def payload(self, resume: ResumeReason) -> dict[str, Any]:
         """Returns the payload of the event, in JSON types."""
-        return {"why": resume.why, "message": resume.message, "since": asdict(self.since)}
+        return {"reason": resume.reason, "message": resume.message, "since": asdict(self.since)}
 
-    def _update_since(self, report: JobReport, now: float) -> None:
+    def _update_since(self, status: JobStatus, now: float) -> None:
         self.since = ConditionTimes(
-            lacks_nodes=_since(self.since.lacks_nodes, now, is_active=report.lacks_nodes),
-            cannot_start=_since(self.since.cannot_start, now, is_active=report.cannot_start),
+            lacks_nodes=_since(self.since.lacks_nodes, now, is_active=status.lacks_nodes),
+            cannot_start=_since(self.since.cannot_start, now, is_active=status.cannot_start),
         )
 
     def _find_reason(self, watch: WatchState, now: float) -> tuple[ReasonCode | None, str]:
-        job, limits = f"Job {self._job}", self._limits
-        because = f": {watch.report.why}" if watch.report and watch.report.why else ""
+        job, status, limits = f"Job {self._job}", watch.job_status, self._limits
+        because = f": {status.why}" if status and status.why else ""
         unreachable_since = None if watch.unreachable_since is None else max(watch.unreachable_since, self._started_at)
-        if watch.report is not None and watch.report.finished:
-            return "finished", f"{job} is finished: {watch.report.state}"
-        if watch.report is not None and watch.report.state == "SuccessCriteriaMet":  # run-job waits for the last Pods
+        if status is not None and status.finished:
+            return "finished", f"{job} is finished: {status.state}"
+        if status is not None and status.state == "SuccessCriteriaMet":  # run-job waits for the last Pods
             return "finished", f"{job} has met its success criteria"
         if watch.gone:
             return "gone", f"{job} was deleted"

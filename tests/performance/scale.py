@@ -190,7 +190,7 @@ class Crowd:
         if len(events) != count or "cpu" not in last:
             raise WrongError(f"{len(reports)} reports of {count} triggers, the last one {last}")
         for event in events:
-            if event["why"] != "finished" or event["job"] in self._noticed:
+            if event["reason"] != "finished" or event["job"] in self._noticed:
                 raise WrongError(f"{event['job']} was noticed so: {event}")
             self._noticed[event["job"]] = event["at"]
         return last["cpu"], private - private_before, processes

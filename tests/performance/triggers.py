@@ -3,7 +3,7 @@
     python -m performance.triggers --namespace NAME <JOBS
 
 JOBS: lines of NAME UID. stdout, a line each: `{"ready": true}` when it reads them; `{"waits": N}` when all Jobs are
-known; `{"job": NAME, "why": WORD, "at": SECONDS}` for each event that is fired, by the monotonic clock; in the end
+known; `{"job": NAME, "reason": WORD, "at": SECONDS}` for each event that is fired, by the monotonic clock; in the end
 `{"cpu": SECONDS}`, processor time from the first trigger to the last event, of this process and of what it starts.
 """
 
@@ -46,16 +46,16 @@ def main() -> None:
 async def _wait(namespace: str, jobs: dict[str, str]) -> None:
     waits = [asyncio.create_task(_fire(namespace, job, uid)) for job, uid in jobs.items()]
     uids = set(jobs.values())
-    while not uids <= {uid for watch in shared_watch._watches.values() for uid in watch.reports}:  # noqa: ASYNC110 - it tells nobody
+    while not uids <= {uid for watch in shared_watch._watches.values() for uid in watch.job_statuses}:  # noqa: ASYNC110 - it tells nobody
         await asyncio.sleep(POLL_SECONDS)
     _print(waits=len(jobs))
     await asyncio.gather(*waits)
 
 
 async def _fire(namespace: str, job: str, uid: str) -> None:
-    trigger = GkeJobTrigger(cluster={}, namespace=namespace, job=job, uid=uid, environment="scale")
+    trigger = GkeJobTrigger(cluster={}, namespace=namespace, job=job, uid=uid, airflow_environment="scale")
     async for event in trigger.run():
-        _print(job=job, why=event.payload["why"], at=time.monotonic())
+        _print(job=job, reason=event.payload["reason"], at=time.monotonic())
 
 
 def _cpu() -> float:

@@ -135,8 +135,8 @@ class StandIn:
 
     def jobs_of(self, dag_id: str) -> list[dict]:
         """The Jobs of a DAG, by the annotation that names it."""
-        line = ["kubectl", "get", "jobs", "--output", "json"]
-        answer = subprocess.run(line, env=self.environment, check=True, capture_output=True).stdout
+        argv = ["kubectl", "get", "jobs", "--output", "json"]
+        answer = subprocess.run(argv, env=self.environment, check=True, capture_output=True).stdout
         jobs = json.loads(answer)["items"]
         return [job for job in jobs if job["metadata"]["annotations"]["gke-job/dag-id"] == dag_id]
 

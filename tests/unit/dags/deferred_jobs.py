@@ -15,11 +15,11 @@ UID = "11111111-2222-4333-8444-555555555555"
 
 
 def trigger(namespace="ml", uid=UID, **given):
-    return GkeJobTrigger(cluster={}, namespace=namespace, job="train", uid=uid, environment="test", **given)
+    return GkeJobTrigger(cluster={}, namespace=namespace, job="train", uid=uid, airflow_environment="test", **given)
 
 
 async def fired(one):
-    return [event.payload["why"] async for event in one.run()]
+    return [event.payload["reason"] async for event in one.run()]
 
 
 async def until(condition, seconds=60):
@@ -38,8 +38,8 @@ def marked(mark: str) -> list[int]:
 
 def scripts_named(name: str, mark: str) -> list[int]:
     """The processes with a mark that are bash with a script of this name."""
-    words = {pid: content(Path(f"/proc/{pid}/cmdline")).split(b"\0") for pid in marked(mark)}
-    return [pid for pid, line in words.items() if len(line) > 1 and line[1].endswith(f"/scripts/{name}".encode())]
+    found = {pid: content(Path(f"/proc/{pid}/cmdline")).split(b"\0") for pid in marked(mark)}
+    return [pid for pid, argv in found.items() if len(argv) > 1 and argv[1].endswith(f"/scripts/{name}".encode())]
 
 
 def content(file: Path) -> bytes:

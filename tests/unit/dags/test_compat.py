@@ -21,7 +21,7 @@ def test_the_trigger_imports_nothing_that_a_triggerer_has_not_loaded():
         "import sys, airflow.jobs.triggerer_job_runner; before = {*sys.modules}; import gke_job.trigger; "
         "print(*sorted(name for name in {*sys.modules} - before if not name.startswith('gke_job.')))"
     )
-    line = [sys.executable, "-W", "ignore", "-c", program]
+    argv = [sys.executable, "-W", "ignore", "-c", program]
     environment = {**os.environ, "PYTHONPATH": str(paths.DAGS)}
-    done = subprocess.run(line, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(argv, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "gke_job"

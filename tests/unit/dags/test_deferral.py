@@ -22,9 +22,9 @@ LIMITS = {
 def deferral(**fields):
     given = {
         "job": {"name": "train", "namespace": "ml", "uid": "u-1", "cluster": {"context": "c"}},
-        "environment": "p/r/n",
-        "begun": 1000.0,
-        "task_ends": None,
+        "airflow_environment": "p/r/n",
+        "submitted_at": 1000.0,
+        "execution_timeout_at": None,
         "limits": LIMITS,
         "deletes": True,
     }
@@ -38,7 +38,7 @@ def test_the_trigger_waits_for_the_job_with_the_limits_of_the_task():
         "namespace": "ml",
         "job": "train",
         "uid": "u-1",
-        "environment": "p/r/n",
+        "airflow_environment": "p/r/n",
         "limits": {
             "timeout_at": 1100.0,
             "schedule_timeout": 10.0,
@@ -48,12 +48,12 @@ def test_the_trigger_waits_for_the_job_with_the_limits_of_the_task():
         },
         "since": {"lacks_nodes": 1001.0, "cannot_start": None},
         "deletes": True,
-        "task": asdict(deferral(since={"lacks_nodes": 1001.0, "cannot_start": None})),
+        "deferral": asdict(deferral(since={"lacks_nodes": 1001.0, "cannot_start": None})),
     }
 
 
 @pytest.mark.parametrize(
-    ("timeout", "task_ends", "at"),
+    ("timeout", "execution_timeout_at", "at"),
     [
         (None, None, None),
         (100.0, None, 1100.0),
@@ -62,14 +62,14 @@ def test_the_trigger_waits_for_the_job_with_the_limits_of_the_task():
         (10.0, 1050.0, 1010.0),
     ],
 )
-def test_the_earlier_of_timeout_and_execution_timeout_ends_the_wait(timeout, task_ends, at):
-    wait = deferral(limits={**LIMITS, "timeout": timeout}, task_ends=task_ends)
+def test_the_earlier_of_timeout_and_execution_timeout_ends_the_wait(timeout, execution_timeout_at, at):
+    wait = deferral(limits={**LIMITS, "timeout": timeout}, execution_timeout_at=execution_timeout_at)
     assert wait.trigger().limits["timeout_at"] == at
 
 
 def test_a_check_gets_the_duration_of_the_wait_rounded_up():
     since = {"lacks_nodes": 1010.5, "cannot_start": None}
-    event = {"why": "logs", "message": "", "since": since, "task": asdict(deferral())}
+    event = {"reason": "logs", "message": "", "since": since, "deferral": asdict(deferral())}
     assert Deferral.from_event(event).options(1020.25) == {
         "job": "train",
         "namespace": "ml",
@@ -86,12 +86,12 @@ def test_a_clock_that_was_set_back_does_not_count():
 
 @pytest.mark.parametrize(("now", "timeout"), [(1049.9, None), (1050.0, 1)])
 def test_a_check_after_execution_timeout_ends_the_job(now, timeout):
-    assert deferral(task_ends=1050.0).options(now).get("timeout") == timeout
+    assert deferral(execution_timeout_at=1050.0).options(now).get("timeout") == timeout
 
 
 def test_the_next_check_gets_the_state_of_the_last_one():
     wait = deferral().after_check({"logs": {}}, {**LIMITS, "timeout": 200.0})
-    assert Deferral.from_event({"since": {}, "task": wait.trigger().serialize()[1]["task"]}) == wait
+    assert Deferral.from_event({"since": {}, "deferral": wait.trigger().serialize()[1]["deferral"]}) == wait
     assert wait.trigger().limits["timeout_at"] == 1200.0  # the current limit of the DAG
 
 
@@ -99,7 +99,7 @@ def test_postgresql_can_store_the_output_of_a_container():
     kept = json.dumps(asdict(deferral().after_check({"results": [{"message": "a\0b \ud800"}]}, LIMITS)))
     assert "\\\\u0000" in kept
     assert "\\u0000" not in kept.replace("\\\\u0000", "")
-    assert json.loads(json.loads(kept)["check"])["results"][0]["message"] == "a\0b \ud800"
+    assert json.loads(json.loads(kept)["check_state"])["results"][0]["message"] == "a\0b \ud800"
 
 
 @pytest.mark.parametrize(("time", "found"), [(None, None), (2.5, 2.5), (timedelta(minutes=1), 60.0)])

@@ -57,9 +57,9 @@ def test_the_deletion_between_two_scripts_is_not_tied_to_the_task(run_job, tmp_p
     script = tmp_path / "scripts" / "reap-jobs"
     script.write_text(f'cat >"{tmp_path}/jobs"; env >"{tmp_path}/env"; echo deleted')
     job = {"name": "train", "namespace": "ml", "uid": "u", "cluster": {"context": "c"}}
-    environment = {"PATH": os.environ["PATH"], "AIRFLOW_CTX_DAG_ID": "d", "GKE_JOB_AIRFLOW_ENVIRONMENT": "e"}
+    variables = {"PATH": os.environ["PATH"], "AIRFLOW_CTX_DAG_ID": "d", "GKE_JOB_AIRFLOW_ENVIRONMENT": "e"}
     message = []
-    kills.delete_job(job, environment, SimpleNamespace(warning=lambda _, text: message.append(text)))
+    kills.delete_job(job, variables, SimpleNamespace(warning=lambda _, text: message.append(text)))
     assert json.loads((tmp_path / "jobs").read_text()) == [{"job": "train", "namespace": "ml", "uid": "u"}]
     assert "AIRFLOW_CTX_" not in (tmp_path / "env").read_text()
     assert message == ["deleted"]
@@ -98,7 +98,7 @@ def test_the_operator_deletes_the_job_that_run_job_had_no_time_to_delete(monkeyp
     def run():
         with pytest.raises(AirflowException):
             operator.runner.run(
-                [sys.executable, "-c", ENDED_BY_SIGTERM, reported], report, environment=dict(os.environ), cluster=""
+                [sys.executable, "-c", ENDED_BY_SIGTERM, reported], report, variables=dict(os.environ), cluster=""
             )
 
     running = threading.Thread(target=run)

@@ -23,8 +23,8 @@ def test_the_links_are_those_that_run_job_logs():
     script = (
         f'log() {{ echo "$1"; }}; common::report() {{ echo "$1=$2"; }}; source "{library}"; airflow::print_links "$@"'
     )
-    line = ["bash", "-c", script, "-", "p-1", "europe-west4", "ml", "team", "train"]
-    message = subprocess.run(line, check=True, capture_output=True, text=True).stdout.splitlines()
+    argv = ["bash", "-c", script, "-", "p-1", "europe-west4", "ml", "team", "train"]
+    message = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines()
     assert message[0] == f"console: {links.job_url(JOB)}"
     assert f"logs={links.logs_url(JOB)}" in message
     assert links.job_url(JOB) == JOB_URL
@@ -96,8 +96,8 @@ for task in dag.tasks:
     environment = {**os.environ, "AIRFLOW__CORE__PLUGINS_FOLDER": str(tmp_path / "plugins")}
     shown = {}
     for program in ("dag_processor.py", "web_server.py"):
-        line = [sys.executable, tmp_path / program]
-        done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+        argv = [sys.executable, tmp_path / program]
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert "not registered" not in done.stdout + done.stderr
         for text in done.stdout.splitlines():

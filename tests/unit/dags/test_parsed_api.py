@@ -61,9 +61,9 @@ class Environment:
         self.server = self.start(server, "--port", self.address.rpartition(":")[2], "--workers", "1")
 
     def start(self, *arguments: str) -> subprocess.Popen:
-        line = [Path(sys.executable).with_name("airflow"), *arguments]
+        argv = [Path(sys.executable).with_name("airflow"), *arguments]
         return subprocess.Popen(
-            line,
+            argv,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=self._log,

@@ -35,8 +35,8 @@ def checkout(directory: Path, **changed: str) -> Path:
 def python(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
     """Runs a program in a process that has the DAG folder in its path, as processes of Airflow do."""
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    line = [sys.executable, "-W", "ignore", "-c", program]
-    return subprocess.run(line, env=environment, capture_output=True, text=True, cwd="/")
+    argv = [sys.executable, "-W", "ignore", "-c", program]
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, cwd="/")
 
 
 def release_of(folder: Path, package: str = "gke_job") -> str:
@@ -132,7 +132,7 @@ folder = Path({str(folder)!r})
 for source, name in zip({[str(first), str(second)]!r}, {names!r}):
     shutil.copytree(source, folder, dirs_exist_ok=True)  # arrives while the process runs
     trigger = import_module(f"gke_job_releases.{{name}}.gke_job.trigger").GkeJobTrigger
-    made = trigger(cluster={{}}, namespace="n", job="j", uid="u", environment="e")
+    made = trigger(cluster={{}}, namespace="n", job="j", uid="u", airflow_environment="e")
     paths = import_module(f"gke_job_releases.{{name}}.gke_job.paths")
     print(made.serialize()[0], paths.script("watch-jobs"))
 print("gke_job" in sys.modules)
@@ -208,8 +208,8 @@ def test_a_deployment_while_a_job_runs_changes_nothing_for_it(folder, cluster, t
     values = {"image": "busybox:1.37", "command": ["sh", "-c", shell], "buckets": {"/bucket": "ml-checkpoints"}}
     environment = {**cluster.environment, "GKE_JOB_PYTHON": sys.executable, "PYTHONPATH": str(folder)}
     with log_file.open("wb") as log:
-        line = [sys.executable, "-c", TASK]
-        task = subprocess.Popen(line, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log, cwd="/")
+        argv = [sys.executable, "-c", TASK]
+        task = subprocess.Popen(argv, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log, cwd="/")
     task.stdin.write(json.dumps(values).encode())
     task.stdin.close()
     while "| begun" not in log_file.read_text():

@@ -34,7 +34,7 @@ def run(log, directory):
     """Runs lines of Bash as a script; the runner is an attribute."""
 
     def run(script: str, **options) -> str:
-        return run.runner.run(["bash", "-c", script], directory, environment=dict(os.environ), cluster="", **options)
+        return run.runner.run(["bash", "-c", script], directory, variables=dict(os.environ), cluster="", **options)
 
     run.runner = Runner(log)
     return run

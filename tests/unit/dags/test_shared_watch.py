@@ -115,7 +115,7 @@ def test_a_watch_that_fails_permanently_ends_all_waits(script, monkeypatch, stat
 
     async def main():
         events = [event async for event in trigger().run()]
-        assert [event.payload["why"] for event in events] == ["watch_failed"]
+        assert [event.payload["reason"] for event in events] == ["watch_failed"]
         assert events[0].payload["message"] == "cannot watch Job train: watch-jobs: it is so"
         return await asyncio.gather(*(fired(trigger()) for _ in range(5)))
 
@@ -150,7 +150,7 @@ def test_a_late_waiter_gets_the_last_report_at_once_and_an_unknown_job_is_gone(s
 
     async def main():
         first = asyncio.ensure_future(fired(trigger(uid="other")))
-        await until(lambda: any(UID in watch.reports for watch in shared_watch._watches.values()))
+        await until(lambda: any(UID in watch.job_statuses for watch in shared_watch._watches.values()))
         assert await fired(trigger()) == ["finished"]
         assert await fired(trigger(uid="unknown")) == ["gone"]
         first.cancel()

@@ -22,7 +22,7 @@ def test_a_hundred_triggers_share_one_process_and_survive_its_kill(on_stand_in, 
 
     async def main():
         waits = [asyncio.ensure_future(fired(trigger("hundred", uid))) for uid in uids]
-        await until(lambda: [len(watch.reports) for watch in shared_watch._watches.values()] == [100])
+        await until(lambda: [len(watch.job_statuses) for watch in shared_watch._watches.values()] == [100])
         assert len(marked(mark)) == 3  # bash, Python, kubectl
         (watcher,) = scripts_named("watch-jobs", mark)
         os.kill(watcher, signal.SIGKILL)
@@ -88,7 +88,7 @@ import asyncio, sys
 from gke_job.trigger import GkeJobTrigger
 
 async def main():
-    one = GkeJobTrigger(cluster={}, namespace=sys.argv[1], job="train", uid=sys.argv[2], environment="test")
+    one = GkeJobTrigger(cluster={}, namespace=sys.argv[1], job="train", uid=sys.argv[2], airflow_environment="test")
     async for _ in one.run():
         pass
 

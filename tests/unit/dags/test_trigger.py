@@ -22,7 +22,7 @@ class SilentWaiter:
     def watch_state(self):
         return WatchState()
 
-    async def changed(self, until):
+    async def wait_for_change(self, until):
         await asyncio.Event().wait()
 
     def leave(self):
@@ -54,7 +54,9 @@ def cancelled(monkeypatch):
         monkeypatch.setattr(cancellation, "delete", delete)
 
         async def main():
-            one = GkeJobTrigger(cluster={}, namespace="ml", job="train", uid="u", environment="test", deletes=deletes)
+            one = GkeJobTrigger(
+                cluster={}, namespace="ml", job="train", uid="u", airflow_environment="test", deletes=deletes
+            )
             one.task_instance = TASK_INSTANCE
             events = 0
 
@@ -153,7 +155,7 @@ def test_the_job_is_deleted_if_airflow_has_not_taken_the_event(cancelled, monkey
     monkeypatch.setattr(SilentWaiter, "watch_state", lambda _: WatchState(gone=True))
 
     async def main(*, is_taken):
-        one = GkeJobTrigger(cluster={}, namespace="ml", job="train", uid="u", environment="test")
+        one = GkeJobTrigger(cluster={}, namespace="ml", job="train", uid="u", airflow_environment="test")
         one.task_instance = TASK_INSTANCE
         async for _ in one.run():
             if not is_taken:

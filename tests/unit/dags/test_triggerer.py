@@ -93,8 +93,8 @@ class Tasks:
 
 def jobs(namespace: str) -> set[str]:
     """The names of the Jobs that are not being deleted."""
-    line = ["--output", "jsonpath={range .items[*]}{.metadata.name}={.metadata.deletionTimestamp} {end}"]
-    found = kubectl("get", "jobs", "--namespace", namespace, *line).split()
+    output = ["--output", "jsonpath={range .items[*]}{.metadata.name}={.metadata.deletionTimestamp} {end}"]
+    found = kubectl("get", "jobs", "--namespace", namespace, *output).split()
     return {name for name, _, deleted in (one.partition("=") for one in found) if not deleted}
 
 
@@ -110,8 +110,8 @@ def start_triggerer(on_stand_in, tmp_path):
         airflow = Path(sys.executable).with_name("airflow")
         log = (tmp_path / f"triggerer-{len(started)}.log").open("wb")
         environment = {**os.environ, **{f"AIRFLOW__CORE__{name}": folder for name, folder in folders.items()}}
-        line = [airflow, "triggerer", "--skip-serve-logs"]
-        started.append(subprocess.Popen(line, env=environment, stdout=log, stderr=log, start_new_session=True))
+        argv = [airflow, "triggerer", "--skip-serve-logs"]
+        started.append(subprocess.Popen(argv, env=environment, stdout=log, stderr=log, start_new_session=True))
         return started[-1]
 
     yield start_triggerer
@@ -129,7 +129,9 @@ def test_airflows_triggerer_deletes_the_jobs_of_tasks_that_a_person_has_ended(re
     uids = dict(zip(marks, suspended_jobs("cancelled", len(marks)), strict=True))
     names = {task: f"job-{index}" for index, task in enumerate(marks)}
     triggers = {
-        task: GkeJobTrigger(cluster={}, namespace="cancelled", job=names[task], uid=uids[task], environment="test")
+        task: GkeJobTrigger(
+            cluster={}, namespace="cancelled", job=names[task], uid=uids[task], airflow_environment="test"
+        )
         for task in marks
     }
     tasks = Tasks(dag_id)
