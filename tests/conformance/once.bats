@@ -45,7 +45,7 @@ check_to_end() { # JOB UID [OPTION...]
 
 @test "V5: the last check returns the result of a Pod that was removed between two checks" {
   # shellcheck disable=SC2016 # for the shell of the container
-  local uid pod work='[ $JOB_COMPLETION_INDEX = 0 ] || sleep 6; echo $((JOB_COMPLETION_INDEX + 10)) >/dev/termination-log'
+  local uid pod work='[ $JOB_COMPLETION_INDEX = 0 ] || sleep 20; echo $((JOB_COMPLETION_INDEX + 10)) >/dev/termination-log'
   uid=$(create_job removed "$work" '{"completionMode": "Indexed", "completions": 2, "parallelism": 2}')
   wait_until succeeded removed 1
   run_script run-job --job removed --uid "$uid" --once --check-state "$BATS_TEST_TMPDIR/state"

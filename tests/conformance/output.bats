@@ -86,6 +86,16 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
   wait_until no_job "$name"
 }
 
+# Fills a file system when the Job full-later runs.
+fill_later() { # FILE
+  wait_until has_job full-later
+  cat /dev/zero >"$1" 2>/dev/null || true
+}
+
+has_job() { # JOB
+  kubectl get job "$1" >/dev/null 2>&1
+}
+
 @test "V10: TMPDIR is full from the beginning, or fills up while the Job runs: no result is lost" {
   local disk=$BATS_TEST_TMPDIR/disk
   mkdir "$disk"
@@ -96,7 +106,9 @@ run_redirected() { # SHELL-COMMAND [OPTION...]
   local at_once=$status
   rm "$disk/fill"
   name=full-later work='sleep 8; echo 7 >/dev/termination-log'
-  TMPDIR=$disk run_redirected "(sleep 5; cat /dev/zero >$disk/fill) 2>/dev/null & \"\$@\" 2>&1"
+  fill_later "$disk/fill" 3>&- &
+  TMPDIR=$disk run_redirected '"$@" 2>&1'
+  wait $! # before the file system is unmounted
   umount "$disk"
   assert_equal "$at_once" 78
   assert no_job full-at-once

@@ -126,7 +126,7 @@ LEAVES_2='echo 2 >/dev/termination-log'
 
 @test "V5: a run that followed a Pod returns its result even if the Pod is removed before collection" {
   # shellcheck disable=SC2016 # for the shell of the container
-  local template pod work='[ $JOB_COMPLETION_INDEX = 0 ] || sleep 6; echo $((JOB_COMPLETION_INDEX + 10)) >/dev/termination-log'
+  local template pod work='[ $JOB_COMPLETION_INDEX = 0 ] || sleep 20; echo $((JOB_COMPLETION_INDEX + 10)) >/dev/termination-log'
   as_task dag "$BATS_TEST_NAME" run
   template=$(job_template "$(job_spec "{\"containers\": [$(container main "$work")]}" \
     '{"completionMode": "Indexed", "completions": 2, "parallelism": 2}')")

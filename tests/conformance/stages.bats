@@ -85,7 +85,7 @@ no_early_jobs() {
 
 @test "the stages one by one: submit-job, collect-job too early, follow-job, collect-job, delete-job" {
   local job namespace uid
-  run_script submit-job --template batch-job --values "$(values_file 'sleep 2; echo "[1]" >/dev/termination-log')"
+  run_script submit-job --template batch-job --values "$(values_file 'sleep 10; echo "[1]" >/dev/termination-log')"
   assert_success
   read -r job namespace uid <<<"$output"
   assert_equal "$namespace" "$NAMESPACE"
@@ -210,7 +210,7 @@ finalizers() { # POD JSON-LIST
   assert_equal "$status" 1
   began=$SECONDS
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'sleep 2; exit 3' --name held --timeout 6
-  ((SECONDS - began < 20))
+  ((SECONDS - began < 60)) # not until REMOVAL_SECONDS
   finalizers "$pod" '[]'
   assert_failure 124
   assert_regex "$stderr" "example.com/held.* block the deletion of its Pod $pod"
