@@ -33,7 +33,7 @@ async def start(argv: Sequence[str], airflow_environment: str, stdin: bytes = b"
         "GKE_JOB_AIRFLOW_ENVIRONMENT": airflow_environment,
         "GKE_JOB_LEVELS": "yes",
     }
-    variables.pop("GKE_JOB_REPORT", None)
+    variables.pop("GKE_JOB_CALLER_DIR", None)
     process = await asyncio.create_subprocess_exec(
         *argv,
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """The directory in which a script leaves files for the operator, and the exception that the operator makes from them.
 
-scripts/lib/gke_jobs/report.py documents these files. Their texts come from the cluster and are sanitized; here they
+scripts/lib/gke_jobs/caller.py documents these files. Their texts come from the cluster and are sanitized; here they
 become lines of a message that is short enough for an alert.
 """
 

@@ -64,7 +64,7 @@ class Runner:
             stdout=PIPE,
             stderr=STDOUT,
             cwd=cwd or directory.path,
-            env={**variables, "GKE_JOB_REPORT": str(directory.path), "GKE_JOB_LEVELS": "yes"},
+            env={**variables, "GKE_JOB_CALLER_DIR": str(directory.path), "GKE_JOB_LEVELS": "yes"},
             start_new_session=True,  # a signal to the task does not reach the script
         )
         held_errors: list[str] = []  # not logged if the exception contains them, as it usually does

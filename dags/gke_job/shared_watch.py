@@ -12,12 +12,12 @@ from typing import Any
 
 from . import processes
 from .command import command
+from .run_directory import NOT_RETRIED
 from .waiting import JobStatus, WatchState
 
 log = logging.getLogger(__name__)
 
 FIRST_RESTART_DELAY, MAX_RESTART_DELAY = 1.0, 30.0  # seconds between the end of watch-jobs and its restart
-FATAL_EXIT_CODES = (64, 77, 78)  # exit codes: usage, permission denied, missing configuration
 
 _watches: dict[tuple[asyncio.AbstractEventLoop, tuple[str, ...], str], SharedWatch] = {}
 
@@ -128,7 +128,7 @@ class SharedWatch:
         try:
             while True:
                 status = await self._run_watch_jobs()
-                if status in FATAL_EXIT_CODES:
+                if status in NOT_RETRIED:
                     return self._fail(self.last_error)
                 pause = FIRST_RESTART_DELAY if self.synced_at else min(2 * pause, MAX_RESTART_DELAY)
                 self._set_unreachable(self.last_error)

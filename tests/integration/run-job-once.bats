@@ -74,17 +74,17 @@ has_logged() { # LINE
 }
 
 @test "D4: a failed Job: 1, its log before its diagnosis, and the reason for the caller" {
-  export GKE_JOB_REPORT=$BATS_TEST_TMPDIR/report
-  mkdir "$GKE_JOB_REPORT"
+  export GKE_JOB_CALLER_DIR=$BATS_TEST_TMPDIR/report
+  mkdir "$GKE_JOB_CALLER_DIR"
   submit 'echo broken; exit 127'
   kubectl wait --for condition=Failed "job/$job" --timeout 30s
   check
   assert_failure 1
   assert_output ''
   assert_regex "$stderr" $'\\| broken\n(.*\n)*  container main: exit code 127'
-  assert_regex "$(<"$GKE_JOB_REPORT/reason")" "^Job $job failed: Job has reached the specified backoff limit"
-  assert_regex "$(<"$GKE_JOB_REPORT/failure.json")" '"exit_codes": \[127\]'
-  assert_equal "$(<"$GKE_JOB_REPORT/job")" "$job $NAMESPACE $uid"
+  assert_regex "$(<"$GKE_JOB_CALLER_DIR/reason")" "^Job $job failed: Job has reached the specified backoff limit"
+  assert_regex "$(<"$GKE_JOB_CALLER_DIR/failure.json")" '"exit_codes": \[127\]'
+  assert_equal "$(<"$GKE_JOB_CALLER_DIR/job")" "$job $NAMESPACE $uid"
 }
 
 @test "--waited exceeds the timeout: the log so far is printed, then 124, and the Job is deleted" {
@@ -194,7 +194,7 @@ has_logged() { # LINE
   printf '%s\n' '#!/bin/bash' ': >"$STARTED"' 'exec sleep 60' >"$BATS_TEST_TMPDIR/bin/gcloud" # one that is slow
   chmod +x "$BATS_TEST_TMPDIR/bin/gcloud"
   mkdir "$BATS_TEST_TMPDIR/report"
-  GKE_JOB_REPORT=$BATS_TEST_TMPDIR/report GKE_JOB_CACHE=$BATS_TEST_TMPDIR/cache STARTED=$BATS_TEST_TMPDIR/started \
+  GKE_JOB_CALLER_DIR=$BATS_TEST_TMPDIR/report GKE_JOB_CACHE=$BATS_TEST_TMPDIR/cache STARTED=$BATS_TEST_TMPDIR/started \
     PATH=$BATS_TEST_TMPDIR/bin:$PATH bash "$REPOSITORY/scripts/run-job" "${cluster[@]}" --job "$job" --uid "$uid" \
     --namespace "$NAMESPACE" --once 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   local runner=$!
@@ -203,7 +203,7 @@ has_logged() { # LINE
   wait_for "$runner"
   assert_equal "$status" 143
   assert_equal "$(<"$BATS_TEST_TMPDIR/err")" "run-job: this run was interrupted; Job $job may still exist: remove it with: \
-delete-job --project $LOCALGKE_PROJECT --location $LOCALGKE_LOCATION --cluster $LOCALGKE_CLUSTER --auth auto --namespace $NAMESPACE --job $job"
+delete-job --project=$LOCALGKE_PROJECT --location=$LOCALGKE_LOCATION --cluster=$LOCALGKE_CLUSTER --auth=auto --namespace $NAMESPACE --job $job"
   assert [ ! -e "$BATS_TEST_TMPDIR/report/job" ] # what lets the operator delete the Job
   refute no_job "$job"
 }

@@ -130,12 +130,12 @@ setup() {
 
 # Prints a file of the report directory of run-job.
 reported() { # NAME
-  cat "$GKE_JOB_REPORT/$1"
+  cat "$GKE_JOB_CALLER_DIR/$1"
 }
 
 use_report() {
-  export GKE_JOB_REPORT=$BATS_TEST_TMPDIR/report
-  mkdir "$GKE_JOB_REPORT"
+  export GKE_JOB_CALLER_DIR=$BATS_TEST_TMPDIR/report
+  mkdir "$GKE_JOB_CALLER_DIR"
 }
 
 @test "--mark later leaves the mark to the caller, with the Job's name and the credentials" {
@@ -146,7 +146,7 @@ use_report() {
   assert_equal "$(kubectl get job unmarked --output 'jsonpath={.metadata.annotations.gke-job/collected}')" ''
   assert_regex "$(reported job)" "^unmarked $NAMESPACE [-0-9a-f]{36}\$"
   assert_regex "$(reported logs)" '^https://console.cloud.google.com/logs/query;query='
-  KUBECONFIG=$GKE_JOB_REPORT/kubeconfig run_script collect-job --job unmarked --namespace "$NAMESPACE" --mark only
+  KUBECONFIG=$GKE_JOB_CALLER_DIR/kubeconfig run_script collect-job --job unmarked --namespace "$NAMESPACE" --mark only
   assert_success
   AIRFLOW_CTX_TRY_NUMBER=2 run_job 'echo 5 > /dev/termination-log' --name unmarked
   assert_regex "$stderr" 'replacing Job unmarked: it is complete, and its result was collected'

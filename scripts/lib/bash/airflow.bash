@@ -10,6 +10,6 @@ airflow::print_links() { # PROJECT LOCATION CLUSTER NAMESPACE JOB
   log "Cloud Logging: $query"
   query=${query// /%0A} query=${query//\"/%22} query=${query//=/%3D}
   query="$console/logs/query;query=${query//\//%2F}?project=$1"
-  common::report logs "$query"
+  common::tell_caller logs "$query"
   log "logs: $query"
 }

@@ -66,10 +66,10 @@ cluster::use_namespace_of_context() {
   : "${option[namespace]:=${found:-default}}"
 }
 
-# Copies the credentials of the run to $GKE_JOB_REPORT. The operator uses them to mark the Job as collected after the run.
+# Copies the credentials of the run to $GKE_JOB_CALLER_DIR. The operator uses them to mark the Job as collected after the run.
 cluster::copy_credentials() {
-  [[ ! ${GKE_JOB_REPORT-} || ${KUBECONFIG-} != "$PRIVATE_DIR/kubeconfig" ]] ||
-    cp -- "$KUBECONFIG" "$PRIVATE_DIR"/*_plugin_cache "$GKE_JOB_REPORT" 2>/dev/null || true
+  [[ ! ${GKE_JOB_CALLER_DIR-} || ${KUBECONFIG-} != "$PRIVATE_DIR/kubeconfig" ]] ||
+    cp -- "$KUBECONFIG" "$PRIVATE_DIR"/*_plugin_cache "$GKE_JOB_CALLER_DIR" 2>/dev/null || true
 }
 
 # Whether the script sends no request. With --validate server a dry run sends one, which changes nothing.

@@ -58,9 +58,9 @@ warn() { # MESSAGE...
   log "$@"
 }
 
-# Writes a file to the directory GKE_JOB_REPORT, from which the operator reads it: see gke_jobs/report.py.
-common::report() { # NAME TEXT
-  [[ ! ${GKE_JOB_REPORT-} ]] || { printf '%s\n' "$2" >"$GKE_JOB_REPORT/$1"; } 2>/dev/null || true
+# Writes a file to the directory GKE_JOB_CALLER_DIR, from which the operator reads it: see gke_jobs/caller.py.
+common::tell_caller() { # NAME TEXT
+  [[ ! ${GKE_JOB_CALLER_DIR-} ]] || { printf '%s\n' "$2" >"$GKE_JOB_CALLER_DIR/$1"; } 2>/dev/null || true
 }
 
 # Ends the script when a command fails and the script does not handle it. It keeps the exit codes of scripts. Any other exit
@@ -75,7 +75,7 @@ common::end_unexpectedly() {
 
 die() { # STATUS MESSAGE...
   local level=3
-  common::report reason "${*:2}"
+  common::tell_caller reason "${*:2}"
   log "${*:2}"
   exit "$1"
 }

@@ -98,7 +98,7 @@ credentials::repeat_failure() {
   { read -r verdict && read -r message; } <"$entry/failed"
   message=${message#"<"[34]">"}
   message=${message#*: } # without the name of the script
-  common::report reason "$message"
+  common::tell_caller reason "$message"
   log "$message"
   common::exit_for "$verdict"
 }
@@ -114,7 +114,7 @@ credentials::cache_token() {
   wait $! || status=$?
   ((status == 124)) || return 0
   verdict=transient
-  common::report reason "$message"
+  common::tell_caller reason "$message"
   log "$message" 2>"$scratch/error"
   return 1
 }

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from gke_jobs.report import report
+from gke_jobs.caller import tell_caller
 
 # Prefixes of sd-daemon(3), by which the caller assigns a level to each message in its log.
 HAS_LEVELS = bool(os.environ.get("GKE_JOB_LEVELS"))
@@ -34,7 +34,7 @@ def log(message: str, level: str = "") -> None:
 
 def log_or_fail(message: str, level: str = "") -> None:
     """Do the same as `log`; OSError if the reader has gone or the disk is full."""
-    report("reason", message)
+    tell_caller("reason", message)
     sys.stderr.write(f"{level}{PROGRAM}: {message}\n")
     sys.stderr.flush()
 

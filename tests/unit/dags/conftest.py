@@ -273,7 +273,7 @@ class RunJob:
         script.write_text(
             f'"$GKE_JOB_PYTHON" "{self._directory}/recorder.py" "{self._records}" "$@"\n'
             f'case "$*" in *"--template {failing} "*) exit 1 ;; esac\n'
-            f'cp -r "{left}/." "$GKE_JOB_REPORT"\n'
+            f'cp -r "{left}/." "$GKE_JOB_CALLER_DIR"\n'
             f'echo "a line of the log" >&2\ncat "{self._directory}/output"\nexit {status}\n'
         )
         script.chmod(stat.S_IRUSR)

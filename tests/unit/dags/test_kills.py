@@ -68,7 +68,7 @@ def test_the_deletion_between_two_scripts_is_not_tied_to_the_task(run_job, tmp_p
 ENDED_BY_SIGTERM = """
 import os, pathlib, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-report = pathlib.Path(os.environ["GKE_JOB_REPORT"])
+report = pathlib.Path(os.environ["GKE_JOB_CALLER_DIR"])
 (report / "job").write_text(sys.argv[1])
 (report / "started").touch()
 signal.pause()

@@ -20,9 +20,8 @@ JOB_URL = "https://console.cloud.google.com/kubernetes/job/europe-west4/ml/team/
 
 def test_the_links_are_those_that_run_job_logs():
     library = paths.script("lib/bash/airflow.bash")
-    script = (
-        f'log() {{ echo "$1"; }}; common::report() {{ echo "$1=$2"; }}; source "{library}"; airflow::print_links "$@"'
-    )
+    stubs = 'log() { echo "$1"; }; common::tell_caller() { echo "$1=$2"; }'
+    script = f'{stubs}; source "{library}"; airflow::print_links "$@"'
     argv = ["bash", "-c", script, "-", "p-1", "europe-west4", "ml", "team", "train"]
     message = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines()
     assert message[0] == f"console: {links.job_url(JOB)}"

@@ -58,8 +58,8 @@ def test_the_last_line_is_returned_and_a_message_has_its_level(run, caplog):
 
 def test_an_error_that_the_exception_contains_is_not_logged_again(run, caplog):
     script = """
-      echo 'Job j failed: why' >"$GKE_JOB_REPORT/reason"
-      echo '{"advice": "do this"}' >"$GKE_JOB_REPORT/failure.json"
+      echo 'Job j failed: why' >"$GKE_JOB_CALLER_DIR/reason"
+      echo '{"advice": "do this"}' >"$GKE_JOB_CALLER_DIR/failure.json"
       printf '%s\\n' '<3>advice: do this' '<3>run-job: other' '<3>follow-job: Job j failed: why' 'run-job: deleted'
       exit 1"""
     with pytest.raises(AirflowException, match=r"^Job j failed: why \(exit code 1\)\nadvice: do this$"):
@@ -76,7 +76,7 @@ def test_an_error_is_logged_if_the_run_is_interrupted(run, caplog):
         raise TimeOver
 
     with pytest.raises(TimeOver):
-        run("echo '<3>run-job: a'; echo j ns u >$GKE_JOB_REPORT/job; echo go", on_job=raises)
+        run("echo '<3>run-job: a'; echo j ns u >$GKE_JOB_CALLER_DIR/job; echo go", on_job=raises)
     assert ("ERROR", "run-job: a") in lines(caplog)
 
 
@@ -87,7 +87,9 @@ def test_on_job_is_called_once_while_the_script_runs(run, tmp_path):
         seen.append(job)
         (tmp_path / "go-on").touch()
 
-    script = f'echo a; echo j ns u >$GKE_JOB_REPORT/job; echo b; until [ -e "{tmp_path}/go-on" ]; do :; done; echo c'
+    script = (
+        f'echo a; echo j ns u >$GKE_JOB_CALLER_DIR/job; echo b; until [ -e "{tmp_path}/go-on" ]; do :; done; echo c'
+    )
     assert run(script, on_job=on_job) == "c"
     assert seen == [("j", "ns", "u")]
 

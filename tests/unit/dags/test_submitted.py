@@ -43,7 +43,8 @@ def test_the_job_is_an_xcom_while_it_runs(run, run_job, stored, tmp_path):
     script = tmp_path / "scripts" / "run-job"
     script.unlink()
     script.write_text(f"""
-        echo train ml u >"$GKE_JOB_REPORT/job"; echo follow-job: Job train is active >&2; read -r <"{tmp_path}/go-on"
+        echo train ml u >"$GKE_JOB_CALLER_DIR/job"
+        echo follow-job: Job train is active >&2; read -r <"{tmp_path}/go-on"
         echo "$REPLY"
     """)
     store = XCom.set

@@ -11,7 +11,7 @@ stdout: log lines, each after the end of its Pod's name; stderr: messages, then 
 failed, the summary and the timeline (gke_jobs.timeline), and the verdict.
 --poll: read the state once, for poll-job. --captured FILE.json: the file for the results (captured.py); FILE.line gets
 the complete result if the results of all Pods were seen. --never-starts FILE: created if the Job can never start.
---failure FILE: the file for the cause of a failure (report.py). --unscheduled FILE: created if a Job that is not
+--failure FILE: the file for the cause of a failure (caller.py). --unscheduled FILE: created if a Job that is not
 suspended got no nodes in time. --deletes: run-job will delete a Job that times out. --check: check the Job once, for
 follow-job --once, whose options apply. --record FILE: the file for the record if a signal ends this process.
 --report FILE: the file for the report.

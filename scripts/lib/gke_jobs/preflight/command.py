@@ -21,6 +21,7 @@ from typing import Any
 
 from gke_jobs import exit_codes
 from gke_jobs.access.metadata import NoAnswerError
+from gke_jobs.caller import tell_caller
 from gke_jobs.json_access import Json
 from gke_jobs.messages import WARNING, log
 from gke_jobs.plain_text import json_line
@@ -30,7 +31,6 @@ from gke_jobs.preflight.finding import Finding, failed
 from gke_jobs.preflight.manifests import Manifests, Request, render_all
 from gke_jobs.preflight.programs import Kubectl
 from gke_jobs.programs import run
-from gke_jobs.report import report
 
 OTHER_CONTEXT = (
     "fixes with kubectl change the cluster of kubectl's current context: first get credentials for this cluster, as "
@@ -50,7 +50,7 @@ def main() -> int:
             sys.stdout.flush()
     if options.json:
         print(json_line(finding.to_json(findings)))
-    report("findings.json", json_line({"findings": finding.to_json(findings)}))
+    tell_caller("findings.json", json_line({"findings": finding.to_json(findings)}))
     if options.credentials and finding.has_kubectl_fix(findings):
         log(OTHER_CONTEXT, WARNING)
     log(finding.summary(findings))

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from gke_jobs.caller import tell_caller
 from gke_jobs.json_access import Json
 from gke_jobs.messages import WARNING, log
 from gke_jobs.plain_text import one_line
-from gke_jobs.report import report
 from gke_jobs.timeline.pod_history import PodHistory
 from gke_jobs.timeline.record import Record
 from gke_jobs.timeline.record_builder import End, make_record
@@ -38,7 +38,7 @@ def print_end(record: Record) -> None:
 
     try:
         output = f"{summary_line(record)}\n{text(record)}"
-        report("summary.json", json.dumps(summary(record)))
+        tell_caller("summary.json", json.dumps(summary(record)))
     except Exception as error:
         log(f"cannot create the timeline: {one_line(f'{type(error).__name__}: {error}')}", WARNING)
         return
