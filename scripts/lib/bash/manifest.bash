@@ -34,6 +34,8 @@ manifest::check_options() {
   options::require template
   options::require_choice validate off server offline
   options::require_choice on-change fail attach replace
+  [[ ! ${option[kubernetes_version]} || ${option[validate]} == offline ]] ||
+    die "$EXIT_USAGE" "option --kubernetes-version requires --validate offline"
   for name in $MANIFEST_FLAGS; do
     [[ ! ${option[$name]} || ${option[profile]}${option[profile_for]} ]] ||
       die "$EXIT_USAGE" "--$name requires a profile: give --profile or --profile-for"

@@ -32,7 +32,8 @@ options::parse() { # "NAMES WITH A VALUE" "FLAGS" ARGUMENT...
       --*) ;;
       *) die "$EXIT_USAGE" "unexpected argument ${1@Q}: every argument is an option, --name value; see $PROGRAM --help" ;;
     esac
-    if [[ $flags == *" $name "* && $1 != *=* ]]; then
+    if [[ $flags == *" $name "* ]]; then
+      [[ $1 != *=* ]] || die "$EXIT_USAGE" "option --$name takes no value: write --$name"
       option[${name//-/_}]=yes
       shift
     elif [[ $valued != *" $name "* ]]; then

@@ -39,7 +39,12 @@ TABLE: tuple[tuple[tuple[int, ...], str, str], ...] = (
         "no",
     ),
     ((NO_TEMPLATE,), "template not found", "no"),
-    ((UNREACHABLE,), "the cluster did not answer for 10 minutes", "yes"),
+    (
+        (UNREACHABLE,),
+        "no answer from the cluster (for 10 minutes, `--unreachable-timeout`), the GKE API, the metadata server or "
+        "Airflow",
+        "yes",
+    ),
     ((NOT_FINISHED,), "not finished yet (`poll-job`, `collect-job`, `run-job --once`)", "later"),
     ((DENIED,), "permission denied, or not logged in", "no"),
     (
@@ -48,7 +53,7 @@ TABLE: tuple[tuple[tuple[int, ...], str, str], ...] = (
         "a Secret, ConfigMap or PersistentVolumeClaim is missing, or the cluster refuses it",
         "no",
     ),
-    ((TIMEOUT,), "timed out (`--timeout`)", "perhaps"),
+    ((TIMEOUT,), "timed out (`--timeout`, `--schedule-timeout`)", "perhaps"),
     (
         SIGNALS,
         "interrupted by HUP, INT, TERM; 129 also if the output is closed, or a stage of run-job was killed",

@@ -209,7 +209,7 @@ def test_created(try_number, last, said):
     decision = created(UID, request, "ml", SubmitState(found="", last_profile=last))
     assert decision.action == ATTACH
     assert len(decision.messages) == said
-    assert decision.messages[-1] == "created Job train ml"
+    assert decision.messages[-1] == "created Job train in namespace ml"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def main() -> int:
 
 def created_message(name: str, namespace: str) -> str:
     """Return the message about a Job that was created."""
-    return f"created Job {name} {namespace}"
+    return f"created Job {name} in namespace {namespace}"
 
 
 def created_uid(answer: str | os.PathLike[str], plan: Plan) -> str:
