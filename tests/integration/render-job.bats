@@ -329,6 +329,6 @@ END
 
 @test "a Python without jinja2 is an error with the reason" {
   "$python" -m venv --without-pip bare
-  run --separate-stderr bare/bin/python "$REPOSITORY/scripts/render-job" --template batch-job
+  GKE_JOB_PYTHON=bare/bin/python run --separate-stderr bare/bin/python "$REPOSITORY/scripts/render-job" --template batch-job
   assert_one_error 78 '^render-job: module missing, .* in .*/bare/bin/python, .* set GKE_JOB_PYTHON to a Python that has them$'
 }
