@@ -122,6 +122,21 @@ profile_of_job() {
   assert_equal "$output" "$first"
 }
 
+@test "values of a pipe are used for every manifest of the run, also with --dry-run" {
+  local values
+  values=$(cat "$(values_file 'true')")
+  for file in - /dev/stdin; do
+    run --separate-stderr bash "$REPOSITORY/scripts/submit-job" --template batch-job --values "$file" --name piped --dry-run \
+      < <(printf '%s' "$values")
+    assert_success
+    assert_output --partial 'name: "piped"'
+  done
+  run --separate-stderr bash "$REPOSITORY/scripts/submit-job" --template batch-job --values <(printf '%s' "$values") --name piped --dry-run
+  assert_success
+  run --separate-stderr bash "$REPOSITORY/scripts/submit-job" --template batch-job --values /dev/stdin < <(printf '[]')
+  assert_one_error 65 'values are not a JSON object, standard input'
+}
+
 @test "the error of the cluster is printed with the line of the template" {
   printf '%s\n' 'apiVersion: batch/v1' 'kind: Job' 'spec:' '  backoffLimit: {{ values.retries }}' '  template:' \
     '    spec: {restartPolicy: Never, containers: [{name: main, image: busybox:1.37}]}' >"$BATS_TEST_TMPDIR/mine.yaml.j2"
