@@ -80,6 +80,17 @@ submit() { # SHELL-COMMAND [OPTION...] -> job, uid
   assert_regex "${stderr_lines[-1]}" 'cannot create Job no-room: the quota was exceeded for 2 s'
 }
 
+@test "an exhausted quota does not hide the running Job of the task: submit-job attaches to it" {
+  [[ $CONFORMANCE_CLUSTER != localgke ]] || skip 'the stand-in has no quotas'
+  submit 'sleep 60'
+  local first=$output
+  kubectl create quota no-more-jobs --hard count/jobs.batch=0 >/dev/null
+  AIRFLOW_CTX_TRY_NUMBER=2 submit 'sleep 60' --timeout 30
+  kubectl delete quota no-more-jobs >/dev/null
+  assert_success
+  assert_equal "$output" "$first"
+}
+
 # Submits the Job of a task, which owns the ConfigMap JOB-items.
 submit_items() { # NAME [OPTION...] -> uid
   printf '{"image": "busybox:1.37", "command": ["sleep", "60"], "items": ["a", "b"]}' >"$BATS_TEST_TMPDIR/items.json"

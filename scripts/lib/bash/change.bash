@@ -13,8 +13,8 @@ readonly HEARTBEAT_SECONDS=300   # interval between two messages about the same 
 # --unreachable-timeout if the cluster does not answer (then it ends with 69), for LOGIN_SECONDS if the login fails (77), and
 # for --schedule-timeout if a quota is exceeded (124), but never beyond --timeout (124). Another error ends the script with
 # its exit code.
-# Sets: outcome, `accepted`, or `exists`, `conflict` or `absent`, which the caller handles; unanswered, `yes` if an earlier
-# try had no answer, so that the API server may have processed it.
+# Sets: outcome, `accepted`, or `exists`, `conflict` or `absent`, which the caller handles, or `quota` if the caller has set
+# returns_quota; unanswered, `yes` if an earlier try had no answer, so that the API server may have processed it.
 # Do not call it in a subshell: only the main shell handles a signal while it waits.
 change::send() { # WHAT-FOR KUBECTL-ARGUMENT...
   local what_for=$1 began=$SECONDS delay=1 retry_seconds left message='' logged_at=0
@@ -28,7 +28,10 @@ change::send() { # WHAT-FOR KUBECTL-ARGUMENT...
       exists | conflict | absent) return 0 ;;
       transient) unanswered=yes retry_seconds=${option[unreachable_timeout]:-$UNREACHABLE_SECONDS} ;;
       login) retry_seconds=$LOGIN_SECONDS ;;
-      quota) retry_seconds=${option[schedule_timeout]:-$FOREVER} ;;
+      quota)
+        [[ ! ${returns_quota-} ]] || return 0
+        retry_seconds=${option[schedule_timeout]:-$FOREVER}
+        ;;
       *) retry_seconds=0 ;;
     esac
     change::seconds_left
@@ -50,6 +53,7 @@ change::send() { # WHAT-FOR KUBECTL-ARGUMENT...
 
 # Ends the script for an error that is not temporary, or that has lasted too long.
 change::give_up() { # VERDICT WHAT-FOR
+  [[ ! $unanswered ]] || warn "a request to $2 had no answer, so the API server may have processed it: check this with kubectl get"
   change::seconds_left
   ((left > 0)) || die "$EXIT_TIMEOUT" "cannot $2: --timeout has expired"
   [[ $1 != quota ]] || die "$EXIT_TIMEOUT" "cannot $2: the quota was exceeded for ${option[schedule_timeout]} s"

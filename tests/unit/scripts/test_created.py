@@ -6,7 +6,7 @@ import pytest
 from decided_jobs import UID, job_object
 
 from gke_jobs.rendering.plan import Plan
-from gke_jobs.submission.created import created_uid, is_job_of_plan
+from gke_jobs.submission.created import created_uid, is_current, is_job_of_plan
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,19 @@ def test_s4_an_answer_or_a_job_found_after_an_interruption_is_ours_only_with_our
     (tmp_path / "kubectl-output").write_text(json.dumps(answer))
     assert created_uid(tmp_path / "kubectl-output", plan) == uid
     assert is_job_of_plan(answer, plan) == bool(uid)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "conditions", "expected"),
+    [
+        ({}, [], True),
+        ({"deletionTimestamp": "2026-11-27T12:00:00Z"}, [], False),
+        ({}, ["Suspended", "FailureTarget"], True),
+        ({}, ["SuccessCriteriaMet"], False),
+        ({}, ["SuccessCriteriaMet", "Complete"], False),
+        ({}, ["Failed"], False),
+    ],
+)
+def test_an_interrupted_run_deletes_no_job_that_is_finished_or_being_deleted(metadata, conditions, expected):
+    status = {"conditions": [{"type": condition, "status": "True"} for condition in conditions]}
+    assert is_current({"metadata": metadata, "status": status}) is expected

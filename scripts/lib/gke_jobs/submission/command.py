@@ -32,7 +32,7 @@ from gke_jobs.labels import CONTROLLER_UID
 from gke_jobs.messages import ERROR, ScriptError, die, log
 from gke_jobs.rendering import last_attempt
 from gke_jobs.rendering.plan import Plan, read_plan, set_owner
-from gke_jobs.submission.created import created_uid, is_job_of_plan
+from gke_jobs.submission.created import created_uid, is_current, is_job_of_plan
 from gke_jobs.submission.decisions import (
     Attach,
     Create,
@@ -155,7 +155,7 @@ def _find_created_job(options: JobOptions, plan: Plan) -> str:
             if classify(error.answer).verdict is not Verdict.ABSENT:
                 raise ScriptError(exit_codes.UNREACHABLE, f"Job {plan.name} could not be read") from None
             return ""
-        uid = text_at(job, "metadata", "uid") if is_job_of_plan(job, plan) else ""
+        uid = text_at(job, "metadata", "uid") if is_job_of_plan(job, plan) and is_current(job) else ""
     return f"{plan.name} {options.namespace} {uid}" if uid else ""
 
 
