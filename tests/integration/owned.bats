@@ -178,4 +178,7 @@ owners() { # prints the uid of the owner of each object that the Job owns
   submit 'sleep 60' --name content
   assert_failure 65
   assert_regex "${stderr_lines[-1]}" 'ConfigMap/content-files exists with a content that differs from the manifest'
+  run_script run-job --template "$BATS_TEST_TMPDIR/job.yaml.j2" --values "$BATS_TEST_TMPDIR/values.json" --name content
+  assert_failure 65
+  assert_regex "${stderr_lines[-1]}" 'the objects of Job content .* remove it with: delete-job --namespace .* --job content$'
 }

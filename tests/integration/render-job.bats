@@ -327,6 +327,14 @@ END
   assert_one_error 65 '^render-job: manifest has 2 Jobs, mine.yaml.j2, give one of kind Job'
 }
 
+@test "GKE_JOB_PYTHON may be a wrapper of another Python" {
+  printf '#!/bin/sh\nexec %q "$@"\n' "$python" >wrapper
+  chmod +x wrapper
+  GKE_JOB_PYTHON=$PWD/wrapper run --separate-stderr timeout 20 "$python" "$REPOSITORY/scripts/render-job" --template batch-job --set image=x
+  assert_success
+  assert_output --partial 'kind: "Job"'
+}
+
 @test "a Python without jinja2 is an error with the reason" {
   "$python" -m venv --without-pip bare
   GKE_JOB_PYTHON=bare/bin/python run --separate-stderr bare/bin/python "$REPOSITORY/scripts/render-job" --template batch-job

@@ -38,7 +38,7 @@ def cases(function: str, file: str) -> list[tuple[list[str], str]]:
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
-def test_bash_and_the_page_have_the_codes_of_python(path):
+def test_a_generated_file_has_the_codes_of_python(path):
     assert path.read_text() == files()[path], f"run `make golden`, which generates this file from {PYTHON}"
 
 

@@ -37,8 +37,9 @@ readonly EXIT_CODES=" {" ".join(map(str, codes))} " EXIT_SIGNALS=" {" ".join(map
 
 def page() -> str:
     """scripts/README.md with the table of this code."""
-    rows = [f"| {', '.join(map(str, codes))} | {text} | {retry} |\n" for codes, text, retry in exit_codes.TABLE]
-    found, number = TABLE.subn(lambda _: "".join(rows).replace("|  |", "| |"), PAGE.read_text())
+    cells = [(", ".join(map(str, codes)), text, retry) for codes, text, retry in exit_codes.TABLE]
+    rows = ["|" + "|".join(f" {cell} " if cell else " " for cell in row) + "|\n" for row in cells]
+    found, number = TABLE.subn(lambda _: "".join(rows), PAGE.read_text())
     assert number == 1, f"{PAGE} has {number} tables of exit codes"
     return found
 

@@ -93,9 +93,8 @@ def attempts(pods: Sequence[PodRun]) -> dict[str, int]:
     numbers: dict[str, int] = {}
     by_index: Counter[str] = Counter()
     failed: list[tuple[float, int]] = []  # time and try of failed Pods that have no later Pod yet
-    for pod in sorted(
-        pods, key=lambda pod: pod.created or 0.0
-    ):  # of the same second, in the order in which they were seen
+    # Pods of the same second stay in the order in which they were seen.
+    for pod in sorted(pods, key=lambda pod: pod.created or 0.0):
         number = 1
         if pod.index:
             by_index[pod.index] += 1

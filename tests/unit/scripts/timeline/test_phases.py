@@ -60,6 +60,11 @@ def test_which_try_a_pod_is(pods, tries):
     assert list(attempts(pods).values()) == tries
 
 
+def test_of_pods_of_the_same_second_the_one_that_was_seen_first_is_the_first_try():
+    first, second = failed(1, 10, 10), pod_run(0, created=10)
+    assert attempts([first, second]) == {first.uid: 1, second.uid: 2}
+
+
 def test_the_job_is_in_the_phase_of_its_pod_of_most_progress():
     first = failed(0, 2, 30)
     second = pod_run(1, created=40, scheduled=50, prepared=None, started=60, ended=100)
