@@ -109,7 +109,7 @@ has_job() { # JOB
   fill_later "$disk/fill" 3>&- &
   TMPDIR=$disk run_redirected '"$@" 2>&1'
   wait $! # before the file system is unmounted
-  umount "$disk"
+  wait_until umount "$disk" # processes that the run has killed may still be ending
   assert_equal "$at_once" 78
   assert no_job full-at-once
   if ((status == 0)); then
@@ -129,7 +129,7 @@ has_job() { # JOB
     mount -t tmpfs -o "size=$size" tmpfs "$disk" || skip 'no file system can be mounted here'
     name=little-room-$size
     run_redirected "TMPDIR=$disk \"\$@\""
-    umount "$disk"
+    wait_until umount "$disk"
     assert_failure 78
     assert_output --partial "cannot write to $disk/"
     assert no_job "$name"
