@@ -247,6 +247,7 @@ def main() -> None:
         "AIRFLOW_CONN_KUBERNETES_DEFAULT": "kubernetes://",
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",  # Google's provider takes long to import on a busy machine
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
+        "AIRFLOW__CORE__DAG_DISCOVERY_SAFE_MODE": "False",  # many.py does not mention Airflow
     }
     about = {
         "date": datetime.now(timezone.utc).isoformat(timespec="minutes"),
