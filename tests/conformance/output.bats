@@ -108,7 +108,7 @@ has_job() { # JOB
   name=full-later work='sleep 8; echo 7 >/dev/termination-log'
   fill_later "$disk/fill" 3>&- &
   TMPDIR=$disk run_redirected '"$@" 2>&1'
-  wait $! # before the file system is unmounted
+  wait $!                   # before the file system is unmounted
   wait_until umount "$disk" # processes that the run has killed may still be ending
   assert_equal "$at_once" 78
   assert no_job full-at-once

@@ -159,7 +159,7 @@ assert {finding["state"] for finding in findings} == {"ok"}' <<<"$output"
   assert_line --regexp '^failed +queue +Kueue is not installed'
   run_script check-setup --namespace ml-jobs --template batch-job --profile cpu-small
   assert_failure 1
-  assert_line --regexp '^failed +templates +batch-job: .*image'
+  assert_line --regexp '^failed +templates +batch-job.yaml.j2: values.image is missing'
 }
 
 @test "a Job of the same user that is there is not in the way, and a template that fails is one finding" {

@@ -51,7 +51,7 @@ write_template() { # CONTAINER
 @test "a --set without a path, or with a path that does not fit, is refused" {
   for setting in image = 'a..b=' ':='; do
     render_job --template batch-job --set "${setting/%=/=hush}"
-    assert_one_error 64 "^render-job: --set is '${setting/%=/=...}', not PATH=TEXT or PATH:=JSON, write e.g. image=busybox$"
+    assert_one_error 64 "^render-job: --set is '${setting/%=/=...}', not PATH=TEXT or PATH:=JSON; write e.g. image=busybox$"
   done
   for setting in 'image.x=hush' 'args.2=hush' 'command.1=hush'; do
     render_job --template batch-job --values values.json --set 'args:=["a"]' --set "$setting"
@@ -59,7 +59,7 @@ write_template() { # CONTAINER
     refute_regex "$stderr" hush
   done
   render_job --template batch-job --values values.json --set retries:=hush
-  assert_one_error 65 '^render-job: value of --set retries:= is not JSON: Expecting value: .*, write retries=TEXT for text'
+  assert_one_error 65 '^render-job: value of --set retries:= is not JSON: Expecting value: .*; write retries=TEXT for text'
   refute_regex "$stderr" hush
 }
 
@@ -69,9 +69,10 @@ write_template() { # CONTAINER
   assert_failure 65
   assert_equal "$output" ''
   assert_equal "${#stderr_lines[@]}" 3
-  assert_regex "${stderr_lines[0]}" '^render-job: values.retires is unknown \(did you mean retries\?\), batch-job.yaml.j2, see'
-  assert_regex "${stderr_lines[1]}" "^render-job: values.scratch must be a quantity, e.g. 500m or 12Gi, not '10 GB', "
-  assert_regex "${stderr_lines[2]}" '^render-job: values.container.name cannot be set '
+  assert_regex "${stderr_lines[0]}" '^render-job: batch-job.yaml.j2: values.retires is unknown \(did you mean retries\?\); see'
+  assert_regex "${stderr_lines[1]}" \
+    "^render-job: batch-job.yaml.j2: values.scratch must be a quantity, e.g. 500m or 12Gi, not '10 GB'; "
+  assert_regex "${stderr_lines[2]}" '^render-job: batch-job.yaml.j2: values.container.name cannot be set '
 }
 
 @test "a values file may name its schema, also beside a manifest in JSON" {
@@ -120,35 +121,38 @@ write_template() { # CONTAINER
   refute_line --partial 'gke-job/lost-attempts'
   echo '{"profil": 1}' >last.json
   render_job --template batch-job --values values.json --profile cpu-small --last-attempt last.json
-  assert_one_error 64 '^render-job: cannot read the last attempt, last.json: .*, let submit-job write it$'
+  assert_one_error 64 '^render-job: last.json: cannot read the last attempt: .*; let submit-job write it$'
   echo '{"profile": ["x"], "lost": 1}' >last.json
   render_job --template batch-job --values values.json --profile cpu-small --last-attempt last.json
-  assert_one_error 64 "^render-job: cannot read the last attempt, last.json: profile is \['x'\], let submit-job write it$"
+  assert_one_error 64 "^render-job: last.json: cannot read the last attempt: profile is \['x'\]; let submit-job write it$"
 }
 
 @test "a profile by name and by size is a usage error" {
   render_job --template batch-job --values values.json --profile cpu-small --profile-for bytes=1
-  assert_one_error 64 '^render-job: --profile and --profile-for both choose a profile: give one of them$'
+  assert_one_error 64 '^render-job: --profile and --profile-for both choose a profile; give one of them$'
 }
 
 @test "--validate offline refuses unknown fields, with the line of the template" {
+  local main='spec.template.spec.containers\[0\]'
   write_template '{name: main, imagge: x}'
   render_job --template ./mine.yaml.j2 --validate offline
-  assert_one_error 65 "'imagge' was unexpected.*Job of Kubernetes 1.*spec.template.spec.containers\[0\] is in mine.yaml.j2 line 4$"
+  assert_one_error 65 \
+    "^render-job: invalid Job of Kubernetes 1.*: $main: .*'imagge' was unexpected.*; .*: $main is in mine.yaml.j2 line 4$"
   render_job --template batch-job --values values.json --validate offline --kubernetes-version 1.33
   assert_success
 }
 
 @test "--validate offline refuses a version without a schema" {
   render_job --template batch-job --values values.json --validate offline --kubernetes-version 9.9
-  assert_one_error 64 '^render-job: no schema of Kubernetes 9.9, kubernetes-validate [0-9.]+, use a version up to 1\.'
+  assert_one_error 64 '^render-job: kubernetes-validate [0-9.]+ has no schema of Kubernetes 9.9; use a version up to 1\.'
 }
 
 @test "--validate offline without its package names the package to install" {
   mkdir -p bare
   printf 'raise ModuleNotFoundError("hidden", name="kubernetes_validate")\n' >bare/kubernetes_validate.py
   PYTHONPATH=bare render_job --template batch-job --values values.json --validate offline
-  assert_one_error 78 '^render-job: cannot validate offline, kubernetes_validate in .*, install kubernetes-validate for it, or let'
+  assert_one_error 78 \
+    '^render-job: cannot validate offline: .* has no module kubernetes_validate; install kubernetes-validate for it, or let'
 }
 
 @test "--validate server is refused, and the error names submit-job" {
@@ -261,70 +265,70 @@ END
 
 @test "the error for an unknown template lists the known ones" {
   render_job --template batch-jop
-  assert_one_error 66 '^render-job: template not found, batch-jop, use one of: .*batch-job.*; or a path with a slash'
+  assert_one_error 66 '^render-job: template batch-jop not found; use one of: .*batch-job.*; or a path with a slash'
 }
 
 @test "an undefined value is named with the template and its line" {
   write_template '{name: main, image: {{ values.immage }}}'
   echo '{}' >values.json
   render_job --template ./mine.yaml.j2 --values values.json
-  assert_one_error 65 '^render-job: values.immage is undefined, mine.yaml.j2 line 4, give a value or'
+  assert_one_error 65 '^render-job: mine.yaml.j2 line 4: values.immage is undefined; give a value or'
 }
 
 @test "values that are not JSON are refused with the position in the file" {
   echo '{"image": }' >values.json
   render_job --template batch-job --values values.json
-  assert_one_error 65 '^render-job: values are not JSON, values.json: Expecting value: line 1 column 11 .*, give one'
+  assert_one_error 65 '^render-job: values.json: values are not JSON: Expecting value: line 1 column 11 .*; give one'
 }
 
 @test "values that are not a JSON object are refused" {
   echo '[1]' >values.json
   render_job --template batch-job --values values.json
-  assert_one_error 65 '^render-job: values are not a JSON object, values.json, '
+  assert_one_error 65 '^render-job: values.json: values are not a JSON object; '
 }
 
 @test "a missing values file is named" {
   render_job --template batch-job --values nowhere.json
-  assert_one_error 65 '^render-job: cannot read the values, nowhere.json: No such file or directory, name a JSON file$'
+  assert_one_error 65 '^render-job: nowhere.json: cannot read the values: No such file or directory; name a JSON file$'
 }
 
 @test "the error for an unknown profile lists the known ones" {
   render_job --template batch-job --values values.json --profile huge
-  assert_one_error 65 "^render-job: unknown profile, 'huge', use one of: cpu-small, "
+  assert_one_error 65 "^render-job: unknown profile 'huge'; use one of: cpu-small, "
 }
 
 @test "a name that is not a DNS label is refused" {
   render_job --template batch-job --values values.json --name My_Job
-  assert_one_error 65 "^render-job: Job name is not a DNS-1123 label, 'My_Job', use at most 50 "
+  assert_one_error 65 "^render-job: Job name 'My_Job' is not a DNS-1123 label; use at most 50 "
 }
 
 @test "a namespace that is not a DNS label is refused" {
   render_job --template batch-job --values values.json --namespace My_Space
-  assert_one_error 65 "^render-job: namespace is not a DNS-1123 label, 'My_Space', "
+  assert_one_error 65 "^render-job: namespace 'My_Space' is not a DNS-1123 label; "
 }
 
 @test "text that is not YAML after rendering is refused with the line of the template" {
   write_template '{name: [main}'
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: invalid YAML: .*, mine.yaml.j2 line 4, correct it$'
+  assert_one_error 65 '^render-job: mine.yaml.j2 line 4: invalid YAML: .*; correct it$'
 }
 
 @test "a document that is not a Job is refused" {
   printf 'apiVersion: v1\nkind: Pod\n' >mine.yaml.j2
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: manifest has no Job, but v1 Pod, mine.yaml.j2, give one of kind Job and apiVersion batch/v1$'
+  assert_one_error 65 '^render-job: mine.yaml.j2: manifest has no Job, but v1 Pod; give one of kind Job and apiVersion batch/v1$'
 }
 
 @test "a manifest without a document is refused" {
   echo '# nothing' >mine.yaml.j2
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: manifest has no Job, but nothing, mine.yaml.j2, give one of kind Job and apiVersion batch/v1$'
+  assert_one_error 65 '^render-job: mine.yaml.j2: manifest has no Job, but nothing; give one of kind Job and apiVersion batch/v1$'
 }
 
 @test "a manifest with several Jobs is refused" {
   printf '%s\n' 'apiVersion: batch/v1' 'kind: Job' --- 'apiVersion: batch/v1' 'kind: Job' >mine.yaml.j2
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: manifest has 2 Jobs, mine.yaml.j2, give one of kind Job'
+  assert_one_error 65 '^render-job: mine.yaml.j2: manifest has 2 Jobs; give one of kind Job'
 }
 
 @test "GKE_JOB_PYTHON may be a wrapper of another Python" {

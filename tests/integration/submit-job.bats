@@ -134,7 +134,7 @@ profile_of_job() {
   run --separate-stderr bash "$REPOSITORY/scripts/submit-job" --template batch-job --values <(printf '%s' "$values") --name piped --dry-run
   assert_success
   run --separate-stderr bash "$REPOSITORY/scripts/submit-job" --template batch-job --values /dev/stdin < <(printf '[]')
-  assert_one_error 65 'values are not a JSON object, standard input'
+  assert_one_error 65 'standard input: values are not a JSON object; give'
 }
 
 @test "the error of the cluster is printed with the line of the template" {

@@ -86,7 +86,8 @@ def test_the_namespace_is_that_of_the_option_or_of_the_template_or_none():
 
 
 def test_a_message_of_the_renderer_is_a_line_without_marks_and_control_characters():
-    message = str(RenderError(65, "values.env.\x1b[2J\n::group::x contains a NUL"))
+    hostile = "\x1b[2J\n::group::x"
+    message = str(RenderError(65, f"{hostile} contains a NUL", fix=f"remove {hostile}", where=hostile))
     assert message.isprintable()
     assert "::group::" not in message
 
@@ -94,7 +95,8 @@ def test_a_message_of_the_renderer_is_a_line_without_marks_and_control_character
 @pytest.mark.parametrize("where", ["metadata", "spec.template.metadata"])
 @pytest.mark.parametrize("kind", ["labels", "annotations"])
 def test_a_template_cannot_use_the_keys_of_the_toolkit(where, kind):
-    with pytest.raises(RenderError, match=f"gke-job/collected is reserved for the toolkit, {where}.{kind}") as error:
+    what = "gke-job/collected is reserved for the toolkit"
+    with pytest.raises(RenderError, match=f"^{where}.{kind}: {what}; remove") as error:
         stamped(changed(f"{where}.{kind}", {"gke-job/collected": "yes"}))
     assert error.value.status == 65
 
@@ -114,52 +116,52 @@ def test_v9_a_template_may_declare_its_job_a_gang():
     ],
 )
 def test_v9_any_other_value_or_place_of_the_gang_key_is_refused(path, value):
-    with pytest.raises(RenderError, match=f"gke-job/gang is .*, {path}"):
+    with pytest.raises(RenderError, match=f"^{path}: gke-job/gang is .*; "):
         stamped(changed(path, {"gke-job/gang": value}))
 
 
 @pytest.mark.parametrize("path", ["metadata.labels", "metadata.annotations", "spec.template.metadata.labels"])
 def test_labels_that_are_not_a_mapping_are_refused(path):
-    with pytest.raises(RenderError, match=f"{path} is not a mapping"):
+    with pytest.raises(RenderError, match=f"^{path} is not a mapping; write name: text"):
         stamped(changed(path, ["a"]))
 
 
 @pytest.mark.parametrize("name", ["", "A", "a_b", "-a", "a-", "a.b", "a\n", "é", "a" * 51])
 def test_a_name_that_is_not_a_dns_label_is_refused(name):
-    with pytest.raises(RenderError, match=r"Job name is not a DNS-1123 label, .*, use at most 50 lower-case") as error:
+    with pytest.raises(RenderError, match=r"^Job name '.*' is not a DNS-1123 label; use at most 50 lower") as error:
         stamped(name=name)
     assert error.value.status == 65
 
 
 @pytest.mark.parametrize("namespace", ["", "A", "a" * 64, 5])
 def test_a_namespace_that_is_not_a_dns_label_is_refused(namespace):
-    with pytest.raises(RenderError, match=r"namespace is not a DNS-1123 label, .*, use at most 63 lower-case"):
+    with pytest.raises(RenderError, match=r"^namespace .+ is not a DNS-1123 label; use at most 63 lower-case"):
         stamped(changed("metadata.namespace", namespace))
 
 
 @pytest.mark.parametrize(
     ("documents", "what"),
     [
-        ([], "manifest has no Job, but nothing, mine.yaml.j2, give one of kind Job and apiVersion batch/v1"),
-        ([JOB, JOB], "manifest has 2 Jobs, mine.yaml.j2, give one"),
-        ([[JOB]], "manifest has no Job, but a list, mine"),
-        (["text"], "manifest has no Job, but text, mine"),
-        ([{"apiVersion": "v1", "kind": "Pod"}], "manifest has no Job, but v1 Pod, mine"),
-        ([{"kind": "Job"}], "manifest has no Job, but no apiVersion Job, mine"),
+        ([], "^mine.yaml.j2: manifest has no Job, but nothing; give one of kind Job and apiVersion batch/v1"),
+        ([JOB, JOB], "^mine.yaml.j2: manifest has 2 Jobs; give one"),
+        ([[JOB]], "^mine.yaml.j2: manifest has no Job, but a list; "),
+        (["text"], "^mine.yaml.j2: manifest has no Job, but text; "),
+        ([{"apiVersion": "v1", "kind": "Pod"}], "^mine.yaml.j2: manifest has no Job, but v1 Pod; "),
+        ([{"kind": "Job"}], "^mine.yaml.j2: manifest has no Job, but no apiVersion Job; "),
         (
             [JOB, {"apiVersion": "v1", "kind": "Pod"}],
-            "contains v1 Pod, mine.yaml.j2, besides .* v1 ConfigMap, v1 Service",
+            "^mine.yaml.j2: manifest contains v1 Pod; besides .* v1 ConfigMap, v1 Service",
         ),
         (
             [JOB, {"apiVersion": "v1", "kind": "Secret"}],
-            "must not contain a Secret, mine.yaml.j2, create it outside the template",
+            "^mine.yaml.j2: a manifest must not contain a Secret; create it outside the template",
         ),
-        ([JOB, ["x"]], "manifest contains a list"),
-        ([JOB, {**SERVICE, "metadata": "x"}], "metadata is not a mapping, v1 Service in mine.yaml.j2"),
-        ([changed("spec", {})], "spec.template.spec is not a mapping, mine.yaml.j2"),
-        ([changed("spec", [])], "spec.template.spec is not a mapping"),
-        ([changed("metadata", "x")], "metadata is not a mapping"),
-        ([changed("spec.template.metadata", "x")], "spec.template.metadata is not a mapping"),
+        ([JOB, ["x"]], "^mine.yaml.j2: manifest contains a list; "),
+        ([JOB, {**SERVICE, "metadata": "x"}], "^mine.yaml.j2: metadata of v1 Service is not a mapping; "),
+        ([changed("spec", {})], "^mine.yaml.j2: spec.template.spec is not a mapping; "),
+        ([changed("spec", [])], "^mine.yaml.j2: spec.template.spec is not a mapping; "),
+        ([changed("metadata", "x")], "^mine.yaml.j2: metadata is not a mapping; "),
+        ([changed("spec.template.metadata", "x")], "^mine.yaml.j2: spec.template.metadata is not a mapping; "),
     ],
 )
 def test_a_manifest_that_is_not_one_job_is_refused(documents, what):
@@ -206,17 +208,20 @@ def test_an_owned_object_without_a_name_has_the_name_of_the_job():
 @pytest.mark.parametrize(
     ("metadata", "what"),
     [
-        ({"name": "items"}, "name of a ConfigMap does not begin with that of its Job, 'items', write {{ job.name"),
-        ({"name": "oursx"}, "does not begin with that of its Job, 'oursx'"),
-        ({"name": 5}, "does not begin with that of its Job, 5"),
-        ({"name": "ours-A"}, "name of a ConfigMap is not a DNS-1123 label, 'ours-A'"),
-        ({"name": "ours-" + "a" * 59}, "name of a ConfigMap is not a DNS-1123 label"),
-        ({"labels": {"gke-job/x": "y"}}, "gke-job/x is reserved for the toolkit, metadata.labels of ConfigMap ours"),
+        (
+            {"name": "items"},
+            "^name 'items' of a ConfigMap does not begin with that of its Job, .* identify the Job; write {{ job.name",
+        ),
+        ({"name": "oursx"}, "^name 'oursx' of a ConfigMap does not begin with that of its Job"),
+        ({"name": 5}, "^name 5 of a ConfigMap does not begin with that of its Job"),
+        ({"name": "ours-A"}, "^ConfigMap name 'ours-A' is not a DNS-1123 label; use "),
+        ({"name": "ours-" + "a" * 59}, "^ConfigMap name 'ours-a+' is not a DNS-1123 label; use "),
+        ({"labels": {"gke-job/x": "y"}}, "^metadata.labels of ConfigMap ours: gke-job/x is reserved for the toolkit; "),
         (
             {"annotations": {"gke-job/x": "y"}},
-            "gke-job/x is reserved for the toolkit, metadata.annotations of ConfigMap ours",
+            "^metadata.annotations of ConfigMap ours: gke-job/x is reserved for the toolkit; ",
         ),
-        ({"labels": []}, "metadata.labels of ConfigMap ours is not a mapping"),
+        ({"labels": []}, "^metadata.labels of ConfigMap ours is not a mapping; write name: text"),
     ],
 )
 def test_an_owned_object_with_an_invalid_name_or_labels_is_refused(metadata, what):
@@ -226,10 +231,10 @@ def test_an_owned_object_with_an_invalid_name_or_labels_is_refused(metadata, wha
 
 
 def test_two_objects_of_one_name_and_kind_are_refused():
-    with pytest.raises(RenderError, match="Service ours occurs twice"):
+    with pytest.raises(RenderError, match=r"^Service ours occurs twice in the template; give each a unique name"):
         stamp_owned([SERVICE, SERVICE], stamped())
 
 
 def test_a_service_cannot_have_the_name_of_a_job_that_starts_with_a_digit():
-    with pytest.raises(RenderError, match="name of a Service begins with a digit, 1st, give the Job another --name"):
+    with pytest.raises(RenderError, match=r"^name '1st' of a Service begins with a digit; give the Job another --name"):
         stamp_owned([SERVICE], stamped(name="1st"))

@@ -95,24 +95,23 @@ def test_references_of_the_job_to_its_objects_get_the_final_names(tmp_path):
 
 
 def test_an_object_with_another_name_than_the_job_is_refused(tmp_path):
-    with pytest.raises(
-        RenderError, match=r"^name of a Service does not begin .* without Jinja the Job's metadata\.name"
-    ):
+    what = "name 'trainer' of a Service does not begin with that of its Job"
+    with pytest.raises(RenderError, match=rf"^{what}, .*; write .* without Jinja the Job's metadata\.name"):
         rendered(tmp_path, [{**JOB, "metadata": {"name": "train"}}, {**SERVICE, "metadata": {"name": "trainer"}}])
 
 
 @pytest.mark.parametrize(
     ("content", "values", "message"),
     [
-        (JOB, '{"image": "x"}', "values are given, job.json is not a template"),
-        ([JOB, {**SERVICE, "spec": "x"}], "{}", "spec is not a mapping, v1 Service in job.json"),
-        ('{"spec": 1e400}', "{}", "manifest is not JSON, job.json: "),
-        ('{"kind": "Job", "kind": "Job"}', "{}", "manifest is not JSON, job.json: the key 'kind' occurs twice"),
-        ("{", "{}", "manifest is not JSON, job.json: "),
-        ([], "{}", "manifest has no Job, but nothing, job.json"),
-        ("[" * 102 + "]" * 102, "{}", "the fields of the manifest are nested more than 100 levels deep, job.json"),
-        ({**JOB, "kind": "\0"}, "{}", "fields of the manifest.kind contains a NUL character, job.json"),
-        ("[" * 100_000, "{}", "manifest is not JSON, job.json: "),
+        (JOB, '{"image": "x"}', "job.json: values are given for a manifest that is not a template; "),
+        ([JOB, {**SERVICE, "spec": "x"}], "{}", "job.json: spec of v1 Service is not a mapping; "),
+        ('{"spec": 1e400}', "{}", "job.json: manifest is not JSON: "),
+        ('{"kind": "Job", "kind": "Job"}', "{}", "job.json: manifest is not JSON: the key 'kind' occurs twice"),
+        ("{", "{}", "job.json: manifest is not JSON: "),
+        ([], "{}", "job.json: manifest has no Job, but nothing; "),
+        ("[" * 102 + "]" * 102, "{}", "job.json: the fields of the manifest are nested more than 100 levels deep; "),
+        ({**JOB, "kind": "\0"}, "{}", "job.json: fields of the manifest.kind contains a NUL character; "),
+        ("[" * 100_000, "{}", "job.json: manifest is not JSON: "),
     ],
 )
 def test_an_invalid_manifest_is_refused(tmp_path, content, values, message):
@@ -122,5 +121,5 @@ def test_an_invalid_manifest_is_refused(tmp_path, content, values, message):
 
 
 def test_a_manifest_with_a_profile_is_refused(tmp_path):
-    with pytest.raises(RenderError, match=r"^a profile is given, job\.json is not a template"):
+    with pytest.raises(RenderError, match=r"^job\.json: a profile is given for a manifest that is not a template; "):
         rendered(tmp_path, JOB, profile="cpu-small")

@@ -19,13 +19,16 @@ def pod(*volumes: object, **container: object) -> dict:
     [
         (
             pod({"name": "v"}),
-            "volume 'v' has no source, t, give it one, e.g. persistentVolumeClaim, or emptyDir: {} for",
+            "t: volume 'v' has no source; give it one, e.g. persistentVolumeClaim, or emptyDir: {} for",
         ),
-        (pod({"name": "v"}, volumeMounts=[MOUNT]), "volume 'v', mounted at /a, has no source, t"),
-        (pod({"name": "w", "emptyDir": {}}, volumeMounts=[MOUNT]), "no volume 'v', mounted at /a, t, give it a source"),
+        (pod({"name": "v"}, volumeMounts=[MOUNT]), "t: volume 'v', mounted at /a, has no source; "),
+        (
+            pod({"name": "w", "emptyDir": {}}, volumeMounts=[MOUNT]),
+            "t: no volume 'v', which is mounted at /a; give it a source",
+        ),
         (
             pod(env=[{"name": "A", "value": "1"}] * 2),
-            "name 'A' occurs twice among the variables of container main, t",
+            "t: name 'A' occurs twice among the variables of container main; define it once",
         ),
     ],
 )
@@ -53,7 +56,7 @@ def test_any_other_pod_is_validated_only_by_the_api_server(given):
     [{"args": ["a", "x" * 131_072]}, {"command": ["é" * 65_536]}, {"env": [{"name": "A", "value": "x" * 131_070}]}],
 )
 def test_an_argument_or_variable_that_is_too_long_to_start_a_program_is_refused(fields):
-    message = r"of container main has an item of 13107\d bytes, t, the maximum is 131071"
+    message = r"^t: (args|command|env) of container main has an item of 13107\d bytes, the maximum is 131071; write"
     with pytest.raises(RenderError, match=message) as error:
         check_pod(pod(**fields), "t")
     assert error.value.status == 65
@@ -61,7 +64,7 @@ def test_an_argument_or_variable_that_is_too_long_to_start_a_program_is_refused(
 
 def test_the_length_of_an_argument_counts_after_its_expansion_by_kubernetes():
     check_pod(pod(args=["$$" * 131_071]), "t")
-    with pytest.raises(RenderError, match="args of container main has an item of 131072 bytes"):
+    with pytest.raises(RenderError, match=r"^t: args of container main has an item of 131072 bytes"):
         check_pod(pod(args=["$$" * 131_072]), "t")
 
 

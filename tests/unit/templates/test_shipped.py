@@ -65,7 +65,7 @@ def test_a_value_of_every_template_is_not_elsewhere():
 )
 def test_the_error_names_a_missing_required_value(template, name, monkeypatch):
     monkeypatch.delitem(REQUIRED[template], name)
-    with pytest.raises(RenderError, match=rf"^values\.{name} is missing: give an? [-\w ]+, {template}\.yaml\.j2"):
+    with pytest.raises(RenderError, match=rf"^{template}\.yaml\.j2: values\.{name} is missing: give an? [-\w ]+; see"):
         manifest(template, {})
 
 
@@ -182,21 +182,24 @@ def test_a_volume_of_pod_is_mounted_by_its_name():
                     "/b": {"nfs": {"server": "s", "path": "/"}, "name": "v"},
                 }
             },
-            "name 'v' occurs twice among the volumes of the Pod, batch-job.yaml.j2, give each a unique name",
+            "batch-job.yaml.j2: name 'v' occurs twice among the volumes of the Pod; give each a unique name",
         ),
         (
             {"volumes": {"/a": {"emptyDir": {}, "name": "scratch"}}, "scratch": "1Gi"},
-            "name 'scratch' occurs twice among the volumes of the Pod",
+            "batch-job.yaml.j2: name 'scratch' occurs twice among the volumes of the Pod",
         ),
         (
             {"volumes": {"/dev/shm": {"emptyDir": {}}}, "shared_memory": "1Gi"},
-            "mountPath '/dev/shm' occurs twice among the mounts of container main",
+            "batch-job.yaml.j2: mountPath '/dev/shm' occurs twice among the mounts of container main",
         ),
         (
             {"env": {"A": "1"}, "secret_env": {"A": {"name": "s", "key": "k"}}},
-            "name 'A' occurs twice among the variables of container main, batch-job.yaml.j2",
+            "batch-job.yaml.j2: name 'A' occurs twice among the variables of container main; ",
         ),
-        ({"sidecars": [{"name": "main", "image": "a"}]}, "name 'main' occurs twice among the containers of the Pod"),
+        (
+            {"sidecars": [{"name": "main", "image": "a"}]},
+            "batch-job.yaml.j2: name 'main' occurs twice among the containers of the Pod",
+        ),
     ],
 )
 def test_a_name_or_path_that_occurs_twice_in_a_pod_is_refused(values, message):
@@ -208,11 +211,11 @@ def test_a_name_or_path_that_occurs_twice_in_a_pod_is_refused(values, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"volumes": {"/a": {}}}, "volume 'volume-0', mounted at /a, has no source, batch-job.yaml.j2"),
-        ({"volumes": {"/a": {"readOnly": True}}}, "volume 'volume-0', mounted at /a, has no source"),
-        ({"volumes": {"/a": {"emptyDir": None}}}, "volume 'volume-0', mounted at /a, has no source"),
-        ({"volumes": {"/a": {"name": "nope"}}}, "no volume 'nope', mounted at /a, batch-job.yaml.j2"),
-        ({"pod": {"volumes": [{"name": "m"}]}}, "volume 'm' has no source"),
+        ({"volumes": {"/a": {}}}, "batch-job.yaml.j2: volume 'volume-0', mounted at /a, has no source; "),
+        ({"volumes": {"/a": {"readOnly": True}}}, "batch-job.yaml.j2: volume 'volume-0', mounted at /a, has no source"),
+        ({"volumes": {"/a": {"emptyDir": None}}}, "batch-job.yaml.j2: volume 'volume-0', mounted at /a, has no source"),
+        ({"volumes": {"/a": {"name": "nope"}}}, "batch-job.yaml.j2: no volume 'nope', which is mounted at /a; "),
+        ({"pod": {"volumes": [{"name": "m"}]}}, "batch-job.yaml.j2: volume 'm' has no source"),
     ],
 )
 def test_a_volume_without_a_source_is_refused(values, message):
@@ -222,10 +225,8 @@ def test_a_volume_without_a_source_is_refused(values, message):
 
 
 def test_the_error_names_a_value_that_cannot_be_merged():
-    message = (
-        r"^values\.pod cannot be merged: volumes\[0\] has no name, the merge key of its list, _macros\.yaml\.j2 line "
-    )
-    with pytest.raises(RenderError, match=message):
+    what = r"values\.pod cannot be merged: volumes\[0\] has no name, the merge key of its list"
+    with pytest.raises(RenderError, match=rf"^_macros\.yaml\.j2 line \d+: {what}; "):
         manifest("batch-job", {"pod": {"volumes": [{"emptyDir": {}}]}})
 
 
@@ -249,5 +250,5 @@ def test_numbers_may_be_strings_as_airflows_jinja_renders_them(template):
 
 @pytest.mark.parametrize("value", ["", "3.5", 3.5, "3 ", "x", True, [3]])
 def test_a_value_that_is_not_a_whole_number_is_refused(value):
-    with pytest.raises(RenderError, match=r"^values\.retries must be an integer, not .*, batch-job\.yaml\.j2, see "):
+    with pytest.raises(RenderError, match=r"^batch-job\.yaml\.j2: values\.retries must be an integer, not .*; see "):
         manifest("batch-job", {"retries": value})

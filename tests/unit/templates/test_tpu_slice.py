@@ -24,7 +24,7 @@ def job(selector: object = SELECTOR, chips: object = 4, **spec: object) -> dict:
 )
 def test_a_slice_of_several_machines_without_a_pod_for_each_is_refused(template, values, pods):
     message = (
-        f"^a TPU slice of topology 4x4 has 4 machines of 4 chips, the Job {pods} Pods, {template}.yaml.j2, "
+        f"^{template}.yaml.j2: a TPU slice of topology 4x4 has 4 machines of 4 chips, the Job {pods} Pods; "
         "use the template distributed-job with nodes 4, or a profile"
     )
     with pytest.raises(RenderError, match=message) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 
 import pytest
@@ -152,33 +153,35 @@ def test_the_error_names_an_invalid_value(given, message):
 
 
 def test_the_error_for_a_missing_required_value():
-    assert refused({}) == "values.image is missing: give a non-empty string, batch-job.yaml.j2, see templates/VALUES.md"
+    message = refused({})
+    assert message == "batch-job.yaml.j2: values.image is missing: give a non-empty string; see templates/VALUES.md"
 
 
 def test_a_string_is_not_accepted_as_a_list_of_items():
     message = refused({"image": "busybox", "items": "abc"}, INDEXED)
-    assert message.startswith("values.items must be a list, not a string")
+    assert message.startswith("indexed-job.yaml.j2: values.items must be a list, not a string; ")
 
 
 def test_the_subdomain_of_a_distributed_job_cannot_be_changed():
     values = {"image": "busybox", "nodes": 2, "pod": {"subdomain": "x", "spec": {}}}
     message = all_refused(values, TEMPLATES / "distributed-job.yaml.j2")
-    assert message[0].startswith("values.pod.subdomain cannot be set (the Pods need it to find the Pod of rank 0)")
-    assert message[1].startswith("values.pod.spec cannot be set")
+    where = "distributed-job.yaml.j2: values.pod"
+    assert message[0].startswith(f"{where}.subdomain cannot be set (the Pods need it to find the Pod of rank 0); see ")
+    assert message[1].startswith(f"{where}.spec cannot be set")
 
 
 def test_each_wrong_value_is_reported_in_its_own_line():
     message = all_refused({"retires": 1, "env": [], "args": ["a", ["b"], {}], "scratch": "1 GB"})
-    assert [line.split(" ")[0] for line in message] == [
+    assert [line.split(" ")[1] for line in message] == [
         *("values.retires", "values.env", "values.args[1]", "values.args[2]", "values.scratch", "values.image"),
     ]
-    assert all(line.endswith(", batch-job.yaml.j2, see templates/VALUES.md") for line in message)
+    assert all(re.fullmatch(r"batch-job\.yaml\.j2: values\..*; see templates/VALUES\.md", line) for line in message)
 
 
 def test_at_most_ten_wrong_values_are_reported():
     message = all_refused({"image": "a", "args": [[]] * 100_000})
     assert len(message) == MOST + 1
-    assert message[-1] == f"more than {MOST} values are wrong, batch-job.yaml.j2, see templates/VALUES.md"
+    assert message[-1] == f"batch-job.yaml.j2: more than {MOST} values are wrong; see templates/VALUES.md"
 
 
 @pytest.mark.parametrize(

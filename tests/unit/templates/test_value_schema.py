@@ -16,7 +16,7 @@ def test_without_a_schema_the_template_must_read_each_value(tmp_path):
     check_values({"anything": 1}, template, environment(mine="{{ values | tojson }}"))
     message = refused({"dta": 1}, template, source)
     assert message == (
-        "values.dta is unknown (the template does not read it; did you mean data?), mine.yaml.j2, "
+        "mine.yaml.j2: values.dta is unknown (the template does not read it; did you mean data?); "
         "correct the values or the template"
     )
 
@@ -39,7 +39,7 @@ def test_a_pattern_that_takes_too_long_is_an_error(tmp_path):
     check_values({"word": "a" * 40}, template, environment())
     message = refused({"word": "a" * 40 + "!"}, template)
     assert message.startswith(
-        "values.word must be shorter, or the pattern ^(a+)+$ simpler: it takes too long to match, mine"
+        "mine.yaml.j2: values.word must be shorter, or the pattern ^(a+)+$ simpler: it takes too long to match; "
     )
 
 
@@ -60,8 +60,8 @@ def test_a_dollar_in_a_pattern_matches_only_the_end_of_the_text(tmp_path, patter
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "cannot read the schema of the values, mine.schema.json"),
-        ("[]", "a schema is not a mapping, mine.schema.json"),
+        ("{", "mine.schema.json: cannot read the schema of the values: "),
+        ("[]", "mine.schema.json: a schema is not a mapping; use only "),
         ('{"properties": {"a": {"oneOf": []}}}', "the schema has the keyword oneOf, which is not supported"),
         ('{"properties": []}', "the schema has properties: [], which is invalid"),
         ('{"properties": {"a": {"type": "strnig"}}}', 'the schema has type: "strnig", which is invalid'),

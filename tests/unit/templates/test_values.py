@@ -23,18 +23,18 @@ def test_a_values_file_may_name_its_schema():
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ("", "values are not JSON, GKE_JOB_VALUES: Expecting value"),
-        ('{"a": 1,}', "values are not JSON, GKE_JOB_VALUES: "),
-        ('{"a": NaN}', "values are not JSON, GKE_JOB_VALUES: NaN is not a JSON number"),
-        ("[" * 100_000, "values are not JSON, GKE_JOB_VALUES: "),
-        ('{"a": "\udcff"}', "values are not JSON, GKE_JOB_VALUES: "),  # a byte that is not UTF-8
-        ('{"a":' * 101 + "1" + "}" * 101, "the values are nested more than 100 levels deep, GKE_JOB_VALUES, "),
-        ('{"a": 1, "a": 1}', "values are not JSON, GKE_JOB_VALUES: the key 'a' occurs twice in one object"),
-        ('{"a": [{"b": 1, "b": 2}]}', "values are not JSON, GKE_JOB_VALUES: the key 'b' occurs twice"),
-        ("[1]", "values are not a JSON object, GKE_JOB_VALUES, "),
-        ("null", "values are not a JSON object, GKE_JOB_VALUES, "),
-        ('{"a": [{"b": "x\\u0000"}]}', "values.a[0].b contains a NUL character, GKE_JOB_VALUES, "),
-        ('{"a": {"\\ud800": 1}}', "the key '\\ud800' of values.a contains half of a surrogate pair, GKE_JOB_VALUES, "),
+        ("", "GKE_JOB_VALUES: values are not JSON: Expecting value"),
+        ('{"a": 1,}', "GKE_JOB_VALUES: values are not JSON: "),
+        ('{"a": NaN}', "GKE_JOB_VALUES: values are not JSON: NaN is not a JSON number"),
+        ("[" * 100_000, "GKE_JOB_VALUES: values are not JSON: "),
+        ('{"a": "\udcff"}', "GKE_JOB_VALUES: values are not JSON: "),  # a byte that is not UTF-8
+        ('{"a":' * 101 + "1" + "}" * 101, "GKE_JOB_VALUES: the values are nested more than 100 levels deep; "),
+        ('{"a": 1, "a": 1}', "GKE_JOB_VALUES: values are not JSON: the key 'a' occurs twice in one object"),
+        ('{"a": [{"b": 1, "b": 2}]}', "GKE_JOB_VALUES: values are not JSON: the key 'b' occurs twice"),
+        ("[1]", "GKE_JOB_VALUES: values are not a JSON object; "),
+        ("null", "GKE_JOB_VALUES: values are not a JSON object; "),
+        ('{"a": [{"b": "x\\u0000"}]}', "GKE_JOB_VALUES: values.a[0].b contains a NUL character; "),
+        ('{"a": {"\\ud800": 1}}', "GKE_JOB_VALUES: the key '\\ud800' of values.a contains half of a surrogate pair; "),
     ],
 )
 def test_values_that_no_manifest_can_contain_are_refused(content, what):
@@ -76,7 +76,8 @@ def test_a_setting_without_a_path_is_a_usage_error(setting):
 
 
 def test_a_list_begins_with_its_first_item():
-    with pytest.raises(RenderError, match=r"^cannot --set args\.1: a new list begins at index 0; for a mapping"):
+    what = r"cannot --set args\.1: a new list begins at index 0: use := for a mapping with the key 1"
+    with pytest.raises(RenderError, match=f"^{what}; "):
         read_values(None, {}, ["args.1=x"])
 
 
@@ -110,8 +111,8 @@ def test_a_setting_with_an_invalid_path_or_value_is_refused(setting):
             ["env.T=hush", "env.T.x=1"],
             r"^cannot --set env\.T\.x: the parent of x is neither a mapping nor a list",
         ),
-        (["a:=[1, 2]", "a.5=hush"], r"^cannot --set a\.5: the list has no index 5, use an index from 0 to 2"),
-        (["a:=hush"], r"^value of --set a:= is not JSON: Expecting value: line 1 column 1 \(char 0\), write a=TEXT"),
+        (["a:=[1, 2]", "a.5=hush"], r"^cannot --set a\.5: the list has no index 5: use an index from 0 to 2; "),
+        (["a:=hush"], r"^value of --set a:= is not JSON: Expecting value: line 1 column 1 \(char 0\); write a=TEXT"),
         (['a:=["hush", "b"'], r"^value of --set a:= is not JSON: "),
         (['a:={"b": "hush", "b": 2}'], r"^value of --set a:= is not JSON: the key 'b' occurs twice in one object"),
         (["a..b=hush"], r"^--set is 'a\.\.b=\.\.\.', not PATH=TEXT"),

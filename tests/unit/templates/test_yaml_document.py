@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -86,7 +87,7 @@ def test_numbers_and_booleans_inside_text_are_written_as_in_json(read):
 @pytest.mark.parametrize(("value", "kind"), [(None, "null"), ([1], "a list"), ({"a": 1}, "a dict")])
 @pytest.mark.parametrize("field", ["a: x{{ values.x }}", "a: '{{ values.x }}'", "{{ values.x }}: a"])
 def test_null_or_a_list_or_a_mapping_inside_text_is_refused(read, value, kind, field):
-    with pytest.raises(RenderError, match=rf"{kind} is inside text, mine.yaml.j2 line 2, ") as error:
+    with pytest.raises(RenderError, match=rf"^mine.yaml.j2 line 2: {kind} is inside text; ") as error:
         read(f"first: 1\n{field}\n", {"x": value})
     assert error.value.status == 65
 
@@ -98,7 +99,7 @@ def test_a_null_field_is_left_out(read):
 
 @pytest.mark.parametrize("item", ["{{ none }}", "", "~"])
 def test_a_null_item_of_a_list_is_refused(read, item):
-    with pytest.raises(RenderError, match=r"an item of a list is null, mine.yaml.j2 line 2"):
+    with pytest.raises(RenderError, match=r"^mine.yaml.j2 line 2: an item of a list is null; "):
         read(f"a:\n  - {item}\n")
 
 
@@ -197,7 +198,7 @@ def test_numbers_and_booleans_become_text_where_kubernetes_requires_text(read):
     ],
 )
 def test_a_plain_word_that_parsers_read_differently_is_refused(read, word):
-    with pytest.raises(RenderError, match=r"YAML parsers disagree about .*, mine.yaml.j2 line 2, put it in quotes"):
+    with pytest.raises(RenderError, match=r"^mine.yaml.j2 line 2: YAML parsers disagree about .*; put it in quotes"):
         read(f"a: 1\nb: {word}\n")
     assert read(f"b: '{word}'\n") == {"b": word}
 
@@ -232,30 +233,28 @@ def test_unsupported_yaml_or_a_duplicate_key_is_refused_with_the_line(read, text
     template = "{% for i in range(3) %}\n{% endfor %}\nfirst: 1\n" + text
     with pytest.raises(RenderError) as error:
         read(template, {"x": "5", "first": "first"})
-    assert str(error.value).startswith(what)
-    assert ", mine.yaml.j2 line " in str(error.value)
-    assert int(str(error.value).split(" line ")[1].split(",")[0]) in (4, 5)
+    assert re.match(rf"mine\.yaml\.j2 line [45]: {re.escape(what)}", str(error.value))
     assert error.value.status == 65
 
 
 def test_the_line_is_that_of_the_template_after_loops_and_in_macros(read):
     loop = "{% for i in range(5) %}\na{{ i }}: 1\n{% endfor %}\n"
-    with pytest.raises(RenderError, match=r"mine.yaml.j2 line 4"):
+    with pytest.raises(RenderError, match=r"^mine.yaml.j2 line 4: "):
         read(loop + "b: NO\n")
-    with pytest.raises(RenderError, match=r"mine.yaml.j2 line 3"):
+    with pytest.raises(RenderError, match=r"^mine.yaml.j2 line 3: "):
         read("{% macro f() %}\nc: 1\nb: NO\n{% endmacro %}\na: 1\n{{ f() }}\n")
 
 
 def test_an_alias_is_read_and_one_in_a_circle_is_refused(read):
     assert read("a: &x [1]\nb: *x") == {"a": [1], "b": [1]}
-    with pytest.raises(RenderError, match=r"nested more than 100 levels deep, mine.yaml.j2 line 1, "):
+    with pytest.raises(RenderError, match=r"^mine.yaml.j2 line 1: nested more than 100 levels deep; "):
         read("a: &x [*x]")
 
 
 @pytest.mark.parametrize("levels", [101, 300, 1000])
 @pytest.mark.parametrize(("begin", "end"), [("[", "]"), ("{a: ", "}")])
 def test_yaml_that_is_nested_too_deeply_is_refused(read, levels, begin, end):
-    with pytest.raises(RenderError, match=r"nested more than 100 levels deep, mine.yaml.j2 line \d, "):
+    with pytest.raises(RenderError, match=r"^mine.yaml.j2 line \d: nested more than 100 levels deep; "):
         read(f"a: 1\nb: {begin * levels}{end * levels}")
     assert read(f"b: {begin * 99}1{end * 99}")
 
@@ -266,7 +265,7 @@ def test_aliases_that_expand_to_too_much_are_refused(read, begin, key, end):
     lines += [
         f"a{n}: &a{n} {begin}" + ", ".join(f"{key.format(k)}*a{n - 1}" for k in range(9)) + end for n in range(1, 9)
     ]
-    with pytest.raises(RenderError, match=r"more than 100000 fields and items, mine.yaml.j2 line 1, use fewer aliases"):
+    with pytest.raises(RenderError, match=r"^mine.yaml.j2 line 1: more than 100000 fields and items; use fewer "):
         read("\n".join(lines))
 
 
@@ -275,7 +274,7 @@ def test_aliases_that_expand_to_too_much_are_refused(read, begin, key, end):
 def test_text_that_no_container_can_receive_is_refused_with_its_line(read, escape, what, text):
     with pytest.raises(RenderError) as error:
         read("a: 1\n" + text.format(escape), {"x": "5"})
-    assert str(error.value) == f"text contains {what}, mine.yaml.j2 line 2, remove it: no container can receive it"
+    assert str(error.value) == f"mine.yaml.j2 line 2: text contains {what}; remove it: no container can receive it"
 
 
 def test_control_characters_in_a_template_are_refused(read):

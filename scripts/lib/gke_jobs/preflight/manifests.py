@@ -60,7 +60,7 @@ def render_all(request: Request) -> Manifests:
         try:
             jobs[name] = _render(request, name, values, None)
         except RenderError as error:  # noqa: PERF203 # each template has errors of its own
-            findings.append(failed("templates", f"{name}: {error}", f"scripts/render-job --template {name} shows it"))
+            findings.append(failed("templates", str(error), f"scripts/render-job --template {name} shows it"))
     if jobs:
         findings.append(ok("templates", f"{', '.join(jobs)} can be rendered"))
     try:

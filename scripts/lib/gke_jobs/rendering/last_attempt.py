@@ -45,9 +45,12 @@ def read(file: Path) -> LastAttempt:
     try:
         last = LastAttempt(**json.loads(file.read_text()))
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise RenderError(USAGE, f"cannot read the last attempt, {file}: {error}, let submit-job write it") from None
+        raise _unreadable(file, error) from None
     for name, value in vars(last).items():
         if type(value) is not type(getattr(_EXAMPLE, name)):
-            message = f"cannot read the last attempt, {file}: {name} is {value!r}, let submit-job write it"
-            raise RenderError(USAGE, message)
+            raise _unreadable(file, f"{name} is {value!r}")
     return last
+
+
+def _unreadable(file: Path, reason: object) -> RenderError:
+    return RenderError(USAGE, f"cannot read the last attempt: {reason}", where=file, fix="let submit-job write it")

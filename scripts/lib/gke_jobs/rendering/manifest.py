@@ -39,18 +39,18 @@ def read_manifest(documents: list[Json], template: str) -> Manifest:
         what = f"{len(jobs)} Jobs" if jobs else "no Job"
         there = "" if jobs else f", but {', '.join(map(_kind, documents)) or 'nothing'}"
         fix = "give one of kind Job and apiVersion batch/v1"
-        raise RenderError(BAD_INPUT, f"manifest has {what}{there}, {template}, {fix}")
+        raise RenderError(BAD_INPUT, f"manifest has {what}{there}", where=template, fix=fix)
     for document in others:
         if _kind(document) == "v1 Secret":
             fix = "create it outside the template and use its name in the template: rendered manifests are printed"
-            raise RenderError(BAD_INPUT, f"a manifest must not contain a Secret, {template}, {fix}")
+            raise RenderError(BAD_INPUT, "a manifest must not contain a Secret", where=template, fix=fix)
         if _kind(document) not in OWNED:
             fix = f"besides the Job, only {', '.join(OWNED)} are allowed"
-            raise RenderError(BAD_INPUT, f"manifest contains {_kind(document)}, {template}, {fix}")
+            raise RenderError(BAD_INPUT, f"manifest contains {_kind(document)}", where=template, fix=fix)
         for field in ("metadata", "data", "spec"):
             if not isinstance(document.get(field, {}), dict):
-                what = f"{field} is not a mapping, {_kind(document)} in {template}"
-                raise RenderError(BAD_INPUT, f"{what}, write it as in the Kubernetes API")
+                what = f"{field} of {_kind(document)} is not a mapping"
+                raise RenderError(BAD_INPUT, what, where=template, fix="write it as in the Kubernetes API")
     _check_job(jobs[0], template)
     return Manifest(jobs[0], others)
 
@@ -61,7 +61,8 @@ def _check_job(job: dict[str, Json], template: str) -> None:
         for key in path.split("."):
             found = found.get(key, {} if key == "metadata" else None)
             if not isinstance(found, dict):
-                raise RenderError(BAD_INPUT, f"{path} is not a mapping, {template}, write it as in a Kubernetes Job")
+                what = f"{path} is not a mapping"
+                raise RenderError(BAD_INPUT, what, where=template, fix="write it as in a Kubernetes Job")
     check_pod(job["spec"]["template"]["spec"], template)
     check_slice(job, template)
 
@@ -129,7 +130,7 @@ def stamp_owned(owned: list[dict[str, Json]], job: dict[str, Json]) -> list[dict
     names = [f"{document['kind']} {document['metadata']['name']}" for document in stamped]
     for name in names:
         if names.count(name) > 1:
-            raise RenderError(BAD_INPUT, f"{name} occurs twice, the template, give each a unique name")
+            raise RenderError(BAD_INPUT, f"{name} occurs twice in the template", fix="give each a unique name")
     return stamped
 
 
@@ -137,12 +138,13 @@ def _stamp_owned(document: dict[str, Json], job: dict[str, Json]) -> dict[str, J
     metadata, kind = document.get("metadata", {}), document["kind"]
     name = metadata.get("name", job["name"])
     if name != job["name"] and not str(name).startswith(f"{job['name']}-"):
+        what = f"name {name!r} of a {kind} does not begin with that of its Job, so it does not identify the Job"
         fix = "write {{ job.name }} or {{ job.name }}-SUFFIX, in a manifest without Jinja the Job's metadata.name"
-        advice = f"{fix}: the name identifies its Job"
-        raise RenderError(BAD_INPUT, f"name of a {kind} does not begin with that of its Job, {name!r}, {advice}")
-    names = {"name": _dns_label(name, f"name of a {kind}", LABEL_LENGTH)}
+        raise RenderError(BAD_INPUT, what, fix=fix)
+    names = {"name": _dns_label(name, f"{kind} name", LABEL_LENGTH)}
     if kind == "Service" and name[0].isdigit():
-        raise RenderError(BAD_INPUT, f"name of a Service begins with a digit, {name}, give the Job another --name")
+        what = f"name {name!r} of a Service begins with a digit"
+        raise RenderError(BAD_INPUT, what, fix="give the Job another --name")
     if "namespace" in job:
         names["namespace"] = job["namespace"]
     ours = {key: job["labels"][key] for key in (labels.IDENTITY, labels.MANAGED_BY)}
@@ -171,16 +173,15 @@ def _user_entries(metadata: dict[str, Json], path: str, *, allowed: str | None =
     """
     theirs = metadata.get(path.partition(" ")[0].rpartition(".")[2], {})
     if not isinstance(theirs, dict):
-        raise RenderError(BAD_INPUT, f"{path} is not a mapping, the template, write name: text")
+        raise RenderError(BAD_INPUT, f"{path} is not a mapping", fix="write name: text")
     for key, value in theirs.items():
         if key == allowed:
             if value != "true":
                 fix = 'write "true", or leave it out'
-                raise RenderError(BAD_INPUT, f"{key} is {value!r}, {path}, {fix}")
+                raise RenderError(BAD_INPUT, f"{key} is {value!r}", where=path, fix=fix)
         elif key.startswith(labels.OURS):
-            raise RenderError(
-                BAD_INPUT, f"{key} is reserved for the toolkit, {path}, remove it from the template or its values"
-            )
+            fix = "remove it from the template or its values"
+            raise RenderError(BAD_INPUT, f"{key} is reserved for the toolkit", where=path, fix=fix)
     return theirs
 
 
@@ -188,4 +189,4 @@ def _dns_label(text: Json, what: str, length: int) -> str:
     if isinstance(text, str) and len(text) <= length and re.fullmatch("[a-z0-9]([-a-z0-9]*[a-z0-9])?", text):
         return text
     rule = f"at most {length} lower-case letters, digits and dashes, a letter or digit at both ends"
-    raise RenderError(BAD_INPUT, f"{what} is not a DNS-1123 label, {text!r}, use {rule}")
+    raise RenderError(BAD_INPUT, f"{what} {text!r} is not a DNS-1123 label", fix=f"use {rule}")

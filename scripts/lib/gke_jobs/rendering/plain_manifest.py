@@ -23,18 +23,16 @@ def read_plain(file: Path, values: dict[str, Json], profile: str | None, name: s
     RenderError if it is no JSON, or values or a profile are given.
     """
     if values:
-        raise RenderError(
-            BAD_INPUT, f"values are given, {file.name} is not a template, give a .yaml.j2 file or no values"
-        )
+        what = "values are given for a manifest that is not a template"
+        raise RenderError(BAD_INPUT, what, where=file.name, fix="give a .yaml.j2 file or no values")
     if profile:
-        raise RenderError(
-            BAD_INPUT, f"a profile is given, {file.name} is not a template, write its fields into the manifest"
-        )
+        what = "a profile is given for a manifest that is not a template"
+        raise RenderError(BAD_INPUT, what, where=file.name, fix="write its fields into the manifest")
     try:
         content = load_json(file.read_bytes())
         json.dumps(content, allow_nan=False)  # also finds 1e400
     except (OSError, ValueError, RecursionError) as error:
-        raise RenderError(BAD_INPUT, f"manifest is not JSON, {file.name}: {error}, give one Job") from None
+        raise RenderError(BAD_INPUT, f"manifest is not JSON: {error}", where=file.name, fix="give one Job") from None
     check_json(content, "fields of the manifest", file.name)
     documents = [without_null(document) for document in (content if isinstance(content, list) else [content])]
     for document in documents:

@@ -27,26 +27,30 @@ def _refuse_long_arguments(containers: list[Json], template: str) -> None:
                 text = str(item.get("value") if isinstance(item, dict) else item)
                 size = len((name + text.replace("$$", "$")).encode())  # Kubernetes expands the value but not the name
                 if size > ARGUMENT_BYTES:
-                    what = f"{field} of container {container.get('name')} has an item of {size} bytes"
-                    advice = f"the maximum is {ARGUMENT_BYTES}: write it to object storage and pass its URI"
-                    raise RenderError(BAD_INPUT, f"{what}, {template}, {advice}")
+                    of = f"{field} of container {container.get('name')}"
+                    what = f"{of} has an item of {size} bytes, the maximum is {ARGUMENT_BYTES}"
+                    fix = "write it to object storage and pass its URI"
+                    raise RenderError(BAD_INPUT, what, where=template, fix=fix)
 
 
 def _refuse_duplicates(pod: dict[str, Json], containers: list[Json], template: str) -> None:
     """Refuse duplicate names. The API server accepts duplicate variables, and errors about others name no value."""
-    fix = "give each a unique name; define the source of a volume once, even if it is mounted twice"
-    _refuse_duplicate_items(list_at(pod, "volumes"), "name", f"volumes of the Pod, {template}, {fix}")
-    _refuse_duplicate_items(containers, "name", f"containers of the Pod, {template}, give each a unique name")
+
+    def refuse(items: list[Json], key: str, which: str, fix: str) -> None:
+        found = [item[key] for item in items if isinstance(item, dict) and isinstance(item.get(key), str)]
+        for name, count in Counter(found).items():
+            if count > 1:
+                raise RenderError(BAD_INPUT, f"{key} {name!r} occurs twice among the {which}", where=template, fix=fix)
+
+    once = "define the source of a volume once, even if it is mounted twice"
+    refuse(list_at(pod, "volumes"), "name", "volumes of the Pod", f"give each a unique name; {once}")
+    refuse(containers, "name", "containers of the Pod", "give each a unique name")
+    replaced = "the value container, with env, replaces a variable of the template"
     for container in containers:
-        of = f"of container {at(container, 'name')}, {template}"
-        _refuse_duplicate_items(
-            list_at(container, "volumeMounts"), "mountPath", f"mounts {of}, give each a unique path"
-        )
-        fix = (
-            "define it once: the last one takes effect; the value container, with env, replaces a variable of the "
-            "template"
-        )
-        _refuse_duplicate_items(list_at(container, "env"), "name", f"variables {of}, {fix}")
+        of = f"of container {at(container, 'name')}"
+        refuse(list_at(container, "volumeMounts"), "mountPath", f"mounts {of}", "give each a unique path")
+        fix = f"define it once, because the last one takes effect; {replaced}"
+        refuse(list_at(container, "env"), "name", f"variables {of}", fix)
 
 
 def _refuse_volumes_without_source(pod: dict[str, Json], containers: list[Json], template: str) -> None:
@@ -57,17 +61,11 @@ def _refuse_volumes_without_source(pod: dict[str, Json], containers: list[Json],
             paths = [text_at(mount, "mountPath") for mount in mounts if at(mount, "name") == at(volume, "name")]
             where = f", mounted at {', '.join(paths)}," if paths else ""
             fix = "give it one, e.g. persistentVolumeClaim, or emptyDir: {} for data that may be lost with the Pod"
-            raise RenderError(BAD_INPUT, f"volume {at(volume, 'name')!r}{where} has no source, {template}, {fix}")
+            what = f"volume {at(volume, 'name')!r}{where} has no source"
+            raise RenderError(BAD_INPUT, what, where=template, fix=fix)
     known = {text_at(volume, "name") for volume in list_at(pod, "volumes")}
     for mount in mounts:
         if (name := text_at(mount, "name")) not in known:
-            what = f"no volume {name!r}, mounted at {text_at(mount, 'mountPath')}"
+            what = f"no volume {name!r}, which is mounted at {text_at(mount, 'mountPath')}"
             fix = "give it a source, or the name of an existing volume"
-            raise RenderError(BAD_INPUT, f"{what}, {template}, {fix}")
-
-
-def _refuse_duplicate_items(items: list[Json], key: str, which: str) -> None:
-    found = [item[key] for item in items if isinstance(item, dict) and isinstance(item.get(key), str)]
-    for name, count in Counter(found).items():
-        if count > 1:
-            raise RenderError(BAD_INPUT, f"{key} {name!r} occurs twice among the {which}")
+            raise RenderError(BAD_INPUT, what, where=template, fix=fix)

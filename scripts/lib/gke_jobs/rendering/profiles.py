@@ -47,7 +47,7 @@ def choose_profile(
     `files` are the tables, those of a later file before those of an earlier one.
     """
     if profile is not None and profile_for is not None:
-        raise RenderError(USAGE, "--profile and --profile-for both choose a profile: give one of them")
+        raise RenderError(USAGE, "--profile and --profile-for both choose a profile", fix="give one of them")
     if profile is None and profile_for is None:
         return Choice(NO_PROFILE, None)
     table = Profiles(*files)
@@ -74,7 +74,7 @@ class Profiles:
         for table, rows in self._sizes.items():
             self._check_rows(table, rows)
         if self._prices is not None and (problem := check_prices(self._prices, self._profiles)):
-            raise RenderError(BAD_INPUT, f"{problem.what}, {self._sources['prices']}, {problem.fix}")
+            raise RenderError(BAD_INPUT, problem.what, where=self._sources["prices"], fix=problem.fix)
 
     def names(self) -> list[str]:
         """Return the names of the profiles, without the NAME-spot forms."""
@@ -94,18 +94,19 @@ class Profiles:
         table, _, text = size.partition("=")
         wanted = quantity(text)
         if wanted is None or wanted < 0:
-            raise RenderError(USAGE, f"--profile-for is {size!r}, not TABLE=QUANTITY, write e.g. bytes=73G")
+            raise RenderError(USAGE, f"--profile-for is {size!r}, not TABLE=QUANTITY", fix="write e.g. bytes=73G")
         if table not in self._sizes:
             known = ", ".join(self._sizes) or "none"
-            raise RenderError(BAD_INPUT, f"unknown size table, {table!r}, use one of: {known}")
+            raise RenderError(BAD_INPUT, f"unknown size table {table!r}", fix=f"use one of: {known}")
         for row in self._sizes[table]:
             most = quantity(row.get("at_most"))
             if most is None or wanted <= most:
                 return str(row["profile"])
         raise RenderError(
             BAD_INPUT,
-            f"no profile is large enough, {size}, {self._sources[f'sizes.{table}']} has none above {row['at_most']}: "
-            "add a row to sizes, e.g. in a --profiles FILE",
+            f"no profile is large enough for {size}: the largest size is {row['at_most']}",
+            where=self._sources[f"sizes.{table}"],
+            fix="add a row to sizes, e.g. in a --profiles FILE",
         )
 
     def after(self, first: str, last: LastAttempt) -> str:
@@ -126,13 +127,12 @@ class Profiles:
         content = _read(file)
         if not is_mapping(content, **dict.fromkeys(KEYS, lambda _: True)):
             what = "there are no profiles" if not content else "profiles have an invalid format"
-            raise RenderError(
-                BAD_INPUT, f"{what}, {file}, give a mapping with the keys {', '.join(KEYS)}, or some of them"
-            )
+            fix = f"give a mapping with the keys {', '.join(KEYS)}, or some of them"
+            raise RenderError(BAD_INPUT, what, where=file, fix=fix)
         for key, into in (("profiles", self._profiles), ("sizes", self._sizes)):
             entries = content.get(key, {})
             if not isinstance(entries, dict):
-                raise RenderError(BAD_INPUT, f"{key} is not a mapping, {file}, write a mapping of names")
+                raise RenderError(BAD_INPUT, f"{key} is not a mapping", where=file, fix="write a mapping of names")
             for name, entry in entries.items():
                 into[name] = entry
                 self._sources[f"{key}.{name}"] = file
@@ -164,12 +164,12 @@ class Profiles:
         if fallback == name:
             raise self._profile_error(name, "falls back to itself", f"fallback is {FIELDS['fallback'][0]}")
         if fallback:
-            self._find(fallback, f", fallback of {name} in {self._sources[f'profiles.{name}']}")
+            self._find(fallback, f"{self._sources[f'profiles.{name}']}: fallback of {name}")
 
     def _check_rows(self, table: str, rows: Json) -> None:
         def bad(what: str) -> RenderError:
             fix = "write rows {at_most: QUANTITY, profile: NAME} from small to large; only the last may omit at_most"
-            return RenderError(BAD_INPUT, f"size table {table} {what}, {self._sources[f'sizes.{table}']}, {fix}")
+            return RenderError(BAD_INPUT, f"size table {table} {what}", where=self._sources[f"sizes.{table}"], fix=fix)
 
         if not isinstance(rows, list) or not rows:
             raise bad("is not a list of rows")
@@ -184,7 +184,7 @@ class Profiles:
                 largest = most
             elif number < len(rows):
                 raise bad(f"has no at_most in row {number}")
-            self._find(row["profile"], f", size table {table} in {self._sources[f'sizes.{table}']}")
+            self._find(row["profile"], f"{self._sources[f'sizes.{table}']}: size table {table}")
 
     def _find(self, name: str, where: str = "") -> Profile:
         if name in self._profiles:
@@ -192,12 +192,11 @@ class Profiles:
         base = name.removesuffix(SPOT)
         if base == name or base not in self._profiles:
             known = ", ".join(self._profiles)
-            advice = f"use one of: {known}; or NAME{SPOT} for spot nodes"
-            raise RenderError(BAD_INPUT, f"unknown profile, {name!r}{where}, {advice}")
+            fix = f"use one of: {known}; or NAME{SPOT} for spot nodes"
+            raise RenderError(BAD_INPUT, f"unknown profile {name!r}", where=where, fix=fix)
         if field := conflict_with_spot(self._profiles[base]):
-            raise self._profile_error(
-                base, f"has {field}", f"which cannot be combined with spot nodes, use it without {SPOT}"
-            )
+            what = f"has {field}, which cannot be combined with spot nodes"
+            raise self._profile_error(base, what, f"use it without {SPOT}")
         return self._profiles[base] | {"spot": True}
 
     def _reachable(self, name: str, last: LastAttempt) -> set[str]:
@@ -231,14 +230,15 @@ class Profiles:
         return str(self._profiles[name].get("fallback", ""))
 
     def _profile_error(self, name: str, what: str, fix: str) -> RenderError:
-        return RenderError(BAD_INPUT, f"profile {name} {what}, {self._sources[f'profiles.{name}']}, {fix}")
+        return RenderError(BAD_INPUT, f"profile {name} {what}", where=self._sources[f"profiles.{name}"], fix=fix)
 
 
 def _read(file: Path) -> Json:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RenderError(BAD_INPUT, f"cannot read the profiles, {file}: {error}, name a YAML file") from None
+        what = f"cannot read the profiles: {error.strerror if isinstance(error, OSError) else error}"
+        raise RenderError(BAD_INPUT, what, where=file, fix="name a YAML file") from None
     places = [f"{file} line {number}" for number in range(1, text.count("\n") + 2)]
     documents = read_documents(Rendered(text=text, placeholder=re.compile("(?!)"), values=[], names=[], places=places))
     return documents[0] if len(documents) == 1 else documents

@@ -11,9 +11,13 @@ NOT_CONFIGURED = 78
 
 
 class RenderError(Exception):
-    """Messages with the error, the object and what to do, one line each; `status` is from the table of exit codes."""
+    """One or more errors, a line each, such as `job.yaml.j2 line 4: values.image is undefined; give a value`.
 
-    def __init__(self, status: int, *messages: str) -> None:
-        self.lines = [one_line(message) for message in messages]  # keys and values in them are foreign text
+    status: from the table of exit codes; what: each error; where: the file, with its line if known; fix: what to do
+    """
+
+    def __init__(self, status: int, *what: str, fix: str, where: object = "") -> None:
+        place = f"{where}: " if where else ""
+        self.lines = [one_line(f"{place}{each}; {fix}") for each in what]  # keys and values in them are foreign text
         super().__init__("; ".join(self.lines))
         self.status = status

@@ -28,12 +28,11 @@ def refuse_too_large(document: dict[str, Json], template: str) -> None:
     for path, (most, texts) in parts.items():
         size = sum(_bytes(key) + _bytes(text) for key, text in (texts or {}).items())
         if size > most:
-            raise RenderError(
-                BAD_INPUT, f"{path} of {kind} has {size} bytes, {template}, the maximum is {most}: {ADVICE}"
-            )
+            what = f"{path} of {kind} has {size} bytes, the maximum is {most}"
+            raise RenderError(BAD_INPUT, what, where=template, fix=ADVICE)
     if (size := _bytes(document)) > OBJECT_BYTES:
-        what = f"{kind} has {size} bytes, {template}, the maximum is {OBJECT_BYTES}"
-        raise RenderError(BAD_INPUT, f"{what}: {ADVICE}")
+        what = f"{kind} has {size} bytes, the maximum is {OBJECT_BYTES}"
+        raise RenderError(BAD_INPUT, what, where=template, fix=ADVICE)
 
 
 def _bytes(content: Json) -> int:

@@ -103,16 +103,17 @@ class Renderer(ImmutableSandboxedEnvironment):
         try:
             text = self.get_template(name).render({key: named(key, value) for key, value in context.items()})
         except jinja2.TemplateNotFound as error:
-            message = f"template not found, {error.name}, import and include read files in the directory of {name}"
-            raise RenderError(NO_TEMPLATE, message) from None
+            fix = f"import and include read files in the directory of {name}"
+            raise RenderError(NO_TEMPLATE, f"template {error.name} not found", fix=fix) from None
         except jinja2.TemplateSyntaxError as error:
             place = f"{error.name or name} line {error.lineno}"
-            raise RenderError(BAD_INPUT, f"{error.message}, {place}, correct the template") from None
+            what = str(error.message).removesuffix(".")
+            raise RenderError(BAD_INPUT, what, where=place, fix="correct the template") from None
         except Exception as error:
-            what, fix = str(error) or type(error).__name__, "correct the template or its values"
+            what, fix = str(error).removesuffix(".") or type(error).__name__, "correct the template or its values"
             if isinstance(error, jinja2.UndefinedError):
                 fix = "give a value or, in the template, a default"
-            raise RenderError(BAD_INPUT, f"{what}, {self._find_line(error, name)}, {fix}") from None
+            raise RenderError(BAD_INPUT, what, where=self._find_line(error, name), fix=fix) from None
         return self._rendered(text, name)
 
     def mark(self, template: str | None, line: int) -> str:
@@ -223,5 +224,5 @@ def find_template(name_or_path: str, folder: Path) -> Path:
     if os.path.isfile(template):  # unlike Path.is_file, also false for an impossible name
         return template.resolve()
     known = ", ".join(sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"[!_]*{SUFFIX}")))
-    advice = f"use one of: {known}; or a path with a slash, e.g. ./mine{SUFFIX}"
-    raise RenderError(NO_TEMPLATE, f"template not found, {name_or_path}, {advice}")
+    fix = f"use one of: {known}; or a path with a slash, e.g. ./mine{SUFFIX}"
+    raise RenderError(NO_TEMPLATE, f"template {name_or_path} not found", fix=fix)

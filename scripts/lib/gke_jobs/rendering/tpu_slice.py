@@ -28,4 +28,4 @@ def check_slice(job: dict[str, Json], template: str) -> None:
     if machines > 1 and pods != {machines} and pods != {0}:
         what = f"a TPU slice of topology {topology} has {machines} machines of {chips} chips, the Job {max(pods)} Pods"
         fix = f"use the template distributed-job with nodes {machines}, or a profile with a slice of one machine"
-        raise RenderError(BAD_INPUT, f"{what}, {template}, {fix}")
+        raise RenderError(BAD_INPUT, what, where=template, fix=fix)

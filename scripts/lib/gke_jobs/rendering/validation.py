@@ -20,20 +20,20 @@ def validate_offline(document: dict[str, Json], version: str | None, places: Pla
         from kubernetes_validate.utils import VersionNotSupportedError
     except ModuleNotFoundError as error:
         fix = "install kubernetes-validate for it, or let a cluster validate: submit-job --dry-run --validate server"
-        raise RenderError(NOT_CONFIGURED, f"cannot validate offline, {error.name} in {sys.executable}, {fix}") from None
+        what = f"cannot validate offline: {sys.executable} has no module {error.name}"
+        raise RenderError(NOT_CONFIGURED, what, fix=fix) from None
     newest = kubernetes_validate.latest_version()
     try:
         kubernetes_validate.validate(document, version or newest, strict=True)
     except kubernetes_validate.ValidationError as error:
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
         where = explain(f"{document['kind']}: {path}", places)
-        problem = f"{path}: {error.message}, {document['kind']} of Kubernetes {error.version}"
+        what = f"invalid {document['kind']} of Kubernetes {error.version}: {path}: {error.message}"
         fix = f"correct the template or its values{': ' if where else ''}{where}"
-        raise RenderError(BAD_INPUT, f"the manifest is invalid: {problem}, {fix}") from None
+        raise RenderError(BAD_INPUT, what, fix=fix) from None
     except kubernetes_validate.SchemaNotFoundError as error:
-        raise RenderError(BAD_INPUT, f"{error.message}, the manifest, correct apiVersion and kind") from None
+        raise RenderError(BAD_INPUT, f"invalid manifest: {error.message}", fix="correct apiVersion and kind") from None
     except (VersionNotSupportedError, IndexError, ValueError):
-        what = f"no schema of Kubernetes {version}, kubernetes-validate {kubernetes_validate.__version__}"
-        raise RenderError(
-            USAGE, f"{what}, use a version up to {newest}, e.g. 1.33, or install a newer package"
-        ) from None
+        what = f"kubernetes-validate {kubernetes_validate.__version__} has no schema of Kubernetes {version}"
+        fix = f"use a version up to {newest}, e.g. 1.33, or install a newer package"
+        raise RenderError(USAGE, what, fix=fix) from None

@@ -35,9 +35,8 @@ def check_values(values: dict[str, Json], template: Path, environment: Environme
     if not found:
         return
     fix = "see templates/VALUES.md" if schema and "x-elsewhere" in schema else "correct the values or the template"
-    lines = [f"{what}, {template.name}, {fix}" for what in found[:MOST]]
-    more = [f"more than {MOST} values are wrong, {template.name}, {fix}"] if len(found) > MOST else []
-    raise RenderError(BAD_INPUT, *lines, *more)
+    more = [f"more than {MOST} values are wrong"] if len(found) > MOST else []
+    raise RenderError(BAD_INPUT, *found[:MOST], *more, where=template.name, fix=fix)
 
 
 def _unread_values(values: dict[str, Json], template: Path, environment: Environment) -> Iterator[str]:

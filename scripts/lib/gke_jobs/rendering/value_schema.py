@@ -45,13 +45,12 @@ def read_schema(template: Path) -> dict[str, Json] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        raise RenderError(
-            BAD_INPUT, f"cannot read the schema of the values, {file.name}: {error}, correct it"
-        ) from None
+        what = f"cannot read the schema of the values: {error}"
+        raise RenderError(BAD_INPUT, what, where=file.name, fix="correct it") from None
     try:
         _check_schema(schema)
     except _SchemaError as error:
-        raise RenderError(BAD_INPUT, f"{error}, {file.name}, use only {', '.join(sorted(FORMS))}") from None
+        raise RenderError(BAD_INPUT, str(error), where=file.name, fix=f"use only {', '.join(sorted(FORMS))}") from None
     return dict(schema)
 
 

@@ -47,9 +47,10 @@ def read_values(file: str | None, environ: Mapping[str, str], settings: Sequence
     try:
         read = load_json(content)
     except (ValueError, RecursionError) as error:
-        raise RenderError(BAD_INPUT, f"values are not JSON, {source}: {error}, give one JSON object") from None
+        what = f"values are not JSON: {error}"
+        raise RenderError(BAD_INPUT, what, where=source, fix="give one JSON object") from None
     if not isinstance(read, dict):
-        raise RenderError(BAD_INPUT, f"values are not a JSON object, {source}, give {{...}} at the top")
+        raise RenderError(BAD_INPUT, "values are not a JSON object", where=source, fix="give {...} at the top")
     values: dict[str, Json] = read
     for setting in settings:
         values = _apply_setting(values, setting)
@@ -92,17 +93,17 @@ def _apply_setting(values: dict[str, Json], setting: str) -> dict[str, Json]:
     keys = [key.replace("\\.", ".") for key in DOT.split(path)]
     if not equals or not all(keys):
         given = f"{path}{':' * is_json}{'=...' if equals else ''}"
-        raise RenderError(USAGE, f"--set is {given!r}, not PATH=TEXT or PATH:=JSON, write e.g. image=busybox")
+        raise RenderError(USAGE, f"--set is {given!r}, not PATH=TEXT or PATH:=JSON", fix="write e.g. image=busybox")
     try:
         value = load_json(content) if is_json else content
     except (ValueError, RecursionError) as error:
         fix = f"write {path}=TEXT for text, or quote the JSON for the shell, as '{path}:=[\"a\", 1]'"
-        raise RenderError(BAD_INPUT, f"value of --set {path}:= is not JSON: {error}, {fix}") from None
+        raise RenderError(BAD_INPUT, f"value of --set {path}:= is not JSON: {error}", fix=fix) from None
     try:
         return dict(_set_path(values, keys, value))
     except (ValueError, RecursionError) as error:
         fix = "a dot that belongs to a key is written \\."
-        raise RenderError(BAD_INPUT, f"cannot --set {path}: {error}; {fix}") from None
+        raise RenderError(BAD_INPUT, f"cannot --set {path}: {error}", fix=fix) from None
 
 
 def _set_path(target: Json, keys: list[str], value: Json) -> Json:
@@ -111,13 +112,13 @@ def _set_path(target: Json, keys: list[str], value: Json) -> Json:
         return value
     first, *rest = keys
     if target is None and first.isdecimal() and int(first) > 0:
-        raise ValueError(f"a new list begins at index 0; for a mapping with the key {first} use :=")
+        raise ValueError(f"a new list begins at index 0: use := for a mapping with the key {first}")
     if target is None:
         target = [] if first == "0" else {}
     if isinstance(target, dict):
         return target | {first: _set_path(target.get(first), rest, value)}
     if not isinstance(target, list):
-        raise ValueError(f"the parent of {first} is neither a mapping nor a list, remove one of the two settings")
+        raise ValueError(f"the parent of {first} is neither a mapping nor a list: remove one of the two settings")
     if first.isdecimal() and int(first) <= len(target):
         position = int(first)
         return [
@@ -125,7 +126,7 @@ def _set_path(target: Json, keys: list[str], value: Json) -> Json:
             _set_path(next(iter(target[position:]), None), rest, value),
             *target[position + 1 :],
         ]
-    raise ValueError(f"the list has no index {first}, use an index from 0 to {len(target)}")
+    raise ValueError(f"the list has no index {first}: use an index from 0 to {len(target)}")
 
 
 def without_null(value: Json) -> Json:
@@ -140,7 +141,7 @@ def _read(file: str) -> bytes:
         return Path(file).read_bytes()
     except OSError as error:
         reason = error.strerror or error
-        raise RenderError(BAD_INPUT, f"cannot read the values, {file}: {reason}, name a JSON file") from None
+        raise RenderError(BAD_INPUT, f"cannot read the values: {reason}", where=file, fix="name a JSON file") from None
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -151,9 +152,8 @@ def check_json(value: Json, path: str, source: str, depth: int = 0) -> None:
     """Refuse values that YAML, JSON or the arguments of a process cannot represent, or that are nested too deeply."""
     if depth > MAX_DEPTH:
         what = re.split(r"[.\[]", path)[0]
-        raise RenderError(
-            BAD_INPUT, f"the {what} are nested more than {MAX_DEPTH} levels deep, {source}, use fewer levels"
-        )
+        what = f"the {what} are nested more than {MAX_DEPTH} levels deep"
+        raise RenderError(BAD_INPUT, what, where=source, fix="use fewer levels")
     if isinstance(value, dict):
         for key, item in value.items():
             check_json(key, f"the key {key!a} of {path}", source)
@@ -162,5 +162,6 @@ def check_json(value: Json, path: str, source: str, depth: int = 0) -> None:
         for index, item in enumerate(value):
             check_json(item, f"{path}[{index}]", source, depth + 1)
     elif isinstance(value, str) and (found := NOT_TEXT.search(value)):
-        what = "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
-        raise RenderError(BAD_INPUT, f"{path} contains {what}, {source}, remove it: no container can receive it")
+        character = "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
+        what = f"{path} contains {character}"
+        raise RenderError(BAD_INPUT, what, where=source, fix="remove it: no container can receive it")

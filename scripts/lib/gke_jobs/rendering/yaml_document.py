@@ -63,12 +63,12 @@ def read_documents_and_places(rendered: Rendered) -> tuple[list[Json], dict[Path
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = rendered.place(mark.line if mark else 0)
-        raise RenderError(BAD_INPUT, f"invalid YAML: {error.problem}, {place}, correct it") from None
+        raise RenderError(BAD_INPUT, f"invalid YAML: {error.problem}", where=place, fix="correct it") from None
     except yaml.YAMLError as error:
-        raise RenderError(BAD_INPUT, f"invalid YAML: {error}, {rendered.place(0)}, correct it") from None
+        raise RenderError(BAD_INPUT, f"invalid YAML: {error}", where=rendered.place(0), fix="correct it") from None
     except RecursionError:
         what = f"nested more than {MAX_DEPTH} levels deep"
-        raise RenderError(BAD_INPUT, f"{what}, {rendered.place(0)}, {FLATTER}") from None
+        raise RenderError(BAD_INPUT, what, where=rendered.place(0), fix=FLATTER) from None
     return documents, places
 
 
@@ -178,7 +178,7 @@ class _Reader:
         return "".join(parts)
 
     def _error(self, what: str, node: yaml.Node, fix: str) -> RenderError:
-        return RenderError(BAD_INPUT, f"{what}, {self._place(node)}, {fix}")
+        return RenderError(BAD_INPUT, what, where=self._place(node), fix=fix)
 
     def _place(self, node: yaml.Node) -> str:
         return self.rendered.place(node.start_mark.line)
