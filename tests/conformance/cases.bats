@@ -151,7 +151,7 @@ teardown_file() { delete_namespace; }
   assert_output 131069
   "$GKE_JOB_PYTHON" -c 'import json; print(json.dumps({"image": "busybox:1.37", "env": {"A": "x" * 131070}}))' >"$values"
   run_script run-job --template batch-job --values "$values" --name too-large
-  assert_one_error 65 'batch-job.yaml.j2: env of container main has an item of 131072 bytes, the maximum is 131071; '
+  assert_one_error 65 'batch-job.yaml.j2: env of container main has an item of 131072 bytes, more than the maximum of 131071; '
   no_job too-large
 }
 

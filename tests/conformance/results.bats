@@ -51,7 +51,7 @@ message() { # JOB
   assert_equal "${#output}" 4096
   assert_regex "$output" 'end$'
   run_script collect-job --job long
-  assert_one_error 65 'result truncated at 4096 bytes, Pod long-.{5}, write larger results to object storage'
+  assert_one_error 65 'Pod long-.{5}: result truncated at 4096 bytes; write larger results to object storage'
 }
 
 @test "FallbackToLogsOnError: the message of a failed container without one is the end of its log" {
@@ -150,7 +150,7 @@ nested() { # NUMBER
   create_job deep "$(nested 1500)"
   wait_for_condition Complete deep
   run_script collect-job --job deep
-  assert_one_error 65 'result nested more than 100 levels deep, Pod deep-.{5}'
+  assert_one_error 65 'Pod deep-.{5}: result nested more than 100 levels deep; '
 }
 
 @test "S8: run-job of such a Job also ends with 65; 100 levels are accepted" {

@@ -41,7 +41,7 @@ values["args"].append("x" * 5_000)
 pathlib.Path(sys.argv[1], "too-large.json").write_text(json.dumps(values))
 END
   run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/too-large.json" --name large
-  assert_one_error 65 'batch-job.yaml.j2: Job has 150[0-9]{4} bytes, the maximum is 1500000; '
+  assert_one_error 65 'batch-job.yaml.j2: Job has 150[0-9]{4} bytes, more than the maximum of 1500000; '
   run_script run-job --template batch-job --values "$BATS_TEST_TMPDIR/values.json" --name large
   assert_success
 }

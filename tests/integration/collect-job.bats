@@ -87,7 +87,7 @@ collected_mark() { # NAME
 @test "a truncated result is refused: 65, and the Job is not marked" {
   finished_job Complete cut 'printf "[%5000s]" 1 > /dev/termination-log'
   run_script collect-job --job cut
-  assert_one_error 65 'result truncated at 4096 bytes, Pod cut-.*, write larger results to object storage'
+  assert_one_error 65 'Pod cut-.*: result truncated at 4096 bytes; write larger results to object storage'
   assert_equal "$(kubectl get job cut --output 'jsonpath={.metadata.annotations.gke-job/collected}')" ''
 }
 

@@ -53,9 +53,10 @@ write_template() { # CONTAINER
     render_job --template batch-job --set "${setting/%=/=hush}"
     assert_one_error 64 "^render-job: --set is '${setting/%=/=...}', not PATH=TEXT or PATH:=JSON; write e.g. image=busybox$"
   done
+  local what='(the list has no index 2|the parent of x is|a new list begins).*; (use index|use an index|set) '
   for setting in 'image.x=hush' 'args.2=hush' 'command.1=hush'; do
     render_job --template batch-job --values values.json --set 'args:=["a"]' --set "$setting"
-    assert_one_error 65 "^render-job: cannot --set ${setting%%=*}: (the list has no index 2|the parent of x is|a new list begins)"
+    assert_one_error 65 "^render-job: --set ${setting%%=*}: $what"
     refute_regex "$stderr" hush
   done
   render_job --template batch-job --values values.json --set retries:=hush
@@ -119,12 +120,15 @@ write_template() { # CONTAINER
   render_job --template batch-job --values values.json --profile cpu-large-spot --last-attempt last.json
   assert_line '    gke-job/profile: "cpu-large"'
   refute_line --partial 'gke-job/lost-attempts'
+  local what='cannot read the last attempt' fix='let submit-job write it'
   echo '{"profil": 1}' >last.json
   render_job --template batch-job --values values.json --profile cpu-small --last-attempt last.json
-  assert_one_error 64 '^render-job: last.json: cannot read the last attempt: .*; let submit-job write it$'
+  assert_one_error 64 "^render-job: last.json: $what: it is not a JSON object with profile, oom, .*; $fix$"
+  render_job --template batch-job --values values.json --profile cpu-small --last-attempt none.json
+  assert_one_error 64 "^render-job: none.json: $what: No such file or directory; $fix$"
   echo '{"profile": ["x"], "lost": 1}' >last.json
   render_job --template batch-job --values values.json --profile cpu-small --last-attempt last.json
-  assert_one_error 64 "^render-job: last.json: cannot read the last attempt: profile is \['x'\]; let submit-job write it$"
+  assert_one_error 64 "^render-job: last.json: $what: profile is \['x'\]; $fix$"
 }
 
 @test "a profile by name and by size is a usage error" {
@@ -151,8 +155,8 @@ write_template() { # CONTAINER
   mkdir -p bare
   printf 'raise ModuleNotFoundError("hidden", name="kubernetes_validate")\n' >bare/kubernetes_validate.py
   PYTHONPATH=bare render_job --template batch-job --values values.json --validate offline
-  assert_one_error 78 \
-    '^render-job: cannot validate offline: .* has no module kubernetes_validate; install kubernetes-validate for it, or let'
+  local fix='install kubernetes-validate for this Python, or use a cluster: submit-job'
+  assert_one_error 78 "^render-job: cannot validate offline: .* has no module kubernetes_validate; $fix"
 }
 
 @test "--validate server is refused, and the error names submit-job" {
@@ -265,7 +269,7 @@ END
 
 @test "the error for an unknown template lists the known ones" {
   render_job --template batch-jop
-  assert_one_error 66 '^render-job: template batch-jop not found; use one of: .*batch-job.*; or a path with a slash'
+  assert_one_error 66 '^render-job: template batch-jop not found; use one of: .*batch-job.*, or a path with a slash'
 }
 
 @test "an undefined value is named with the template and its line" {
@@ -278,7 +282,7 @@ END
 @test "values that are not JSON are refused with the position in the file" {
   echo '{"image": }' >values.json
   render_job --template batch-job --values values.json
-  assert_one_error 65 '^render-job: values.json: values are not JSON: Expecting value: line 1 column 11 .*; give one'
+  assert_one_error 65 '^render-job: values.json: values are not JSON: Expecting value: line 1 column 11 .*; correct it$'
 }
 
 @test "values that are not a JSON object are refused" {
@@ -316,19 +320,21 @@ END
 @test "a document that is not a Job is refused" {
   printf 'apiVersion: v1\nkind: Pod\n' >mine.yaml.j2
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: mine.yaml.j2: manifest has no Job, but v1 Pod; give one of kind Job and apiVersion batch/v1$'
+  assert_one_error 65 \
+    '^render-job: mine.yaml.j2: manifest has no Job, but v1 Pod; write one object of kind Job and apiVersion batch/v1$'
 }
 
 @test "a manifest without a document is refused" {
   echo '# nothing' >mine.yaml.j2
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: mine.yaml.j2: manifest has no Job, but nothing; give one of kind Job and apiVersion batch/v1$'
+  assert_one_error 65 \
+    '^render-job: mine.yaml.j2: manifest has no Job, but nothing; write one object of kind Job and apiVersion batch/v1$'
 }
 
 @test "a manifest with several Jobs is refused" {
   printf '%s\n' 'apiVersion: batch/v1' 'kind: Job' --- 'apiVersion: batch/v1' 'kind: Job' >mine.yaml.j2
   render_job --template ./mine.yaml.j2
-  assert_one_error 65 '^render-job: mine.yaml.j2: manifest has 2 Jobs; give one of kind Job'
+  assert_one_error 65 '^render-job: mine.yaml.j2: manifest has 2 Jobs; write one object of kind Job'
 }
 
 @test "GKE_JOB_PYTHON may be a wrapper of another Python" {
@@ -342,5 +348,5 @@ END
 @test "a Python without jinja2 is an error with the reason" {
   "$python" -m venv --without-pip bare
   GKE_JOB_PYTHON=bare/bin/python run --separate-stderr bare/bin/python "$REPOSITORY/scripts/render-job" --template batch-job
-  assert_one_error 78 '^render-job: module missing, .* in .*/bare/bin/python, .* set GKE_JOB_PYTHON to a Python that has them$'
+  assert_one_error 78 '^render-job: .*/bare/bin/python has no module .*; install .* set GKE_JOB_PYTHON to a Python that has them$'
 }

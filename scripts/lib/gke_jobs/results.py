@@ -135,7 +135,7 @@ def value_of(result: PodResult) -> Json:
         return None
     value = _read(result)
     if why := storage_problem(value):
-        raise ResultError(f"result has {why}, Pod {result.name}, an XCom cannot store it: write it in another form")
+        raise ResultError(f"Pod {result.name}: an XCom cannot store {why}; write the result in another form")
     return value
 
 
@@ -154,7 +154,7 @@ def _read(result: PodResult) -> Json:
         return result.message.removesuffix("\n")
     if deep:
         raise ResultError(
-            f"result nested more than {DEEPEST} levels deep, Pod {result.name}, write it as text, or with fewer levels"
+            f"Pod {result.name}: result nested more than {DEEPEST} levels deep; write it as text, or with fewer levels"
         )
     return value
 
@@ -164,7 +164,7 @@ def _is_full(result: PodResult) -> bool:
 
 
 def _cut(result: PodResult) -> ResultError:
-    return ResultError(f"result truncated at {result.limit} bytes, Pod {result.name}, {ADVICE}")
+    return ResultError(f"Pod {result.name}: result truncated at {result.limit} bytes; {ADVICE}")
 
 
 def _value_or_error(result: PodResult) -> tuple[Json, str]:
@@ -181,7 +181,8 @@ def _by_index(results: Iterable[PodResult], completions: int) -> dict[int, PodRe
 
 def _checked(completions: int) -> int:
     if not 0 <= completions <= MOST_INDEXES:
-        raise ResultError(f"{completions} completions, a result has at most {MOST_INDEXES} values, {ADVICE}")
+        what = f"the Job has {completions} completions, but a result has at most {MOST_INDEXES} values"
+        raise ResultError(f"{what}; {ADVICE}")
     return completions
 
 

@@ -71,7 +71,7 @@ def test_a_job_without_a_result(collected, found, options, status, said):
 def test_s8_what_is_no_result_is_65_and_why(collected, message):
     code, out, err = collected(job(), owned(pod(message)))
     assert (code, out, err.count("\n")) == (65, "", 1)
-    assert err.startswith("gke-job: result ")
+    assert err.startswith("gke-job: Pod pod-1: result ")
 
 
 def test_s3_the_pod_of_a_stranger_with_our_labels_has_no_result_of_ours(collected):
@@ -92,7 +92,7 @@ def test_of_a_failed_indexed_job_the_part_that_there_is(collected):
     pods = owned(pod("5", index=1), pod("x" * 4096, index=0), pod("6", index=2, phase="Failed"))
     code, out, err = collected(job("Failed", completions=4), pods, "--partial")
     assert (code, out) == (0, "[null,5,null,null]\n")
-    assert err.splitlines()[0].startswith("gke-job: result truncated at 4096 bytes")
+    assert err.splitlines()[0].startswith("gke-job: Pod pod-1: result truncated at 4096 bytes; ")
     assert err.splitlines()[1] == "gke-job: the Job failed: 3 of 4 indexes have no result, the value of each is null"
 
 

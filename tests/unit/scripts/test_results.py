@@ -85,7 +85,7 @@ def test_the_first_digits_of_a_number_that_was_cut_are_no_result(message):
 @pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"a":', "}")])
 def test_s8_a_result_that_is_nested_too_deeply_is_an_error(levels, begin, end):
     message = begin * (levels - 1) + "[" + "]" + end * (levels - 1)
-    with pytest.raises(ResultError, match=f"nested more than {DEEPEST} levels deep, Pod pod-1, "):
+    with pytest.raises(ResultError, match=f"^Pod pod-1: result nested more than {DEEPEST} levels deep; "):
         job_result(results(pod(message)), None)
 
 
@@ -104,7 +104,7 @@ def test_s8_a_result_that_is_nested_too_deeply_is_an_error(levels, begin, end):
 def test_a_result_that_no_xcom_can_hold_is_an_error(message, why):
     with pytest.raises(ResultError) as error:
         job_result(results(pod(message)), None)
-    assert str(error.value) == f"result has {why}, Pod pod-1, an XCom cannot store it: write it in another form"
+    assert str(error.value) == f"Pod pod-1: an XCom cannot store {why}; write the result in another form"
 
 
 def test_the_result_is_that_of_the_pod_that_succeeded_last():
@@ -174,7 +174,7 @@ def test_a_message_that_kubernetes_cut_is_an_error_and_no_result(message):
     with pytest.raises(ResultError) as error:
         job_result(results(pod(message)), None)
     assert str(error.value) == (
-        "result truncated at 4096 bytes, Pod pod-1, write larger results to object storage and their URI to the result"
+        "Pod pod-1: result truncated at 4096 bytes; write larger results to object storage and their URI to the result"
     )
 
 
@@ -196,7 +196,7 @@ def test_a_cut_message_that_is_not_the_result_does_no_harm():
 def test_of_a_failed_indexed_job_what_cannot_be_used_is_a_hole_and_said():
     values, errors = partial_result(results(pod("5", index=2), pod("x" * 4096, index=0)), 4)
     assert values == [None, None, 5, None]
-    assert [error.startswith("result truncated at 4096 bytes") for error in errors] == [True]
+    assert [error.startswith("Pod pod-1: result truncated at 4096 bytes; ") for error in errors] == [True]
 
 
 def test_v5_what_was_captured_stands_for_a_pod_that_is_gone_or_forgotten():

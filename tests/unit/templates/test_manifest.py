@@ -92,6 +92,10 @@ def test_a_message_of_the_renderer_is_a_line_without_marks_and_control_character
     assert "::group::" not in message
 
 
+def test_several_errors_of_the_renderer_are_one_line_of_text():
+    assert str(RenderError(65, "a", "b", fix="c", where="t")) == "t: a; c | t: b; c"
+
+
 @pytest.mark.parametrize("where", ["metadata", "spec.template.metadata"])
 @pytest.mark.parametrize("kind", ["labels", "annotations"])
 def test_a_template_cannot_use_the_keys_of_the_toolkit(where, kind):
@@ -142,21 +146,21 @@ def test_a_namespace_that_is_not_a_dns_label_is_refused(namespace):
 @pytest.mark.parametrize(
     ("documents", "what"),
     [
-        ([], "^mine.yaml.j2: manifest has no Job, but nothing; give one of kind Job and apiVersion batch/v1"),
-        ([JOB, JOB], "^mine.yaml.j2: manifest has 2 Jobs; give one"),
+        ([], "^mine.yaml.j2: manifest has no Job, but nothing; write one object of kind Job and apiVersion batch/v1"),
+        ([JOB, JOB], "^mine.yaml.j2: manifest has 2 Jobs; write one"),
         ([[JOB]], "^mine.yaml.j2: manifest has no Job, but a list; "),
         (["text"], "^mine.yaml.j2: manifest has no Job, but text; "),
         ([{"apiVersion": "v1", "kind": "Pod"}], "^mine.yaml.j2: manifest has no Job, but v1 Pod; "),
-        ([{"kind": "Job"}], "^mine.yaml.j2: manifest has no Job, but no apiVersion Job; "),
+        ([{"kind": "Job"}], "^mine.yaml.j2: manifest has no Job, but \\(no apiVersion\\) Job; "),
         (
             [JOB, {"apiVersion": "v1", "kind": "Pod"}],
-            "^mine.yaml.j2: manifest contains v1 Pod; besides .* v1 ConfigMap, v1 Service",
+            "^mine.yaml.j2: v1 Pod is not allowed in a manifest; use only v1 ConfigMap and v1 Service besides the Job",
         ),
         (
             [JOB, {"apiVersion": "v1", "kind": "Secret"}],
             "^mine.yaml.j2: a manifest must not contain a Secret; create it outside the template",
         ),
-        ([JOB, ["x"]], "^mine.yaml.j2: manifest contains a list; "),
+        ([JOB, ["x"]], "^mine.yaml.j2: a list is not allowed in a manifest; "),
         ([JOB, {**SERVICE, "metadata": "x"}], "^mine.yaml.j2: metadata of v1 Service is not a mapping; "),
         ([changed("spec", {})], "^mine.yaml.j2: spec.template.spec is not a mapping; "),
         ([changed("spec", [])], "^mine.yaml.j2: spec.template.spec is not a mapping; "),
@@ -210,10 +214,10 @@ def test_an_owned_object_without_a_name_has_the_name_of_the_job():
     [
         (
             {"name": "items"},
-            "^name 'items' of a ConfigMap does not begin with that of its Job, .* identify the Job; write {{ job.name",
+            "^name 'items' of a ConfigMap does not begin with the name of its Job; write {{ job.name",
         ),
-        ({"name": "oursx"}, "^name 'oursx' of a ConfigMap does not begin with that of its Job"),
-        ({"name": 5}, "^name 5 of a ConfigMap does not begin with that of its Job"),
+        ({"name": "oursx"}, "^name 'oursx' of a ConfigMap does not begin with the name of its Job"),
+        ({"name": 5}, "^name 5 of a ConfigMap does not begin with the name of its Job"),
         ({"name": "ours-A"}, "^ConfigMap name 'ours-A' is not a DNS-1123 label; use "),
         ({"name": "ours-" + "a" * 59}, "^ConfigMap name 'ours-a+' is not a DNS-1123 label; use "),
         ({"labels": {"gke-job/x": "y"}}, "^metadata.labels of ConfigMap ours: gke-job/x is reserved for the toolkit; "),

@@ -95,8 +95,8 @@ def test_references_of_the_job_to_its_objects_get_the_final_names(tmp_path):
 
 
 def test_an_object_with_another_name_than_the_job_is_refused(tmp_path):
-    what = "name 'trainer' of a Service does not begin with that of its Job"
-    with pytest.raises(RenderError, match=rf"^{what}, .*; write .* without Jinja the Job's metadata\.name"):
+    what = "name 'trainer' of a Service does not begin with the name of its Job"
+    with pytest.raises(RenderError, match=rf"^{what}; write .*, or in JSON the metadata\.name of the Job"):
         rendered(tmp_path, [{**JOB, "metadata": {"name": "train"}}, {**SERVICE, "metadata": {"name": "trainer"}}])
 
 
@@ -109,8 +109,8 @@ def test_an_object_with_another_name_than_the_job_is_refused(tmp_path):
         ('{"kind": "Job", "kind": "Job"}', "{}", "job.json: manifest is not JSON: the key 'kind' occurs twice"),
         ("{", "{}", "job.json: manifest is not JSON: "),
         ([], "{}", "job.json: manifest has no Job, but nothing; "),
-        ("[" * 102 + "]" * 102, "{}", "job.json: the fields of the manifest are nested more than 100 levels deep; "),
-        ({**JOB, "kind": "\0"}, "{}", "job.json: fields of the manifest.kind contains a NUL character; "),
+        ("[" * 102 + "]" * 102, "{}", "job.json: more than 100 levels of nesting in the manifest; "),
+        ({**JOB, "kind": "\0"}, "{}", "job.json: manifest.kind contains a NUL character; "),
         ("[" * 100_000, "{}", "job.json: manifest is not JSON: "),
     ],
 )

@@ -24,11 +24,11 @@ def pod(*volumes: object, **container: object) -> dict:
         (pod({"name": "v"}, volumeMounts=[MOUNT]), "t: volume 'v', mounted at /a, has no source; "),
         (
             pod({"name": "w", "emptyDir": {}}, volumeMounts=[MOUNT]),
-            "t: no volume 'v', which is mounted at /a; give it a source",
+            "t: volume 'v', mounted at /a, does not exist; define it with a source in volumes",
         ),
         (
             pod(env=[{"name": "A", "value": "1"}] * 2),
-            "t: name 'A' occurs twice among the variables of container main; define it once",
+            "t: name 'A' occurs twice among the variables of container main; define it once, or replace",
         ),
     ],
 )
@@ -56,7 +56,8 @@ def test_any_other_pod_is_validated_only_by_the_api_server(given):
     [{"args": ["a", "x" * 131_072]}, {"command": ["é" * 65_536]}, {"env": [{"name": "A", "value": "x" * 131_070}]}],
 )
 def test_an_argument_or_variable_that_is_too_long_to_start_a_program_is_refused(fields):
-    message = r"^t: (args|command|env) of container main has an item of 13107\d bytes, the maximum is 131071; write"
+    size = r"13107\d bytes, more than the maximum of 131071"
+    message = rf"^t: (args|command|env) of container main has an item of {size}; write"
     with pytest.raises(RenderError, match=message) as error:
         check_pod(pod(**fields), "t")
     assert error.value.status == 65

@@ -94,8 +94,14 @@ def test_a_currency_may_be_a_symbol(table, currency):
         ('{currency: ""}', 'prices have an invalid currency: ""; '),
         ('{currency: "€ "}', "prices have an invalid currency: "),
         ('{currency: "a::b"}', 'prices have an invalid currency: "a::b"; '),
-        ("{currency: EUR, profiles: {huge: {}}}", 'prices name "huge", which is not a profile; '),
-        ("{currency: EUR, profiles: {cpu-small-spot: {}}}", 'prices name "cpu-small-spot", which is not a profile; '),
+        (
+            "{currency: EUR, profiles: {huge: {}}}",
+            'prices contain "huge", which is not a profile; use one of: cpu-small, ',
+        ),
+        (
+            "{currency: EUR, profiles: {cpu-small-spot: {}}}",
+            'prices contain "cpu-small-spot", which is not a profile; ',
+        ),
         ("{currency: EUR, profiles: {cpu-small: 1}}", "price of profile cpu-small has an invalid format; "),
         ("{currency: EUR, profiles: {cpu-small: {hour: 1}}}", "price of profile cpu-small has an invalid format; "),
         ("{currency: EUR, profiles: {cpu-small: {spot: -1}}}", "price of profile cpu-small has an invalid spot: -1; "),

@@ -77,7 +77,7 @@ def test_a_profile_with_another_source_of_nodes_has_no_spot_profile(table, field
 
 def test_the_error_for_an_unknown_profile_lists_the_known_ones():
     assert refusal(profile="huge") == (
-        f"unknown profile 'huge'; use one of: {', '.join(PLAIN)}; or NAME-spot for spot nodes"
+        f"unknown profile 'huge'; use one of: {', '.join(PLAIN)}, or NAME-spot for spot nodes"
     )
     assert refusal(profile="huge-spot").startswith("unknown profile 'huge-spot'; use one of: cpu-small, ")
 
@@ -245,6 +245,16 @@ def test_a_file_that_is_not_a_table_is_refused(tmp_path, content):
 def test_the_error_for_a_missing_table_names_it(tmp_path):
     what = f"{tmp_path}/none.yaml: cannot read the profiles: No such file or directory; name a YAML file"
     assert refusal(tmp_path / "none.yaml", profile="a") == what
+
+
+def test_a_table_that_is_not_utf_8_is_refused(tmp_path):
+    file = tmp_path / "team.yaml"
+    file.write_bytes(b"profiles: \xff")
+    message = refusal(file, profile="a")
+    assert message.startswith(
+        f"{file}: cannot read the profiles: 'utf-8' codec can't decode byte 0xff in position 10: "
+    )
+    assert message.endswith("; save it as UTF-8")
 
 
 def test_a_profile_with_half_of_a_surrogate_pair_is_refused_with_its_line(table):

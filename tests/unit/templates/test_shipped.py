@@ -214,7 +214,7 @@ def test_a_name_or_path_that_occurs_twice_in_a_pod_is_refused(values, message):
         ({"volumes": {"/a": {}}}, "batch-job.yaml.j2: volume 'volume-0', mounted at /a, has no source; "),
         ({"volumes": {"/a": {"readOnly": True}}}, "batch-job.yaml.j2: volume 'volume-0', mounted at /a, has no source"),
         ({"volumes": {"/a": {"emptyDir": None}}}, "batch-job.yaml.j2: volume 'volume-0', mounted at /a, has no source"),
-        ({"volumes": {"/a": {"name": "nope"}}}, "batch-job.yaml.j2: no volume 'nope', which is mounted at /a; "),
+        ({"volumes": {"/a": {"name": "nope"}}}, "batch-job.yaml.j2: volume 'nope', mounted at /a, does not exist; "),
         ({"pod": {"volumes": [{"name": "m"}]}}, "batch-job.yaml.j2: volume 'm' has no source"),
     ],
 )

@@ -135,6 +135,14 @@ def test_a_syntax_error_is_reported_with_its_line(read, wrong):
     assert error.value.status == 65
 
 
+def test_a_template_that_is_not_utf_8_is_refused(tmp_path):
+    (tmp_path / "mine.yaml.j2").write_bytes(b"a: \xff")
+    with pytest.raises(
+        RenderError, match=r"^mine.yaml.j2: .* byte 0xff in position 3: .*; save the template as UTF-8$"
+    ):
+        Renderer(tmp_path).render("mine.yaml.j2", {})
+
+
 def test_a_missing_import_is_a_missing_template(read):
     with pytest.raises(RenderError, match=r"^template nowhere.yaml.j2 not found; import and include read") as error:
         read('{% import "nowhere.yaml.j2" as m %}')
@@ -156,6 +164,6 @@ def test_the_error_for_an_unknown_template_lists_the_known_ones(tmp_path, monkey
     for template in ("_macros", "one", "three"):
         (folder / f"{template}.yaml.j2").touch()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(RenderError, match=rf"^template {name} not found; use one of: one, three; or a path") as error:
+    with pytest.raises(RenderError, match=rf"^template {name} not found; use one of: one, three, or a path") as error:
         find_template(name, folder)
     assert error.value.status == 66

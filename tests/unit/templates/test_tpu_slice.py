@@ -17,15 +17,15 @@ def job(selector: object = SELECTOR, chips: object = 4, **spec: object) -> dict:
 @pytest.mark.parametrize(
     ("template", "values", "pods"),
     [
-        ("batch-job", {}, 1),
-        ("distributed-job", {"nodes": 2}, 2),
-        ("indexed-job", {"items": [1, 2], "parallelism": 1}, 2),
+        ("batch-job", {}, "parallelism 1 and completions 1"),
+        ("distributed-job", {"nodes": 2}, "parallelism 2 and completions 2"),
+        ("indexed-job", {"items": [1, 2, 3, 4], "parallelism": 1}, "parallelism 1 and completions 4"),
     ],
 )
 def test_a_slice_of_several_machines_without_a_pod_for_each_is_refused(template, values, pods):
     message = (
-        f"^{template}.yaml.j2: a TPU slice of topology 4x4 has 4 machines of 4 chips, the Job {pods} Pods; "
-        "use the template distributed-job with nodes 4, or a profile"
+        f"^{template}.yaml.j2: a TPU slice of topology 4x4 needs a Pod for each of its 4 machines, "
+        f"but the Job has {pods}; use the template distributed-job with nodes 4, or a profile"
     )
     with pytest.raises(RenderError, match=message) as error:
         manifest(template, values, "tpu-v5e-16")

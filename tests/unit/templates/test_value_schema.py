@@ -16,7 +16,7 @@ def test_without_a_schema_the_template_must_read_each_value(tmp_path):
     check_values({"anything": 1}, template, environment(mine="{{ values | tojson }}"))
     message = refused({"dta": 1}, template, source)
     assert message == (
-        "mine.yaml.j2: values.dta is unknown (the template does not read it; did you mean data?); "
+        "mine.yaml.j2: values.dta is unknown (the template does not read it: did you mean data?); "
         "correct the values or the template"
     )
 
@@ -61,10 +61,13 @@ def test_a_dollar_in_a_pattern_matches_only_the_end_of_the_text(tmp_path, patter
     ("content", "message"),
     [
         ("{", "mine.schema.json: cannot read the schema of the values: "),
-        ("[]", "mine.schema.json: a schema is not a mapping; use only "),
-        ('{"properties": {"a": {"oneOf": []}}}', "the schema has the keyword oneOf, which is not supported"),
+        ("[]", "mine.schema.json: a schema is not a mapping; correct it"),
+        (
+            '{"properties": {"a": {"oneOf": []}}}',
+            "the schema has the keyword oneOf, which is not supported; use only a",
+        ),
         ('{"properties": []}', "the schema has properties: [], which is invalid"),
-        ('{"properties": {"a": {"type": "strnig"}}}', 'the schema has type: "strnig", which is invalid'),
+        ('{"properties": {"a": {"type": "strnig"}}}', 'the schema has type: "strnig", which is invalid; correct it'),
         ('{"properties": {"a": {"pattern": "("}}}', 'the schema has pattern: "(", which is invalid'),
         ('{"properties": {"a": {"enum": 3}}}', "the schema has enum: 3, which is invalid"),
         ('{"properties": {"a": {"enum": []}}}', "the schema has enum: [], which is invalid"),

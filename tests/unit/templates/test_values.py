@@ -27,9 +27,13 @@ def test_a_values_file_may_name_its_schema():
         ('{"a": 1,}', "GKE_JOB_VALUES: values are not JSON: "),
         ('{"a": NaN}', "GKE_JOB_VALUES: values are not JSON: NaN is not a JSON number"),
         ("[" * 100_000, "GKE_JOB_VALUES: values are not JSON: "),
-        ('{"a": "\udcff"}', "GKE_JOB_VALUES: values are not JSON: "),  # a byte that is not UTF-8
-        ('{"a":' * 101 + "1" + "}" * 101, "GKE_JOB_VALUES: the values are nested more than 100 levels deep; "),
-        ('{"a": 1, "a": 1}', "GKE_JOB_VALUES: values are not JSON: the key 'a' occurs twice in one object"),
+        (
+            '{"a": "\udcff"}',
+            "GKE_JOB_VALUES: values are not JSON: 'utf-8' codec can't decode byte 0xff in position 7: "
+            "invalid start byte; save it as UTF-8",
+        ),
+        ('{"a":' * 101 + "1" + "}" * 101, "GKE_JOB_VALUES: more than 100 levels of nesting in the values; "),
+        ('{"a": 1, "a": 1}', "GKE_JOB_VALUES: values are not JSON: the key 'a' occurs twice in one object; correct it"),
         ('{"a": [{"b": 1, "b": 2}]}', "GKE_JOB_VALUES: values are not JSON: the key 'b' occurs twice"),
         ("[1]", "GKE_JOB_VALUES: values are not a JSON object; "),
         ("null", "GKE_JOB_VALUES: values are not a JSON object; "),
@@ -76,8 +80,8 @@ def test_a_setting_without_a_path_is_a_usage_error(setting):
 
 
 def test_a_list_begins_with_its_first_item():
-    what = r"cannot --set args\.1: a new list begins at index 0: use := for a mapping with the key 1"
-    with pytest.raises(RenderError, match=f"^{what}; "):
+    what = r"--set args\.1: a new list begins at index 0; use index 0, or := for a mapping with the key 1"
+    with pytest.raises(RenderError, match=f"^{what}$"):
         read_values(None, {}, ["args.1=x"])
 
 
@@ -95,6 +99,8 @@ def test_a_list_begins_with_its_first_item():
         "list.0.x=1",
         "a=\0",
         "a=\udcff",
+        "new." * 2000 + "x=1",
+        f"list.{'9' * 5000}=1",
     ],
 )
 def test_a_setting_with_an_invalid_path_or_value_is_refused(setting):
@@ -109,9 +115,9 @@ def test_a_setting_with_an_invalid_path_or_value_is_refused(setting):
     [
         (
             ["env.T=hush", "env.T.x=1"],
-            r"^cannot --set env\.T\.x: the parent of x is neither a mapping nor a list",
+            r"^--set env\.T\.x: the parent of x is neither a mapping nor a list; set x or its parent, not both, or",
         ),
-        (["a:=[1, 2]", "a.5=hush"], r"^cannot --set a\.5: the list has no index 5: use an index from 0 to 2; "),
+        (["a:=[1, 2]", "a.5=hush"], r"^--set a\.5: the list has no index 5; use an index from 0 to 2$"),
         (["a:=hush"], r"^value of --set a:= is not JSON: Expecting value: line 1 column 1 \(char 0\); write a=TEXT"),
         (['a:=["hush", "b"'], r"^value of --set a:= is not JSON: "),
         (['a:={"b": "hush", "b": 2}'], r"^value of --set a:= is not JSON: the key 'b' occurs twice in one object"),

@@ -44,8 +44,10 @@ def read(file: Path) -> LastAttempt:
     """Return the attempt from a file of `write`; RenderError for any other file."""
     try:
         last = LastAttempt(**json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise _unreadable(file, error) from None
+    except OSError as error:
+        raise _unreadable(file, error.strerror) from None
+    except (ValueError, TypeError, RecursionError):
+        raise _unreadable(file, f"it is not a JSON object with {', '.join(vars(_EXAMPLE))}") from None
     for name, value in vars(last).items():
         if type(value) is not type(getattr(_EXAMPLE, name)):
             raise _unreadable(file, f"{name} is {value!r}")

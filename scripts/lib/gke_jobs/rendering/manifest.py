@@ -38,15 +38,16 @@ def read_manifest(documents: list[Json], template: str) -> Manifest:
     if len(jobs) != 1:
         what = f"{len(jobs)} Jobs" if jobs else "no Job"
         there = "" if jobs else f", but {', '.join(map(_kind, documents)) or 'nothing'}"
-        fix = "give one of kind Job and apiVersion batch/v1"
+        fix = "write one object of kind Job and apiVersion batch/v1"
         raise RenderError(BAD_INPUT, f"manifest has {what}{there}", where=template, fix=fix)
     for document in others:
         if _kind(document) == "v1 Secret":
             fix = "create it outside the template and use its name in the template: rendered manifests are printed"
             raise RenderError(BAD_INPUT, "a manifest must not contain a Secret", where=template, fix=fix)
         if _kind(document) not in OWNED:
-            fix = f"besides the Job, only {', '.join(OWNED)} are allowed"
-            raise RenderError(BAD_INPUT, f"manifest contains {_kind(document)}", where=template, fix=fix)
+            what = f"{_kind(document)} is not allowed in a manifest"
+            fix = f"use only {' and '.join(OWNED)} besides the Job"
+            raise RenderError(BAD_INPUT, what, where=template, fix=fix)
         for field in ("metadata", "data", "spec"):
             if not isinstance(document.get(field, {}), dict):
                 what = f"{field} of {_kind(document)} is not a mapping"
@@ -138,8 +139,8 @@ def _stamp_owned(document: dict[str, Json], job: dict[str, Json]) -> dict[str, J
     metadata, kind = document.get("metadata", {}), document["kind"]
     name = metadata.get("name", job["name"])
     if name != job["name"] and not str(name).startswith(f"{job['name']}-"):
-        what = f"name {name!r} of a {kind} does not begin with that of its Job, so it does not identify the Job"
-        fix = "write {{ job.name }} or {{ job.name }}-SUFFIX, in a manifest without Jinja the Job's metadata.name"
+        what = f"name {name!r} of a {kind} does not begin with the name of its Job"
+        fix = "write {{ job.name }} or {{ job.name }}-SUFFIX, or in JSON the metadata.name of the Job"
         raise RenderError(BAD_INPUT, what, fix=fix)
     names = {"name": _dns_label(name, f"{kind} name", LABEL_LENGTH)}
     if kind == "Service" and name[0].isdigit():
@@ -159,7 +160,7 @@ def _stamp_owned(document: dict[str, Json], job: dict[str, Json]) -> dict[str, J
 def _kind(document: Json) -> str:
     if not isinstance(document, dict):
         return "a list" if isinstance(document, list) else "text" if isinstance(document, str) else str(document)
-    return f"{document.get('apiVersion', 'no apiVersion')} {document.get('kind', 'no kind')}"
+    return f"{document.get('apiVersion', '(no apiVersion)')} {document.get('kind', '(no kind)')}"
 
 
 def _without(mapping: dict[str, Json], *keys: str) -> dict[str, Json]:

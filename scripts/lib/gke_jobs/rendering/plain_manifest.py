@@ -32,8 +32,9 @@ def read_plain(file: Path, values: dict[str, Json], profile: str | None, name: s
         content = load_json(file.read_bytes())
         json.dumps(content, allow_nan=False)  # also finds 1e400
     except (OSError, ValueError, RecursionError) as error:
-        raise RenderError(BAD_INPUT, f"manifest is not JSON: {error}", where=file.name, fix="give one Job") from None
-    check_json(content, "fields of the manifest", file.name)
+        fix = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else "correct it"
+        raise RenderError(BAD_INPUT, f"manifest is not JSON: {error}", where=file.name, fix=fix) from None
+    check_json(content, "manifest", file.name)
     documents = [without_null(document) for document in (content if isinstance(content, list) else [content])]
     for document in documents:
         if isinstance(document, dict):

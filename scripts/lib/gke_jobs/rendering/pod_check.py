@@ -28,7 +28,7 @@ def _refuse_long_arguments(containers: list[Json], template: str) -> None:
                 size = len((name + text.replace("$$", "$")).encode())  # Kubernetes expands the value but not the name
                 if size > ARGUMENT_BYTES:
                     of = f"{field} of container {container.get('name')}"
-                    what = f"{of} has an item of {size} bytes, the maximum is {ARGUMENT_BYTES}"
+                    what = f"{of} has an item of {size} bytes, more than the maximum of {ARGUMENT_BYTES}"
                     fix = "write it to object storage and pass its URI"
                     raise RenderError(BAD_INPUT, what, where=template, fix=fix)
 
@@ -42,14 +42,13 @@ def _refuse_duplicates(pod: dict[str, Json], containers: list[Json], template: s
             if count > 1:
                 raise RenderError(BAD_INPUT, f"{key} {name!r} occurs twice among the {which}", where=template, fix=fix)
 
-    once = "define the source of a volume once, even if it is mounted twice"
-    refuse(list_at(pod, "volumes"), "name", "volumes of the Pod", f"give each a unique name; {once}")
+    fix = "give each a unique name, or define the volume once and mount it twice"
+    refuse(list_at(pod, "volumes"), "name", "volumes of the Pod", fix)
     refuse(containers, "name", "containers of the Pod", "give each a unique name")
-    replaced = "the value container, with env, replaces a variable of the template"
     for container in containers:
         of = f"of container {at(container, 'name')}"
         refuse(list_at(container, "volumeMounts"), "mountPath", f"mounts {of}", "give each a unique path")
-        fix = f"define it once, because the last one takes effect; {replaced}"
+        fix = "define it once, or replace a variable of the template with env of the value container"
         refuse(list_at(container, "env"), "name", f"variables {of}", fix)
 
 
@@ -66,6 +65,6 @@ def _refuse_volumes_without_source(pod: dict[str, Json], containers: list[Json],
     known = {text_at(volume, "name") for volume in list_at(pod, "volumes")}
     for mount in mounts:
         if (name := text_at(mount, "name")) not in known:
-            what = f"no volume {name!r}, which is mounted at {text_at(mount, 'mountPath')}"
-            fix = "give it a source, or the name of an existing volume"
+            what = f"volume {name!r}, mounted at {text_at(mount, 'mountPath')}, does not exist"
+            fix = "define it with a source in volumes, or mount an existing one"
             raise RenderError(BAD_INPUT, what, where=template, fix=fix)

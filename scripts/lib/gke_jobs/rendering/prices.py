@@ -23,13 +23,13 @@ def check_prices(prices: Json, profiles: Collection[str]) -> Problem | None:
         return Problem(f"prices have an invalid currency: {_shown(currency)}", fix)
     for name, price in prices.get("profiles", {}).items():
         if name not in profiles:
-            fix = f"use one of: {', '.join(profiles)}; `spot` has the price of NAME-spot"
-            return Problem(f"prices name {_shown(name)}, which is not a profile", fix)
+            fix = f"use one of: {', '.join(profiles)}, with on_demand and spot"
+            return Problem(f"prices contain {_shown(name)}, which is not a profile", fix)
         if not is_mapping(price, on_demand=lambda _: True, spot=lambda _: True):
             return Problem(f"price of profile {name} has an invalid format", FORM)
         for kind, amount in price.items():
             if not AMOUNT.fullmatch(_amount(amount)):
-                fix = "it is the price of a Pod per hour, with at most 6 digits before and after the dot, e.g. 0.73"
+                fix = "write the price of a Pod per hour with at most 6 digits before and after the dot, e.g. 0.73"
                 return Problem(f"price of profile {name} has an invalid {kind}: {_shown(amount)}", fix)
     return None
 

@@ -85,16 +85,19 @@ def _is_tpu(value: Json) -> bool:
 
 # The type of each field of a profile, as text and as a check.
 FIELDS: dict[str, tuple[str, Callable[[Json], bool]]] = {
-    "resources": ("requests and limits, each a mapping of resource to quantity, e.g. 500m or 12Gi", _is_resources),
+    "resources": (
+        "a mapping with requests and limits, each a mapping of resource to quantity, e.g. 500m or 12Gi",
+        _is_resources,
+    ),
     "gpu": (
-        "type, GKE's name of the accelerator, and count, an integer above 0",
+        "a mapping with type (GKE's name of the accelerator), count (an integer above 0), or both",
         lambda value: value != {} and is_mapping(value, type=is_text, count=_is_number),
     ),
-    "tpu": ("accelerator, topology, e.g. 2x4, and chips, an integer above 0", _is_tpu),
+    "tpu": ("a mapping with accelerator, topology (e.g. 2x4) and chips (an integer above 0)", _is_tpu),
     "spot": ("true or false", _is_flag),
     "flex_start": ("true or false", _is_flag),
     "reservation": (
-        "name and, of a shared one, project: names, not a path; lower-case letters, digits and dashes",
+        "a mapping with name and, for a shared reservation, project: lower-case letters, digits and dashes, not a path",
         lambda value: is_mapping(value, name=_is_cloud_name, project=_is_cloud_name) and "name" in value,
     ),
     "local_ssd": ("a quantity, e.g. 300Gi", is_quantity),
@@ -120,13 +123,13 @@ CAPACITY = ("spot", "flex_start", "reservation")
 def check_profile(profile: Json) -> Problem | None:
     """Return why a profile is invalid, None if it is as documented."""
     if not isinstance(profile, dict):
-        return Problem("is not a mapping", f"its fields are {', '.join(FIELDS)}")
+        return Problem("is not a mapping", f"write a mapping with the fields {', '.join(FIELDS)}")
     for field, value in profile.items():
         if field not in FIELDS:
-            return Problem(f"has an unknown field {field}", f"its fields are {', '.join(FIELDS)}")
+            return Problem(f"has an unknown field {field}", f"use only {', '.join(FIELDS)}")
         words, check = FIELDS[field]
         if not check(value):
-            return Problem(f"has an invalid {field}{_culprit(value, check)}", f"it is {words}")
+            return Problem(f"has an invalid {field}{_culprit(value, check)}", f"{field} must be {words}")
     return _check_together(profile)
 
 
@@ -158,22 +161,23 @@ def _check_together(profile: Profile) -> Problem | None:
         of_nodes = {"gpu.type": gpu.get("type"), "local_ssd": profile.get("local_ssd")}
         of_nodes |= {f"tpu.{field}": tpu.get(field) for field in TPU_LABELS}
         for field in [*capacity, *(field for field, given in of_nodes.items() if given)]:
-            return Problem(f"has compute_class and {field}", "leave that to the ComputeClass")
+            return Problem(f"has compute_class and {field}, but the ComputeClass selects the nodes", f"remove {field}")
     elif tpu and not all(field in tpu for field in TPU_LABELS):
         return Problem("has a tpu without accelerator or topology", "set both, or a ComputeClass that selects them")
     if gpu and tpu:
-        return Problem("has gpu and tpu", "no machine has both: remove one")
+        return Problem("has gpu and tpu, but no machine has both", "remove one")
     if "topology" in tpu and (chips := prod(map(int, tpu["topology"].split("x")))) % tpu["chips"]:
         return Problem(
             f"has a tpu topology of {chips} chips, which is not a multiple of the {tpu['chips']} chips of a Pod",
             "set chips to the number of one machine",
         )
     if len(capacity) > 1:
-        return Problem(f"has {capacity[0]} and {capacity[1]}", "a node can have only one of them: remove the other")
+        return Problem(f"has {capacity[0]} and {capacity[1]}, but a node can have only one of them", "remove one")
     if profile.get("flex_start") and profile.get("max_run_seconds", 0) > FLEX_START_SECONDS:
         return Problem(
-            f"has flex_start and max_run_seconds {profile['max_run_seconds']}",
-            f"a flex-start node runs for at most seven days: set it to at most {FLEX_START_SECONDS}",
+            f"has flex_start and max_run_seconds {profile['max_run_seconds']}, "
+            "but a flex-start node runs for at most seven days",
+            f"set max_run_seconds to at most {FLEX_START_SECONDS}",
         )
     return None
 

@@ -12,7 +12,6 @@ from gke_jobs.quantities import quantity
 from gke_jobs.rendering.last_attempt import LastAttempt
 from gke_jobs.rendering.prices import check_prices, price_of
 from gke_jobs.rendering.profile import (
-    FIELDS,
     NO_PROFILE,
     Profile,
     check_profile,
@@ -132,7 +131,8 @@ class Profiles:
         for key, into in (("profiles", self._profiles), ("sizes", self._sizes)):
             entries = content.get(key, {})
             if not isinstance(entries, dict):
-                raise RenderError(BAD_INPUT, f"{key} is not a mapping", where=file, fix="write a mapping of names")
+                fix = "write a mapping with names as keys"
+                raise RenderError(BAD_INPUT, f"{key} is not a mapping", where=file, fix=fix)
             for name, entry in entries.items():
                 into[name] = entry
                 self._sources[f"{key}.{name}"] = file
@@ -151,24 +151,24 @@ class Profiles:
     def _check_next(self, name: str) -> None:
         last, seen = name, {name}
         while following := self._profiles[last].get("next"):
+            what = f"has next {following!r}, which"
             if following not in self._profiles:
-                what = f"leads to {following!r}, which is not a profile"
-                raise self._profile_error(name, what, f"next is {FIELDS['next'][0]}")
+                raise self._profile_error(last, f"{what} is not a profile", f"use one of: {', '.join(self._profiles)}")
             if following in seen:
-                raise self._profile_error(name, f"leads to {following} again", "order next from small to large")
+                raise self._profile_error(last, f"{what} leads back to {last}", "order next from small to large")
             seen.add(following)
             last = following
 
     def _check_fallback(self, name: str) -> None:
         fallback = self._fallback(name)
         if fallback == name:
-            raise self._profile_error(name, "falls back to itself", f"fallback is {FIELDS['fallback'][0]}")
+            raise self._profile_error(name, "falls back to itself", "use the name of another profile")
         if fallback:
             self._find(fallback, f"{self._sources[f'profiles.{name}']}: fallback of {name}")
 
     def _check_rows(self, table: str, rows: Json) -> None:
         def bad(what: str) -> RenderError:
-            fix = "write rows {at_most: QUANTITY, profile: NAME} from small to large; only the last may omit at_most"
+            fix = "write rows {at_most: QUANTITY, profile: NAME} from small to large, and omit at_most only in the last"
             return RenderError(BAD_INPUT, f"size table {table} {what}", where=self._sources[f"sizes.{table}"], fix=fix)
 
         if not isinstance(rows, list) or not rows:
@@ -192,7 +192,7 @@ class Profiles:
         base = name.removesuffix(SPOT)
         if base == name or base not in self._profiles:
             known = ", ".join(self._profiles)
-            fix = f"use one of: {known}; or NAME{SPOT} for spot nodes"
+            fix = f"use one of: {known}, or NAME{SPOT} for spot nodes"
             raise RenderError(BAD_INPUT, f"unknown profile {name!r}", where=where, fix=fix)
         if field := conflict_with_spot(self._profiles[base]):
             what = f"has {field}, which cannot be combined with spot nodes"
@@ -236,9 +236,11 @@ class Profiles:
 def _read(file: Path) -> Json:
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        what = f"cannot read the profiles: {error.strerror if isinstance(error, OSError) else error}"
+    except OSError as error:
+        what = f"cannot read the profiles: {error.strerror}"
         raise RenderError(BAD_INPUT, what, where=file, fix="name a YAML file") from None
+    except UnicodeDecodeError as error:
+        raise RenderError(BAD_INPUT, f"cannot read the profiles: {error}", where=file, fix="save it as UTF-8") from None
     places = [f"{file} line {number}" for number in range(1, text.count("\n") + 2)]
     documents = read_documents(Rendered(text=text, placeholder=re.compile("(?!)"), values=[], names=[], places=places))
     return documents[0] if len(documents) == 1 else documents

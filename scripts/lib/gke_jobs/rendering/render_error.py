@@ -19,5 +19,5 @@ class RenderError(Exception):
     def __init__(self, status: int, *what: str, fix: str, where: object = "") -> None:
         place = f"{where}: " if where else ""
         self.lines = [one_line(f"{place}{each}; {fix}") for each in what]  # keys and values in them are foreign text
-        super().__init__("; ".join(self.lines))
+        super().__init__(" | ".join(self.lines))
         self.status = status

@@ -28,10 +28,10 @@ def refuse_too_large(document: dict[str, Json], template: str) -> None:
     for path, (most, texts) in parts.items():
         size = sum(_bytes(key) + _bytes(text) for key, text in (texts or {}).items())
         if size > most:
-            what = f"{path} of {kind} has {size} bytes, the maximum is {most}"
+            what = f"{path} of {kind} has {size} bytes, more than the maximum of {most}"
             raise RenderError(BAD_INPUT, what, where=template, fix=ADVICE)
     if (size := _bytes(document)) > OBJECT_BYTES:
-        what = f"{kind} has {size} bytes, the maximum is {OBJECT_BYTES}"
+        what = f"{kind} has {size} bytes, more than the maximum of {OBJECT_BYTES}"
         raise RenderError(BAD_INPUT, what, where=template, fix=ADVICE)
 
 

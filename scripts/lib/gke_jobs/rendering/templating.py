@@ -113,6 +113,8 @@ class Renderer(ImmutableSandboxedEnvironment):
             what, fix = str(error).removesuffix(".") or type(error).__name__, "correct the template or its values"
             if isinstance(error, jinja2.UndefinedError):
                 fix = "give a value or, in the template, a default"
+            if isinstance(error, UnicodeDecodeError):
+                fix = "save the template as UTF-8"
             raise RenderError(BAD_INPUT, what, where=self._find_line(error, name), fix=fix) from None
         return self._rendered(text, name)
 
@@ -224,5 +226,5 @@ def find_template(name_or_path: str, folder: Path) -> Path:
     if os.path.isfile(template):  # unlike Path.is_file, also false for an impossible name
         return template.resolve()
     known = ", ".join(sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"[!_]*{SUFFIX}")))
-    fix = f"use one of: {known}; or a path with a slash, e.g. ./mine{SUFFIX}"
+    fix = f"use one of: {known}, or a path with a slash, e.g. ./mine{SUFFIX}"
     raise RenderError(NO_TEMPLATE, f"template {name_or_path} not found", fix=fix)

@@ -24,8 +24,9 @@ def check_slice(job: dict[str, Json], template: str) -> None:
         return
     machines = prod(map(int, topology.split("x"))) // chips
     parallel = int_at(job, "spec", "parallelism") if "parallelism" in job["spec"] else 1
-    pods = {parallel, int_at(job, "spec", "completions") if "completions" in job["spec"] else parallel}
-    if machines > 1 and pods != {machines} and pods != {0}:
-        what = f"a TPU slice of topology {topology} has {machines} machines of {chips} chips, the Job {max(pods)} Pods"
+    total = int_at(job, "spec", "completions") if "completions" in job["spec"] else parallel
+    if machines > 1 and {parallel, total} not in ({machines}, {0}):
+        needed = f"a TPU slice of topology {topology} needs a Pod for each of its {machines} machines"
+        what = f"{needed}, but the Job has parallelism {parallel} and completions {total}"
         fix = f"use the template distributed-job with nodes {machines}, or a profile with a slice of one machine"
         raise RenderError(BAD_INPUT, what, where=template, fix=fix)

@@ -19,7 +19,7 @@ def validate_offline(document: dict[str, Json], version: str | None, places: Pla
         import kubernetes_validate
         from kubernetes_validate.utils import VersionNotSupportedError
     except ModuleNotFoundError as error:
-        fix = "install kubernetes-validate for it, or let a cluster validate: submit-job --dry-run --validate server"
+        fix = "install kubernetes-validate for this Python, or use a cluster: submit-job --dry-run --validate server"
         what = f"cannot validate offline: {sys.executable} has no module {error.name}"
         raise RenderError(NOT_CONFIGURED, what, fix=fix) from None
     newest = kubernetes_validate.latest_version()

@@ -120,7 +120,7 @@ def _unknown(name: str, known: Iterable[str], elsewhere: dict[str, str], path: s
         hints.append(f"did you mean {near[0]}?")
     elif 0 < len(fields := list(known)) <= FEW:
         hints.append(f"the fields are {', '.join(fields)}")
-    return f"{path}.{one_line(name)} is unknown" + (f" ({'; '.join(hints)})" if hints else "")
+    return f"{path}.{one_line(name)} is unknown" + (f" ({': '.join(hints)})" if hints else "")
 
 
 def _similar(name: str, known: Iterable[str], cutoff: float) -> list[str]:

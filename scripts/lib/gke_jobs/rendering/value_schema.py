@@ -33,10 +33,6 @@ KINDS: dict[type, tuple[str, ...]] = {  # the names in JSON Schema for the types
 }
 
 
-class _SchemaError(Exception):
-    """A schema is invalid, or uses a keyword that would not be checked; the message names it."""
-
-
 def read_schema(template: Path) -> dict[str, Json] | None:
     """Return the schema of the values of a template, None if it has none. RenderError if it cannot be used."""
     file = template.with_name(f"{template.name.removesuffix(SUFFIX)}.schema.json")
@@ -47,26 +43,26 @@ def read_schema(template: Path) -> dict[str, Json] | None:
     except (OSError, ValueError, RecursionError) as error:
         what = f"cannot read the schema of the values: {error}"
         raise RenderError(BAD_INPUT, what, where=file.name, fix="correct it") from None
-    try:
-        _check_schema(schema)
-    except _SchemaError as error:
-        raise RenderError(BAD_INPUT, str(error), where=file.name, fix=f"use only {', '.join(sorted(FORMS))}") from None
+    _check_schema(schema, file.name)
     return dict(schema)
 
 
-def _check_schema(schema: Json) -> None:
+def _check_schema(schema: Json, file: str) -> None:
+    """Refuse a schema that is invalid, or uses a keyword that would not be checked."""
     if not isinstance(schema, dict):
-        raise _SchemaError("a schema is not a mapping")
+        raise RenderError(BAD_INPUT, "a schema is not a mapping", where=file, fix="correct it")
     for keyword, content in schema.items():
         if keyword in FORMS and not FORMS[keyword](content):
             found = one_line(json.dumps(content, ensure_ascii=False))[:50]
-            raise _SchemaError(f"the schema has {keyword}: {found}, which is invalid")
+            what = f"the schema has {keyword}: {found}, which is invalid"
+            raise RenderError(BAD_INPUT, what, where=file, fix="correct it")
         if keyword not in FORMS.keys() | ANNOTATIONS and not keyword.startswith("x-"):
-            raise _SchemaError(f"the schema has the keyword {one_line(keyword)}, which is not supported")
+            what = f"the schema has the keyword {one_line(keyword)}, which is not supported"
+            raise RenderError(BAD_INPUT, what, where=file, fix=f"use only {', '.join(sorted(FORMS))}")
     others = schema.get("additionalProperties")
     inner = [schema.get("items"), schema.get("propertyNames"), None if isinstance(others, bool) else others]
     for part in [*schema.get("properties", {}).values(), *(part for part in inner if part is not None)]:
-        _check_schema(part)
+        _check_schema(part, file)
 
 
 def _is_mapping(content: Json) -> bool:

@@ -47,8 +47,8 @@ def read_values(file: str | None, environ: Mapping[str, str], settings: Sequence
     try:
         read = load_json(content)
     except (ValueError, RecursionError) as error:
-        what = f"values are not JSON: {error}"
-        raise RenderError(BAD_INPUT, what, where=source, fix="give one JSON object") from None
+        fix = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else "correct it"
+        raise RenderError(BAD_INPUT, f"values are not JSON: {error}", where=source, fix=fix) from None
     if not isinstance(read, dict):
         raise RenderError(BAD_INPUT, "values are not a JSON object", where=source, fix="give {...} at the top")
     values: dict[str, Json] = read
@@ -100,33 +100,35 @@ def _apply_setting(values: dict[str, Json], setting: str) -> dict[str, Json]:
         fix = f"write {path}=TEXT for text, or quote the JSON for the shell, as '{path}:=[\"a\", 1]'"
         raise RenderError(BAD_INPUT, f"value of --set {path}:= is not JSON: {error}", fix=fix) from None
     try:
-        return dict(_set_path(values, keys, value))
-    except (ValueError, RecursionError) as error:
-        fix = "a dot that belongs to a key is written \\."
-        raise RenderError(BAD_INPUT, f"cannot --set {path}: {error}", fix=fix) from None
+        return dict(_set_path(values, keys, value, f"--set {path}"))
+    except (ValueError, RecursionError):  # an index of 5000 digits, or 1000 keys
+        raise RenderError(BAD_INPUT, "the path is too long", where=f"--set {path}", fix="use a shorter one") from None
 
 
-def _set_path(target: Json, keys: list[str], value: Json) -> Json:
+def _set_path(target: Json, keys: list[str], value: Json, where: str) -> Json:
     """Return `target` with `value` at the path of `keys`; missing objects on the path are created."""
     if not keys:
         return value
     first, *rest = keys
     if target is None and first.isdecimal() and int(first) > 0:
-        raise ValueError(f"a new list begins at index 0: use := for a mapping with the key {first}")
+        fix = f"use index 0, or := for a mapping with the key {first}"
+        raise RenderError(BAD_INPUT, "a new list begins at index 0", where=where, fix=fix)
     if target is None:
         target = [] if first == "0" else {}
     if isinstance(target, dict):
-        return target | {first: _set_path(target.get(first), rest, value)}
+        return target | {first: _set_path(target.get(first), rest, value, where)}
     if not isinstance(target, list):
-        raise ValueError(f"the parent of {first} is neither a mapping nor a list: remove one of the two settings")
+        fix = f"set {first} or its parent, not both, or write a dot of a key as \\."
+        raise RenderError(BAD_INPUT, f"the parent of {first} is neither a mapping nor a list", where=where, fix=fix)
     if first.isdecimal() and int(first) <= len(target):
         position = int(first)
         return [
             *target[:position],
-            _set_path(next(iter(target[position:]), None), rest, value),
+            _set_path(next(iter(target[position:]), None), rest, value, where),
             *target[position + 1 :],
         ]
-    raise ValueError(f"the list has no index {first}: use an index from 0 to {len(target)}")
+    fix = f"use an index from 0 to {len(target)}"
+    raise RenderError(BAD_INPUT, f"the list has no index {first}", where=where, fix=fix)
 
 
 def without_null(value: Json) -> Json:
@@ -151,8 +153,8 @@ def _refuse_constant(name: str) -> NoReturn:
 def check_json(value: Json, path: str, source: str, depth: int = 0) -> None:
     """Refuse values that YAML, JSON or the arguments of a process cannot represent, or that are nested too deeply."""
     if depth > MAX_DEPTH:
-        what = re.split(r"[.\[]", path)[0]
-        what = f"the {what} are nested more than {MAX_DEPTH} levels deep"
+        whole = re.split(r"[.\[]", path)[0]
+        what = f"more than {MAX_DEPTH} levels of nesting in the {whole}"
         raise RenderError(BAD_INPUT, what, where=source, fix="use fewer levels")
     if isinstance(value, dict):
         for key, item in value.items():

@@ -121,7 +121,8 @@ class _Reader:
         if part is None:
             return result
         if not whole:
-            raise self._error(f"{MERGE} is not a value", part, f"write {MERGE}: {{{{ values.NAME }}}}, alone")
+            fix = f"write {MERGE}: {{{{ values.NAME }}}} without other text"
+            raise self._error(f"{MERGE} is not a value", part, fix)
         value, name = self.rendered.values[int(whole[1])], self.rendered.names[int(whole[1])]
         if value is None:
             return result
@@ -136,7 +137,7 @@ class _Reader:
 
     def _key(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode) or node.tag not in AGREED or node.tag == f"{TAG}merge":
-            raise self._error("a key is not plain text", node, "write it as text, without merge or tag")
+            raise self._error("a key is not plain text", node, "write it as text, without << and tags")
         return self._interpolate(node, ())
 
     def _item(self, node: yaml.Node, path: Path) -> Json:
