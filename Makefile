@@ -99,13 +99,16 @@ screenshot: demo ## renew the picture of a report in README.md; needs Chromium a
 # gcloud makes them slow.
 BATS_FILES := $(wildcard tests/integration/*.bats)
 SETUP_FILES := $(wildcard $(addprefix tests/integration/,check-setup.bats composer-guide.bats deploy-dags*.bats))
+# The tests of deferred tasks take half of the time of test-dags.
+DEFERRED_TESTS := $(wildcard $(addprefix tests/unit/dags/test_,deferr*.py trigger*.py shared_watch*.py))
+DAG_TESTS := test-deferred test-not-deferred
 IN_PARALLEL := $(MAKE) --no-print-directory --keep-going --output-sync --jobs $$(($$(nproc) + 2))
-.PHONY: $(BATS_FILES) test-python
+.PHONY: $(BATS_FILES) $(DAG_TESTS) test-python
 $(BATS_FILES): install
 	bats --timing $@
 
 test: install .build/providers/.installed ## run the tests that must pass before a push: unit and integration, in parallel
-	$(IN_PARALLEL) test-dags test-python $(filter-out $(SETUP_FILES),$(BATS_FILES))
+	$(IN_PARALLEL) $(DAG_TESTS) test-python $(filter-out $(SETUP_FILES),$(BATS_FILES))
 
 test-setup: install ## run the tests of what sets up an environment, in parallel: check-setup, deploy-dags, the Composer guide
 	$(IN_PARALLEL) $(SETUP_FILES)
@@ -129,7 +132,13 @@ golden: install ## renew the golden manifests, templates/VALUES.md, the schemas,
 	$(BIN)/python tests/unit/scripts/timeline/recorded_runs.py texts
 
 test-dags: install .build/providers/.installed ## run only the tests that depend on AIRFLOW: the operator and the DAGs
-	$(BIN)/python -m pytest tests/unit/dags
+	$(IN_PARALLEL) $(DAG_TESTS)
+
+test-deferred: install .build/providers/.installed
+	$(BIN)/python -m pytest $(DEFERRED_TESTS)
+
+test-not-deferred: install .build/providers/.installed
+	$(BIN)/python -m pytest tests/unit/dags $(addprefix --ignore ,$(DEFERRED_TESTS))
 
 test-google: install .build/beam/.installed ## test the example with Google's operators, on Airflow 3.3 with Google's provider (Python 3.11 or newer)
 	$(MAKE) --silent install AIRFLOW=bench
