@@ -12,7 +12,7 @@ LEAST_ROOM = 64 << 10  # bytes; with less, no script starts; as in private_dir.b
 ROOM = 16 * MIB  # for manifests, results and logs of many runs
 # Private memory of an Airflow 3.3 worker with Celery, and of each task that waits for its Job in it, measured by
 # `make bench-slots`.
-WORKER, WAIT = 360 * MIB, 55 * MIB
+WORKER, WAIT = 270 * MIB, 61 * MIB
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 UNLIMITED = 1 << 60
 
