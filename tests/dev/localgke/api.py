@@ -140,7 +140,7 @@ class _Server:
         target = resources.target(request.path)
         one = bool(target.name) and target.subresource != "eviction"  # an eviction is created for a Pod
         verb = VERBS.get((request.method, one), request.method)
-        if verb == "list" and request.query.get("watch") in ("true", "1"):
+        if verb == "list" and resources.is_true(request.query, "watch"):
             verb = "watch"
         _authorize(user, verb, target)
         if verb not in target.verbs:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from localgke.errors import ApiError, not_found, not_imitated
 from localgke.objects import NODES
+from localgke.resources import is_true
 from localgke.store import Object, Store
 
 POLL_SECONDS = 0.05
@@ -28,7 +29,7 @@ async def stream(request: web.Request, store: Store, pod: Object, directory: Pat
     limit = request.query.get("limitBytes")
     if limit is not None and not (limit.isdigit() and int(limit)):
         raise ApiError("BadRequest", f'limitBytes: Invalid value: "{limit}": must be a whole number above 0')
-    if limit and request.query.get("follow") == "true":
+    if limit and is_true(request.query, "follow"):
         raise not_imitated("limitBytes of a log that is followed")
     since = request.query.get("sinceTime", "")
     if since and not TIME.fullmatch(since):
@@ -38,15 +39,15 @@ async def stream(request: web.Request, store: Store, pod: Object, directory: Pat
     node = pod["spec"].get("nodeName")
     if node and not store.find(NODES, "", node):
         raise not_found("pods", node)  # Kubernetes, too, reports the node as a missing Pod
-    previous = request.query.get("previous") == "true"
+    previous = is_true(request.query, "previous")
     logs = directory / pod["metadata"]["uid"]
     file = _file(pod, container, logs, previous=previous) if node else None
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(request)
     with contextlib.suppress(ConnectionError):  # the client has disconnected
         if file:
-            follow = request.query.get("follow") == "true"
-            lines = _Lines(since.encode().removesuffix(b"Z"), request.query.get("timestamps") == "true")
+            follow = is_true(request.query, "follow")
+            lines = _Lines(since.encode().removesuffix(b"Z"), is_true(request.query, "timestamps"))
             left = None if tail is None else int(tail)
             await _copy(response, store, pod, container, file, follow, left, int(limit or 0), lines)
         await response.write_eof()

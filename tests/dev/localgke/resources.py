@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from localgke.errors import ApiError, not_imitated
@@ -91,6 +92,11 @@ def target(path: str) -> Target:
     if bool(match["namespace"]) != resource.namespaced and (match["namespace"] or match["name"]):
         raise ApiError("NotFound", "the server could not find the requested resource")
     return Target(resource, match["namespace"] or "", match["name"] or "", subresource)
+
+
+def is_true(query: Mapping[str, str], name: str) -> bool:
+    """Whether a boolean parameter of a query is true: as in Kubernetes, any text but `0` and `false` in any case."""
+    return query.get(name, "0").lower() not in ("0", "false")
 
 
 def discovery(version: str) -> dict[str, dict[str, Any]]:

@@ -72,11 +72,18 @@ def test_the_log_of_an_ended_container_is_cut_according_to_the_query(api, pod, q
     assert read(api, **query) == text
 
 
-def test_a_followed_log_ends_with_its_container_and_misses_no_last_line(api, pod):
+@pytest.mark.parametrize(("given", "text"), [("True", "03.000000001Z three"), ("", "03.000000001Z"), ("False", "three")])
+def test_a_boolean_parameter_is_read_as_in_kubernetes(api, pod, given, text):
+    pod(ENDED)
+    assert read(api, timestamps=given, tailLines="2").removeprefix("2025-01-01T00:00:").startswith(text)
+
+
+@pytest.mark.parametrize("true", ["true", "True"])  # kubectl, the Python client
+def test_a_followed_log_ends_with_its_container_and_misses_no_last_line(api, pod, true):
     file = pod({"running": {}})
 
     async def scenario(client):
-        async with client.get(LOG, params={"follow": "true", "tailLines": "1"}) as response:
+        async with client.get(LOG, params={"follow": true, "tailLines": "1"}) as response:
             first = await response.content.readline()
             with file.open("ab") as log:
                 log.write(b"2025-01-01T00:00:05Z stdout F half of")

@@ -84,7 +84,7 @@ def test_numbers_and_booleans_inside_text_are_written_as_in_json(read):
     assert document == {"a": "true 5 0.1"}
 
 
-@pytest.mark.parametrize(("value", "kind"), [(None, "null"), ([1], "a list"), ({"a": 1}, "a dict")])
+@pytest.mark.parametrize(("value", "kind"), [(None, "null"), ([1], "a list"), ({"a": 1}, "a mapping")])
 @pytest.mark.parametrize("field", ["a: x{{ values.x }}", "a: '{{ values.x }}'", "{{ values.x }}: a"])
 def test_null_or_a_list_or_a_mapping_inside_text_is_refused(read, value, kind, field):
     with pytest.raises(RenderError, match=rf"^mine.yaml.j2 line 2: {kind} is inside text; ") as error:

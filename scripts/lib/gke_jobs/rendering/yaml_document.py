@@ -169,7 +169,7 @@ class _Reader:
         for position in range(1, len(parts), 2):
             value = self.rendered.values[int(parts[position])]
             if value is None or isinstance(value, list | dict):
-                kind = "null" if value is None else f"a {type(value).__name__}"
+                kind = "null" if value is None else "a mapping" if isinstance(value, dict) else "a list"
                 raise self._error(f"{kind} is inside text", node, "use text or a number, or use the value alone")
             parts[position] = _as_text(value)
             if _is_expanded(path):
