@@ -119,14 +119,18 @@ teardown_file() { delete_namespace; }
 }
 
 @test "own reading: the Job is deleted before any output, so a closed pipe does not prevent the deletion" {
-  local values
+  local values reader
   values=$(values_file 'trap exit TERM; sleep 60 & wait')
   mkfifo "$BATS_TEST_TMPDIR/pipe"
   setsid bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" --name unread \
     >"$BATS_TEST_TMPDIR/pipe" 2>&1 3>&- &
   runner=$!
-  sed '/is running on/q' "$BATS_TEST_TMPDIR/pipe"
+  exec {reader}<"$BATS_TEST_TMPDIR/pipe"
+  sed '/is running on/q' <&"$reader"
+  kill -STOP -- "-$runner" # nothing is printed between the end of the reader and the signal
+  exec {reader}<&-
   kill -TERM -- "-$runner"
+  kill -CONT -- "-$runner"
   wait_for "$runner"
   assert_equal "$status" 143
   wait_until no_job unread
