@@ -46,6 +46,7 @@ PARTS = ("outages", "waiting", "fails", "single", "many")
 OUTAGES = "30,120,600"
 SHORT_WAYS = ("ours", "ours-deferrable", "kubernetes-job", "kubernetes-job-deferrable")
 SLOTS = len(WAYS) + 3
+WAIT_SECONDS = 70  # in which each watch of the toolkit is renewed once, and the others poll seven times
 PACKAGES = ("apache-airflow", "apache-airflow-providers-cncf-kubernetes", "apache-airflow-providers-google")
 
 
@@ -97,7 +98,6 @@ def _output(*command: str) -> str:
 
 def run(race: Race, options: argparse.Namespace, parts: dict[str, Any]) -> None:
     """The parts, those first that a busy machine changes least. `parts` gets when each began, and the load then."""
-    scale = 4 if options.short else 1
     for part in options.parts:
         now, load, began = datetime.now(timezone.utc), os.getloadavg()[0], time.monotonic()
         parts[part] = {"date": f"{now:%Y-%m-%d %H:%M} UTC", "load": round(load, 2)}
@@ -107,7 +107,7 @@ def run(race: Race, options: argparse.Namespace, parts: dict[str, Any]) -> None:
                 for seconds in options.outages:
                     race.outage(seconds)
             case "waiting":
-                race.waiting(120 // scale)
+                race.waiting(WAIT_SECONDS if options.short else 6 * WAIT_SECONDS)
             case "fails":
                 race.fails(2)
                 race.deleted()
@@ -117,7 +117,7 @@ def run(race: Race, options: argparse.Namespace, parts: dict[str, Any]) -> None:
                     race.cold(3)
             case "many":
                 for way in (WAYS[name] for name in options.ways if WAYS[name].deferrable):
-                    race.many(way, jobs=options.jobs, ending=20, seconds=30)
+                    race.many(way, jobs=options.jobs, ending=20, seconds=WAIT_SECONDS)
                     print(f"bench: {way.name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         print(f"bench: {part}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 

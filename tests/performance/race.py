@@ -198,20 +198,16 @@ class Race:
 
     def many(self, way: Way, *, jobs: int, ending: int, seconds: int) -> None:
         """So many deferred tasks whose Jobs last; then some more whose Jobs end one after the other."""
-        base = self._triggerer()
         runs = [self._tasks.start(way.name, LASTING) for _ in range(jobs)]
         self._until_deferred(way, runs)
-        asked, (_, used), began = self._requests(way), self._triggerer(), time.monotonic()
-        memory = []
+        asked, used, began = self._requests(way), self._triggerer_cpu(), time.monotonic()
         while time.monotonic() < began + seconds:
             time.sleep(SAMPLE_SECONDS)
-            memory.append(self._triggerer()[0] - base[0])
             of_tasks = [pid for run in runs for pid in tree(self._tasks.first(run)["pid"])]
             self._note("many_worker_memory", way, private_memory(of_tasks))
         minutes = (time.monotonic() - began) / 60
         self._note("many_requests", way, (self._requests(way) - asked) / minutes / jobs)
-        self._note("many_cpu", way, (self._triggerer()[1] - used) / minutes)
-        self.values["many_memory"][way.name] = memory
+        self._note("many_cpu", way, (self._triggerer_cpu() - used) / minutes)
         last = [
             self._tasks.start(way.name, f"sleep {START_SECONDS + STAGGER_SECONDS * number}") for number in range(ending)
         ]
@@ -235,9 +231,8 @@ class Race:
         until(lambda: set(runs) <= set(running), f"{way.name}: not all Jobs run", patience)
         time.sleep(SETTLING_SECONDS)
 
-    def _triggerer(self) -> tuple[float, float]:
-        pid = self._airflow.triggerer.pid
-        return private_memory(tree(pid)), cpu_of_tree(pid)
+    def _triggerer_cpu(self) -> float:
+        return cpu_of_tree(self._airflow.triggerer.pid)
 
     def _until_running(self, ways: Sequence[Way], runs: dict[str, str]) -> None:
         for way in ways:

@@ -43,8 +43,8 @@ def section(measured: Mapping[str, Any]) -> str:
     )
     lines = [
         f"## {TITLES[about['cluster']]}",
-        f"Measured with {about['rounds']} rounds on {about['cpus']} CPUs and {about['memory']}: {parts}. "
-        f"Versions: {versions}.",
+        f"Measured on {about['cpus']} CPUs and {about['memory']}: {parts}. "
+        f"`single` has {about['rounds']} rounds, so a p95 is close to the maximum. Versions: {versions}.",
         text(measured),
         images,
     ]

@@ -17,7 +17,7 @@ TABLES = {
     "Times": ("submit_cold", "submit_warm", "line", "finish"),
     "From the begin of the task, imports included": ("start_cold", "start_warm"),
     "Costs": ("cpu", "wait_memory", "wait_cpu", "wait_requests"),
-    "": ("many_finish", "many_requests", "many_memory", "many_cpu", "many_worker_memory"),
+    "": ("many_finish", "many_requests", "many_cpu", "many_worker_memory"),
 }
 WITH_P95 = ("finish", "many_finish")
 
@@ -43,7 +43,9 @@ def goals(measured: Mapping[str, Any]) -> str:
 
 
 def spread(values: Sequence[float], *, p95: bool = False) -> str:
-    """Median, and least and most in parentheses."""
+    """Median, and, of several values, least and most in parentheses."""
+    if len(values) == 1:
+        return number(values[0])
     more = f"; p95 {number(percentile(values, 95))}" if p95 else ""
     return f"{number(median(values))} ({number(min(values))} to {number(max(values))}{more})"
 

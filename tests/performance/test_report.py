@@ -36,6 +36,7 @@ def test_a_number_has_the_digits_that_count(value, expected):
 
 def test_a_spread_is_median_and_least_and_most():
     assert spread([3, 1, 2]) == "2.00 (1.00 to 3.00)"
+    assert spread([3]) == "3.00"
     assert spread([1, 1], p95=True) == "1.00 (1.00 to 1.00; p95 1.00)"
 
 

@@ -51,7 +51,6 @@ MEASURES = {
     "many_finish": ("Complete to task success", "s"),
     "many_requests": ("requests to the API server a waiting Job", "1/min"),
     "many_worker_memory": ("private memory of task processes on the worker", "MiB"),
-    "many_memory": ("private memory of the triggerer, beyond that without Jobs", "MiB"),
     "many_cpu": ("processor time of the triggerer", "s/min"),
     "fail": ("Failed to the end of the task", "s"),
     "delete": ("Job deleted to the end of the task", "s"),

@@ -72,7 +72,9 @@ def test_the_log_of_an_ended_container_is_cut_according_to_the_query(api, pod, q
     assert read(api, **query) == text
 
 
-@pytest.mark.parametrize(("given", "text"), [("True", "03.000000001Z three"), ("", "03.000000001Z"), ("False", "three")])
+@pytest.mark.parametrize(
+    ("given", "text"), [("True", "03.000000001Z three"), ("", "03.000000001Z"), ("False", "three")]
+)
 def test_a_boolean_parameter_is_read_as_in_kubernetes(api, pod, given, text):
     pod(ENDED)
     assert read(api, timestamps=given, tailLines="2").removeprefix("2025-01-01T00:00:").startswith(text)
