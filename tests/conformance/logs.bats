@@ -15,7 +15,7 @@ setup_file() {
   create_job restarted 'true' '{"backoffLimit": 6, "template": {"spec": {"restartPolicy": "OnFailure",
     "volumes": [{"name": "data", "emptyDir": {}}],
     "containers": [{"name": "main", "image": "busybox:1.37", "volumeMounts": [{"name": "data", "mountPath": "/data"}],
-      "command": ["sh", "-c", "[ ! -e /data/ran ] || { echo second; exec sleep 60; }; echo first; touch /data/ran; exit 1"]}]}}}'
+      "command": ["sh", "-c", "[ ! -e /data/ran ] || { echo second; trap exit TERM; sleep 1000 & wait; }; echo first; touch /data/ran; exit 1"]}]}}}'
 }
 
 setup() { load test_helper; }
