@@ -162,13 +162,13 @@ class Soak:
 
     def wrong(self) -> list[str]:
         """What does not hold, now that run-job has ended. Raises SystemExit where that is not with 0."""
-        result, log = self.job.result(), self.job.log()
+        self.job.result()
+        log = self.job.log()
         until(lambda: '"finished":true' in self.watch.log(), "watch-jobs has not reported the Job finished")
         self.watch.stop()
         last = log.splitlines()[-1]
         found = [wrong_lines(log, LINES, may_miss=self._cluster == "k8s")]
         found += [] if last == f'"{RESULT}"' else [f"the last line of run-job is {last!r}"]
-        found += [f"{result.orphans} processes of run-job had lost their parent"] if result.orphans else []
         for name, samples in self.samples.items():
             found += [f"{name}: {each}" for each in changes(samples) if not each.is_flat]
         return [each for each in found if each]
