@@ -182,10 +182,12 @@ print(int(quantity(sys.argv[1]) * 6 / 10))' "$size")
 
 @test "V9: independent Pods start when they fit: a Pod with a node ends the schedule timeout" {
   too_large_for_two
-  run_spec "$spec" --schedule-timeout 3 --timeout 10 --name no-gang
+  run_script submit-job --template "$(job_template "$spec")" --name no-gang
+  assert_success
+  run_script follow-job --job no-gang --schedule-timeout 3 --timeout 10
   assert_failure 124
   assert_regex "$stderr" 'Job no-gang is not finished: --timeout has expired'
-  wait_until no_job no-gang
+  kubectl delete job no-gang --wait=false
 }
 
 @test "V9: the shipped distributed-job is such a gang" {
