@@ -51,7 +51,7 @@ become() { # everything|VERB RESOURCE
   assert_line '  container main: exit code 3'
   assert_equal "$stderr" ''
 
-  run_job 'trap exit TERM; sleep 60 & wait' --name slow --timeout 2
+  run_job 'trap exit TERM; sleep 60 & wait' --name slow --timeout 30 # it counts from before the submission
   assert_failure 124
   assert_regex "$stderr" 'Job slow in namespace .* is deleted'
 
