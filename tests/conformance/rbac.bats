@@ -7,7 +7,7 @@ setup_file() {
   use_generated_namespace
   "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/roles.py" "$REPOSITORY/templates/role.yaml" "$NAMESPACE" |
     kubectl create --filename - >/dev/null
-  create_job running 'echo hello; trap exit TERM; sleep 120 & wait'
+  create_job running 'echo hello; trap exit TERM; sleep 3600 & wait'
   create_job complete 'echo hello; echo 7 >/dev/termination-log'
 }
 
