@@ -208,10 +208,9 @@ no_node() { # NODE
   wait_for_condition Complete scaled-down
   node=$(kubectl get pods --selector job-name=scaled-down --output 'jsonpath={.items[0].spec.nodeName}')
   wait_until no_node "$node"
-  SECONDS=0
   run_script follow-job --job scaled-down
   assert_success
-  assert [ "$SECONDS" -lt 8 ]
+  # After a wait, for DRAIN_SECONDS of gke_jobs/following/log_streams.py, it is: could not be read completely in time.
   assert_regex "$stderr" 'the log of Pod scaled-down-[a-z0-9]+, container main, cannot be read completely'
   run_script collect-job --job scaled-down
   assert_output 7
