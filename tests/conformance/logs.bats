@@ -110,11 +110,14 @@ follow_to_failure() { # JOB [OPTION...]
   local began
   # Without a newline, output reaches the log of a real container in parts of 16 KiB.
   # shellcheck disable=SC2016 # for the shell of the container
-  create_job progress 'for n in $(seq 40); do printf "\r%4096s" "$n%"; sleep 0.2; done; printf "\rdone\n"; sleep 3'
+  create_job progress 'for n in $(seq 40); do printf "\r%4096s" "$n%"; sleep 0.2; done; printf "\rdone\n"; sleep 3' \
+    '{"suspend": true}'
   bash "$REPOSITORY/scripts/follow-job" --job progress >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep --quiet 'is suspended' "$BATS_TEST_TMPDIR/err"
+  kubectl patch job progress --type merge --patch '{"spec": {"suspend": false}}'
   wait_until grep --quiet '[0-9]%' "$BATS_TEST_TMPDIR/out"
   began=$SECONDS
-  assert_equal "$(conditions progress)" ''
+  assert_equal "$(conditions progress)" 'Suspended=False:JobResumed'
   refute grep --quiet 'done' "$BATS_TEST_TMPDIR/out"
   wait_for $!
   assert_equal "$status" 0
