@@ -174,11 +174,13 @@ follow_to_failure() { # JOB [OPTION...]
       $(container "$name" 'while :; do echo tick; sleep 1; done')]}")"
   done
   for name in helper istio-proxy; do
-    run_script follow-job --job "beside-$name" --timeout 12
-    assert_failure 124
-    assert_output --regexp '[a-z0-9]{5} \| done'
-    assert_output --partial " $name | tick"
-    assert_regex "$stderr" "does not terminate, although its program has ended: $name still runs"
+    bash "$REPOSITORY/scripts/follow-job" --job "beside-$name" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+    wait_until grep --quiet "does not terminate, although its program has ended: $name still runs" "$BATS_TEST_TMPDIR/err"
+    wait_until grep --quiet " $name | tick" "$BATS_TEST_TMPDIR/out"
+    wait_until grep --quiet '[a-z0-9]\{5\} | done' "$BATS_TEST_TMPDIR/out"
+    kill $!
+    wait_for $!
+    assert_equal "$status" 143
   done
   kubectl delete job beside-helper beside-istio-proxy --wait=false
 }
