@@ -219,8 +219,11 @@ assert_place() { # JOB NUMBER
 
 @test "a preempted Job is suspended and queued again: follow-job logs by which Job, and continues" {
   create_queue preempting 100m '{"preemption": {"withinClusterQueue": "LowerPriority"}}'
-  submit modest preempting 'sleep 5; echo 7 >/dev/termination-log'
+  # shellcheck disable=SC2016 # for the shell of the container
+  submit modest preempting '[ "$ENDS" ] || sleep 600; echo 7 >/dev/termination-log' \
+    '{"secret_env": {"ENDS": {"name": "modest", "key": "ends", "optional": true}}}'
   wait_until is_running modest
+  kubectl create secret generic modest --from-literal ends=1 # only the Pod that replaces this one reads it
   follow modest
   local of_modest=$! by='Preempted to accommodate a workload \(UID: [^)]*JobUID: '
   hold urgent preempting '{"labels": {"kueue.x-k8s.io/priority-class": "middle"}}'

@@ -30,14 +30,15 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   assert_equal "$(sed -n 's/.* | 2030-01-01T00:00:00Z line //p' "$BATS_TEST_TMPDIR/err")" "$(seq 40)"
 }
 
-# Waits until the Job is complete, and asserts that run-job ends with this result, before DRAIN_SECONDS of
-# gke_jobs/following/log_streams.py.
+# Waits until the Job is complete, and asserts that follow-job reports that before DRAIN_SECONDS of
+# gke_jobs/following/log_streams.py, and that run-job ends with this result.
 assert_ends_soon() { # RESULT
   local began
   kubectl_directly wait --for condition=Complete "job/$job" --timeout 60s
   began=$SECONDS
-  assert_ended 0 "$1"
+  said "^follow-job: Job $job is complete"
   ((SECONDS - began < 10)) || fail "it took $((SECONDS - began)) s"
+  assert_ended 0 "$1"
 }
 
 @test "L4: a node that does not answer a log request causes no delay" {

@@ -7,7 +7,7 @@ setup_file() {
   use_generated_namespace
   "$GKE_JOB_PYTHON" "$BATS_TEST_DIRNAME/roles.py" "$REPOSITORY/templates/role.yaml" "$NAMESPACE" |
     kubectl create --filename - >/dev/null
-  create_job running 'echo hello; trap exit TERM; sleep 120 & wait'
+  create_job running 'echo hello; trap exit TERM; sleep 3600 & wait'
   create_job complete 'echo hello; echo 7 >/dev/termination-log'
 }
 
@@ -51,7 +51,7 @@ become() { # everything|VERB RESOURCE
   assert_line '  container main: exit code 3'
   assert_equal "$stderr" ''
 
-  run_job 'trap exit TERM; sleep 60 & wait' --name slow --timeout 2
+  run_job 'trap exit TERM; sleep 60 & wait' --name slow --timeout 30 # it counts from before the submission
   assert_failure 124
   assert_regex "$stderr" 'Job slow in namespace .* is deleted'
 

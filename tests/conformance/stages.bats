@@ -109,14 +109,12 @@ no_early_jobs() {
 @test "A#49784: run-job waits for a Pod that fits no node, and logs the scheduler's message" {
   local values=$BATS_TEST_TMPDIR/values.json
   echo '{"image": "busybox:1.37", "command": ["true"], "resources": {"requests": {"cpu": "1000"}}}' >"$values"
-  run_script run-job --template batch-job --values "$values" --timeout 3
-  assert_failure 124
-  assert_regex "$stderr" 'is waiting for a node: 0/[0-9]+ nodes are available: .*Insufficient cpu'
-}
-
-# Runs run-job with a Job of this spec.
-run_spec() { # SPEC [OPTION...]
-  run_script run-job --template "$(job_template "$1")" "${@:2}"
+  bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$values" >/dev/null 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  wait_until grep --quiet --extended-regexp 'is waiting for a node: 0/[0-9]+ nodes are available: .*Insufficient cpu' \
+    "$BATS_TEST_TMPDIR/err"
+  kill $!
+  wait_for $!
+  assert_equal "$status" 143
 }
 
 SAVES='trap "echo saved; echo 7 >/dev/termination-log; exit 0" TERM; echo training; sleep 600 & wait'
@@ -184,10 +182,12 @@ print(int(quantity(sys.argv[1]) * 6 / 10))' "$size")
 
 @test "V9: independent Pods start when they fit: a Pod with a node ends the schedule timeout" {
   too_large_for_two
-  run_spec "$spec" --schedule-timeout 3 --timeout 10 --name no-gang
+  run_script submit-job --template "$(job_template "$spec")" --name no-gang
+  assert_success
+  run_script follow-job --job no-gang --schedule-timeout 3 --timeout 10
   assert_failure 124
   assert_regex "$stderr" 'Job no-gang is not finished: --timeout has expired'
-  wait_until no_job no-gang
+  kubectl delete job no-gang --wait=false
 }
 
 @test "V9: the shipped distributed-job is such a gang" {
