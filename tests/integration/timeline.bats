@@ -64,14 +64,16 @@ prices() { # -> options
 @test "what a Pod cost that runs when run-job deletes its Job is wasted, and not where the Job goes on" {
   local options kept
   prices
-  run_job late 'sleep 600' "${options[@]}" --timeout 8
+  start_sleeping late "${options[@]}"
+  run_script run-job --job late --uid "$uid" --timeout 12
   assert_failure 124
   assert_equal "$(summary '[[*cost["wasted_by_outcome"]], 0 < cost["wasted"] == cost["total"]]')" "[['timed_out'], True]"
   assert_regex "$stderr" $'\n  1 Pod: 1 running when deleted\n'
   assert_regex "$stderr" $'\n  wasted: [^\n]* EUR: timed out [^\n]*\nfollow-job: Job late is not finished: --timeout has expired\n'
   assert_regex "${stderr_lines[-1]}" 'its timeout has expired; Job late in namespace .* is deleted$'
   kept=kept-$RANDOM
-  run_job "$kept" 'sleep 600' "${options[@]}" --timeout 8 --on-kill keep
+  start_sleeping "$kept" "${options[@]}"
+  run_script run-job --job "$kept" --uid "$uid" --timeout 12 --on-kill keep
   assert_failure 124
   assert_equal "$(summary '[cost["wasted"], pods_by_outcome]')" "[0.0, {'running': 1}]"
   assert_regex "$stderr" $'\n  1 Pod: 1 running\n'
