@@ -38,8 +38,9 @@ setup() {
   assert_equal "$status" 143
   run kubectl get job "$job" --output name
   assert_success
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --once
   assert_regex "$stderr" "attaching to Job $job: it is still running"
+  kubectl delete job "$job" --wait=false
 }
 
 @test "PWR leaves the Job whatever --on-kill is, and the next try attaches to it" {
@@ -49,8 +50,9 @@ setup() {
   assert_equal "$status" 129
   run cat "$BATS_TEST_TMPDIR/err"
   assert_output --partial "Job $job in namespace $NAMESPACE continues"
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --once
   assert_regex "$stderr" "attaching to Job $job: it is still running"
+  kubectl delete job "$job" --wait=false
 }
 
 # bats needs its own temporary directory.
@@ -76,8 +78,9 @@ use_own_tmpdir() {
   kill -KILL "$runner"
   wait_until none_marked "$mark"
   assert_regex "$(ls -A "$TMPDIR")" '^gke-job\.[^ ]*$'
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --once
   assert_regex "$stderr" "attaching to Job $job: it is still running"
+  kubectl delete job "$job" --wait=false
   assert_equal "$(ls -A "$TMPDIR")" ''
 }
 
