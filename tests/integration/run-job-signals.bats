@@ -146,8 +146,10 @@ is_creating() {
 
 @test "interrupted while the Job is being created, run-job waits for the answer and deletes the Job" {
   start_creating --name half-made
+  kill -STOP -- "-$runner" # it waits for the answer only 1 s; kubectl has a session of its own and goes on
   kill -TERM -- "-$runner"
   clear_faults
+  kill -CONT -- "-$runner"
   wait_for "$runner"
   assert_equal "$status" 143
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job half-made in namespace $NAMESPACE is deleted|while the Job was being submitted"
