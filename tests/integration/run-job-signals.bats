@@ -15,6 +15,7 @@ setup() {
 }
 
 @test "a signal during the cleanup changes nothing" {
+  use_own_tmpdir # where no directory is left by another run, which rm would remove at the start
   mkdir "$BATS_TEST_TMPDIR/bin"
   # shellcheck disable=SC2016 # for the script
   printf '%s\n' '#!/bin/bash' ': >"$CLEANING"' 'until [[ -e $GO_ON ]]; do :; done' 'exec /bin/rm "$@"' >"$BATS_TEST_TMPDIR/bin/rm"
