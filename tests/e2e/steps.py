@@ -24,10 +24,10 @@ def stop_worker(airflow: Airflow, task: int) -> None:
         os.kill(supervisor, signal.SIGKILL)
 
 
-def wait_until_deleted(airflow: Airflow, dag_id: str, uid: str | None) -> None:
-    """Wait until the DAG has no Job, or another one than `uid`."""
+def wait_until_deleted(airflow: Airflow, dag_id: str, uid: str | None = None) -> None:
+    """Wait until the DAG has no Job, or with `uid` another one."""
     wait_until(
-        lambda: job_of(dag_id) is None or uid_of(dag_id) != uid,
+        lambda: job_of(dag_id) is None or (uid is not None and uid_of(dag_id) != uid),
         lambda: f"the Job is deleted; log: {airflow.logs(dag_id, 'job')}; triggerer: {airflow.triggerer.log()}",
     )
 

@@ -97,7 +97,7 @@ def test_a_retry_submits_a_failed_job_again(airflow, runs):
 @pytest.mark.parametrize("dag_id", ["waits_too_long", "waits_longer_than_airflow"])
 def test_a_task_that_times_out_fails_and_its_job_is_deleted(airflow, runs, dag_id):
     wait_for_state(airflow, dag_id, "failed")
-    wait_until_deleted(airflow, dag_id, None)
+    wait_until_deleted(airflow, dag_id)
 
 
 def test_a_job_that_cannot_start_fails_the_task_without_a_retry_and_is_deleted(airflow, runs):
@@ -109,4 +109,4 @@ def test_a_job_that_cannot_start_fails_the_task_without_a_retry_and_is_deleted(a
 
 def test_a_dag_run_that_times_out_ends_its_deferred_task_and_deletes_the_job(airflow, runs):
     wait_for_state(airflow, "waits_until_run_ends", "skipped")
-    wait_until_deleted(airflow, "waits_until_run_ends", None)
+    wait_until_deleted(airflow, "waits_until_run_ends")

@@ -181,6 +181,7 @@ gs://$BUCKET/dags/gke_job/__init__.py now names $other, set by another deploymen
   wait_for_airflow
   sed -i 's/NOW/2026-01-01T00:00:00Z/' "$AIRFLOW/dags"
   for signal in INT TERM; do
+    : >"$said" # what the wait before has said is no sign of this one
     # A background process of this shell ignores INT.
     GKE_JOB_TEST_MARK=$BUCKET TMPDIR=$BATS_TEST_TMPDIR "$GKE_JOB_PYTHON" -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)

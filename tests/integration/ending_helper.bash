@@ -5,6 +5,13 @@ run_job() { # NAME SHELL-COMMAND [OPTION...]
   run_script run-job --template batch-job --values "$(values_file "$2")" --name "$1" "${@:3}"
 }
 
+# Submits a Job, and waits until its Pod runs: what --timeout of a run for it must not count.
+start_sleeping() { # NAME [OPTION...] -> uid
+  run_script submit-job --template batch-job --values "$(values_file 'sleep 600')" --name "$1" "${@:2}"
+  submitted
+  wait_until sh -c "kubectl get pods --selector job-name=$1 | grep --quiet Running"
+}
+
 # A field of the summary in $stderr, of which there is one.
 summary() { # EXPRESSION-OF-PYTHON
   "$GKE_JOB_PYTHON" -c '

@@ -15,7 +15,7 @@ submit() { # DAG TASK RUN MAP-INDEX SHELL-COMMAND
   local complete running
   create_job stranger 'true'
   read -r complete _ < <(submit a-dag train manual__1 -1 'true')
-  read -r running _ < <(submit a-dag group.eval manual__1 3 'sleep 60')
+  read -r running _ < <(submit a-dag group.eval manual__1 3 'trap exit TERM; sleep 600 & wait')
   wait_until sh -c "kubectl get job $complete --output jsonpath='{.status.conditions[*].type}' | grep -w Complete"
   wait_until sh -c "kubectl get job $running --output jsonpath='{.status.ready}' | grep 1"
   run_script list-jobs

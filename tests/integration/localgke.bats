@@ -42,7 +42,7 @@ setup() {
   for each in "${!kubectls[@]}"; do
     # shellcheck disable=SC2016 # for the shell of the container
     create_job "logs-$each" 'for n in 1 2 3; do echo line $n; sleep 0.2; done'
-    kubectl wait --for 'jsonpath={.status.ready}=1' "job/logs-$each" --timeout 30s
+    wait_until sh -c "kubectl get pods --selector job-name=logs-$each | grep --quiet --extended-regexp 'Running|Completed'"
     run "${kubectls[each]}" logs --follow "job/logs-$each"
     assert_success
     assert_output $'line 1\nline 2\nline 3'

@@ -127,7 +127,7 @@ any_script() {
 @test "a directory that cannot be removed does not keep a script from its end" {
   # Nobody can remove a directory of /proc.
   # shellcheck disable=SC2016 # for that shell
-  run timeout --kill-after 1 20 bash -c 'source "$1/common.bash" && source "$1/processes.bash" &&
+  run timeout --kill-after 1 120 bash -c 'source "$1/common.bash" && source "$1/processes.bash" &&
     processes::remove_directory "/proc/$$/fdinfo" && echo ended' shell "$REPOSITORY/scripts/lib/bash"
   assert_success
   assert_output ended
@@ -136,7 +136,7 @@ any_script() {
 @test "a TMPDIR in which no name can be removed ends the script, too" {
   local place
   printf -v place '/%0300d' 0 # rm fails, as in a directory of another user
-  TMPDIR=$place run --separate-stderr timeout --kill-after 1 20 bash "$REPOSITORY/scripts/check-setup" --namespace ml-jobs
+  TMPDIR=$place run --separate-stderr timeout --kill-after 1 120 bash "$REPOSITORY/scripts/check-setup" --namespace ml-jobs
   assert_equal "$status" 78
   assert_regex "$stderr" '^check-setup: cannot create a private directory in /0+: set TMPDIR to another directory$'
 }

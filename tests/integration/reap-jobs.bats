@@ -42,13 +42,13 @@ is_deleted() { # JOB
 
 @test "deletes the unfinished Jobs of the list, and only of its environment" {
   local running finished foreign unlisted
-  running=$(submit running 'trap exit TERM; sleep 60 & wait')
+  running=$(submit running 'trap exit TERM; sleep 600 & wait')
   finished=$(submit finished 'true')
-  foreign=$(submit foreign 'trap exit TERM; sleep 60 & wait')
+  foreign=$(submit foreign 'trap exit TERM; sleep 600 & wait')
   kubectl annotate job "$foreign" --overwrite gke-job/airflow-environment=other >/dev/null
   wait_until sh -c "kubectl get job $finished --output jsonpath='{.status.conditions[*].type}' | grep -w Complete"
   list_all
-  unlisted=$(submit unlisted 'trap exit TERM; sleep 60 & wait')
+  unlisted=$(submit unlisted 'trap exit TERM; sleep 600 & wait')
 
   reap --dry-run
   assert_success
@@ -69,11 +69,11 @@ is_deleted() { # JOB
 
 @test "a new Job with the same name, and a Job without the toolkit's label, are not deleted" {
   local again unlabelled
-  again=$(submit again 'trap exit TERM; sleep 60 & wait')
-  unlabelled=$(submit unlabelled 'trap exit TERM; sleep 60 & wait')
+  again=$(submit again 'trap exit TERM; sleep 600 & wait')
+  unlabelled=$(submit unlabelled 'trap exit TERM; sleep 600 & wait')
   list_all
   bash "$REPOSITORY/scripts/delete-job" --job "$again"
-  submit again 'trap exit TERM; sleep 61 & wait'
+  submit again 'trap exit TERM; sleep 601 & wait'
   kubectl label job "$unlabelled" app.kubernetes.io/managed-by- >/dev/null
   reap
   assert_success
@@ -97,7 +97,7 @@ is_deleted() { # JOB
 
 @test "S6: an invalid Job in the list is reported and skipped" {
   local running
-  running=$(submit odd 'trap exit TERM; sleep 60 & wait')
+  running=$(submit odd 'trap exit TERM; sleep 600 & wait')
   list_all
   "$GKE_JOB_PYTHON" - "$list" "$running" <<'END'
 import json, sys
@@ -112,8 +112,8 @@ END
 
 @test "a Job with a finalizer does not prevent the deletion of the next one" {
   local held next
-  held=$(submit a-held 'trap exit TERM; sleep 60 & wait')
-  next=$(submit b-next 'trap exit TERM; sleep 60 & wait')
+  held=$(submit a-held 'trap exit TERM; sleep 600 & wait')
+  next=$(submit b-next 'trap exit TERM; sleep 600 & wait')
   kubectl patch job "$held" --type merge --patch '{"metadata": {"finalizers": ["test/held"]}}' >/dev/null
   "$GKE_JOB_PYTHON" -c 'import json, sys
 print(json.dumps([{"job": name, "namespace": sys.argv[1], "uid": uid} for name, uid in zip(sys.argv[2::2], sys.argv[3::2])]))' \

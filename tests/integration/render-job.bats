@@ -340,7 +340,7 @@ END
 @test "GKE_JOB_PYTHON may be a wrapper of another Python" {
   printf '#!/bin/sh\nexec %q "$@"\n' "$python" >wrapper
   chmod +x wrapper
-  GKE_JOB_PYTHON=$PWD/wrapper run --separate-stderr timeout 20 "$python" "$REPOSITORY/scripts/render-job" --template batch-job --set image=x
+  GKE_JOB_PYTHON=$PWD/wrapper run --separate-stderr timeout 120 "$python" "$REPOSITORY/scripts/render-job" --template batch-job --set image=x
   assert_success
   assert_output --partial 'kind: "Job"'
 }

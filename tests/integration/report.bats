@@ -49,16 +49,20 @@ interrupt_with_report() { # NAME PLACE [OPTION...]
 }
 
 @test "a run whose --timeout is over writes its report" {
-  run_job late-report 'sleep 600' --timeout 8 --report "$BATS_TEST_TMPDIR/report.html"
+  start_sleeping late-report
+  run_script run-job --job late-report --uid "$uid" --timeout 12 --report "$BATS_TEST_TMPDIR/report.html"
   assert_failure 124
   assert_regex "$stderr" "run-job: the report is in $BATS_TEST_TMPDIR/report.html"
   grep --quiet '<title>late-report: timed out</title>' "$BATS_TEST_TMPDIR/report.html"
 }
 
 @test "a report that takes long changes no verdict: a Job that is complete in time is not deleted" {
+  local uid
+  uid=$(create_job slow-report 'echo 7 >/dev/termination-log')
+  wait_for_condition Complete slow-report
   use_faults
   fault log:blackhole list/events:blackhole # each is waited for, one after the other, for 10 s
-  run_job slow-report 'echo 7 >/dev/termination-log' --logs none --timeout 5 --report "$BATS_TEST_TMPDIR/report.html" \
+  run_script run-job --job slow-report --uid "$uid" --logs none --timeout 15 --report "$BATS_TEST_TMPDIR/report.html" \
     --namespace "$NAMESPACE"
   assert_success
   assert_output 7

@@ -47,7 +47,7 @@ has_logged() { # LINE
   assert_failure 75
   assert_output ''
   assert_equal "$(logged)" one
-  assert_regex "${stderr_lines[-1]}" 'Job .* is not finished after 360[0-9] s; Pods: 1 running$'
+  assert_regex "${stderr_lines[-1]}" 'Job .* is not finished after 36[0-9][0-9] s; Pods: 1 running$'
   check
   assert_failure 75
   assert_equal "$(logged)" ''

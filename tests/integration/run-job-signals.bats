@@ -15,6 +15,7 @@ setup() {
 }
 
 @test "a signal during the cleanup changes nothing" {
+  use_own_tmpdir # where no directory is left by another run, which rm would remove at the start
   mkdir "$BATS_TEST_TMPDIR/bin"
   # shellcheck disable=SC2016 # for the script
   printf '%s\n' '#!/bin/bash' ': >"$CLEANING"' 'until [[ -e $GO_ON ]]; do :; done' 'exec /bin/rm "$@"' >"$BATS_TEST_TMPDIR/bin/rm"
@@ -38,8 +39,9 @@ setup() {
   assert_equal "$status" 143
   run kubectl get job "$job" --output name
   assert_success
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --once
   assert_regex "$stderr" "attaching to Job $job: it is still running"
+  kubectl delete job "$job" --wait=false
 }
 
 @test "PWR leaves the Job whatever --on-kill is, and the next try attaches to it" {
@@ -49,8 +51,9 @@ setup() {
   assert_equal "$status" 129
   run cat "$BATS_TEST_TMPDIR/err"
   assert_output --partial "Job $job in namespace $NAMESPACE continues"
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --once
   assert_regex "$stderr" "attaching to Job $job: it is still running"
+  kubectl delete job "$job" --wait=false
 }
 
 # bats needs its own temporary directory.
@@ -76,8 +79,9 @@ use_own_tmpdir() {
   kill -KILL "$runner"
   wait_until none_marked "$mark"
   assert_regex "$(ls -A "$TMPDIR")" '^gke-job\.[^ ]*$'
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --timeout 5
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'while ! test -e /flag; do sleep 0.1; done' --once
   assert_regex "$stderr" "attaching to Job $job: it is still running"
+  kubectl delete job "$job" --wait=false
   assert_equal "$(ls -A "$TMPDIR")" ''
 }
 
@@ -143,8 +147,10 @@ is_creating() {
 
 @test "interrupted while the Job is being created, run-job waits for the answer and deletes the Job" {
   start_creating --name half-made
+  kill -STOP -- "-$runner" # it waits for the answer only 1 s; kubectl has a session of its own and goes on
   kill -TERM -- "-$runner"
   clear_faults
+  kill -CONT -- "-$runner"
   wait_for "$runner"
   assert_equal "$status" 143
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job half-made in namespace $NAMESPACE is deleted|while the Job was being submitted"

@@ -64,30 +64,40 @@ prices() { # -> options
 @test "what a Pod cost that runs when run-job deletes its Job is wasted, and not where the Job goes on" {
   local options kept
   prices
-  run_job late 'sleep 600' "${options[@]}" --timeout 8
+  start_sleeping late "${options[@]}"
+  run_script run-job --job late --uid "$uid" --timeout 12
   assert_failure 124
   assert_equal "$(summary '[[*cost["wasted_by_outcome"]], 0 < cost["wasted"] == cost["total"]]')" "[['timed_out'], True]"
   assert_regex "$stderr" $'\n  1 Pod: 1 running when deleted\n'
   assert_regex "$stderr" $'\n  wasted: [^\n]* EUR: timed out [^\n]*\nfollow-job: Job late is not finished: --timeout has expired\n'
   assert_regex "${stderr_lines[-1]}" 'its timeout has expired; Job late in namespace .* is deleted$'
   kept=kept-$RANDOM
-  run_job "$kept" 'sleep 600' "${options[@]}" --timeout 8 --on-kill keep
+  start_sleeping "$kept" "${options[@]}"
+  run_script run-job --job "$kept" --uid "$uid" --timeout 12 --on-kill keep
   assert_failure 124
   assert_equal "$(summary '[cost["wasted"], pods_by_outcome]')" "[0.0, {'running': 1}]"
   assert_regex "$stderr" $'\n  1 Pod: 1 running\n'
   kubectl delete job "$kept" --wait=false
 }
 
+# Whether the shell of a container has started its sleep.
+sleeps() { # MARK
+  (($(marked "$1" | wc -l) == 2))
+}
+
 @test "checks print them once, with Pods that were removed between two checks" {
-  local uid pod
+  local uid pod mark=$BATS_SUITE_TEST_NUMBER.$RANDOM
   # shellcheck disable=SC2016 # for the shell of the container
-  uid=$(create_job checked '[ $JOB_COMPLETION_INDEX = 0 ] || sleep 5' '{"completionMode": "Indexed", "completions": 2, "parallelism": 2}')
+  uid=$(create_job checked '[ $JOB_COMPLETION_INDEX = 0 ] || { trap "exit 0" TERM; sleep 600 & wait; }' \
+    '{"completionMode": "Indexed", "completions": 2, "parallelism": 2}' '{"env": [{"name": "GKE_JOB_TEST_MARK", "value": "'"$mark"'"}]}')
   wait_until sh -c 'kubectl get job checked --output "jsonpath={.status.succeeded}" | grep --quiet 1'
   run_script run-job --job checked --uid "$uid" --once --check-state "$BATS_TEST_TMPDIR/state"
   assert_failure 75
   refute_regex "$stderr" 'timeline:|gke-job-summary'
   pod=$(kubectl get pods --selector job-name=checked,batch.kubernetes.io/job-completion-index=0 --output name)
   kubectl delete "$pod"
+  wait_until sleeps "$mark"
+  marked "$mark" | xargs kill || true # the sleep may end with its shell, before its own signal
   wait_until sh -c 'kubectl get job checked --output "jsonpath={.status.conditions[*].type}" | grep --quiet Complete'
   run_script run-job --job checked --uid "$uid" --once --check-state "$BATS_TEST_TMPDIR/state"
   assert_success

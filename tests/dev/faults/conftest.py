@@ -29,7 +29,7 @@ def faults(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Runs `python -m faults` as a user does."""
     env = {**os.environ, "PYTHONPATH": str(TESTS)}
     command = [sys.executable, "-m", "faults", *map(str, arguments)]
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
 
 
 @dataclass

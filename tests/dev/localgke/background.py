@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-START_SECONDS = 20.0
-STOP_SECONDS = 10.0
+START_SECONDS = 120.0
+STOP_SECONDS = 120.0
 POLL_SECONDS = 0.02
 LOG = "server.log"
 

@@ -30,7 +30,7 @@ def localgke(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Runs `python -m localgke` as a user does."""
     env = {**os.environ, "PYTHONPATH": str(TESTS)}
     command = [sys.executable, "-m", "localgke", *map(str, arguments)]
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Cluster:
     def run(self, *command: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
         """Runs a command against the cluster."""
         return subprocess.run(
-            command, env={**self.env, **env}, input=stdin, capture_output=True, text=True, check=False, timeout=60
+            command, env={**self.env, **env}, input=stdin, capture_output=True, text=True, check=False, timeout=300
         )
 
 
