@@ -85,12 +85,15 @@ no_early_jobs() {
 
 @test "the stages one by one: submit-job, collect-job too early, follow-job, collect-job, delete-job" {
   local job namespace uid
-  run_script submit-job --template batch-job --values "$(values_file 'sleep 10; echo "[1]" >/dev/termination-log')"
+  printf '%s' '{"image": "busybox:1.37", "command": ["sh", "-c", "echo [1] >/dev/termination-log"],' \
+    ' "queue": "none"}' >"$BATS_TEST_TMPDIR/queued.json" # a Job with a queue is suspended until it is resumed
+  run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/queued.json"
   assert_success
   read -r job namespace uid <<<"$output"
   assert_equal "$namespace" "$NAMESPACE"
   run_script collect-job --job "$job"
   assert_one_error 75 "Job $job is not finished"
+  kubectl patch job "$job" --type merge --patch '{"spec": {"suspend": false}}'
   run_script follow-job --job "$job" --uid "$uid"
   assert_success
   run_script collect-job --job "$job" --uid "$uid"
