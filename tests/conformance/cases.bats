@@ -44,14 +44,16 @@ teardown_file() { delete_namespace; }
 }
 
 @test "A#39791: a lost worker deletes nothing and restarts nothing: the next try returns the result" {
-  start_job 'sleep 3; echo 7 >/dev/termination-log' --on-kill delete
-  local first
-  first=$(field "$job" '{.metadata.uid}')
+  start_job "$SAVES" --on-kill delete
+  local first=$job uid
+  uid=$(field "$first" '{.metadata.uid}')
   kill -KILL "$runner"
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'sleep 3; echo 7 >/dev/termination-log'
-  assert_success
-  assert_output 7
-  assert_field "$job" '{.metadata.uid}' "$first"
+  AIRFLOW_CTX_TRY_NUMBER=2 start_job "$SAVES"
+  end_training "$first"
+  wait_for "$runner"
+  assert_equal "$status" 0
+  assert_equal "$(<"$BATS_TEST_TMPDIR/out")" 7
+  assert_field "$first" '{.metadata.uid}' "$uid"
 }
 
 @test "A#37298: the result needs no additional container, so nothing prolongs the Pod" {

@@ -23,11 +23,13 @@ check_to_end() { # JOB UID [OPTION...]
 @test "A#12136: all checks of a Job print each line once, and the last check prints the result" {
   # shellcheck disable=SC2016 # for the shell of the container
   local uid work='for n in $(seq 40); do echo line $n; printf "half "; sleep 0.25; echo whole; done; echo 7 >/dev/termination-log'
-  uid=$(create_job counts "$work")
+  uid=$(create_job counts "$work" '{"suspend": true}')
+  run_script run-job --job counts --uid "$uid" --once --check-state "$BATS_TEST_TMPDIR/state"
+  assert_failure 75
+  kubectl patch job counts --type merge --patch '{"spec": {"suspend": false}}'
   check_to_end counts "$uid"
   assert_equal "$status" 0
   assert_equal "$output" 7
-  ((checks > 1))
   # shellcheck disable=SC2016 # for the shell
   assert_equal "$(sed 's/^.* | //' "$out")" "$(for n in $(seq 40); do printf 'line %s\nhalf whole\n' "$n"; done)"
 }
@@ -45,13 +47,19 @@ check_to_end() { # JOB UID [OPTION...]
 
 @test "V5: the last check returns the result of a Pod that was removed between two checks" {
   # shellcheck disable=SC2016 # for the shell of the container
-  local uid pod work='[ $JOB_COMPLETION_INDEX = 0 ] || sleep 20; echo $((JOB_COMPLETION_INDEX + 10)) >/dev/termination-log'
-  uid=$(create_job removed "$work" '{"completionMode": "Indexed", "completions": 2, "parallelism": 2}')
+  local uid work='[ $JOB_COMPLETION_INDEX = 0 ] || [ $LAST ] || exec sleep 600
+    echo $((JOB_COMPLETION_INDEX + 10)) >/dev/termination-log'
+  uid=$(create_job removed "$work" '{"completionMode": "Indexed", "completions": 2, "parallelism": 2, "backoffLimit": 1}' \
+    '{"env": [{"name": "LAST", "valueFrom": {"configMapKeyRef": {"name": "removed", "key": "last", "optional": true}}}]}')
   wait_until succeeded removed 1
+  wait_until kubectl wait --for condition=Ready pods --selector job-name=removed,batch.kubernetes.io/job-completion-index=1
   run_script run-job --job removed --uid "$uid" --once --check-state "$BATS_TEST_TMPDIR/state"
   assert_failure 75
-  pod=$(kubectl get pods --selector job-name=removed,batch.kubernetes.io/job-completion-index=0 --output name)
-  kubectl delete "$pod"
+  kubectl delete pods --selector job-name=removed,batch.kubernetes.io/job-completion-index=0
+  run_script run-job --job removed --uid "$uid" --once --check-state "$BATS_TEST_TMPDIR/state"
+  assert_failure 75
+  kubectl create --filename - <<<'{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "removed"}, "data": {"last": "yes"}}'
+  kubectl delete pods --selector job-name=removed # the replacement ends
   check_to_end removed "$uid"
   assert_equal "$status" 0
   assert_equal "$output" '[10,11]'

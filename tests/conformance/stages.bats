@@ -73,24 +73,30 @@ no_early_jobs() {
 }
 
 @test "A#58936: with --on-kill keep the Job continues, and the next try returns its result" {
-  start_job 'sleep 3; echo 7 >/dev/termination-log' --on-kill keep
+  start_job "$SAVES" --on-kill keep
+  local first=$job
   kill -TERM -- "-$runner"
   wait_for "$runner"
   assert_equal "$status" 143
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'sleep 3; echo 7 >/dev/termination-log'
-  assert_success
-  assert_output 7
-  assert_regex "$stderr" "attaching to Job $job"
+  AIRFLOW_CTX_TRY_NUMBER=2 start_job "$SAVES"
+  end_training "$first"
+  wait_for "$runner"
+  assert_equal "$status" 0
+  assert_equal "$(<"$BATS_TEST_TMPDIR/out")" 7
+  assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "attaching to Job $first"
 }
 
 @test "the stages one by one: submit-job, collect-job too early, follow-job, collect-job, delete-job" {
   local job namespace uid
-  run_script submit-job --template batch-job --values "$(values_file 'sleep 10; echo "[1]" >/dev/termination-log')"
+  printf '%s' '{"image": "busybox:1.37", "command": ["sh", "-c", "echo [1] >/dev/termination-log"],' \
+    ' "queue": "none"}' >"$BATS_TEST_TMPDIR/queued.json" # a Job with a queue is suspended until it is resumed
+  run_script submit-job --template batch-job --values "$BATS_TEST_TMPDIR/queued.json"
   assert_success
   read -r job namespace uid <<<"$output"
   assert_equal "$namespace" "$NAMESPACE"
   run_script collect-job --job "$job"
   assert_one_error 75 "Job $job is not finished"
+  kubectl patch job "$job" --type merge --patch '{"spec": {"suspend": false}}'
   run_script follow-job --job "$job" --uid "$uid"
   assert_success
   run_script collect-job --job "$job" --uid "$uid"
@@ -116,8 +122,6 @@ no_early_jobs() {
   wait_for $!
   assert_equal "$status" 143
 }
-
-SAVES='trap "echo saved; echo 7 >/dev/termination-log; exit 0" TERM; echo training; sleep 600 & wait'
 
 # Starts run-job, and ends its Pod with a shell function that takes the Pod's name. Asserts success with a warning.
 assert_success_with_warning() { # FUNCTION REASON
@@ -202,14 +206,15 @@ finalizers() { # POD JSON-LIST
 }
 
 @test "V6: a new run with --timeout ends in time and names the foreign finalizer of an old Pod" {
-  local pod began
-  start_job 'sleep 2; exit 3' --name held
+  local pod began fails='trap "exit 3" TERM; echo training; sleep 600 & wait'
+  start_job "$fails" --name held
   pod=$(kubectl get pods --selector job-name=held --output 'jsonpath={.items[0].metadata.name}')
   finalizers "$pod" '["batch.kubernetes.io/job-tracking", "example.com/held"]'
+  end_training held
   wait_for "$runner"
   assert_equal "$status" 1
   began=$SECONDS
-  AIRFLOW_CTX_TRY_NUMBER=2 run_job 'sleep 2; exit 3' --name held --timeout 6
+  AIRFLOW_CTX_TRY_NUMBER=2 run_job "$fails" --name held --timeout 6
   ((SECONDS - began < 60)) # not until REMOVAL_SECONDS
   finalizers "$pod" '[]'
   assert_failure 124

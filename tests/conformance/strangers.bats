@@ -47,6 +47,10 @@ else:
 print(json.dumps(thing))' "$1" "$2" "$3" "$4" "$HOSTILE" "$owner" | kubectl create --filename -
 }
 
+has_spoken() { # IMPOSTOR
+  kubectl logs --selector "batch.kubernetes.io/job-name=$1" | grep --quiet 'impostor speaks'
+}
+
 launch_job() { # SHELL-COMMAND [OPTION...] -> runner
   bash "$REPOSITORY/scripts/run-job" --template batch-job --values "$(values_file "$1")" "${@:2}" \
     >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
@@ -54,8 +58,8 @@ launch_job() { # SHELL-COMMAND [OPTION...] -> runner
 }
 
 # Starts run-job and waits for its Pod. Sets runner, job, uid.
-start_job() { # SHELL-COMMAND [OPTION...]
-  launch_job "$@"
+start_job() {
+  launch_job "$SAVES"
   wait_until grep --quiet 'is running on' "$BATS_TEST_TMPDIR/err"
   job=$(sed -n 's/.*created Job \([^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/err")
   uid=$(field "$job" '{.metadata.uid}')
@@ -73,21 +77,27 @@ assert_untouched() { # RESULT
 }
 
 @test "S1, S3: a foreign Pod with the labels of the Job is not followed, and its result is not used" {
-  start_job 'sleep 3; echo 7 >/dev/termination-log'
+  start_job
   create_impostor pod impostor "$uid" 'echo impostor speaks; echo 666 >/dev/termination-log'
+  wait_until has_spoken impostor
+  end_training "$job"
   assert_untouched 7
 }
 
 @test "S3: run-job does not wait for the endless log of such a Pod" {
-  start_job 'sleep 3; echo 7 >/dev/termination-log'
+  start_job
   create_impostor pod impostor-that-stays "$uid" 'echo impostor speaks; sleep 60'
+  wait_until has_spoken impostor-that-stays
+  end_training "$job"
   assert_untouched 7
 }
 
 # bats test_tags=needs:manual-selector
 @test "S1: a Job with manualSelector, the Job's labels and code in annotations has no effect" {
-  start_job 'sleep 4; echo 7 >/dev/termination-log'
+  start_job
   create_impostor job impostor-job "$uid" 'echo impostor speaks; echo 666 >/dev/termination-log; sleep 2'
+  wait_until has_spoken impostor-job
+  end_training "$job"
   assert_untouched 7
 }
 

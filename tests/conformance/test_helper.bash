@@ -108,6 +108,16 @@ job_template() { # SPEC
   printf '%s\n' "$BATS_TEST_TMPDIR/job.yaml.j2"
 }
 
+# The command of a container that runs until its Pod is deleted, and then succeeds with the result 7.
+# shellcheck disable=SC2034 # for the tests
+SAVES='trap "echo saved; echo 7 >/dev/termination-log; exit 0" TERM; echo training; sleep 600 & wait'
+
+# Deletes the Pod of a Job that run-job follows, when its container has set its trap and printed "training".
+end_training() { # JOB
+  wait_until grep --quiet '| training' "$BATS_TEST_TMPDIR/err"
+  kubectl delete pods --selector "job-name=$1" --wait=false
+}
+
 succeeded() { # JOB NUMBER
   [[ $(field "$1" '{.status.succeeded}') == "$2" ]]
 }

@@ -45,17 +45,20 @@ list_version() {
 }
 
 @test "conditions are set in order: SuccessCriteriaMet before Complete, FailureTarget before Failed" {
-  create_job ordered 'sleep 1'
-  create_job broken 'sleep 1; exit 1'
+  create_job ordered 'true' '{"suspend": true}'
+  create_job broken 'exit 1' '{"suspend": true}'
   kubectl get jobs --watch --output-watch-events \
     --output 'jsonpath={.object.metadata.name} {.object.status.conditions[?(@.status=="True")].type}{"\n"}' \
     >"$BATS_TEST_TMPDIR/events" 3>&- &
+  wait_until grep -q '^ordered Suspended$' "$BATS_TEST_TMPDIR/events"
+  wait_until grep -q '^broken Suspended$' "$BATS_TEST_TMPDIR/events"
+  kubectl patch job ordered broken --type merge --patch '{"spec": {"suspend": false}}'
   wait_until grep -q '^ordered .*Complete$' "$BATS_TEST_TMPDIR/events"
   wait_until grep -q '^broken .*Failed$' "$BATS_TEST_TMPDIR/events"
   assert_equal "$(grep '^ordered [A-Z]' "$BATS_TEST_TMPDIR/events" | uniq)" \
-    $'ordered SuccessCriteriaMet\nordered SuccessCriteriaMet Complete'
+    $'ordered Suspended\nordered SuccessCriteriaMet\nordered SuccessCriteriaMet Complete'
   assert_equal "$(grep '^broken [A-Z]' "$BATS_TEST_TMPDIR/events" | uniq)" \
-    $'broken FailureTarget\nbroken FailureTarget Failed'
+    $'broken Suspended\nbroken FailureTarget\nbroken FailureTarget Failed'
 }
 
 @test "a watch from a resourceVersion has all later changes, and the server ends it at its timeout" {
