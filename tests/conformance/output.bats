@@ -163,7 +163,7 @@ is_full() { # PIPE
 @test "V10: a run whose stderr is not read reaches --timeout: the Job is deleted" {
   name='unread-timeout'
   start_unread --timeout 30 # it counts from before the submission
-  WAIT_SECONDS=60 wait_until no_job "$name"
+  wait_until no_job "$name"
   exec {unread}<&-
   wait_for "$runner"
 }

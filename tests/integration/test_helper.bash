@@ -163,9 +163,9 @@ as_task() { # DAG TASK RUN [TRY [MAP-INDEX]]
   export GKE_JOB_MAP_INDEX=${5:--1} GKE_JOB_AIRFLOW_ENVIRONMENT=test
 }
 
-# Polls a command until it succeeds; fails after WAIT_SECONDS, by default 30.
+# Polls a command until it succeeds; fails after WAIT_SECONDS, by default 60.
 wait_until() { # COMMAND...
-  local limit=${WAIT_SECONDS:-30}
+  local limit=${WAIT_SECONDS:-60}
   local deadline=$((SECONDS + limit))
   until "$@"; do
     ((SECONDS < deadline)) || fail "not within $limit s: $*"
