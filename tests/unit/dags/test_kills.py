@@ -103,7 +103,7 @@ def test_the_operator_deletes_the_job_that_run_job_had_no_time_to_delete(monkeyp
 
     running = threading.Thread(target=run)
     running.start()
-    while not started.exists():
+    while not (started.exists() and operator.runner.is_running()):  # the script may start before Popen returns
         assert running.is_alive()
         time.sleep(0.01)
     operator.on_kill()
