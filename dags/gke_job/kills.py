@@ -20,7 +20,7 @@ from .command import reap_command
 from .compat import AirflowTaskTimeout, has_supervisor, task_states
 
 PR_SET_PDEATHSIG = 1
-ANSWER_SECONDS = 1.5  # timeout of the request to Airflow; Airflow 3 kills the remaining processes of a task after 5 s
+ANSWER_SECONDS = 3.0  # timeout of the request to Airflow; Airflow 3 kills the remaining processes of a task after 5 s
 # States of a task instance whose current or next try continues. In any other state a person has marked it as failed or
 # success or cleared it (restarting), or it was skipped with its DAG run, or removed.
 CONTINUING_STATES = ("running", "up_for_retry", "queued", "scheduled", "up_for_reschedule", "deferred")
@@ -37,27 +37,28 @@ def tie_to_supervisor(ti: Any) -> int:
     return os.getppid()
 
 
-def keeps_job(ti: Any, supervisor: int, *, action: str) -> bool:
+def keeps_job(ti: Any, supervisor: int, *, action: str, log: Any) -> bool:
     """Returns whether the Job of a task that is ended continues.
 
     :param supervisor: what tie_to_supervisor has returned; 0 if no script was started
     :param action: `on_kill_action` of the operator
+    :param log: the logger of the task
     """
     if supervisor and os.getppid() != supervisor:
         return True
     if action == "auto":
         # Airflow calls on_kill while it handles this exception.
         is_timed_out = isinstance(sys.exc_info()[1], AirflowTaskTimeout)
-        return not is_timed_out and next_try_needs_job(ti)
+        return not is_timed_out and next_try_needs_job(ti, log)
     return action == "keep"
 
 
-def next_try_needs_job(ti: Any) -> bool:
+def next_try_needs_job(ti: Any, log: Any) -> bool:
     """Returns whether this task instance has a next try that needs the Job, by its state in Airflow.
 
     If Airflow does not answer, it is being stopped, and the task instance counts as running.
     """
-    return ti.try_number <= ti.max_tries and _get_state(ti) in CONTINUING_STATES
+    return ti.try_number <= ti.max_tries and _get_state(ti, log) in CONTINUING_STATES
 
 
 def delete_job(job: dict[str, Any] | None, variables: dict[str, str], log: Any) -> None:
@@ -92,7 +93,7 @@ def delete_job(job: dict[str, Any] | None, variables: dict[str, str], log: Any) 
         log.warning("%s", text)
 
 
-def _get_state(ti: Any) -> str | None:
+def _get_state(ti: Any, log: Any) -> str | None:
     # In another thread: the signal may have interrupted this one in code that the request needs.
     answer: list[str | None] = []
 
@@ -103,4 +104,7 @@ def _get_state(ti: Any) -> str | None:
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(ANSWER_SECONDS)
-    return answer[0] if answer else "running"
+    if not answer:
+        log.warning("Airflow has not sent the state of the task within %g s: its Job continues", ANSWER_SECONDS)
+        return "running"
+    return answer[0]

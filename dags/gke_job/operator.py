@@ -300,7 +300,7 @@ class GkeJobOperator(BashOperator):
         is_running = self.runner.is_running()
         if not is_running and not self._waits_in_triggerer:
             return
-        keeps_job = kills.keeps_job(self._ti, self._supervisor_pid, action=self.on_kill_action)
+        keeps_job = kills.keeps_job(self._ti, self._supervisor_pid, action=self.on_kill_action, log=self.log)
         if is_running:
             self.runner.end(keep_job=keeps_job)
         if self._waits_in_triggerer and not keeps_job and not (is_running and self.runner.has_reported_job()):

@@ -163,20 +163,25 @@ is_creating() {
   start_creating --name perhaps
   fault blackhole
   kill -TERM -- "-$runner"
-  wait_for "$runner" # while the API does not answer
+  wait_for "$runner" # while the API does not answer, until the second try to delete the Job has ended
   assert_equal "$status" 143
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" 'Job perhaps may still exist: remove it with: delete-job .*--job perhaps'
   assert_equal "$(ls -A "$TMPDIR")" ''
   wait_until none_marked "$mark"
 }
 
-@test "interrupted while it follows and the API does not answer, run-job names the Job that may be left" {
+@test "interrupted while it follows and the API does not answer, run-job names the Job, and deletes it on an answer" {
   start_job 'sleep 60'
   freeze_api
   kill -TERM "$runner"
+  wait_until grep -q 'trying for 10 s more' "$BATS_TEST_TMPDIR/err"
+  thaw_api
   wait_for "$runner"
   assert_equal "$status" 143
-  assert_regex "$(tail -n 1 "$BATS_TEST_TMPDIR/err")" \
-    "Job $job may still exist: remove it with: delete-job --namespace $NAMESPACE --job $job"
+  run tail -n 3 "$BATS_TEST_TMPDIR/err"
+  assert_line --index 0 --partial "Job $job may still exist: remove it with: delete-job --namespace $NAMESPACE --job $job"
+  assert_line --index 1 "run-job: trying for 10 s more to delete Job $job"
+  assert_line --index 2 "run-job: Job $job in namespace $NAMESPACE is deleted"
+  wait_until no_job "$job"
   wait_until none_marked "$mark"
 }

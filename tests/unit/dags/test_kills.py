@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -28,24 +29,25 @@ def task_instance(*, tries_left: bool = True) -> SimpleNamespace:
 )
 def test_a_task_that_was_marked_or_cleared_does_not_need_its_job(monkeypatch, state, awaited):
     monkeypatch.setattr(kills, "task_states", lambda *_: {"t": state})
-    assert kills.next_try_needs_job(task_instance()) == awaited
+    assert kills.next_try_needs_job(task_instance(), logging) == awaited
 
 
 def test_a_removed_task_instance_does_not_need_its_job(monkeypatch):
     monkeypatch.setattr(kills, "task_states", lambda *_: {})
-    assert not kills.next_try_needs_job(task_instance())
+    assert not kills.next_try_needs_job(task_instance(), logging)
 
 
 def test_without_a_next_try_the_job_is_not_needed(monkeypatch):
     monkeypatch.setattr(kills, "task_states", lambda *_: {"t": "running"})
-    assert not kills.next_try_needs_job(task_instance(tries_left=False))
+    assert not kills.next_try_needs_job(task_instance(tries_left=False), logging)
 
 
-def test_if_airflow_does_not_answer_the_next_try_needs_the_job(monkeypatch):
+def test_if_airflow_does_not_answer_the_next_try_needs_the_job(monkeypatch, caplog):
     monkeypatch.setattr(kills, "ANSWER_SECONDS", 0.05)
     answer = threading.Event()
     monkeypatch.setattr(kills, "task_states", lambda *_: answer.wait() and {})
-    assert kills.next_try_needs_job(task_instance())
+    assert kills.next_try_needs_job(task_instance(), logging)
+    assert caplog.messages == ["Airflow has not sent the state of the task within 0.05 s: its Job continues"]
     answer.set()
 
 
