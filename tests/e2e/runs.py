@@ -185,9 +185,9 @@ class Airflow:
 
     def api(self, method: str, path: str, **body: Any) -> Any:
         """Send a request to the REST API of Airflow 3; return its answer, None for 404."""
-        token = httpx.get(f"{self.url}/auth/token", timeout=30).json()["access_token"]
+        token = httpx.get(f"{self.url}/auth/token", timeout=120).json()["access_token"]
         answer = httpx.request(
-            method, f"{self.url}/api/v2{path}", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30
+            method, f"{self.url}/api/v2{path}", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=120
         )
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
