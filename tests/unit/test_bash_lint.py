@@ -15,7 +15,7 @@ SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 ARITHMETIC = {
     # counters and clocks of ours
     *("number", "tries", "tries--", "began", "logged_at", "warn_at", "delay", "left", "deadline", "schedule_deadline"),
-    *("interrupted_at", "retry_seconds"),
+    *("interrupted_at", "extension", "retry_seconds"),
     # exit codes of children
     *("status",),
     # what Bash has itself
