@@ -107,9 +107,13 @@ no_early_jobs() {
 }
 
 @test "run-job --timeout ends with 124 and deletes the Job" {
-  run_job 'trap exit TERM; sleep 60 & wait' --timeout 1 --name slow
+  local job namespace uid
+  run_script submit-job --template batch-job --values "$(values_file 'trap exit TERM; sleep 60 & wait')"
+  read -r job namespace uid <<<"$output"
+  run_script run-job --job "$job" --namespace "$namespace" --uid "$uid" --timeout 1
   assert_failure 124
-  wait_until no_job slow
+  assert_regex "$stderr" "Job $job in namespace $namespace is deleted"
+  wait_until no_job "$job"
 }
 
 @test "A#49784: run-job waits for a Pod that fits no node, and logs the scheduler's message" {

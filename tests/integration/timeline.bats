@@ -141,12 +141,14 @@ sleeps() { # MARK
   local runner
   use_faults
   create_job unanswered 'sleep 600'
-  bash "$REPOSITORY/scripts/follow-job" --job unanswered --timeout 5 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  kubectl wait --for 'jsonpath={.status.ready}=1' job/unanswered --timeout 60s
+  bash "$REPOSITORY/scripts/follow-job" --job unanswered --timeout 15 2>"$BATS_TEST_TMPDIR/err" 3>&- &
   runner=$!
   wait_until grep --quiet 'is running on' "$BATS_TEST_TMPDIR/err"
   fault list:blackhole # the diagnosis takes 10 s
   wait_for "$runner"
   assert_equal "$status" 124
+  (($(requests struck) > 0))
   stderr=$(<"$BATS_TEST_TMPDIR/err")
   assert_equal "$(summary '[outcome, exit_code]')" "['timed out', 124]"
   assert_regex "$stderr" $'\ntimeline: timed out after '

@@ -46,7 +46,7 @@ job::prepare_deletion() { # NAME NAMESPACE UID PROPAGATION-POLICY
 }
 
 # Finds the Job of a submit-job that was interrupted before it printed its line. Returns 1 if the cluster does not answer
-# within 1.9 s after the interruption, or later by the extension of the deadline.
+# within 1.9 s, see deadline.bash.
 # Sets: answer, the line of submit-job, empty if the Job does not exist.
 job::find_submitted() { # NAME NAMESPACE -> answer
   answer=$(deadline::run 1900 "${COMMAND[@]}" submission "${connection[@]}" --job "$1" --namespace "$2" --plan "$PRIVATE_DIR" \

@@ -29,7 +29,6 @@ report::deliver_until_deadline() { # STATUS
     ((status != 1)) || why=$(report::print_error)
     ((status != EXIT_CONFIG)) || why='the data of the run is incomplete, or TMPDIR has no free space'
   fi
-  deadline::run 2650 true || return 0 # no time is left for messages
   if [[ ! $why ]]; then log "the report is in $destination"; else warn "cannot write the report $destination: $why"; fi
 }
 
