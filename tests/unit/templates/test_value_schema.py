@@ -80,3 +80,10 @@ def test_a_dollar_in_a_pattern_matches_only_the_end_of_the_text(tmp_path, patter
 def test_a_schema_with_unsupported_keywords_is_refused(tmp_path, content, message):
     (tmp_path / "mine.schema.json").write_text(content)
     assert message in refused({}, tmp_path / "mine.yaml.j2")
+
+
+def test_a_schema_that_cannot_be_read_is_refused_with_the_reason(tmp_path):
+    (tmp_path / "mine.schema.json").mkdir()
+    assert refused({}, tmp_path / "mine.yaml.j2") == (
+        "mine.schema.json: cannot read the schema of the values: Is a directory; correct it"
+    )

@@ -17,6 +17,7 @@ GPU, TPU = "nvidia.com/gpu", "google.com/tpu"
 EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute"}
 Taint = tuple[str, str, str]  # key, value, effect
 CORDON: Taint = ("node.kubernetes.io/unschedulable", "", "NoSchedule")
+ONLY_NODES = "a node pool without nodes is known only from the GKE API: give --project, --location and --cluster"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,13 +108,15 @@ def evaluate(pools: list[Pool], pods: Mapping[str, Json], cluster: Json) -> list
         found = f"not known, because not all fields of the Pod are checked: {_listed(unclear)}"
         findings.append(warning("nodes", found, "compare it with: kubectl get nodes --show-labels"))
     if without:
-        kind = "node pool" if cluster else "node"
         reasons = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in without.items())
+        found = f"no node pool for {reasons}"
+        if not cluster:
+            found = f"no node for {reasons}; {ONLY_NODES}"
         fix = (
             "create a node pool with such machines: gcloud container node-pools create; or check the profiles in use: "
             "--profile"
         )
-        findings.append(warning("nodes", f"no {kind} for {reasons}", fix))
+        findings.append(warning("nodes", found, fix))
     return findings
 
 

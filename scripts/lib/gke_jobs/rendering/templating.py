@@ -12,6 +12,7 @@ import math
 import os
 import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import extract_tb
@@ -182,6 +183,8 @@ class Renderer(ImmutableSandboxedEnvironment):
             return {self._key(key): self._plain(item) for key, item in value.items()}
         if isinstance(value, jinja2.Undefined):
             str(value)  # raises the error that names the value
+        if isinstance(value, Iterator):
+            raise TypeError("filters such as map and select do not return a list: add `| list`")
         raise TypeError(f"a {type(value).__name__} is not a JSON value")
 
     def _key(self, key: object) -> str:

@@ -41,7 +41,8 @@ def read_schema(template: Path) -> dict[str, Json] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        what = f"cannot read the schema of the values: {error}"
+        reason = error.strerror if isinstance(error, OSError) else error
+        what = f"cannot read the schema of the values: {reason}"
         raise RenderError(BAD_INPUT, what, where=file.name, fix="correct it") from None
     _check_schema(schema, file.name)
     return dict(schema)

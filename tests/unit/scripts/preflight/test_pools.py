@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gke_jobs.preflight.pools import evaluate, of_cluster, of_nodes
+from gke_jobs.preflight.pools import ONLY_NODES, evaluate, of_cluster, of_nodes
 
 GPU = {"key": "nvidia.com/gpu", "operator": "Equal", "value": "present", "effect": "NoSchedule"}
 
@@ -164,4 +164,4 @@ def test_what_is_not_checked_of_a_pod_makes_the_answer_unknown(fields, rule):
 def test_an_obstacle_is_one_whatever_else_is_not_checked():
     spec = {**pod(cpu="5"), "affinity": {"nodeAffinity": {REQUIRED: TERMS}}}
     (found,) = evaluate(of_nodes([node(cpu="4")]), {"p": spec}, None)
-    assert found.found == "no node for p (a node of n has 4 cpu, less than 5)"
+    assert found.found == f"no node for p (a node of n has 4 cpu, less than 5); {ONLY_NODES}"
