@@ -7,7 +7,7 @@ With --gcloud all are gcloud's. The invariants:
 
 - run-job ends with 128 plus the signal number, and leaves no process and no private directory;
 - with --on-kill delete and a signal that can be caught, the Job is deleted, or run-job logs that it may be left. The
-  latter may happen on a busy machine, where three seconds are too short;
+  latter may happen on a very busy machine, where 13 s are too short;
 - otherwise the next try adopts the Job, returns its result, and removes what SIGKILL has left.
 
 Before run-job has set its traps, the signal itself ends the process. A Job that was marked as collected before SIGKILL,
