@@ -105,6 +105,6 @@ def _get_state(ti: Any, log: Any) -> str | None:
     asking.start()
     asking.join(ANSWER_SECONDS)
     if not answer:
-        log.warning("Airflow has not sent the state of the task within %g s: its Job continues", ANSWER_SECONDS)
+        log.warning("Airflow did not return the state of the task within %g s: the Job continues", ANSWER_SECONDS)
         return "running"
     return answer[0]

@@ -194,6 +194,9 @@ source "$BATS_TEST_DIRNAME/../dev/faults/setup.bash"
   resume "$job"
   more_requests struck "$struck" 1
   terminate
+  said 'trying for 10 s more'
+  clear_faults
   assert_ended 143 ''
+  assert_regex "$(tail -n 1 "$BATS_TEST_TMPDIR/err")" "Job $job .* is complete, and the next run of this task collects its result"
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" "Job $job is complete, but may be marked as collected: print its result with: collect-job --namespace"
 }

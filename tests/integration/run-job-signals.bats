@@ -170,7 +170,7 @@ is_creating() {
   wait_until none_marked "$mark"
 }
 
-@test "interrupted while it follows and the API does not answer, run-job names the Job, and deletes it on an answer" {
+@test "interrupted while it follows and the API does not answer, run-job names the Job; later it deletes it" {
   start_job 'sleep 60'
   freeze_api
   kill -TERM "$runner"
@@ -180,8 +180,8 @@ is_creating() {
   assert_equal "$status" 143
   assert_regex "$(<"$BATS_TEST_TMPDIR/err")" \
     "Job $job may still exist: remove it with: delete-job --namespace $NAMESPACE --job $job"
-  assert_equal "$(tail -n 2 "$BATS_TEST_TMPDIR/err")" "run-job: trying for 10 s more to delete Job $job
-run-job: Job $job in namespace $NAMESPACE is deleted"
+  assert_equal "$(tail -n 2 "$BATS_TEST_TMPDIR/err")" "run-job: not confirmed by the API server: trying for 10 s more
+run-job: this run was interrupted; Job $job in namespace $NAMESPACE is deleted"
   wait_until no_job "$job"
   wait_until none_marked "$mark"
 }

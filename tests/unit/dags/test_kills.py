@@ -47,7 +47,7 @@ def test_if_airflow_does_not_answer_the_next_try_needs_the_job(monkeypatch, capl
     answer = threading.Event()
     monkeypatch.setattr(kills, "task_states", lambda *_: answer.wait() and {})
     assert kills.next_try_needs_job(task_instance(), logging)
-    assert caplog.messages == ["Airflow has not sent the state of the task within 0.05 s: its Job continues"]
+    assert caplog.messages == ["Airflow did not return the state of the task within 0.05 s: the Job continues"]
     answer.set()
 
 
